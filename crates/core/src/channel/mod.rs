@@ -1,0 +1,1 @@
+//! Bytes of a connection to plaintext records (SPEC.md, "Connection").

@@ -1,0 +1,146 @@
+//! Who signs, and with what (SPEC.md, "Identity"). The scheme is an argument: the simulator runs a fast one.
+
+use alloc::{sync::Arc, vec::Vec};
+use core::fmt;
+
+use ed25519_dalek::{Signer as _, SigningKey, VerifyingKey};
+
+use crate::id::{Key, Signature};
+
+/// The seed of a key pair. Shows nothing of itself.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Secret(pub [u8; 32]);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Secret(..)")
+    }
+}
+
+/// A signature scheme with keys of 32 and signatures of 64 bytes.
+pub trait Scheme: fmt::Debug + Send + Sync {
+    /// The public half of `secret`.
+    fn public(&self, secret: &Secret) -> Key;
+    /// Signs `message`.
+    fn sign(&self, secret: &Secret, message: &[u8]) -> Signature;
+    /// Whether `signature` is `key`'s on `message`.
+    fn verify(&self, key: &Key, message: &[u8], signature: &Signature) -> bool;
+}
+
+/// RFC 8032, checked cofactorless with S below the group order, A and R not of small order (SPEC ID-1).
+#[derive(Clone, Copy, Debug)]
+pub struct Ed25519;
+
+impl Scheme for Ed25519 {
+    fn public(&self, secret: &Secret) -> Key {
+        Key(SigningKey::from_bytes(&secret.0).verifying_key().to_bytes())
+    }
+
+    fn sign(&self, secret: &Secret, message: &[u8]) -> Signature {
+        Signature(SigningKey::from_bytes(&secret.0).sign(message).to_bytes())
+    }
+
+    fn verify(&self, key: &Key, message: &[u8], signature: &Signature) -> bool {
+        let signature = ed25519_dalek::Signature::from_bytes(&signature.0);
+        VerifyingKey::from_bytes(&key.0).is_ok_and(|key| key.verify_strict(message, &signature).is_ok())
+    }
+}
+
+/// What a signature is for: its domain string opens the signed bytes, so none serves elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Domain {
+    /// Binds an identity key to a Noise static key.
+    Handshake,
+    /// A founder's charter.
+    Charter,
+    /// An author's entry.
+    Entry,
+    /// A guest's question.
+    Question,
+    /// A host's pass for a guest.
+    Pass,
+    /// A host's word that a ticket key is good.
+    Ticket,
+    /// A ticket key's word for whoever joins with it.
+    TicketProof,
+}
+
+impl Domain {
+    /// Every domain.
+    pub const ALL: &'static [Self] =
+        &[Self::Handshake, Self::Charter, Self::Entry, Self::Question, Self::Pass, Self::Ticket, Self::TicketProof];
+
+    /// The ASCII bytes in front of what is signed or hashed.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Handshake => "tertulia 1 handshake:",
+            Self::Charter => "tertulia 1 charter:",
+            Self::Entry => "tertulia 1 entry:",
+            Self::Question => "tertulia 1 question:",
+            Self::Pass => "tertulia 1 pass:",
+            Self::Ticket => "tertulia 1 ticket:",
+            Self::TicketProof => "tertulia 1 ticket proof:",
+        }
+    }
+
+    /// The bytes to sign or to hash: the domain string, then `parts`, with nothing between.
+    #[must_use]
+    pub fn message(self, parts: &[&[u8]]) -> Vec<u8> {
+        let mut message = Vec::from(self.text().as_bytes());
+        parts.iter().for_each(|part| message.extend_from_slice(part));
+        message
+    }
+}
+
+/// A key pair and its scheme.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    secret: Secret,
+    key: Key,
+    scheme: Arc<dyn Scheme>,
+}
+
+impl Identity {
+    /// The key pair that grows from `secret`.
+    #[must_use]
+    pub fn new(secret: Secret, scheme: Arc<dyn Scheme>) -> Self {
+        Self { key: scheme.public(&secret), secret, scheme }
+    }
+
+    /// The public key.
+    #[must_use]
+    pub const fn key(&self) -> Key {
+        self.key
+    }
+
+    /// The scheme, for checking others' signatures.
+    #[must_use]
+    pub fn scheme(&self) -> &Arc<dyn Scheme> {
+        &self.scheme
+    }
+
+    /// Signs `parts` under `domain`.
+    #[must_use]
+    pub fn sign(&self, domain: Domain, parts: &[&[u8]]) -> Signature {
+        self.scheme.sign(&self.secret, &domain.message(parts))
+    }
+
+    /// Whether `signature` is `key`'s on `parts` under `domain`.
+    #[must_use]
+    pub fn verify(&self, key: &Key, domain: Domain, parts: &[&[u8]], signature: &Signature) -> bool {
+        self.scheme.verify(key, &domain.message(parts), signature)
+    }
+}
+
+/// The first 16 bytes of the SHA-256 of a domain string and `parts`.
+#[must_use]
+pub fn digest(domain: Domain, parts: &[&[u8]]) -> [u8; 16] {
+    use sha2::Digest as _;
+    let mut hash = sha2::Sha256::new_with_prefix(domain.text().as_bytes());
+    parts.iter().for_each(|part| hash.update(part));
+    let hash: [u8; 32] = hash.finalize().into();
+    let mut first = [0; 16];
+    first.copy_from_slice(hash.split_at(16).0);
+    first
+}

@@ -1,0 +1,140 @@
+//! Every bound and timer of SPEC.md ("Limits"), and nowhere else. `tests/spec.rs` compares [`LIMITS`] with the page.
+
+use core::time::Duration;
+
+macro_rules! limits {
+    ($($(#[doc = $doc:literal])+ $name:ident: $kind:ident = $value:expr;)*) => {
+        $($(#[doc = $doc])+ pub const $name: $kind = $value;)*
+
+        /// Name, value as SPEC.md prints it, meaning.
+        #[must_use]
+        pub fn table() -> alloc::vec::Vec<(&'static str, alloc::string::String, &'static str)> {
+            alloc::vec![$((stringify!($name), Shown::shown($name), concat!($($doc),+).trim_ascii())),*]
+        }
+    };
+}
+
+trait Shown {
+    fn shown(self) -> alloc::string::String;
+}
+
+macro_rules! shown {
+    ($($number:ty)*) => {$(impl Shown for $number {
+        fn shown(self) -> alloc::string::String {
+            alloc::format!("{self}")
+        }
+    })*};
+}
+
+shown!(usize u64 u32 u8);
+
+impl Shown for Duration {
+    fn shown(self) -> alloc::string::String {
+        alloc::format!("{} ms", self.as_millis())
+    }
+}
+
+limits! {
+    /// Plaintext bytes of a record: 65,535 less the tag of 16.
+    RECORD_PLAINTEXT_MAX: usize = 65_519;
+    /// Bytes of a frame after its header, so that one frame always fits one record.
+    FRAME_BODY_MAX: usize = 65_511;
+    /// Options of one frame or charter.
+    OPTIONS_MAX: usize = 64;
+    /// Bytes of a name.
+    NAME_MAX: usize = 64;
+    /// Bytes of a meeting's title.
+    TITLE_MAX: usize = 128;
+    /// Bytes of a text or question.
+    TEXT_MAX: usize = 16_384;
+    /// Bytes of an entry's body: a text, and a question's other fields.
+    ENTRY_BODY_MAX: usize = 16_896;
+    /// Rows of one DIGEST or WELCOME.
+    ROWS_MAX: usize = 256;
+    /// Ranges of one FETCH.
+    RANGES_MAX: usize = 64;
+    /// Entries of the answer to one FETCH.
+    FETCH_ENTRIES_MAX: usize = 256;
+    /// Bytes of the answer to one FETCH, frame headers included.
+    FETCH_BYTES_MAX: usize = 262_144;
+    /// Requests of one side of a link that wait for their reply.
+    REQUESTS_MAX: usize = 64;
+    /// Frames that wait for one link besides its feed.
+    OWED_FRAMES_MAX: usize = 1_024;
+    /// Bytes of the frames that wait for one link besides its feed.
+    OWED_BYTES_MAX: usize = 1_048_576;
+    /// Guests of a star.
+    GUESTS_MAX: usize = 10_000;
+    /// Guests that PRESENCE names; above it, only their count.
+    PRESENCE_NAMES_MAX: usize = 256;
+    /// Acts of a meeting, kept for ever.
+    ACTS_MAX: usize = 4_096;
+    /// Talk entries that a log keeps.
+    TALK_ENTRIES_MAX: usize = 10_000;
+    /// Bytes of the talk entries that a log keeps.
+    TALK_BYTES_MAX: usize = 16_777_216;
+    /// Talk sessions of one author that a log keeps.
+    TALK_SESSIONS_MAX: usize = 32;
+    /// A lamport time that leaps further ahead of the highest held is not taken over.
+    LAMPORT_LEAP_MAX: u64 = 16_777_216;
+    /// Tokens of one key that a receiver remembers.
+    TOKENS_MAX: usize = 64;
+    /// Questions and private texts that wait for their OK.
+    PENDING_MAX: usize = 64;
+    /// Records that one side seals in one connection.
+    RECORDS_MAX: u64 = 4_294_967_296;
+    /// Connections that have not finished their handshake, in one process.
+    HANDSHAKES_MAX: usize = 256;
+    /// Frames other than ENTRY, each second and link.
+    CONTROL_RATE: u32 = 200;
+    /// Frames other than ENTRY that may come at once.
+    CONTROL_BURST: u32 = 400;
+    /// Questions, private texts and renames, each second and link of a star's guest.
+    TALK_RATE: u32 = 20;
+    /// Questions, private texts and renames that may come at once.
+    TALK_BURST: u32 = 40;
+    /// Bytes of questions and private texts, each second and link of a star's guest.
+    TALK_BYTE_RATE: u32 = 65_536;
+    /// Bytes of questions and private texts that may come at once.
+    TALK_BYTE_BURST: u32 = 131_072;
+    /// A new join of one key is taken again after this.
+    JOIN_INTERVAL: Duration = Duration::from_secs(5);
+    /// New joins of one key that may come at once.
+    JOIN_BURST: u32 = 3;
+    /// A bad question is a warning until there have been this many.
+    STRIKES_MAX: u8 = 3;
+    /// Addresses of one ticket or dial.
+    ADDRESSES_MAX: usize = 3;
+    /// One address has this long to accept.
+    CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+    /// From accept to the finished handshake, whatever arrives meanwhile.
+    HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+    /// From the finished handshake to the other side's HELLO.
+    HELLO_TIMEOUT: Duration = Duration::from_secs(5);
+    /// From HELLO to a guest's JOIN.
+    JOIN_TIMEOUT: Duration = Duration::from_secs(5);
+    /// A first join that nobody has answered is given up.
+    JOIN_PATIENCE: Duration = Duration::from_secs(10);
+    /// Whoever has sent nothing for this long, give or take a tenth, sends PING.
+    PING_INTERVAL: Duration = Duration::from_secs(5);
+    /// A link from which nothing came for this long is dead.
+    DEAD_TIMEOUT: Duration = Duration::from_secs(15);
+    /// A record that could not be written for this long makes its link SLOW.
+    STALL_TIMEOUT: Duration = Duration::from_secs(10);
+    /// A link that stays over a rate for this long is closed.
+    RATE_PATIENCE: Duration = Duration::from_secs(10);
+    /// A closing link has this long to send what it owes.
+    CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+    /// The first wait between two dials; doubles with every failure.
+    BACKOFF_MIN: Duration = Duration::from_millis(500);
+    /// The longest wait between two dials.
+    BACKOFF_MAX: Duration = Duration::from_secs(30);
+    /// A connection lives no longer; its initiator closes it and dials again.
+    CONNECTION_AGE_MAX: Duration = Duration::from_secs(86_400);
+    /// PRESENCE goes out no more often.
+    PRESENCE_INTERVAL: Duration = Duration::from_secs(1);
+    /// A guest's DIGEST goes out no more often.
+    GUEST_DIGEST_INTERVAL: Duration = Duration::from_secs(5);
+    /// A FETCH that brought nothing for this long is asked of another holder, or again.
+    FETCH_TIMEOUT: Duration = Duration::from_secs(3);
+}
