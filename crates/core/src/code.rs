@@ -81,9 +81,9 @@ codes! {
 
 impl core::fmt::Display for Code {
     fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        match self {
-            Self::Other(number) => write!(formatter, "code {number:#06x}"),
-            known => formatter.write_str(known.word()),
+        if let Self::Other(number) = self {
+            return write!(formatter, "code {number:#06x}");
         }
+        formatter.write_str(self.word())
     }
 }

@@ -1,6 +1,9 @@
 //! Randomness as an argument: a stream of bytes that a seed of 32 bytes decides.
 
-use rand_chacha::{ChaCha20Rng, rand_core::{Rng as _, SeedableRng as _}};
+use rand_chacha::{
+    ChaCha20Rng,
+    rand_core::{Rng as _, SeedableRng as _},
+};
 
 /// The only source of randomness of a machine or link.
 #[derive(Clone, Debug, PartialEq, Eq)]
