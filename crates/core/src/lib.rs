@@ -4,10 +4,16 @@
 extern crate alloc;
 
 pub mod channel;
+pub mod charter;
 pub mod code;
+pub mod command;
+pub mod event;
 pub mod id;
 pub mod identity;
 pub mod limits;
+pub mod machine;
 pub mod random;
 pub mod rule;
+pub mod ticket;
 pub mod time;
+pub mod wire;

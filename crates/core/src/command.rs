@@ -1,0 +1,59 @@
+//! What a user may ask of a node: one vocabulary for console lines and JSON.
+
+use alloc::string::String;
+
+/// A user's wish.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// To all; from a lecture's attendee, a question.
+    Say {
+        /// What.
+        text: String,
+    },
+    /// To one, privately.
+    Msg {
+        /// The name of the one.
+        to: String,
+        /// What.
+        text: String,
+    },
+    /// Take another name.
+    Name {
+        /// The new name.
+        name: String,
+    },
+    /// Who is here?
+    Users,
+    /// Show somebody out, for good.
+    Kick {
+        /// Whom.
+        name: String,
+        /// Why; may be empty.
+        why: String,
+    },
+    /// Let somebody back in who was kicked.
+    Unban {
+        /// Whom, by the name they had.
+        name: String,
+    },
+    /// Take no more questions from somebody.
+    Mute {
+        /// Whom.
+        name: String,
+    },
+    /// Take questions from somebody again.
+    Unmute {
+        /// Whom.
+        name: String,
+    },
+    /// Let nobody new in.
+    Lock,
+    /// Let people in again.
+    Unlock,
+    /// End the meeting for all.
+    End,
+    /// Leave; a lecture's host ends it.
+    Quit,
+    /// Stop the program, so that it can go on later where it was.
+    Stop,
+}

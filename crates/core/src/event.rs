@@ -1,0 +1,209 @@
+//! What a user is told: one vocabulary for the terminal and JSON.
+
+use alloc::{string::String, vec::Vec};
+
+use crate::code::Code;
+use crate::id::{CommandId, Key, MeetingId, Token};
+
+/// What this node is in its meeting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Holds a lecture.
+    Host,
+    /// Attends one.
+    Attendee,
+}
+
+/// Where somebody is, as this node sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// This node's own user.
+    You,
+    /// There, over a link of this node's own or its host's.
+    Linked,
+    /// Not heard of for a while.
+    Away,
+}
+
+/// Somebody in the meeting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// What they are called.
+    pub name: String,
+    /// Who they are.
+    pub key: Key,
+    /// Where they are.
+    pub state: State,
+}
+
+/// Which of all entries a message is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// Who wrote the entry: for a question, the host that published it.
+    pub author: Key,
+    /// The author's session.
+    pub session: u64,
+    /// The number in that session.
+    pub number: u64,
+    /// The lamport time.
+    pub lamport: u64,
+    /// The author's wall clock, milliseconds since 1970 in UTC.
+    pub time_ms: u64,
+}
+
+/// What a message is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Said to all.
+    Text(Origin),
+    /// Asked by somebody, published by the host.
+    Question(Origin),
+    /// What a host did.
+    Notice(Origin),
+    /// Between two. Carries the token that names it.
+    Whisper(Token),
+}
+
+/// How far an own message has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Only here.
+    Held,
+    /// Another process has it.
+    Sent,
+    /// Everybody linked has it.
+    All,
+}
+
+/// Something to tell the user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The node is in its meeting. Comes again when the ticket to hand out has changed.
+    Ready {
+        /// Host or attendee.
+        role: Role,
+        /// The own name.
+        name: String,
+        /// The own key.
+        key: Key,
+        /// The meeting.
+        meeting: MeetingId,
+        /// What it is called.
+        title: String,
+        /// What others join with.
+        ticket: String,
+    },
+    /// Somebody has come.
+    Joined {
+        /// Their name.
+        name: String,
+        /// Their key.
+        key: Key,
+    },
+    /// Somebody has gone.
+    Left {
+        /// Their name.
+        name: String,
+        /// Their key.
+        key: Key,
+        /// Why.
+        reason: String,
+    },
+    /// Somebody has another name.
+    Renamed {
+        /// Their key.
+        key: Key,
+        /// The name they had.
+        old: String,
+        /// The name they have.
+        new: String,
+    },
+    /// Who is here.
+    Roster {
+        /// Everybody, or only this node and its host where there are too many to name.
+        members: Vec<Member>,
+        /// How many guests there are.
+        guests: u32,
+    },
+    /// Something was said, by this user too.
+    Message {
+        /// The meeting.
+        meeting: MeetingId,
+        /// What it is.
+        kind: Kind,
+        /// Who says it, by name.
+        from: String,
+        /// Whether this user said it.
+        own: bool,
+        /// What.
+        text: String,
+    },
+    /// An own message has come further.
+    Delivery {
+        /// The message's session.
+        session: u64,
+        /// The message's number.
+        number: u64,
+        /// How far.
+        reach: Reach,
+        /// How many have it.
+        have: u32,
+        /// How many there are.
+        of: u32,
+    },
+    /// The own link to somebody stands.
+    Linked {
+        /// Their name.
+        name: String,
+        /// Their key.
+        key: Key,
+    },
+    /// The own link to somebody is gone; it will be tried again.
+    Unlinked {
+        /// Their name.
+        name: String,
+        /// Their key.
+        key: Key,
+        /// Why.
+        code: Code,
+    },
+    /// Messages of somebody's are gone for good.
+    Gap {
+        /// Whose.
+        author: Key,
+        /// The session.
+        session: u64,
+        /// The first number that is missing.
+        first: u64,
+        /// One above the last number that is missing.
+        next: u64,
+    },
+    /// Something that the user should know.
+    Warning {
+        /// A word for scripts.
+        code: &'static str,
+        /// A sentence for people.
+        message: String,
+    },
+    /// Something did not work.
+    Error {
+        /// A word for scripts.
+        code: &'static str,
+        /// What was expected, what was found, what to do next.
+        message: String,
+        /// The command that failed, if it was one.
+        id: Option<CommandId>,
+    },
+    /// A command is done.
+    Done {
+        /// Which.
+        id: CommandId,
+    },
+    /// The node is out of its meeting for good. Nothing follows.
+    Closed {
+        /// Why.
+        code: Code,
+        /// A sentence for people.
+        reason: String,
+    },
+}

@@ -1,0 +1,125 @@
+//! The one shape of every state machine here: what happens goes in, what is to be done comes out.
+
+use alloc::{string::String, vec::Vec};
+
+use crate::code::Code;
+use crate::command::Command;
+use crate::event::Event;
+use crate::id::{CommandId, DialId, Key, LinkId, RequestId};
+use crate::rule::Rule;
+use crate::time::{Instant, Now};
+use crate::wire::meeting::Lane;
+use crate::wire::session::Hello;
+use crate::wire::{Encoded, Frame};
+
+/// What happens to a machine. If it is not one of these, it did not happen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input<'a> {
+    /// The driver runs. Comes once, first.
+    Start,
+    /// A link stands: handshake and both HELLOs are done.
+    Up {
+        /// The new link.
+        link: LinkId,
+        /// The key at its other end.
+        peer: Key,
+        /// The other side's HELLO.
+        hello: Hello<'a>,
+        /// The dial that led to it, if this side dialled.
+        dial: Option<DialId>,
+    },
+    /// A frame came; HELLO, PING and BYE never do.
+    Frame {
+        /// The link it came on.
+        link: LinkId,
+        /// Its id.
+        id: RequestId,
+        /// What it says.
+        frame: Frame<'a>,
+    },
+    /// A link is gone, other than by this machine's own [`Output::Close`].
+    Down {
+        /// The link.
+        link: LinkId,
+        /// Why: the other side's BYE, or what this side saw.
+        code: Code,
+    },
+    /// A dial has led to nothing.
+    Unreachable {
+        /// The dial.
+        dial: DialId,
+        /// Why.
+        code: Code,
+    },
+    /// The user wants something. Answered with [`Event::Done`] or [`Event::Error`] of the same id.
+    Command {
+        /// The command's id.
+        id: CommandId,
+        /// What the user wants.
+        command: Command,
+    },
+}
+
+/// What a machine wants done, in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// To this link alone, after everything appended before it.
+    Send {
+        /// The link.
+        link: LinkId,
+        /// The frame.
+        frame: Encoded,
+    },
+    /// Into the feed, for any number of links, and onto the disk.
+    Append {
+        /// An ENTRY frame.
+        frame: Encoded,
+        /// The lane of the entry: acts are never dropped from the feed.
+        lane: Lane,
+        /// False for what the disk has already.
+        live: bool,
+    },
+    /// This link is sent the feed, starting here.
+    Follow {
+        /// The link.
+        link: LinkId,
+        /// A position in the feed.
+        from: u64,
+    },
+    /// One attempt to reach somebody: leads to `Up` or `Unreachable`.
+    Dial {
+        /// The machine's name for the attempt.
+        id: DialId,
+        /// Who must answer; `None`: whoever does.
+        peer: Option<Key>,
+        /// `HOST:PORT`, at most `ADDRESSES_MAX`.
+        addresses: Vec<String>,
+        /// The HELLO that opens the link.
+        hello: Encoded,
+    },
+    /// Say goodbye and close, after everything sent and appended before it. Nothing more comes from the link.
+    Close {
+        /// The link.
+        link: LinkId,
+        /// Why.
+        code: Code,
+        /// The rule that the other side has broken, if any.
+        rule: Option<Rule>,
+        /// Why, for people.
+        reason: String,
+    },
+    /// Tell the user.
+    Event(Event),
+}
+
+/// A pure state machine: the same state and input give the same outputs, always.
+pub trait Machine {
+    /// Takes what happened; total: whatever a peer does becomes outputs.
+    fn handle(&mut self, input: Input<'_>, now: Now, out: &mut Vec<Output>);
+    /// Does what is due; a call that comes too early does nothing.
+    fn handle_timeout(&mut self, now: Now, out: &mut Vec<Output>);
+    /// When the next thing is due.
+    fn poll_timeout(&self) -> Option<Instant>;
+    /// Panics if the state contradicts itself. For tests, simulators and fuzzers.
+    fn assert_invariants(&self);
+}

@@ -1,0 +1,122 @@
+//! What one types to join (SPEC.md, "Ticket"): `tertulia:MEETING.HOST[.SEED[.ENDORSEMENT]]@ADDRESS[,ADDRESS]`.
+
+use alloc::{
+    string::{String, ToString as _},
+    vec::Vec,
+};
+use core::{fmt, str::FromStr};
+
+use crate::id::{Key, MeetingId, Signature};
+use crate::identity::Secret;
+use crate::limits;
+
+/// Where a meeting is, who holds it, and the key that opens its door.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ticket {
+    /// The meeting.
+    pub meeting: MeetingId,
+    /// The host: nobody else may answer.
+    pub host: Key,
+    /// The seed of the ticket's key pair, where the meeting wants one.
+    pub seed: Option<Secret>,
+    /// The founder's word for the ticket's key, where the charter does not name it.
+    pub endorsement: Option<Signature>,
+    /// `HOST:PORT`, one at least.
+    pub addresses: Vec<String>,
+}
+
+/// The scheme that opens a ticket.
+const SCHEME: &str = "tertulia:";
+
+impl fmt::Display for Ticket {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{SCHEME}{}.{}", self.meeting, self.host)?;
+        if let Some(seed) = &self.seed {
+            write!(formatter, ".{}", Key(seed.0))?;
+        }
+        if let Some(endorsement) = &self.endorsement {
+            write!(formatter, ".{endorsement}")?;
+        }
+        write!(formatter, "@{}", self.addresses.join(","))
+    }
+}
+
+/// Why a text is no ticket: what was expected there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoTicket(&'static str);
+
+impl fmt::Display for NoTicket {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "not a whole ticket: expected {}; copy the line that the host printed, all of it", self.0)
+    }
+}
+
+impl core::error::Error for NoTicket {}
+
+impl FromStr for Ticket {
+    type Err = NoTicket;
+
+    fn from_str(text: &str) -> Result<Self, NoTicket> {
+        let rest = text.trim().strip_prefix(SCHEME).ok_or(NoTicket("`tertulia:` in front"))?;
+        let (keys, addresses) = rest.split_once('@').ok_or(NoTicket("`@` and an address at the end"))?;
+        let mut keys = keys.split('.');
+        let meeting = keys.next().and_then(MeetingId::from_hex).ok_or(NoTicket("a meeting id of 32 hex digits"))?;
+        let host = keys.next().and_then(Key::from_hex).ok_or(NoTicket("a host key of 64 hex digits"))?;
+        let seed = keys.next().map(|seed| Key::from_hex(seed).ok_or(NoTicket("a seed of 64 hex digits")));
+        let endorsement =
+            keys.next().map(|word| Signature::from_hex(word).ok_or(NoTicket("an endorsement of 128 hex digits")));
+        if keys.next().is_some() {
+            return Err(NoTicket("`@` after the endorsement"));
+        }
+        let addresses: Vec<String> = addresses.split(',').map(|address| address.trim().to_string()).collect();
+        if addresses.len() > limits::ADDRESSES_MAX || !addresses.iter().all(|address| is_address(address)) {
+            return Err(NoTicket("one to three HOST:PORT after `@`"));
+        }
+        Ok(Self {
+            meeting,
+            host,
+            seed: seed.transpose()?.map(|key| Secret(key.0)),
+            endorsement: endorsement.transpose()?,
+            addresses,
+        })
+    }
+}
+
+/// Whether `text` reads as `HOST:PORT` with a port other than 0.
+#[must_use]
+pub fn is_address(text: &str) -> bool {
+    let valid_host =
+        |host: &str| !host.is_empty() && !host.contains(|letter: char| letter.is_whitespace() || letter.is_control());
+    text.rsplit_once(':')
+        .is_some_and(|(host, port)| valid_host(host) && port.parse::<u16>().is_ok_and(|port| port != 0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+
+    #[test]
+    fn a_ticket_survives_being_typed() {
+        for (seed, endorsement) in
+            [(None, None), (Some(Secret([7; 32])), None), (Some(Secret([7; 32])), Some(Signature([9; 64])))]
+        {
+            let addresses = vec!["[::1]:7473".to_string(), "example.org:1".to_string()];
+            let ticket = Ticket { meeting: MeetingId([1; 16]), host: Key([2; 32]), seed, endorsement, addresses };
+            assert_eq!(ticket.to_string().parse(), Ok(ticket));
+        }
+    }
+
+    #[test]
+    fn half_a_ticket_says_what_is_missing() {
+        for (text, expected) in [
+            ("hello", "in front"),
+            ("tertulia:00", "`@`"),
+            ("tertulia:00@h:1", "meeting id"),
+            ("tertulia:00000000000000000000000000000000.00@h:1", "host key"),
+        ] {
+            let error = text.parse::<Ticket>().expect_err(text).to_string();
+            assert!(error.contains(expected), "{text}: {error}");
+        }
+    }
+}

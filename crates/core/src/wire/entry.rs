@@ -1,0 +1,185 @@
+//! What a log is made of (SPEC.md, "Log").
+
+use alloc::vec::Vec;
+
+use super::error::DecodeError;
+use super::field::{Body, Field, Name, Reason, Text, decode_all, enumerated, layouts};
+use super::meeting::Lane;
+use crate::id::{Hash, Key, Signature, Token};
+
+enumerated! {
+    /// What a revoke takes away.
+    Level "level" {
+        /// The right to ask.
+        Mute = 1,
+        /// The right to be there.
+        Out = 2,
+    }
+    /// Whether the meeting takes anybody new.
+    Door "door" {
+        /// It does.
+        Unlocked = 0,
+        /// It does not.
+        Locked = 1,
+    }
+}
+
+layouts! {
+    /// One signed piece of a meeting.
+    Entry<'a> "entry" {
+        /// Who wrote it.
+        author: Key,
+        /// Which of the author's sessions.
+        session: u64,
+        /// Which lane.
+        lane: Lane,
+        /// 1 for the first of its stream, then one more each.
+        number: u64,
+        /// The hash of the entry before it in its stream; zero for the first.
+        prev: Hash,
+        /// One more than the highest that the author held.
+        lamport: u64,
+        /// The hash of the entry of that highest lamport time; zero if the author held none.
+        reference: Hash,
+        /// The author's wall clock, milliseconds since 1970 in UTC; only shown.
+        time_ms: u64,
+        /// What the body is.
+        kind: u16,
+        /// What it says.
+        body: Body<'a>,
+    }
+}
+
+/// A row of SPEC.md's table of entry kinds: number, name, lane, and name and layout of each field.
+pub type KindInfo = (u16, &'static str, Lane, Vec<(&'static str, alloc::string::String)>);
+
+/// Declares the bodies of entries, one enum for all.
+macro_rules! bodies {
+    ($($(#[$doc:meta])* $number:literal $word:literal $name:ident $lane:ident { $($(#[$field_doc:meta])* $field:ident: $kind:ty),* $(,)? })*) => {
+        /// An entry's body, if its kind is known.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum EntryBody<'a> {
+            $($(#[$doc])* $name { $($(#[$field_doc])* $field: $kind),* },)*
+            /// A kind of a later version: kept, passed on, not shown.
+            Unknown,
+        }
+
+        impl<'a> EntryBody<'a> {
+            /// Every kind.
+            #[must_use]
+            pub fn kinds() -> Vec<KindInfo> {
+                alloc::vec![$(($number, $word, Lane::$lane, alloc::vec![
+                    $((stringify!($field), <$kind as Field<'_>>::layout())),*
+                ])),*]
+            }
+
+            /// Reads the body of an entry of kind `number`.
+            ///
+            /// # Errors
+            /// What the bytes of a known kind break.
+            pub fn decode(number: u16, bytes: &'a [u8]) -> Result<Self, DecodeError> {
+                match number {
+                    $($number => super::error::complete(bytes, crate::rule::Rule::Entry3, |rest| {
+                        $(let (rest, $field) = <$kind as Field<'_>>::parse(rest)?;)*
+                        Ok((rest, Self::$name { $($field),* }))
+                    }),)*
+                    _ => Ok(Self::Unknown),
+                }
+            }
+
+            /// Kind and bytes.
+            #[must_use]
+            pub fn encode(&self) -> (u16, Vec<u8>) {
+                let mut out = Vec::new();
+                match self {
+                    $(Self::$name { $($field),* } => {
+                        $($field.encode(&mut out);)*
+                        ($number, out)
+                    })*
+                    Self::Unknown => (u16::MAX, out),
+                }
+            }
+
+            /// The lane that the kind belongs on; `None` if it is unknown.
+            #[must_use]
+            pub const fn lane(&self) -> Option<Lane> {
+                match self {
+                    $(Self::$name { .. } => Some(Lane::$lane),)*
+                    Self::Unknown => None,
+                }
+            }
+
+            /// Some valid body of the kind at `number`, for tests.
+            pub fn generate_body(number: u16, draw: &mut super::field::Draw<'_>, out: &mut Vec<u8>) {
+                match number {
+                    $($number => { $(<$kind as Field<'_>>::generate(draw, out);)* })*
+                    _ => {}
+                }
+            }
+        }
+    };
+}
+
+bodies! {
+    /// The author tells its own name.
+    0x0000 "PERSON" Person Acts {
+        /// The name.
+        name: Name<'a>,
+    }
+    /// Takes something away from a key, or makes a ticket void.
+    0x0002 "REVOKE" Revoke Acts {
+        /// Somebody's key, or a ticket's.
+        subject: Key,
+        /// What is taken away.
+        level: Level,
+        /// What the subject was called; empty for a ticket.
+        name: Reason<'a>,
+        /// Why, for people.
+        why: Reason<'a>,
+    }
+    /// Gives back what a revoke took.
+    0x0004 "GRANT" Grant Acts {
+        /// Whose key.
+        subject: Key,
+        /// The revoke that is answered.
+        answers: Hash,
+        /// What the subject was called.
+        name: Reason<'a>,
+    }
+    /// Sets what may change about the meeting.
+    0x0006 "POLICY" Policy Acts {
+        /// Locked or not.
+        door: Door,
+    }
+    /// Ends the meeting for all.
+    0x0008 "END" End Acts {
+        /// Why, for people.
+        why: Reason<'a>,
+    }
+    /// Somebody says something to all.
+    0x0100 "TEXT" Text Talk {
+        /// What.
+        text: Text<'a>,
+    }
+    /// A host publishes a guest's question.
+    0x0102 "QUESTION" Question Talk {
+        /// Who asks.
+        asker: Key,
+        /// What the asker was called.
+        name: Name<'a>,
+        /// The token of ASK.
+        token: Token,
+        /// The asker's signature of ASK.
+        signature: Signature,
+        /// The question.
+        text: Text<'a>,
+    }
+}
+
+/// Reads one signed entry, as it stands in ENTRY, FORK and a log file.
+///
+/// # Errors
+/// What the bytes break.
+pub fn decode_entry(bytes: &[u8]) -> Result<super::field::Signed<'_, Entry<'_>>, DecodeError> {
+    decode_all(bytes)
+}

@@ -1,0 +1,120 @@
+//! Frames that carry a meeting (SPEC.md, "Log" and "Star").
+
+use super::entry::Entry;
+use super::field::{Block, List, Name, Signed, enumerated, layouts};
+use super::frame::family;
+use super::option::Pass;
+use crate::charter::Charter;
+use crate::id::{Hash, Key, MeetingId};
+use crate::limits::{PRESENCE_NAMES_MAX, RANGES_MAX, ROWS_MAX};
+
+enumerated! {
+    /// Which of an author's two streams.
+    Lane "lane" {
+        /// What changes who may do what.
+        Acts = 0,
+        /// What people say.
+        Talk = 1,
+    }
+    /// Whether somebody is in the meeting.
+    Whereabouts "whereabouts" {
+        /// Has left, or was disconnected.
+        Gone = 0,
+        /// Is there.
+        Here = 1,
+    }
+}
+
+layouts! {
+    /// What somebody holds of one stream, and whom to ask for the rest.
+    Row "row" {
+        /// The stream's author.
+        author: Key,
+        /// The author's session.
+        session: u64,
+        /// The lane.
+        lane: Lane,
+        /// The lowest number held, or served.
+        first: u64,
+        /// One above the highest number held.
+        next: u64,
+        /// The hash of the highest entry held; zero if none is.
+        head: Hash,
+    }
+    /// Entries of one stream that somebody lacks.
+    Range "range" {
+        /// The stream's author.
+        author: Key,
+        /// The author's session.
+        session: u64,
+        /// The lane.
+        lane: Lane,
+        /// The first number wanted.
+        from: u64,
+        /// One above the last number wanted.
+        to: u64,
+    }
+    /// Somebody in the meeting.
+    Person<'a> "person" {
+        /// Who.
+        key: Key,
+        /// Here or gone.
+        whereabouts: Whereabouts,
+        /// What they are called.
+        name: Name<'a>,
+    }
+}
+
+family! {
+    /// Frames that carry a meeting.
+    Meeting {
+        /// Asks to be let in.
+        0x0040 "JOIN" Join Request Guest {
+            /// Which meeting; zero: the one that is held there.
+            meeting: MeetingId,
+        } [PASS, TICKET]
+        /// Lets a guest in.
+        0x0042 "WELCOME" Welcome Reply Host {
+            /// What the meeting is.
+            charter: Block<Signed<'a, Charter<'a>>>,
+            /// Lets the guest in again, here and at every other host.
+            pass: Pass,
+            /// What the guest can have.
+            rows: List<'a, Row, ROWS_MAX>,
+        } []
+        /// One entry of the log.
+        0x0044 "ENTRY" EntryFrame Event Both {
+            /// The entry.
+            entry: Signed<'a, Entry<'a>>,
+        } []
+        /// What the sender holds: all of it first, then what has changed.
+        0x0046 "DIGEST" Digest Event Both {
+            /// A row a stream.
+            rows: List<'a, Row, ROWS_MAX>,
+        } []
+        /// Asks for entries; they come as ENTRY, then OK.
+        0x0048 "FETCH" Fetch Request Both {
+            /// What is wanted.
+            ranges: List<'a, Range, RANGES_MAX>,
+        } []
+        /// The proof that an author has written two entries that exclude each other.
+        0x004a "FORK" Fork Event Both {
+            /// One of them.
+            one: Block<Signed<'a, Entry<'a>>>,
+            /// The other.
+            other: Block<Signed<'a, Entry<'a>>>,
+        } []
+        /// Who is here: everybody first, then who has come or gone.
+        0x004c "PRESENCE" Presence Event Host {
+            /// How many guests there are.
+            guests: u32,
+            /// Who; nobody where there are too many to name.
+            people: List<'a, Person<'a>, PRESENCE_NAMES_MAX>,
+        } []
+        /// Asks for another name.
+        0x004e "RENAME" Rename Request Guest {
+            /// The new name.
+            name: Name<'a>,
+        } []
+    }
+}

@@ -1,0 +1,12 @@
+//! Frames and entries, and their bytes (SPEC.md, "Frames"). Decoding borrows and allocates nothing.
+
+pub mod entry;
+pub mod error;
+pub mod field;
+pub mod frame;
+pub mod meeting;
+pub mod option;
+pub mod private;
+pub mod session;
+
+pub use frame::{Encoded, Frame, decode};
