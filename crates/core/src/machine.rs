@@ -5,7 +5,7 @@ use alloc::{string::String, vec::Vec};
 use crate::code::Code;
 use crate::command::Command;
 use crate::event::Event;
-use crate::id::{CommandId, DialId, Key, LinkId, RequestId};
+use crate::id::{CommandId, DialId, Key, LinkId, MeetingId, RequestId};
 use crate::rule::Rule;
 use crate::time::{Instant, Now};
 use crate::wire::meeting::Lane;
@@ -13,6 +13,7 @@ use crate::wire::session::Hello;
 use crate::wire::{Encoded, Frame};
 
 /// What happens to a machine. If it is not one of these, it did not happen.
+#[expect(clippy::large_enum_variant, reason = "borrowed, short-lived, and decoding must not allocate")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input<'a> {
     /// The driver runs. Comes once, first.
@@ -72,12 +73,23 @@ pub enum Output {
     },
     /// Into the feed, for any number of links, and onto the disk.
     Append {
+        /// The meeting that it belongs to.
+        meeting: MeetingId,
         /// An ENTRY frame.
         frame: Encoded,
         /// The lane of the entry: acts are never dropped from the feed.
         lane: Lane,
         /// False for what the disk has already.
         live: bool,
+    },
+    /// Keep these bytes for this meeting, in the place of those that have this name.
+    Keep {
+        /// The meeting.
+        meeting: MeetingId,
+        /// Which of the meeting's small files.
+        name: Kept,
+        /// What is in it.
+        bytes: Vec<u8>,
     },
     /// This link is sent the feed, starting here.
     Follow {
@@ -110,6 +122,17 @@ pub enum Output {
     },
     /// Tell the user.
     Event(Event),
+}
+
+/// The small files of a meeting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kept {
+    /// The signed charter.
+    Charter,
+    /// A guest's pass, as JOIN carries it.
+    Pass,
+    /// A host's ticket: the seed, then the endorsement if it has one.
+    Ticket,
 }
 
 /// A pure state machine: the same state and input give the same outputs, always.
