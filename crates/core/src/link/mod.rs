@@ -1,0 +1,428 @@
+//! One connection above its records (SPEC.md, "Session"): HELLO, liveness, rates, request ids, BYE.
+
+mod rate;
+mod state;
+#[cfg(test)]
+mod tests;
+
+use alloc::{collections::BTreeSet, vec::Vec};
+use core::time::Duration;
+
+use bytes::Bytes;
+
+use self::rate::Rates;
+pub use self::state::{State, Trigger};
+use crate::code::Code;
+use crate::feed::{Feed, Reader};
+use crate::id::{Key, MeetingId, RequestId};
+use crate::limits;
+use crate::random::Random;
+use crate::rule::Rule;
+use crate::time::{Instant, Timers};
+use crate::wire::field::Reason;
+use crate::wire::frame::{self, Decoded, Role};
+use crate::wire::option::{self, OptionsBuffer};
+use crate::wire::session::{Bye, Hello, Ping, Purpose, Session};
+use crate::wire::{Encoded, Frame};
+
+/// What this program tells of itself.
+const SOFTWARE: &str = concat!("tertulia ", env!("CARGO_PKG_VERSION"));
+
+/// How this side begins.
+#[derive(Clone, Debug)]
+pub enum Opening {
+    /// It dialled, and speaks first.
+    Dialled {
+        /// The HELLO to send.
+        hello: Encoded,
+    },
+    /// It was dialled, and answers.
+    Accepted {
+        /// Wall clock of this run's start.
+        started_ms: u64,
+    },
+}
+
+/// What a link tells its machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LinkEvent {
+    /// Both HELLOs are done. Comes once, before any frame.
+    Up {
+        /// The other side's HELLO frame.
+        hello: Bytes,
+    },
+    /// One whole frame of a kind that a machine handles.
+    Frame(Bytes),
+    /// The link is gone. Comes once, last, unless this side's machine has closed it.
+    Down {
+        /// Why.
+        code: Code,
+        /// The rule that the other side has broken, if any.
+        rule: Option<Rule>,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Timer {
+    /// The reader is behind: told at once.
+    Behind,
+    Hello,
+    Ping,
+    Dead,
+    Stall,
+    Resume,
+    Patience,
+    Close,
+    Age,
+}
+
+/// What the responder's HELLO has to repeat.
+type Asked = (Purpose, MeetingId);
+
+/// One end of one connection, between its records and its machine.
+#[derive(Clone, Debug)]
+pub struct Link {
+    state: State,
+    us: Key,
+    peer: Key,
+    asked: Option<Asked>,
+    started_ms: u64,
+    reader: Reader,
+    rates: Rates,
+    /// Requests of the other side that wait for this side's reply.
+    theirs: BTreeSet<RequestId>,
+    /// Requests of this side that wait for the other's reply.
+    ours: BTreeSet<RequestId>,
+    /// What is left of a record while the other side is over a rate.
+    rest: Bytes,
+    paused_until: Option<Instant>,
+    ping_due: bool,
+    bye_packed: bool,
+    timers: Timers<Timer>,
+    random: Random,
+}
+
+impl Link {
+    /// The link above a channel that has just been established with `peer`.
+    #[must_use]
+    pub fn new(opening: Opening, us: Key, peer: Key, seed: [u8; 32], now: Instant) -> Self {
+        let mut link = Self {
+            state: State::Opening,
+            us,
+            peer,
+            asked: None,
+            started_ms: 0,
+            reader: Reader::default(),
+            rates: Rates::default(),
+            theirs: BTreeSet::new(),
+            ours: BTreeSet::new(),
+            rest: Bytes::new(),
+            paused_until: None,
+            ping_due: false,
+            bye_packed: false,
+            timers: Timers::default(),
+            random: Random::new(seed),
+        };
+        match opening {
+            Opening::Dialled { hello } => {
+                if let Ok(Decoded { frame: Some(Frame::Session(Session::Hello(hello))), .. }) = frame::decode(&hello.0)
+                {
+                    link.asked = Some((hello.purpose, hello.meeting));
+                }
+                link.reader.owe(hello, 0);
+                link.timers.arm(Timer::Age, now.after(limits::CONNECTION_AGE_MAX));
+            }
+            Opening::Accepted { started_ms } => link.started_ms = started_ms,
+        }
+        link.timers.arm(Timer::Hello, now.after(limits::HELLO_TIMEOUT));
+        link.heard(now);
+        link.arm_ping(now);
+        link
+    }
+
+    /// Takes one record's plaintext. [`Link::paused_until`] says when the next one may be read.
+    pub fn receive(&mut self, record: &Bytes, now: Instant, out: &mut Vec<LinkEvent>) {
+        self.heard(now);
+        if record.is_empty() {
+            // SPEC RECORD-1
+            return self.reject(Rule::Record1, now, out);
+        }
+        self.rest = record.clone();
+        self.take_frames(now, out);
+    }
+
+    /// Until when nothing is to be read from the connection: the other side is over a rate.
+    #[must_use]
+    pub const fn paused_until(&self) -> Option<Instant> {
+        self.paused_until
+    }
+
+    /// The other side's stream has ended without BYE.
+    pub fn end_of_stream(&mut self, out: &mut Vec<LinkEvent>) {
+        self.lose(Code::Cut, None, out);
+    }
+
+    /// The other side has broken a rule: the one function through which every rejection goes.
+    pub fn reject(&mut self, rule: Rule, now: Instant, out: &mut Vec<LinkEvent>) {
+        self.give_up(rule.code(), Some(rule), now, out);
+    }
+
+    /// Sends `frame` after all that the feed holds below `head`.
+    pub fn send(&mut self, frame: Encoded, head: u64) {
+        if self.state != State::Open {
+            return;
+        }
+        if let Ok(Decoded { id, frame: Some(decoded), .. }) = frame::decode(&frame.0) {
+            match decoded.info().role {
+                Role::Event => {}
+                Role::Request => drop(self.ours.insert(id)),
+                Role::Reply => drop(self.theirs.remove(&id)),
+            }
+        }
+        if !self.reader.owe(frame, head) {
+            self.timers.arm(Timer::Behind, Instant(0));
+        }
+    }
+
+    /// Sends the feed, from `position` on.
+    pub const fn follow(&mut self, position: u64, feed: &Feed) {
+        self.reader.follow(position, feed);
+    }
+
+    /// Says goodbye after all that the feed holds below `head`, and closes. Tells the machine nothing more.
+    pub fn close(&mut self, code: Code, reason: &str, head: u64, now: Instant) {
+        if let Some(closing) = self.state.on(Trigger::Close) {
+            self.state = closing;
+            self.owe_bye(code, reason, head, now);
+        }
+    }
+
+    /// Appends whole frames to an empty record; false if there is nothing to send now.
+    pub fn fill(&mut self, feed: &Feed, now: Instant, record: &mut Vec<u8>) -> bool {
+        if self.state == State::Closed || self.bye_packed {
+            return false;
+        }
+        if self.reader.is_behind(feed) && self.state == State::Open {
+            self.timers.arm(Timer::Behind, now);
+            return false;
+        }
+        if core::mem::take(&mut self.ping_due) {
+            record.extend_from_slice(&Frame::from(Ping { options: option::Options::NONE }).encode(RequestId::EVENT).0);
+        }
+        while !self.bye_packed {
+            let room = limits::RECORD_PLAINTEXT_MAX.saturating_sub(record.len());
+            let Some(frame) = self.reader.next(feed, room) else { break };
+            record.extend_from_slice(&frame.0);
+            self.bye_packed = self.state == State::Closing && is_bye(&frame);
+        }
+        if record.is_empty() {
+            return false;
+        }
+        self.arm_ping(now);
+        if !self.timers.is_armed(Timer::Stall) {
+            self.timers.arm(Timer::Stall, now.after(limits::STALL_TIMEOUT));
+        }
+        true
+    }
+
+    /// Whether [`Link::fill`] would find something.
+    #[must_use]
+    pub fn wants_to_write(&self, feed: &Feed) -> bool {
+        self.state != State::Closed && !self.bye_packed && (self.ping_due || self.reader.has_next(feed))
+    }
+
+    /// Every record that [`Link::fill`] made is in the kernel.
+    pub fn written(&mut self) {
+        self.timers.disarm(Timer::Stall);
+        if self.bye_packed {
+            self.state = self.state.on(Trigger::ByeWritten).unwrap_or(self.state);
+        }
+    }
+
+    /// Whether the connection can be shut down.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.state == State::Closed
+    }
+
+    /// Where the link is in its life.
+    #[must_use]
+    pub const fn state(&self) -> State {
+        self.state
+    }
+
+    /// When the next thing is due.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        if self.state == State::Closed { None } else { self.timers.next() }
+    }
+
+    /// Does what is due.
+    pub fn handle_timeout(&mut self, now: Instant, out: &mut Vec<LinkEvent>) {
+        while self.state != State::Closed
+            && let Some(timer) = self.timers.expire(now)
+        {
+            match timer {
+                Timer::Behind => self.reject(Rule::Slow2, now, out),
+                Timer::Hello => self.reject(Rule::Hello3, now, out),
+                Timer::Ping => self.ping_due = self.state == State::Open,
+                // SPEC PING-1
+                Timer::Dead => self.reject(Rule::Ping1, now, out),
+                Timer::Stall => self.on_stall(out),
+                Timer::Resume => {
+                    self.paused_until = None;
+                    self.heard(now);
+                    self.take_frames(now, out);
+                }
+                Timer::Patience => self.on_patience(now, out),
+                Timer::Close => self.lose(Code::Cut, None, out),
+                Timer::Age => self.give_up(Code::Renewed, None, now, out),
+            }
+        }
+    }
+
+    fn take_frames(&mut self, now: Instant, out: &mut Vec<LinkEvent>) {
+        while !self.rest.is_empty() && matches!(self.state, State::Opening | State::Open) {
+            let record = self.rest.clone();
+            let decoded = match frame::decode(&record) {
+                Ok(decoded) => decoded,
+                Err(error) => return self.reject(error.rule, now, out),
+            };
+            let bytes = self.rest.split_to(decoded.bytes.len());
+            let pause = self.rates.count(decoded.frame.as_ref(), bytes.len(), now);
+            if let Some(frame) = &decoded.frame {
+                self.on_frame(decoded.id, frame, bytes, now, out);
+            }
+            match self.rates.patience_ends() {
+                Some(end) if !self.timers.is_armed(Timer::Patience) => self.timers.arm(Timer::Patience, end),
+                Some(_) => {}
+                None => self.timers.disarm(Timer::Patience),
+            }
+            if let Some(until) = pause {
+                self.paused_until = Some(until);
+                self.timers.arm(Timer::Resume, until);
+                // Nothing is read while this side pauses, so silence then says nothing about the other.
+                self.timers.arm(Timer::Dead, until.after(limits::DEAD_TIMEOUT));
+                return;
+            }
+        }
+    }
+
+    fn on_frame(&mut self, id: RequestId, frame: &Frame<'_>, bytes: Bytes, now: Instant, out: &mut Vec<LinkEvent>) {
+        match (self.state, frame) {
+            (State::Opening, Frame::Session(Session::Hello(hello))) => self.on_hello(hello, bytes, now, out),
+            (State::Opening | State::Open, Frame::Session(Session::Bye(bye))) => self.lose(bye.code, None, out),
+            // SPEC HELLO-1
+            (State::Opening, _) => self.reject(Rule::Hello1, now, out),
+            // SPEC HELLO-2
+            (_, Frame::Session(Session::Hello(_))) => self.reject(Rule::Hello2, now, out),
+            (_, Frame::Session(Session::Ping(_))) => {}
+            (_, frame) => match self.match_request(id, frame.info().role) {
+                Ok(()) => out.push(LinkEvent::Frame(bytes)),
+                Err(rule) => self.reject(rule, now, out),
+            },
+        }
+    }
+
+    fn match_request(&mut self, id: RequestId, role: Role) -> Result<(), Rule> {
+        match role {
+            Role::Event => Ok(()),
+            // SPEC REPLY-3
+            Role::Request if self.theirs.len() >= limits::REQUESTS_MAX => Err(Rule::Reply3),
+            // SPEC REPLY-2
+            Role::Request => self.theirs.insert(id).then_some(()).ok_or(Rule::Reply2),
+            // SPEC REPLY-1
+            Role::Reply => self.ours.remove(&id).then_some(()).ok_or(Rule::Reply1),
+        }
+    }
+
+    fn on_hello(&mut self, hello: &Hello<'_>, bytes: Bytes, now: Instant, out: &mut Vec<LinkEvent>) {
+        // SPEC HELLO-4
+        if self.peer == self.us {
+            return self.reject(Rule::Hello4, now, out);
+        }
+        match self.asked {
+            // SPEC HELLO-5
+            Some(asked) if asked != (hello.purpose, hello.meeting) => return self.reject(Rule::Hello5, now, out),
+            Some(_) => {}
+            None => {
+                let answer = self.answer(hello);
+                self.reader.owe(answer, 0);
+            }
+        }
+        self.state = self.state.on(Trigger::Hello).unwrap_or(self.state);
+        self.timers.disarm(Timer::Hello);
+        out.push(LinkEvent::Up { hello: bytes });
+    }
+
+    /// The responder's HELLO: no name, and one option that nobody knows (SPEC EXT-2).
+    fn answer(&mut self, hello: &Hello<'_>) -> Encoded {
+        let mut options = OptionsBuffer::default();
+        options.set(&option::SOFTWARE, &Reason::cut(SOFTWARE));
+        let grease = 0x3f01 | u16::try_from(self.random.below(16)).unwrap_or(0).checked_shl(4).unwrap_or(0);
+        options.set_raw(grease, self.random.bytes::<4>().into());
+        let Hello { purpose, meeting, .. } = *hello;
+        Frame::from(Hello { purpose, meeting, started_ms: self.started_ms, options: options.options() })
+            .encode(RequestId::EVENT)
+    }
+
+    fn on_patience(&mut self, now: Instant, out: &mut Vec<LinkEvent>) {
+        self.rates.settle(now);
+        // SPEC RATE-1
+        if self.rates.patience_ends().is_some() {
+            self.reject(Rule::Rate1, now, out);
+        }
+    }
+
+    /// SPEC SLOW-1: what is in the way of BYE too, so that none is tried.
+    fn on_stall(&mut self, out: &mut Vec<LinkEvent>) {
+        self.lose(Rule::Slow1.code(), Some(Rule::Slow1), out);
+    }
+
+    fn give_up(&mut self, code: Code, rule: Option<Rule>, now: Instant, out: &mut Vec<LinkEvent>) {
+        let Some(closing) = self.state.on(Trigger::Close) else { return };
+        self.state = closing;
+        self.reader.clear();
+        self.rest = Bytes::new();
+        self.owe_bye(code, rule.map_or("", Rule::meaning), 0, now);
+        out.push(LinkEvent::Down { code, rule });
+    }
+
+    fn lose(&mut self, code: Code, rule: Option<Rule>, out: &mut Vec<LinkEvent>) {
+        let told = self.state == State::Closing;
+        let Some(closed) = self.state.on(Trigger::Lost) else { return };
+        self.state = closed;
+        self.reader.clear();
+        self.rest = Bytes::new();
+        if !told {
+            out.push(LinkEvent::Down { code, rule });
+        }
+    }
+
+    fn owe_bye(&mut self, code: Code, reason: &str, head: u64, now: Instant) {
+        let bye = Bye { code, reason: Reason::cut(reason), options: option::Options::NONE };
+        self.reader.owe(Frame::from(bye).encode(RequestId::EVENT), head);
+        self.paused_until = None;
+        self.timers = Timers::default();
+        self.timers.arm(Timer::Close, now.after(limits::CLOSE_TIMEOUT));
+    }
+
+    fn heard(&mut self, now: Instant) {
+        if matches!(self.state, State::Opening | State::Open) {
+            self.timers.arm(Timer::Dead, now.after(limits::DEAD_TIMEOUT));
+        }
+    }
+
+    fn arm_ping(&mut self, now: Instant) {
+        if matches!(self.state, State::Opening | State::Open) {
+            let tenth = limits::PING_INTERVAL.checked_div(10).unwrap_or_default();
+            let range = u64::try_from(tenth.as_millis()).unwrap_or(0).saturating_mul(2).saturating_add(1);
+            let jitter = Duration::from_millis(self.random.below(range));
+            self.timers.arm(Timer::Ping, now.after(limits::PING_INTERVAL.saturating_sub(tenth)).after(jitter));
+        }
+    }
+}
+
+fn is_bye(frame: &Encoded) -> bool {
+    frame::decode(&frame.0).is_ok_and(|decoded| matches!(decoded.frame, Some(Frame::Session(Session::Bye(_)))))
+}

@@ -1,0 +1,97 @@
+//! How fast a link may go (SPEC.md, "Rates").
+
+use crate::limits;
+use crate::time::Instant;
+use crate::wire::Frame;
+use crate::wire::meeting::Meeting;
+use crate::wire::private::Private;
+
+/// A token bucket, kept as the time at which it will be full again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Bucket {
+    full_at_us: u64,
+    rate: u32,
+    burst: u32,
+}
+
+impl Bucket {
+    const fn new(rate: u32, burst: u32) -> Self {
+        Self { full_at_us: 0, rate, burst }
+    }
+
+    fn microseconds(&self, tokens: usize) -> u64 {
+        let tokens = u64::try_from(tokens).unwrap_or(u64::MAX);
+        tokens.saturating_mul(1_000_000).checked_div(u64::from(self.rate)).unwrap_or(u64::MAX)
+    }
+
+    fn take(&mut self, tokens: usize, now: Instant) {
+        let now_us = now.0.saturating_mul(1_000);
+        self.full_at_us = self.full_at_us.max(now_us).saturating_add(self.microseconds(tokens));
+    }
+
+    /// When the bucket is no longer overdrawn.
+    fn clear_at(&self) -> Instant {
+        let burst = self.microseconds(usize::try_from(self.burst).unwrap_or(usize::MAX));
+        Instant(self.full_at_us.saturating_sub(burst).div_ceil(1_000))
+    }
+
+    const fn is_full(&self, now: Instant) -> bool {
+        self.full_at_us <= now.0.saturating_mul(1_000)
+    }
+}
+
+/// The buckets of one link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Rates {
+    control: Bucket,
+    talk: Bucket,
+    bytes: Bucket,
+    /// When a bucket was first overdrawn since all were last full.
+    over_since: Option<Instant>,
+}
+
+impl Default for Rates {
+    fn default() -> Self {
+        Self {
+            control: Bucket::new(limits::CONTROL_RATE, limits::CONTROL_BURST),
+            talk: Bucket::new(limits::TALK_RATE, limits::TALK_BURST),
+            bytes: Bucket::new(limits::TALK_BYTE_RATE, limits::TALK_BYTE_BURST),
+            over_since: None,
+        }
+    }
+}
+
+impl Rates {
+    /// Counts a frame; when the next one may be looked at, if that is later than now.
+    pub(super) fn count(&mut self, frame: Option<&Frame<'_>>, length: usize, now: Instant) -> Option<Instant> {
+        self.settle(now);
+        match frame {
+            // SPEC RATE-2: an author's own entries are limited where they come from a member, not from a star's host.
+            Some(Frame::Meeting(Meeting::EntryFrame(_))) => {}
+            Some(Frame::Private(Private::Tell(_) | Private::Ask(_)) | Frame::Meeting(Meeting::Rename(_))) => {
+                self.control.take(1, now);
+                self.talk.take(1, now);
+                self.bytes.take(length, now);
+            }
+            Some(Frame::Session(_) | Frame::Meeting(_)) | None => self.control.take(1, now),
+        }
+        let clear_at = self.control.clear_at().max(self.talk.clear_at()).max(self.bytes.clear_at());
+        if clear_at <= now {
+            return None;
+        }
+        self.over_since.get_or_insert(now);
+        Some(clear_at)
+    }
+
+    /// When patience ends, if the link is over a rate.
+    pub(super) fn patience_ends(&self) -> Option<Instant> {
+        self.over_since.map(|since| since.after(limits::RATE_PATIENCE))
+    }
+
+    /// Forgives what was over once all buckets are full again.
+    pub(super) const fn settle(&mut self, now: Instant) {
+        if self.control.is_full(now) && self.talk.is_full(now) && self.bytes.is_full(now) {
+            self.over_since = None;
+        }
+    }
+}
