@@ -9,7 +9,7 @@ use crate::wire::meeting::Lane;
 /// Entries by position. Acts stay; talk is bounded, and the oldest goes first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Feed {
-    entries: BTreeMap<u64, Encoded>,
+    entries: BTreeMap<u64, (Lane, Encoded)>,
     talk: VecDeque<u64>,
     talk_bytes: usize,
     head: u64,
@@ -37,11 +37,11 @@ impl Feed {
             self.talk.push_back(position);
             self.talk_bytes = self.talk_bytes.saturating_add(frame.0.len());
         }
-        self.entries.insert(position, frame);
+        self.entries.insert(position, (lane, frame));
         self.head = position.saturating_add(1);
         while self.talk.len() > self.talk_max || self.talk_bytes > limits::TALK_BYTES_MAX {
             let Some(oldest) = self.talk.pop_front() else { break };
-            let bytes = self.entries.remove(&oldest).map_or(0, |frame| frame.0.len());
+            let bytes = self.entries.remove(&oldest).map_or(0, |(_, frame)| frame.0.len());
             self.talk_bytes = self.talk_bytes.saturating_sub(bytes);
             self.dropped_before = oldest.saturating_add(1);
         }
@@ -63,12 +63,43 @@ impl Feed {
     /// The entry at `position`, if it is still there.
     #[must_use]
     pub fn at(&self, position: u64) -> Option<&Encoded> {
-        self.entries.get(&position)
+        self.entries.get(&position).map(|(_, frame)| frame)
     }
 
-    /// Position and frame of what is there from `position` on.
-    pub fn from(&self, position: u64) -> impl Iterator<Item = (u64, &Encoded)> {
-        self.entries.range(position..).map(|(position, frame)| (*position, frame))
+    /// All that is there, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (Lane, &Encoded)> {
+        self.entries.values().map(|(lane, frame)| (*lane, frame))
+    }
+
+    /// The first entry that `start` leads to: its position and frame.
+    fn first(&self, start: Start) -> Option<(u64, &Encoded)> {
+        self.entries
+            .range(start.acts.min(start.talk)..)
+            .find(|(position, (lane, _))| **position >= start.of(*lane))
+            .map(|(position, (_, frame))| (*position, frame))
+    }
+}
+
+/// Where a link begins in a feed: acts it may need from the beginning, talk perhaps not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Start {
+    /// The position of the first act to send.
+    pub acts: u64,
+    /// The position of the first talk to send.
+    pub talk: u64,
+}
+
+impl Start {
+    const fn of(self, lane: Lane) -> u64 {
+        match lane {
+            Lane::Acts => self.acts,
+            Lane::Talk => self.talk,
+        }
+    }
+
+    /// Never back behind `position`.
+    fn past(self, position: u64) -> Self {
+        Self { acts: self.acts.max(position), talk: self.talk.max(position) }
     }
 }
 
@@ -78,7 +109,7 @@ impl Feed {
 /// stamp: WELCOME precedes the first entry, and goodbye follows its cause.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reader {
-    position: Option<u64>,
+    next: Option<Start>,
     /// What had been dropped when the link began to follow does not count as missed.
     forgiven: u64,
     owed: VecDeque<(u64, Encoded)>,
@@ -93,9 +124,9 @@ impl Reader {
         self.owed.len() <= limits::OWED_FRAMES_MAX && self.owed_bytes <= limits::OWED_BYTES_MAX
     }
 
-    /// Follows `feed` from `position` on.
-    pub const fn follow(&mut self, position: u64, feed: &Feed) {
-        self.position = Some(position);
+    /// Follows `feed` from `start` on.
+    pub const fn follow(&mut self, start: Start, feed: &Feed) {
+        self.next = Some(start);
         self.forgiven = feed.dropped_before();
     }
 
@@ -107,12 +138,12 @@ impl Reader {
     /// Whether `feed` has dropped what this link has not had.
     #[must_use]
     pub fn is_behind(&self, feed: &Feed) -> bool {
-        self.position.is_some_and(|position| feed.dropped_before() > position.max(self.forgiven))
+        self.next.is_some_and(|next| feed.dropped_before() > next.talk.max(self.forgiven))
     }
 
     /// Takes the next frame, if there is one of at most `room` bytes.
     pub fn next(&mut self, feed: &Feed, room: usize) -> Option<Encoded> {
-        let following = self.position.and_then(|position| feed.from(position).next());
+        let following = self.next.and_then(|next| feed.first(next));
         let reached = following.map_or(u64::MAX, |(position, _)| position);
         if self.owed.front().is_some_and(|(stamp, _)| *stamp <= reached) {
             let (_, frame) = self.owed.pop_front_if(|(_, frame)| frame.0.len() <= room)?;
@@ -123,14 +154,14 @@ impl Reader {
             return Some(frame);
         }
         let (position, frame) = following.filter(|(_, frame)| frame.0.len() <= room)?;
-        self.position = Some(position.saturating_add(1));
+        self.next = self.next.map(|next| next.past(position.saturating_add(1)));
         Some(frame.clone())
     }
 
     /// Whether [`Reader::next`] would give something, given room.
     #[must_use]
     pub fn has_next(&self, feed: &Feed) -> bool {
-        !self.owed.is_empty() || self.position.is_some_and(|position| position < feed.head())
+        !self.owed.is_empty() || self.next.is_some_and(|next| feed.first(next).is_some())
     }
 }
 
@@ -153,7 +184,7 @@ mod tests {
         let mut reader = Reader::default();
         assert!(reader.owe(frame(100), feed.head()));
         feed.push(frame(1), Lane::Talk);
-        reader.follow(0, &feed);
+        reader.follow(Start::default(), &feed);
         feed.push(frame(2), Lane::Talk);
         assert!(reader.owe(frame(101), feed.head()));
         feed.push(frame(3), Lane::Talk);
@@ -166,8 +197,9 @@ mod tests {
         let mut feed = Feed::with_talk_max(2);
         feed.push(frame(0), Lane::Acts);
         (1..=4).for_each(|number| _ = feed.push(frame(number), Lane::Talk));
-        let held: Vec<u64> = feed.from(0).map(|(position, _)| position).collect();
-        assert_eq!(held, [0, 3, 4]);
+        let mut reader = Reader::default();
+        reader.follow(Start::default(), &feed);
+        assert_eq!(drain(&mut reader, &feed), [0, 3, 4].map(frame));
         assert_eq!(feed.dropped_before(), 3);
     }
 
@@ -175,12 +207,24 @@ mod tests {
     fn slow_2_a_reader_that_was_overtaken_is_behind_and_a_newcomer_is_not() {
         let mut feed = Feed::with_talk_max(2);
         let (mut slow, mut newcomer) = (Reader::default(), Reader::default());
-        slow.follow(0, &feed);
+        slow.follow(Start::default(), &feed);
         (0..3).for_each(|number| _ = feed.push(frame(number), Lane::Talk));
-        newcomer.follow(0, &feed);
+        newcomer.follow(Start::default(), &feed);
         assert!(slow.is_behind(&feed));
         assert!(!newcomer.is_behind(&feed));
         assert_eq!(drain(&mut newcomer, &feed), [1, 2].map(frame));
+    }
+
+    #[test]
+    fn feed_3_a_newcomer_gets_all_acts_and_only_the_talk_it_may_have() {
+        let mut feed = Feed::default();
+        feed.push(frame(0), Lane::Acts);
+        feed.push(frame(1), Lane::Talk);
+        feed.push(frame(2), Lane::Acts);
+        feed.push(frame(3), Lane::Talk);
+        let mut reader = Reader::default();
+        reader.follow(Start { acts: 0, talk: 2 }, &feed);
+        assert_eq!(drain(&mut reader, &feed), [0, 2, 3].map(frame));
     }
 
     #[test]

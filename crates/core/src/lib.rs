@@ -13,6 +13,7 @@ pub mod id;
 pub mod identity;
 pub mod limits;
 pub mod link;
+pub mod log;
 pub mod machine;
 pub mod random;
 pub mod rule;

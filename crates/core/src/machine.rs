@@ -5,6 +5,7 @@ use alloc::{string::String, vec::Vec};
 use crate::code::Code;
 use crate::command::Command;
 use crate::event::Event;
+use crate::feed::Start;
 use crate::id::{CommandId, DialId, Key, LinkId, MeetingId, RequestId};
 use crate::rule::Rule;
 use crate::time::{Instant, Now};
@@ -95,8 +96,8 @@ pub enum Output {
     Follow {
         /// The link.
         link: LinkId,
-        /// A position in the feed.
-        from: u64,
+        /// Positions in the feed.
+        start: Start,
     },
     /// One attempt to reach somebody: leads to `Up` or `Unreachable`.
     Dial {

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use self::rate::Rates;
 pub use self::state::{State, Trigger};
 use crate::code::Code;
-use crate::feed::{Feed, Reader};
+use crate::feed::{Feed, Reader, Start};
 use crate::id::{Key, MeetingId, RequestId};
 use crate::limits;
 use crate::random::Random;
@@ -184,9 +184,9 @@ impl Link {
         }
     }
 
-    /// Sends the feed, from `position` on.
-    pub const fn follow(&mut self, position: u64, feed: &Feed) {
-        self.reader.follow(position, feed);
+    /// Sends the feed, from `start` on.
+    pub const fn follow(&mut self, start: Start, feed: &Feed) {
+        self.reader.follow(start, feed);
     }
 
     /// Says goodbye after all that the feed holds below `head`, and closes. Tells the machine nothing more.

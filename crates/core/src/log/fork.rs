@@ -1,0 +1,60 @@
+//! The proof that an author has written two entries that exclude each other (SPEC.md, "Forks").
+
+use alloc::vec::Vec;
+
+use super::StreamId;
+use crate::id::{MeetingId, RequestId};
+use crate::identity::{Domain, Identity};
+use crate::rule::Rule;
+use crate::wire::entry::{Entry, decode_entry};
+use crate::wire::field::{Block, Signed, encode_alone};
+use crate::wire::meeting::Fork;
+use crate::wire::option::Options;
+use crate::wire::{Encoded, Frame};
+
+/// Two signed entries of one stream that exclude each other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proof {
+    /// The stream.
+    pub stream: StreamId,
+    /// The stream is void from this number on.
+    pub number: u64,
+    one: Vec<u8>,
+    other: Vec<u8>,
+}
+
+impl Proof {
+    pub(super) fn new(one: &Signed<'_, Entry<'_>>, other: &Signed<'_, Entry<'_>>) -> Self {
+        let number = one.value.number.min(other.value.number);
+        Self { stream: StreamId::of(&one.value), number, one: encode_alone(one), other: encode_alone(other) }
+    }
+
+    /// The proof as FORK carries it; `None` never happens.
+    #[must_use]
+    pub fn frame(&self) -> Option<Encoded> {
+        let one = Block(decode_entry(&self.one).ok()?);
+        let other = Block(decode_entry(&self.other).ok()?);
+        Some(Frame::from(Fork { one, other, options: Options::NONE }).encode(RequestId::EVENT))
+    }
+}
+
+/// Checks a proof that somebody sent.
+///
+/// # Errors
+/// FORK-1, if the entries do not exclude each other or their author has not signed both.
+pub fn check_fork(fork: &Fork<'_>, meeting: MeetingId, us: &Identity) -> Result<(StreamId, u64), Rule> {
+    let (Block(one), Block(other)) = (fork.one, fork.other);
+    let (low, high) = if one.value.number <= other.value.number { (one, other) } else { (other, one) };
+    let stream = StreamId::of(&low.value);
+    let same_number = low.value.number == high.value.number && low.bytes != high.bytes;
+    let neighbours = low.value.number.checked_add(1) == Some(high.value.number)
+        && (high.value.prev != super::hash(meeting, low.bytes) || high.value.lamport <= low.value.lamport);
+    let signed = |entry: &Signed<'_, Entry<'_>>| {
+        us.verify(&stream.author, Domain::Entry, &[&meeting.0, entry.bytes], &entry.signature)
+    };
+    // SPEC FORK-1
+    if stream != StreamId::of(&high.value) || !(same_number || neighbours) || !signed(&low) || !signed(&high) {
+        return Err(Rule::Fork1);
+    }
+    Ok((stream, low.value.number))
+}

@@ -1,0 +1,447 @@
+//! What everybody holds of a meeting (SPEC.md, "Log"): streams of signed entries, and the rule for storing one.
+
+mod fork;
+#[cfg(test)]
+mod tests;
+
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::vec::Vec;
+
+pub use self::fork::{Proof, check_fork};
+use crate::feed::{Feed, Start};
+use crate::id::{Hash, Key, MeetingId, RequestId};
+use crate::identity::{Domain, Identity, digest};
+use crate::limits;
+use crate::rule::Rule;
+use crate::time::Now;
+use crate::wire::entry::{Entry, EntryBody};
+use crate::wire::field::{Body, Signed, encode_alone};
+use crate::wire::frame;
+use crate::wire::meeting::{EntryFrame, Lane, Meeting, Range, Row};
+use crate::wire::option::Options;
+use crate::wire::{Encoded, Frame};
+
+/// Which stream: one author, one of the author's sessions, one lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct StreamId {
+    /// The author.
+    pub author: Key,
+    /// The session.
+    pub session: u64,
+    /// The lane.
+    pub lane: Lane,
+}
+
+impl StreamId {
+    /// The stream that `entry` belongs to.
+    #[must_use]
+    pub const fn of(entry: &Entry<'_>) -> Self {
+        Self { author: entry.author, session: entry.session, lane: entry.lane }
+    }
+
+    /// The stream that `row` is about.
+    #[must_use]
+    pub const fn of_row(row: &Row) -> Self {
+        Self { author: row.author, session: row.session, lane: row.lane }
+    }
+}
+
+/// What is held of one stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Stream {
+    next: u64,
+    /// The hash of the entry before `next`; `None` after a gap, when any will do.
+    head: Option<Hash>,
+    head_lamport: u64,
+    /// Position in the feed, by number.
+    held: BTreeMap<u64, u64>,
+    /// From here on, the stream is void: its author has forked it.
+    void_from: Option<u64>,
+}
+
+impl Stream {
+    /// Empty, and going on at `next` after whatever.
+    const fn starting_at(next: u64) -> Self {
+        Self { next, head: None, head_lamport: 0, held: BTreeMap::new(), void_from: None }
+    }
+
+    /// SPEC STORE-2: `prev` is the head's hash, and lamport time rises.
+    fn continues_with(&self, entry: &Entry<'_>) -> bool {
+        self.head.is_none_or(|head| entry.prev == head && entry.lamport > self.head_lamport)
+    }
+}
+
+/// What has become of an entry that was offered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is new, holds, and is stored.
+    Stored,
+    /// Nothing to do: it is held already, void, or not wanted.
+    Dropped,
+    /// What lies between `next` and it is missing: it was not stored.
+    Ahead {
+        /// The number that the stream goes on with.
+        next: u64,
+    },
+    /// It excludes an entry that is held: the stream is void from now on.
+    Forked(Proof),
+    /// It breaks a rule.
+    Refused(Rule),
+}
+
+/// The entries of one meeting, as far as this node holds them.
+#[derive(Clone, Debug)]
+pub struct Log {
+    meeting: MeetingId,
+    streams: BTreeMap<StreamId, Stream>,
+    feed: Feed,
+    /// Position, stream, number and lamport time of all talk in the feed.
+    talk: VecDeque<(u64, StreamId, u64, u64)>,
+    acts: usize,
+    lamport: u64,
+    latest: Hash,
+    changed: Vec<StreamId>,
+}
+
+impl Log {
+    /// An empty log, whose feed keeps `talk_max` entries of talk.
+    #[must_use]
+    pub const fn new(meeting: MeetingId, talk_max: usize) -> Self {
+        Self {
+            meeting,
+            streams: BTreeMap::new(),
+            feed: Feed::with_talk_max(talk_max),
+            talk: VecDeque::new(),
+            acts: 0,
+            lamport: 0,
+            latest: Hash::ZERO,
+            changed: Vec::new(),
+        }
+    }
+
+    /// The meeting.
+    #[must_use]
+    pub const fn meeting(&self) -> MeetingId {
+        self.meeting
+    }
+
+    /// The entries in the order in which they were stored.
+    #[must_use]
+    pub const fn feed(&self) -> &Feed {
+        &self.feed
+    }
+
+    /// The highest lamport time held.
+    #[must_use]
+    pub const fn lamport(&self) -> u64 {
+        self.lamport
+    }
+
+    /// One above the highest session of `author` that is held.
+    #[must_use]
+    pub fn next_session(&self, author: Key) -> u64 {
+        let sessions = self.streams.keys().filter(|stream| stream.author == author).map(|stream| stream.session);
+        sessions.max().unwrap_or(0).saturating_add(1)
+    }
+
+    /// One above the highest number held of `stream`; 1 if nothing is.
+    #[must_use]
+    pub fn next_number(&self, stream: StreamId) -> u64 {
+        self.streams.get(&stream).map_or(1, |stream| stream.next)
+    }
+
+    /// Writes an entry of this node's own; `None` if the meeting can hold no more acts.
+    pub fn write(&mut self, us: &Identity, session: u64, body: &EntryBody<'_>, now: Now) -> Option<Encoded> {
+        let lane = body.lane()?;
+        if lane == Lane::Acts && self.acts >= limits::ACTS_MAX {
+            return None;
+        }
+        let id = StreamId { author: us.key(), session, lane };
+        let stream = self.streams.get(&id);
+        let (kind, body) = body.encode();
+        let entry = Entry {
+            author: us.key(),
+            session,
+            lane,
+            number: stream.map_or(1, |stream| stream.next),
+            prev: stream.and_then(|stream| stream.head).unwrap_or(Hash::ZERO),
+            lamport: self.lamport.saturating_add(1),
+            reference: self.latest,
+            time_ms: now.unix_ms,
+            kind,
+            body: Body(&body),
+        };
+        let bytes = encode_alone(&entry);
+        let signature = us.sign(Domain::Entry, &[&self.meeting.0, &bytes]);
+        let entry = Signed { bytes: &bytes, value: entry, signature };
+        let frame = Frame::from(EntryFrame { entry, options: Options::NONE }).encode(RequestId::EVENT);
+        self.store(&entry, frame.clone());
+        Some(frame)
+    }
+
+    /// Takes an entry from another node, if it is the next of its stream, or was `asked` for.
+    pub fn offer(&mut self, entry: &Signed<'_, Entry<'_>>, asked: bool, us: &Identity) -> Verdict {
+        self.judge(entry, asked, |log, entry| {
+            us.verify(&entry.value.author, Domain::Entry, &[&log.meeting.0, entry.bytes], &entry.signature)
+        })
+    }
+
+    /// Takes an entry back that this log had stored in an earlier run.
+    pub fn restore(&mut self, entry: &Signed<'_, Entry<'_>>) -> Verdict {
+        let id = StreamId::of(&entry.value);
+        if id.lane == Lane::Talk && entry.value.number > self.next_number(id) {
+            self.skip(id, entry.value.number);
+        }
+        self.judge(entry, false, |_, _| true)
+    }
+
+    /// The store rule: whether an entry is taken depends on its bytes and its stream, never on other streams.
+    fn judge(
+        &mut self,
+        entry: &Signed<'_, Entry<'_>>,
+        asked: bool,
+        holds: impl Fn(&Self, &Signed<'_, Entry<'_>>) -> bool,
+    ) -> Verdict {
+        let value = &entry.value;
+        if let Err(rule) = check_bytes(value) {
+            return Verdict::Refused(rule);
+        }
+        let id = StreamId::of(value);
+        let stream = self.streams.get(&id);
+        if stream.and_then(|stream| stream.void_from).is_some_and(|void| value.number >= void) {
+            return Verdict::Dropped;
+        }
+        let next = stream.map_or(1, |stream| stream.next);
+        // SPEC STORE-1: neither a leap ahead nor what is long gone costs more than this look.
+        if value.number > next && (stream.is_some() || value.lane == Lane::Acts) {
+            return Verdict::Ahead { next };
+        }
+        let rival = match stream {
+            Some(stream) if value.number < next => match self.entry_at(stream, value.number) {
+                Some(held) if held.bytes == entry.bytes => return Verdict::Dropped,
+                None if !asked => return Verdict::Dropped,
+                held => held,
+            },
+            Some(stream) if !stream.continues_with(value) => {
+                // The head itself may have been dropped: then there is no proof, and no place for the entry.
+                let head = next.checked_sub(1).and_then(|number| self.entry_at(stream, number));
+                let Some(head) = head else { return Verdict::Dropped };
+                Some(head)
+            }
+            Some(_) | None => None,
+        };
+        let rival = rival.map(|held| Proof::new(&held, entry));
+        // SPEC ENTRY-1: the dearest check comes last.
+        if !holds(self, entry) {
+            return Verdict::Refused(Rule::Entry1);
+        }
+        match rival {
+            Some(proof) => {
+                self.void(id, proof.number);
+                Verdict::Forked(proof)
+            }
+            None if value.lane == Lane::Acts && self.acts >= limits::ACTS_MAX => Verdict::Dropped,
+            None => {
+                let frame = Frame::from(EntryFrame { entry: *entry, options: Options::NONE });
+                self.store(entry, frame.encode(RequestId::EVENT));
+                Verdict::Stored
+            }
+        }
+    }
+
+    fn store(&mut self, entry: &Signed<'_, Entry<'_>>, frame: Encoded) {
+        let value = &entry.value;
+        let id = StreamId::of(value);
+        let hash = hash(self.meeting, entry.bytes);
+        let position = self.feed.push(frame, value.lane);
+        match value.lane {
+            Lane::Acts => self.acts = self.acts.saturating_add(1),
+            Lane::Talk => self.talk.push_back((position, id, value.number, value.lamport)),
+        }
+        let stream = self.streams.entry(id).or_insert(Stream::starting_at(value.number));
+        stream.held.insert(value.number, position);
+        if value.number >= stream.next {
+            stream.next = value.number.saturating_add(1);
+            (stream.head, stream.head_lamport) = (Some(hash), value.lamport);
+        }
+        // SPEC LAMPORT-2: a leap is stored, but the clock does not follow it.
+        if value.lamport > self.lamport && value.lamport.saturating_sub(self.lamport) <= limits::LAMPORT_LEAP_MAX {
+            (self.lamport, self.latest) = (value.lamport, hash);
+        }
+        self.changed.push(id);
+        self.forget_dropped();
+        self.bound_sessions(id);
+    }
+
+    fn forget_dropped(&mut self) {
+        let dropped_before = self.feed.dropped_before();
+        while let Some((_, id, number, _)) = self.talk.pop_front_if(|(position, ..)| *position < dropped_before) {
+            if let Some(stream) = self.streams.get_mut(&id) {
+                stream.held.remove(&number);
+            }
+        }
+    }
+
+    /// Forgets the rows of an author's oldest talk sessions beyond the bound.
+    fn bound_sessions(&mut self, newest: StreamId) {
+        let range = StreamId { session: 0, ..newest }..=StreamId { session: u64::MAX, ..newest };
+        let sessions: Vec<StreamId> =
+            self.streams.range(range).map(|(id, _)| *id).filter(|id| id.lane == Lane::Talk).collect();
+        for id in sessions.iter().take(sessions.len().saturating_sub(limits::TALK_SESSIONS_MAX)) {
+            self.streams.remove(id);
+        }
+    }
+
+    /// Goes on with a talk stream at `first`: what lies before is gone. The numbers that are missing.
+    pub fn skip(&mut self, id: StreamId, first: u64) -> Option<(u64, u64)> {
+        let stream = self.streams.entry(id).or_insert(Stream::starting_at(first));
+        let from = stream.next;
+        (from < first).then(|| {
+            (stream.next, stream.head) = (first, None);
+            (from, first)
+        })
+    }
+
+    /// Makes a stream void from `number` on: what is held from there is no longer served or counted.
+    pub fn void(&mut self, id: StreamId, number: u64) {
+        if let Some(stream) = self.streams.get_mut(&id) {
+            let number = stream.void_from.map_or(number, |void| void.min(number));
+            stream.void_from = Some(number);
+            stream.held.split_off(&number);
+            if stream.next > number {
+                (stream.next, stream.head) = (number, None);
+            }
+        }
+    }
+
+    fn entry_at(&self, stream: &Stream, number: u64) -> Option<Signed<'_, Entry<'_>>> {
+        entry_of(self.feed.at(*stream.held.get(&number)?)?)
+    }
+
+    /// The newest entry of a stream, as a frame.
+    #[must_use]
+    pub fn head_frame(&self, id: StreamId) -> Option<Encoded> {
+        let (_, position) = self.streams.get(&id)?.held.last_key_value()?;
+        self.feed.at(*position).cloned()
+    }
+
+    /// A row for each stream, for somebody who may have talk above the lamport time `floor`.
+    #[must_use]
+    pub fn rows(&self, floor: u64) -> Vec<Row> {
+        let floor = self.talk_position(floor);
+        self.streams.iter().map(|(id, stream)| row(*id, stream, floor)).collect()
+    }
+
+    /// The rows that have changed since the last call.
+    pub fn changed_rows(&mut self) -> Vec<Row> {
+        let mut changed = core::mem::take(&mut self.changed);
+        changed.sort();
+        changed.dedup();
+        changed.iter().filter_map(|id| self.streams.get(id).map(|stream| row(*id, stream, 0))).collect()
+    }
+
+    /// The position of the first talk above a lamport time.
+    fn talk_position(&self, floor: u64) -> u64 {
+        let at = self.talk.partition_point(|(.., lamport)| *lamport <= floor);
+        self.talk.get(at).map_or(self.feed.head(), |(position, ..)| *position)
+    }
+
+    /// The lamport time above which `count` entries of talk lie.
+    #[must_use]
+    pub fn floor_of_last(&self, count: u32) -> u64 {
+        let count = usize::try_from(count).unwrap_or(usize::MAX);
+        match self.talk.len().checked_sub(count) {
+            None | Some(0) => 0,
+            Some(before) => before.checked_sub(1).and_then(|at| self.talk.get(at)).map_or(0, |(.., lamport)| *lamport),
+        }
+    }
+
+    /// Where to start sending to somebody who holds `rows` and may have talk above `floor`.
+    pub fn start_for(&self, rows: &BTreeMap<StreamId, u64>, floor: u64) -> Start {
+        let floor = self.talk_position(floor);
+        let mut start = Start { acts: self.feed.head(), talk: self.feed.head() };
+        for (id, stream) in &self.streams {
+            let from = rows.get(id).copied().unwrap_or(0);
+            let Some(position) = stream.held.range(from..).next().map(|(_, position)| *position) else { continue };
+            match id.lane {
+                Lane::Acts => start.acts = start.acts.min(position),
+                Lane::Talk => start.talk = start.talk.min(position.max(floor)),
+            }
+        }
+        start
+    }
+
+    /// The answer to a FETCH, in the order stored.
+    pub fn fetch(&self, ranges: impl Iterator<Item = Range>, floor: u64) -> Vec<Encoded> {
+        let floor = self.talk_position(floor);
+        let mut positions: Vec<u64> = ranges
+            .filter_map(|range| {
+                let id = StreamId { author: range.author, session: range.session, lane: range.lane };
+                let held = self.streams.get(&id)?.held.range(range.from..range.to.max(range.from));
+                Some(held.map(|(_, position)| *position).take(limits::FETCH_ENTRIES_MAX))
+            })
+            .flatten()
+            .collect();
+        positions.sort_unstable();
+        positions.dedup();
+        let mut bytes = 0_usize;
+        let frames = positions.iter().filter_map(|position| {
+            let frame = self.feed.at(*position)?;
+            let served = entry_of(frame)?.value.lane == Lane::Acts || *position >= floor;
+            served.then(|| frame.clone())
+        });
+        frames
+            .take(limits::FETCH_ENTRIES_MAX)
+            .take_while(|frame| {
+                bytes = bytes.saturating_add(frame.0.len());
+                bytes <= limits::FETCH_BYTES_MAX
+            })
+            .collect()
+    }
+
+    /// Every entry that is held, in the order stored.
+    pub fn frames(&self) -> impl Iterator<Item = (Lane, &Encoded)> {
+        self.feed.iter()
+    }
+}
+
+/// The entry in an ENTRY frame.
+#[must_use]
+pub fn entry_of(frame: &Encoded) -> Option<Signed<'_, Entry<'_>>> {
+    match frame::decode(&frame.0).ok()?.frame? {
+        Frame::Meeting(Meeting::EntryFrame(frame)) => Some(frame.entry),
+        Frame::Meeting(_) | Frame::Session(_) | Frame::Private(_) => None,
+    }
+}
+
+/// The name of an entry: the hash of what its author signed.
+#[must_use]
+pub fn hash(meeting: MeetingId, signed: &[u8]) -> Hash {
+    Hash(digest(Domain::Entry, &[&meeting.0, signed]))
+}
+
+/// What an entry's bytes alone must keep.
+fn check_bytes(entry: &Entry<'_>) -> Result<(), Rule> {
+    // SPEC ENTRY-2
+    if entry.number == 0 || entry.lamport == 0 {
+        return Err(Rule::Entry2);
+    }
+    let body = EntryBody::decode(entry.kind, entry.body.0).map_err(|error| error.rule)?;
+    // SPEC ENTRY-4
+    if body.lane().is_some_and(|lane| lane != entry.lane) {
+        return Err(Rule::Entry4);
+    }
+    Ok(())
+}
+
+fn row(id: StreamId, stream: &Stream, floor: u64) -> Row {
+    let served = stream.held.iter().find(|(_, position)| id.lane == Lane::Acts || **position >= floor);
+    Row {
+        author: id.author,
+        session: id.session,
+        lane: id.lane,
+        first: served.map_or(stream.next, |(number, _)| *number),
+        next: stream.next,
+        head: stream.head.unwrap_or(Hash::ZERO),
+    }
+}
