@@ -88,16 +88,17 @@ impl Opener {
             return Err(Rule::Age1);
         }
         // SPEC RECORD-1
-        let length = record.len().checked_sub(TAG_BYTES).filter(|length| *length >= PLAINTEXT_MIN);
-        let length = length.ok_or(Rule::Record1)?;
+        if record.len() < PLAINTEXT_MIN.saturating_add(TAG_BYTES) {
+            return Err(Rule::Record1);
+        }
         let before = plaintext.len();
-        plaintext.resize(before.saturating_add(length), 0);
+        // Room for the tag too: some backends open in place, and would allocate a place of their own.
+        plaintext.resize(before.saturating_add(record.len()), 0);
         let room = plaintext.get_mut(before..).unwrap_or_default();
         // SPEC RECORD-2
-        if self.keys.read_message(self.records, record, room).is_err() {
-            plaintext.truncate(before);
-            return Err(Rule::Record2);
-        }
+        let opened = self.keys.read_message(self.records, record, room);
+        plaintext.truncate(before.saturating_add(*opened.as_ref().unwrap_or(&0)));
+        opened.map_err(|_| Rule::Record2)?;
         self.records = self.records.saturating_add(1);
         Ok(())
     }
