@@ -46,6 +46,12 @@ impl Scheme for Ed25519 {
     }
 }
 
+/// Whether `key` is a point of small order, with which anybody can sign. No honest key of any scheme is one.
+#[must_use]
+pub fn is_small_order(key: &Key) -> bool {
+    VerifyingKey::from_bytes(&key.0).is_ok_and(|key| key.is_weak())
+}
+
 /// What a signature is for: its domain string opens the signed bytes, so none serves elsewhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Domain {

@@ -39,6 +39,7 @@ rules! {
     Preamble1 "PREAMBLE-1" HandshakeFailed "a connection opens with the eight bytes TERTULIA"
     Preamble2 "PREAMBLE-2" VersionUnknown "the version is one that the responder speaks"
     Preamble3 "PREAMBLE-3" SuiteUnknown "the suite is one that the responder speaks"
+    Preamble4 "PREAMBLE-4" HandshakeFailed "a refusal names a version or suite that is unknown"
     Handshake1 "HANDSHAKE-1" HandshakeFailed "handshake records are 32, 192 and 160 bytes long"
     Handshake2 "HANDSHAKE-2" HandshakeFailed "no Diffie-Hellman result is all zero"
     Handshake3 "HANDSHAKE-3" HandshakeFailed "a handshake message opens under the keys it was sealed with"
