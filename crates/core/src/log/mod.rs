@@ -131,6 +131,12 @@ impl Log {
         &self.feed
     }
 
+    /// Whether any talk is held.
+    #[must_use]
+    pub fn holds_talk(&self) -> bool {
+        !self.talk.is_empty()
+    }
+
     /// The highest lamport time held.
     #[must_use]
     pub const fn lamport(&self) -> u64 {

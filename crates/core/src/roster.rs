@@ -1,0 +1,116 @@
+//! Who may do what (SPEC.md, "Roster"): a pure function of the acts, whatever the order they came in.
+
+use alloc::{
+    collections::BTreeMap,
+    format,
+    string::{String, ToString as _},
+    vec::Vec,
+};
+
+use crate::id::{Hash, Key};
+use crate::log::{Log, entry_of, hash};
+use crate::wire::entry::{Door, EntryBody, Level};
+use crate::wire::meeting::Lane;
+
+/// A revoke that no grant has answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Revoked {
+    /// The hash of the revoke.
+    pub act: Hash,
+    /// What was taken away.
+    pub level: Level,
+    /// What the subject was called.
+    pub name: String,
+}
+
+/// What the acts of a star's founder add up to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Roster {
+    /// The host's name.
+    pub host_name: Option<String>,
+    /// Whether anybody new gets in.
+    pub locked: bool,
+    /// Why the meeting has ended, if it has.
+    pub ended: Option<String>,
+    revoked: BTreeMap<Key, Vec<Revoked>>,
+}
+
+impl Roster {
+    /// Folds the founder's acts, by lamport time.
+    #[must_use]
+    pub fn fold(log: &Log, founder: Key) -> Self {
+        let mut acts: Vec<_> = log
+            .frames()
+            .filter(|(lane, _)| *lane == Lane::Acts)
+            .filter_map(|(_, frame)| entry_of(frame))
+            .filter(|entry| entry.value.author == founder)
+            .collect();
+        acts.sort_by_key(|entry| (entry.value.lamport, entry.value.session, entry.value.number));
+        let mut roster = Self::default();
+        for act in acts {
+            if let Ok(body) = EntryBody::decode(act.value.kind, act.value.body.0) {
+                roster.apply(&body, hash(log.meeting(), act.bytes));
+            }
+        }
+        roster
+    }
+
+    fn apply(&mut self, body: &EntryBody<'_>, act: Hash) {
+        match *body {
+            EntryBody::Person { name } => self.host_name = Some(name.as_str().to_string()),
+            EntryBody::Revoke { subject, level, name, .. } => {
+                let revoked = Revoked { act, level, name: name.as_str().to_string() };
+                self.revoked.entry(subject).or_default().push(revoked);
+            }
+            EntryBody::Grant { subject, answers, .. } => {
+                if let Some(revoked) = self.revoked.get_mut(&subject) {
+                    revoked.retain(|revoked| revoked.act != answers);
+                }
+            }
+            EntryBody::Policy { door } => self.locked = door == Door::Locked,
+            EntryBody::End { why } => self.ended = Some(why.as_str().to_string()),
+            EntryBody::Text { .. } | EntryBody::Question { .. } | EntryBody::Unknown => {}
+        }
+    }
+
+    /// Whether a key or ticket has been revoked at `level`.
+    #[must_use]
+    pub fn is_revoked(&self, subject: &Key, level: Level) -> bool {
+        self.revoked.get(subject).is_some_and(|revoked| revoked.iter().any(|revoked| revoked.level == level))
+    }
+
+    /// The revokes at `level` of `subject`: subject and act.
+    pub fn revokes_of(&self, subject: &Key, level: Level) -> impl Iterator<Item = (Key, Hash)> {
+        let subject = *subject;
+        let revoked = self.revoked.get(&subject).into_iter().flatten();
+        revoked.filter(move |revoked| revoked.level == level).map(move |revoked| (subject, revoked.act))
+    }
+
+    /// The revokes at `level` of whoever was called `name`: subject and act.
+    pub fn revoked_by_name(&self, name: &str, level: Level) -> impl Iterator<Item = (Key, Hash)> {
+        self.revoked.iter().flat_map(move |(subject, revoked)| {
+            let named = revoked.iter().filter(move |revoked| revoked.level == level && revoked.name == name);
+            named.map(|revoked| (*subject, revoked.act))
+        })
+    }
+}
+
+/// An act in words: what its author did. `None` for what concerns nobody else.
+#[must_use]
+pub fn notice(body: &EntryBody<'_>) -> Option<String> {
+    let because = |why: &str| if why.is_empty() { String::new() } else { format!(": {why}") };
+    match *body {
+        EntryBody::Revoke { name, .. } if name.as_str().is_empty() => Some("made a ticket void".into()),
+        EntryBody::Revoke { level: Level::Out, name, why, .. } => {
+            Some(format!("showed {} out{}", name.as_str(), because(why.as_str())))
+        }
+        EntryBody::Revoke { level: Level::Mute, name, why, .. } => {
+            Some(format!("muted {}{}", name.as_str(), because(why.as_str())))
+        }
+        EntryBody::Grant { name, .. } => Some(format!("forgave {}", name.as_str())),
+        EntryBody::Policy { door: Door::Locked } => Some("locked the door".into()),
+        EntryBody::Policy { door: Door::Unlocked } => Some("unlocked the door".into()),
+        EntryBody::End { why } => Some(format!("ended the meeting{}", because(why.as_str()))),
+        EntryBody::Person { .. } | EntryBody::Text { .. } | EntryBody::Question { .. } | EntryBody::Unknown => None,
+    }
+}

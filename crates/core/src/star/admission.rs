@@ -1,0 +1,117 @@
+//! Who gets in (SPEC.md, "Admission").
+
+use alloc::collections::BTreeMap;
+
+use crate::charter::{Admission, SignedCharter};
+use crate::id::{Key, MeetingId, Signature};
+use crate::identity::{Domain, Identity, Secret};
+use crate::limits;
+use crate::roster::Roster;
+use crate::rule::Rule;
+use crate::time::{Instant, Now};
+use crate::wire::entry::Level;
+use crate::wire::meeting::Join;
+use crate::wire::option::{self, Pass, TicketProof};
+
+/// What the host knows of whoever has come in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Admitted {
+    /// Shown again, the pass admits again.
+    pub(super) pass: Pass,
+    /// The ticket that it came with.
+    pub(super) ticket: Option<Key>,
+}
+
+/// The door of one meeting: its checks, and how often each key has come lately.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Door {
+    /// When a key's joins will all be forgiven.
+    joins: BTreeMap<Key, Instant>,
+}
+
+/// What the door's checks look at.
+pub(super) struct House<'a> {
+    pub(super) charter: &'a SignedCharter,
+    pub(super) roster: &'a Roster,
+    pub(super) us: &'a Identity,
+    /// Talk up to this lamport time is not served to whoever is new.
+    pub(super) floor: u64,
+}
+
+impl Door {
+    /// Lets `guest` in, or names the rule that keeps it out.
+    ///
+    /// # Errors
+    /// JOIN-2 to JOIN-5, JOIN-8, JOIN-11.
+    pub(super) fn admit(&mut self, join: &Join<'_>, guest: Key, house: &House<'_>, now: Now) -> Result<Admitted, Rule> {
+        let House { charter, roster, us, floor } = *house;
+        // SPEC JOIN-2
+        if join.meeting != MeetingId::ZERO && join.meeting != charter.meeting {
+            return Err(Rule::Join2);
+        }
+        // SPEC JOIN-11
+        if roster.ended.is_some() {
+            return Err(Rule::Join11);
+        }
+        // SPEC JOIN-4: of a key
+        if roster.is_revoked(&guest, Level::Out) {
+            return Err(Rule::Join4);
+        }
+        let pass = join.options.find::<Pass>(&option::PASS).filter(|pass| pass_holds(pass, charter, guest, us));
+        let ticket = join.options.find::<TicketProof>(&option::TICKET);
+        let ticket = ticket.filter(|ticket| ticket_holds(ticket, charter, guest, us)).map(|ticket| ticket.ticket);
+        if let Some(pass) = pass {
+            return Ok(Admitted { pass, ticket });
+        }
+        if charter.admission == Admission::Ticket {
+            // SPEC JOIN-3
+            let ticket = ticket.ok_or(Rule::Join3)?;
+            // SPEC JOIN-4: of a ticket
+            if roster.is_revoked(&ticket, Level::Out) {
+                return Err(Rule::Join4);
+            }
+        }
+        // SPEC JOIN-5
+        if roster.locked {
+            return Err(Rule::Join5);
+        }
+        self.count(guest, now.tick)?;
+        Ok(Admitted { pass: sign_pass(charter.meeting, guest, floor, us), ticket })
+    }
+
+    /// SPEC JOIN-8: a bucket of `JOIN_BURST` joins that refills by one each `JOIN_INTERVAL`.
+    fn count(&mut self, guest: Key, now: Instant) -> Result<(), Rule> {
+        self.joins.retain(|_, forgiven| *forgiven > now);
+        let forgiven = self.joins.get(&guest).copied().unwrap_or(now).after(limits::JOIN_INTERVAL);
+        if forgiven.since(now) > limits::JOIN_INTERVAL.saturating_mul(limits::JOIN_BURST) {
+            return Err(Rule::Join8);
+        }
+        self.joins.insert(guest, forgiven);
+        Ok(())
+    }
+}
+
+fn sign_pass(meeting: MeetingId, guest: Key, lamport: u64, us: &Identity) -> Pass {
+    let signature = us.sign(Domain::Pass, &[&meeting.0, &guest.0, &lamport.to_be_bytes()]);
+    Pass { signer: us.key(), lamport, signature }
+}
+
+fn pass_holds(pass: &Pass, charter: &SignedCharter, guest: Key, us: &Identity) -> bool {
+    let parts: [&[u8]; 3] = [&charter.meeting.0, &guest.0, &pass.lamport.to_be_bytes()];
+    pass.signer == charter.founder && us.verify(&pass.signer, Domain::Pass, &parts, &pass.signature)
+}
+
+fn ticket_holds(ticket: &TicketProof, charter: &SignedCharter, guest: Key, us: &Identity) -> bool {
+    let meeting = &charter.meeting.0;
+    let endorsed = ticket.ticket == charter.ticket
+        || us.verify(&charter.founder, Domain::Ticket, &[meeting, &ticket.ticket.0], &ticket.endorsement);
+    endorsed && us.verify(&ticket.ticket, Domain::TicketProof, &[meeting, &guest.0], &ticket.proof)
+}
+
+/// What `guest` shows of the ticket that grows from `seed`.
+#[must_use]
+pub fn prove_ticket(seed: Secret, endorsement: Option<Signature>, meeting: MeetingId, guest: &Identity) -> TicketProof {
+    let ticket = Identity::new(seed, guest.scheme().clone());
+    let proof = ticket.sign(Domain::TicketProof, &[&meeting.0, &guest.key().0]);
+    TicketProof { ticket: ticket.key(), endorsement: endorsement.unwrap_or(Signature::ZERO), proof }
+}

@@ -1,0 +1,601 @@
+//! Who attends a lecture: one link to the host, dialled again for as long as it takes (SPEC.md, "Star").
+
+use alloc::collections::BTreeMap;
+use alloc::string::{String, ToString as _};
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use super::outbox::Outbox;
+use super::presence::People;
+use super::show::message;
+use super::{Tokens, prove_ticket};
+use crate::charter::SignedCharter;
+use crate::code::Code;
+use crate::event::{Event, Kind, Member, Role, State};
+use crate::id::{DialId, Key, LinkId, MeetingId, RequestId};
+use crate::identity::Identity;
+use crate::limits;
+use crate::log::{Log, StreamId, Verdict, check_fork, entry_of};
+use crate::machine::{Input, Kept, Machine, Output};
+use crate::random::Random;
+use crate::roster::Roster;
+use crate::rule::Rule;
+use crate::ticket::Ticket;
+use crate::time::{Instant, Now, Timers};
+use crate::wire::entry::Entry;
+use crate::wire::field::{List, Name, Signed, decode_all, encode_alone, encode_items};
+use crate::wire::meeting::{Digest, Fetch, Fork, Join, Lane, Meeting, Presence, Range, Row, Welcome};
+use crate::wire::option::{self, Options, OptionsBuffer, Pass};
+use crate::wire::private::{Private, Tell};
+use crate::wire::session::{Done, Hello, Purpose, Session};
+use crate::wire::{Encoded, Frame};
+
+/// What an attendee is made of.
+#[derive(Clone, Debug)]
+pub struct AttendeeConfig {
+    /// The guest's key pair.
+    pub identity: Identity,
+    /// The guest's name.
+    pub name: String,
+    /// Whether the user has chosen it: then a taken one is an error, else it gets a number.
+    pub name_is_chosen: bool,
+    /// The wall clock as the node starts, milliseconds since 1970 in UTC.
+    pub started_ms: u64,
+    /// Decides all that is random.
+    pub seed: [u8; 32],
+    /// The meeting; zero: whichever is held there.
+    pub meeting: MeetingId,
+    /// Who must answer; `None`: whoever does.
+    pub host: Option<Key>,
+    /// The ticket, if there is one.
+    pub ticket: Option<Ticket>,
+    /// Where to dial, `HOST:PORT`.
+    pub addresses: Vec<String>,
+    /// What an earlier run has kept.
+    pub restored: Option<Restored>,
+    /// How many entries of talk are kept.
+    pub talk_max: usize,
+}
+
+/// What an earlier run has kept of a meeting.
+#[derive(Clone, Debug)]
+pub struct Restored {
+    /// The meeting's charter.
+    pub charter: SignedCharter,
+    /// The pass, as [`Kept::Pass`] has it.
+    pub pass: Option<Vec<u8>>,
+    /// The ENTRY frames.
+    pub entries: Vec<Encoded>,
+}
+
+/// Where an attendee is with its one link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// Not started, or waiting before the next dial.
+    Apart,
+    Dialling(DialId),
+    /// JOIN has been sent.
+    Knocking(LinkId),
+    Attending(LinkId),
+    Over,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Timer {
+    Redial,
+    Patience,
+    Digest,
+    Fetch,
+}
+
+/// One guest of a lecture.
+#[derive(Clone, Debug)]
+pub struct Attendee {
+    pub(super) us: Identity,
+    name: String,
+    base_name: String,
+    name_is_chosen: bool,
+    name_number: u32,
+    started_ms: u64,
+    pub(super) random: Random,
+    meeting: MeetingId,
+    host: Option<Key>,
+    ticket: Option<Ticket>,
+    addresses: Vec<String>,
+    pub(super) stage: Stage,
+    charter: Option<SignedCharter>,
+    pass: Option<Pass>,
+    pub(super) log: Log,
+    roster: Roster,
+    people: People,
+    /// The next PRESENCE names everybody.
+    presence_is_whole: bool,
+    pub(super) outbox: Outbox,
+    tokens: Tokens,
+    /// Streams of which something is missing: up to which number, and the open request for it.
+    missing: BTreeMap<StreamId, (u64, Option<RequestId>)>,
+    requests: u32,
+    dials: u64,
+    failures: u32,
+    last_failure: Code,
+    welcomed: bool,
+    timers: Timers<Timer>,
+    talk_max: usize,
+}
+
+impl Attendee {
+    /// An attendee that has not started yet.
+    #[must_use]
+    pub fn new(config: AttendeeConfig) -> Self {
+        let restored = config.restored;
+        let meeting = restored.as_ref().map_or(config.meeting, |restored| restored.charter.meeting);
+        let mut log = Log::new(meeting, config.talk_max);
+        for entry in restored.iter().flat_map(|restored| &restored.entries).filter_map(entry_of) {
+            log.restore(&entry);
+        }
+        log.changed_rows();
+        let pass = restored.as_ref().and_then(|restored| decode_all::<Pass>(restored.pass.as_ref()?).ok());
+        let charter = restored.map(|restored| restored.charter);
+        Self {
+            us: config.identity,
+            name: config.name.clone(),
+            base_name: config.name,
+            name_is_chosen: config.name_is_chosen,
+            name_number: 1,
+            started_ms: config.started_ms,
+            random: Random::new(config.seed),
+            meeting: config.meeting,
+            host: config.host,
+            ticket: config.ticket,
+            addresses: config.addresses,
+            stage: Stage::Apart,
+            roster: charter.as_ref().map_or_else(Roster::default, |charter| Roster::fold(&log, charter.founder)),
+            charter,
+            pass,
+            log,
+            people: People::default(),
+            presence_is_whole: false,
+            outbox: Outbox::default(),
+            tokens: Tokens::default(),
+            missing: BTreeMap::new(),
+            requests: 0,
+            dials: 0,
+            failures: 0,
+            last_failure: Code::Unreachable,
+            welcomed: false,
+            timers: Timers::default(),
+            talk_max: config.talk_max,
+        }
+    }
+
+    fn dial(&mut self, out: &mut Vec<Output>) {
+        let Some(name) = Name::new(&self.name) else {
+            let reason = super::host_commands::name_failure(&self.name).1;
+            return self.end(Code::Malformed, &reason, out);
+        };
+        let mut options = OptionsBuffer::default();
+        options.set(&option::NAME, &name);
+        let (meeting, started_ms, purpose) = (self.meeting, self.started_ms, Purpose::STAR);
+        let hello = Frame::from(Hello { purpose, meeting, started_ms, options: options.options() });
+        self.dials = self.dials.saturating_add(1);
+        let id = DialId(self.dials);
+        self.stage = Stage::Dialling(id);
+        let (peer, addresses) = (self.host, self.addresses.clone());
+        out.push(Output::Dial { id, peer, addresses, hello: hello.encode(RequestId::EVENT) });
+    }
+
+    fn on_up(&mut self, link: LinkId, peer: Key, dial: Option<DialId>, out: &mut Vec<Output>) {
+        if dial.is_none_or(|dial| self.stage != Stage::Dialling(dial)) {
+            // SPEC GUEST-2: nobody dials a guest.
+            return out.push(close(link, Rule::Guest2));
+        }
+        // From the first answer on, this address has this key.
+        self.host = Some(peer);
+        let mut options = OptionsBuffer::default();
+        if let Some(pass) = &self.pass {
+            options.set(&option::PASS, pass);
+        }
+        if let Some((ticket, seed)) = self.ticket.as_ref().and_then(|ticket| Some((ticket, ticket.seed?))) {
+            options.set(&option::TICKET, &prove_ticket(seed, ticket.endorsement, ticket.meeting, &self.us));
+        }
+        let join = Join { meeting: self.meeting, options: options.options() };
+        let id = self.next_request();
+        out.push(Output::Send { link, frame: Frame::from(join).encode(id) });
+        self.stage = Stage::Knocking(link);
+    }
+
+    pub(super) fn next_request(&mut self) -> RequestId {
+        self.requests = self.requests.checked_add(1).unwrap_or(1);
+        RequestId(self.requests)
+    }
+
+    fn on_welcome(&mut self, link: LinkId, welcome: &Welcome<'_>, now: Now, out: &mut Vec<Output>) {
+        let charter = match SignedCharter::check(&encode_alone(&welcome.charter.0), self.meeting, &self.us) {
+            Ok(charter) => charter,
+            Err(rule) => return self.reject(link, rule, now, out),
+        };
+        // SPEC CHARTER-3
+        if self.host != Some(charter.founder) {
+            return self.reject(link, Rule::Charter3, now, out);
+        }
+        let meeting = charter.meeting;
+        if self.log.meeting() != meeting {
+            self.log = Log::new(meeting, self.talk_max);
+        }
+        self.meeting = meeting;
+        let roster = Roster::fold(&self.log, charter.founder);
+        (self.roster, self.pass, self.failures) = (roster, Some(welcome.pass), 0);
+        out.push(Output::Keep { meeting, name: Kept::Charter, bytes: charter.bytes().into() });
+        out.push(Output::Keep { meeting, name: Kept::Pass, bytes: encode_alone(&welcome.pass) });
+        self.charter = Some(charter);
+        self.stage = Stage::Attending(link);
+        self.timers.disarm(Timer::Patience);
+        self.tell_ready(out);
+        self.skip_what_is_gone(welcome.rows.iter(), out);
+        self.presence_is_whole = true;
+        self.log.changed_rows();
+        self.send_digest(link, self.log.rows(0), out);
+        self.outbox.resend(link, meeting, &mut self.requests, &self.us, out);
+    }
+
+    fn tell_ready(&mut self, out: &mut Vec<Output>) {
+        let Some(charter) = &self.charter else { return };
+        let host = charter.founder;
+        if !core::mem::replace(&mut self.welcomed, true) {
+            let open = Ticket {
+                meeting: charter.meeting,
+                host,
+                seed: None,
+                endorsement: None,
+                addresses: self.addresses.clone(),
+            };
+            out.push(Output::Event(Event::Ready {
+                role: Role::Attendee,
+                name: self.name.clone(),
+                key: self.us.key(),
+                meeting: charter.meeting,
+                title: charter.title.clone(),
+                ticket: self.ticket.as_ref().unwrap_or(&open).to_string(),
+            }));
+        }
+        out.push(Output::Event(Event::Linked { name: self.host_name(), key: host }));
+    }
+
+    /// SPEC GAP-1: what the host no longer has is missing, and said to be. What lies before a newcomer's time is not.
+    fn skip_what_is_gone(&mut self, rows: impl Iterator<Item = Row>, out: &mut Vec<Output>) {
+        let returning = self.log.holds_talk();
+        for row in rows.filter(|row| row.lane == Lane::Talk && Some(row.author) == self.host) {
+            let stream = StreamId::of_row(&row);
+            if returning {
+                self.log.skip(stream, 1);
+            }
+            if let Some((first, next)) = self.log.skip(stream, row.first) {
+                out.push(Output::Event(Event::Gap { author: row.author, session: row.session, first, next }));
+            }
+        }
+    }
+
+    fn send_digest(&mut self, link: LinkId, rows: Vec<Row>, out: &mut Vec<Output>) {
+        let mut rows = rows.into_iter();
+        loop {
+            let (count, items) = encode_items(rows.by_ref(), limits::ROWS_MAX);
+            let digest = Digest { rows: List::over(count, &items), options: Options::NONE };
+            out.push(Output::Send { link, frame: Frame::from(digest).encode(RequestId::EVENT) });
+            if rows.len() == 0 {
+                return;
+            }
+        }
+    }
+
+    fn on_entry(&mut self, link: LinkId, entry: &Signed<'_, Entry<'_>>, now: Now, out: &mut Vec<Output>) {
+        let Some(founder) = self.charter.as_ref().map(|charter| charter.founder) else { return };
+        // SPEC ENTRY-5
+        if entry.value.author != founder {
+            return self.reject(link, Rule::Entry5, now, out);
+        }
+        let stream = StreamId::of(&entry.value);
+        match self.log.offer(entry, self.missing.contains_key(&stream), &self.us) {
+            Verdict::Stored => self.on_stored(entry, now, out),
+            Verdict::Dropped => {}
+            Verdict::Ahead { next } => self.miss(link, stream, next, entry.value.number, now, out),
+            Verdict::Forked(proof) => {
+                self.tell_fork(out);
+                out.extend(proof.frame().map(|frame| Output::Send { link, frame }));
+            }
+            Verdict::Refused(rule) => self.reject(link, rule, now, out),
+        }
+    }
+
+    fn on_stored(&mut self, entry: &Signed<'_, Entry<'_>>, now: Now, out: &mut Vec<Output>) {
+        let meeting = self.log.meeting();
+        let frame = crate::wire::meeting::EntryFrame { entry: *entry, options: Options::NONE };
+        let (frame, lane) = (Frame::from(frame).encode(RequestId::EVENT), entry.value.lane);
+        out.push(Output::Append { meeting, frame, lane, live: true });
+        let stream = StreamId::of(&entry.value);
+        if self.missing.get(&stream).is_some_and(|(to, _)| *to < self.log.next_number(stream)) {
+            self.missing.remove(&stream);
+        }
+        if lane == Lane::Acts {
+            let old = self.host_name();
+            self.roster = Roster::fold(&self.log, entry.value.author);
+            let new = self.host_name();
+            if old != new {
+                out.push(Output::Event(Event::Renamed { key: entry.value.author, old, new }));
+            }
+        }
+        let host = self.host_name();
+        out.extend(message(meeting, &entry.value, &host, self.us.key()).map(Output::Event));
+        if !self.timers.is_armed(Timer::Digest) {
+            self.timers.arm(Timer::Digest, now.tick.after(limits::GUEST_DIGEST_INTERVAL));
+        }
+    }
+
+    /// SPEC FETCH-2: what lies between is asked for, once a stream at a time.
+    fn miss(&mut self, link: LinkId, stream: StreamId, next: u64, number: u64, now: Now, out: &mut Vec<Output>) {
+        if self.missing.contains_key(&stream) || self.missing.len() >= limits::RANGES_MAX {
+            return;
+        }
+        self.missing.insert(stream, (number, None));
+        self.fetch(link, stream, next, now, out);
+    }
+
+    fn fetch(&mut self, link: LinkId, stream: StreamId, from: u64, now: Now, out: &mut Vec<Output>) {
+        let request = self.next_request();
+        let Some((number, open)) = self.missing.get_mut(&stream) else { return };
+        *open = Some(request);
+        let range = Range {
+            author: stream.author,
+            session: stream.session,
+            lane: stream.lane,
+            from,
+            to: number.saturating_add(1).max(from.saturating_add(1)),
+        };
+        let (count, items) = encode_items([range], limits::RANGES_MAX);
+        let fetch = Fetch { ranges: List::over(count, &items), options: Options::NONE };
+        out.push(Output::Send { link, frame: Frame::from(fetch).encode(request) });
+        self.timers.arm(Timer::Fetch, now.tick.after(limits::FETCH_TIMEOUT));
+    }
+
+    /// The answer to a FETCH is over: what has not come is gone.
+    fn on_fetched(&mut self, id: RequestId) {
+        self.missing.retain(|_, (_, open)| *open != Some(id));
+    }
+
+    fn on_fork(&mut self, link: LinkId, fork: &Fork<'_>, now: Now, out: &mut Vec<Output>) {
+        match check_fork(fork, self.log.meeting(), &self.us) {
+            Ok((stream, number)) => {
+                self.log.void(stream, number);
+                self.tell_fork(out);
+            }
+            Err(rule) => self.reject(link, rule, now, out),
+        }
+    }
+
+    fn tell_fork(&self, out: &mut Vec<Output>) {
+        let message =
+            "the host has signed two versions of one entry; what it said from there on is not shown".to_string();
+        out.push(Output::Event(Event::Warning { code: "fork", message }));
+    }
+
+    fn on_presence(&mut self, presence: &Presence<'_>, out: &mut Vec<Output>) {
+        let whole = core::mem::take(&mut self.presence_is_whole);
+        let first = whole && self.people.names.is_empty();
+        let mut events = Vec::new();
+        self.people.update(presence, whole, self.us.key(), &mut events);
+        if first {
+            events = alloc::vec![self.users()];
+        }
+        out.extend(events.into_iter().map(Output::Event));
+    }
+
+    fn on_tell(&mut self, link: LinkId, id: RequestId, tell: &Tell<'_>, out: &mut Vec<Output>) {
+        if let Some(host) = self.host
+            && self.tokens.note(host, tell.token)
+        {
+            let (kind, from, text) = (Kind::Whisper(tell.token), self.host_name(), tell.text.as_str().to_string());
+            out.push(Output::Event(Event::Message { meeting: self.log.meeting(), kind, from, own: false, text }));
+        }
+        out.push(Output::Send { link, frame: Frame::from(Done { options: Options::NONE }).encode(id) });
+    }
+
+    fn on_frame(&mut self, link: LinkId, id: RequestId, frame: &Frame<'_>, now: Now, out: &mut Vec<Output>) {
+        match (self.stage, frame) {
+            (Stage::Knocking(ours), Frame::Meeting(Meeting::Welcome(welcome))) if ours == link => {
+                self.on_welcome(link, welcome, now, out);
+            }
+            (Stage::Attending(ours), frame) if ours == link => self.on_meeting_frame(link, id, frame, now, out),
+            // SPEC WELCOME-1
+            (Stage::Knocking(ours), _) if ours == link => self.reject(link, Rule::Welcome1, now, out),
+            (Stage::Apart | Stage::Dialling(_) | Stage::Knocking(_) | Stage::Attending(_) | Stage::Over, _) => {}
+        }
+    }
+
+    fn on_meeting_frame(&mut self, link: LinkId, id: RequestId, frame: &Frame<'_>, now: Now, out: &mut Vec<Output>) {
+        match frame {
+            Frame::Meeting(Meeting::EntryFrame(frame)) => self.on_entry(link, &frame.entry, now, out),
+            Frame::Meeting(Meeting::Presence(presence)) => self.on_presence(presence, out),
+            Frame::Meeting(Meeting::Fork(fork)) => self.on_fork(link, fork, now, out),
+            Frame::Meeting(Meeting::Digest(digest)) => self.skip_what_is_gone(digest.rows.iter(), out),
+            Frame::Private(Private::Tell(tell)) => self.on_tell(link, id, tell, out),
+            Frame::Session(Session::Done(_)) => {
+                self.on_fetched(id);
+                self.outbox.on_done(id, &mut self.name, out);
+            }
+            Frame::Session(Session::Refused(error)) => {
+                self.on_fetched(id);
+                self.outbox.on_refused(id, error, out);
+            }
+            // SPEC GUEST-2, WELCOME-1
+            Frame::Meeting(Meeting::Join(_) | Meeting::Fetch(_) | Meeting::Rename(_))
+            | Frame::Private(Private::Ask(_)) => {
+                self.reject(link, Rule::Guest2, now, out);
+            }
+            Frame::Meeting(Meeting::Welcome(_)) => self.reject(link, Rule::Welcome1, now, out),
+            // The link keeps these to itself.
+            Frame::Session(Session::Hello(_) | Session::Bye(_) | Session::Ping(_)) => {}
+        }
+    }
+
+    /// The one way to turn the host away: with the rule that it broke. It may be better the next time.
+    fn reject(&mut self, link: LinkId, rule: Rule, now: Now, out: &mut Vec<Output>) {
+        out.push(close(link, rule));
+        self.on_failure(rule.code(), now, out);
+    }
+
+    fn on_down(&mut self, link: LinkId, code: Code, now: Now, out: &mut Vec<Output>) {
+        if matches!(self.stage, Stage::Knocking(ours) | Stage::Attending(ours) if ours == link) {
+            self.on_failure(code, now, out);
+        }
+    }
+
+    /// The link, or the attempt to get one, is gone: end, or try again.
+    fn on_failure(&mut self, code: Code, now: Now, out: &mut Vec<Output>) {
+        if let (Stage::Attending(_), Some(key)) = (self.stage, self.host) {
+            out.push(Output::Event(Event::Unlinked { name: self.host_name(), key, code }));
+        }
+        self.timers.disarm(Timer::Fetch);
+        self.timers.disarm(Timer::Digest);
+        self.missing.clear();
+        self.stage = Stage::Apart;
+        self.last_failure = code;
+        if code == Code::NameTaken && (self.welcomed || !self.name_is_chosen) {
+            self.name_number = self.name_number.saturating_add(1);
+            self.name = alloc::format!("{}-{}", self.base_name, self.name_number);
+            return self.dial(out);
+        }
+        if let Some(reason) = final_reason(code, self.welcomed) {
+            return self.end(code, reason, out);
+        }
+        // SPEC DIAL-2: full jitter, so that a thousand guests do not come back at once.
+        let doubled = limits::BACKOFF_MIN.saturating_mul(2_u32.saturating_pow(self.failures.min(16)));
+        let longest = doubled.min(limits::BACKOFF_MAX).as_millis();
+        let wait = self.random.below(u64::try_from(longest).unwrap_or(u64::MAX).saturating_add(1));
+        self.failures = self.failures.saturating_add(1);
+        self.timers.arm(Timer::Redial, now.tick.after(Duration::from_millis(wait)));
+    }
+
+    pub(super) fn end(&mut self, code: Code, reason: &str, out: &mut Vec<Output>) {
+        self.stage = Stage::Over;
+        self.missing.clear();
+        self.timers = Timers::default();
+        out.push(Output::Event(Event::Closed { code, reason: reason.to_string() }));
+    }
+
+    fn on_patience(&mut self, out: &mut Vec<Output>) {
+        if let Stage::Knocking(link) = self.stage {
+            out.push(Output::Close { link, code: Code::Left, rule: None, reason: String::new() });
+        }
+        let (code, addresses) = (self.last_failure, self.addresses.join(", "));
+        let reason =
+            alloc::format!("no host let us in at {addresses} ({code}); is the address right, and the host there?");
+        self.end(code, &reason, out);
+    }
+
+    fn on_fetch_timeout(&mut self, now: Now, out: &mut Vec<Output>) {
+        let Stage::Attending(link) = self.stage else { return };
+        if let Some(stream) = self.missing.keys().next().copied() {
+            let next = self.log.next_number(stream);
+            self.fetch(link, stream, next, now, out);
+        }
+    }
+
+    fn on_digest_due(&mut self, out: &mut Vec<Output>) {
+        let changed = self.log.changed_rows();
+        if let (Stage::Attending(link), false) = (self.stage, changed.is_empty()) {
+            self.send_digest(link, changed, out);
+        }
+    }
+
+    pub(super) fn host_name(&self) -> String {
+        self.roster.host_name.clone().unwrap_or_else(|| "host".to_string())
+    }
+
+    pub(super) fn users(&self) -> Event {
+        let us = self.us.key();
+        let host = self.host.map(|key| Member { name: self.host_name(), key, state: self.host_state() });
+        let guests = self.people.names.iter().map(|(key, name)| {
+            let state = if *key == us { State::You } else { State::Linked };
+            Member { name: name.clone(), key: *key, state }
+        });
+        Event::Roster { members: host.into_iter().chain(guests).collect(), guests: self.people.guests }
+    }
+
+    const fn host_state(&self) -> State {
+        match self.stage {
+            Stage::Attending(_) => State::Linked,
+            Stage::Apart | Stage::Dialling(_) | Stage::Knocking(_) | Stage::Over => State::Away,
+        }
+    }
+}
+
+impl Machine for Attendee {
+    fn handle(&mut self, input: Input<'_>, now: Now, out: &mut Vec<Output>) {
+        if self.stage == Stage::Over {
+            return;
+        }
+        match input {
+            Input::Start => {
+                for (lane, frame) in self.log.frames() {
+                    let meeting = self.log.meeting();
+                    out.push(Output::Append { meeting, frame: frame.clone(), lane, live: false });
+                }
+                self.timers.arm(Timer::Patience, now.tick.after(limits::JOIN_PATIENCE));
+                self.dial(out);
+            }
+            Input::Up { link, peer, dial, .. } => self.on_up(link, peer, dial, out),
+            Input::Frame { link, id, frame } => self.on_frame(link, id, &frame, now, out),
+            Input::Down { link, code } => self.on_down(link, code, now, out),
+            Input::Unreachable { dial, code } if self.stage == Stage::Dialling(dial) => self.on_failure(code, now, out),
+            Input::Unreachable { .. } => {}
+            Input::Command { id, command } => self.on_command(id, command, out),
+        }
+    }
+
+    fn handle_timeout(&mut self, now: Now, out: &mut Vec<Output>) {
+        while let Some(timer) = self.timers.expire(now.tick) {
+            match timer {
+                Timer::Redial => self.dial(out),
+                Timer::Patience => self.on_patience(out),
+                Timer::Digest => self.on_digest_due(out),
+                Timer::Fetch => self.on_fetch_timeout(now, out),
+            }
+        }
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.timers.next()
+    }
+
+    fn assert_invariants(&self) {
+        let waiting = self.timers.is_armed(Timer::Redial);
+        let apart = self.stage == Stage::Apart && self.dials > 0;
+        assert_eq!(waiting, apart, "an attendee that is apart dials again, and only then: {:?}", self.stage);
+        assert!(self.stage != Stage::Over || self.timers.next().is_none(), "it is over, and something is due");
+        assert!(self.missing.is_empty() || matches!(self.stage, Stage::Attending(_)), "nobody to ask");
+    }
+}
+
+fn close(link: LinkId, rule: Rule) -> Output {
+    Output::Close { link, code: rule.code(), rule: Some(rule), reason: rule.meaning().to_string() }
+}
+
+/// When there is no use in trying again: the code, whether that holds only before the first WELCOME, and what to do.
+const FINAL: [(Code, bool, &str); 12] = [
+    (Code::Ended, false, "the host has ended the meeting"),
+    (Code::Kicked, false, "the host has shown you out"),
+    (Code::Banned, false, "you, or your ticket, were shown out of this meeting; ask the host for a new ticket"),
+    (Code::TicketNeeded, false, "this meeting needs a ticket that holds; ask the host, then: tertulia join TICKET"),
+    (Code::Superseded, false, "this key has joined again somewhere else"),
+    (Code::SelfLink, false, "this is your own node; join with another home: tertulia --home DIR join TARGET"),
+    (Code::VersionUnknown, false, "the host speaks another version; update the older of the two"),
+    (Code::NameTaken, false, "somebody there has that name; choose another: tertulia --name NAME join TARGET"),
+    (Code::Locked, true, "the host has locked the door; ask to be let in"),
+    (Code::Full, true, "the meeting is full"),
+    (Code::NoMeeting, true, "there is no such meeting at that address; ask for the new ticket"),
+    (Code::WrongKey, true, "this is not the host: another key answers at that address; ask for the new ticket"),
+];
+
+fn final_reason(code: Code, welcomed: bool) -> Option<&'static str> {
+    let applies = |(known, at_first, _): &&(Code, bool, &str)| *known == code && !(*at_first && welcomed);
+    FINAL.iter().find(applies).map(|(_, _, reason)| *reason)
+}

@@ -1,0 +1,84 @@
+//! What a lecture's attendee can do, by hand.
+
+use alloc::string::{String, ToString as _};
+use alloc::vec::Vec;
+
+use super::attendee::{Attendee, Stage};
+use super::host_commands::name_failure;
+use super::outbox::{Errand, Failure};
+use crate::code::Code;
+use crate::command::Command;
+use crate::event::Event;
+use crate::id::{CommandId, Token};
+use crate::machine::Output;
+use crate::wire::field::Name;
+
+impl Attendee {
+    pub(super) fn on_command(&mut self, id: CommandId, command: Command, out: &mut Vec<Output>) {
+        let result = match command {
+            Command::Say { text } => {
+                let errand = Errand::ask(text, Token(self.random.bytes()));
+                self.enqueue(id, errand, out)
+            }
+            Command::Msg { to, text } => self.whisper(id, &to, text, out),
+            Command::Name { name } => match Name::new(&name) {
+                Some(_) => self.enqueue(id, Ok(Errand::Rename { name }), out),
+                None => Err(name_failure(&name)),
+            },
+            Command::Users => {
+                out.push(Output::Event(self.users()));
+                out.push(Output::Event(Event::Done { id }));
+                Ok(())
+            }
+            Command::Quit | Command::Stop => {
+                out.push(Output::Event(Event::Done { id }));
+                self.leave(out);
+                Ok(())
+            }
+            Command::Kick { .. }
+            | Command::Unban { .. }
+            | Command::Mute { .. }
+            | Command::Unmute { .. }
+            | Command::Lock
+            | Command::Unlock
+            | Command::End => Err(("not_host", "only the host can do that; /quit leaves".to_string())),
+        };
+        if let Err((code, message)) = result {
+            out.push(Output::Event(Event::Error { code, message, id: Some(id) }));
+        }
+    }
+
+    fn whisper(&mut self, id: CommandId, to: &str, text: String, out: &mut Vec<Output>) -> Result<(), Failure> {
+        if to != self.host_name() {
+            let message = alloc::format!(
+                "in a lecture, you can write privately to the host alone: /msg {} {text}",
+                self.host_name()
+            );
+            return Err(("no_such_name", message));
+        }
+        let errand = Errand::tell(text, Token(self.random.bytes()));
+        self.enqueue(id, errand, out)
+    }
+
+    /// Sends an errand now, or as soon as the link stands.
+    fn enqueue(
+        &mut self,
+        id: CommandId,
+        errand: Result<Errand, Failure>,
+        out: &mut Vec<Output>,
+    ) -> Result<(), Failure> {
+        let errand = errand?;
+        let link = match self.stage {
+            Stage::Attending(link) => Some((link, self.next_request())),
+            Stage::Apart | Stage::Dialling(_) | Stage::Knocking(_) | Stage::Over => None,
+        };
+        self.outbox.push(id, errand, link, self.log.meeting(), &self.us, out)
+    }
+
+    fn leave(&mut self, out: &mut Vec<Output>) {
+        if let Stage::Knocking(link) | Stage::Attending(link) = self.stage {
+            out.push(Output::Close { link, code: Code::Left, rule: None, reason: String::new() });
+        }
+        self.end(Code::Left, "you have left", out);
+    }
+}

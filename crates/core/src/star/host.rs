@@ -1,0 +1,574 @@
+//! The host of a lecture: takes guests in, writes the log, publishes questions (SPEC.md, "Star").
+
+use alloc::collections::BTreeMap;
+use alloc::string::{String, ToString as _};
+use alloc::vec::Vec;
+
+use super::Tokens;
+use super::admission::{Admitted, Door, House};
+use super::delivery::Delivery;
+use super::presence::presence;
+use super::questions::Filter;
+use super::show::message;
+use crate::charter::{Charter, SignedCharter};
+use crate::code::Code;
+use crate::event::{Event, Kind, Member, Role, State};
+use crate::id::{CommandId, Key, LinkId, RequestId, Signature, Token};
+use crate::identity::{Domain, Identity, Secret};
+use crate::limits;
+use crate::log::{Log, StreamId, entry_of};
+use crate::machine::{Input, Kept, Machine, Output};
+use crate::random::Random;
+use crate::roster::Roster;
+use crate::rule::Rule;
+use crate::ticket::Ticket;
+use crate::time::{Instant, Now, Timers};
+use crate::wire::entry::{EntryBody, Level};
+use crate::wire::field::{Block, List, Name, Reason, Signed, decode_all, encode_items};
+use crate::wire::meeting::{Digest, Fetch, Join, Lane, Meeting, Rename, Welcome, Whereabouts};
+use crate::wire::option::{self, Options};
+use crate::wire::private::{Ask, Private, Tell};
+use crate::wire::session::{Done, Hello, Purpose, Refused, Session};
+use crate::wire::{Encoded, Frame};
+
+/// What a host is made of.
+#[derive(Clone, Debug)]
+pub struct HostConfig {
+    /// The founder's key pair.
+    pub identity: Identity,
+    /// The meeting.
+    pub charter: SignedCharter,
+    /// The host's name.
+    pub name: String,
+    /// The wall clock as the node starts, milliseconds since 1970 in UTC.
+    pub started_ms: u64,
+    /// Decides all that is random.
+    pub seed: [u8; 32],
+    /// Words that are not published.
+    pub filter: Vec<String>,
+    /// The ticket to hand out, in a ticket meeting.
+    pub ticket: Option<Secret>,
+    /// The founder's word for that ticket, if the charter does not name it.
+    pub endorsement: Option<Signature>,
+    /// Where guests can dial, `HOST:PORT`.
+    pub addresses: Vec<String>,
+    /// The ENTRY frames that an earlier run has stored.
+    pub restored: Vec<Encoded>,
+    /// How many entries of talk are kept.
+    pub talk_max: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Timer {
+    Join(LinkId),
+    Presence,
+}
+
+/// A link, and who is at its other end.
+#[derive(Clone, Debug)]
+pub(super) struct Guest {
+    pub(super) key: Key,
+    pub(super) name: String,
+    pub(super) started_ms: u64,
+    /// What it was let in with; `None`: it has not joined.
+    pub(super) admitted: Option<Admitted>,
+    /// What it holds, and what it may have: the lamport time above which talk is served.
+    pub(super) rows: BTreeMap<StreamId, u64>,
+    pub(super) floor: u64,
+    pub(super) following: bool,
+    pub(super) requests: u32,
+    /// Private texts on their way to it, by request.
+    pub(super) tells: BTreeMap<RequestId, CommandId>,
+}
+
+/// A lecture's host.
+#[derive(Clone, Debug)]
+pub struct Host {
+    pub(super) us: Identity,
+    pub(super) charter: SignedCharter,
+    pub(super) log: Log,
+    pub(super) roster: Roster,
+    pub(super) name: String,
+    pub(super) session: u64,
+    pub(super) guests: BTreeMap<LinkId, Guest>,
+    /// Invariant: a key is here exactly while the guest of its link has been admitted.
+    pub(super) joined: BTreeMap<Key, LinkId>,
+    pub(super) ticket: Option<Secret>,
+    pub(super) endorsement: Option<Signature>,
+    pub(super) filter: Filter,
+    pub(super) random: Random,
+    pub(super) over: bool,
+    door: Door,
+    tokens: Tokens,
+    delivery: Delivery,
+    /// Who has come or gone since the last PRESENCE.
+    changed: BTreeMap<Key, (Whereabouts, String)>,
+    addresses: Vec<String>,
+    timers: Timers<Timer>,
+}
+
+impl Host {
+    /// A host that has not started yet.
+    #[must_use]
+    pub fn new(config: HostConfig) -> Self {
+        let HostConfig { identity, charter, restored, .. } = config;
+        let mut log = Log::new(charter.meeting, config.talk_max);
+        restored.iter().filter_map(entry_of).for_each(|entry| _ = log.restore(&entry));
+        let mut tokens = Tokens::default();
+        for entry in log.frames().filter_map(|(_, frame)| entry_of(frame)) {
+            if let Ok(EntryBody::Question { asker, token, .. }) =
+                EntryBody::decode(entry.value.kind, entry.value.body.0)
+            {
+                tokens.note(asker, token);
+            }
+        }
+        Self {
+            roster: Roster::fold(&log, charter.founder),
+            session: log.next_session(identity.key()).max(config.started_ms),
+            us: identity,
+            charter,
+            log,
+            name: config.name,
+            guests: BTreeMap::new(),
+            joined: BTreeMap::new(),
+            ticket: config.ticket,
+            endorsement: config.endorsement,
+            filter: Filter::new(config.filter),
+            random: Random::new(config.seed),
+            over: false,
+            door: Door::default(),
+            tokens,
+            delivery: Delivery::default(),
+            changed: BTreeMap::new(),
+            addresses: config.addresses,
+            timers: Timers::default(),
+        }
+    }
+
+    fn on_start(&mut self, now: Now, out: &mut Vec<Output>) {
+        let meeting = self.charter.meeting;
+        out.push(Output::Keep { meeting, name: Kept::Charter, bytes: self.charter.bytes().into() });
+        for (lane, frame) in self.log.frames() {
+            out.push(Output::Append { meeting, frame: frame.clone(), lane, live: false });
+        }
+        if let Some(why) = &self.roster.ended {
+            out.push(Output::Event(Event::Closed { code: Code::Ended, reason: why.clone() }));
+            self.over = true;
+            return;
+        }
+        if self.roster.host_name.as_deref() != Some(&self.name) {
+            let name = self.name.clone();
+            if let Some(name) = Name::new(&name) {
+                self.write(&EntryBody::Person { name }, now, out);
+            }
+        }
+        self.tell_ready(out);
+    }
+
+    /// Tells the user how others join.
+    pub(super) fn tell_ready(&self, out: &mut Vec<Output>) {
+        if let Some(seed) = self.ticket {
+            let mut bytes: Vec<u8> = seed.0.into();
+            bytes.extend(self.endorsement.iter().flat_map(|endorsement| endorsement.0));
+            out.push(Output::Keep { meeting: self.charter.meeting, name: Kept::Ticket, bytes });
+        }
+        let ticket = Ticket {
+            meeting: self.charter.meeting,
+            host: self.us.key(),
+            seed: self.ticket,
+            endorsement: self.endorsement,
+            addresses: self.addresses.clone(),
+        };
+        out.push(Output::Event(Event::Ready {
+            role: Role::Host,
+            name: self.name.clone(),
+            key: self.us.key(),
+            meeting: self.charter.meeting,
+            title: self.charter.title.clone(),
+            ticket: ticket.to_string(),
+        }));
+    }
+
+    /// Writes an entry, tells the user, and takes its effect on the roster; false if the log is full of acts.
+    pub(super) fn write(&mut self, body: &EntryBody<'_>, now: Now, out: &mut Vec<Output>) -> bool {
+        let (Some(lane), Some(frame)) = (body.lane(), self.log.write(&self.us, self.session, body, now)) else {
+            return false;
+        };
+        if lane == Lane::Acts {
+            self.roster = Roster::fold(&self.log, self.charter.founder);
+        }
+        out.push(Output::Append { meeting: self.charter.meeting, frame: frame.clone(), lane, live: true });
+        if let Some(entry) = entry_of(&frame)
+            && let Some(event) = message(self.charter.meeting, &entry.value, &self.name, self.us.key())
+        {
+            out.push(Output::Event(event));
+        }
+        true
+    }
+
+    fn on_up(&mut self, link: LinkId, peer: Key, hello: &Hello<'_>, now: Now, out: &mut Vec<Output>) {
+        // SPEC JOIN-2
+        if hello.purpose != Purpose::STAR {
+            return out.push(close(link, Rule::Join2));
+        }
+        // SPEC JOIN-12
+        let Some(name) = hello.options.find::<Name<'_>>(&option::NAME) else {
+            return out.push(close(link, Rule::Join12));
+        };
+        let guest = Guest {
+            key: peer,
+            name: name.as_str().to_string(),
+            started_ms: hello.started_ms,
+            admitted: None,
+            rows: BTreeMap::new(),
+            floor: 0,
+            following: false,
+            requests: 0,
+            tells: BTreeMap::new(),
+        };
+        self.guests.insert(link, guest);
+        self.timers.arm(Timer::Join(link), now.tick.after(limits::JOIN_TIMEOUT));
+    }
+
+    fn on_join(&mut self, link: LinkId, id: RequestId, join: &Join<'_>, now: Now, out: &mut Vec<Output>) {
+        match self.admit(link, join, now, out) {
+            Ok(()) => self.welcome(link, id, now, out),
+            Err(rule) => self.reject(link, rule, now, out),
+        }
+    }
+
+    fn admit(&mut self, link: LinkId, join: &Join<'_>, now: Now, out: &mut Vec<Output>) -> Result<(), Rule> {
+        let floor = self.log.floor_of_last(self.charter.history);
+        let Some(guest) = self.guests.get_mut(&link) else { return Ok(()) };
+        // SPEC JOIN-1
+        if guest.admitted.is_some() {
+            return Err(Rule::Join1);
+        }
+        let house = House { charter: &self.charter, roster: &self.roster, us: &self.us, floor };
+        let admitted = self.door.admit(join, guest.key, &house, now)?;
+        let (key, name, started_ms) = (guest.key, guest.name.clone(), guest.started_ms);
+        let older = self.joined.get(&key).copied();
+        if let Some(older) = older
+            && self.guests.get(&older).is_some_and(|older| older.started_ms > started_ms)
+        {
+            // SPEC JOIN-10: of an earlier run
+            return Err(Rule::Join10);
+        }
+        // SPEC JOIN-7
+        if self.is_named(&name, key) {
+            return Err(Rule::Join7);
+        }
+        // SPEC JOIN-6
+        let room = usize::try_from(self.charter.guests).unwrap_or(usize::MAX).min(limits::GUESTS_MAX);
+        if older.is_none() && self.joined.len() >= room {
+            return Err(Rule::Join6);
+        }
+        if let Some(older) = older {
+            self.reject(older, Rule::Join10, now, out);
+        }
+        if let Some(guest) = self.guests.get_mut(&link) {
+            (guest.admitted, guest.floor) = (Some(admitted), admitted.pass.lamport);
+        }
+        self.joined.insert(key, link);
+        self.timers.disarm(Timer::Join(link));
+        Ok(())
+    }
+
+    /// Whether somebody other than `key` is called `name`, whatever the case.
+    pub(super) fn is_named(&self, name: &str, key: Key) -> bool {
+        let same = |other: &str| other.to_lowercase() == name.to_lowercase();
+        let guests = self.joined.values().filter_map(|link| self.guests.get(link));
+        same(&self.name) && key != self.us.key()
+            || guests.filter(|guest| guest.key != key).any(|guest| same(&guest.name))
+    }
+
+    fn welcome(&mut self, link: LinkId, id: RequestId, now: Now, out: &mut Vec<Output>) {
+        let Some(guest) = self.guests.get(&link) else { return };
+        let (Some(admitted), Ok(charter)) =
+            (guest.admitted, decode_all::<Signed<'_, Charter<'_>>>(self.charter.bytes()))
+        else {
+            return;
+        };
+        let (count, items) = encode_items(self.log.rows(guest.floor), limits::ROWS_MAX);
+        let rows = List::over(count, &items);
+        let welcome = Welcome { charter: Block(charter), pass: admitted.pass, rows, options: Options::NONE };
+        out.push(Output::Send { link, frame: Frame::from(welcome).encode(id) });
+        let (key, name) = (guest.key, guest.name.clone());
+        self.mark(key, Whereabouts::Here, name.clone(), now);
+        out.push(Output::Send { link, frame: self.everybody() });
+        self.acknowledge(link, out);
+        out.push(Output::Event(Event::Joined { name, key }));
+    }
+
+    fn everybody(&self) -> Encoded {
+        let guests = self.joined.iter().filter_map(|(key, link)| Some((*key, self.guests.get(link)?)));
+        presence(self.joined.len(), guests.map(|(key, guest)| (key, Whereabouts::Here, guest.name.as_str())))
+    }
+
+    /// Has the next PRESENCE tell of somebody.
+    pub(super) fn mark(&mut self, key: Key, whereabouts: Whereabouts, name: String, now: Now) {
+        self.changed.insert(key, (whereabouts, name));
+        if !self.timers.is_armed(Timer::Presence) {
+            self.timers.arm(Timer::Presence, now.tick.after(limits::PRESENCE_INTERVAL));
+        }
+    }
+
+    fn on_presence(&mut self, out: &mut Vec<Output>) {
+        let changed = core::mem::take(&mut self.changed);
+        let people = changed.iter().map(|(key, (whereabouts, name))| (*key, *whereabouts, name.as_str()));
+        // Names come back once there are few enough again: then of everybody.
+        let many = self.joined.len().saturating_add(changed.len()) > limits::PRESENCE_NAMES_MAX;
+        let frame = if many { self.everybody() } else { presence(self.joined.len(), people) };
+        out.extend(self.joined.values().map(|link| Output::Send { link: *link, frame: frame.clone() }));
+    }
+
+    fn on_digest(&mut self, link: LinkId, digest: &Digest<'_>, out: &mut Vec<Output>) {
+        let Some(guest) = self.guests.get_mut(&link) else { return };
+        for row in digest.rows.iter() {
+            let stream = StreamId::of_row(&row);
+            // Only the host writes here: rows of others say nothing.
+            if row.author != self.us.key() {
+                continue;
+            }
+            guest.rows.insert(stream, row.next);
+            if guest.rows.len() > limits::ROWS_MAX {
+                guest.rows.pop_first();
+            }
+            // SPEC DIGEST-3: who holds another head of the same length needs the proof of a fork.
+            if self.log.next_number(stream) == row.next
+                && let Some(head) = self.log.head_frame(stream)
+                && entry_of(&head).is_some_and(|entry| crate::log::hash(self.log.meeting(), entry.bytes) != row.head)
+            {
+                out.push(Output::Send { link, frame: head });
+            }
+        }
+        if !guest.following {
+            guest.following = true;
+            let start = self.log.start_for(&guest.rows, guest.floor);
+            out.push(Output::Follow { link, start });
+        }
+        self.acknowledge(link, out);
+    }
+
+    fn talk(&self) -> StreamId {
+        StreamId { author: self.us.key(), session: self.session, lane: Lane::Talk }
+    }
+
+    fn acknowledge(&mut self, link: LinkId, out: &mut Vec<Output>) {
+        let talk = self.talk();
+        let next = self.guests.get(&link).and_then(|guest| guest.rows.get(&talk)).copied().unwrap_or(0);
+        let written = self.log.next_number(talk);
+        out.extend(self.delivery.set(link, next, self.session, written).map(Output::Event));
+    }
+
+    fn on_fetch(&mut self, link: LinkId, id: RequestId, fetch: &Fetch<'_>, now: Now, out: &mut Vec<Output>) {
+        // SPEC FETCH-1
+        if fetch.ranges.iter().any(|range| range.from >= range.to) {
+            return self.reject(link, Rule::Fetch1, now, out);
+        }
+        let floor = self.guests.get(&link).map_or(u64::MAX, |guest| guest.floor);
+        let found = self.log.fetch(fetch.ranges.iter(), floor);
+        out.extend(found.into_iter().map(|frame| Output::Send { link, frame }));
+        out.push(done(link, id));
+    }
+
+    fn on_ask(&mut self, link: LinkId, id: RequestId, ask: &Ask<'_>, now: Now, out: &mut Vec<Output>) {
+        let Some(guest) = self.guests.get(&link) else { return };
+        let (asker, name) = (guest.key, guest.name.clone());
+        let text = ask.text.as_str();
+        // SPEC ASK-1
+        let parts: [&[u8]; 3] = [&self.charter.meeting.0, &ask.token.0, text.as_bytes()];
+        if !self.us.verify(&asker, Domain::Question, &parts, &ask.signature) {
+            return self.reject(link, Rule::Ask1, now, out);
+        }
+        // SPEC ASK-2
+        if self.charter.questions == crate::charter::Questions::Closed {
+            return out.push(refuse(link, id, Rule::Ask2.code(), "this lecture takes no questions"));
+        }
+        // SPEC ASK-3
+        if self.roster.is_revoked(&asker, Level::Mute) {
+            return out.push(refuse(link, id, Rule::Ask3.code(), "the host has muted you"));
+        }
+        if !self.tokens.note(asker, ask.token) {
+            return out.push(done(link, id));
+        }
+        // SPEC ASK-4
+        match self.filter.strike(asker, text) {
+            Some(limits::STRIKES_MAX) => self.show_out(asker, "three bad questions", now, out),
+            Some(strike) => {
+                let warning = alloc::format!("This is warning number {strike}.");
+                out.push(refuse(link, id, Rule::Ask4.code(), &warning));
+            }
+            None => {
+                let Some(name) = Name::new(&name) else { return };
+                let (token, signature) = (ask.token, ask.signature);
+                self.write(&EntryBody::Question { asker, name, token, signature, text: ask.text }, now, out);
+                out.push(done(link, id));
+            }
+        }
+    }
+
+    fn on_tell(&mut self, link: LinkId, id: RequestId, tell: &Tell<'_>, out: &mut Vec<Output>) {
+        let Some(guest) = self.guests.get(&link) else { return };
+        if self.tokens.note(guest.key, tell.token) {
+            out.push(Output::Event(self.whisper(tell.token, guest.name.clone(), false, tell.text.as_str())));
+        }
+        out.push(done(link, id));
+    }
+
+    pub(super) fn whisper(&self, token: Token, from: String, own: bool, text: &str) -> Event {
+        let kind = Kind::Whisper(token);
+        Event::Message { meeting: self.charter.meeting, kind, from, own, text: text.to_string() }
+    }
+
+    fn on_rename(&mut self, link: LinkId, id: RequestId, rename: &Rename<'_>, now: Now, out: &mut Vec<Output>) {
+        let Some(key) = self.guests.get(&link).map(|guest| guest.key) else { return };
+        let new = rename.name.as_str();
+        // SPEC RENAME-1
+        if self.is_named(new, key) {
+            return out.push(refuse(link, id, Rule::Rename1.code(), "somebody here has that name"));
+        }
+        if let Some(guest) = self.guests.get_mut(&link) {
+            let old = core::mem::replace(&mut guest.name, new.to_string());
+            self.mark(key, Whereabouts::Here, new.to_string(), now);
+            out.push(Output::Event(Event::Renamed { key, old, new: new.to_string() }));
+        }
+        out.push(done(link, id));
+    }
+
+    fn on_reply(&mut self, link: LinkId, id: RequestId, error: Option<&Refused<'_>>, out: &mut Vec<Output>) {
+        let command = self.guests.get_mut(&link).and_then(|guest| guest.tells.remove(&id));
+        let Some(command) = command else { return };
+        out.push(Output::Event(match error {
+            None => Event::Done { id: command },
+            Some(error) => {
+                Event::Error { code: error.code.word(), message: error.reason.as_str().to_string(), id: Some(command) }
+            }
+        }));
+    }
+
+    fn on_down(&mut self, link: LinkId, code: Code, now: Now, out: &mut Vec<Output>) {
+        let Some(guest) = self.guests.get(&link) else { return };
+        let name = guest.name.clone();
+        self.forget(link, code.word(), now, out);
+        if code == Code::Slow {
+            let message = alloc::format!("{name} did not read what was sent, and was cut off");
+            out.push(Output::Event(Event::Warning { code: code.word(), message }));
+        }
+    }
+
+    /// A link is gone: so is its guest.
+    pub(super) fn forget(&mut self, link: LinkId, reason: &str, now: Now, out: &mut Vec<Output>) {
+        self.timers.disarm(Timer::Join(link));
+        let Some(guest) = self.guests.remove(&link) else { return };
+        for id in guest.tells.into_values() {
+            let message =
+                alloc::format!("{} was gone before the text arrived; say it again when they are back", guest.name);
+            out.push(Output::Event(Event::Error { code: "held", message, id: Some(id) }));
+        }
+        if self.joined.get(&guest.key) == Some(&link) {
+            self.joined.remove(&guest.key);
+            let written = self.log.next_number(self.talk());
+            out.extend(self.delivery.remove(link, self.session, written).map(Output::Event));
+            self.mark(guest.key, Whereabouts::Gone, guest.name.clone(), now);
+            out.push(Output::Event(Event::Left { name: guest.name, key: guest.key, reason: reason.to_string() }));
+        }
+    }
+
+    /// The one way to turn away a link: with the rule that it broke.
+    pub(super) fn reject(&mut self, link: LinkId, rule: Rule, now: Now, out: &mut Vec<Output>) {
+        self.forget(link, rule.code().word(), now, out);
+        out.push(close(link, rule));
+    }
+
+    pub(super) fn member(&self, guest: &Guest) -> Member {
+        Member { name: guest.name.clone(), key: guest.key, state: State::Linked }
+    }
+
+    fn on_frame(&mut self, link: LinkId, id: RequestId, frame: &Frame<'_>, now: Now, out: &mut Vec<Output>) {
+        let Some(guest) = self.guests.get(&link) else { return };
+        let joined = guest.admitted.is_some();
+        match frame {
+            Frame::Meeting(Meeting::Join(join)) => self.on_join(link, id, join, now, out),
+            // SPEC JOIN-1
+            Frame::Meeting(_) | Frame::Private(_) if !joined => self.reject(link, Rule::Join1, now, out),
+            Frame::Meeting(Meeting::Digest(digest)) => self.on_digest(link, digest, out),
+            Frame::Meeting(Meeting::Fetch(fetch)) => self.on_fetch(link, id, fetch, now, out),
+            Frame::Meeting(Meeting::Rename(rename)) => self.on_rename(link, id, rename, now, out),
+            Frame::Meeting(Meeting::Fork(_)) => {}
+            // SPEC ENTRY-5
+            Frame::Meeting(Meeting::EntryFrame(_)) => self.reject(link, Rule::Entry5, now, out),
+            // SPEC GUEST-1
+            Frame::Meeting(Meeting::Welcome(_) | Meeting::Presence(_)) => {
+                self.reject(link, Rule::Guest1, now, out);
+            }
+            Frame::Private(Private::Ask(ask)) => self.on_ask(link, id, ask, now, out),
+            Frame::Private(Private::Tell(tell)) => self.on_tell(link, id, tell, out),
+            Frame::Session(Session::Done(_)) => self.on_reply(link, id, None, out),
+            Frame::Session(Session::Refused(error)) => self.on_reply(link, id, Some(error), out),
+            // The link keeps these to itself.
+            Frame::Session(Session::Hello(_) | Session::Bye(_) | Session::Ping(_)) => {}
+        }
+    }
+}
+
+impl Machine for Host {
+    fn handle(&mut self, input: Input<'_>, now: Now, out: &mut Vec<Output>) {
+        if self.over {
+            return;
+        }
+        match input {
+            Input::Start => self.on_start(now, out),
+            Input::Up { link, peer, hello, .. } => self.on_up(link, peer, &hello, now, out),
+            Input::Frame { link, id, frame } => self.on_frame(link, id, &frame, now, out),
+            Input::Down { link, code } => self.on_down(link, code, now, out),
+            Input::Unreachable { .. } => {}
+            Input::Command { id, command } => self.on_command(id, command, now, out),
+        }
+    }
+
+    fn handle_timeout(&mut self, now: Now, out: &mut Vec<Output>) {
+        while !self.over
+            && let Some(timer) = self.timers.expire(now.tick)
+        {
+            match timer {
+                // SPEC JOIN-9
+                Timer::Join(link) => self.reject(link, Rule::Join9, now, out),
+                Timer::Presence => self.on_presence(out),
+            }
+        }
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        if self.over { None } else { self.timers.next() }
+    }
+
+    fn assert_invariants(&self) {
+        for (key, link) in &self.joined {
+            let guest = self.guests.get(link);
+            assert!(
+                guest.is_some_and(|guest| guest.key == *key && guest.admitted.is_some()),
+                "{key} is not at {link:?}"
+            );
+        }
+        for (link, guest) in &self.guests {
+            let joined = self.joined.get(&guest.key) == Some(link);
+            assert_eq!(joined, guest.admitted.is_some(), "{link:?} is half joined");
+            assert_ne!(joined, self.timers.is_armed(Timer::Join(*link)), "{link:?} waits for JOIN and has joined");
+        }
+        assert!(self.over || self.changed.is_empty() || self.timers.is_armed(Timer::Presence), "nobody is told");
+    }
+}
+
+fn close(link: LinkId, rule: Rule) -> Output {
+    Output::Close { link, code: rule.code(), rule: Some(rule), reason: rule.meaning().to_string() }
+}
+
+pub(super) fn done(link: LinkId, id: RequestId) -> Output {
+    Output::Send { link, frame: Frame::from(Done { options: Options::NONE }).encode(id) }
+}
+
+fn refuse(link: LinkId, id: RequestId, code: Code, reason: &str) -> Output {
+    let reason = Reason::cut(reason);
+    Output::Send { link, frame: Frame::from(Refused { code, reason, options: Options::NONE }).encode(id) }
+}

@@ -1,0 +1,220 @@
+//! What a lecture's host can do, by hand.
+
+use alloc::string::{String, ToString as _};
+use alloc::vec::Vec;
+
+use super::host::Host;
+use crate::charter::Admission;
+use crate::code::Code;
+use crate::command::Command;
+use crate::event::{Event, Member, State};
+use crate::id::{CommandId, Key, LinkId, RequestId, Token};
+use crate::identity::{Domain, Identity, Secret};
+use crate::limits;
+use crate::machine::Output;
+use crate::rule::Rule;
+use crate::time::Now;
+use crate::wire::Frame;
+use crate::wire::entry::{Door, EntryBody, Level};
+use crate::wire::field::{Name, Reason, Text};
+use crate::wire::option::Options;
+use crate::wire::private::Tell;
+
+/// Why a command failed: a word for scripts and a sentence for people.
+type Failure = (&'static str, String);
+
+impl Host {
+    pub(super) fn on_command(&mut self, id: CommandId, command: Command, now: Now, out: &mut Vec<Output>) {
+        let result = match command {
+            Command::Say { text } => self.say(&text, now, out),
+            Command::Msg { to, text } => match self.tell(&to, &text, id, out) {
+                // Done once the other side has it.
+                Ok(()) => return,
+                Err(failure) => Err(failure),
+            },
+            Command::Name { name } => self.rename(name, now, out),
+            Command::Users => {
+                out.push(Output::Event(self.users()));
+                Ok(())
+            }
+            Command::Kick { name, why } => self.find(&name).map(|key| self.show_out(key, &why, now, out)),
+            Command::Unban { name } => self.forgive(&name, Level::Out, now, out),
+            Command::Mute { name } => {
+                self.find(&name).and_then(|key| self.revoke(key, Level::Mute, &name, "", now, out))
+            }
+            Command::Unmute { name } => self.forgive(&name, Level::Mute, now, out),
+            Command::Lock => self.act(&EntryBody::Policy { door: Door::Locked }, now, out),
+            Command::Unlock => self.act(&EntryBody::Policy { door: Door::Unlocked }, now, out),
+            Command::End | Command::Quit => {
+                let ended = self.act(&EntryBody::End { why: Reason::NONE }, now, out);
+                out.push(Output::Event(Event::Done { id }));
+                self.leave(Code::Ended, "the meeting is over", out);
+                return if let Err((code, message)) = ended {
+                    out.push(Output::Event(Event::Warning { code, message }));
+                };
+            }
+            Command::Stop => {
+                out.push(Output::Event(Event::Done { id }));
+                return self.leave(Code::Stopped, "the host stops for now", out);
+            }
+        };
+        out.push(Output::Event(match result {
+            Ok(()) => Event::Done { id },
+            Err((code, message)) => Event::Error { code, message, id: Some(id) },
+        }));
+    }
+
+    fn say(&mut self, text: &str, now: Now, out: &mut Vec<Output>) -> Result<(), Failure> {
+        let text = Text::new(text).ok_or_else(|| text_failure(text))?;
+        self.act(&EntryBody::Text { text }, now, out)
+    }
+
+    fn act(&mut self, body: &EntryBody<'_>, now: Now, out: &mut Vec<Output>) -> Result<(), Failure> {
+        let full = || ("full", "this meeting has all the acts that it can keep; found a new one".to_string());
+        self.write(body, now, out).then_some(()).ok_or_else(full)
+    }
+
+    fn tell(&mut self, to: &str, text: &str, command: CommandId, out: &mut Vec<Output>) -> Result<(), Failure> {
+        let text = Text::new(text).ok_or_else(|| text_failure(text))?;
+        let key = self.find(to)?;
+        let (link, token) = (self.joined.get(&key).copied(), Token(self.random.bytes()));
+        let Some((link, guest)) = link.and_then(|link| Some((link, self.guests.get_mut(&link)?))) else {
+            return Err(nobody(to));
+        };
+        if guest.tells.len() >= limits::PENDING_MAX {
+            return Err(("full", alloc::format!("{to} has not answered the last {} texts; wait", limits::PENDING_MAX)));
+        }
+        guest.requests = guest.requests.checked_add(1).unwrap_or(1);
+        let request = RequestId(guest.requests);
+        guest.tells.insert(request, command);
+        let tell = Tell { token, text, options: Options::NONE };
+        out.push(Output::Send { link, frame: Frame::from(tell).encode(request) });
+        out.push(Output::Event(self.whisper(token, self.name.clone(), true, text.as_str())));
+        Ok(())
+    }
+
+    fn rename(&mut self, name: String, now: Now, out: &mut Vec<Output>) -> Result<(), Failure> {
+        let valid = Name::new(&name).ok_or_else(|| name_failure(&name))?;
+        if self.is_named(&name, self.us.key()) {
+            return Err((
+                Code::NameTaken.word(),
+                alloc::format!("somebody here is called {name}; choose another name"),
+            ));
+        }
+        self.act(&EntryBody::Person { name: valid }, now, out)?;
+        let old = core::mem::replace(&mut self.name, name.clone());
+        out.push(Output::Event(Event::Renamed { key: self.us.key(), old, new: name }));
+        Ok(())
+    }
+
+    fn users(&self) -> Event {
+        let you = Member { name: self.name.clone(), key: self.us.key(), state: State::You };
+        let guests = self.joined.values().filter_map(|link| self.guests.get(link)).map(|guest| self.member(guest));
+        let count = u32::try_from(self.joined.len()).unwrap_or(u32::MAX);
+        Event::Roster { members: core::iter::once(you).chain(guests).collect(), guests: count }
+    }
+
+    /// The key of the guest who is called `name`.
+    fn find(&self, name: &str) -> Result<Key, Failure> {
+        let guests = self.joined.values().filter_map(|link| self.guests.get(link));
+        guests.filter(|guest| guest.name == name).map(|guest| guest.key).next().ok_or_else(|| nobody(name))
+    }
+
+    fn revoke(
+        &mut self,
+        subject: Key,
+        level: Level,
+        name: &str,
+        why: &str,
+        now: Now,
+        out: &mut Vec<Output>,
+    ) -> Result<(), Failure> {
+        let body = EntryBody::Revoke { subject, level, name: Reason::cut(name), why: Reason::cut(why) };
+        self.act(&body, now, out)
+    }
+
+    /// Revokes a guest's key, and the ticket that it came with; then closes its link.
+    pub(super) fn show_out(&mut self, key: Key, why: &str, now: Now, out: &mut Vec<Output>) {
+        let Some((link, guest)) = self.joined.get(&key).and_then(|link| Some((*link, self.guests.get(link)?))) else {
+            return;
+        };
+        let (name, ticket) = (guest.name.clone(), guest.admitted.and_then(|admitted| admitted.ticket));
+        let mut revoked = self.revoke(key, Level::Out, &name, why, now, out);
+        if let Some(ticket) = ticket.filter(|_| self.charter.admission == Admission::Ticket) {
+            revoked = revoked.and(self.revoke(ticket, Level::Out, "", why, now, out));
+            self.renew_ticket(ticket, out);
+        }
+        // SPEC REVOKE-1
+        let reason = if why.is_empty() { Rule::Revoke1.meaning() } else { why };
+        self.shut(link, reason, now, out);
+        if let Err((code, message)) = revoked {
+            out.push(Output::Event(Event::Warning { code, message }));
+        }
+    }
+
+    fn shut(&mut self, link: LinkId, reason: &str, now: Now, out: &mut Vec<Output>) {
+        self.forget(link, Code::Kicked.word(), now, out);
+        let (code, rule) = (Rule::Revoke1.code(), Some(Rule::Revoke1));
+        out.push(Output::Close { link, code, rule, reason: reason.to_string() });
+    }
+
+    /// Makes a new ticket to hand out, if `void` was the one.
+    fn renew_ticket(&mut self, void: Key, out: &mut Vec<Output>) {
+        let current = self.ticket.map(|seed| self.us.scheme().public(&seed));
+        if current != Some(void) {
+            return;
+        }
+        let seed = Secret(self.random.bytes());
+        let ticket = Identity::new(seed, self.us.scheme().clone());
+        self.endorsement = Some(self.us.sign(Domain::Ticket, &[&self.charter.meeting.0, &ticket.key().0]));
+        self.ticket = Some(seed);
+        let message = "the ticket that was handed out is void now; hand out the new one".to_string();
+        out.push(Output::Event(Event::Warning { code: "ticket", message }));
+        self.tell_ready(out);
+    }
+
+    fn forgive(&mut self, name: &str, level: Level, now: Now, out: &mut Vec<Output>) -> Result<(), Failure> {
+        let mut revokes: Vec<_> = self.roster.revoked_by_name(name, level).collect();
+        if let (true, Ok(key)) = (revokes.is_empty(), self.find(name)) {
+            revokes = self.roster.revokes_of(&key, level).collect();
+        }
+        if revokes.is_empty() {
+            let word = if level == Level::Out { "shown out" } else { "muted" };
+            return Err(("no_such_name", alloc::format!("nobody called {name} has been {word}; check the name")));
+        }
+        for (subject, answers) in revokes {
+            self.filter.forgive(&subject);
+            self.act(&EntryBody::Grant { subject, answers, name: Reason::cut(name) }, now, out)?;
+        }
+        Ok(())
+    }
+
+    /// Says goodbye to all, for good.
+    fn leave(&mut self, code: Code, reason: &str, out: &mut Vec<Output>) {
+        for link in core::mem::take(&mut self.guests).into_keys() {
+            out.push(Output::Close { link, code, rule: None, reason: reason.to_string() });
+        }
+        self.joined.clear();
+        self.over = true;
+        out.push(Output::Event(Event::Closed { code, reason: reason.to_string() }));
+    }
+}
+
+fn nobody(name: &str) -> Failure {
+    ("no_such_name", alloc::format!("nobody here is called {name}; /users shows who is here"))
+}
+
+/// Why `text` is not sent.
+pub(super) fn text_failure(text: &str) -> Failure {
+    let message = alloc::format!("a text has 1 to {} bytes, this one has {}", limits::TEXT_MAX, text.len());
+    (Code::Malformed.word(), message)
+}
+
+/// Why `name` is no name.
+pub(super) fn name_failure(name: &str) -> Failure {
+    let message = alloc::format!(
+        "a name has 1 to {} bytes, no spaces, control characters or slashes, and no * @ # in front; `{name}` does not fit",
+        limits::NAME_MAX
+    );
+    (Code::Malformed.word(), message)
+}

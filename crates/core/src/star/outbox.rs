@@ -1,0 +1,130 @@
+//! What a guest wants of its host: kept until the host has answered, whatever becomes of the link (SPEC ASK-6).
+
+use alloc::collections::VecDeque;
+use alloc::string::{String, ToString as _};
+use alloc::vec::Vec;
+
+use super::host_commands::text_failure;
+use crate::event::{Event, Kind};
+use crate::id::{CommandId, LinkId, MeetingId, RequestId, Token};
+use crate::identity::{Domain, Identity};
+use crate::limits;
+use crate::machine::Output;
+use crate::wire::Frame;
+use crate::wire::field::{Name, Text};
+use crate::wire::meeting::Rename;
+use crate::wire::option::Options;
+use crate::wire::private::{Ask, Tell};
+use crate::wire::session::Refused;
+
+/// Why a command failed: a word for scripts and a sentence for people.
+pub(super) type Failure = (&'static str, String);
+
+/// Something to be done by the host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Errand {
+    Ask { token: Token, text: String },
+    Tell { token: Token, text: String },
+    Rename { name: String },
+}
+
+impl Errand {
+    pub(super) fn ask(text: String, token: Token) -> Result<Self, Failure> {
+        Text::new(&text).ok_or_else(|| text_failure(&text))?;
+        Ok(Self::Ask { token, text })
+    }
+
+    pub(super) fn tell(text: String, token: Token) -> Result<Self, Failure> {
+        Text::new(&text).ok_or_else(|| text_failure(&text))?;
+        Ok(Self::Tell { token, text })
+    }
+
+    fn send(&self, link: LinkId, id: RequestId, meeting: MeetingId, us: &Identity) -> Option<Output> {
+        let options = Options::NONE;
+        let frame = match self {
+            Self::Ask { token, text } => {
+                let signature = us.sign(Domain::Question, &[&meeting.0, &token.0, text.as_bytes()]);
+                Frame::from(Ask { token: *token, signature, text: Text::new(text)?, options }).encode(id)
+            }
+            Self::Tell { token, text } => {
+                Frame::from(Tell { token: *token, text: Text::new(text)?, options }).encode(id)
+            }
+            Self::Rename { name } => Frame::from(Rename { name: Name::new(name)?, options }).encode(id),
+        };
+        Some(Output::Send { link, frame })
+    }
+}
+
+/// Errands that the host has not answered, in the order in which the user gave them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Outbox {
+    pending: VecDeque<(CommandId, Errand, Option<RequestId>)>,
+    meeting: Option<MeetingId>,
+}
+
+impl Outbox {
+    /// Takes an errand, and sends it if there is a link.
+    pub(super) fn push(
+        &mut self,
+        command: CommandId,
+        errand: Errand,
+        link: Option<(LinkId, RequestId)>,
+        meeting: MeetingId,
+        us: &Identity,
+        out: &mut Vec<Output>,
+    ) -> Result<(), Failure> {
+        // One place is left for FETCH among the open requests.
+        if self.pending.len() >= limits::PENDING_MAX.min(limits::REQUESTS_MAX.saturating_sub(1)) {
+            let message =
+                "the host has not answered what you sent before; wait a little, then send it again".to_string();
+            return Err(("full", message));
+        }
+        out.extend(link.and_then(|(link, id)| errand.send(link, id, meeting, us)));
+        self.pending.push_back((command, errand, link.map(|(_, id)| id)));
+        self.meeting = Some(meeting);
+        Ok(())
+    }
+
+    /// Sends everything again, on a new link: tokens make that harmless.
+    pub(super) fn resend(
+        &mut self,
+        link: LinkId,
+        meeting: MeetingId,
+        requests: &mut u32,
+        us: &Identity,
+        out: &mut Vec<Output>,
+    ) {
+        self.meeting = Some(meeting);
+        for (_, errand, request) in &mut self.pending {
+            *requests = requests.checked_add(1).unwrap_or(1);
+            *request = Some(RequestId(*requests));
+            out.extend(errand.send(link, RequestId(*requests), meeting, us));
+        }
+    }
+
+    fn take(&mut self, id: RequestId) -> Option<(CommandId, Errand)> {
+        let at = self.pending.iter().position(|(_, _, request)| *request == Some(id))?;
+        self.pending.remove(at).map(|(command, errand, _)| (command, errand))
+    }
+
+    /// The host has done it. `name`: the own name, which a rename changes.
+    pub(super) fn on_done(&mut self, id: RequestId, name: &mut String, out: &mut Vec<Output>) {
+        let Some((command, errand)) = self.take(id) else { return };
+        match errand {
+            Errand::Ask { .. } => {}
+            Errand::Tell { token, text } => {
+                let (meeting, kind) = (self.meeting.unwrap_or(MeetingId::ZERO), Kind::Whisper(token));
+                out.push(Output::Event(Event::Message { meeting, kind, from: name.clone(), own: true, text }));
+            }
+            Errand::Rename { name: new } => *name = new,
+        }
+        out.push(Output::Event(Event::Done { id: command }));
+    }
+
+    /// The host has not done it.
+    pub(super) fn on_refused(&mut self, id: RequestId, error: &Refused<'_>, out: &mut Vec<Output>) {
+        let Some((command, _)) = self.take(id) else { return };
+        let (code, message) = (error.code.word(), error.reason.as_str().to_string());
+        out.push(Output::Event(Event::Error { code, message, id: Some(command) }));
+    }
+}

@@ -1,0 +1,70 @@
+//! Who has come and gone (SPEC.md, "Presence"): told to all, at most once a second.
+
+use alloc::collections::BTreeMap;
+use alloc::string::{String, ToString as _};
+use alloc::vec::Vec;
+
+use crate::event::Event;
+use crate::id::{Key, RequestId};
+use crate::limits;
+use crate::wire::field::{List, Name, encode_items};
+use crate::wire::meeting::{Person, Presence, Whereabouts};
+use crate::wire::option::Options;
+use crate::wire::{Encoded, Frame};
+
+/// PRESENCE of `guests` guests, naming `people`.
+pub(super) fn presence<'a>(guests: usize, people: impl Iterator<Item = (Key, Whereabouts, &'a str)>) -> Encoded {
+    let people =
+        people.filter_map(|(key, whereabouts, name)| Name::new(name).map(|name| Person { key, whereabouts, name }));
+    let people = people.take(if guests <= limits::PRESENCE_NAMES_MAX { limits::PRESENCE_NAMES_MAX } else { 0 });
+    let (count, items) = encode_items(people, limits::PRESENCE_NAMES_MAX);
+    let guests = u32::try_from(guests).unwrap_or(u32::MAX);
+    Frame::from(Presence { guests, people: List::over(count, &items), options: Options::NONE }).encode(RequestId::EVENT)
+}
+
+/// The guests that an attendee knows of.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct People {
+    /// Names by key.
+    pub(super) names: BTreeMap<Key, String>,
+    /// How many guests there are, named or not.
+    pub(super) guests: u32,
+}
+
+impl People {
+    /// Takes over a PRESENCE; `whole`: it names everybody.
+    pub(super) fn update(&mut self, presence: &Presence<'_>, whole: bool, us: Key, events: &mut Vec<Event>) {
+        self.guests = presence.guests;
+        if whole {
+            let gone: Vec<Key> = self.names.keys().copied().collect();
+            let here = |key: &Key| presence.people.iter().any(|person| person.key == *key);
+            gone.iter().filter(|key| !here(key)).for_each(|key| self.remove(*key, us, events));
+        }
+        for person in presence.people.iter() {
+            match person.whereabouts {
+                Whereabouts::Gone => self.remove(person.key, us, events),
+                Whereabouts::Here => self.put(person.key, person.name.as_str(), us, events),
+            }
+        }
+    }
+
+    fn put(&mut self, key: Key, name: &str, us: Key, events: &mut Vec<Event>) {
+        match self.names.insert(key, name.to_string()) {
+            Some(old) if old != name && key != us => events.push(Event::Renamed { key, old, new: name.to_string() }),
+            None if key != us => events.push(Event::Joined { name: name.to_string(), key }),
+            Some(_) | None => {}
+        }
+        // A host may name no more than this at once, but could go on.
+        if self.names.len() > limits::GUESTS_MAX {
+            self.names.remove(&key);
+        }
+    }
+
+    fn remove(&mut self, key: Key, us: Key, events: &mut Vec<Event>) {
+        if let Some(name) = self.names.remove(&key)
+            && key != us
+        {
+            events.push(Event::Left { name, key, reason: String::new() });
+        }
+    }
+}
