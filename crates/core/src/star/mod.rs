@@ -43,3 +43,6 @@ impl Tokens {
         true
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,632 @@
+//! Host and attendees with nothing between them: no channel, no link, no time that passes by itself.
+
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test that panics has failed"
+)]
+
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::string::{String, ToString as _};
+use alloc::sync::Arc;
+use alloc::{vec, vec::Vec};
+
+use super::*;
+use crate::charter::{Admission, Questions, SignedCharter, Terms};
+use crate::code::Code;
+use crate::command::Command;
+use crate::event::{Event, Kind};
+use crate::feed::{Feed, Reader};
+use crate::id::{CommandId, DialId, LinkId, MeetingId, RequestId};
+use crate::identity::{Ed25519, Identity, Secret};
+use crate::machine::{Input, Kept, Machine, Output};
+use crate::rule::Rule;
+use crate::ticket::Ticket;
+use crate::time::{Instant, Now};
+use crate::wire::field::Title;
+use crate::wire::frame::{self, Frame};
+use crate::wire::session::{Purpose, Session};
+use crate::wire::{Encoded, meeting::Meeting};
+
+fn identity(seed: u8) -> Identity {
+    Identity::new(Secret([seed; 32]), Arc::new(Ed25519))
+}
+
+/// One node: its machine, what it has told its user, what it has kept.
+struct Node<M> {
+    machine: M,
+    events: Vec<Event>,
+    kept: BTreeMap<Kept, Vec<u8>>,
+    stored: Vec<Encoded>,
+    closed: Vec<(LinkId, Code, Option<Rule>)>,
+}
+
+impl<M: Machine> Node<M> {
+    fn new(machine: M) -> Self {
+        Self { machine, events: vec![], kept: BTreeMap::new(), stored: vec![], closed: vec![] }
+    }
+
+    fn texts(&self) -> Vec<String> {
+        let text = |event: &Event| match event {
+            Event::Message { kind: Kind::Text(_), text, .. } => Some(text.clone()),
+            Event::Message { kind: Kind::Question(_), from, text, .. } => Some(alloc::format!("{from}? {text}")),
+            _ => None,
+        };
+        self.events.iter().filter_map(text).collect()
+    }
+
+    fn closed_with(&self) -> Option<Code> {
+        let code = |event: &Event| if let Event::Closed { code, .. } = event { Some(*code) } else { None };
+        self.events.iter().find_map(code)
+    }
+}
+
+/// A host and its attendees; attendee `n` has link `n` at both ends, until it dials again.
+struct Lecture {
+    host: Node<Host>,
+    feed: Feed,
+    readers: BTreeMap<LinkId, Reader>,
+    attendees: BTreeMap<LinkId, Node<Attendee>>,
+    /// Frames that the host has sent to each link, ever.
+    sent: BTreeMap<LinkId, Vec<Encoded>>,
+    now: Now,
+    links: u64,
+}
+
+struct Options {
+    admission: Admission,
+    questions: Questions,
+    history: u32,
+    filter: Vec<String>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { admission: Admission::Open, questions: Questions::Open, history: u32::MAX, filter: vec![] }
+    }
+}
+
+const TICKET: Secret = Secret([9; 32]);
+
+fn host_config(options: &Options) -> HostConfig {
+    let us = identity(1);
+    let ticket = (options.admission == Admission::Ticket).then_some(TICKET);
+    let terms = Terms {
+        kind: Purpose::STAR,
+        founder: us.key(),
+        nonce: Token([3; 16]),
+        admission: options.admission,
+        ticket: ticket.map_or(Key::ZERO, |seed| Identity::new(seed, Arc::new(Ed25519)).key()),
+        questions: options.questions,
+        history: options.history,
+        guests: 100,
+        title: Title::new("Rust 101").expect("a title"),
+    };
+    HostConfig {
+        charter: SignedCharter::found(terms, &us).expect("a charter"),
+        identity: us,
+        name: "hedy".to_string(),
+        started_ms: 1_000,
+        seed: [1; 32],
+        filter: options.filter.clone(),
+        ticket,
+        endorsement: None,
+        addresses: vec!["host:1".to_string()],
+        restored: vec![],
+        talk_max: limits::TALK_ENTRIES_MAX,
+    }
+}
+
+fn attendee_config(seed: u8, name: &str) -> AttendeeConfig {
+    AttendeeConfig {
+        identity: identity(seed),
+        name: name.to_string(),
+        name_is_chosen: false,
+        started_ms: 2_000,
+        seed: [seed; 32],
+        meeting: MeetingId::ZERO,
+        host: None,
+        ticket: None,
+        addresses: vec!["host:1".to_string()],
+        restored: None,
+        talk_max: limits::TALK_ENTRIES_MAX,
+    }
+}
+
+impl Lecture {
+    fn new(options: &Options) -> Self {
+        Self::with(host_config(options))
+    }
+
+    fn with(config: HostConfig) -> Self {
+        let now = Now { tick: Instant(1_000), unix_ms: 1_000 };
+        let mut lecture = Self {
+            feed: Feed::with_talk_max(config.talk_max),
+            host: Node::new(Host::new(config)),
+            readers: BTreeMap::new(),
+            attendees: BTreeMap::new(),
+            sent: BTreeMap::new(),
+            now,
+            links: 0,
+        };
+        lecture.host_input(Input::Start);
+        lecture
+    }
+
+    /// Starts an attendee, which dials at once; its link if it gets one.
+    fn join(&mut self, config: AttendeeConfig) -> LinkId {
+        let key = config.identity.key();
+        let mut node = Node::new(Attendee::new(config));
+        let mut out = vec![];
+        node.machine.handle(Input::Start, self.now, &mut out);
+        self.links += 1;
+        let link = LinkId(self.links);
+        self.attendees.insert(link, node);
+        self.attendee_outputs(link, key, out);
+        link
+    }
+
+    fn ticket(&self) -> Ticket {
+        let ticket = |event: &Event| if let Event::Ready { ticket, .. } = event { Some(ticket.clone()) } else { None };
+        self.host.events.iter().rev().find_map(ticket).expect("a ticket").parse().expect("a ticket that parses")
+    }
+
+    fn host_input(&mut self, input: Input<'_>) {
+        let mut out = vec![];
+        self.host.machine.handle(input, self.now, &mut out);
+        self.host_outputs(out);
+    }
+
+    fn host_command(&mut self, command: Command) {
+        self.host_input(Input::Command { id: CommandId(7), command });
+    }
+
+    fn say(&mut self, text: &str) {
+        self.host_command(Command::Say { text: text.to_string() });
+    }
+
+    fn command(&mut self, link: LinkId, command: Command) {
+        let mut out = vec![];
+        let node = self.attendees.get_mut(&link).expect("an attendee");
+        node.machine.handle(Input::Command { id: CommandId(8), command }, self.now, &mut out);
+        self.attendee_outputs(link, Key::ZERO, out);
+    }
+
+    fn ask(&mut self, link: LinkId, text: &str) {
+        self.command(link, Command::Say { text: text.to_string() });
+    }
+
+    /// Lets `span` milliseconds pass.
+    fn pass(&mut self, span: u64) {
+        self.now.tick.0 += span;
+        self.now.unix_ms += span;
+        let mut out = vec![];
+        self.host.machine.handle_timeout(self.now, &mut out);
+        self.host_outputs(out);
+        for link in self.attendees.keys().copied().collect::<Vec<_>>() {
+            let (mut out, now) = (vec![], self.now);
+            let node = self.attendees.get_mut(&link).expect("an attendee");
+            node.machine.handle_timeout(now, &mut out);
+            self.attendee_outputs(link, Key::ZERO, out);
+        }
+    }
+
+    fn host_outputs(&mut self, out: Vec<Output>) {
+        let mut closing = VecDeque::new();
+        for output in out {
+            match output {
+                Output::Send { link, frame } => {
+                    self.readers.entry(link).or_default().owe(frame, self.feed.head());
+                }
+                Output::Append { frame, lane, live, .. } => {
+                    self.feed.push(frame.clone(), lane);
+                    self.host.stored.extend(live.then_some(frame));
+                }
+                Output::Follow { link, start } => self.readers.entry(link).or_default().follow(start, &self.feed),
+                Output::Close { link, code, rule, .. } => {
+                    self.host.closed.push((link, code, rule));
+                    closing.push_back((link, code));
+                }
+                Output::Event(event) => self.host.events.push(event),
+                Output::Keep { name, bytes, .. } => drop(self.host.kept.insert(name, bytes)),
+                Output::Dial { .. } => panic!("a host dials nobody"),
+            }
+        }
+        self.host.machine.assert_invariants();
+        self.deliver();
+        for (link, code) in closing {
+            self.readers.remove(&link);
+            self.attendee_down(link, code);
+        }
+    }
+
+    fn deliver(&mut self) {
+        for link in self.readers.keys().copied().collect::<Vec<_>>() {
+            while let Some(frame) = self.readers.get_mut(&link).and_then(|reader| reader.next(&self.feed, usize::MAX)) {
+                self.sent.entry(link).or_default().push(frame.clone());
+                let decoded = frame::decode(&frame.0).expect("a frame");
+                let (id, frame) = (decoded.id, decoded.frame.expect("a known frame"));
+                let mut out = vec![];
+                if let Some(node) = self.attendees.get_mut(&link) {
+                    node.machine.handle(Input::Frame { link, id, frame }, self.now, &mut out);
+                }
+                self.attendee_outputs(link, Key::ZERO, out);
+            }
+        }
+    }
+
+    fn attendee_down(&mut self, link: LinkId, code: Code) {
+        let mut out = vec![];
+        if let Some(node) = self.attendees.get_mut(&link) {
+            node.machine.handle(Input::Down { link, code }, self.now, &mut out);
+        }
+        self.attendee_outputs(link, Key::ZERO, out);
+    }
+
+    /// Cuts a link without a word; both ends notice.
+    fn cut(&mut self, link: LinkId) {
+        self.readers.remove(&link);
+        self.host_input(Input::Down { link, code: Code::Cut });
+        self.attendee_down(link, Code::Cut);
+    }
+
+    fn attendee_outputs(&mut self, link: LinkId, key: Key, out: Vec<Output>) {
+        for output in out {
+            let node = self.attendees.get_mut(&link).expect("an attendee");
+            match output {
+                Output::Send { frame, .. } => {
+                    let decoded = frame::decode(&frame.0).expect("a frame");
+                    let (id, frame) = (decoded.id, decoded.frame.expect("a known frame"));
+                    self.host_input(Input::Frame { link, id, frame });
+                }
+                Output::Append { frame, live, .. } => node.stored.extend(live.then_some(frame)),
+                Output::Follow { .. } => panic!("an attendee feeds nobody"),
+                Output::Close { code, rule, .. } => {
+                    node.closed.push((link, code, rule));
+                    self.readers.remove(&link);
+                    self.host_input(Input::Down { link, code });
+                }
+                Output::Event(event) => node.events.push(event),
+                Output::Keep { name, bytes, .. } => drop(node.kept.insert(name, bytes)),
+                Output::Dial { id, peer, hello, .. } => self.connect(link, id, peer, key, &hello),
+            }
+            self.attendees[&link].machine.assert_invariants();
+        }
+    }
+
+    /// The dial of an attendee leads to a link of the same number: its old one is gone by then.
+    fn connect(&mut self, link: LinkId, dial: DialId, peer: Option<Key>, key: Key, hello: &Encoded) {
+        let host = self.host.machine.us.key();
+        let node = self.attendees.get_mut(&link).expect("an attendee");
+        let key = if key == Key::ZERO { node.machine.us.key() } else { key };
+        let mut out = vec![];
+        if peer.is_some_and(|peer| peer != host) {
+            node.machine.handle(Input::Unreachable { dial, code: Code::WrongKey }, self.now, &mut out);
+            return self.attendee_outputs(link, key, out);
+        }
+        let decoded = frame::decode(&hello.0).expect("a frame").frame.expect("a known frame");
+        let Frame::Session(Session::Hello(hello)) = decoded else { panic!("not a HELLO") };
+        self.host_input(Input::Up { link, peer: key, hello, dial: None });
+        let node = self.attendees.get_mut(&link).expect("an attendee");
+        node.machine.handle(Input::Up { link, peer: host, hello, dial: Some(dial) }, self.now, &mut out);
+        self.attendee_outputs(link, key, out);
+    }
+
+    fn entries_sent(&self, link: LinkId) -> usize {
+        let is_entry = |frame: &&Encoded| crate::log::entry_of(frame).is_some();
+        self.sent.get(&link).map_or(0, |sent| sent.iter().filter(is_entry).count())
+    }
+}
+
+fn rule_of(lecture: &Lecture, link: LinkId) -> Option<Rule> {
+    lecture.host.closed.iter().rev().find(|(closed, ..)| *closed == link).and_then(|(.., rule)| *rule)
+}
+
+#[test]
+fn a_lecture_is_heard_and_answered() {
+    let mut lecture = Lecture::new(&Options::default());
+    lecture.say("welcome");
+    let (anna, bea) = (lecture.join(attendee_config(2, "anna")), lecture.join(attendee_config(3, "bea")));
+    lecture.say("first");
+    lecture.ask(anna, "why?");
+    let expected = ["welcome", "first", "anna? why?"];
+    assert_eq!(lecture.attendees[&anna].texts(), expected);
+    assert_eq!(lecture.attendees[&bea].texts(), expected);
+    assert_eq!(lecture.host.texts(), expected);
+    assert!(lecture.attendees[&anna].events.contains(&Event::Done { id: CommandId(8) }));
+}
+
+#[test]
+fn digest_1_a_guest_that_comes_back_gets_exactly_what_it_missed() {
+    let mut lecture = Lecture::new(&Options::default());
+    let anna = lecture.join(attendee_config(2, "anna"));
+    ["one", "two"].into_iter().for_each(|text| lecture.say(text));
+    lecture.cut(anna);
+    ["three", "four", "five"].into_iter().for_each(|text| lecture.say(text));
+    let before = lecture.entries_sent(anna);
+    lecture.pass(limits::BACKOFF_MIN.as_millis() as u64);
+    assert_eq!(lecture.entries_sent(anna) - before, 3);
+    assert_eq!(lecture.attendees[&anna].texts(), ["one", "two", "three", "four", "five"]);
+}
+
+#[test]
+fn digest_2_a_guest_that_was_restarted_gets_exactly_what_it_missed() {
+    let mut lecture = Lecture::new(&Options::default());
+    let anna = lecture.join(attendee_config(2, "anna"));
+    ["one", "two"].into_iter().for_each(|text| lecture.say(text));
+    lecture.cut(anna);
+    let old = lecture.attendees.remove(&anna).expect("anna");
+    lecture.say("three");
+    let charter = SignedCharter::check(&old.kept[&Kept::Charter], MeetingId::ZERO, &identity(2)).expect("a charter");
+    let pass = old.kept.get(&Kept::Pass).cloned();
+    let restored = Some(Restored { charter, pass, entries: old.stored });
+    let again = lecture.join(AttendeeConfig { restored, started_ms: 3_000, ..attendee_config(2, "anna") });
+    assert_eq!(lecture.attendees[&again].texts(), ["three"]);
+    assert_eq!(lecture.entries_sent(again), 1);
+}
+
+#[test]
+fn history_1_a_newcomer_is_served_only_what_the_charter_allows() {
+    for (history, expected) in [(0, vec!["new"]), (1, vec!["two", "new"]), (u32::MAX, vec!["one", "two", "new"])] {
+        let mut lecture = Lecture::new(&Options { history, ..Options::default() });
+        ["one", "two"].into_iter().for_each(|text| lecture.say(text));
+        let anna = lecture.join(attendee_config(2, "anna"));
+        lecture.say("new");
+        assert_eq!(lecture.attendees[&anna].texts(), expected, "history {history}");
+        let gaps = lecture.attendees[&anna].events.iter().filter(|event| matches!(event, Event::Gap { .. }));
+        assert_eq!(gaps.count(), 0, "another's history is no gap");
+    }
+}
+
+#[test]
+fn gap_1_what_the_host_no_longer_has_is_said_to_be_missing() {
+    let config = HostConfig { talk_max: 2, ..host_config(&Options::default()) };
+    let mut lecture = Lecture::with(config);
+    let anna = lecture.join(attendee_config(2, "anna"));
+    lecture.say("one");
+    lecture.cut(anna);
+    ["two", "three", "four"].into_iter().for_each(|text| lecture.say(text));
+    lecture.pass(limits::BACKOFF_MIN.as_millis() as u64);
+    assert_eq!(lecture.attendees[&anna].texts(), ["one", "three", "four"]);
+    let gap = |event: &&Event| matches!(event, Event::Gap { first: 2, next: 3, .. });
+    assert!(lecture.attendees[&anna].events.iter().any(|event| gap(&event)));
+}
+
+#[test]
+fn join_3_a_ticket_meeting_wants_a_ticket_that_holds() {
+    let options = Options { admission: Admission::Ticket, ..Options::default() };
+    let mut lecture = Lecture::new(&options);
+    lecture.say("secret");
+    let none = lecture.join(attendee_config(2, "anna"));
+    assert_eq!(rule_of(&lecture, none), Some(Rule::Join3));
+    assert_eq!(lecture.attendees[&none].closed_with(), Some(Code::TicketNeeded));
+    let wrong = Ticket { seed: Some(Secret([8; 32])), ..lecture.ticket() };
+    let wrong = lecture.join(AttendeeConfig { ticket: Some(wrong), ..attendee_config(3, "bea") });
+    assert_eq!(rule_of(&lecture, wrong), Some(Rule::Join3));
+    for link in [none, wrong] {
+        assert_eq!(lecture.sent.get(&link), None, "a stranger learns nothing");
+    }
+    let right = lecture.join(AttendeeConfig { ticket: Some(lecture.ticket()), ..attendee_config(4, "cleo") });
+    assert_eq!(lecture.attendees[&right].texts(), ["secret"]);
+}
+
+#[test]
+fn join_4_who_was_shown_out_stays_out_with_the_same_key_or_ticket() {
+    let options = Options { admission: Admission::Ticket, ..Options::default() };
+    let mut lecture = Lecture::new(&options);
+    let ticket = lecture.ticket();
+    let with =
+        |ticket: &Ticket, seed, name| AttendeeConfig { ticket: Some(ticket.clone()), ..attendee_config(seed, name) };
+    let anna = lecture.join(with(&ticket, 2, "anna"));
+    lecture.host_command(Command::Kick { name: "anna".to_string(), why: "spam".to_string() });
+    assert_eq!(lecture.attendees[&anna].closed_with(), Some(Code::Kicked));
+    let renewed = lecture.ticket();
+    assert_ne!(renewed.seed, ticket.seed);
+    let same_key = lecture.join(with(&renewed, 2, "anna"));
+    assert_eq!(rule_of(&lecture, same_key), Some(Rule::Join4));
+    let same_ticket = lecture.join(with(&ticket, 3, "bea"));
+    assert_eq!(rule_of(&lecture, same_ticket), Some(Rule::Join4));
+    let other = lecture.join(with(&renewed, 4, "cleo"));
+    assert_eq!(rule_of(&lecture, other), None);
+    lecture.host_command(Command::Unban { name: "anna".to_string() });
+    let forgiven = lecture.join(with(&renewed, 2, "anna"));
+    assert_eq!(rule_of(&lecture, forgiven), None);
+}
+
+#[test]
+fn revoke_1_goodbye_comes_after_its_cause() {
+    let mut lecture = Lecture::new(&Options::default());
+    let anna = lecture.join(attendee_config(2, "anna"));
+    lecture.host_command(Command::Kick { name: "anna".to_string(), why: String::new() });
+    let events = &lecture.attendees[&anna].events;
+    let notice = |event: &Event| matches!(event, Event::Message { kind: Kind::Notice(_), text, .. } if text == "showed anna out");
+    let told = events.iter().position(notice);
+    let closed = events.iter().position(|event| matches!(event, Event::Closed { .. }));
+    assert!(told.is_some() && told < closed, "{events:?}");
+}
+
+#[test]
+fn join_5_a_locked_door_lets_back_in_only_who_has_a_pass() {
+    let mut lecture = Lecture::new(&Options::default());
+    let anna = lecture.join(attendee_config(2, "anna"));
+    lecture.host_command(Command::Lock);
+    let bea = lecture.join(attendee_config(3, "bea"));
+    assert_eq!(rule_of(&lecture, bea), Some(Rule::Join5));
+    assert_eq!(lecture.attendees[&bea].closed_with(), Some(Code::Locked));
+    lecture.cut(anna);
+    lecture.say("still here?");
+    lecture.pass(limits::BACKOFF_MIN.as_millis() as u64);
+    assert_eq!(lecture.attendees[&anna].texts(), ["still here?"]);
+    lecture.host_command(Command::Unlock);
+    let cleo = lecture.join(attendee_config(4, "cleo"));
+    assert_eq!(rule_of(&lecture, cleo), None);
+}
+
+#[test]
+fn join_7_a_taken_name_gets_a_number_unless_it_was_chosen() {
+    let mut lecture = Lecture::new(&Options::default());
+    lecture.join(attendee_config(2, "anna"));
+    let second = lecture.join(attendee_config(3, "Anna"));
+    let ready = |event: &Event| matches!(event, Event::Ready { name, .. } if name == "Anna-2");
+    assert!(lecture.attendees[&second].events.iter().any(ready));
+    let chosen = lecture.join(AttendeeConfig { name_is_chosen: true, ..attendee_config(4, "anna") });
+    assert_eq!(lecture.attendees[&chosen].closed_with(), Some(Code::NameTaken));
+}
+
+#[test]
+fn join_8_a_key_joins_anew_only_so_often() {
+    let mut lecture = Lecture::new(&Options::default());
+    for _ in 0..limits::JOIN_BURST {
+        let link = lecture.join(attendee_config(2, "anna"));
+        assert_eq!(rule_of(&lecture, link), None);
+        lecture.command(link, Command::Quit);
+    }
+    let link = lecture.join(attendee_config(2, "anna"));
+    assert_eq!(rule_of(&lecture, link), Some(Rule::Join8));
+    lecture.pass(limits::JOIN_INTERVAL.as_millis() as u64);
+    let texts = lecture.attendees[&link].events.iter().filter(|event| matches!(event, Event::Ready { .. })).count();
+    assert_eq!(texts, 1, "it was let in when it came again");
+}
+
+#[test]
+fn join_10_a_later_run_takes_the_place_of_an_earlier_one() {
+    let mut lecture = Lecture::new(&Options::default());
+    let early = lecture.join(attendee_config(2, "anna"));
+    let late = lecture.join(AttendeeConfig { started_ms: 3_000, ..attendee_config(2, "anna") });
+    assert_eq!(lecture.attendees[&early].closed_with(), Some(Code::Superseded));
+    assert_eq!(lecture.attendees[&late].closed_with(), None);
+    let earlier = lecture.join(AttendeeConfig { started_ms: 1, ..attendee_config(2, "anna") });
+    assert_eq!(lecture.attendees[&earlier].closed_with(), Some(Code::Superseded));
+}
+
+#[test]
+fn join_11_an_ended_meeting_takes_nobody_and_tells_who_is_there() {
+    let mut lecture = Lecture::new(&Options::default());
+    let anna = lecture.join(attendee_config(2, "anna"));
+    lecture.host_command(Command::End);
+    assert_eq!(lecture.attendees[&anna].closed_with(), Some(Code::Ended));
+    let restored = lecture.host.stored.clone();
+    let again = Lecture::with(HostConfig { restored, ..host_config(&Options::default()) });
+    assert_eq!(again.host.closed_with(), Some(Code::Ended));
+}
+
+#[test]
+fn ask_2_a_closed_lecture_takes_no_questions() {
+    let mut lecture = Lecture::new(&Options { questions: Questions::Closed, ..Options::default() });
+    let anna = lecture.join(attendee_config(2, "anna"));
+    lecture.ask(anna, "why?");
+    let refused =
+        |event: &Event| matches!(event, Event::Error { code: "questions_closed", id: Some(CommandId(8)), .. });
+    assert!(lecture.attendees[&anna].events.iter().any(refused));
+    assert!(lecture.host.texts().is_empty());
+}
+
+#[test]
+fn ask_3_a_muted_guest_asks_nothing_until_forgiven() {
+    let mut lecture = Lecture::new(&Options::default());
+    let anna = lecture.join(attendee_config(2, "anna"));
+    lecture.host_command(Command::Mute { name: "anna".to_string() });
+    lecture.ask(anna, "one?");
+    lecture.host_command(Command::Unmute { name: "anna".to_string() });
+    lecture.ask(anna, "two?");
+    assert_eq!(lecture.host.texts(), ["anna? two?"]);
+}
+
+#[test]
+fn ask_4_the_third_bad_question_is_goodbye() {
+    let mut lecture = Lecture::new(&Options { filter: vec!["damn".to_string()], ..Options::default() });
+    let anna = lecture.join(attendee_config(2, "anna"));
+    for warning in ["This is warning number 1.", "This is warning number 2."] {
+        lecture.ask(anna, "damn?");
+        let warned =
+            |event: &Event| matches!(event, Event::Error { code: "filtered", message, .. } if message == warning);
+        assert!(lecture.attendees[&anna].events.iter().any(warned), "{warning}");
+    }
+    lecture.ask(anna, "damn!");
+    assert_eq!(lecture.attendees[&anna].closed_with(), Some(Code::Kicked));
+    assert!(lecture.host.texts().is_empty());
+    let back = lecture.join(attendee_config(2, "anna"));
+    assert_eq!(rule_of(&lecture, back), Some(Rule::Join4));
+}
+
+#[test]
+fn ask_5_a_question_that_comes_twice_is_published_once() {
+    let mut lecture = Lecture::new(&Options::default());
+    let anna = lecture.join(attendee_config(2, "anna"));
+    let us = identity(2);
+    let meeting = lecture.host.machine.charter.meeting;
+    let (token, text) = (Token([5; 16]), "why?");
+    let signature = us.sign(crate::identity::Domain::Question, &[&meeting.0, &token.0, text.as_bytes()]);
+    let text = crate::wire::field::Text::new(text).expect("a text");
+    let ask = crate::wire::private::Ask { token, signature, text, options: crate::wire::option::Options::NONE };
+    for id in [100, 101] {
+        lecture.host_input(Input::Frame { link: anna, id: RequestId(id), frame: Frame::from(ask) });
+    }
+    assert_eq!(lecture.host.texts(), ["anna? why?"]);
+    let forged = crate::wire::private::Ask { token: Token([6; 16]), ..ask };
+    lecture.host_input(Input::Frame { link: anna, id: RequestId(102), frame: Frame::from(forged) });
+    assert_eq!(rule_of(&lecture, anna), Some(Rule::Ask1));
+}
+
+#[test]
+fn charter_2_a_host_of_another_meeting_is_turned_away() {
+    let mut lecture = Lecture::new(&Options::default());
+    let ticket = Ticket { meeting: MeetingId([7; 16]), ..lecture.ticket() };
+    let anna = lecture.join(AttendeeConfig {
+        meeting: MeetingId([7; 16]),
+        ticket: Some(ticket),
+        ..attendee_config(2, "anna")
+    });
+    assert_eq!(rule_of(&lecture, anna), Some(Rule::Join2));
+    assert_eq!(lecture.attendees[&anna].closed_with(), Some(Code::NoMeeting));
+}
+
+#[test]
+fn rename_1_names_stay_apart() {
+    let mut lecture = Lecture::new(&Options::default());
+    let (anna, bea) = (lecture.join(attendee_config(2, "anna")), lecture.join(attendee_config(3, "bea")));
+    lecture.pass(limits::PRESENCE_INTERVAL.as_millis() as u64);
+    lecture.command(bea, Command::Name { name: "ANNA".to_string() });
+    let refused = |event: &Event| matches!(event, Event::Error { code: "name_taken", .. });
+    assert!(lecture.attendees[&bea].events.iter().any(refused));
+    lecture.command(bea, Command::Name { name: "cleo".to_string() });
+    lecture.pass(limits::PRESENCE_INTERVAL.as_millis() as u64);
+    let renamed = |event: &Event| matches!(event, Event::Renamed { old, new, .. } if old == "bea" && new == "cleo");
+    assert_eq!(lecture.attendees[&anna].events.iter().filter(|event| renamed(event)).count(), 1);
+    lecture.host_command(Command::Name { name: "ida".to_string() });
+    let renamed = |event: &Event| matches!(event, Event::Renamed { old, new, .. } if old == "hedy" && new == "ida");
+    assert_eq!(lecture.attendees[&anna].events.iter().filter(|event| renamed(event)).count(), 1);
+}
+
+#[test]
+fn private_words_reach_one_alone() {
+    let mut lecture = Lecture::new(&Options::default());
+    let (anna, bea) = (lecture.join(attendee_config(2, "anna")), lecture.join(attendee_config(3, "bea")));
+    lecture.host_command(Command::Msg { to: "anna".to_string(), text: "psst".to_string() });
+    lecture.command(anna, Command::Msg { to: "hedy".to_string(), text: "yes?".to_string() });
+    let whispers = |events: &[Event]| {
+        let whisper = |event: &Event| match event {
+            Event::Message { kind: Kind::Whisper(_), from, text, .. } => Some(alloc::format!("{from}: {text}")),
+            _ => None,
+        };
+        events.iter().filter_map(whisper).collect::<Vec<_>>()
+    };
+    assert_eq!(whispers(&lecture.attendees[&anna].events), ["hedy: psst", "anna: yes?"]);
+    assert_eq!(whispers(&lecture.host.events), ["hedy: psst", "anna: yes?"]);
+    assert!(whispers(&lecture.attendees[&bea].events).is_empty());
+    lecture.host_command(Command::Msg { to: "nobody".to_string(), text: "psst".to_string() });
+    assert!(matches!(lecture.host.events.last(), Some(Event::Error { code: "no_such_name", .. })));
+}
+
+#[test]
+fn guest_1_what_only_a_host_sends_comes_from_no_guest() {
+    let mut lecture = Lecture::new(&Options::default());
+    let anna = lecture.join(attendee_config(2, "anna"));
+    lecture.say("one");
+    let frame = lecture.host.stored.last().expect("an entry").clone();
+    let decoded = frame::decode(&frame.0).expect("a frame").frame.expect("a known frame");
+    assert!(matches!(decoded, Frame::Meeting(Meeting::EntryFrame(_))));
+    lecture.host_input(Input::Frame { link: anna, id: RequestId::EVENT, frame: decoded });
+    assert_eq!(rule_of(&lecture, anna), Some(Rule::Entry5));
+}
