@@ -19,4 +19,5 @@ pub mod random;
 pub mod rule;
 pub mod ticket;
 pub mod time;
+pub mod trace;
 pub mod wire;
