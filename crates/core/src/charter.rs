@@ -5,7 +5,7 @@ use alloc::{string::String, vec::Vec};
 use crate::id::{Key, MeetingId, Token};
 use crate::identity::{Domain, Identity, digest};
 use crate::rule::Rule;
-use crate::wire::error::Parsed;
+use crate::wire::error::{Fault, Parsed};
 use crate::wire::field::{Draw, Field, Signed, Title, decode_all, encode_alone, enumerated, layouts};
 use crate::wire::option::Options;
 use crate::wire::session::Purpose;
@@ -68,9 +68,10 @@ impl<'a> Field<'a> for Charter<'a> {
     // A charter ends where its signature begins: the last 64 bytes of what is given.
     fn parse(input: &'a [u8]) -> Parsed<'a, Self> {
         let (body, signature) = input.split_at_checked(input.len().saturating_sub(64)).unwrap_or((input, &[]));
-        let (rest, terms) = Terms::parse(body)?;
-        let (_, options) = Options::parse(rest, &[])?;
-        Ok((signature, Self { terms, options }))
+        let (_, charter) = Terms::parse(body)
+            .and_then(|(rest, terms)| Options::parse(rest, &[]).map(|(rest, options)| (rest, Self { terms, options })))
+            .map_err(|fault| Fault::followed_by(fault, signature))?;
+        Ok((signature, charter))
     }
 
     fn encode(&self, out: &mut Vec<u8>) {

@@ -21,4 +21,5 @@ pub mod rule;
 pub mod star;
 pub mod ticket;
 pub mod time;
+pub mod trace;
 pub mod wire;

@@ -30,6 +30,11 @@ impl Fault {
     pub(crate) const fn at(rule: Rule, rest: &[u8]) -> nom::Err<Self> {
         nom::Err::Failure(Self { rule, left: rest.len() })
     }
+
+    /// The same fault, seen from around a piece that `after` more bytes follow.
+    pub(crate) fn followed_by(error: nom::Err<Self>, after: &[u8]) -> nom::Err<Self> {
+        error.map(|fault| Self { left: fault.left.saturating_add(after.len()), ..fault })
+    }
 }
 
 impl ParseError<&[u8]> for Fault {

@@ -301,10 +301,12 @@ impl<'a, T: Field<'a>> Field<'a> for Block<T> {
     fn parse(input: &'a [u8]) -> Parsed<'a, Self> {
         let (rest, length) = u16::parse(input)?;
         let (rest, inside) = take(length).parse(rest)?;
-        match T::parse(inside)? {
-            ([], value) => Ok((rest, Self(value))),
-            (left, _) => Err(Fault::at(Rule::Frame3, left)),
-        }
+        let fault = match T::parse(inside) {
+            Ok(([], value)) => return Ok((rest, Self(value))),
+            Ok((left, _)) => Fault::at(Rule::Frame3, left),
+            Err(fault) => fault,
+        };
+        Err(Fault::followed_by(fault, rest))
     }
 
     fn encode(&self, out: &mut Vec<u8>) {
