@@ -265,6 +265,8 @@ impl Link {
             match timer {
                 Timer::Behind => self.reject(Rule::Slow2, now, out),
                 Timer::Hello => self.reject(Rule::Hello3, now, out),
+                // Before HELLO a PING would be out of place: then the next one is waited for.
+                Timer::Ping if self.state == State::Opening => self.arm_ping(now),
                 Timer::Ping => self.ping_due = self.state == State::Open,
                 // SPEC PING-1
                 Timer::Dead => self.reject(Rule::Ping1, now, out),

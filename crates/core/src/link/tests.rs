@@ -1,1 +1,692 @@
+//! Each rule of a link, with two ends or one, and no channel between.
 
+use alloc::{string::String, vec, vec::Vec};
+
+use super::*;
+use crate::wire::Encoded;
+use crate::wire::entry::EntryBody;
+use crate::wire::field::{List, Name, Text};
+use crate::wire::meeting::{Digest, EntryFrame, Fetch, Join, Lane};
+use crate::wire::option::Options;
+use crate::wire::private::Tell;
+use crate::wire::session::{Done, Refused};
+
+const US: Key = Key([1; 32]);
+const PEER: Key = Key([2; 32]);
+const START: Instant = Instant(1_000);
+const MEETING: MeetingId = MeetingId([7; 16]);
+
+fn at(seconds: u64) -> Instant {
+    START.after(Duration::from_secs(seconds))
+}
+
+fn hello(purpose: Purpose, meeting: MeetingId, name: Option<&str>) -> Encoded {
+    let mut options = OptionsBuffer::default();
+    if let Some(name) = name.and_then(Name::new) {
+        options.set(&option::NAME, &name);
+    }
+    let options = options.options();
+    Frame::from(Hello { purpose, meeting, started_ms: 5, options }).encode(RequestId::EVENT)
+}
+
+fn star_hello() -> Encoded {
+    hello(Purpose::STAR, MEETING, Some("ann"))
+}
+
+fn event<'a>(frame: impl Into<Frame<'a>>) -> Encoded {
+    frame.into().encode(RequestId::EVENT)
+}
+
+fn ping() -> Encoded {
+    event(Ping { options: Options::NONE })
+}
+
+fn bye(code: Code) -> Encoded {
+    event(Bye { code, reason: Reason::NONE, options: Options::NONE })
+}
+
+fn digest() -> Encoded {
+    event(Digest { rows: List::over(0, &[]), options: Options::NONE })
+}
+
+fn join(id: u32) -> Encoded {
+    Frame::from(Join { meeting: MEETING, options: Options::NONE }).encode(RequestId(id))
+}
+
+fn done(id: u32) -> Encoded {
+    Frame::from(Done { options: Options::NONE }).encode(RequestId(id))
+}
+
+fn tell(id: u32, text: &str) -> Encoded {
+    let text = Text::new(text).expect("short");
+    let token = crate::id::Token([9; 16]);
+    Frame::from(Tell { token, text, options: Options::NONE }).encode(RequestId(id))
+}
+
+fn entry(number: u64) -> Encoded {
+    let (kind, body) = EntryBody::Text { text: Text::new("hear, hear").expect("short") }.encode();
+    let value = crate::wire::entry::Entry {
+        author: PEER,
+        session: 1,
+        lane: Lane::Talk,
+        number,
+        prev: crate::id::Hash::ZERO,
+        lamport: number,
+        reference: crate::id::Hash::ZERO,
+        time_ms: 0,
+        kind,
+        body: crate::wire::field::Body(&body),
+    };
+    let bytes = crate::wire::field::encode_alone(&value);
+    let signature = crate::id::Signature::ZERO;
+    let entry = crate::wire::field::Signed { bytes: &bytes, value, signature };
+    event(EntryFrame { entry, options: Options::NONE })
+}
+
+fn record(frames: &[Encoded]) -> Bytes {
+    frames.iter().flat_map(|frame| frame.0.to_vec()).collect()
+}
+
+/// One end, what its machine was told, and what it sent.
+struct End {
+    link: Link,
+    feed: Feed,
+    told: Vec<LinkEvent>,
+    sent: Vec<Encoded>,
+}
+
+impl End {
+    fn new(opening: Opening) -> Self {
+        Self::between(opening, US, PEER)
+    }
+
+    fn between(opening: Opening, us: Key, peer: Key) -> Self {
+        let link = Link::new(opening, us, peer, [3; 32], START);
+        Self { link, feed: Feed::with_talk_max(3), told: Vec::new(), sent: Vec::new() }
+    }
+
+    fn accepted() -> Self {
+        Self::new(Opening::Accepted { started_ms: 77 })
+    }
+
+    fn dialled() -> Self {
+        Self::new(Opening::Dialled { hello: star_hello() })
+    }
+
+    /// An accepted link with both HELLOs behind it, and nothing told or sent since.
+    fn open() -> Self {
+        let mut end = Self::accepted();
+        end.receive(&[star_hello()], START);
+        end.write(START);
+        assert_eq!(end.link.state(), State::Open);
+        end.told.clear();
+        end.sent.clear();
+        end
+    }
+
+    fn receive(&mut self, frames: &[Encoded], now: Instant) {
+        self.link.receive(&record(frames), now, &mut self.told);
+    }
+
+    /// Writes all that can be written, frame by frame into `sent`.
+    fn write(&mut self, now: Instant) {
+        let mut bytes = Vec::new();
+        while self.link.fill(&self.feed, now, &mut bytes) {
+            assert!(!bytes.is_empty() && bytes.len() <= limits::RECORD_PLAINTEXT_MAX);
+            self.link.written();
+            let mut rest = bytes.as_slice();
+            while !rest.is_empty() {
+                let decoded = frame::decode(rest).expect("what a link sends decodes");
+                self.sent.push(Encoded(decoded.bytes.to_vec().into()));
+                rest = decoded.rest;
+            }
+            bytes.clear();
+        }
+    }
+
+    /// Fires and writes what is due until `end`, never early.
+    fn run_until(&mut self, end: Instant) {
+        while let Some(due) = self.link.poll_timeout().filter(|due| *due <= end) {
+            self.link.handle_timeout(due, &mut self.told);
+            assert!(self.link.poll_timeout().is_none_or(|next| next > due), "a deadline stays in the past");
+            self.write(due);
+        }
+    }
+
+    fn down(&self) -> Option<(Code, Option<Rule>)> {
+        self.told.iter().find_map(|told| match told {
+            LinkEvent::Down { code, rule } => Some((*code, *rule)),
+            LinkEvent::Up { .. } | LinkEvent::Frame(_) => None,
+        })
+    }
+
+    fn said_bye(&self) -> Option<Code> {
+        match frame::decode(&self.sent.last()?.0).ok()?.frame? {
+            Frame::Session(Session::Bye(bye)) => Some(bye.code),
+            Frame::Session(_) | Frame::Meeting(_) | Frame::Private(_) => None,
+        }
+    }
+
+    /// The machine is told of `rule` once and last, the peer gets its code as the last frame, and nothing follows.
+    fn assert_rejected(&mut self, rule: Rule, now: Instant) {
+        assert_eq!(self.told.last(), Some(&LinkEvent::Down { code: rule.code(), rule: Some(rule) }));
+        self.write(now);
+        assert_eq!(self.said_bye(), Some(rule.code()));
+        assert!(self.link.is_finished());
+        let told = self.told.len();
+        self.receive(&[ping()], now);
+        self.link.reject(Rule::Record2, now, &mut self.told);
+        self.link.end_of_stream(&mut self.told);
+        self.link.handle_timeout(at(1_000_000), &mut self.told);
+        assert_eq!(self.told.len(), told, "nothing is told after the end");
+        assert_eq!(self.link.poll_timeout(), None);
+    }
+
+    fn frames_told(&self) -> usize {
+        self.told.iter().filter(|told| matches!(told, LinkEvent::Frame(_))).count()
+    }
+}
+
+#[test]
+fn hello_1_the_first_frame_is_hello() {
+    for first in [ping(), digest(), join(1), entry(1), done(1)] {
+        let mut end = End::accepted();
+        end.receive(&[first, star_hello()], START);
+        end.assert_rejected(Rule::Hello1, START);
+        assert_eq!(end.told.len(), 1);
+    }
+}
+
+#[test]
+fn hello_1_frames_behind_hello_in_its_record_come_after_up() {
+    let mut end = End::accepted();
+    end.receive(&[star_hello(), join(1)], START);
+    assert_eq!(end.told, [LinkEvent::Up { hello: star_hello().0 }, LinkEvent::Frame(join(1).0)]);
+}
+
+#[test]
+fn hello_2_hello_comes_once() {
+    let mut end = End::open();
+    end.receive(&[star_hello()], START);
+    end.assert_rejected(Rule::Hello2, START);
+}
+
+#[test]
+fn hello_3_hello_comes_within_its_time() {
+    for opening in [Opening::Accepted { started_ms: 0 }, Opening::Dialled { hello: star_hello() }] {
+        let mut end = End::new(opening.clone());
+        end.link.handle_timeout(Instant(START.0 + 4_999), &mut end.told);
+        assert_eq!(end.told, []);
+        end.link.handle_timeout(Instant(START.0 + 5_000), &mut end.told);
+        end.assert_rejected(Rule::Hello3, at(5));
+
+        let mut end = End::new(opening);
+        end.receive(&[star_hello()], Instant(START.0 + 4_999));
+        end.link.handle_timeout(Instant(START.0 + 5_001), &mut end.told);
+        assert_eq!(end.told.len(), 1, "a HELLO in time is enough");
+    }
+}
+
+#[test]
+fn hello_4_nobody_links_with_itself() {
+    for opening in [Opening::Accepted { started_ms: 0 }, Opening::Dialled { hello: star_hello() }] {
+        let mut end = End::between(opening, US, US);
+        end.receive(&[star_hello()], START);
+        end.assert_rejected(Rule::Hello4, START);
+    }
+}
+
+#[test]
+fn hello_5_a_responder_repeats_purpose_and_meeting() {
+    let (other_purpose, other_meeting) = (Purpose(0x55), MeetingId([8; 16]));
+    for (purpose, meeting) in
+        [(other_purpose, MEETING), (Purpose::STAR, other_meeting), (Purpose::STAR, MeetingId::ZERO)]
+    {
+        let mut end = End::dialled();
+        end.receive(&[hello(purpose, meeting, None)], START);
+        end.assert_rejected(Rule::Hello5, START);
+    }
+}
+
+#[test]
+fn hello_5_an_accepted_link_repeats_what_was_asked_for() {
+    for (purpose, meeting) in [(Purpose::STAR, MEETING), (Purpose::STAR, MeetingId::ZERO), (Purpose(0x55), MEETING)] {
+        let (mut guest, mut host) = (
+            End::between(Opening::Dialled { hello: hello(purpose, meeting, Some("ann")) }, US, PEER),
+            End::between(Opening::Accepted { started_ms: 77 }, PEER, US),
+        );
+        guest.write(START);
+        assert_eq!(guest.sent, [hello(purpose, meeting, Some("ann"))], "the initiator speaks first");
+        host.write(START);
+        assert_eq!(host.sent, [], "the responder waits");
+        host.receive(&guest.sent, START);
+        host.write(START);
+        guest.receive(&host.sent, START);
+        assert_eq!(guest.told, [LinkEvent::Up { hello: host.sent[0].0.clone() }]);
+        assert_eq!(host.told, [LinkEvent::Up { hello: guest.sent[0].0.clone() }]);
+    }
+}
+
+#[test]
+fn ext_2_an_accepted_hello_has_grease_and_no_name() {
+    let mut seen = BTreeSet::new();
+    for seed in 0..=64 {
+        let mut link = Link::new(Opening::Accepted { started_ms: 77 }, US, PEER, [seed; 32], START);
+        let (mut told, mut bytes) = (Vec::new(), Vec::new());
+        link.receive(&star_hello().0, START, &mut told);
+        assert!(link.fill(&Feed::default(), START, &mut bytes));
+        let Ok(Decoded { frame: Some(Frame::Session(Session::Hello(hello))), .. }) = frame::decode(&bytes) else {
+            panic!("no HELLO");
+        };
+        assert_eq!(hello.started_ms, 77);
+        assert_eq!(hello.options.find::<Name<'_>>(&option::NAME), None);
+        assert!(hello.options.find::<Reason<'_>>(&option::SOFTWARE).is_some());
+        let grease: Vec<u16> =
+            hello.options.iter().map(|(kind, _)| kind).filter(|kind| option::is_grease(*kind)).collect();
+        assert_eq!(grease.len(), 1);
+        seen.extend(grease);
+    }
+    assert!(seen.len() > 8, "the type is drawn anew for each link: {seen:x?}");
+}
+
+#[test]
+fn ping_1_a_silent_peer_is_dead_after_15_s() {
+    let mut end = End::open();
+    end.receive(&[digest()], at(7));
+    end.run_until(Instant(at(22).0 - 1));
+    assert_eq!(end.down(), None);
+    end.run_until(at(22));
+    assert_eq!(end.down(), Some((Code::Silent, Some(Rule::Ping1))));
+    assert_eq!(end.said_bye(), Some(Code::Silent));
+}
+
+#[test]
+fn ping_1_pings_keep_a_link_alive_and_are_told_to_nobody() {
+    let mut end = End::open();
+    for second in 1..100 {
+        end.run_until(at(second * 14));
+        end.receive(&[ping()], at(second * 14));
+    }
+    assert_eq!(end.told, []);
+}
+
+#[test]
+fn ping_1_whoever_says_nothing_pings_every_5_s_give_or_take_a_tenth() {
+    let mut end = End::open();
+    let (mut last, mut gaps) = (START, BTreeSet::new());
+    for step in 0..2_000 {
+        let now = START.after(Duration::from_millis(step * 100));
+        end.receive(&[ping()], now);
+        end.run_until(now);
+        if !end.sent.is_empty() {
+            assert_eq!(core::mem::take(&mut end.sent), [ping()]);
+            let gap = now.since(last).as_millis();
+            assert!((4_500..=5_600).contains(&gap), "{gap} ms between two pings, looked at every 100 ms");
+            gaps.insert(gap);
+            last = now;
+        }
+    }
+    assert!(gaps.len() > 5, "the interval is drawn anew: {gaps:?}");
+}
+
+#[test]
+fn ping_1_whoever_speaks_does_not_ping() {
+    let mut end = End::open();
+    for second in 1..60 {
+        end.receive(&[ping()], at(second));
+        end.run_until(at(second));
+        end.link.send(digest(), 0);
+        end.write(at(second));
+    }
+    assert!(end.sent.iter().all(|frame| *frame == digest()));
+}
+
+#[test]
+fn ping_1_a_link_that_opened_late_pings_too() {
+    for seed in 0..=32 {
+        let mut end = End::dialled();
+        end.link = Link::new(Opening::Dialled { hello: star_hello() }, US, PEER, [seed; 32], START);
+        end.write(START);
+        end.run_until(Instant(START.0 + 4_999));
+        end.receive(&[hello(Purpose::STAR, MEETING, None)], Instant(START.0 + 4_999));
+        end.sent.clear();
+        end.run_until(at(12));
+        assert!(end.sent.contains(&ping()), "its machine says nothing, so the link must (seed {seed})");
+    }
+}
+
+#[test]
+fn ping_1_a_ping_bypasses_a_long_catch_up() {
+    let mut end = End::open();
+    for number in 1..=3 {
+        end.feed.push(entry(number), Lane::Talk);
+    }
+    end.link.follow(Start::default(), &end.feed);
+    end.link.handle_timeout(at(6), &mut end.told);
+    end.write(at(6));
+    assert_eq!(end.sent[0], ping());
+    assert_eq!(end.sent.len(), 4);
+}
+
+#[test]
+fn reply_1_a_reply_answers_an_open_request() {
+    let mut end = End::open();
+    end.link.send(join(4), 0);
+    end.receive(&[done(4)], START);
+    assert_eq!(end.told, [LinkEvent::Frame(done(4).0)]);
+    end.receive(&[done(4)], START);
+    end.assert_rejected(Rule::Reply1, START);
+
+    let mut end = End::open();
+    let refused = Refused { code: Code::Full, reason: Reason::NONE, options: Options::NONE };
+    end.receive(&[Frame::from(refused).encode(RequestId(1))], START);
+    end.assert_rejected(Rule::Reply1, START);
+}
+
+#[test]
+fn reply_2_an_id_is_free_again_once_it_is_answered() {
+    let mut end = End::open();
+    end.receive(&[join(4)], START);
+    end.link.send(done(4), 0);
+    end.receive(&[join(4)], START);
+    assert_eq!(end.frames_told(), 2);
+    end.receive(&[join(4)], START);
+    end.assert_rejected(Rule::Reply2, START);
+}
+
+#[test]
+fn reply_3_no_more_than_64_requests_are_open() {
+    let mut end = End::open();
+    for id in 1..=64 {
+        end.receive(&[join(id)], START);
+    }
+    assert_eq!((end.frames_told(), end.down()), (64, None));
+    end.link.send(done(17), 0);
+    end.receive(&[join(65)], START);
+    assert_eq!((end.frames_told(), end.down()), (65, None));
+    end.receive(&[join(66)], START);
+    end.assert_rejected(Rule::Reply3, START);
+}
+
+#[test]
+fn rate_1_a_million_pings_are_read_at_200_a_second_and_end_the_link_after_10_s() {
+    let mut end = End::open();
+    let flood = record(&vec![ping(); limits::RECORD_PLAINTEXT_MAX / ping().0.len()]);
+    let per_record = flood.len() / ping().0.len();
+    let (mut now, mut given) = (START, 0);
+    while end.down().is_none() {
+        if end.link.paused_until().is_none() {
+            end.link.receive(&flood, now, &mut end.told);
+            given += per_record;
+            assert!(given < 1_000_000);
+        }
+        let due = end.link.poll_timeout().expect("a pause ends");
+        assert!(due >= now && due <= now.after(Duration::from_millis(10)), "reading goes on in small steps");
+        now = due;
+        end.link.handle_timeout(now, &mut end.told);
+    }
+    assert_eq!(now.since(START), limits::RATE_PATIENCE);
+    let taken = given - end.link.rest.len() / ping().0.len();
+    assert!(end.link.rest.is_empty(), "nothing is kept of a link that is given up");
+    assert!(taken <= 400 + 200 * 10 + per_record, "{taken} frames were let through");
+    end.assert_rejected(Rule::Rate1, now);
+}
+
+#[test]
+fn rate_1_a_burst_is_read_at_once_and_the_rest_at_200_a_second() {
+    let mut end = End::open();
+    end.receive(&vec![digest(); 1_400], START);
+    // HELLO counts; the first frame over the burst is let through too: it is what the pause is for.
+    assert_eq!(end.frames_told(), 400 - 1 + 1);
+    assert_eq!(end.link.paused_until(), Some(START.after(Duration::from_millis(5))));
+    end.run_until(at(1));
+    assert_eq!(end.frames_told(), 400 + 200);
+    end.run_until(at(5));
+    assert_eq!((end.frames_told(), end.link.paused_until()), (1_400, Some(at(5).after(Duration::from_millis(5)))));
+    end.run_until(at(6));
+    assert_eq!(end.link.paused_until(), None);
+    end.receive(&[ping()], at(8));
+    end.receive(&[ping()], at(14));
+    end.run_until(at(20));
+    assert_eq!(end.down(), None, "what was over is forgiven once the bucket is full again");
+}
+
+#[test]
+fn rate_1_talk_has_a_bucket_of_its_own_and_bytes_too() {
+    let mut end = End::open();
+    let tells: Vec<Encoded> = (1..=41).map(|id| tell(id, "psst")).collect();
+    end.receive(&tells, START);
+    assert_eq!(end.link.paused_until(), Some(START.after(Duration::from_millis(50))));
+
+    let mut end = End::open();
+    let long: String = core::iter::repeat_n('a', limits::TEXT_MAX).collect();
+    for id in 1..=8 {
+        assert_eq!(end.link.paused_until(), None, "{id}");
+        end.receive(&[tell(id, &long)], START);
+    }
+    assert!(end.link.paused_until().is_some());
+}
+
+#[test]
+fn rate_2_a_hosts_entries_are_not_limited() {
+    let mut end = End::open();
+    for _ in 0..100 {
+        end.receive(&vec![entry(1); 200], START);
+    }
+    assert_eq!((end.frames_told(), end.link.paused_until()), (20_000, None));
+}
+
+#[test]
+fn slow_1_what_cannot_be_written_for_10_s_ends_the_link() {
+    let mut end = End::open();
+    end.link.send(digest(), 0);
+    assert!(end.link.fill(&end.feed, at(1), &mut Vec::new()));
+    for second in 2..=10 {
+        end.receive(&[ping()], at(second));
+        end.link.send(digest(), 0);
+        // Writing more does not start the time anew.
+        end.link.fill(&end.feed, at(second), &mut Vec::new());
+        end.link.handle_timeout(at(second), &mut end.told);
+    }
+    assert_eq!(end.down(), None);
+    end.link.handle_timeout(at(11), &mut end.told);
+    assert_eq!(end.told, [LinkEvent::Down { code: Code::Slow, rule: Some(Rule::Slow1) }]);
+    assert!(end.link.is_finished(), "no BYE is tried where nothing can be written");
+    assert!(!end.link.fill(&end.feed, at(11), &mut Vec::new()));
+}
+
+#[test]
+fn slow_1_a_write_in_time_starts_the_time_anew() {
+    let mut end = End::open();
+    for second in (9..90).step_by(9) {
+        end.link.handle_timeout(at(second), &mut end.told);
+        end.link.written();
+        end.receive(&[ping()], at(second));
+        end.link.send(digest(), 0);
+        assert!(end.link.fill(&end.feed, at(second), &mut Vec::new()));
+    }
+    assert_eq!(end.down(), None);
+}
+
+#[test]
+fn slow_2_a_link_that_the_feed_has_overtaken_is_closed_as_soon_as_it_is_seen() {
+    let mut end = End::open();
+    end.link.follow(Start::default(), &end.feed);
+    for number in 1..=4 {
+        end.feed.push(entry(number), Lane::Talk);
+    }
+    assert!(!end.link.fill(&end.feed, at(1), &mut Vec::new()));
+    assert_eq!(end.link.poll_timeout(), Some(at(1)));
+    end.link.handle_timeout(at(1), &mut end.told);
+    end.assert_rejected(Rule::Slow2, at(1));
+    assert_eq!(end.sent.len(), 1, "no entry goes out behind a gap");
+}
+
+#[test]
+fn slow_2_a_link_is_owed_only_so_much() {
+    let mut end = End::open();
+    for _ in 0..limits::OWED_FRAMES_MAX {
+        end.link.send(digest(), 0);
+    }
+    assert!(end.link.poll_timeout() > Some(START));
+    end.link.send(digest(), 0);
+    end.run_until(START);
+    assert_eq!(end.down(), Some((Code::Slow, Some(Rule::Slow2))));
+    assert_eq!(end.said_bye(), Some(Code::Slow));
+    assert_eq!(end.sent.len(), 1);
+}
+
+#[test]
+fn record_1_a_record_has_a_frame() {
+    for mut end in [End::accepted(), End::dialled(), End::open()] {
+        end.link.receive(&Bytes::new(), START, &mut end.told);
+        end.told.retain(|told| !matches!(told, LinkEvent::Up { .. }));
+        end.write(START);
+        assert_eq!((end.down(), end.said_bye()), (Some((Code::Malformed, Some(Rule::Record1))), Some(Code::Malformed)));
+    }
+}
+
+#[test]
+fn frame_1_bytes_that_are_no_frame_end_the_link_and_what_came_before_them_counts() {
+    let mut end = End::open();
+    end.receive(&[digest(), Encoded(Bytes::from_static(&[0xff; 9]))], START);
+    assert_eq!(end.frames_told(), 1);
+    end.assert_rejected(Rule::Frame1, START);
+}
+
+#[test]
+fn frame_4_odd_types_are_skipped_and_even_ones_close() {
+    let unknown = |kind: u8| Encoded(vec![0, 0, 0x7f, kind, 0, 0, 0, 0].into());
+    let mut end = End::open();
+    end.receive(&[unknown(1), digest()], START);
+    assert_eq!(end.told, [LinkEvent::Frame(digest().0)]);
+    end.receive(&[unknown(2)], START);
+    end.assert_rejected(Rule::Frame4, START);
+}
+
+#[test]
+fn bye_1_goodbye_follows_its_cause() {
+    let mut end = End::open();
+    end.link.follow(Start::default(), &end.feed);
+    end.feed.push(entry(1), Lane::Talk);
+    end.link.send(done(1), end.feed.head());
+    end.feed.push(entry(2), Lane::Acts);
+    end.link.close(Code::Kicked, "noise", end.feed.head(), START);
+    end.feed.push(entry(3), Lane::Talk);
+    end.write(START);
+    assert_eq!(end.sent[..3], [entry(1), done(1), entry(2)]);
+    assert_eq!((end.sent.len(), end.said_bye()), (4, Some(Code::Kicked)));
+    assert!(end.link.is_finished());
+    assert_eq!(end.told, [], "a machine that has closed is told nothing more");
+}
+
+#[test]
+fn bye_1_goodbye_is_the_last_frame_whatever_is_sent_after_it() {
+    let mut end = End::open();
+    end.link.close(Code::Left, "", 0, START);
+    end.link.send(digest(), 0);
+    end.link.close(Code::Ended, "", 0, START);
+    end.write(START);
+    assert_eq!(end.sent, [bye(Code::Left)]);
+    assert!(!end.link.wants_to_write(&end.feed));
+}
+
+#[test]
+fn bye_2_a_peers_goodbye_ends_the_link_in_any_state_and_is_not_answered() {
+    for mut end in [End::accepted(), End::dialled(), End::open()] {
+        end.write(START);
+        end.sent.clear();
+        end.receive(&[bye(Code::Banned), digest()], START);
+        end.link.end_of_stream(&mut end.told);
+        end.write(START);
+        assert_eq!(end.told, [LinkEvent::Down { code: Code::Banned, rule: None }]);
+        assert_eq!(end.sent, []);
+        assert!(end.link.is_finished());
+    }
+}
+
+#[test]
+fn bye_3_a_closing_link_has_5_s_for_what_it_owes() {
+    let mut end = End::open();
+    end.link.send(digest(), 0);
+    end.link.close(Code::Left, "", 0, at(1));
+    assert_eq!(end.link.poll_timeout(), Some(at(6)));
+    end.link.handle_timeout(at(6), &mut end.told);
+    assert_eq!(end.told, []);
+    assert!(end.link.is_finished());
+}
+
+#[test]
+fn cut_1_the_end_of_the_stream_without_bye_is_told_once() {
+    for mut end in [End::accepted(), End::dialled(), End::open()] {
+        end.link.end_of_stream(&mut end.told);
+        end.link.end_of_stream(&mut end.told);
+        assert_eq!(end.told, [LinkEvent::Down { code: Code::Cut, rule: None }]);
+        assert!(end.link.is_finished());
+    }
+}
+
+#[test]
+fn age_1_the_initiator_renews_after_24_h_and_the_responder_never() {
+    let mut end = End::dialled();
+    end.write(START);
+    end.receive(&[hello(Purpose::STAR, MEETING, None)], START);
+    let mut accepted = End::open();
+    for second in (0..=90_000).step_by(10) {
+        for end in [&mut end, &mut accepted] {
+            if end.down().is_none() {
+                end.run_until(at(second));
+                end.receive(&[ping()], at(second));
+            }
+        }
+        if second < 86_400 {
+            assert_eq!(end.down(), None);
+        }
+    }
+    assert_eq!((end.down(), end.said_bye()), (Some((Code::Renewed, None)), Some(Code::Renewed)));
+    assert_eq!(accepted.down(), None);
+}
+
+#[test]
+fn fill_packs_whole_frames_into_records_that_fit() {
+    let mut end = End::open();
+    let long: String = core::iter::repeat_n('a', limits::TEXT_MAX).collect();
+    let frames: Vec<Encoded> = (1..=12).map(|id| tell(id, &long)).collect();
+    frames.iter().for_each(|frame| end.link.send(frame.clone(), 0));
+    let mut bytes = Vec::new();
+    assert!(end.link.fill(&end.feed, START, &mut bytes));
+    assert_eq!(bytes.len(), 3 * frames[0].0.len(), "a fourth would not fit");
+    end.write(START);
+    assert_eq!(end.sent, frames[3..]);
+}
+
+#[test]
+fn requests_of_either_side_do_not_collide() {
+    let mut end = End::open();
+    let fetch = Fetch { ranges: List::over(0, &[]), options: Options::NONE };
+    end.link.send(Frame::from(fetch).encode(RequestId(1)), 0);
+    end.receive(&[join(1), done(1)], START);
+    assert_eq!((end.frames_told(), end.down()), (2, None));
+}
+
+#[test]
+fn the_states_of_a_link_are_the_ones_of_the_diagram() {
+    let mut diagram = String::from("stateDiagram-v2\n");
+    for state in State::ALL {
+        for trigger in Trigger::ALL {
+            if let Some(next) = state.on(trigger) {
+                diagram += &alloc::format!("    {state:?} --> {next:?}: {trigger:?}\n");
+            }
+        }
+    }
+    let expected = "stateDiagram-v2
+    Opening --> Open: Hello
+    Opening --> Closing: Close
+    Opening --> Closed: Lost
+    Open --> Closing: Close
+    Open --> Closed: Lost
+    Closing --> Closed: ByeWritten
+    Closing --> Closed: Lost
+";
+    assert_eq!(diagram, expected);
+}

@@ -4,7 +4,7 @@ mod fork;
 #[cfg(test)]
 mod tests;
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 
 pub use self::fork::{Proof, check_fork};
@@ -100,7 +100,8 @@ pub struct Log {
     acts: usize,
     lamport: u64,
     latest: Hash,
-    changed: Vec<StreamId>,
+    /// A set: who never asks for it must not pay for every entry.
+    changed: BTreeSet<StreamId>,
 }
 
 impl Log {
@@ -115,7 +116,7 @@ impl Log {
             acts: 0,
             lamport: 0,
             latest: Hash::ZERO,
-            changed: Vec::new(),
+            changed: BTreeSet::new(),
         }
     }
 
@@ -198,7 +199,8 @@ impl Log {
         if id.lane == Lane::Talk && entry.value.number > self.next_number(id) {
             self.skip(id, entry.value.number);
         }
-        self.judge(entry, false, |_, _| true)
+        // What had been stored late, because it was asked for, stands after its successors.
+        self.judge(entry, true, |_, _| true)
     }
 
     /// The store rule: whether an entry is taken depends on its bytes and its stream, never on other streams.
@@ -274,7 +276,7 @@ impl Log {
         if value.lamport > self.lamport && value.lamport.saturating_sub(self.lamport) <= limits::LAMPORT_LEAP_MAX {
             (self.lamport, self.latest) = (value.lamport, hash);
         }
-        self.changed.push(id);
+        self.changed.insert(id);
         self.forget_dropped();
         self.bound_sessions(id);
     }
@@ -310,13 +312,16 @@ impl Log {
 
     /// Makes a stream void from `number` on: what is held from there is no longer served or counted.
     pub fn void(&mut self, id: StreamId, number: u64) {
-        if let Some(stream) = self.streams.get_mut(&id) {
-            let number = stream.void_from.map_or(number, |void| void.min(number));
-            stream.void_from = Some(number);
-            stream.held.split_off(&number);
-            if stream.next > number {
-                (stream.next, stream.head) = (number, None);
-            }
+        // The proof may come before the stream; only so many of these are remembered.
+        if !self.streams.contains_key(&id) && self.streams.len() >= limits::ACTS_MAX {
+            return;
+        }
+        let stream = self.streams.entry(id).or_insert(Stream::starting_at(1));
+        let number = stream.void_from.map_or(number, |void| void.min(number));
+        stream.void_from = Some(number);
+        stream.held.split_off(&number);
+        if stream.next > number {
+            (stream.next, stream.head) = (number, None);
         }
     }
 
@@ -340,9 +345,7 @@ impl Log {
 
     /// The rows that have changed since the last call.
     pub fn changed_rows(&mut self) -> Vec<Row> {
-        let mut changed = core::mem::take(&mut self.changed);
-        changed.sort();
-        changed.dedup();
+        let changed = core::mem::take(&mut self.changed);
         changed.iter().filter_map(|id| self.streams.get(id).map(|stream| row(*id, stream, 0))).collect()
     }
 

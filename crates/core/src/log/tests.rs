@@ -1,1 +1,547 @@
+//! The store rule, forks, and what one log tells another, with real signatures.
 
+use alloc::{string::String, sync::Arc, vec, vec::Vec};
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::identity::{Ed25519, Secret};
+use crate::time::Instant;
+use crate::wire::entry::{Door, Level, decode_entry};
+use crate::wire::field::{Block, Reason, Text};
+use crate::wire::meeting::Fork;
+
+const MEETING: MeetingId = MeetingId([7; 16]);
+const ELSEWHERE: MeetingId = MeetingId([8; 16]);
+const NOW: Now = Now { tick: Instant(1), unix_ms: 1_700_000_000_000 };
+
+fn identity(secret: u8) -> Identity {
+    Identity::new(Secret([secret; 32]), Arc::new(Ed25519))
+}
+
+fn log() -> Log {
+    Log::new(MEETING, 1_000)
+}
+
+fn text(text: &str) -> EntryBody<'_> {
+    EntryBody::Text { text: Text::new(text).expect("short") }
+}
+
+fn lock() -> EntryBody<'static> {
+    EntryBody::Policy { door: Door::Locked }
+}
+
+/// What `author` writes in a meeting of its own making, `bodies` in order, in one session.
+fn written(author: &Identity, session: u64, bodies: &[EntryBody<'_>]) -> Vec<Encoded> {
+    let mut log = log();
+    bodies.iter().map(|body| log.write(author, session, body, NOW).expect("room")).collect()
+}
+
+/// `count` lines of talk.
+fn talk(author: &Identity, session: u64, count: usize) -> Vec<Encoded> {
+    written(author, session, &vec![text("hear, hear"); count])
+}
+
+fn offer(log: &mut Log, frame: &Encoded) -> Verdict {
+    log.offer(&entry_of(frame).expect("an entry"), false, &identity(99))
+}
+
+fn asked(log: &mut Log, frame: &Encoded) -> Verdict {
+    log.offer(&entry_of(frame).expect("an entry"), true, &identity(99))
+}
+
+fn offer_all(log: &mut Log, frames: &[Encoded]) {
+    for frame in frames {
+        assert_eq!(offer(log, frame), Verdict::Stored);
+    }
+}
+
+fn stream_of(frame: &Encoded) -> StreamId {
+    StreamId::of(&entry_of(frame).expect("an entry").value)
+}
+
+/// The entry of `frame` with something changed, signed by `author` in `meeting`.
+fn forged(frame: &Encoded, author: &Identity, meeting: MeetingId, change: impl FnOnce(&mut Entry<'_>)) -> Encoded {
+    let mut value = entry_of(frame).expect("an entry").value;
+    change(&mut value);
+    let bytes = encode_alone(&value);
+    let signature = author.sign(Domain::Entry, &[&meeting.0, &bytes]);
+    let entry = Signed { bytes: &bytes, value, signature };
+    Frame::from(EntryFrame { entry, options: Options::NONE }).encode(RequestId::EVENT)
+}
+
+fn held(log: &Log) -> Vec<Encoded> {
+    log.frames().map(|(_, frame)| frame.clone()).collect()
+}
+
+fn range(frame: &Encoded, from: u64, to: u64) -> Range {
+    let StreamId { author, session, lane } = stream_of(frame);
+    Range { author, session, lane, from, to }
+}
+
+#[test]
+fn store_1_the_next_of_a_stream_is_stored_and_what_is_held_is_dropped() {
+    let (ann, mut log) = (identity(1), log());
+    let lines = talk(&ann, 5, 3);
+    offer_all(&mut log, &lines);
+    for line in &lines {
+        assert_eq!(offer(&mut log, line), Verdict::Dropped);
+        assert_eq!(asked(&mut log, line), Verdict::Dropped);
+    }
+    assert_eq!(held(&log), lines);
+    assert_eq!(log.next_number(stream_of(&lines[0])), 4);
+}
+
+#[test]
+fn store_1_a_leap_ahead_is_not_stored() {
+    let ann = identity(1);
+    let lines = talk(&ann, 5, 4);
+    let mut log = log();
+    offer_all(&mut log, &lines[..1]);
+    for number in [3, 1_000_000_000, u64::MAX] {
+        let leap = forged(&lines[2], &ann, MEETING, |entry| entry.number = number);
+        assert_eq!(offer(&mut log, &leap), Verdict::Ahead { next: 2 });
+    }
+    assert_eq!(held(&log), lines[..1]);
+}
+
+#[test]
+fn store_1_acts_begin_at_1_and_talk_anywhere() {
+    let ann = identity(1);
+    let (acts, lines) = (written(&ann, 5, &[lock(), lock()]), talk(&ann, 5, 9));
+    let mut log = log();
+    assert_eq!(offer(&mut log, &acts[1]), Verdict::Ahead { next: 1 });
+    assert_eq!(offer(&mut log, &lines[6]), Verdict::Stored);
+    assert_eq!(offer(&mut log, &lines[7]), Verdict::Stored);
+    assert_eq!(offer(&mut log, &lines[2]), Verdict::Dropped, "what lies before the first is not wanted unasked");
+    assert_eq!(asked(&mut log, &lines[2]), Verdict::Stored);
+    assert_eq!(log.next_number(stream_of(&lines[0])), 9);
+}
+
+#[test]
+fn store_2_prev_is_the_hash_of_the_entry_before() {
+    let (ann, mut log) = (identity(1), log());
+    let lines = talk(&ann, 5, 2);
+    offer_all(&mut log, &lines[..1]);
+    let broken = forged(&lines[1], &ann, MEETING, |entry| entry.prev = Hash([1; 16]));
+    assert!(matches!(offer(&mut log, &broken), Verdict::Forked(Proof { number: 1, .. })));
+}
+
+#[test]
+fn store_2_lamport_time_rises_along_a_stream() {
+    for lamport in [1, 2] {
+        let (ann, mut log) = (identity(1), log());
+        let lines = talk(&ann, 5, 3);
+        offer_all(&mut log, &lines[..2]);
+        let broken = forged(&lines[2], &ann, MEETING, |entry| entry.lamport = lamport);
+        assert!(matches!(offer(&mut log, &broken), Verdict::Forked(Proof { number: 2, .. })));
+    }
+}
+
+#[test]
+fn store_2_a_forger_does_not_void_anybodys_stream() {
+    let (ann, mallory, mut log) = (identity(1), identity(2), log());
+    let lines = talk(&ann, 5, 3);
+    offer_all(&mut log, &lines[..2]);
+    let rivals = [
+        forged(&lines[1], &mallory, MEETING, |entry| entry.time_ms += 1),
+        forged(&lines[2], &mallory, MEETING, |entry| entry.prev = Hash::ZERO),
+    ];
+    for rival in rivals {
+        assert_eq!(offer(&mut log, &rival), Verdict::Refused(Rule::Entry1));
+    }
+    assert_eq!(offer(&mut log, &lines[2]), Verdict::Stored);
+}
+
+#[test]
+fn entry_1_a_signature_is_the_authors_over_all_bytes() {
+    let (ann, mallory) = (identity(1), identity(2));
+    let line = &talk(&ann, 5, 1)[0];
+    let mut log = log();
+    assert_eq!(offer(&mut log, &forged(line, &mallory, MEETING, |_| ())), Verdict::Refused(Rule::Entry1));
+    for at in [frame::HEADER + 39, line.0.len() - 70, line.0.len() - 1] {
+        let mut bytes = line.0.to_vec();
+        bytes[at] ^= 1;
+        assert_eq!(offer(&mut log, &Encoded(bytes.into())), Verdict::Refused(Rule::Entry1), "byte {at}");
+    }
+    assert_eq!((held(&log), log.lamport()), (vec![], 0));
+}
+
+#[test]
+fn entry_1_an_entry_of_another_meeting_is_refused() {
+    let (ann, mut log) = (identity(1), log());
+    let line = &talk(&ann, 5, 1)[0];
+    assert_eq!(offer(&mut log, &forged(line, &ann, ELSEWHERE, |_| ())), Verdict::Refused(Rule::Entry1));
+    assert_eq!(offer(&mut log, line), Verdict::Stored);
+}
+
+#[test]
+fn entry_2_numbers_and_lamport_times_start_at_1() {
+    let (ann, mut log) = (identity(1), log());
+    let line = &talk(&ann, 5, 1)[0];
+    let zeros: [fn(&mut Entry<'_>); 2] = [|entry| entry.number = 0, |entry| entry.lamport = 0];
+    for zero in zeros {
+        assert_eq!(offer(&mut log, &forged(line, &ann, MEETING, zero)), Verdict::Refused(Rule::Entry2));
+    }
+}
+
+#[test]
+fn entry_3_a_body_has_its_kinds_layout() {
+    let (ann, mut log) = (identity(1), log());
+    let line = &talk(&ann, 5, 1)[0];
+    for (body, rule) in [
+        (&[0_u8, 1, b'a', b'b'][..], Rule::Entry3),
+        (&[0, 9, b'a'], Rule::Frame2),
+        (&[0, 0], Rule::Field1),
+        (&[0, 1, 0xff], Rule::Field1),
+    ] {
+        let broken = forged(line, &ann, MEETING, |entry| *entry = Entry { body: Body(body), ..*entry });
+        assert_eq!(offer(&mut log, &broken), Verdict::Refused(rule), "{body:?}");
+    }
+}
+
+#[test]
+fn entry_4_an_act_is_on_the_acts_lane_and_talk_on_the_talk_lane() {
+    let (ann, mut log) = (identity(1), log());
+    for (frame, lane) in [(&talk(&ann, 5, 1)[0], Lane::Acts), (&written(&ann, 5, &[lock()])[0], Lane::Talk)] {
+        let moved = forged(frame, &ann, MEETING, |entry| entry.lane = lane);
+        assert_eq!(offer(&mut log, &moved), Verdict::Refused(Rule::Entry4));
+    }
+}
+
+#[test]
+fn ext_1_an_entry_of_a_later_version_is_kept_on_either_lane() {
+    let (ann, mut log) = (identity(1), log());
+    for (frame, lane) in [(&talk(&ann, 5, 1)[0], Lane::Acts), (&written(&ann, 5, &[lock()])[0], Lane::Talk)] {
+        let unknown = forged(frame, &ann, MEETING, |entry| (entry.lane, entry.kind) = (lane, 0x7777));
+        assert_eq!(offer(&mut log, &unknown), Verdict::Stored);
+    }
+}
+
+#[test]
+fn fork_1_two_entries_of_one_number_void_the_stream_from_there_and_nothing_else() {
+    let (ann, mut log) = (identity(1), log());
+    let (lines, acts) = (talk(&ann, 5, 4), written(&ann, 5, &[lock()]));
+    offer_all(&mut log, &lines[..3]);
+    let rival = forged(&lines[1], &ann, MEETING, |entry| entry.time_ms += 1);
+    let Verdict::Forked(proof) = offer(&mut log, &rival) else { panic!("no fork") };
+    assert_eq!((proof.stream, proof.number), (stream_of(&lines[0]), 2));
+    for void in [&lines[1], &lines[2], &lines[3], &rival] {
+        assert_eq!(offer(&mut log, void), Verdict::Dropped);
+    }
+    assert_eq!(offer(&mut log, &acts[0]), Verdict::Stored, "the other lane goes on");
+    assert_eq!(log.fetch([range(&lines[0], 0, u64::MAX)].into_iter(), 0), lines[..1], "what is void is not served");
+    assert_eq!(log.rows(0).iter().find(|row| row.lane == Lane::Talk).map(|row| row.next), Some(2));
+
+    let frame = proof.frame().expect("two entries");
+    let Ok(frame::Decoded { frame: Some(Frame::Meeting(Meeting::Fork(fork))), .. }) = frame::decode(&frame.0) else {
+        panic!("no FORK");
+    };
+    assert_eq!(check_fork(&fork, MEETING, &identity(99)), Ok((proof.stream, 2)));
+    assert_eq!(check_fork(&fork, ELSEWHERE, &identity(99)), Err(Rule::Fork1));
+}
+
+/// FORK over two ENTRY frames.
+fn judge_fork(one: &Encoded, other: &Encoded) -> Result<(StreamId, u64), Rule> {
+    let signed = |frame: &Encoded| encode_alone(&entry_of(frame).expect("an entry"));
+    let (one, other) = (signed(one), signed(other));
+    let block = |bytes| Block(decode_entry(bytes).expect("an entry"));
+    check_fork(&Fork { one: block(&one), other: block(&other), options: Options::NONE }, MEETING, &identity(99))
+}
+
+#[test]
+fn fork_1_a_proof_is_two_entries_that_exclude_each_other_signed_by_one_author() {
+    let (ann, bob) = (identity(1), identity(2));
+    let lines = talk(&ann, 5, 3);
+    let stream = stream_of(&lines[0]);
+    let twin = forged(&lines[1], &ann, MEETING, |entry| entry.time_ms += 1);
+    let torn = forged(&lines[2], &ann, MEETING, |entry| entry.prev = Hash::ZERO);
+    let late = forged(&lines[2], &ann, MEETING, |entry| entry.lamport = 2);
+    for (one, other, number) in [(&lines[1], &twin, 2), (&lines[1], &torn, 2), (&lines[1], &late, 2)] {
+        assert_eq!(judge_fork(one, other), Ok((stream, number)));
+        assert_eq!(judge_fork(other, one), Ok((stream, number)), "the order does not matter");
+    }
+    let session = forged(&twin, &ann, MEETING, |entry| entry.session = 6);
+    let foreign = forged(&twin, &bob, MEETING, |_| ());
+    for (one, other) in [
+        (&lines[0], &lines[0]),
+        (&lines[0], &lines[1]),
+        (&lines[0], &torn),
+        (&lines[1], &session),
+        (&lines[1], &foreign),
+        (&foreign, &lines[1]),
+        (&lines[1], &talk(&bob, 5, 2)[1]),
+    ] {
+        assert_eq!(judge_fork(one, other), Err(Rule::Fork1));
+    }
+}
+
+#[test]
+fn fork_2_a_proof_that_comes_before_the_stream_voids_it_too() {
+    let (ann, mut log) = (identity(1), log());
+    let lines = talk(&ann, 5, 3);
+    log.void(stream_of(&lines[0]), 2);
+    assert_eq!(offer(&mut log, &lines[0]), Verdict::Stored);
+    assert_eq!(offer(&mut log, &lines[1]), Verdict::Dropped);
+    assert_eq!(offer(&mut log, &lines[2]), Verdict::Dropped);
+}
+
+#[test]
+fn fork_2_a_later_proof_can_only_void_more() {
+    let (ann, mut log) = (identity(1), log());
+    let lines = talk(&ann, 5, 4);
+    offer_all(&mut log, &lines);
+    log.void(stream_of(&lines[0]), 2);
+    log.void(stream_of(&lines[0]), 4);
+    assert_eq!(offer(&mut log, &lines[2]), Verdict::Dropped);
+    assert_eq!(log.next_number(stream_of(&lines[0])), 2);
+}
+
+#[test]
+fn lamport_1_what_is_written_is_above_all_that_is_held() {
+    let (ann, bob, mut log) = (identity(1), identity(2), log());
+    offer_all(&mut log, &talk(&ann, 5, 7));
+    let frame = log.write(&bob, 1, &text("and now"), NOW).expect("room");
+    let entry = entry_of(&frame).expect("an entry");
+    assert_eq!((entry.value.lamport, entry.value.number), (8, 1));
+    let newest = &held(&log)[6];
+    assert_eq!(entry.value.reference, hash(MEETING, entry_of(newest).expect("an entry").bytes));
+}
+
+#[test]
+fn lamport_2_a_leap_is_stored_but_not_followed() {
+    let ann = identity(1);
+    let line = &talk(&ann, 5, 1)[0];
+    for (lamport, clock) in
+        [(limits::LAMPORT_LEAP_MAX, limits::LAMPORT_LEAP_MAX), (limits::LAMPORT_LEAP_MAX + 1, 0), (u64::MAX, 0)]
+    {
+        let mut log = log();
+        let leap = forged(line, &ann, MEETING, |entry| entry.lamport = lamport);
+        assert_eq!(offer(&mut log, &leap), Verdict::Stored);
+        assert_eq!(log.lamport(), clock);
+    }
+}
+
+#[test]
+fn fetch_1_an_answer_is_bounded_in_entries_and_bytes() {
+    let (ann, mut small) = (identity(1), log());
+    let lines = talk(&ann, 5, 300);
+    offer_all(&mut small, &lines);
+    let all = [range(&lines[0], 0, u64::MAX), range(&lines[0], 0, u64::MAX)];
+    assert_eq!(small.fetch(all.into_iter(), 0), lines[..limits::FETCH_ENTRIES_MAX]);
+    assert_eq!(small.fetch([range(&lines[0], 298, 300)].into_iter(), 0), lines[297..299]);
+    assert_eq!(small.fetch([range(&lines[0], 5, 5), range(&lines[0], 9, 2)].into_iter(), 0), []);
+    assert_eq!(small.fetch([range(&lines[0], 301, u64::MAX)].into_iter(), 0), []);
+
+    let long: String = core::iter::repeat_n('a', limits::TEXT_MAX).collect();
+    let lines = written(&ann, 6, &[text(&long); 20]);
+    let mut big = log();
+    offer_all(&mut big, &lines);
+    let answer = big.fetch([range(&lines[0], 0, u64::MAX)].into_iter(), 0);
+    let bytes: usize = answer.iter().map(|frame| frame.0.len()).sum();
+    assert!(bytes <= limits::FETCH_BYTES_MAX && bytes + lines[0].0.len() > limits::FETCH_BYTES_MAX);
+}
+
+#[test]
+fn fetch_2_an_answer_has_the_order_in_which_it_was_stored_and_nothing_below_the_floor() {
+    let (ann, mut log) = (identity(1), log());
+    let bodies = [text("one"), lock(), text("two"), lock(), text("three")];
+    let entries = written(&ann, 5, &bodies);
+    offer_all(&mut log, &entries);
+    let ranges = || [range(&entries[0], 0, 9), range(&entries[1], 0, 9)].into_iter();
+    assert_eq!(log.fetch(ranges(), 0), entries);
+    let floor = log.floor_of_last(1);
+    assert_eq!(floor, 3);
+    assert_eq!(log.fetch(ranges(), floor), [&entries[1], &entries[3], &entries[4]].map(Clone::clone));
+}
+
+#[test]
+fn floor_of_last_leaves_that_many_lines() {
+    let (ann, mut log) = (identity(1), log());
+    assert_eq!(log.floor_of_last(0), 0);
+    offer_all(&mut log, &talk(&ann, 5, 5));
+    for (count, floor) in [(0, 5), (1, 4), (4, 1), (5, 0), (6, 0), (u32::MAX, 0)] {
+        assert_eq!(log.floor_of_last(count), floor, "{count}");
+        let served =
+            log.fetch([Range { author: ann.key(), session: 5, lane: Lane::Talk, from: 0, to: 9 }].into_iter(), floor);
+        assert_eq!(served.len(), usize::try_from(count).expect("small").min(5));
+    }
+}
+
+#[test]
+fn rows_1_a_row_tells_what_is_served_and_what_comes_next() {
+    let (ann, mut log) = (identity(1), log());
+    let entries = written(&ann, 5, &[lock(), text("one"), text("two"), text("three")]);
+    offer_all(&mut log, &entries);
+    let head = |frame: &Encoded| hash(MEETING, entry_of(frame).expect("an entry").bytes);
+    let row = |lane, first, next, head| Row { author: ann.key(), session: 5, lane, first, next, head };
+    let acts = row(Lane::Acts, 1, 2, head(&entries[0]));
+    assert_eq!(log.rows(0), [acts, row(Lane::Talk, 1, 4, head(&entries[3]))]);
+    assert_eq!(log.rows(log.floor_of_last(2)), [acts, row(Lane::Talk, 2, 4, head(&entries[3]))]);
+    assert_eq!(log.rows(log.floor_of_last(0)), [acts, row(Lane::Talk, 4, 4, head(&entries[3]))]);
+}
+
+#[test]
+fn rows_2_changed_rows_come_once_and_cost_no_more_than_there_are_streams() {
+    let (ann, mut log) = (identity(1), log());
+    offer_all(&mut log, &talk(&ann, 5, 500));
+    assert_eq!(log.changed.len(), 1, "a host never asks, and must not pay for it");
+    assert_eq!(log.changed_rows().iter().map(|row| row.next).collect::<Vec<_>>(), [501]);
+    assert_eq!(log.changed_rows(), []);
+}
+
+#[test]
+fn start_1_a_link_begins_with_the_first_entry_that_its_guest_lacks_and_may_have() {
+    let (ann, mut log) = (identity(1), log());
+    let entries = written(&ann, 5, &[lock(), text("one"), lock(), text("two"), text("three")]);
+    offer_all(&mut log, &entries);
+    let (acts, talk) = (stream_of(&entries[0]), stream_of(&entries[1]));
+    let begin =
+        |rows: &[(StreamId, u64)], floor| log.start_for(&rows.iter().copied().collect::<BTreeMap<_, _>>(), floor);
+    assert_eq!(begin(&[], 0), Start { acts: 0, talk: 1 });
+    assert_eq!(begin(&[], log.floor_of_last(1)), Start { acts: 0, talk: 4 });
+    assert_eq!(begin(&[(acts, 2), (talk, 2)], 0), Start { acts: 2, talk: 3 });
+    assert_eq!(begin(&[(acts, 3), (talk, 4)], 0), Start { acts: 5, talk: 5 });
+    assert_eq!(begin(&[(acts, u64::MAX), (talk, u64::MAX)], 0), Start { acts: 5, talk: 5 });
+}
+
+#[test]
+fn gap_1_what_is_skipped_is_told_and_the_stream_goes_on() {
+    let (ann, mut log) = (identity(1), log());
+    let lines = talk(&ann, 5, 8);
+    let stream = stream_of(&lines[0]);
+    offer_all(&mut log, &lines[..2]);
+    assert_eq!(offer(&mut log, &lines[5]), Verdict::Ahead { next: 3 });
+    assert_eq!(log.skip(stream, 6), Some((3, 6)));
+    assert_eq!(log.skip(stream, 6), None);
+    assert_eq!(log.skip(stream, 2), None);
+    offer_all(&mut log, &lines[5..]);
+    assert_eq!(offer(&mut log, &lines[3]), Verdict::Dropped);
+    assert_eq!(log.next_number(stream), 9);
+}
+
+#[test]
+fn evict_1_the_oldest_talk_goes_and_acts_stay() {
+    let ann = identity(1);
+    let entries = written(&ann, 5, &[lock(), text("one"), text("two"), text("three"), text("four")]);
+    let mut log = Log::new(MEETING, 2);
+    offer_all(&mut log, &entries);
+    assert_eq!(held(&log), [&entries[0], &entries[3], &entries[4]].map(Clone::clone));
+    assert_eq!(log.rows(0).iter().map(|row| (row.first, row.next)).collect::<Vec<_>>(), [(1, 2), (3, 5)]);
+    assert_eq!(offer(&mut log, &entries[1]), Verdict::Dropped, "what has been dropped does not come back");
+    assert_eq!(log.fetch([range(&entries[1], 0, 9)].into_iter(), 0), entries[3..]);
+}
+
+#[test]
+fn evict_1_a_stream_whose_head_was_dropped_goes_on() {
+    let (ann, bob) = (identity(1), identity(2));
+    let lines = talk(&ann, 5, 3);
+    let mut log = Log::new(MEETING, 2);
+    offer_all(&mut log, &lines[..2]);
+    offer_all(&mut log, &talk(&bob, 5, 2));
+    let torn = forged(&lines[2], &ann, MEETING, |entry| entry.prev = Hash::ZERO);
+    assert_eq!(offer(&mut log, &torn), Verdict::Dropped, "there is nothing left to prove a fork with");
+    assert_eq!(offer(&mut log, &lines[2]), Verdict::Stored);
+}
+
+#[test]
+fn sessions_1_an_authors_oldest_talk_sessions_are_forgotten() {
+    let (ann, mut log) = (identity(1), log());
+    let sessions = u64::try_from(limits::TALK_SESSIONS_MAX).expect("small");
+    for session in 1..=sessions + 3 {
+        offer_all(&mut log, &written(&ann, session, &[lock(), text("again")]));
+    }
+    let rows = log.rows(0);
+    let talk: Vec<u64> = rows.iter().filter(|row| row.lane == Lane::Talk).map(|row| row.session).collect();
+    assert_eq!(talk, (4..=sessions + 3).collect::<Vec<_>>());
+    assert_eq!(rows.len() - talk.len(), limits::TALK_SESSIONS_MAX + 3, "acts stay");
+    assert_eq!(log.next_session(ann.key()), sessions + 4);
+}
+
+#[test]
+fn acts_1_a_meeting_holds_so_many_acts_and_no_more() {
+    let ann = identity(1);
+    let mut log = log();
+    log.acts = limits::ACTS_MAX;
+    assert_eq!(log.write(&ann, 5, &lock(), NOW), None);
+    assert!(log.write(&ann, 5, &text("talk goes on"), NOW).is_some());
+    assert_eq!(offer(&mut log, &written(&ann, 6, &[lock()])[0]), Verdict::Dropped);
+}
+
+#[test]
+fn restore_1_a_log_comes_back_as_it_was() {
+    let (ann, bob) = (identity(1), identity(2));
+    let mut before = log();
+    let bans = EntryBody::Revoke { subject: bob.key(), level: Level::Out, name: Reason::NONE, why: Reason::NONE };
+    offer_all(&mut before, &written(&ann, 5, &[text("one"), bans, text("two"), text("three")]));
+    let lines = talk(&ann, 6, 9);
+    assert_eq!(offer(&mut before, &lines[3]), Verdict::Stored);
+    assert_eq!(offer(&mut before, &lines[4]), Verdict::Stored);
+    before.skip(stream_of(&lines[0]), 8);
+    assert_eq!(offer(&mut before, &lines[7]), Verdict::Stored);
+    assert_eq!(asked(&mut before, &lines[5]), Verdict::Stored);
+    let mut after = log();
+    for frame in held(&before) {
+        assert_eq!(after.restore(&entry_of(&frame).expect("an entry")), Verdict::Stored);
+    }
+    assert_eq!(held(&after), held(&before));
+    assert_eq!((after.rows(0), after.lamport()), (before.rows(0), before.lamport()));
+    assert_eq!(offer(&mut after, &lines[8]), Verdict::Stored);
+}
+
+/// What everybody holds in the end, by stream and number.
+fn by_stream(log: &Log) -> BTreeMap<StreamId, Vec<u64>> {
+    let mut streams: BTreeMap<StreamId, Vec<u64>> = BTreeMap::new();
+    for frame in held(log) {
+        streams.entry(stream_of(&frame)).or_default().push(entry_of(&frame).expect("an entry").value.number);
+    }
+    streams
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn store_1_no_order_of_arrival_stores_out_of_order(
+        bodies in proptest::collection::vec((any::<bool>(), any::<bool>()), 1..24),
+        order in proptest::collection::vec(any::<prop::sample::Index>(), 0..80),
+    ) {
+        let (ann, mut author) = (identity(1), log());
+        let entries: Vec<Encoded> = bodies
+            .iter()
+            .map(|(act, second)| {
+                let body = if *act { lock() } else { text("hear, hear") };
+                author.write(&ann, if *second { 6 } else { 5 }, &body, NOW).expect("room")
+            })
+            .collect();
+        let mut log = log();
+        let mut stored = 0_usize;
+        for index in order {
+            let frame = index.get(&entries);
+            let (stream, next) = (stream_of(frame), log.next_number(stream_of(frame)));
+            let number = entry_of(frame).expect("an entry").value.number;
+            match offer(&mut log, frame) {
+                Verdict::Stored => {
+                    stored = stored.saturating_add(1);
+                    let may_begin = stream.lane == Lane::Talk && by_stream(&log).get(&stream).is_none_or(|held| held.len() <= 1);
+                    prop_assert!(number == next || may_begin);
+                }
+                Verdict::Dropped => prop_assert!(number < next),
+                Verdict::Ahead { next: told } => prop_assert!(told == next && number > next),
+                verdict @ (Verdict::Forked(_) | Verdict::Refused(_)) => prop_assert!(false, "{verdict:?}"),
+            }
+            prop_assert_eq!(held(&log).len(), stored);
+        }
+        for (stream, numbers) in by_stream(&log) {
+            let first = if stream.lane == Lane::Acts { 1 } else { numbers[0] };
+            prop_assert!((first..).take(numbers.len()).eq(numbers));
+        }
+        // Whoever is offered everything in order holds everything, whatever came before.
+        entries.iter().for_each(|frame| _ = asked(&mut log, frame));
+        let mut all = held(&log);
+        all.sort();
+        let mut expected = entries;
+        expected.sort();
+        prop_assert_eq!(all, expected);
+    }
+}
