@@ -99,7 +99,10 @@ pub struct Attendee {
     started_ms: u64,
     pub(super) random: Random,
     meeting: MeetingId,
+    /// Who holds the meeting: told by the ticket, or by the first charter that held.
     host: Option<Key>,
+    /// Who has answered the last dial.
+    answering: Key,
     ticket: Option<Ticket>,
     addresses: Vec<String>,
     pub(super) stage: Stage,
@@ -146,6 +149,7 @@ impl Attendee {
             random: Random::new(config.seed),
             meeting: config.meeting,
             host: config.host,
+            answering: Key::ZERO,
             ticket: config.ticket,
             addresses: config.addresses,
             stage: Stage::Apart,
@@ -189,8 +193,7 @@ impl Attendee {
             // SPEC GUEST-2: nobody dials a guest.
             return out.push(close(link, Rule::Guest2));
         }
-        // From the first answer on, this address has this key.
-        self.host = Some(peer);
+        self.answering = peer;
         let mut options = OptionsBuffer::default();
         if let Some(pass) = &self.pass {
             options.set(&option::PASS, pass);
@@ -215,9 +218,10 @@ impl Attendee {
             Err(rule) => return self.reject(link, rule, now, out),
         };
         // SPEC CHARTER-3
-        if self.host != Some(charter.founder) {
+        if self.answering != charter.founder {
             return self.reject(link, Rule::Charter3, now, out);
         }
+        self.host = Some(charter.founder);
         let meeting = charter.meeting;
         if self.log.meeting() != meeting {
             self.log = Log::new(meeting, self.talk_max);
