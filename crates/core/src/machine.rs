@@ -7,11 +7,12 @@ use crate::command::Command;
 use crate::event::Event;
 use crate::feed::Start;
 use crate::id::{CommandId, DialId, Key, LinkId, MeetingId, RequestId};
+use crate::link::LinkEvent;
 use crate::rule::Rule;
 use crate::time::{Instant, Now};
 use crate::wire::meeting::Lane;
-use crate::wire::session::Hello;
-use crate::wire::{Encoded, Frame};
+use crate::wire::session::{Hello, Session};
+use crate::wire::{Encoded, Frame, decode};
 
 /// What happens to a machine. If it is not one of these, it did not happen.
 #[expect(clippy::large_enum_variant, reason = "borrowed, short-lived, and decoding must not allocate")]
@@ -60,6 +61,26 @@ pub enum Input<'a> {
         /// What the user wants.
         command: Command,
     },
+}
+
+impl<'a> Input<'a> {
+    /// What `event` of `link` is to a machine; `dial` is the one that led to the link. Nothing, where the machine
+    /// has never heard of the link.
+    #[must_use]
+    pub fn of_link(event: &'a LinkEvent, link: LinkId, peer: Key, dial: Option<DialId>, is_up: bool) -> Option<Self> {
+        match event {
+            LinkEvent::Up { hello } => match decode(hello).ok()?.frame? {
+                Frame::Session(Session::Hello(hello)) => Some(Self::Up { link, peer, hello, dial }),
+                Frame::Session(_) | Frame::Meeting(_) | Frame::Private(_) => None,
+            },
+            LinkEvent::Frame(bytes) => {
+                let decoded = decode(bytes).ok()?;
+                Some(Self::Frame { link, id: decoded.id, frame: decoded.frame? })
+            }
+            LinkEvent::Down { code, .. } if is_up => Some(Self::Down { link, code: *code }),
+            LinkEvent::Down { code, .. } => dial.map(|dial| Self::Unreachable { dial, code: *code }),
+        }
+    }
 }
 
 /// What a machine wants done, in order.

@@ -1,1 +1,27 @@
-//! placeholder
+//! Tertulia's machines on real sockets, clocks and files.
+//!
+//! - [`start`] runs a machine: [`Setup`] in, [`Node`] out.
+//! - [`Home`] is what a user keeps: identity, settings, meetings.
+//!
+//! Invariant: no decision of the protocol is made here. What a frame means and which rule it breaks is known to
+//! `tertulia-core` alone; this crate moves bytes, tells the time and remembers. `tests/boundary.rs` holds it to that.
+
+mod clock;
+mod connection;
+mod dial;
+mod driver;
+mod error;
+mod handshake;
+mod home;
+mod listener;
+mod node;
+mod shared;
+mod store;
+mod trace;
+
+pub use clock::unix_ms;
+pub use error::Error;
+pub use home::config::Config;
+pub use home::meeting::{MeetingFiles, StoredLog, StoredMeeting};
+pub use home::{Home, seed};
+pub use node::{Node, Setup, start};

@@ -1,0 +1,358 @@
+//! The task that owns a machine: what happens goes in, and what comes out is done, in order.
+//!
+//! It awaits nobody while it works: neither a peer's queue nor the user's. Whatever a peer does to be waited for, waits
+//! in that peer's own connection.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tertulia_core::code::Code;
+use tertulia_core::command::Command;
+use tertulia_core::event::Event;
+use tertulia_core::id::{CommandId, DialId, Key, LinkId, MeetingId};
+use tertulia_core::limits::CLOSE_TIMEOUT;
+use tertulia_core::link::{Link, LinkEvent, Opening};
+use tertulia_core::machine::{Input, Machine, Output};
+use tertulia_core::random::Random;
+use tertulia_core::time::Now;
+use tertulia_core::trace::LinkStep;
+use tertulia_core::wire::Encoded;
+use tokio::net::TcpListener;
+use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinSet;
+use tokio::time::{sleep_until, timeout};
+
+use crate::clock::slept;
+use crate::connection::{Connection, Handle};
+use crate::dial;
+use crate::error::Error;
+use crate::handshake::Channel;
+use crate::home::Home;
+use crate::listener;
+use crate::shared::{Shared, lock};
+use crate::store::Store;
+
+/// What connections have to say and the driver has not heard: at most a read of each, so 16 MiB.
+const INBOX: usize = 256;
+/// How much of it is taken at once.
+const BATCH: usize = 64;
+/// How often a computer that was asleep is looked for: its timers have slept too.
+const WATCH: Duration = Duration::from_secs(1);
+
+/// What the driver is told by its other tasks.
+#[derive(Debug)]
+pub(crate) enum Message {
+    /// Somebody has dialled and proved a key.
+    Accepted(Box<Channel>),
+    /// What a link has to say.
+    Events { link: LinkId, events: Vec<LinkEvent> },
+    /// Something for the user.
+    Tell(Event),
+}
+
+/// A link as the driver sees it.
+struct Known {
+    handle: Arc<Handle>,
+    peer: Key,
+    dial: Option<DialId>,
+    /// The machine has been told of it.
+    is_up: bool,
+    /// Appended entries are its task's business.
+    follows: bool,
+    /// Its task has something to do.
+    is_touched: bool,
+}
+
+/// What a dial was for, and what came of it.
+struct Dialled {
+    id: DialId,
+    hello: Encoded,
+    result: Result<Channel, Code>,
+}
+
+pub(crate) struct Driver {
+    machine: Box<dyn Machine + Send>,
+    shared: Arc<Shared>,
+    random: Random,
+    started_ms: u64,
+    store: Store,
+    events: mpsc::UnboundedSender<Event>,
+    links: BTreeMap<LinkId, Known>,
+    next_link: u64,
+    /// The feed's head: only this task appends.
+    head: u64,
+    connections: JoinSet<()>,
+    dials: JoinSet<Dialled>,
+    inbox: mpsc::Sender<Message>,
+    messages: mpsc::Receiver<Message>,
+    outputs: Vec<Output>,
+    has_appended: bool,
+    end: Option<Result<(), Error>>,
+    slept: Duration,
+    trace_failed: bool,
+}
+
+impl Driver {
+    pub(crate) fn new(
+        machine: Box<dyn Machine + Send>,
+        shared: Arc<Shared>,
+        seed: [u8; 32],
+        started_ms: u64,
+        home: Option<Home>,
+        events: mpsc::UnboundedSender<Event>,
+    ) -> Self {
+        let (inbox, messages) = mpsc::channel(INBOX);
+        Self {
+            machine,
+            shared,
+            random: Random::new(seed),
+            started_ms,
+            store: Store::new(home),
+            events,
+            links: BTreeMap::new(),
+            next_link: 1,
+            head: 0,
+            connections: JoinSet::new(),
+            dials: JoinSet::new(),
+            inbox,
+            messages,
+            outputs: Vec::new(),
+            has_appended: false,
+            end: None,
+            slept: slept(),
+            trace_failed: false,
+        }
+    }
+
+    pub(crate) async fn run(
+        mut self,
+        listener: Option<TcpListener>,
+        mut wishes: mpsc::UnboundedReceiver<(CommandId, Command)>,
+    ) -> Result<(), Error> {
+        let mut listening = JoinSet::new();
+        if let Some(listener) = listener {
+            listening.spawn(listener::run(listener, Arc::clone(&self.shared), self.inbox.clone()));
+        }
+        let mut batch = Vec::with_capacity(BATCH);
+        let mut has_user = true;
+        self.input(Input::Start, self.shared.clock.now());
+        while self.end.is_none() {
+            let deadline = self.settle();
+            tokio::select! {
+                _ = self.messages.recv_many(&mut batch, BATCH) => {
+                    let now = self.shared.clock.now();
+                    batch.drain(..).for_each(|message| self.on_message(message, now));
+                }
+                wish = wishes.recv(), if has_user => {
+                    has_user = wish.is_some();
+                    // Nobody is there any more to want anything.
+                    let (id, command) = wish.unwrap_or((CommandId(0), Command::Stop));
+                    self.input(Input::Command { id, command }, self.shared.clock.now());
+                }
+                Some(Ok(dialled)) = self.dials.join_next() => self.on_dialled(dialled),
+                Some(_) = self.connections.join_next() => {}
+                () = sleep_until(deadline) => {}
+            }
+        }
+        drop(listening);
+        self.finish().await
+    }
+
+    /// After a batch: what is due, then everybody who has something to do. When to be back at the latest.
+    fn settle(&mut self) -> tokio::time::Instant {
+        let now = self.shared.clock.now();
+        if self.end.is_none() && self.machine.poll_timeout().is_some_and(|deadline| deadline <= now.tick) {
+            self.machine.handle_timeout(now, &mut self.outputs);
+            self.execute(now);
+        }
+        let has_slept = slept().saturating_sub(self.slept) > WATCH;
+        if has_slept {
+            self.slept = slept();
+        }
+        let has_appended = std::mem::take(&mut self.has_appended);
+        for known in self.links.values_mut() {
+            if std::mem::take(&mut known.is_touched) || (has_appended && known.follows) || has_slept {
+                known.handle.wake.notify_one();
+            }
+        }
+        self.check_trace();
+        let watch = now.tick.after(WATCH);
+        self.shared.clock.runtime(self.machine.poll_timeout().map_or(watch, |deadline| deadline.min(watch)))
+    }
+
+    fn check_trace(&mut self) {
+        let Some(trace) = self.shared.trace.as_ref().filter(|_| !self.trace_failed) else { return };
+        trace.flush();
+        if let Some(error) = trace.failure() {
+            self.trace_failed = true;
+            self.tell(Event::Warning { code: "trace", message: error.to_string() });
+        }
+    }
+
+    fn on_message(&mut self, message: Message, now: Now) {
+        match message {
+            Message::Accepted(channel) => {
+                let opening = Opening::Accepted { started_ms: self.started_ms };
+                self.add(*channel, opening, None, now);
+            }
+            Message::Events { link, events } => events.iter().for_each(|event| self.on_link(link, event, now)),
+            Message::Tell(event) => self.tell(event),
+        }
+    }
+
+    fn on_link(&mut self, link: LinkId, event: &LinkEvent, now: Now) {
+        // A link that the machine has closed is none of its business any more.
+        let Some(known) = self.links.get_mut(&link) else { return };
+        let input = Input::of_link(event, link, known.peer, known.dial, known.is_up);
+        match event {
+            LinkEvent::Up { .. } => {
+                known.is_up = true;
+                if let Some(trace) = &self.shared.trace {
+                    trace.link(link, LinkStep::Up(known.peer));
+                }
+            }
+            LinkEvent::Frame(_) => {}
+            LinkEvent::Down { code, .. } => {
+                self.links.remove(&link);
+                if let Some(trace) = &self.shared.trace {
+                    trace.link(link, LinkStep::Down(*code));
+                }
+            }
+        }
+        if let Some(input) = input {
+            self.input(input, now);
+        }
+    }
+
+    fn on_dialled(&mut self, dialled: Dialled) {
+        let now = self.shared.clock.now();
+        let Dialled { id, hello, result } = dialled;
+        match result {
+            Ok(channel) => self.add(channel, Opening::Dialled { hello }, Some(id), now),
+            Err(code) => self.input(Input::Unreachable { dial: id, code }, now),
+        }
+    }
+
+    /// Gives a connection its link and its task.
+    fn add(&mut self, channel: Channel, opening: Opening, dial: Option<DialId>, now: Now) {
+        let id = LinkId(self.next_link);
+        self.next_link = self.next_link.saturating_add(1);
+        let peer = channel.established.peer;
+        let link = Link::new(opening, self.shared.identity.key(), peer, self.random.bytes(), now.tick);
+        let handle = Arc::new(Handle { id, link: Mutex::new(link), wake: Notify::new() });
+        if let Some(trace) = &self.shared.trace {
+            trace.link(id, if dial.is_some() { LinkStep::Dialled } else { LinkStep::Accepted });
+        }
+        let shared = Arc::clone(&self.shared);
+        let connection = Connection::new(shared, Arc::clone(&handle), self.inbox.clone(), channel, dial.is_some());
+        self.connections.spawn(connection.run());
+        self.links.insert(id, Known { handle, peer, dial, is_up: false, follows: false, is_touched: false });
+    }
+
+    fn input(&mut self, input: Input<'_>, now: Now) {
+        if self.end.is_none() {
+            self.machine.handle(input, now, &mut self.outputs);
+            self.execute(now);
+        }
+    }
+
+    fn execute(&mut self, now: Now) {
+        let mut outputs = std::mem::take(&mut self.outputs);
+        for output in outputs.drain(..) {
+            if self.end.is_none() {
+                self.perform(output, now);
+            }
+        }
+        self.outputs = outputs;
+    }
+
+    fn perform(&mut self, output: Output, now: Now) {
+        match output {
+            Output::Send { link, frame } => {
+                if let Some(known) = self.links.get_mut(&link) {
+                    known.is_touched = true;
+                    lock(&known.handle.link).send(frame, self.head);
+                }
+            }
+            // On the disk before anybody else has it.
+            Output::Append { meeting, frame, lane, live } => match self.keep_entry(meeting, &frame, live) {
+                Ok(()) => {
+                    self.head = self.shared.feed_mut().push(frame, lane).saturating_add(1);
+                    self.has_appended = true;
+                }
+                Err(error) => self.give_up(error),
+            },
+            Output::Keep { meeting, name, bytes } => {
+                if let Err(error) = self.store.keep(meeting, name, &bytes) {
+                    self.give_up(error);
+                }
+            }
+            Output::Follow { link, start } => {
+                if let Some(known) = self.links.get_mut(&link) {
+                    known.is_touched = true;
+                    known.follows = true;
+                    lock(&known.handle.link).follow(start, &self.shared.feed());
+                }
+            }
+            Output::Dial { id, peer, addresses, hello } => {
+                let dial = dial::run(Arc::clone(&self.shared), peer, addresses);
+                self.dials.spawn(async move { Dialled { id, hello, result: dial.await } });
+            }
+            Output::Close { link, code, rule, reason } => {
+                if let Some(known) = self.links.remove(&link) {
+                    let why = rule.filter(|_| reason.is_empty()).map_or(reason.as_str(), |rule| rule.meaning());
+                    self.part(link, &known, code, why, now);
+                }
+            }
+            Output::Event(event) => {
+                if matches!(event, Event::Closed { .. }) {
+                    self.end = Some(Ok(()));
+                }
+                self.tell(event);
+            }
+        }
+    }
+
+    fn keep_entry(&mut self, meeting: MeetingId, frame: &Encoded, live: bool) -> Result<(), Error> {
+        if live { self.store.append(meeting, frame) } else { Ok(()) }
+    }
+
+    fn part(&self, link: LinkId, known: &Known, code: Code, why: &str, now: Now) {
+        if let Some(trace) = &self.shared.trace {
+            trace.link(link, LinkStep::Down(code));
+        }
+        lock(&known.handle.link).close(code, why, self.head, now.tick);
+        known.handle.wake.notify_one();
+    }
+
+    fn tell(&self, event: Event) {
+        // Fails if nobody listens any more.
+        let _ = self.events.send(event);
+    }
+
+    /// What cannot be kept must not be passed on: the node goes, and says why.
+    fn give_up(&mut self, error: Error) {
+        let reason = error.to_string();
+        self.tell(Event::Error { code: Code::Unwritten.word(), message: reason.clone(), id: None });
+        self.tell(Event::Closed { code: Code::Unwritten, reason });
+        self.end = Some(Err(error));
+    }
+
+    /// Says goodbye wherever the machine has not, and waits for the last word on every link.
+    async fn finish(mut self) -> Result<(), Error> {
+        let now = self.shared.clock.now();
+        for (link, known) in std::mem::take(&mut self.links) {
+            self.part(link, &known, Code::Stopped, "", now);
+        }
+        // Nobody is told anything any more; the user hears that nothing follows.
+        drop(self.messages);
+        drop(self.events);
+        self.dials.abort_all();
+        let _ = timeout(CLOSE_TIMEOUT, async { while self.connections.join_next().await.is_some() {} }).await;
+        if let Some(trace) = &self.shared.trace {
+            trace.flush();
+        }
+        self.end.unwrap_or(Ok(()))
+    }
+}

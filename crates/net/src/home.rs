@@ -1,0 +1,198 @@
+//! What a user keeps: one folder with an identity, settings and meetings.
+
+pub(crate) mod config;
+mod identity;
+pub(crate) mod meeting;
+
+use std::fs::{self, File, TryLockError};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tertulia_core::id::MeetingId;
+use tertulia_core::identity::{Ed25519, Identity, Secret};
+
+use self::config::Config;
+use self::meeting::{MeetingFiles, StoredMeeting};
+use crate::error::Error;
+
+/// Programs that may use one home at a time besides the one that holds it.
+const GUESTS_MAX: u32 = 999;
+
+/// One user's folder. One program holds it; whoever else opens it meanwhile is a guest, and nothing of it is kept.
+#[derive(Clone, Debug)]
+pub struct Home(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    path: PathBuf,
+    identity: Identity,
+    is_new: bool,
+    guest_number: Option<u32>,
+    config: Config,
+    /// Held as long as this is.
+    _lock: File,
+}
+
+impl Home {
+    /// Opens the folder at `path`; makes it, and an identity in it, on first use.
+    ///
+    /// # Errors
+    /// The folder or a file in it cannot be used, or holds what it should not.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        make_folder(path)?;
+        let config = Config::read(&path.join("config.toml"))?;
+        let inner = if let Some(lock) = try_lock(&path.join("lock"))? {
+            let (identity, is_new) = identity::load_or_make(&path.join("identity"))?;
+            Inner { path: path.into(), identity, is_new, guest_number: None, config, _lock: lock }
+        } else {
+            let (number, lock) = guest_lock(path)?;
+            let identity = Identity::new(Secret(seed()?), Arc::new(Ed25519));
+            Inner { path: path.into(), identity, is_new: false, guest_number: Some(number), config, _lock: lock }
+        };
+        Ok(Self(Arc::new(inner)))
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.0.path
+    }
+
+    /// The home's identity; for a guest, one that nobody will have again.
+    #[must_use]
+    pub fn identity(&self) -> Identity {
+        self.0.identity.clone()
+    }
+
+    /// Whether the identity has been made just now.
+    #[must_use]
+    pub fn is_new(&self) -> bool {
+        self.0.is_new
+    }
+
+    /// Whether another program holds this home.
+    #[must_use]
+    pub fn is_guest(&self) -> bool {
+        self.0.guest_number.is_some()
+    }
+
+    /// Which of this home's guests this program is, from 1.
+    #[must_use]
+    pub fn guest_number(&self) -> Option<u32> {
+        self.0.guest_number
+    }
+
+    /// The settings.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    /// The files of one meeting; its folder is made once something is kept.
+    ///
+    /// # Errors
+    /// [`Error::GuestHome`] for a guest.
+    pub fn meeting(&self, id: MeetingId) -> Result<MeetingFiles, Error> {
+        if self.is_guest() {
+            return Err(Error::GuestHome { path: self.0.path.clone() });
+        }
+        Ok(MeetingFiles::new(self.0.path.join("meetings").join(id.to_hex())))
+    }
+
+    /// The meetings of which anything is kept, without their entries; none for a guest.
+    ///
+    /// # Errors
+    /// A file cannot be read.
+    pub fn meetings(&self) -> Result<Vec<StoredMeeting>, Error> {
+        let folder = self.0.path.join("meetings");
+        if self.is_guest() || !folder.is_dir() {
+            return Ok(Vec::new());
+        }
+        let mut meetings = Vec::new();
+        for entry in fs::read_dir(&folder).map_err(Error::file("read", &folder))? {
+            let entry = entry.map_err(Error::file("read", &folder))?;
+            if let Some(id) = entry.file_name().to_str().and_then(MeetingId::from_hex) {
+                meetings.push(MeetingFiles::new(entry.path()).summary(id)?);
+            }
+        }
+        meetings.sort_by_key(|meeting| meeting.id);
+        Ok(meetings)
+    }
+
+    /// Keeps what the user typed to join, so that the same words resume.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn remember_target(&self, id: MeetingId, target: &str) -> Result<(), Error> {
+        self.meeting(id)?.remember_target(target)
+    }
+}
+
+/// 32 bytes of the system's randomness.
+///
+/// # Errors
+/// [`Error::Random`].
+pub fn seed() -> Result<[u8; 32], Error> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(Error::Random)?;
+    Ok(seed)
+}
+
+fn make_folder(path: &Path) -> Result<(), Error> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path).map_err(Error::file("make the folder", path))
+}
+
+fn try_lock(path: &Path) -> Result<Option<File>, Error> {
+    let file = File::options().create(true).truncate(false).write(true).open(path);
+    let file = file.map_err(Error::file("open", path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(Error::file("lock", path)(error)),
+    }
+}
+
+fn guest_lock(path: &Path) -> Result<(u32, File), Error> {
+    let folder = path.join("guests");
+    make_folder(&folder)?;
+    for number in 1..=GUESTS_MAX {
+        if let Some(lock) = try_lock(&folder.join(number.to_string()))? {
+            return Ok((number, lock));
+        }
+    }
+    Err(Error::Guests { path: path.into(), limit: GUESTS_MAX })
+}
+
+/// Puts `bytes` in the place of what `path` holds: whoever reads it finds the old or the new, also after a crash.
+fn replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let temporary = path.with_extension("new");
+    let mut options = File::options();
+    options.create(true).truncate(true).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let written = options.open(&temporary).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.sync_all()
+    });
+    written.map_err(Error::file("write", &temporary))?;
+    fs::rename(&temporary, path).map_err(Error::file("write", path))?;
+    // The name is in its folder for good only once the folder is written too.
+    if let Some(folder) = path.parent() {
+        File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::file("write", folder))?;
+    }
+    Ok(())
+}
+
+/// What `path` holds, if it is there.
+fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, Error> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::file("read", path)(error)),
+    }
+}

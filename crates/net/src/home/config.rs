@@ -1,0 +1,33 @@
+//! The settings of a home.
+
+use std::path::Path;
+
+use serde::Deserialize;
+
+use super::read_if_there;
+use crate::error::Error;
+
+/// What `config.toml` may say.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Config {
+    /// The user's name in meetings.
+    pub name: Option<String>,
+    /// `HOST:PORT` of the registry.
+    pub registry: Option<String>,
+    /// `HOST:PORT` to listen on.
+    pub listen: Option<String>,
+}
+
+impl Config {
+    /// Reads `path`; every setting is absent if the file is.
+    pub(super) fn read(path: &Path) -> Result<Self, Error> {
+        let Some(bytes) = read_if_there(path)? else {
+            return Ok(Self::default());
+        };
+        let error = |found: String| Error::Config { path: path.into(), found: found.trim_end().into() };
+        let text = str::from_utf8(&bytes).map_err(|utf8| error(utf8.to_string()))?;
+        toml::from_str(text).map_err(|toml| error(toml.to_string()))
+    }
+}

@@ -1,0 +1,183 @@
+//! The files of one meeting: a log that only grows, and small files that are replaced whole.
+
+use std::fs::File;
+use std::io::{Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use tertulia_core::id::MeetingId;
+use tertulia_core::machine::Kept;
+use tertulia_core::wire::frame::HEADER;
+use tertulia_core::wire::{Encoded, decode};
+
+use super::{make_folder, read_if_there, replace};
+use crate::error::Error;
+
+/// What is known of a meeting without reading its entries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredMeeting {
+    /// Which.
+    pub id: MeetingId,
+    /// The signed charter.
+    pub charter: Option<Vec<u8>>,
+    /// The pass that lets this user in again.
+    pub pass: Option<Vec<u8>>,
+    /// The ticket to hand out: the seed, then the endorsement if it has one.
+    pub ticket: Option<Vec<u8>>,
+    /// What the user typed to join.
+    pub target: Option<String>,
+    /// Whether it is over.
+    pub ended: bool,
+}
+
+/// The entries of a meeting, as they were kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StoredLog {
+    /// ENTRY frames in the order in which they came.
+    pub entries: Vec<Encoded>,
+    /// Where bytes that are no frame have been put, if there were some besides a last frame cut short.
+    pub damaged: Option<PathBuf>,
+}
+
+/// Access to the files of one meeting.
+#[derive(Debug)]
+pub struct MeetingFiles {
+    folder: PathBuf,
+    log: Option<File>,
+}
+
+impl MeetingFiles {
+    pub(super) const fn new(folder: PathBuf) -> Self {
+        Self { folder, log: None }
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.folder
+    }
+
+    pub(super) fn summary(&self, id: MeetingId) -> Result<StoredMeeting, Error> {
+        let target = read_if_there(&self.folder.join("target"))?;
+        Ok(StoredMeeting {
+            id,
+            charter: self.kept(Kept::Charter)?,
+            pass: self.kept(Kept::Pass)?,
+            ticket: self.kept(Kept::Ticket)?,
+            target: target.map(|target| String::from_utf8_lossy(&target).trim_end().into()),
+            ended: self.folder.join("ended").exists(),
+        })
+    }
+
+    /// What is kept under `name`.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn kept(&self, name: Kept) -> Result<Option<Vec<u8>>, Error> {
+        read_if_there(&self.folder.join(file_name(name)))
+    }
+
+    /// Keeps `bytes` under `name`, in the place of what was there.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn keep(&self, name: Kept, bytes: &[u8]) -> Result<(), Error> {
+        self.write(file_name(name), bytes)
+    }
+
+    /// Keeps what the user typed to join.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn remember_target(&self, target: &str) -> Result<(), Error> {
+        self.write("target", target.as_bytes())
+    }
+
+    /// Marks the meeting as over.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn mark_ended(&self) -> Result<(), Error> {
+        self.write("ended", b"")
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) -> Result<(), Error> {
+        make_folder(&self.folder)?;
+        replace(&self.folder.join(name), bytes)
+    }
+
+    /// Reads the entries. A frame at the end that a crash has cut short is cut off; other bytes that are no frame, and
+    /// what follows them, are put into a file of their own, so that the log can go on and nothing is lost.
+    ///
+    /// # Errors
+    /// A file cannot be read or written.
+    pub fn load(&self) -> Result<StoredLog, Error> {
+        let path = self.folder.join("log");
+        let Some(bytes) = read_if_there(&path)? else {
+            return Ok(StoredLog::default());
+        };
+        let mut log = StoredLog::default();
+        let mut rest = bytes.as_slice();
+        while let Ok(decoded) = decode(rest) {
+            // A copy each: a shared one would keep the whole file in memory as long as one entry.
+            log.entries.push(Encoded(Bytes::copy_from_slice(decoded.bytes)));
+            rest = decoded.rest;
+        }
+        if rest.is_empty() {
+            return Ok(log);
+        }
+        if !is_cut_short(rest) {
+            log.damaged = Some(self.put_aside(rest)?);
+        }
+        let whole = u64::try_from(bytes.len().saturating_sub(rest.len())).unwrap_or(u64::MAX);
+        let cut = File::options().write(true).open(&path).and_then(|file| file.set_len(whole));
+        cut.map_err(Error::file("cut", &path))?;
+        Ok(log)
+    }
+
+    fn put_aside(&self, bytes: &[u8]) -> Result<PathBuf, Error> {
+        let names = (1_u32..).map(|number| self.folder.join(format!("log.damaged-{number}")));
+        let path = names.into_iter().find(|path| !path.exists()).unwrap_or_default();
+        replace(&path, bytes)?;
+        Ok(path)
+    }
+
+    /// Adds an ENTRY frame to the log: handed to the system before this returns, on the disk when the system likes.
+    ///
+    /// # Errors
+    /// The file cannot be written; then nothing of `frame` is left in it.
+    pub fn append(&mut self, frame: &Encoded) -> Result<(), Error> {
+        let path = self.folder.join("log");
+        let log = match &mut self.log {
+            Some(log) => log,
+            none => {
+                make_folder(&self.folder)?;
+                let mut options = File::options();
+                options.create(true).read(true).append(true);
+                #[cfg(unix)]
+                std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+                none.insert(options.open(&path).map_err(Error::file("open", &path))?)
+            }
+        };
+        let before = log.seek(SeekFrom::End(0)).map_err(Error::file("write", &path))?;
+        log.write_all(&frame.0).map_err(|error| {
+            // If this fails too, the next load cuts the frame off.
+            let _ = log.set_len(before);
+            Error::file("write", &path)(error)
+        })
+    }
+}
+
+const fn file_name(name: Kept) -> &'static str {
+    match name {
+        Kept::Charter => "charter",
+        Kept::Pass => "pass",
+        Kept::Ticket => "ticket",
+    }
+}
+
+/// Whether `rest` is the beginning of a frame.
+fn is_cut_short(rest: &[u8]) -> bool {
+    let length = rest.first_chunk().map(|length| usize::from(u16::from_be_bytes(*length)));
+    length.is_none_or(|length| rest.len() < length.saturating_add(HEADER))
+}

@@ -1,0 +1,41 @@
+//! What a running machine keeps, by meeting.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+use tertulia_core::id::MeetingId;
+use tertulia_core::machine::Kept;
+use tertulia_core::wire::Encoded;
+
+use crate::error::Error;
+use crate::home::Home;
+use crate::home::meeting::MeetingFiles;
+
+/// The meetings of a home; of a guest's, and of none, nothing is kept.
+#[derive(Debug)]
+pub(crate) struct Store {
+    home: Option<Home>,
+    meetings: BTreeMap<MeetingId, MeetingFiles>,
+}
+
+impl Store {
+    pub(crate) fn new(home: Option<Home>) -> Self {
+        Self { home: home.filter(|home| !home.is_guest()), meetings: BTreeMap::new() }
+    }
+
+    pub(crate) fn append(&mut self, meeting: MeetingId, frame: &Encoded) -> Result<(), Error> {
+        self.files(meeting)?.map_or(Ok(()), |files| files.append(frame))
+    }
+
+    pub(crate) fn keep(&mut self, meeting: MeetingId, name: Kept, bytes: &[u8]) -> Result<(), Error> {
+        self.files(meeting)?.map_or(Ok(()), |files| files.keep(name, bytes))
+    }
+
+    fn files(&mut self, meeting: MeetingId) -> Result<Option<&mut MeetingFiles>, Error> {
+        let Some(home) = &self.home else { return Ok(None) };
+        Ok(Some(match self.meetings.entry(meeting) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => entry.insert(home.meeting(meeting)?),
+        }))
+    }
+}
