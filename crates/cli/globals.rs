@@ -1,0 +1,143 @@
+//! What every verb takes, and what follows from it: home, name, and the node's common parts.
+
+use std::path::{Path, PathBuf};
+
+use tertulia_core::limits;
+use tertulia_core::wire::field::Name;
+use tertulia_net::Home;
+
+use crate::console::NAME_RULE;
+use crate::escape;
+use crate::fail::Fail;
+use crate::screen::Screen;
+
+const EVERYWHERE: &str = "Options of every command";
+
+/// Arguments of every verb.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Globals {
+    /// What you are called [default: `name` in config.toml, else $USER]
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// Where your identity and meetings are kept [default: $TERTULIA_HOME, else $XDG_DATA_HOME/tertulia]
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "DIR")]
+    pub(crate) home: Option<PathBuf>,
+    /// One JSON object a line: events on stdout, commands on stdin
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
+    pub(crate) json: bool,
+    /// Write what goes over the wire, decrypted, to FILE
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "FILE")]
+    pub(crate) trace: Option<PathBuf>,
+    /// Log to stderr what the node does (-vv: every command and event, private ones too)
+    #[arg(short, global = true, help_heading = EVERYWHERE, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+/// A user's name, and whether it was chosen for this run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Called {
+    pub(crate) name: String,
+    pub(crate) is_chosen: bool,
+}
+
+impl Globals {
+    /// Opens the home, and tells what is new about it.
+    ///
+    /// # Errors
+    /// It can't be used.
+    pub(crate) fn open_home(&self, screen: &Screen) -> Result<Home, Fail> {
+        let home = open(&self.home_path()?)?;
+        let path = escape::line(&home.path().display().to_string());
+        tracing::info!(home = %path, key = %home.identity().key(), "opened the home");
+        if let Some(number) = home.guest_number() {
+            let message = format!(
+                "{path} is in use by another tertulia: here you are guest-{number}, with a key that is not kept"
+            );
+            screen.warning("guest", &message);
+        } else if home.is_new() {
+            screen.own(&format!("your new identity is kept in {path}/identity"));
+        }
+        Ok(home)
+    }
+
+    /// Where the home is, whether it exists or not.
+    fn home_path(&self) -> Result<PathBuf, Fail> {
+        let chosen = self.home.clone().or_else(|| std::env::var_os("TERTULIA_HOME").map(PathBuf::from));
+        if let Some(home) = chosen.filter(|home| !home.as_os_str().is_empty()) {
+            return Ok(home);
+        }
+        let data = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+        let data = data.or_else(|| std::env::home_dir().map(|home| home.join(".local").join("share")));
+        data.map(|data| data.join("tertulia")).ok_or_else(|| {
+            Fail::failed("home", "this user has no home directory", "name a folder: tertulia --home DIR …")
+        })
+    }
+
+    /// Checks what can be checked before anything is made.
+    ///
+    /// # Errors
+    /// What was chosen is no name.
+    pub(crate) fn check(&self) -> Result<(), Fail> {
+        self.name.as_ref().map_or(Ok(()), |name| valid(name, "--name", NAME_HINT).map(|_| ()))
+    }
+
+    /// The name: `--name`, else that of a guest, the settings or the system's user.
+    ///
+    /// # Errors
+    /// What was chosen is no name.
+    pub(crate) fn called(&self, home: &Home) -> Result<Called, Fail> {
+        if let Some(name) = &self.name {
+            return valid(name, "--name", NAME_HINT).map(|name| Called { name, is_chosen: true });
+        }
+        let name = match (home.guest_number(), &home.config().name) {
+            (Some(number), _) => format!("guest-{number}"),
+            (None, Some(name)) => valid(name, "`name` in config.toml", "correct it, or choose: --name anna")?,
+            (None, None) => system_name(),
+        };
+        Ok(Called { name, is_chosen: false })
+    }
+}
+
+/// Opens a home.
+fn open(path: &Path) -> Result<Home, Fail> {
+    Home::open(path).map_err(|error| Fail::failed("home", error.to_string(), "another folder: tertulia --home DIR …"))
+}
+
+const NAME_HINT: &str = "choose another: --name anna";
+
+fn valid(name: &str, origin: &str, hint: &str) -> Result<String, Fail> {
+    match Name::new(name) {
+        Some(name) => Ok(name.as_str().into()),
+        None => Err(Fail::usage(format!("{origin} is `{name}`, but {NAME_RULE}"), hint)),
+    }
+}
+
+fn system_name() -> String {
+    let of = |variable| std::env::var(variable).ok().map(|name| sanitised(&name)).filter(|name| !name.is_empty());
+    ["USER", "LOGNAME", "USERNAME"].into_iter().find_map(of).unwrap_or_else(|| "somebody".into())
+}
+
+/// As much of `name` as a name can have.
+fn sanitised(name: &str) -> String {
+    let clean: String = name
+        .chars()
+        .filter(|letter| !letter.is_whitespace() && *letter != '/' && !escape::is_unsafe(*letter))
+        .collect();
+    let clean = clean.trim_start_matches(['*', '@', '#']);
+    clean.get(..clean.floor_char_boundary(limits::NAME_MAX)).unwrap_or_default().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_user_of_a_system_gets_a_name() {
+        for (user, name) in [("anna", "anna"), ("Anna Maria/x", "AnnaMariax"), ("@#bot", "bot"), ("\x1b[2J", "[2J")] {
+            assert_eq!(sanitised(user), name);
+            assert!(Name::new(name).is_some());
+        }
+        assert_eq!(sanitised(&"ä".repeat(40)), "ä".repeat(32));
+        assert_eq!(sanitised("\u{202e} /"), "");
+    }
+}

@@ -1,0 +1,393 @@
+//! `tertulia host`: holds a lecture.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::ValueEnum;
+use tertulia_core::charter::{Admission, Questions, SignedCharter, Terms};
+use tertulia_core::code::Code;
+use tertulia_core::event::Role;
+use tertulia_core::id::{Key, Signature, Token};
+use tertulia_core::identity::{Identity, Secret};
+use tertulia_core::limits;
+use tertulia_core::star::{Host, HostConfig};
+use tertulia_core::ticket::is_address;
+use tertulia_core::wire::Encoded;
+use tertulia_core::wire::field::Title;
+use tertulia_core::wire::session::Purpose;
+use tertulia_net::{Home, Setup, seed, start, unix_ms};
+
+use crate::escape;
+use crate::fail::{Fail, quoted};
+use crate::globals::Globals;
+use crate::screen::Screen;
+use crate::session::{self, Plan, Ready};
+use crate::signals::Signals;
+
+/// How it is typed.
+pub(crate) const EXAMPLE: &str = "  tertulia host 'Rust for sailors' --lecture";
+
+/// Hold a lecture: you speak, others ask
+///
+/// Whoever has the line that it prints can join. A lecture that was stopped, and not ended, goes on when the same
+/// title is hosted from the same home. Ctrl-C or /end ends it for all; SIGTERM stops it until later.
+#[derive(Debug, clap::Args)]
+#[command(before_help = EXAMPLE)]
+pub(crate) struct Args {
+    /// What the lecture is called
+    title: String,
+    /// A lecture: one speaks, others ask
+    #[arg(long)]
+    lecture: bool,
+    /// Let in only who has the ticket
+    #[arg(long)]
+    ticket: bool,
+    /// What becomes of questions [default: open: clean ones are published at once]
+    #[arg(long, value_name = "WHAT")]
+    questions: Option<Asked>,
+    /// Do not publish questions with a word of FILE, one a line
+    #[arg(long, value_name = "FILE")]
+    filter: Option<PathBuf>,
+    /// How much of what was said newcomers get: none, a number of messages, or all [default: all]
+    #[arg(long, value_name = "HOW MUCH")]
+    history: Option<History>,
+    /// Where to listen [default: port 7473 of all interfaces, the next free one if it is busy]
+    #[arg(long, value_name = "IP:PORT")]
+    listen: Option<String>,
+    /// What others dial, if not the address of this machine
+    #[arg(long, value_name = "HOST:PORT")]
+    announce: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Asked {
+    /// Clean ones are published at once
+    Open,
+    /// None are taken
+    Closed,
+}
+
+/// How many messages a newcomer is served; `u32::MAX`: all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct History(u32);
+
+impl std::str::FromStr for History {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "none" => Ok(Self(0)),
+            "all" => Ok(Self(u32::MAX)),
+            number => match number.parse() {
+                Ok(number) if number < u32::MAX => Ok(Self(number)),
+                _ => Err("expected none, all, or a number, as in: --history 100".into()),
+            },
+        }
+    }
+}
+
+const DEFAULT_PORT: u16 = 7473;
+/// Ports that are tried from the default one on; then any.
+const PORTS_TRIED: u16 = 64;
+
+/// Runs the verb.
+///
+/// # Errors
+/// The lecture can't be held.
+pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
+    let again = format!("tertulia host {} --lecture", quoted(&args.title));
+    let plan = check(args, &again)?;
+    globals.check()?;
+    let filter = args.filter.as_deref().map(words).transpose()?.unwrap_or_default();
+    let (mut screen, input) = Screen::interactive(globals.json, globals.verbose)?;
+    let home = globals.open_home(&screen)?;
+    let called = globals.called(&home)?;
+    let lecture = match stored(&home, &args.title)? {
+        Some(lecture) => {
+            fits(args, &lecture.charter, &plan, &again)?;
+            screen.own(&format!("this lecture goes on where it stopped, with {} entries", lecture.restored.len()));
+            lecture
+        }
+        None => found(args, &home.identity(), &plan)?,
+    };
+    let listener = bind(args.listen.as_ref().or(home.config().listen.as_ref()), &again)?;
+    let address = listener.local_addr().map_err(|error| no_listener(&error.to_string(), &again))?;
+    screen.listen = Some(address);
+    let addresses = dialable(address, args.announce.as_ref());
+    tracing::info!(%address, ?addresses, "listening");
+    let started_ms = unix_ms();
+    let host = Host::new(HostConfig {
+        identity: home.identity(),
+        charter: lecture.charter.clone(),
+        name: called.name,
+        started_ms,
+        seed: random()?,
+        filter,
+        ticket: lecture.ticket,
+        endorsement: lecture.endorsement,
+        addresses: addresses.clone(),
+        restored: lecture.restored,
+        talk_max: limits::TALK_ENTRIES_MAX,
+    });
+    let keeps = (!home.is_guest()).then(|| home.clone());
+    let setup = Setup {
+        identity: home.identity(),
+        seed: random()?,
+        started_ms,
+        listener: Some(listener),
+        home: keeps.clone(),
+        trace: globals.trace.clone(),
+    };
+    let is_open = lecture.charter.admission == Admission::Open;
+    crate::runtime()?.block_on(async {
+        let signals = Signals::new().map_err(|error| Fail::failed("system", error.to_string(), "try again"))?;
+        let node = start(host, setup).map_err(|error| Fail::failed("node", error.to_string(), again.clone()))?;
+        let plan = Plan {
+            role: Role::Host,
+            ends_with_input: false,
+            home: keeps,
+            meeting: Some(lecture.charter.meeting),
+            on_ready: Box::new(|ready, screen| welcome(ready, screen, is_open, &addresses)),
+            next: Box::new(|code| farewell(code, &again)),
+        };
+        session::run(node, plan, screen, input, signals).await
+    })
+}
+
+/// Checks what can be checked before anything is made; gives the policies.
+fn check(args: &Args, again: &str) -> Result<(Admission, Questions, u32), Fail> {
+    if Title::new(&args.title).is_none() {
+        let message = format!("a title has 1 to {} bytes, this one has {}", limits::TITLE_MAX, args.title.len());
+        return Err(Fail::usage(message, "tertulia host 'A shorter title' --lecture"));
+    }
+    if !args.lecture {
+        return Err(Fail::usage("rooms, where everybody talks, are not there yet; lectures are", again));
+    }
+    args.listen.as_ref().map(|address| listen_address(address, again)).transpose()?;
+    if let Some(address) = args.announce.as_ref().filter(|address| !is_address(address)) {
+        let message = format!("--announce takes HOST:PORT, not `{address}`");
+        return Err(Fail::usage(message, format!("{again} --announce example.org:{DEFAULT_PORT}")));
+    }
+    let admission = if args.ticket { Admission::Ticket } else { Admission::Open };
+    let questions = match args.questions {
+        Some(Asked::Closed) => Questions::Closed,
+        Some(Asked::Open) | None => Questions::Open,
+    };
+    Ok((admission, questions, args.history.map_or(u32::MAX, |history| history.0)))
+}
+
+/// The words of a filter file: white space parts them, so one a line is a habit, not a rule.
+fn words(path: &Path) -> Result<Vec<String>, Fail> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(text.split_whitespace().map(str::to_string).collect()),
+        Err(error) => {
+            let path = path.display().to_string();
+            let message = format!("the word filter {path} can't be read: {error}");
+            Err(Fail::failed("filter", message, "a text file, one word a line: --filter words.txt"))
+        }
+    }
+}
+
+/// A lecture that is about to be held.
+struct Lecture {
+    charter: SignedCharter,
+    ticket: Option<Secret>,
+    endorsement: Option<Signature>,
+    restored: Vec<Encoded>,
+}
+
+fn found(args: &Args, us: &Identity, plan: &(Admission, Questions, u32)) -> Result<Lecture, Fail> {
+    let (admission, questions, history) = *plan;
+    let ticket = (admission == Admission::Ticket).then(random).transpose()?.map(Secret);
+    let ticket_key = ticket.map_or(Key::ZERO, |seed| us.scheme().public(&seed));
+    let (nonce, _) = random()?.split_first_chunk::<16>().map(|(nonce, rest)| (*nonce, rest.len())).unwrap_or_default();
+    let title = Title::new(&args.title).ok_or_else(|| Fail::usage("no title", "tertulia host TITLE --lecture"))?;
+    let terms = Terms {
+        kind: Purpose::STAR,
+        founder: us.key(),
+        nonce: Token(nonce),
+        admission,
+        ticket: ticket_key,
+        questions,
+        history,
+        guests: u32::try_from(limits::GUESTS_MAX).unwrap_or(u32::MAX),
+        title,
+    };
+    let charter = SignedCharter::found(terms, us)
+        .map_err(|rule| Fail::failed("charter", rule.to_string(), "another title: tertulia host TITLE --lecture"))?;
+    Ok(Lecture { charter, ticket, endorsement: None, restored: Vec::new() })
+}
+
+/// The lecture of this title that this user has stopped and not ended.
+fn stored(home: &Home, title: &str) -> Result<Option<Lecture>, Fail> {
+    let us = home.identity();
+    let broken = |error: tertulia_net::Error| {
+        Fail::failed("home", error.to_string(), "another title, or another folder: tertulia --home DIR …")
+    };
+    for meeting in home.meetings().map_err(broken)?.into_iter().filter(|meeting| !meeting.ended) {
+        let charter = meeting.charter.and_then(|bytes| SignedCharter::check(&bytes, meeting.id, &us).ok());
+        let Some(charter) = charter.filter(|charter| charter.founder == us.key() && charter.title == title) else {
+            continue;
+        };
+        let restored = home.meeting(meeting.id).and_then(|files| files.load()).map_err(broken)?.entries;
+        let (ticket, endorsement) = split_ticket(meeting.ticket.as_deref());
+        return Ok(Some(Lecture { charter, ticket, endorsement, restored }));
+    }
+    Ok(None)
+}
+
+/// A kept ticket is the seed, then the endorsement if it has one.
+fn split_ticket(kept: Option<&[u8]>) -> (Option<Secret>, Option<Signature>) {
+    let Some((seed, rest)) = kept.and_then(|kept| kept.split_first_chunk::<32>()) else { return (None, None) };
+    (Some(Secret(*seed)), rest.first_chunk::<64>().map(|signature| Signature(*signature)))
+}
+
+/// What a lecture is was settled when it was founded: flags that say otherwise are refused.
+fn fits(args: &Args, charter: &SignedCharter, plan: &(Admission, Questions, u32), again: &str) -> Result<(), Fail> {
+    let (admission, questions, history) = *plan;
+    let other = [
+        (args.ticket && charter.admission != admission, "--ticket"),
+        (args.questions.is_some() && charter.questions != questions, "--questions"),
+        (args.history.is_some() && charter.history != history, "--history"),
+    ];
+    match other.into_iter().find(|(differs, _)| *differs) {
+        None => Ok(()),
+        Some((_, flag)) => Err(Fail::failed(
+            "settled",
+            format!(
+                "this lecture has begun already, and was founded with another {flag}; leave it out, or choose another title"
+            ),
+            again,
+        )),
+    }
+}
+
+fn bind(wanted: Option<&String>, again: &str) -> Result<TcpListener, Fail> {
+    if let Some(wanted) = wanted {
+        let address = listen_address(wanted, again)?;
+        return TcpListener::bind(address).map_err(|error| no_listener(&format!("{address}: {error}"), again));
+    }
+    let ports = (DEFAULT_PORT..DEFAULT_PORT.saturating_add(PORTS_TRIED)).chain([0]);
+    let mut tries = ports.map(|port| TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)));
+    match tries.find_map(Result::ok) {
+        Some(listener) => Ok(listener),
+        None => Err(no_listener("no port is free", again)),
+    }
+}
+
+fn listen_address(typed: &str, again: &str) -> Result<SocketAddr, Fail> {
+    typed.parse().map_err(|_| {
+        let message = format!("--listen takes IP:PORT, not `{typed}`");
+        Fail::usage(message, format!("{again} --listen 0.0.0.0:{DEFAULT_PORT}"))
+    })
+}
+
+fn no_listener(found: &str, again: &str) -> Fail {
+    Fail::failed("listen", format!("can't listen: {found}"), format!("{again} --listen 0.0.0.0:0"))
+}
+
+/// What others can dial: what is announced, the address of this machine, and this machine itself.
+fn dialable(listening: SocketAddr, announce: Option<&String>) -> Vec<String> {
+    let port = listening.port();
+    let own: Vec<IpAddr> = match listening.ip() {
+        ip if !ip.is_unspecified() => vec![ip],
+        IpAddr::V4(_) => {
+            outward(IpAddr::V4(Ipv4Addr::UNSPECIFIED)).into_iter().chain([Ipv4Addr::LOCALHOST.into()]).collect()
+        }
+        IpAddr::V6(_) => {
+            outward(IpAddr::V6(Ipv6Addr::UNSPECIFIED)).into_iter().chain([Ipv6Addr::LOCALHOST.into()]).collect()
+        }
+    };
+    let own = own.into_iter().map(|ip| SocketAddr::new(ip, port).to_string());
+    let mut addresses: Vec<String> = announce.cloned().into_iter().chain(own).collect();
+    addresses.dedup();
+    addresses.truncate(limits::ADDRESSES_MAX);
+    addresses
+}
+
+/// The address of the interface that leads outward: connecting a datagram socket asks the routing table, and sends
+/// nothing.
+fn outward(any: IpAddr) -> Option<IpAddr> {
+    // Addresses that are set aside for documentation.
+    let elsewhere: IpAddr = if any.is_ipv4() {
+        Ipv4Addr::new(192, 0, 2, 1).into()
+    } else {
+        Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into()
+    };
+    let socket = UdpSocket::bind((any, 0)).ok()?;
+    socket.connect((elsewhere, 9)).ok()?;
+    socket.local_addr().ok().map(|address| address.ip()).filter(|ip| !ip.is_loopback() && !ip.is_unspecified())
+}
+
+fn random() -> Result<[u8; 32], Fail> {
+    seed().map_err(|error| Fail::failed("system", error.to_string(), "try again"))
+}
+
+/// Says what others type, and what the user can type now.
+fn welcome(ready: &Ready<'_>, screen: &Screen, is_open: bool, addresses: &[String]) {
+    if ready.is_first {
+        let (title, name) = (escape::line(ready.title), escape::line(ready.name));
+        screen.own(&format!("the lecture `{title}` is on; you are {name}"));
+    }
+    screen.own("others join with one of:");
+    if is_open {
+        addresses.iter().for_each(|address| screen.own(&format!("  tertulia join {}", quoted(address))));
+    }
+    screen.own(&format!("  tertulia join '{}'", ready.ticket));
+    if ready.is_first {
+        screen.own("what you type goes to all; /msg NAME TEXT to one; /users, /kick NAME, /lock, /end; /help has more");
+    }
+}
+
+fn farewell(code: Code, again: &str) -> String {
+    if code == Code::Ended {
+        return "the lecture is over for all; the next one: tertulia host TITLE --lecture".into();
+    }
+    format!("the lecture can go on: {again}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_announced_is_dialled_first() {
+        let listening: SocketAddr = "127.0.0.1:7474".parse().unwrap();
+        assert_eq!(dialable(listening, None), ["127.0.0.1:7474"]);
+        assert_eq!(dialable(listening, Some(&"example.org:1".into())), ["example.org:1", "127.0.0.1:7474"]);
+        let any = dialable("0.0.0.0:7473".parse().unwrap(), None);
+        assert_eq!(any.last().map(String::as_str), Some("127.0.0.1:7473"));
+        assert!(any.iter().all(|address| is_address(address)), "{any:?}");
+        let six = dialable("[::]:7473".parse().unwrap(), Some(&"a:1".into()));
+        assert_eq!(six.last().map(String::as_str), Some("[::1]:7473"));
+    }
+
+    #[test]
+    fn a_busy_default_port_leads_to_the_next_one_and_a_busy_wanted_one_to_an_error() {
+        let first = bind(None, "").expect("some port is free");
+        let second = bind(None, "").expect("another port is free");
+        assert_ne!(first.local_addr().unwrap(), second.local_addr().unwrap());
+        let taken = second.local_addr().unwrap().to_string();
+        let fail = bind(Some(&taken), "tertulia host T --lecture").expect_err("it is busy");
+        assert!(fail.message.contains(&taken) && fail.hint.contains("--listen 0.0.0.0:0"), "{fail:?}");
+    }
+
+    #[test]
+    fn a_kept_ticket_comes_apart_where_it_was_put_together() {
+        assert_eq!(split_ticket(None), (None, None));
+        assert_eq!(split_ticket(Some(&[1; 31])), (None, None));
+        assert_eq!(split_ticket(Some(&[1; 32])), (Some(Secret([1; 32])), None));
+        assert_eq!(split_ticket(Some(&[1; 96])), (Some(Secret([1; 32])), Some(Signature([1; 64]))));
+    }
+
+    #[test]
+    fn history_is_none_all_or_a_number() {
+        assert_eq!("none".parse(), Ok(History(0)));
+        assert_eq!("all".parse(), Ok(History(u32::MAX)));
+        assert_eq!("100".parse(), Ok(History(100)));
+        for wrong in ["", "-1", "4294967295", "some"] {
+            assert!(wrong.parse::<History>().is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! Lines from stdin, read on a thread of their own: input never blocks receiving.
+
+use std::io::{self, BufRead, Read as _};
+use std::sync::mpsc::SyncSender;
+
+use tokio::sync::mpsc;
+
+/// Bytes of a line: the longest text that fits, every letter of it escaped as JSON, and room for the rest.
+const LINE_MAX: usize = 256 * 1024;
+/// Lines that are read ahead.
+const AHEAD_MAX: usize = 8;
+
+/// What the user does.
+#[derive(Debug)]
+pub(crate) enum Typed {
+    /// A line; whoever waits for the verdict is told what becomes of it.
+    Line(String, Option<SyncSender<Verdict>>),
+    /// A line of more than [`LINE_MAX`] bytes, which is gone.
+    TooLong,
+    /// A line that is not UTF-8, which is gone.
+    NotText,
+    /// Ctrl-C, where the terminal passes it on as a key.
+    Interrupt,
+    /// Nothing more comes.
+    End,
+}
+
+/// What becomes of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// It is taken.
+    Taken,
+    /// It is handed back, for its user to change.
+    Again,
+}
+
+/// The way from the thread that reads to the session.
+pub(crate) type Sender = mpsc::Sender<Typed>;
+/// Its other end.
+pub(crate) type Receiver = mpsc::Receiver<Typed>;
+
+/// The two ends.
+pub(crate) fn channel() -> (Sender, Receiver) {
+    mpsc::channel(AHEAD_MAX)
+}
+
+/// Reads stdin as it comes: a pipe, a file, or a terminal without line editing.
+///
+/// # Errors
+/// The system's, when it gives no thread.
+pub(crate) fn read_stdin() -> io::Result<Receiver> {
+    let (sender, receiver) = channel();
+    std::thread::Builder::new().name("input".into()).spawn(move || pump(io::stdin().lock(), &sender))?;
+    Ok(receiver)
+}
+
+fn pump(mut input: impl BufRead, sender: &Sender) {
+    while let Some(typed) = next(&mut input) {
+        if sender.blocking_send(typed).is_err() {
+            return;
+        }
+    }
+    // Nobody listens any more when the session is over.
+    let _ = sender.blocking_send(Typed::End);
+}
+
+/// The next line; nothing at the end, or when reading fails.
+pub(crate) fn next(input: &mut impl BufRead) -> Option<Typed> {
+    let mut line = Vec::new();
+    let bound = u64::try_from(LINE_MAX).ok()?.saturating_add(1);
+    if input.take(bound).read_until(b'\n', &mut line).ok()? == 0 {
+        return None;
+    }
+    if line.last() == Some(&b'\n') {
+        line.pop();
+    } else if line.len() > LINE_MAX {
+        input.skip_until(b'\n').ok()?;
+        return Some(Typed::TooLong);
+    }
+    if line.last() == Some(&b'\r') {
+        line.pop();
+    }
+    Some(String::from_utf8(line).map_or(Typed::NotText, |line| Typed::Line(line, None)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all(input: &[u8]) -> Vec<String> {
+        let mut reader = io::BufReader::with_capacity(7, input);
+        std::iter::from_fn(|| next(&mut reader))
+            .map(|typed| if let Typed::Line(line, _) = typed { line } else { format!("{typed:?}") })
+            .collect()
+    }
+
+    #[test]
+    fn lines_end_with_or_without_carriage_return_and_the_last_one_counts() {
+        assert_eq!(all(b"a\r\n\nb\xff\nlast"), ["a", "", "NotText", "last"]);
+        assert_eq!(all(b""), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_line_without_end_is_left_out_and_the_next_one_is_read() {
+        let mut input = vec![b'x'; LINE_MAX * 3];
+        input.extend_from_slice(b"\nnext\n");
+        assert_eq!(all(&input), ["TooLong", "next"]);
+        let mut input = vec![b'x'; LINE_MAX];
+        input.extend_from_slice(b"\nnext");
+        assert_eq!(all(&input), ["x".repeat(LINE_MAX).as_str(), "next"]);
+    }
+}

@@ -1,0 +1,194 @@
+//! `tertulia join`: attends a lecture.
+
+use std::process::ExitCode;
+use std::time::SystemTime;
+
+use tertulia_core::charter::SignedCharter;
+use tertulia_core::code::Code;
+use tertulia_core::event::Role;
+use tertulia_core::id::MeetingId;
+use tertulia_core::limits;
+use tertulia_core::star::{Attendee, AttendeeConfig, Restored};
+use tertulia_core::ticket::{Ticket, is_address};
+use tertulia_net::{Home, Setup, StoredMeeting, seed, start, unix_ms};
+
+use crate::escape;
+use crate::fail::{Fail, quoted};
+use crate::globals::Globals;
+use crate::screen::Screen;
+use crate::session::{self, Plan, Ready};
+use crate::signals::Signals;
+
+/// How it is typed.
+pub(crate) const EXAMPLE: &str = "  tertulia join 127.0.0.1:7473";
+
+/// Attend a lecture: you listen and ask
+///
+/// TARGET is the line that the host printed: a ticket, or HOST:PORT. What was said while you were away comes when
+/// you join again with the same words. At the end of input, what is pending is sent and you leave.
+#[derive(Debug, clap::Args)]
+#[command(before_help = EXAMPLE)]
+pub(crate) struct Args {
+    /// A ticket, or HOST:PORT
+    target: String,
+}
+
+/// What was typed to join.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Target {
+    Ticket(Box<Ticket>),
+    Address(String),
+}
+
+impl Target {
+    fn read(typed: &str) -> Result<Self, Fail> {
+        let typed = typed.trim();
+        if typed.starts_with("tertulia:") {
+            let ticket =
+                typed.parse().map_err(|error| Fail::usage(format!("{error}"), "tertulia join 'tertulia:…'"))?;
+            return Ok(Self::Ticket(Box::new(ticket)));
+        }
+        if is_address(typed) {
+            return Ok(Self::Address(typed.into()));
+        }
+        let example = match typed {
+            host if !host.is_empty() && !host.contains(|letter: char| letter.is_whitespace() || letter == ':') => {
+                format!("tertulia join {}", quoted(&format!("{host}:7473")))
+            }
+            _ => "tertulia join 127.0.0.1:7473".into(),
+        };
+        Err(Fail::usage(
+            format!("`{typed}` is neither a ticket nor HOST:PORT; copy the line that the host printed"),
+            example,
+        ))
+    }
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// The lecture can't be attended.
+pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
+    let target = Target::read(&args.target)?;
+    globals.check()?;
+    let again = format!("tertulia join {}", quoted(args.target.trim()));
+    let (screen, input) = Screen::interactive(globals.json, globals.verbose)?;
+    let home = globals.open_home(&screen)?;
+    let called = globals.called(&home)?;
+    let restored = restored(&home, &target, &screen)?;
+    if let Some(restored) = &restored {
+        screen.own(&format!("you have been there before: {} entries are kept", restored.entries.len()));
+    }
+    let kept = restored.as_ref().map(|restored| restored.charter.meeting);
+    let started_ms = unix_ms();
+    let random = || seed().map_err(|error| Fail::failed("system", error.to_string(), "try again"));
+    let (meeting, host, addresses, ticket) = match &target {
+        Target::Ticket(ticket) => {
+            (ticket.meeting, Some(ticket.host), ticket.addresses.clone(), Some(ticket.as_ref().clone()))
+        }
+        Target::Address(address) => (MeetingId::ZERO, None, vec![address.clone()], None),
+    };
+    let attendee = Attendee::new(AttendeeConfig {
+        identity: home.identity(),
+        name: called.name,
+        name_is_chosen: called.is_chosen,
+        started_ms,
+        seed: random()?,
+        meeting,
+        host,
+        ticket,
+        addresses,
+        restored,
+        talk_max: limits::TALK_ENTRIES_MAX,
+    });
+    let keeps = (!home.is_guest()).then(|| home.clone());
+    let setup = Setup {
+        identity: home.identity(),
+        seed: random()?,
+        started_ms,
+        listener: None,
+        home: keeps.clone(),
+        trace: globals.trace.clone(),
+    };
+    screen.own(&format!("joining {} …", escape::line(args.target.trim())));
+    crate::runtime()?.block_on(async {
+        let signals = Signals::new().map_err(|error| Fail::failed("system", error.to_string(), "try again"))?;
+        let node = start(attendee, setup).map_err(|error| Fail::failed("node", error.to_string(), again.clone()))?;
+        let plan = Plan {
+            role: Role::Attendee,
+            ends_with_input: true,
+            home: keeps.clone(),
+            meeting: kept,
+            on_ready: Box::new(|ready, screen| {
+                remember(keeps.as_ref(), ready.meeting, args.target.trim(), screen);
+                welcome(ready, screen);
+            }),
+            next: Box::new(|code| farewell(code, &again)),
+        };
+        session::run(node, plan, screen, input, signals).await
+    })
+}
+
+/// What an earlier run has kept of the meeting that `target` means.
+fn restored(home: &Home, target: &Target, screen: &Screen) -> Result<Option<Restored>, Fail> {
+    let broken = |error: tertulia_net::Error| {
+        Fail::failed("home", error.to_string(), "another folder: tertulia --home DIR join TARGET")
+    };
+    let meetings = home.meetings().map_err(broken)?;
+    let found = match target {
+        Target::Ticket(ticket) => meetings.into_iter().find(|meeting| meeting.id == ticket.meeting),
+        // One address holds one meeting after the other: the last one joined there may still be on.
+        Target::Address(address) => meetings
+            .into_iter()
+            .filter(|meeting| !meeting.ended && meeting.target.as_ref() == Some(address))
+            .max_by_key(|meeting| joined_at(home, meeting)),
+    };
+    let Some(meeting) = found else { return Ok(None) };
+    let Some(charter) = meeting.charter else { return Ok(None) };
+    match SignedCharter::check(&charter, meeting.id, &home.identity()) {
+        Ok(charter) => {
+            let entries = home.meeting(meeting.id).and_then(|files| files.load()).map_err(broken)?.entries;
+            Ok(Some(Restored { charter, pass: meeting.pass, entries }))
+        }
+        Err(rule) => {
+            screen.warning("home", &format!("what was kept of this meeting is damaged and is fetched again: {rule}"));
+            Ok(None)
+        }
+    }
+}
+
+fn joined_at(home: &Home, meeting: &StoredMeeting) -> Option<SystemTime> {
+    let files = home.meeting(meeting.id).ok()?;
+    files.path().join("target").metadata().and_then(|target| target.modified()).ok()
+}
+
+/// Has the same words lead back to the meeting.
+fn remember(home: Option<&Home>, meeting: MeetingId, target: &str, screen: &Screen) {
+    if let Some(Err(error)) = home.map(|home| home.remember_target(meeting, target)) {
+        screen.warning("home", &error.to_string());
+    }
+}
+
+fn welcome(ready: &Ready<'_>, screen: &Screen) {
+    let (title, name) = (escape::line(ready.title), escape::line(ready.name));
+    screen.own(&format!("you are in the lecture `{title}`, as {name}"));
+    if ready.is_first {
+        screen.own("what you type is a question to the host; /msg NAME TEXT is private; /users, /quit; /help has more");
+    }
+}
+
+fn farewell(code: Code, again: &str) -> String {
+    let known = [
+        (Code::Left, format!("back in: {again}")),
+        (Code::Stopped, format!("back in: {again}")),
+        (Code::Ended, "to hold one yourself: tertulia host TITLE --lecture".into()),
+        (Code::NameTaken, format!("with another name: {again} --name NAME")),
+        (Code::Kicked, format!("ask the host for /unban or a new ticket, then: {again}")),
+        (Code::Banned, format!("ask the host for /unban or a new ticket, then: {again}")),
+        (Code::TicketNeeded, "with the host's ticket: tertulia join 'tertulia:…'".into()),
+        (Code::WrongKey, "with the host's ticket: tertulia join 'tertulia:…'".into()),
+        (Code::NoMeeting, "with the host's ticket: tertulia join 'tertulia:…'".into()),
+    ];
+    let found = known.into_iter().find(|(known, _)| *known == code);
+    found.map_or_else(|| format!("try again: {again}"), |(_, next)| next)
+}

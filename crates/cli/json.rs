@@ -1,0 +1,248 @@
+//! Events as JSON, one object a line, and commands from it: the same vocabulary for bots and tests.
+
+use serde_json::{Map, Value};
+use tertulia_core::command::Command;
+use tertulia_core::event::{Event, Kind, Member, Reach, Role, State};
+
+use crate::console::{Problem, checked};
+
+/// An object in the making, whose fields keep their order.
+#[derive(Debug)]
+pub(crate) struct Object(String);
+
+impl Object {
+    /// Every object begins with what happened, and when.
+    pub(crate) fn new(event: &str, time_ms: u64) -> Self {
+        Self("{".into()).with("event", event).with("time_ms", time_ms)
+    }
+
+    /// One field more.
+    pub(crate) fn with(mut self, field: &str, value: impl Into<Value>) -> Self {
+        if self.0.len() > 1 {
+            self.0.push(',');
+        }
+        self.0.push_str(&format!("{}:{}", Value::from(field), value.into()));
+        self
+    }
+
+    /// The line, without its end.
+    pub(crate) fn finish(mut self) -> String {
+        self.0.push('}');
+        harmless(&self.0)
+    }
+}
+
+/// JSON escapes C0 only. What else acts on a terminal stands in strings alone, where `\u` may replace it.
+fn harmless(json: &str) -> String {
+    if !json.contains(crate::escape::is_unsafe) {
+        return json.into();
+    }
+    let mut out = String::with_capacity(json.len());
+    for letter in json.chars() {
+        if crate::escape::is_unsafe(letter) {
+            letter.encode_utf16(&mut [0; 2]).iter().for_each(|unit| out.push_str(&format!("\\u{unit:04x}")));
+        } else {
+            out.push(letter);
+        }
+    }
+    out
+}
+
+/// What an event's line tells besides the event.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Beside {
+    /// The wall clock, for whatever has no time of its own.
+    pub(crate) now_ms: u64,
+    /// Where this process listens.
+    pub(crate) listen: Option<String>,
+    /// The id that the command came with.
+    pub(crate) id: Option<Value>,
+}
+
+/// One line for an event; nothing for a `done` that nobody has asked for.
+pub(crate) fn event(event: &Event, beside: &Beside) -> Option<String> {
+    let object = |word: &str| Object::new(word, beside.now_ms);
+    let object = match event {
+        Event::Ready { role, name, key, meeting, title, ticket } => object("ready")
+            .with("role", role_word(*role))
+            .with("name", name.as_str())
+            .with("key", key.to_hex())
+            .with("listen", beside.listen.clone())
+            .with("meeting", meeting.to_hex())
+            .with("title", title.as_str())
+            .with("ticket", ticket.as_str())
+            .with("registry", Value::Null),
+        Event::Joined { name, key } => object("joined").with("name", name.as_str()).with("key", key.to_hex()),
+        Event::Left { name, key, reason } => {
+            object("left").with("name", name.as_str()).with("key", key.to_hex()).with("reason", reason.as_str())
+        }
+        Event::Renamed { key, old, new } => {
+            object("renamed").with("key", key.to_hex()).with("old", old.as_str()).with("new", new.as_str())
+        }
+        Event::Roster { members, guests } => {
+            object("roster").with("members", members.iter().map(member).collect::<Vec<Value>>()).with("guests", *guests)
+        }
+        Event::Message { .. } => message(event, beside)?,
+        Event::Delivery { session, number, reach, have, of } => object("delivery")
+            .with("session", *session)
+            .with("number", *number)
+            .with("state", reach_word(*reach))
+            .with("have", *have)
+            .with("of", *of),
+        Event::Linked { name, key } => object("linked").with("name", name.as_str()).with("key", key.to_hex()),
+        Event::Unlinked { name, key, code } => {
+            object("unlinked").with("name", name.as_str()).with("key", key.to_hex()).with("reason", code.to_string())
+        }
+        Event::Gap { author, session, first, next } => object("gap")
+            .with("author", author.to_hex())
+            .with("session", *session)
+            .with("first", *first)
+            .with("next", *next),
+        Event::Warning { code, message } => warning(code, message, beside.now_ms),
+        Event::Error { code, message, id: _ } => error(code, message, beside.id.as_ref(), beside.now_ms),
+        Event::Done { id: _ } => object("done").with("id", beside.id.clone()?),
+        Event::Closed { code, reason } => {
+            object("closed").with("code", code.to_string()).with("reason", reason.as_str())
+        }
+    };
+    Some(object.finish())
+}
+
+fn message(event: &Event, beside: &Beside) -> Option<Object> {
+    let Event::Message { meeting, kind, from, own: _, text } = event else { return None };
+    let (origin, word) = match kind {
+        Kind::Text(origin) => (origin, "text"),
+        Kind::Question(origin) => (origin, "question"),
+        Kind::Notice(origin) => (origin, "notice"),
+        Kind::Whisper(token) => {
+            return Some(
+                Object::new("message", beside.now_ms)
+                    .with("meeting", meeting.to_hex())
+                    .with("token", token.to_hex())
+                    .with("from", from.as_str())
+                    .with("kind", "whisper")
+                    .with("text", text.as_str()),
+            );
+        }
+    };
+    Some(
+        Object::new("message", origin.time_ms)
+            .with("meeting", meeting.to_hex())
+            .with("author", origin.author.to_hex())
+            .with("session", origin.session)
+            .with("number", origin.number)
+            .with("lamport", origin.lamport)
+            .with("from", from.as_str())
+            .with("kind", word)
+            .with("text", text.as_str()),
+    )
+}
+
+fn member(member: &Member) -> Value {
+    let mut fields = Map::new();
+    fields.insert("name".into(), member.name.as_str().into());
+    fields.insert("key".into(), member.key.to_hex().into());
+    fields.insert("state".into(), state_word(member.state).into());
+    fields.into()
+}
+
+/// A warning of this program's own.
+pub(crate) fn warning(code: &str, message: &str, now_ms: u64) -> Object {
+    Object::new("warning", now_ms).with("code", code).with("message", message)
+}
+
+/// An error, with the id of the command that it answers.
+pub(crate) fn error(code: &str, message: &str, id: Option<&Value>, now_ms: u64) -> Object {
+    let object = Object::new("error", now_ms).with("code", code).with("message", message);
+    match id {
+        Some(id) => object.with("id", id.clone()),
+        None => object,
+    }
+}
+
+const fn role_word(role: Role) -> &'static str {
+    match role {
+        Role::Host => "host",
+        Role::Attendee => "attendee",
+    }
+}
+
+const fn state_word(state: State) -> &'static str {
+    match state {
+        State::You => "you",
+        State::Linked => "linked",
+        State::Away => "away",
+    }
+}
+
+const fn reach_word(reach: Reach) -> &'static str {
+    match reach {
+        Reach::Held => "held",
+        Reach::Sent => "sent",
+        Reach::All => "all",
+    }
+}
+
+/// Reads one line as a command, and the id that its answer repeats.
+///
+/// # Errors
+/// What would have worked, and the id if the line had one.
+pub(crate) fn command(line: &str, role: Role) -> Result<(Command, Option<Value>), (Problem, Option<Value>)> {
+    let mut fields = match serde_json::from_str(line) {
+        Ok(Value::Object(fields)) => fields,
+        Ok(_) => return Err((malformed("an object was expected"), None)),
+        Err(error) => return Err((malformed(&error.to_string()), None)),
+    };
+    let id = fields.remove("id");
+    match read(&mut fields).and_then(|command| checked(command, role)) {
+        Ok(command) => Ok((command, id)),
+        Err(problem) => Err((problem, id)),
+    }
+}
+
+fn malformed(found: &str) -> Problem {
+    Problem::new("malformed", format!("not a command: {found}; write one a line, as {EXAMPLE}"))
+}
+
+const EXAMPLE: &str = r#"{"command":"say","text":"hello"}"#;
+
+fn read(fields: &mut Map<String, Value>) -> Result<Command, Problem> {
+    let word = take(fields, "command")?;
+    let command = match word.as_str() {
+        "say" => Command::Say { text: take(fields, "text")? },
+        "msg" => Command::Msg { to: take(fields, "to")?, text: take(fields, "text")? },
+        "name" => Command::Name { name: take(fields, "name")? },
+        "users" => Command::Users,
+        "quit" => Command::Quit,
+        "kick" => Command::Kick { name: take(fields, "name")?, why: take_or_empty(fields, "why")? },
+        "unban" => Command::Unban { name: take(fields, "name")? },
+        "mute" => Command::Mute { name: take(fields, "name")? },
+        "unmute" => Command::Unmute { name: take(fields, "name")? },
+        "lock" => Command::Lock,
+        "unlock" => Command::Unlock,
+        "end" => Command::End,
+        _ => {
+            let known = "say msg name users quit kick unban mute unmute lock unlock end";
+            return Err(Problem::new("unknown_command", format!("there is no command `{word}`: there are {known}")));
+        }
+    };
+    match fields.keys().next() {
+        None => Ok(command),
+        Some(field) => Err(Problem::new("usage", format!("`{word}` has no field `{field}`: leave it out"))),
+    }
+}
+
+fn take(fields: &mut Map<String, Value>, field: &str) -> Result<String, Problem> {
+    match fields.remove(field) {
+        Some(Value::String(text)) => Ok(text),
+        Some(_) => Err(Problem::new("usage", format!("the field `{field}` must be a string, as in {EXAMPLE}"))),
+        None => Err(Problem::new("usage", format!("the field `{field}` is missing, a string, as in {EXAMPLE}"))),
+    }
+}
+
+fn take_or_empty(fields: &mut Map<String, Value>, field: &str) -> Result<String, Problem> {
+    if fields.contains_key(field) { take(fields, field) } else { Ok(String::new()) }
+}
+
+#[cfg(test)]
+mod tests;

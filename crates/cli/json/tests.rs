@@ -1,0 +1,206 @@
+use super::*;
+use tertulia_core::code::Code;
+use tertulia_core::event::Origin;
+use tertulia_core::id::{CommandId, Key, MeetingId, Token};
+
+const KEY: Key = Key([0xab; 32]);
+const MEETING: MeetingId = MeetingId([0xcd; 16]);
+
+fn shown(what: &Event, id: Option<Value>) -> Option<String> {
+    event(what, &Beside { now_ms: 7, listen: Some("127.0.0.1:7473".into()), id })
+}
+
+fn key() -> String {
+    "ab".repeat(32)
+}
+
+fn meeting() -> String {
+    "cd".repeat(16)
+}
+
+fn said(kind: Kind, text: &str) -> Event {
+    Event::Message { meeting: MEETING, kind, from: "anna".into(), own: false, text: text.into() }
+}
+
+#[test]
+fn who_is_there_is_told_in_the_fields_that_scripts_know() {
+    let (name, reason) = ("bea".to_string(), "why".to_string());
+    let ready = Event::Ready {
+        role: Role::Host,
+        name: "anna".into(),
+        key: KEY,
+        meeting: MEETING,
+        title: "T \"1\"".into(),
+        ticket: "tertulia:x".into(),
+    };
+    let members = vec![
+        Member { name: "anna".into(), key: KEY, state: State::You },
+        Member { name: "bea".into(), key: KEY, state: State::Away },
+    ];
+    let cases = [
+        (
+            ready,
+            format!(
+                r#"{{"event":"ready","time_ms":7,"role":"host","name":"anna","key":"{}","listen":"127.0.0.1:7473","meeting":"{}","title":"T \"1\"","ticket":"tertulia:x","registry":null}}"#,
+                key(),
+                meeting()
+            ),
+        ),
+        (
+            Event::Joined { name: name.clone(), key: KEY },
+            format!(r#"{{"event":"joined","time_ms":7,"name":"bea","key":"{}"}}"#, key()),
+        ),
+        (
+            Event::Left { name: name.clone(), key: KEY, reason },
+            format!(r#"{{"event":"left","time_ms":7,"name":"bea","key":"{}","reason":"why"}}"#, key()),
+        ),
+        (
+            Event::Renamed { key: KEY, old: name, new: "carl".into() },
+            format!(r#"{{"event":"renamed","time_ms":7,"key":"{}","old":"bea","new":"carl"}}"#, key()),
+        ),
+        (
+            Event::Roster { members, guests: 1 },
+            format!(
+                r#"{{"event":"roster","time_ms":7,"members":[{{"key":"{0}","name":"anna","state":"you"}},{{"key":"{0}","name":"bea","state":"away"}}],"guests":1}}"#,
+                key()
+            ),
+        ),
+    ];
+    for (event, line) in cases {
+        assert_eq!(shown(&event, None), Some(line));
+    }
+}
+
+#[test]
+fn what_is_said_is_told_in_the_fields_that_scripts_know() {
+    let origin = Origin { author: KEY, session: 1, number: 2, lamport: 3, time_ms: 4 };
+    let entry = |kind: &str, text: &str| {
+        format!(
+            r#"{{"event":"message","time_ms":4,"meeting":"{}","author":"{}","session":1,"number":2,"lamport":3,"from":"anna","kind":"{kind}","text":"{text}"}}"#,
+            meeting(),
+            key()
+        )
+    };
+    let cases = [
+        (said(Kind::Text(origin), "hi"), entry("text", "hi")),
+        (said(Kind::Question(origin), "why?"), entry("question", "why?")),
+        (said(Kind::Notice(origin), "locked"), entry("notice", "locked")),
+        (
+            said(Kind::Whisper(Token([0xef; 16])), "psst"),
+            format!(
+                r#"{{"event":"message","time_ms":7,"meeting":"{}","token":"{}","from":"anna","kind":"whisper","text":"psst"}}"#,
+                meeting(),
+                "ef".repeat(16)
+            ),
+        ),
+    ];
+    for (event, line) in cases {
+        assert_eq!(shown(&event, None), Some(line));
+    }
+}
+
+#[test]
+fn what_is_going_on_is_told_in_the_fields_that_scripts_know() {
+    let name = "bea".to_string();
+    let cases = [
+        (
+            Event::Delivery { session: 1, number: 2, reach: Reach::Sent, have: 1, of: 3 },
+            r#"{"event":"delivery","time_ms":7,"session":1,"number":2,"state":"sent","have":1,"of":3}"#.into(),
+        ),
+        (
+            Event::Linked { name: name.clone(), key: KEY },
+            format!(r#"{{"event":"linked","time_ms":7,"name":"bea","key":"{}"}}"#, key()),
+        ),
+        (
+            Event::Unlinked { name, key: KEY, code: Code::Cut },
+            format!(r#"{{"event":"unlinked","time_ms":7,"name":"bea","key":"{}","reason":"cut"}}"#, key()),
+        ),
+        (
+            Event::Gap { author: KEY, session: 1, first: 2, next: 5 },
+            format!(r#"{{"event":"gap","time_ms":7,"author":"{}","session":1,"first":2,"next":5}}"#, key()),
+        ),
+        (
+            Event::Warning { code: "strike", message: "This is warning number 1.".into() },
+            r#"{"event":"warning","time_ms":7,"code":"strike","message":"This is warning number 1."}"#.into(),
+        ),
+        (
+            Event::Error { code: "name_taken", message: "taken".into(), id: None },
+            r#"{"event":"error","time_ms":7,"code":"name_taken","message":"taken"}"#.into(),
+        ),
+        (
+            Event::Closed { code: Code::Kicked, reason: "shown out".into() },
+            r#"{"event":"closed","time_ms":7,"code":"kicked","reason":"shown out"}"#.into(),
+        ),
+    ];
+    for (event, line) in cases {
+        assert_eq!(shown(&event, None), Some(line));
+    }
+}
+
+#[test]
+fn an_answer_repeats_the_id_and_a_done_without_one_is_silent() {
+    let done = Event::Done { id: CommandId(1) };
+    assert_eq!(shown(&done, None), None);
+    let id = serde_json::json!({"any": ["json", 1]});
+    assert_eq!(shown(&done, Some(id)).unwrap(), r#"{"event":"done","time_ms":7,"id":{"any":["json",1]}}"#);
+    let error = Event::Error { code: "muted", message: "no".into(), id: Some(CommandId(1)) };
+    let line = shown(&error, Some(Value::from(12))).unwrap();
+    assert_eq!(line, r#"{"event":"error","time_ms":7,"code":"muted","message":"no","id":12}"#);
+}
+
+#[test]
+fn what_acts_on_a_terminal_is_escaped_and_means_the_same() {
+    let text = "\x1b[2J\u{9b}31m \u{202e}\u{feff}\u{e0001} \u{7f}\nüß";
+    let line = shown(&Event::Warning { code: "w", message: text.into() }, None).unwrap();
+    assert!(!line.contains(|letter: char| letter.is_control() || crate::escape::is_unsafe(letter)), "{line}");
+    let value: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(value["message"], text);
+}
+
+#[test]
+fn every_command_is_read() {
+    let bea = || "bea".to_string();
+    for (line, expected) in [
+        (r#"{"command":"say","text":"/quit"}"#, Command::Say { text: "/quit".into() }),
+        (r#"{"command":"msg","to":"bea","text":"hi"}"#, Command::Msg { to: bea(), text: "hi".into() }),
+        (r#"{"command":"name","name":"bea"}"#, Command::Name { name: bea() }),
+        (r#"{"command":"users"}"#, Command::Users),
+        (r#"{"command":"quit"}"#, Command::Quit),
+        (r#"{"command":"kick","name":"bea"}"#, Command::Kick { name: bea(), why: String::new() }),
+        (r#"{"command":"kick","name":"bea","why":"loud"}"#, Command::Kick { name: bea(), why: "loud".into() }),
+        (r#"{"command":"unban","name":"bea"}"#, Command::Unban { name: bea() }),
+        (r#"{"command":"mute","name":"bea"}"#, Command::Mute { name: bea() }),
+        (r#"{"command":"unmute","name":"bea"}"#, Command::Unmute { name: bea() }),
+        (r#"{"command":"lock"}"#, Command::Lock),
+        (r#"{"command":"unlock"}"#, Command::Unlock),
+        (r#"{"command":"end"}"#, Command::End),
+    ] {
+        assert_eq!(command(line, Role::Host), Ok((expected, None)), "{line}");
+    }
+    let (_, id) = command(r#"{"id":null,"command":"users"}"#, Role::Attendee).unwrap();
+    assert_eq!(id, Some(Value::Null));
+}
+
+#[test]
+fn a_wrong_command_says_what_it_wants_and_keeps_its_id() {
+    let deep = "[".repeat(100_000);
+    for (line, code, expected) in [
+        ("hello", "malformed", "one a line"),
+        ("[]", "malformed", "object"),
+        (deep.as_str(), "malformed", "one a line"),
+        (r#"{"command":"say","text":"x"} trailing"#, "malformed", "one a line"),
+        (r#"{"command":"dance","id":5}"#, "unknown_command", "say msg"),
+        (r#"{"text":"hi","id":5}"#, "usage", "`command` is missing"),
+        (r#"{"command":"say","id":5}"#, "usage", "`text` is missing"),
+        (r#"{"command":"say","text":1,"id":5}"#, "usage", "must be a string"),
+        (r#"{"command":"users","text":"hi","id":5}"#, "usage", "no field `text`"),
+        (r#"{"command":"say","text":"","id":5}"#, "empty", "nothing to send"),
+        (r#"{"command":"name","name":"a b","id":5}"#, "bad_name", "64 bytes"),
+        (r#"{"command":"lock","id":5}"#, "host_only", "only the host"),
+    ] {
+        let (problem, id) = command(line, Role::Attendee).unwrap_err();
+        assert_eq!(problem.code, code, "{}", problem.message);
+        assert!(problem.message.contains(expected), "{}", problem.message);
+        assert_eq!(id, (code != "malformed").then(|| Value::from(5)));
+    }
+}

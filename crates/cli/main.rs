@@ -1,0 +1,102 @@
+//! Tertulia's command line: one file a verb, whose arguments' comments are its help.
+
+mod console;
+mod escape;
+mod fail;
+mod globals;
+mod host;
+mod id;
+mod input;
+mod join;
+mod json;
+mod logs;
+mod output;
+mod screen;
+mod session;
+mod signals;
+mod terminal;
+mod text;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::fail::Fail;
+use crate::globals::Globals;
+use crate::screen::Screen;
+
+/// Lectures without a server: one speaks, others ask, each over one wire
+#[derive(Debug, clap::Parser)]
+#[command(name = "tertulia", version, disable_help_subcommand = true, before_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Option<Verb>,
+    #[command(flatten)]
+    globals: Globals,
+}
+
+const EXAMPLES: &str = "  tertulia host 'Rust for sailors' --lecture\n  tertulia join 127.0.0.1:7473";
+
+/// What there is to do. A new verb is a file with its `Args` and `run`, and a line here and in [`run`].
+#[derive(Debug, clap::Subcommand)]
+enum Verb {
+    Host(host::Args),
+    Join(join::Args),
+    Id(id::Args),
+}
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return misused(&error),
+    };
+    run(&cli).unwrap_or_else(|fail| {
+        screen::report(&fail, cli.globals.json);
+        fail.exit()
+    })
+}
+
+fn run(cli: &Cli) -> Result<ExitCode, Fail> {
+    match &cli.verb {
+        Some(Verb::Host(args)) => host::run(args, &cli.globals),
+        Some(Verb::Join(args)) => join::run(args, &cli.globals),
+        Some(Verb::Id(id::Args {})) => id::run(&cli.globals),
+        None => overview(&cli.globals),
+    }
+}
+
+/// Who you are, and what to type next.
+fn overview(globals: &Globals) -> Result<ExitCode, Fail> {
+    let screen = Screen::open(globals.json, globals.verbose)?;
+    id::show(&screen, globals)?;
+    for next in [
+        "to hold a lecture:  tertulia host TITLE --lecture",
+        "to attend one:      tertulia join TARGET",
+        "to see all there is: tertulia --help",
+    ] {
+        screen.own(next);
+    }
+    screen.close()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Help and version, or what is wrong with the arguments and what would have worked.
+fn misused(error: &clap::Error) -> ExitCode {
+    use std::io::Write as _;
+    // There is nobody left to tell.
+    let _ = error.print();
+    if !error.use_stderr() {
+        return ExitCode::SUCCESS;
+    }
+    let examples = [("host", host::EXAMPLE), ("join", join::EXAMPLE), ("id", id::EXAMPLE)];
+    let typed = std::env::args().find_map(|word| examples.iter().find(|(verb, _)| *verb == word));
+    let example = typed.map_or(host::EXAMPLE, |(_, example)| example);
+    let _ = writeln!(std::io::stderr().lock(), "  try: {}", example.trim_start());
+    ExitCode::from(2)
+}
+
+/// Where nodes run.
+fn runtime() -> Result<tokio::runtime::Runtime, Fail> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.map_err(|error| Fail::failed("system", error.to_string(), "end other programs and try again"))
+}

@@ -1,0 +1,193 @@
+//! What is shown: events and this program's own words, as JSON or as text, to one writer.
+
+use std::net::SocketAddr;
+
+use serde_json::Value;
+use tertulia_core::event::Event;
+
+use crate::console::Problem;
+use crate::fail::Fail;
+use crate::json;
+use crate::output::{Output, Plain, Reader, Stream};
+use crate::terminal::{self, Terminal};
+use crate::text::Text;
+use crate::{escape, input, logs};
+
+/// How it is shown.
+#[derive(Debug)]
+enum Style {
+    Json,
+    Text(Text),
+}
+
+/// One writer and one style.
+#[derive(Debug)]
+pub(crate) struct Screen {
+    output: Output,
+    style: Style,
+    has_editor: bool,
+    is_closed: bool,
+    /// Where this process listens.
+    pub(crate) listen: Option<SocketAddr>,
+}
+
+/// Whether stdout shows colours.
+fn has_colour() -> bool {
+    use std::io::IsTerminal as _;
+    let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    std::io::stdout().is_terminal() && !unwanted
+}
+
+const DROPPED: &str = "output_dropped";
+
+fn dropped(lines: u64) -> String {
+    format!("{lines} lines were not read in time and are left out; read faster, or ask for less history")
+}
+
+fn dropped_json(lines: u64) -> String {
+    json::warning(DROPPED, &dropped(lines), tertulia_net::unix_ms()).with("count", lines).finish()
+}
+
+fn dropped_text(lines: u64) -> String {
+    Text::new(false).warning(&dropped(lines))
+}
+
+impl Screen {
+    /// For a command that only tells something.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub(crate) fn open(json: bool, verbose: u8) -> Result<Self, Fail> {
+        Self::start(Output::start(Plain, if json { dropped_json } else { dropped_text }), json, verbose, false)
+    }
+
+    /// For a command that its user talks to.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub(crate) fn interactive(json: bool, verbose: u8) -> Result<(Self, input::Receiver), Fail> {
+        if !json && let Some(Terminal { sink, input }) = terminal::open() {
+            let screen = Self::start(Output::start(sink, dropped_text), json, verbose, true)?;
+            return Ok((screen, input));
+        }
+        let input = input::read_stdin().map_err(|error| no_thread(&error))?;
+        Ok((Self::open(json, verbose)?, input))
+    }
+
+    fn start(output: std::io::Result<Output>, json: bool, verbose: u8, has_editor: bool) -> Result<Self, Fail> {
+        let output = output.map_err(|error| no_thread(&error))?;
+        logs::start(&output, verbose);
+        let style = if json { Style::Json } else { Style::Text(Text::new(has_colour())) };
+        Ok(Self { output, style, has_editor, is_closed: false, listen: None })
+    }
+
+    /// Whether stdout carries JSON.
+    pub(crate) const fn is_json(&self) -> bool {
+        matches!(self.style, Style::Json)
+    }
+
+    /// Whether lines are typed with an editor.
+    pub(crate) const fn has_editor(&self) -> bool {
+        self.has_editor
+    }
+
+    /// A line of output as it stands.
+    pub(crate) fn line(&self, line: &str) {
+        self.output.line(Stream::Out, line);
+    }
+
+    /// An event; `id` is what its command came with.
+    pub(crate) fn event(&mut self, event: &Event, id: Option<Value>) {
+        let line = match &mut self.style {
+            Style::Json => {
+                let listen = self.listen.map(|address| address.to_string());
+                json::event(event, &json::Beside { now_ms: tertulia_net::unix_ms(), listen, id })
+            }
+            Style::Text(text) => text.event(event),
+        };
+        if let Some(line) = line {
+            self.line(&line);
+        }
+    }
+
+    /// Something for people only. Escape what comes from outside.
+    pub(crate) fn own(&self, words: &str) {
+        if let Style::Text(text) = &self.style {
+            self.line(&text.own(words));
+        }
+    }
+
+    /// Something that should be known. It goes to stdout: that is where the user looks.
+    pub(crate) fn warning(&self, code: &'static str, message: &str) {
+        self.line(&match &self.style {
+            Style::Json => json::warning(code, message, tertulia_net::unix_ms()).finish(),
+            Style::Text(text) => text.warning(message),
+        });
+    }
+
+    /// A line or command that can't be done.
+    pub(crate) fn problem(&self, problem: &Problem, id: Option<&Value>) {
+        self.line(&match &self.style {
+            Style::Json => json::error(problem.code, &problem.message, id, tertulia_net::unix_ms()).finish(),
+            Style::Text(text) => text.error(&problem.message),
+        });
+    }
+
+    /// The user sees `text` where it was typed.
+    pub(crate) fn typed(&mut self, typed: &str) {
+        if let (Style::Text(text), true) = (&mut self.style, self.has_editor) {
+            text.typed(typed);
+        }
+    }
+
+    /// Returns once stdout can't be written any more.
+    pub(crate) async fn broken(&self) -> Reader {
+        self.output.broken().await
+    }
+
+    /// Waits for what is to be written, and gives the terminal back.
+    ///
+    /// # Errors
+    /// Nobody reads what was to be written.
+    pub(crate) fn close(mut self) -> Result<(), Fail> {
+        self.is_closed = true;
+        let finished = self.output.finish();
+        terminal::restore();
+        finished.map_err(|lines| {
+            Fail::failed(
+                DROPPED,
+                format!("whoever reads stdout has taken nothing for 5 s; {lines} lines are lost"),
+                "read faster: tertulia … | cat",
+            )
+        })
+    }
+}
+
+// A refusal comes after what was said before it, and on a terminal as it was.
+impl Drop for Screen {
+    fn drop(&mut self) {
+        if !self.is_closed {
+            // The refusal matters more than lines that nobody reads.
+            let _ = self.output.finish();
+            terminal::restore();
+        }
+    }
+}
+
+fn no_thread(error: &std::io::Error) -> Fail {
+    Fail::failed("system", format!("the system gives no thread: {error}"), "end other programs and try again")
+}
+
+/// Tells why the program ends, where its user looks.
+pub(crate) fn report(fail: &Fail, json: bool) {
+    use std::io::Write as _;
+    if json {
+        let message = format!("{}; {}", fail.message, fail.hint);
+        let line = json::error(fail.code, &message, None, tertulia_net::unix_ms()).finish();
+        // There is nobody left to tell.
+        let _ = writeln!(std::io::stdout().lock(), "{line}");
+        return;
+    }
+    let (message, hint) = (escape::line(&fail.message), escape::line(&fail.hint));
+    let _ = writeln!(std::io::stderr().lock(), "error: {message}\n  try: {hint}");
+}

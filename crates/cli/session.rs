@@ -1,0 +1,437 @@
+//! One run of a node with its user: lines in, events out, and every way to end.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use serde_json::Value;
+use tertulia_core::code::Code;
+use tertulia_core::command::Command;
+use tertulia_core::event::{Event, Role};
+use tertulia_core::id::{CommandId, MeetingId};
+use tertulia_net::{Home, Node};
+use tokio::time::{Instant, sleep_until};
+
+use crate::console::{self, Problem, Wish};
+use crate::escape;
+use crate::fail::Fail;
+use crate::input::{Receiver, Typed, Verdict};
+use crate::json;
+use crate::output::Reader;
+use crate::screen::Screen;
+use crate::signals::{Signal, Signals};
+
+/// Commands that the node has not answered; more of them wait here.
+const ASKED_MAX: usize = 32;
+/// Commands that wait here; then no more is read, or taken from an editor.
+const WAITING_MAX: usize = 1_024;
+/// The same for a pipe of plain lines: its end is the end of the session, and should not be read long before.
+const WAITING_PLAIN_MAX: usize = 16;
+/// What an attendee calls its host until it is told its name.
+const NAMELESS: &str = "host";
+/// The name comes with the first entry.
+const NAMING_TIMEOUT: Duration = Duration::from_secs(1);
+/// At the end of input, what is pending has this long.
+const PENDING_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What a verb does with each `ready`.
+pub(crate) type OnReady<'a> = Box<dyn FnMut(&Ready<'_>, &Screen) + 'a>;
+
+/// What a verb brings to its session.
+pub(crate) struct Plan<'a> {
+    /// Host or attendee.
+    pub(crate) role: Role,
+    /// Whether the end of input is the end of the session.
+    pub(crate) ends_with_input: bool,
+    /// Where the meeting is kept, if it is.
+    pub(crate) home: Option<Home>,
+    /// The meeting, if it is known before it is reached.
+    pub(crate) meeting: Option<MeetingId>,
+    /// Called with each `ready`.
+    pub(crate) on_ready: OnReady<'a>,
+    /// What to type after an end of this kind.
+    pub(crate) next: Box<dyn Fn(Code) -> String + 'a>,
+}
+
+/// What a `ready` tells.
+pub(crate) struct Ready<'a> {
+    /// The own name.
+    pub(crate) name: &'a str,
+    /// The meeting.
+    pub(crate) meeting: MeetingId,
+    /// What it is called.
+    pub(crate) title: &'a str,
+    /// What others join with.
+    pub(crate) ticket: &'a str,
+    /// Whether it is the first.
+    pub(crate) is_first: bool,
+}
+
+/// Where a session is on its way to the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// Lines are taken.
+    Open,
+    /// No more lines are taken; what is pending is waited for, to the deadline once the node is in its meeting.
+    Emptying(Option<Instant>),
+    /// The node was told to go.
+    Leaving,
+}
+
+/// A command on its way, and what its answer needs.
+#[derive(Debug)]
+struct Asked {
+    id: Option<Value>,
+    new_name: Option<String>,
+}
+
+struct Session<'a> {
+    plan: Plan<'a>,
+    screen: Screen,
+    node: Node,
+    stage: Stage,
+    has_been_ready: bool,
+    /// Whether the node has been in its meeting, and knows who is there.
+    is_ready: bool,
+    people: BTreeSet<String>,
+    last_id: u64,
+    asked: BTreeMap<CommandId, Asked>,
+    waiting: VecDeque<(Command, Option<Value>)>,
+    /// When a host without a name is taken to be called so.
+    naming: Option<Instant>,
+    /// Lines that came before the node was in its meeting: what they mean depends on who is there.
+    early: VecDeque<String>,
+    closed: Option<Code>,
+    undelivered: usize,
+    failure: Option<Fail>,
+    interrupts: u32,
+}
+
+/// Runs until the node has left its meeting; gives the exit code.
+///
+/// # Errors
+/// Something but the meeting itself has ended it.
+pub(crate) async fn run(
+    node: Node,
+    plan: Plan<'_>,
+    screen: Screen,
+    mut input: Receiver,
+    mut signals: Signals,
+) -> Result<ExitCode, Fail> {
+    let mut session = Session {
+        plan,
+        screen,
+        node,
+        stage: Stage::Open,
+        has_been_ready: false,
+        is_ready: false,
+        people: BTreeSet::new(),
+        last_id: 0,
+        asked: BTreeMap::new(),
+        waiting: VecDeque::new(),
+        naming: None,
+        early: VecDeque::new(),
+        closed: None,
+        undelivered: 0,
+        failure: None,
+        interrupts: 0,
+    };
+    let mut stdout_works = true;
+    let mut input_is_open = true;
+    while session.closed.is_none() {
+        let takes_lines = input_is_open && (session.screen.has_editor() || !session.is_full());
+        let deadline = session.deadline();
+        tokio::select! {
+            biased;
+            signal = signals.next() => session.on_signal(signal),
+            event = session.node.events.recv() => match event {
+                Some(event) => session.on_event(&event),
+                None => break,
+            },
+            () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => session.on_deadline(),
+            reader = session.screen.broken(), if stdout_works => {
+                stdout_works = false;
+                session.on_broken(reader);
+            }
+            typed = input.recv(), if takes_lines => {
+                input_is_open = !matches!(typed, None | Some(Typed::End));
+                session.on_typed(typed.unwrap_or(Typed::End));
+            }
+        }
+        session.pump();
+    }
+    session.finish().await
+}
+
+impl Session<'_> {
+    fn on_event(&mut self, event: &Event) {
+        tracing::debug!(?event);
+        let asked = if let Event::Done { id } | Event::Error { id: Some(id), .. } = event {
+            self.asked.remove(id)
+        } else {
+            None
+        };
+        self.note_people(event);
+        let id = asked.as_ref().and_then(|asked| asked.id.clone());
+        self.screen.event(event, id);
+        if let Event::Ready { name, meeting, title, ticket, .. } = event {
+            let is_first = !std::mem::replace(&mut self.has_been_ready, true);
+            self.plan.meeting = Some(*meeting);
+            let ready = Ready { name, meeting: *meeting, title, ticket, is_first };
+            tracing::info!(%meeting, "in the meeting");
+            (self.plan.on_ready)(&ready, &self.screen);
+        }
+        if !self.is_ready {
+            self.note_ready(event);
+        }
+        // A host's new name is told to all, and to itself; a guest's own is told to the others.
+        if let (Event::Done { .. }, Role::Attendee) = (event, self.plan.role)
+            && let Some(name) = asked.and_then(|asked| asked.new_name)
+        {
+            self.screen.own(&format!("you are now {}", escape::line(&name)));
+        }
+        if let Event::Closed { code, .. } = event {
+            self.closed = Some(*code);
+        }
+    }
+
+    /// Waits until it is known who is there: only then is it clear whether a line is private.
+    fn note_ready(&mut self, event: &Event) {
+        let is_there = match (self.plan.role, event) {
+            (Role::Host, event) => matches!(event, Event::Ready { .. }),
+            (Role::Attendee, Event::Linked { name, .. }) if name == NAMELESS => {
+                self.naming = Some(Instant::now() + NAMING_TIMEOUT);
+                false
+            }
+            (Role::Attendee, event) => matches!(event, Event::Linked { .. } | Event::Renamed { .. }),
+        };
+        if is_there {
+            self.on_there();
+        }
+    }
+
+    fn on_there(&mut self) {
+        self.is_ready = true;
+        self.naming = None;
+        for line in std::mem::take(&mut self.early) {
+            self.on_line(&line);
+        }
+        if let Stage::Emptying(deadline) = &mut self.stage {
+            deadline.get_or_insert_with(|| Instant::now() + PENDING_TIMEOUT);
+        }
+    }
+
+    fn note_people(&mut self, event: &Event) {
+        if let Event::Left { name: gone, .. } | Event::Renamed { old: gone, .. } = event {
+            self.people.remove(gone);
+        }
+        if let Event::Joined { name, .. } | Event::Linked { name, .. } | Event::Renamed { new: name, .. } = event {
+            self.people.insert(name.clone());
+        }
+        if let Event::Roster { members, .. } = event {
+            self.people = members.iter().map(|member| member.name.clone()).collect();
+        }
+    }
+
+    fn on_typed(&mut self, typed: Typed) {
+        match typed {
+            Typed::Line(line, verdict) => {
+                let taken = match self.stage {
+                    Stage::Open if self.is_full() && !self.is_quit(&line) => {
+                        self.screen
+                            .problem(&Problem::new("full", "too many lines wait for the host; /quit leaves"), None);
+                        false
+                    }
+                    Stage::Open if self.is_ready || self.is_quit(&line) => self.on_line(&line),
+                    Stage::Open => {
+                        self.early.push_back(line);
+                        true
+                    }
+                    // Lines after /quit are not for this meeting; a second /quit waits for nothing.
+                    Stage::Emptying(_) if self.is_quit(&line) => self.on_line(&line),
+                    Stage::Emptying(_) | Stage::Leaving => true,
+                };
+                if let Some(verdict) = verdict {
+                    // The editor is gone only with the program.
+                    let _ = verdict.send(if taken { Verdict::Taken } else { Verdict::Again });
+                }
+            }
+            Typed::TooLong => self
+                .screen
+                .problem(&Problem::new("too_long", "a line of more than 256 KiB was left out; send it in parts"), None),
+            Typed::NotText => {
+                self.screen
+                    .problem(&Problem::new("malformed", "a line is not UTF-8 and was left out; convert it"), None);
+            }
+            Typed::Interrupt => self.on_signal(Signal::Interrupt),
+            Typed::End if self.plan.ends_with_input => self.empty(),
+            Typed::End if self.screen.has_editor() => {
+                self.screen.own("no more input: the meeting goes on; Ctrl-C ends it");
+            }
+            Typed::End => {}
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        let is_plain = !self.screen.has_editor() && !self.screen.is_json();
+        let most = if is_plain { WAITING_PLAIN_MAX } else { WAITING_MAX };
+        self.waiting.len().saturating_add(self.early.len()) >= most
+    }
+
+    fn is_quit(&self, line: &str) -> bool {
+        let command = if self.screen.is_json() {
+            json::command(line, self.plan.role).ok().map(|(command, _)| command)
+        } else if let Ok(Some(Wish::Do(command))) = console::parse(line, self.plan.role, |_| false) {
+            Some(command)
+        } else {
+            None
+        };
+        command == Some(Command::Quit)
+    }
+
+    /// Takes a line; false if its user should change it.
+    fn on_line(&mut self, line: &str) -> bool {
+        if self.screen.is_json() {
+            match json::command(line, self.plan.role) {
+                _ if line.trim().is_empty() => {}
+                Ok((command, id)) => self.ask(command, id),
+                Err((problem, id)) => self.screen.problem(&problem, id.as_ref()),
+            }
+            return true;
+        }
+        match console::parse(line, self.plan.role, |name| self.people.contains(name)) {
+            Ok(None) => true,
+            Ok(Some(Wish::Help)) => {
+                console::help(self.plan.role).iter().for_each(|line| self.screen.own(line));
+                true
+            }
+            Ok(Some(Wish::Do(command))) => {
+                if let Command::Say { text } | Command::Msg { text, .. } = &command {
+                    self.screen.typed(text);
+                }
+                self.ask(command, None);
+                true
+            }
+            Err(problem) => {
+                self.screen.problem(&problem, None);
+                false
+            }
+        }
+    }
+
+    fn ask(&mut self, command: Command, id: Option<Value>) {
+        match (command, self.stage) {
+            (Command::Quit, Stage::Open) => {
+                self.empty();
+                // Whoever quits before the meeting is reached, and has said nothing, waits for nothing.
+                if !self.is_ready && self.early.is_empty() {
+                    self.leave(Command::Quit);
+                }
+            }
+            (Command::Quit, Stage::Emptying(_)) => self.leave(Command::Quit),
+            (_, Stage::Leaving) => {}
+            (command, _) => self.waiting.push_back((command, id)),
+        }
+    }
+
+    /// Sends what may be sent, and leaves when that is what is left to do.
+    fn pump(&mut self) {
+        while self.is_ready && self.stage != Stage::Leaving && self.asked.len() < ASKED_MAX {
+            let Some((command, id)) = self.waiting.pop_front() else { break };
+            let new_name = if let Command::Name { name } = &command { Some(name.clone()) } else { None };
+            if let Some(number) = self.send(command) {
+                self.asked.insert(number, Asked { id, new_name });
+            }
+        }
+        let is_empty = self.waiting.is_empty() && self.asked.is_empty();
+        if matches!(self.stage, Stage::Emptying(_)) && self.is_ready && is_empty {
+            self.leave(Command::Quit);
+        }
+    }
+
+    fn send(&mut self, command: Command) -> Option<CommandId> {
+        self.last_id = self.last_id.saturating_add(1);
+        let number = CommandId(self.last_id);
+        tracing::debug!(?number, ?command);
+        // A node that takes no more commands has told, or will tell, that it is closed.
+        self.node.commands.send((number, command)).ok().map(|()| number)
+    }
+
+    fn empty(&mut self) {
+        if self.stage == Stage::Open {
+            self.stage = Stage::Emptying(self.is_ready.then(|| Instant::now() + PENDING_TIMEOUT));
+        }
+    }
+
+    const fn deadline(&self) -> Option<Instant> {
+        match (self.naming, self.stage) {
+            (Some(naming), _) => Some(naming),
+            (None, Stage::Emptying(deadline)) => deadline,
+            (None, Stage::Open | Stage::Leaving) => None,
+        }
+    }
+
+    fn on_deadline(&mut self) {
+        if self.naming.is_some() {
+            return self.on_there();
+        }
+        self.undelivered = self.waiting.len().saturating_add(self.asked.len()).saturating_add(self.early.len());
+        self.leave(Command::Quit);
+    }
+
+    fn leave(&mut self, command: Command) {
+        self.stage = Stage::Leaving;
+        self.send(command);
+    }
+
+    fn on_signal(&mut self, signal: Signal) {
+        self.interrupts = self.interrupts.saturating_add(1);
+        if self.interrupts > 1 {
+            crate::terminal::restore();
+            std::process::exit(1);
+        }
+        tracing::info!(?signal, "leaving");
+        self.leave(match signal {
+            Signal::Interrupt => Command::Quit,
+            Signal::Terminate => Command::Stop,
+        });
+    }
+
+    fn on_broken(&mut self, reader: Reader) {
+        if let Reader::Failed(kind) = reader {
+            let message = format!("stdout can't be written: {kind}");
+            self.failure = Some(Fail::failed("output", message, "send it somewhere else: tertulia … > FILE"));
+        }
+        if self.stage != Stage::Leaving {
+            self.leave(Command::Quit);
+        }
+    }
+
+    async fn finish(self) -> Result<ExitCode, Fail> {
+        let Self { plan, screen, mut node, closed, undelivered, failure, .. } = self;
+        let finished = node.finished().await;
+        tracing::info!(?closed, "the node has ended");
+        if let (Some(Code::Ended), Some(home), Some(meeting)) = (closed, &plan.home, plan.meeting)
+            && let Err(error) = home.meeting(meeting).and_then(|files| files.mark_ended())
+        {
+            screen.warning("home", &error.to_string());
+        }
+        if undelivered > 0 {
+            let message = format!("{undelivered} lines were not delivered within 5 s; send them again");
+            screen.problem(&Problem::new("undelivered", message), None);
+        }
+        if let Some(code) = closed {
+            screen.own(&(plan.next)(code));
+        }
+        screen.close()?;
+        if let Some(failure) = failure {
+            return Err(failure);
+        }
+        finished.map_err(|error| Fail::failed("node", error.to_string(), "start it again"))?;
+        let Some(code) = closed else {
+            return Err(Fail::failed("node", "the node has ended by itself", "start it again"));
+        };
+        let is_well = matches!(code, Code::Left | Code::Ended | Code::Stopped) && undelivered == 0;
+        Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}

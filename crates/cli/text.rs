@@ -1,0 +1,229 @@
+//! Events as lines for people. Each line of this program's own begins with `-- `; no name has white space, so none
+//! that somebody else sends does.
+
+use std::collections::VecDeque;
+
+use anstyle::{AnsiColor, Style};
+use tertulia_core::code::Code;
+use tertulia_core::event::{Event, Kind, Member, Reach, State};
+
+use crate::escape;
+
+/// Own lines that may wait for their event.
+const TYPED_MAX: usize = 64;
+
+/// How events look here.
+#[derive(Debug, Default)]
+pub(crate) struct Text {
+    /// Whether a terminal shows colours.
+    pub(crate) colour: bool,
+    typed: VecDeque<String>,
+}
+
+const OWN: Style = Style::new().dimmed();
+const NAME: Style = Style::new().bold();
+const QUESTION: Style = AnsiColor::Cyan.on_default().bold();
+const PRIVATE: Style = AnsiColor::Magenta.on_default().bold();
+const ALARM: Style = AnsiColor::Red.on_default();
+const CAUTION: Style = AnsiColor::Yellow.on_default();
+
+impl Text {
+    pub(crate) const fn new(colour: bool) -> Self {
+        Self { colour, typed: VecDeque::new() }
+    }
+
+    /// A line that stands on the screen as its user typed it, and so isn't shown again.
+    pub(crate) fn typed(&mut self, text: &str) {
+        if self.typed.len() >= TYPED_MAX {
+            self.typed.pop_front();
+        }
+        self.typed.push_back(text.into());
+    }
+
+    fn was_typed(&mut self, text: &str) -> bool {
+        let at = self.typed.iter().position(|typed| typed == text);
+        at.and_then(|at| self.typed.remove(at)).is_some()
+    }
+
+    /// The lines for an event, without the last one's end; nothing for what people needn't know.
+    pub(crate) fn event(&mut self, event: &Event) -> Option<String> {
+        Some(match event {
+            Event::Ready { .. } | Event::Done { .. } => return None,
+            Event::Joined { name, .. } => self.own(&format!("{} joined", escape::line(name))),
+            Event::Left { name, reason, .. } if reason.is_empty() || reason == "left" => {
+                self.own(&format!("{} left", escape::line(name)))
+            }
+            Event::Left { name, reason, .. } => {
+                self.own(&format!("{} left: {}", escape::line(name), escape::line(reason)))
+            }
+            Event::Renamed { old, new, .. } => self.own(&format!("{} is now {}", escape::line(old), escape::line(new))),
+            Event::Roster { members, guests } => self.own(&roster(members, *guests)),
+            Event::Message { kind, from, own, text, .. } => return self.message(*kind, from, *own, text),
+            Event::Delivery { reach, have, of, .. } => match reach {
+                Reach::Held if *of > 0 => {
+                    self.own(&format!("your message is held: {have} of {of} have it; it goes out when they are back"))
+                }
+                Reach::Held | Reach::Sent | Reach::All => return None,
+            },
+            Event::Linked { name, .. } => self.own(&format!("linked with {}", escape::line(name))),
+            // `closed` follows at once, and says more.
+            Event::Unlinked { code: Code::Ended | Code::Kicked | Code::Banned | Code::Superseded, .. } => return None,
+            Event::Unlinked { name, code, .. } => {
+                self.own(&format!("cut off from {} ({code}); trying again", escape::line(name)))
+            }
+            Event::Gap { first, next, .. } => match next.saturating_sub(*first) {
+                1 => self.paint(CAUTION, "[1 message missing]"),
+                missing => self.paint(CAUTION, &format!("[{missing} messages missing]")),
+            },
+            Event::Warning { message, .. } => self.warning(message),
+            Event::Error { message, .. } => self.error(message),
+            Event::Closed { code: Code::Left | Code::Ended | Code::Stopped, reason } => self.own(&escape::line(reason)),
+            Event::Closed { reason, .. } => self.error(reason),
+        })
+    }
+
+    fn message(&mut self, kind: Kind, from: &str, own: bool, text: &str) -> Option<String> {
+        let (from, shown) = (escape::line(from), escape::block(text));
+        Some(match kind {
+            Kind::Text(_) if own && self.was_typed(text) => return None,
+            Kind::Text(_) => format!("{} {shown}", self.paint(NAME, &format!("{from}:"))),
+            Kind::Question(_) => {
+                format!("{} {shown}", self.paint(QUESTION, &format!("Question from {from}:")))
+            }
+            Kind::Notice(_) => self.own(&format!("{from} {}", escape::line(text))),
+            Kind::Whisper(_) if own && self.was_typed(text) => return None,
+            Kind::Whisper(_) => format!("{} {shown}", self.paint(PRIVATE, &format!("(private) {from}:"))),
+        })
+    }
+
+    /// A line of this program's own.
+    pub(crate) fn own(&self, text: &str) -> String {
+        self.paint(OWN, &format!("-- {text}"))
+    }
+
+    pub(crate) fn warning(&self, message: &str) -> String {
+        self.paint(CAUTION, &format!("-- warning: {}", escape::line(message)))
+    }
+
+    pub(crate) fn error(&self, message: &str) -> String {
+        self.paint(ALARM, &format!("-- error: {}", escape::line(message)))
+    }
+
+    fn paint(&self, style: Style, text: &str) -> String {
+        if self.colour { format!("{style}{text}{style:#}") } else { text.into() }
+    }
+}
+
+fn roster(members: &[Member], guests: u32) -> String {
+    let names: Vec<String> = members
+        .iter()
+        .map(|member| {
+            let name = escape::line(&member.name);
+            match member.state {
+                State::You => format!("{name} (you)"),
+                State::Linked => name,
+                State::Away => format!("{name} (away)"),
+            }
+        })
+        .collect();
+    // The host is named and is no guest: as many guests as names means that some have no name here.
+    let named = u32::try_from(members.len()).unwrap_or(u32::MAX);
+    if guests >= named {
+        return format!("here: {}, and {guests} guests in all", names.join(", "));
+    }
+    format!("{} here: {}", members.len(), names.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tertulia_core::event::Origin;
+    use tertulia_core::id::{Key, MeetingId, Token};
+
+    const KEY: Key = Key([1; 32]);
+    const ORIGIN: Origin = Origin { author: KEY, session: 1, number: 1, lamport: 1, time_ms: 1 };
+
+    fn said(kind: Kind, from: &str, own: bool, text: &str) -> Event {
+        Event::Message { meeting: MeetingId::ZERO, kind, from: from.into(), own, text: text.into() }
+    }
+
+    fn plain(event: &Event) -> Option<String> {
+        Text::new(false).event(event)
+    }
+
+    #[test]
+    fn what_people_read() {
+        let name = || "bea".to_string();
+        let member = |name: &str, state| Member { name: name.into(), key: KEY, state };
+        let members = || vec![member("anna", State::You), member("bea", State::Linked), member("carl", State::Away)];
+        for (event, line) in [
+            (said(Kind::Text(ORIGIN), "anna", false, "hello"), "anna: hello"),
+            (said(Kind::Question(ORIGIN), "bea", false, "why?"), "Question from bea: why?"),
+            (said(Kind::Whisper(Token::ZERO), "anna", false, "psst"), "(private) anna: psst"),
+            (said(Kind::Notice(ORIGIN), "anna", false, "showed bea out: why"), "-- anna showed bea out: why"),
+            (Event::Joined { name: name(), key: KEY }, "-- bea joined"),
+            (Event::Left { name: name(), key: KEY, reason: String::new() }, "-- bea left"),
+            (Event::Left { name: name(), key: KEY, reason: "cut off".into() }, "-- bea left: cut off"),
+            (Event::Renamed { key: KEY, old: name(), new: "carl".into() }, "-- bea is now carl"),
+            (Event::Roster { members: members(), guests: 2 }, "-- 3 here: anna (you), bea, carl (away)"),
+            (
+                Event::Roster { members: members(), guests: 900 },
+                "-- here: anna (you), bea, carl (away), and 900 guests in all",
+            ),
+            (Event::Gap { author: KEY, session: 1, first: 3, next: 10 }, "[7 messages missing]"),
+            (Event::Gap { author: KEY, session: 1, first: 3, next: 4 }, "[1 message missing]"),
+            (Event::Linked { name: name(), key: KEY }, "-- linked with bea"),
+            (
+                Event::Unlinked { name: name(), key: KEY, code: Code::Silent },
+                "-- cut off from bea (silent); trying again",
+            ),
+            (Event::Warning { code: "w", message: "mind".into() }, "-- warning: mind"),
+            (Event::Error { code: "e", message: "no".into(), id: None }, "-- error: no"),
+            (Event::Closed { code: Code::Left, reason: "you have left".into() }, "-- you have left"),
+            (Event::Closed { code: Code::Kicked, reason: "shown out".into() }, "-- error: shown out"),
+        ] {
+            assert_eq!(plain(&event).as_deref(), Some(line));
+        }
+    }
+
+    #[test]
+    fn nothing_from_outside_forges_a_line_or_moves_the_cursor() {
+        let hostile = "a\n-- error: forged\r\x1b[1A\u{9b}2K\x07\0\u{202e}x";
+        let events = [
+            said(Kind::Text(ORIGIN), hostile, false, hostile),
+            said(Kind::Question(ORIGIN), hostile, false, hostile),
+            said(Kind::Whisper(Token::ZERO), hostile, false, hostile),
+            said(Kind::Notice(ORIGIN), hostile, false, hostile),
+            Event::Joined { name: hostile.into(), key: KEY },
+            Event::Left { name: hostile.into(), key: KEY, reason: hostile.into() },
+            Event::Renamed { key: KEY, old: hostile.into(), new: hostile.into() },
+            Event::Roster { members: vec![Member { name: hostile.into(), key: KEY, state: State::You }], guests: 0 },
+            Event::Linked { name: hostile.into(), key: KEY },
+            Event::Unlinked { name: hostile.into(), key: KEY, code: Code::Cut },
+            Event::Warning { code: "w", message: hostile.into() },
+            Event::Error { code: "e", message: hostile.into(), id: None },
+            Event::Closed { code: Code::Kicked, reason: hostile.into() },
+        ];
+        for event in events {
+            let shown = plain(&event).unwrap();
+            let clean = |line: &str| !line.chars().any(escape::is_unsafe);
+            assert!(shown.split('\n').all(clean), "{shown:?}");
+            assert!(shown.split('\n').skip(1).all(|line| line.starts_with(escape::CONTINUATION)), "{shown:?}");
+        }
+    }
+
+    #[test]
+    fn a_line_that_its_user_typed_is_not_shown_twice_but_restored_ones_are() {
+        let mut text = Text::new(false);
+        let own = said(Kind::Text(ORIGIN), "anna", true, "hello");
+        assert_eq!(text.event(&own).as_deref(), Some("anna: hello"));
+        text.typed("hello");
+        assert_eq!(text.event(&own), None);
+        assert_eq!(text.event(&own).as_deref(), Some("anna: hello"));
+    }
+
+    #[test]
+    fn colour_only_if_asked_for() {
+        assert!(Text::new(true).event(&said(Kind::Text(ORIGIN), "anna", false, "hi")).unwrap().contains("\x1b[1m"));
+    }
+}
