@@ -1,0 +1,151 @@
+//! What the command line says without a node: help, refusals, exit codes, homes.
+
+#![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
+#![allow(clippy::indexing_slicing, reason = "a JSON value without the field is null")]
+
+mod support;
+
+use serde_json::Value;
+use support::{Scratch, tertulia};
+
+struct Said {
+    out: String,
+    err: String,
+    code: Option<i32>,
+}
+
+fn run(home: &Scratch, arguments: &[&str]) -> Said {
+    let output = tertulia(home).args(arguments).output().expect("the program starts");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("all that is said is UTF-8");
+    Said { out: text(output.stdout), err: text(output.stderr), code: output.status.code() }
+}
+
+#[test]
+fn help_leads_with_an_example_and_every_flag_has_a_meaning() {
+    let home = Scratch::new("help");
+    for (arguments, example) in [
+        (&["--help"][..], "  tertulia host 'Rust for sailors' --lecture\n"),
+        (&["host", "--help"], "  tertulia host 'Rust for sailors' --lecture\n"),
+        (&["join", "--help"], "  tertulia join 127.0.0.1:7473\n"),
+        (&["id", "-h"], "  tertulia id\n"),
+    ] {
+        let said = run(&home, arguments);
+        assert_eq!(said.code, Some(0));
+        assert!(said.out.starts_with(example), "{}", said.out);
+    }
+    let host = run(&home, &["host", "-h"]).out;
+    for flag in "--lecture --ticket --questions --filter --history --listen --announce --name --home --json --trace -v"
+        .split(' ')
+    {
+        let line = host.lines().find(|line| line.trim_start().starts_with(flag));
+        let line = line.unwrap_or_else(|| panic!("{flag} is not in {host}"));
+        assert!(line.trim().len() > flag.len() + 10, "{line}");
+    }
+}
+
+#[test]
+fn a_refusal_ends_with_the_command_that_would_have_worked() {
+    let home = Scratch::new("refusals");
+    for (arguments, code, hint) in [
+        (&["host", "My Talk"][..], 2, "tertulia host 'My Talk' --lecture"),
+        (&["host"], 2, "tertulia host 'Rust for sailors' --lecture"),
+        (&["host", "", "--lecture"], 2, "tertulia host 'A shorter title' --lecture"),
+        (&["host", "T", "--lecture", "--listen", "here"], 2, "tertulia host T --lecture --listen 0.0.0.0:7473"),
+        (&["host", "T", "--lecture", "--announce", "here"], 2, "--announce example.org:7473"),
+        (&["host", "T", "--lecture", "--filter", "/no/such/file"], 1, "--filter words.txt"),
+        (&["join"], 2, "tertulia join 127.0.0.1:7473"),
+        (&["join", "example.org"], 2, "tertulia join example.org:7473"),
+        (&["join", "127.0.0.1:0"], 2, "tertulia join 127.0.0.1:7473"),
+        (&["join", "tertulia:00@127.0.0.1:1"], 2, "tertulia join 'tertulia:…'"),
+        (&["join", "127.0.0.1:1", "--name", "two words"], 2, "--name anna"),
+        (&["dance"], 2, "tertulia host 'Rust for sailors' --lecture"),
+    ] {
+        let said = run(&home, arguments);
+        assert_eq!(said.code, Some(code), "{arguments:?}: {}", said.err);
+        let last = said.err.lines().last().unwrap_or_default();
+        assert!(last.starts_with("  try: ") && last.ends_with(hint), "{arguments:?}: {}", said.err);
+        assert_eq!(said.out, "", "{arguments:?}");
+    }
+}
+
+#[test]
+fn half_a_ticket_says_what_is_missing() {
+    let home = Scratch::new("tickets");
+    let said = run(&home, &["join", &format!("tertulia:{}@127.0.0.1:1", "0".repeat(32))]);
+    assert!(said.err.contains("expected a host key of 64 hex digits"), "{}", said.err);
+    let said = run(&home, &["--json", "join", "tertulia:00"]);
+    let event: Value = serde_json::from_str(&said.out).expect("one JSON line");
+    assert_eq!((event["event"].as_str(), event["code"].as_str()), (Some("error"), Some("usage")));
+    assert!(event["message"].as_str().is_some_and(|message| message.ends_with("tertulia join 'tertulia:…'")));
+    assert_eq!((said.code, said.err.as_str()), (Some(2), ""));
+}
+
+#[test]
+fn what_is_typed_is_escaped_where_it_is_repeated() {
+    let home = Scratch::new("escapes");
+    let said = run(&home, &["join", "\u{1b}[2J\u{202e}"]);
+    assert!(said.err.contains("\\u{1b}[2J\\u{202e}"), "{}", said.err);
+    let said = run(&home, &["host", "\u{1b}]0;x\u{7}"]);
+    assert!(!said.err.contains(['\u{1b}', '\u{7}']), "{:?}", said.err);
+}
+
+#[test]
+fn logs_are_written_to_stderr_if_asked_for_and_escaped() {
+    let home = Scratch::new("logs");
+    let said = run(&home, &["id", "-v", "--home", &format!("{}/\u{1b}[2J\u{202e}", home.path().display())]);
+    assert!(said.err.contains("opened the home") && said.err.contains("[2J"), "{}", said.err);
+    assert!(!said.err.contains(['\u{1b}', '\u{202e}']), "{:?}", said.err);
+    assert!(!said.out.contains(['\u{1b}', '\u{202e}']), "{:?}", said.out);
+    assert_eq!(run(&home, &["id"]).err, "");
+}
+
+#[test]
+fn id_makes_a_home_once_and_tells_key_and_path() {
+    let home = Scratch::new("id");
+    let first = run(&home, &["id"]);
+    assert_eq!(first.code, Some(0), "{}", first.err);
+    assert!(first.out.starts_with("-- your new identity is kept in "), "{}", first.out);
+    let key = first.out.lines().find_map(|line| line.strip_prefix("key   ")).expect("a key");
+    assert!(key.len() == 64 && key.chars().all(|digit| matches!(digit, '0'..='9' | 'a'..='f')), "{key}");
+    let path = home.path().join("identity");
+    assert!(first.out.contains(&format!("path  {}\n", path.display())) && path.is_file());
+    assert!(
+        first.out.lines().last().is_some_and(|line| line.contains("tertulia host") && line.contains("tertulia join"))
+    );
+
+    let second = run(&home, &["id", "--json", "--name", "anna"]);
+    let event: Value = serde_json::from_str(&second.out).expect("one JSON line");
+    assert_eq!(event["event"], "id");
+    assert_eq!(event["key"], key);
+    assert_eq!(event["name"], "anna");
+    assert_eq!(event["path"], path.display().to_string());
+    assert!(event["time_ms"].is_u64());
+}
+
+#[test]
+fn without_a_verb_it_says_who_you_are_and_what_to_type() {
+    let home = Scratch::new("overview");
+    let said = run(&home, &[]);
+    assert_eq!(said.code, Some(0));
+    for expected in ["key   ", "tertulia host TITLE --lecture", "tertulia join TARGET", "tertulia --help"] {
+        assert!(said.out.contains(expected), "{}", said.out);
+    }
+}
+
+#[test]
+fn a_name_comes_from_the_flag_else_the_settings_else_the_system() {
+    let home = Scratch::new("names");
+    let name = |arguments: &[&str]| {
+        let output = tertulia(&home).env("USER", "sys tem").args(arguments).output().expect("the program starts");
+        let text = String::from_utf8(output.stdout).expect("UTF-8");
+        text.lines().find_map(|line| line.strip_prefix("name  ")).map(str::to_string)
+    };
+    assert_eq!(name(&["id"]).as_deref(), Some("system"));
+    std::fs::write(home.path().join("config.toml"), "name = \"settled\"\n").expect("the home is there");
+    assert_eq!(name(&["id"]).as_deref(), Some("settled"));
+    assert_eq!(name(&["id", "--name", "chosen"]).as_deref(), Some("chosen"));
+    std::fs::write(home.path().join("config.toml"), "nmae = \"x\"\n").expect("the home is there");
+    let said = run(&home, &["id"]);
+    assert_eq!(said.code, Some(1));
+    assert!(said.err.contains("nmae"), "{}", said.err);
+}

@@ -1,0 +1,134 @@
+//! What the tests of the command line share: a folder of their own, and the program in it.
+#![allow(dead_code, reason = "each test file takes what it needs")]
+#![allow(clippy::indexing_slicing, reason = "a JSON value without the field is null")]
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// A test that waits longer than this for one event has failed.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Tests of one file run in one process, and each bot has a home of its own.
+static STARTED: AtomicU32 = AtomicU32::new(0);
+
+/// A folder that goes with the test.
+pub(crate) struct Scratch(PathBuf);
+
+impl Scratch {
+    pub(crate) fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("tertulia-cli-{}-{name}", std::process::id()));
+        std::fs::create_dir_all(&path).expect("a folder for the test");
+        Self(path)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // What is left over is the system's to clean up.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The program, with nothing of the user's but this home.
+pub(crate) fn tertulia(home: &Scratch) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tertulia"));
+    command.env_clear().env("TERTULIA_HOME", home.path()).stdin(Stdio::null());
+    command
+}
+
+/// The program at work, spoken to in JSON.
+pub(crate) struct Bot {
+    child: Child,
+    input: Option<ChildStdin>,
+    events: Receiver<Value>,
+    name: String,
+    _home: Arc<Scratch>,
+}
+
+impl Bot {
+    /// Starts `tertulia --json --name NAME ARGUMENTS…` in a home of its own.
+    pub(crate) fn start(name: &str, arguments: &[&str]) -> Self {
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        Self::start_in(&Arc::new(Scratch::new(&format!("{name}-{number}"))), name, arguments)
+    }
+
+    /// The same in a home that may be somebody else's too.
+    pub(crate) fn start_in(home: &Arc<Scratch>, name: &str, arguments: &[&str]) -> Self {
+        let mut command = tertulia(home);
+        command.args(["--json", "--name", name]).args(arguments);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the program starts");
+        let (input, output) = (child.stdin.take(), child.stdout.take().expect("stdout is a pipe"));
+        let (sender, events) = channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(output).lines() {
+                let line = line.expect("stdout can be read");
+                let event = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
+                if sender.send(event).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { child, input, events, name: name.into(), _home: Arc::clone(home) }
+    }
+
+    /// Sends a command.
+    pub(crate) fn send(&mut self, command: &Value) {
+        let input = self.input.as_mut().expect("stdin is open");
+        writeln!(input, "{command}").expect("the program reads");
+    }
+
+    /// Ends its input.
+    pub(crate) fn hang_up(&mut self) {
+        self.input = None;
+    }
+
+    /// The next event.
+    pub(crate) fn next(&mut self) -> Value {
+        self.events.recv_timeout(PATIENCE).unwrap_or_else(|error| panic!("{} says nothing: {error}", self.name))
+    }
+
+    /// The next event that is of this kind; those before it are left out.
+    pub(crate) fn wait(&mut self, event: &str) -> Value {
+        loop {
+            let next = self.next();
+            if next["event"] == event {
+                return next;
+            }
+        }
+    }
+
+    /// All events until the end.
+    pub(crate) fn rest(&mut self) -> Vec<Value> {
+        self.events.iter().collect()
+    }
+
+    /// The process's end.
+    pub(crate) fn end(mut self) -> ExitStatus {
+        self.input = None;
+        self.child.wait().expect("the program ends")
+    }
+
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+impl Drop for Bot {
+    fn drop(&mut self) {
+        // It has ended, unless its test has failed.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,88 @@
+//! The command line in a terminal of its own: what is typed survives what arrives.
+#![cfg(unix)]
+#![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
+
+mod support;
+
+use std::process::Command;
+
+use expectrl::session::OsSession;
+use expectrl::{Expect as _, Session};
+use serde_json::json;
+use support::{Bot, PATIENCE, Scratch, tertulia};
+
+/// The program in a terminal.
+fn terminal(home: &Scratch, arguments: &[&str]) -> OsSession {
+    let mut command: Command = tertulia(home);
+    // What a process is given by default would keep it from its terminal.
+    let mut in_terminal = Command::new(command.get_program());
+    in_terminal.env_clear().env("TERM", "xterm").env("TERTULIA_HOME", home.path()).args(arguments);
+    std::mem::swap(&mut command, &mut in_terminal);
+    let mut session = Session::spawn(command).expect("a terminal");
+    session.set_expect_timeout(Some(PATIENCE));
+    session
+}
+
+/// A host in a terminal, and where to dial it.
+fn host(home: &Scratch) -> (OsSession, String) {
+    let mut host = terminal(home, &["host", "T", "--lecture", "--listen", "127.0.0.1:0", "--name", "anna"]);
+    let found = host.expect(expectrl::Regex("tertulia join (127.0.0.1:[0-9]+)")).expect("it says how to join");
+    let address = found.get(1).map(String::from_utf8_lossy).expect("an address").into_owned();
+    host.expect("/help has more").expect("it says what to type");
+    (host, address)
+}
+
+#[test]
+fn a_half_typed_line_survives_what_arrives() {
+    let home = Scratch::new("half");
+    let (mut host, address) = host(&home);
+    let mut bea = Bot::start("bea", &["join", &address]);
+    host.expect("-- bea joined").expect("bea is there");
+    host.send("half of ").expect("it is typed");
+    host.expect("half of ").expect("it is shown");
+    for question in ["one?", "two?", "three?"] {
+        bea.send(&json!({"command": "say", "text": question}));
+        host.expect(format!("Question from bea:\u{1b}[0m {question}")).expect("it arrives");
+        // The line is drawn again below.
+        host.expect("half of ").expect("it is still there");
+    }
+    host.send("a line\r").expect("it is finished");
+    loop {
+        let event = bea.wait("message");
+        if event["kind"] == "text" {
+            assert_eq!(event["text"], "half of a line");
+            break;
+        }
+    }
+    host.send("/end\r").expect("it is typed");
+    host.expect("-- the meeting is over").expect("it ends");
+    assert_eq!(bea.wait("closed")["code"], "ended");
+    host.expect(expectrl::Eof).expect("it gives the terminal back");
+}
+
+#[test]
+fn a_line_that_is_refused_can_be_changed() {
+    let home = Scratch::new("again");
+    let (mut host, _) = host(&home);
+    host.send("/users x\r").expect("it is typed");
+    host.expect("-- error: type: /users").expect("it is refused");
+    host.expect("/users x").expect("it is handed back");
+    host.send("\u{7f}\u{7f}\r").expect("two letters are taken away");
+    host.expect("-- 1 here: anna (you)").expect("it works");
+    host.send("\u{3}").expect("Ctrl-C is typed");
+    host.expect("-- the meeting is over").expect("it ends");
+    host.expect(expectrl::Eof).expect("it gives the terminal back");
+}
+
+#[test]
+fn what_arrives_can_not_act_on_the_terminal() {
+    let home = Scratch::new("hostile");
+    let (mut host, address) = host(&home);
+    let mut bea = Bot::start("bea", &["join", &address]);
+    bea.wait("ready");
+    let text = "\u{1b}]0;title\u{7}\u{1b}[2J\r-- error: forged\u{9b}1A\n-- anna left";
+    bea.send(&json!({"command": "say", "text": text}));
+    let shown = "\\u{1b}]0;title\\u{7}\\u{1b}[2J\\u{d}-- error: forged\\u{9b}1A";
+    host.expect(shown).expect("it is shown escaped");
+    host.expect("    | -- anna left").expect("and can't forge a line");
+}
