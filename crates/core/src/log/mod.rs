@@ -203,6 +203,19 @@ impl Log {
         self.judge(entry, true, |_, _| true)
     }
 
+    /// The log of an earlier run, from the frames that it has stored. Positions count from 0 over what is still kept:
+    /// whoever is given [`Log::frames`] to build a feed of has the same positions.
+    #[must_use]
+    pub fn restored(meeting: MeetingId, talk_max: usize, frames: &[Encoded]) -> Self {
+        let mut log = Self::new(meeting, talk_max);
+        frames.iter().filter_map(entry_of).for_each(|entry| _ = log.restore(&entry));
+        if log.feed.dropped_before() == 0 {
+            return log;
+        }
+        let kept: Vec<Encoded> = log.frames().map(|(_, frame)| frame.clone()).collect();
+        Self::restored(meeting, talk_max, &kept)
+    }
+
     /// The store rule: whether an entry is taken depends on its bytes and its stream, never on other streams.
     fn judge(
         &mut self,

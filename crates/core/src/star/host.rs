@@ -112,8 +112,7 @@ impl Host {
     #[must_use]
     pub fn new(config: HostConfig) -> Self {
         let HostConfig { identity, charter, restored, .. } = config;
-        let mut log = Log::new(charter.meeting, config.talk_max);
-        restored.iter().filter_map(entry_of).for_each(|entry| _ = log.restore(&entry));
+        let log = Log::restored(charter.meeting, config.talk_max, &restored);
         let mut tokens = Tokens::default();
         for entry in log.frames().filter_map(|(_, frame)| entry_of(frame)) {
             if let Ok(EntryBody::Question { asker, token, .. }) =

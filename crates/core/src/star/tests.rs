@@ -367,6 +367,21 @@ fn digest_2_a_guest_that_was_restarted_gets_exactly_what_it_missed() {
 }
 
 #[test]
+fn digest_1_nothing_is_lost_when_a_host_that_has_dropped_talk_is_restarted() {
+    let config = || HostConfig { talk_max: 3, ..host_config(&Options::default()) };
+    let mut lecture = Lecture::with(config());
+    let anna = lecture.join(attendee_config(2, "anna"));
+    ["one", "two", "three", "four", "five"].into_iter().for_each(|text| lecture.say(text));
+    let old = lecture.attendees.remove(&anna).expect("anna");
+    let mut again = Lecture::with(HostConfig { restored: lecture.host.stored, started_ms: 5_000, ..config() });
+    let charter = SignedCharter::check(&old.kept[&Kept::Charter], MeetingId::ZERO, &identity(2)).expect("a charter");
+    let restored = Some(Restored { charter, pass: old.kept.get(&Kept::Pass).cloned(), entries: old.stored });
+    let anna = again.join(AttendeeConfig { restored, ..attendee_config(2, "anna") });
+    ["six", "seven", "eight"].into_iter().for_each(|text| again.say(text));
+    assert_eq!(again.attendees[&anna].texts(), ["six", "seven", "eight"]);
+}
+
+#[test]
 fn history_1_a_newcomer_is_served_only_what_the_charter_allows() {
     for (history, expected) in [(0, vec!["new"]), (1, vec!["two", "new"]), (u32::MAX, vec!["one", "two", "new"])] {
         let mut lecture = Lecture::new(&Options { history, ..Options::default() });
