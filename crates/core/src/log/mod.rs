@@ -342,11 +342,15 @@ impl Log {
         entry_of(self.feed.at(*stream.held.get(&number)?)?)
     }
 
-    /// The newest entry of a stream, as a frame.
+    /// The newest entry of a stream, for somebody whose `row` is as long and ends in another; nothing below `floor`.
     #[must_use]
-    pub fn head_frame(&self, id: StreamId) -> Option<Encoded> {
-        let (_, position) = self.streams.get(&id)?.held.last_key_value()?;
-        self.feed.at(*position).cloned()
+    pub fn rival_head(&self, row: &Row, floor: u64) -> Option<Encoded> {
+        let id = StreamId::of_row(row);
+        let stream = self.streams.get(&id).filter(|stream| stream.next == row.next)?;
+        stream.head.filter(|head| row.head != Hash::ZERO && *head != row.head)?;
+        let (_, position) = stream.held.last_key_value()?;
+        let served = id.lane == Lane::Acts || *position >= self.talk_position(floor);
+        self.feed.at(*position).filter(|_| served).cloned()
     }
 
     /// A row for each stream, for somebody who may have talk above the lamport time `floor`.
@@ -400,19 +404,19 @@ impl Log {
             .filter_map(|range| {
                 let id = StreamId { author: range.author, session: range.session, lane: range.lane };
                 let held = self.streams.get(&id)?.held.range(range.from..range.to.max(range.from));
-                Some(held.map(|(_, position)| *position).take(limits::FETCH_ENTRIES_MAX))
+                let served = held
+                    .map(|(_, position)| *position)
+                    .filter(move |position| id.lane == Lane::Acts || *position >= floor);
+                Some(served.take(limits::FETCH_ENTRIES_MAX))
             })
             .flatten()
             .collect();
         positions.sort_unstable();
         positions.dedup();
         let mut bytes = 0_usize;
-        let frames = positions.iter().filter_map(|position| {
-            let frame = self.feed.at(*position)?;
-            let served = entry_of(frame)?.value.lane == Lane::Acts || *position >= floor;
-            served.then(|| frame.clone())
-        });
-        frames
+        positions
+            .iter()
+            .filter_map(|position| self.feed.at(*position).cloned())
             .take(limits::FETCH_ENTRIES_MAX)
             .take_while(|frame| {
                 bytes = bytes.saturating_add(frame.0.len());

@@ -334,12 +334,7 @@ impl Host {
                 guest.rows.pop_first();
             }
             // SPEC DIGEST-3: who holds another head of the same length needs the proof of a fork.
-            if self.log.next_number(stream) == row.next
-                && let Some(head) = self.log.head_frame(stream)
-                && entry_of(&head).is_some_and(|entry| crate::log::hash(self.log.meeting(), entry.bytes) != row.head)
-            {
-                out.push(Output::Send { link, frame: head });
-            }
+            out.extend(self.log.rival_head(&row, guest.floor).map(|frame| Output::Send { link, frame }));
         }
         if !guest.following {
             guest.following = true;

@@ -18,16 +18,17 @@ use crate::code::Code;
 use crate::command::Command;
 use crate::event::{Event, Kind};
 use crate::feed::{Feed, Reader};
-use crate::id::{CommandId, DialId, LinkId, MeetingId, RequestId};
+use crate::id::{CommandId, DialId, Hash, LinkId, MeetingId, RequestId};
 use crate::identity::{Ed25519, Identity, Secret};
 use crate::machine::{Input, Kept, Machine, Output};
 use crate::rule::Rule;
 use crate::ticket::Ticket;
 use crate::time::{Instant, Now};
-use crate::wire::field::Title;
+use crate::wire::Encoded;
+use crate::wire::field::{List, Title, encode_items};
 use crate::wire::frame::{self, Frame};
+use crate::wire::meeting::{Digest, Lane, Meeting, Row};
 use crate::wire::session::{Purpose, Session};
-use crate::wire::{Encoded, meeting::Meeting};
 
 fn identity(seed: u8) -> Identity {
     Identity::new(Secret([seed; 32]), Arc::new(Ed25519))
@@ -391,6 +392,22 @@ fn history_1_a_newcomer_is_served_only_what_the_charter_allows() {
         assert_eq!(lecture.attendees[&anna].texts(), expected, "history {history}");
         let gaps = lecture.attendees[&anna].events.iter().filter(|event| matches!(event, Event::Gap { .. }));
         assert_eq!(gaps.count(), 0, "another's history is no gap");
+    }
+}
+
+#[test]
+fn digest_3_another_head_is_answered_but_never_from_below_the_floor() {
+    for (history, expected) in [(0, 0), (1, 1)] {
+        let mut lecture = Lecture::new(&Options { history, ..Options::default() });
+        ["one", "two"].into_iter().for_each(|text| lecture.say(text));
+        let anna = lecture.join(attendee_config(2, "anna"));
+        let before = lecture.entries_sent(anna);
+        let row = lecture.host.machine.log.rows(0).into_iter().find(|row| row.lane == Lane::Talk).expect("talk");
+        let row = Row { head: Hash([9; 16]), ..row };
+        let (count, items) = encode_items([row], 1);
+        let digest = Digest { rows: List::over(count, &items), options: crate::wire::option::Options::NONE };
+        lecture.host_input(Input::Frame { link: anna, id: RequestId::EVENT, frame: Frame::from(digest) });
+        assert_eq!(lecture.entries_sent(anna) - before, expected, "history {history}");
     }
 }
 
