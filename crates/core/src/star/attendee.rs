@@ -7,7 +7,7 @@ use core::time::Duration;
 
 use super::outbox::Outbox;
 use super::presence::People;
-use super::show::message;
+use super::show::{is_asked, message};
 use super::{Tokens, prove_ticket};
 use crate::charter::SignedCharter;
 use crate::code::Code;
@@ -328,7 +328,13 @@ impl Attendee {
             }
         }
         let host = self.host_name();
-        out.extend(message(meeting, &entry.value, &host, self.us.key()).map(Output::Event));
+        if is_asked(meeting, &entry.value, &self.us) {
+            out.extend(message(meeting, &entry.value, &host, self.us.key()).map(Output::Event));
+        } else {
+            let message =
+                "the host has published a question that its asker has not signed; it is not shown".to_string();
+            out.push(Output::Event(Event::Warning { code: Rule::Ask1.code().word(), message }));
+        }
         if !self.timers.is_armed(Timer::Digest) {
             self.timers.arm(Timer::Digest, now.tick.after(limits::GUEST_DIGEST_INTERVAL));
         }

@@ -4,8 +4,19 @@ use alloc::string::{String, ToString as _};
 
 use crate::event::{Event, Kind, Origin};
 use crate::id::{Key, MeetingId};
+use crate::identity::{Domain, Identity};
 use crate::roster::notice;
 use crate::wire::entry::{Entry, EntryBody};
+
+/// Whether `entry`, if it is a question, carries its asker's signature: a host puts words into nobody's mouth.
+pub(super) fn is_asked(meeting: MeetingId, entry: &Entry<'_>, us: &Identity) -> bool {
+    match EntryBody::decode(entry.kind, entry.body.0) {
+        Ok(EntryBody::Question { asker, token, signature, text, .. }) => {
+            us.verify(&asker, Domain::Question, &[&meeting.0, &token.0, text.as_str().as_bytes()], &signature)
+        }
+        Ok(_) | Err(_) => true,
+    }
+}
 
 /// The message that `entry` is; `None` if it is not for people. `author`: what its author is called.
 pub(super) fn message(meeting: MeetingId, entry: &Entry<'_>, author: &str, us: Key) -> Option<Event> {

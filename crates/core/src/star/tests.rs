@@ -18,14 +18,15 @@ use crate::code::Code;
 use crate::command::Command;
 use crate::event::{Event, Kind};
 use crate::feed::{Feed, Reader};
-use crate::id::{CommandId, DialId, Hash, LinkId, MeetingId, RequestId};
+use crate::id::{CommandId, DialId, Hash, LinkId, MeetingId, RequestId, Signature};
 use crate::identity::{Ed25519, Identity, Secret};
 use crate::machine::{Input, Kept, Machine, Output};
 use crate::rule::Rule;
 use crate::ticket::Ticket;
 use crate::time::{Instant, Now};
 use crate::wire::Encoded;
-use crate::wire::field::{List, Title, encode_items};
+use crate::wire::entry::EntryBody;
+use crate::wire::field::{List, Name, Text, Title, encode_items};
 use crate::wire::frame::{self, Frame};
 use crate::wire::meeting::{Digest, Lane, Meeting, Row};
 use crate::wire::session::{Purpose, Session};
@@ -590,7 +591,7 @@ fn ask_5_a_question_that_comes_twice_is_published_once() {
     let meeting = lecture.host.machine.charter.meeting;
     let (token, text) = (Token([5; 16]), "why?");
     let signature = us.sign(crate::identity::Domain::Question, &[&meeting.0, &token.0, text.as_bytes()]);
-    let text = crate::wire::field::Text::new(text).expect("a text");
+    let text = Text::new(text).expect("a text");
     let ask = crate::wire::private::Ask { token, signature, text, options: crate::wire::option::Options::NONE };
     for id in [100, 101] {
         lecture.host_input(Input::Frame { link: anna, id: RequestId(id), frame: Frame::from(ask) });
@@ -599,6 +600,21 @@ fn ask_5_a_question_that_comes_twice_is_published_once() {
     let forged = crate::wire::private::Ask { token: Token([6; 16]), ..ask };
     lecture.host_input(Input::Frame { link: anna, id: RequestId(102), frame: Frame::from(forged) });
     assert_eq!(rule_of(&lecture, anna), Some(Rule::Ask1));
+}
+
+#[test]
+fn ask_1_a_host_puts_words_into_nobodys_mouth() {
+    let mut lecture = Lecture::new(&Options::default());
+    let anna = lecture.join(attendee_config(2, "anna"));
+    let (name, text) = (Name::new("anna").expect("a name"), Text::new("I confess").expect("a text"));
+    let (asker, token, signature) = (identity(2).key(), Token([5; 16]), Signature([7; 64]));
+    let (mut out, now) = (vec![], lecture.now);
+    lecture.host.machine.write(&EntryBody::Question { asker, name, token, signature, text }, now, &mut out);
+    lecture.host_outputs(out);
+    lecture.say("more");
+    assert_eq!(lecture.attendees[&anna].texts(), ["more"]);
+    let warned = |event: &Event| matches!(event, Event::Warning { code: "forged", .. });
+    assert!(lecture.attendees[&anna].events.iter().any(warned));
 }
 
 #[test]
