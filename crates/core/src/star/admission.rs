@@ -8,7 +8,7 @@ use crate::identity::{Domain, Identity, Secret};
 use crate::limits;
 use crate::roster::Roster;
 use crate::rule::Rule;
-use crate::time::{Instant, Now};
+use crate::time::Instant;
 use crate::wire::entry::Level;
 use crate::wire::meeting::Join;
 use crate::wire::option::{self, Pass, TicketProof};
@@ -20,9 +20,11 @@ pub(super) struct Admitted {
     pub(super) pass: Pass,
     /// The ticket that it came with.
     pub(super) ticket: Option<Key>,
+    /// It came without a pass that holds.
+    pub(super) is_new: bool,
 }
 
-/// The door of one meeting: its checks, and how often each key has come lately.
+/// How often each key has come lately.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Door {
     /// When a key's joins will all be forgiven.
@@ -39,12 +41,28 @@ pub(super) struct House<'a> {
 }
 
 impl Door {
+    /// SPEC JOIN-8: a bucket of `JOIN_BURST` joins that refills by one each `JOIN_INTERVAL`.
+    ///
+    /// # Errors
+    /// JOIN-8.
+    pub(super) fn count(&mut self, guest: Key, now: Instant) -> Result<(), Rule> {
+        self.joins.retain(|_, forgiven| *forgiven > now);
+        let forgiven = self.joins.get(&guest).copied().unwrap_or(now).after(limits::JOIN_INTERVAL);
+        if forgiven.since(now) > limits::JOIN_INTERVAL.saturating_mul(limits::JOIN_BURST) {
+            return Err(Rule::Join8);
+        }
+        self.joins.insert(guest, forgiven);
+        Ok(())
+    }
+}
+
+impl House<'_> {
     /// Lets `guest` in, or names the rule that keeps it out.
     ///
     /// # Errors
-    /// JOIN-2 to JOIN-5, JOIN-8, JOIN-11.
-    pub(super) fn admit(&mut self, join: &Join<'_>, guest: Key, house: &House<'_>, now: Now) -> Result<Admitted, Rule> {
-        let House { charter, roster, us, floor } = *house;
+    /// JOIN-2 to JOIN-5, JOIN-11.
+    pub(super) fn admit(&self, join: &Join<'_>, guest: Key) -> Result<Admitted, Rule> {
+        let House { charter, roster, us, floor } = *self;
         // SPEC JOIN-2
         if join.meeting != MeetingId::ZERO && join.meeting != charter.meeting {
             return Err(Rule::Join2);
@@ -61,7 +79,7 @@ impl Door {
         let ticket = join.options.find::<TicketProof>(&option::TICKET);
         let ticket = ticket.filter(|ticket| ticket_holds(ticket, charter, guest, us)).map(|ticket| ticket.ticket);
         if let Some(pass) = pass {
-            return Ok(Admitted { pass, ticket });
+            return Ok(Admitted { pass, ticket, is_new: false });
         }
         if charter.admission == Admission::Ticket {
             // SPEC JOIN-3
@@ -75,19 +93,7 @@ impl Door {
         if roster.locked {
             return Err(Rule::Join5);
         }
-        self.count(guest, now.tick)?;
-        Ok(Admitted { pass: sign_pass(charter.meeting, guest, floor, us), ticket })
-    }
-
-    /// SPEC JOIN-8: a bucket of `JOIN_BURST` joins that refills by one each `JOIN_INTERVAL`.
-    fn count(&mut self, guest: Key, now: Instant) -> Result<(), Rule> {
-        self.joins.retain(|_, forgiven| *forgiven > now);
-        let forgiven = self.joins.get(&guest).copied().unwrap_or(now).after(limits::JOIN_INTERVAL);
-        if forgiven.since(now) > limits::JOIN_INTERVAL.saturating_mul(limits::JOIN_BURST) {
-            return Err(Rule::Join8);
-        }
-        self.joins.insert(guest, forgiven);
-        Ok(())
+        Ok(Admitted { pass: sign_pass(charter.meeting, guest, floor, us), ticket, is_new: true })
     }
 }
 

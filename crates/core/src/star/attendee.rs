@@ -68,6 +68,9 @@ pub struct Restored {
     pub entries: Vec<Encoded>,
 }
 
+/// Names that are tried one after the other without a wait.
+const NAMES_AT_ONCE: u32 = 8;
+
 /// Where an attendee is with its one link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
@@ -95,7 +98,8 @@ pub struct Attendee {
     name: String,
     base_name: String,
     name_is_chosen: bool,
-    name_number: u32,
+    /// How many names the host has refused since it let us in.
+    names_tried: u32,
     started_ms: u64,
     pub(super) random: Random,
     meeting: MeetingId,
@@ -144,7 +148,7 @@ impl Attendee {
             name: config.name.clone(),
             base_name: config.name,
             name_is_chosen: config.name_is_chosen,
-            name_number: 1,
+            names_tried: 0,
             started_ms: config.started_ms,
             random: Random::new(config.seed),
             meeting: config.meeting,
@@ -228,7 +232,7 @@ impl Attendee {
         }
         self.meeting = meeting;
         let roster = Roster::fold(&self.log, charter.founder);
-        (self.roster, self.pass, self.failures) = (roster, Some(welcome.pass), 0);
+        (self.roster, self.pass, self.failures, self.names_tried) = (roster, Some(welcome.pass), 0, 0);
         out.push(Output::Keep { meeting, name: Kept::Charter, bytes: charter.bytes().into() });
         out.push(Output::Keep { meeting, name: Kept::Pass, bytes: encode_alone(&welcome.pass) });
         self.charter = Some(charter);
@@ -429,7 +433,9 @@ impl Attendee {
             Frame::Private(Private::Tell(tell)) => self.on_tell(link, id, tell, out),
             Frame::Session(Session::Done(_)) => {
                 self.on_fetched(id);
-                self.outbox.on_done(id, &mut self.name, out);
+                if let Some(name) = self.outbox.on_done(id, &self.name, out) {
+                    (self.base_name, self.name) = (name.clone(), name);
+                }
             }
             Frame::Session(Session::Refused(error)) => {
                 self.on_fetched(id);
@@ -469,11 +475,11 @@ impl Attendee {
         self.stage = Stage::Apart;
         self.last_failure = code;
         if code == Code::NameTaken && (self.welcomed || !self.name_is_chosen) {
-            self.name_number = self.name_number.saturating_add(1);
-            self.name = alloc::format!("{}-{}", self.base_name, self.name_number);
-            return self.dial(out);
-        }
-        if let Some(reason) = final_reason(code, self.welcomed) {
+            self.take_another_name();
+            if self.names_tried <= NAMES_AT_ONCE {
+                return self.dial(out);
+            }
+        } else if let Some(reason) = final_reason(code, self.welcomed) {
             return self.end(code, reason, out);
         }
         // SPEC DIAL-2: full jitter, so that a thousand guests do not come back at once.
@@ -482,6 +488,16 @@ impl Attendee {
         let wait = self.random.below(u64::try_from(longest).unwrap_or(u64::MAX).saturating_add(1));
         self.failures = self.failures.saturating_add(1);
         self.timers.arm(Timer::Redial, now.tick.after(Duration::from_millis(wait)));
+    }
+
+    /// `name-2` first, then numbers from an ever wider range: a class of one name is not sorted out one by one.
+    fn take_another_name(&mut self) {
+        let range = 4_u64.saturating_pow(self.names_tried);
+        let suffix = alloc::format!("-{}", self.random.below(range).saturating_add(2));
+        let room = limits::NAME_MAX.saturating_sub(suffix.len());
+        let base = self.base_name.get(..self.base_name.floor_char_boundary(room)).unwrap_or_default();
+        self.name = alloc::format!("{base}{suffix}");
+        self.names_tried = self.names_tried.saturating_add(1);
     }
 
     pub(super) fn end(&mut self, code: Code, reason: &str, out: &mut Vec<Output>) {

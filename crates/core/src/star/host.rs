@@ -244,7 +244,7 @@ impl Host {
             return Err(Rule::Join1);
         }
         let house = House { charter: &self.charter, roster: &self.roster, us: &self.us, floor };
-        let admitted = self.door.admit(join, guest.key, &house, now)?;
+        let admitted = house.admit(join, guest.key)?;
         let (key, name, started_ms) = (guest.key, guest.name.clone(), guest.started_ms);
         let older = self.joined.get(&key).copied();
         if let Some(older) = older
@@ -261,6 +261,10 @@ impl Host {
         let room = usize::try_from(self.charter.guests).unwrap_or(usize::MAX).min(limits::GUESTS_MAX);
         if older.is_none() && self.joined.len() >= room {
             return Err(Rule::Join6);
+        }
+        // Last: who is told to come with another name is not counted for it.
+        if admitted.is_new {
+            self.door.count(key, now.tick)?;
         }
         if let Some(older) = older {
             self.reject(older, Rule::Join10, now, out);

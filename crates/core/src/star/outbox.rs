@@ -107,18 +107,20 @@ impl Outbox {
         self.pending.remove(at).map(|(command, errand, _)| (command, errand))
     }
 
-    /// The host has done it. `name`: the own name, which a rename changes.
-    pub(super) fn on_done(&mut self, id: RequestId, name: &mut String, out: &mut Vec<Output>) {
-        let Some((command, errand)) = self.take(id) else { return };
+    /// The host has done it. `name`: the own name. The new one, if that is what it was about.
+    pub(super) fn on_done(&mut self, id: RequestId, name: &str, out: &mut Vec<Output>) -> Option<String> {
+        let (command, errand) = self.take(id)?;
+        let mut renamed = None;
         match errand {
             Errand::Ask { .. } => {}
             Errand::Tell { token, text } => {
                 let (meeting, kind) = (self.meeting.unwrap_or(MeetingId::ZERO), Kind::Whisper(token));
-                out.push(Output::Event(Event::Message { meeting, kind, from: name.clone(), own: true, text }));
+                out.push(Output::Event(Event::Message { meeting, kind, from: name.to_string(), own: true, text }));
             }
-            Errand::Rename { name: new } => *name = new,
+            Errand::Rename { name: new } => renamed = Some(new),
         }
         out.push(Output::Event(Event::Done { id: command }));
+        renamed
     }
 
     /// The host has not done it.

@@ -508,6 +508,30 @@ fn join_7_a_taken_name_gets_a_number_unless_it_was_chosen() {
 }
 
 #[test]
+fn join_7_a_class_of_one_name_is_let_in_at_once() {
+    let mut lecture = Lecture::new(&Options::default());
+    let name = "n".repeat(limits::NAME_MAX);
+    let class: Vec<_> = (2..42).map(|seed| lecture.join(attendee_config(seed, &name))).collect();
+    for link in class {
+        let ready = |event: &Event| matches!(event, Event::Ready { .. });
+        assert!(lecture.attendees[&link].events.iter().any(ready), "{:?}", lecture.attendees[&link].events);
+    }
+    let refused = lecture.host.closed.iter().filter(|(.., rule)| *rule == Some(Rule::Join7)).count();
+    assert!(refused < 5 * 40, "{refused} dials for nothing");
+}
+
+#[test]
+fn join_7_whoever_was_renamed_keeps_to_the_new_name() {
+    let mut lecture = Lecture::new(&Options::default());
+    let anna = lecture.join(attendee_config(2, "anna"));
+    lecture.command(anna, Command::Name { name: "cleo".to_string() });
+    lecture.cut(anna);
+    lecture.join(attendee_config(3, "cleo"));
+    lecture.pass(limits::BACKOFF_MIN.as_millis() as u64);
+    assert_eq!(lecture.host.machine.guests[&anna].name, "cleo-2");
+}
+
+#[test]
 fn join_8_a_key_joins_anew_only_so_often() {
     let mut lecture = Lecture::new(&Options::default());
     for _ in 0..limits::JOIN_BURST {
