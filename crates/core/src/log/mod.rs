@@ -317,10 +317,12 @@ impl Log {
     pub fn skip(&mut self, id: StreamId, first: u64) -> Option<(u64, u64)> {
         let stream = self.streams.entry(id).or_insert(Stream::starting_at(first));
         let from = stream.next;
-        (from < first).then(|| {
+        let missing = (from < first).then(|| {
             (stream.next, stream.head) = (first, None);
             (from, first)
-        })
+        });
+        self.bound_sessions(id);
+        missing
     }
 
     /// Makes a stream void from `number` on: what is held from there is no longer served or counted.

@@ -459,6 +459,15 @@ fn sessions_1_an_authors_oldest_talk_sessions_are_forgotten() {
 }
 
 #[test]
+fn sessions_1_what_a_host_only_claims_to_hold_is_bounded_too() {
+    let (ann, mut log) = (identity(1), log());
+    for session in 1..=1_000 {
+        log.skip(StreamId { author: ann.key(), session, lane: Lane::Talk }, 1);
+    }
+    assert_eq!(log.rows(0).len(), limits::TALK_SESSIONS_MAX);
+}
+
+#[test]
 fn acts_1_a_meeting_holds_so_many_acts_and_no_more() {
     let ann = identity(1);
     let mut log = log();
