@@ -115,8 +115,6 @@ pub struct Attendee {
     pub(super) log: Log,
     roster: Roster,
     people: People,
-    /// The next PRESENCE names everybody.
-    presence_is_whole: bool,
     pub(super) outbox: Outbox,
     tokens: Tokens,
     /// Streams of which something is missing: up to which number, and the open request for it.
@@ -162,7 +160,6 @@ impl Attendee {
             pass,
             log,
             people: People::default(),
-            presence_is_whole: false,
             outbox: Outbox::default(),
             tokens: Tokens::default(),
             missing: BTreeMap::new(),
@@ -240,7 +237,6 @@ impl Attendee {
         self.timers.disarm(Timer::Patience);
         self.tell_ready(out);
         self.skip_what_is_gone(welcome.rows.iter(), out);
-        self.presence_is_whole = true;
         self.log.changed_rows();
         self.send_digest(link, self.log.rows(0), out);
         self.outbox.resend(link, meeting, &mut self.requests, &self.us, out);
@@ -392,11 +388,8 @@ impl Attendee {
     }
 
     fn on_presence(&mut self, presence: &Presence<'_>, out: &mut Vec<Output>) {
-        let whole = core::mem::take(&mut self.presence_is_whole);
-        let first = whole && self.people.names.is_empty();
         let mut events = Vec::new();
-        self.people.update(presence, whole, self.us.key(), &mut events);
-        if first {
+        if self.people.update(presence, self.us.key(), &mut events) {
             events = alloc::vec![self.users()];
         }
         out.extend(events.into_iter().map(Output::Event));

@@ -103,6 +103,8 @@ pub struct Host {
     delivery: Delivery,
     /// Who has come or gone since the last PRESENCE.
     changed: BTreeMap<Key, (Whereabouts, String)>,
+    /// Somebody has been sent a PRESENCE without names since the last one to all.
+    is_unnamed: bool,
     addresses: Vec<String>,
     timers: Timers<Timer>,
 }
@@ -139,6 +141,7 @@ impl Host {
             tokens,
             delivery: Delivery::default(),
             changed: BTreeMap::new(),
+            is_unnamed: false,
             addresses: config.addresses,
             timers: Timers::default(),
         }
@@ -298,12 +301,14 @@ impl Host {
         out.push(Output::Send { link, frame: Frame::from(welcome).encode(id) });
         let (key, name) = (guest.key, guest.name.clone());
         self.mark(key, Whereabouts::Here, name.clone(), now);
-        out.push(Output::Send { link, frame: self.everybody() });
+        let everybody = self.everybody();
+        out.push(Output::Send { link, frame: everybody });
         self.acknowledge(link, out);
         out.push(Output::Event(Event::Joined { name, key }));
     }
 
-    fn everybody(&self) -> Encoded {
+    fn everybody(&mut self) -> Encoded {
+        self.is_unnamed |= self.joined.len() > limits::PRESENCE_NAMES_MAX;
         let guests = self.joined.iter().filter_map(|(key, link)| Some((*key, self.guests.get(link)?)));
         presence(self.joined.len(), guests.map(|(key, guest)| (key, Whereabouts::Here, guest.name.as_str())))
     }
@@ -320,8 +325,9 @@ impl Host {
         let changed = core::mem::take(&mut self.changed);
         let people = changed.iter().map(|(key, (whereabouts, name))| (*key, *whereabouts, name.as_str()));
         // Names come back once there are few enough again: then of everybody.
-        let many = self.joined.len().saturating_add(changed.len()) > limits::PRESENCE_NAMES_MAX;
-        let frame = if many { self.everybody() } else { presence(self.joined.len(), people) };
+        let is_unnamed = core::mem::take(&mut self.is_unnamed);
+        let many = self.joined.len().max(changed.len()) > limits::PRESENCE_NAMES_MAX;
+        let frame = if is_unnamed || many { self.everybody() } else { presence(self.joined.len(), people) };
         out.extend(self.joined.values().map(|link| Output::Send { link: *link, frame: frame.clone() }));
     }
 

@@ -1,6 +1,6 @@
 //! Who has come and gone (SPEC.md, "Presence"): told to all, at most once a second.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
@@ -25,20 +25,26 @@ pub(super) fn presence<'a>(guests: usize, people: impl Iterator<Item = (Key, Whe
 /// The guests that an attendee knows of.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct People {
-    /// Names by key.
+    /// Names by key; none where there are too many to name.
     pub(super) names: BTreeMap<Key, String>,
     /// How many guests there are, named or not.
     pub(super) guests: u32,
 }
 
 impl People {
-    /// Takes over a PRESENCE; `whole`: it names everybody.
-    pub(super) fn update(&mut self, presence: &Presence<'_>, whole: bool, us: Key, events: &mut Vec<Event>) {
+    /// Takes over a PRESENCE. One that names as many as there are names everybody, one that names nobody means that
+    /// there are too many; any other tells what has changed. True if there were no names before: then everybody is news, or nobody.
+    pub(super) fn update(&mut self, presence: &Presence<'_>, us: Key, events: &mut Vec<Event>) -> bool {
+        let (unnamed, first) = (self.names.is_empty(), self.guests == 0);
         self.guests = presence.guests;
-        if whole {
-            let gone: Vec<Key> = self.names.keys().copied().collect();
-            let here = |key: &Key| presence.people.iter().any(|person| person.key == *key);
-            gone.iter().filter(|key| !here(key)).for_each(|key| self.remove(*key, us, events));
+        let here = |person: &Person<'_>| person.whereabouts == Whereabouts::Here;
+        let is_whole = u32::try_from(presence.people.iter().filter(here).count()) == Ok(presence.guests);
+        if presence.people.is_empty() && !is_whole {
+            self.names.clear();
+        } else if is_whole {
+            let named: BTreeSet<Key> = presence.people.iter().filter(here).map(|person| person.key).collect();
+            let gone: Vec<Key> = self.names.keys().filter(|key| !named.contains(key)).copied().collect();
+            gone.into_iter().for_each(|key| self.remove(key, us, events));
         }
         for person in presence.people.iter() {
             match person.whereabouts {
@@ -46,11 +52,12 @@ impl People {
                 Whereabouts::Here => self.put(person.key, person.name.as_str(), us, events),
             }
         }
+        first || unnamed && !self.names.is_empty()
     }
 
     fn put(&mut self, key: Key, name: &str, us: Key, events: &mut Vec<Event>) {
         match self.names.insert(key, name.to_string()) {
-            Some(old) if old != name && key != us => events.push(Event::Renamed { key, old, new: name.to_string() }),
+            Some(old) if old != name => events.push(Event::Renamed { key, old, new: name.to_string() }),
             None if key != us => events.push(Event::Joined { name: name.to_string(), key }),
             Some(_) | None => {}
         }

@@ -28,8 +28,8 @@ use crate::wire::Encoded;
 use crate::wire::entry::EntryBody;
 use crate::wire::field::{List, Name, Text, Title, encode_items};
 use crate::wire::frame::{self, Frame};
-use crate::wire::meeting::{Digest, Lane, Meeting, Row};
-use crate::wire::session::{Purpose, Session};
+use crate::wire::meeting::{Digest, Join, Lane, Meeting, Row};
+use crate::wire::session::{Hello, Purpose, Session};
 
 fn identity(seed: u8) -> Identity {
     Identity::new(Secret([seed; 32]), Arc::new(Ed25519))
@@ -102,7 +102,7 @@ fn host_config(options: &Options) -> HostConfig {
         ticket: ticket.map_or(Key::ZERO, |seed| Identity::new(seed, Arc::new(Ed25519)).key()),
         questions: options.questions,
         history: options.history,
-        guests: 100,
+        guests: 1_000,
         title: Title::new("Rust 101").expect("a title"),
     };
     HostConfig {
@@ -669,6 +669,47 @@ fn rename_1_names_stay_apart() {
     lecture.host_command(Command::Name { name: "ida".to_string() });
     let renamed = |event: &Event| matches!(event, Event::Renamed { old, new, .. } if old == "hedy" && new == "ida");
     assert_eq!(lecture.attendees[&anna].events.iter().filter(|event| renamed(event)).count(), 1);
+}
+
+/// A guest without a machine, whose frames go nowhere.
+fn dummy(lecture: &mut Lecture, number: u16) -> LinkId {
+    let (link, mut key) = (LinkId(1_000 + u64::from(number)), Key([0xee; 32]));
+    key.0[..2].copy_from_slice(&number.to_be_bytes());
+    let name = alloc::format!("dummy{number}");
+    let mut options = crate::wire::option::OptionsBuffer::default();
+    options.set(&crate::wire::option::NAME, &Name::new(&name).expect("a name"));
+    let (purpose, meeting) = (Purpose::STAR, MeetingId::ZERO);
+    let hello = Hello { purpose, meeting, started_ms: 1, options: options.options() };
+    lecture.host_input(Input::Up { link, peer: key, hello, dial: None });
+    let join = Join { meeting, options: crate::wire::option::Options::NONE };
+    lecture.host_input(Input::Frame { link, id: RequestId(1), frame: Frame::from(join) });
+    link
+}
+
+#[test]
+fn presence_1_names_are_those_of_the_guests_who_are_there_however_many_come_and_go() {
+    let mut lecture = Lecture::new(&Options::default());
+    let anna = lecture.join(attendee_config(2, "anna"));
+    let second = limits::PRESENCE_INTERVAL.as_millis() as u64;
+    let known = |lecture: &Lecture| {
+        let machine = &lecture.attendees[&anna].machine;
+        let Event::Roster { members, guests } = machine.users() else { panic!("no roster") };
+        (members.len() - 1, guests)
+    };
+    let dummies: Vec<_> = (0..255).map(|number| dummy(&mut lecture, number)).collect();
+    lecture.pass(second);
+    assert_eq!(known(&lecture), (256, 256), "as many as are named");
+    for link in &dummies[..100] {
+        lecture.host_input(Input::Down { link: *link, code: Code::Cut });
+    }
+    lecture.pass(second);
+    assert_eq!(known(&lecture), (156, 156), "all hundred are gone");
+    (300..401).for_each(|number| _ = dummy(&mut lecture, number));
+    lecture.pass(second);
+    assert_eq!(known(&lecture), (0, 257), "one too many to name");
+    lecture.host_input(Input::Down { link: dummies[100], code: Code::Cut });
+    lecture.pass(second);
+    assert_eq!(known(&lecture), (256, 256), "everybody is named again");
 }
 
 #[test]
