@@ -138,7 +138,10 @@ impl Host {
         let Some((link, guest)) = self.joined.get(&key).and_then(|link| Some((*link, self.guests.get(link)?))) else {
             return;
         };
-        let (name, ticket) = (guest.name.clone(), guest.admitted.and_then(|admitted| admitted.ticket));
+        // With a pass, a guest need show no ticket, or shows one that is void already: then it may hold today's.
+        let shown = guest.admitted.and_then(|admitted| admitted.ticket);
+        let ticket = shown.filter(|ticket| !self.roster.is_revoked(ticket, Level::Out)).or_else(|| self.ticket_key());
+        let name = guest.name.clone();
         let mut revoked = self.revoke(key, Level::Out, &name, why, now, out);
         if let Some(ticket) = ticket.filter(|_| self.charter.admission == Admission::Ticket) {
             revoked = revoked.and(self.revoke(ticket, Level::Out, "", why, now, out));
@@ -158,10 +161,14 @@ impl Host {
         out.push(Output::Close { link, code, rule, reason: reason.to_string() });
     }
 
+    /// The key of the ticket that is handed out.
+    fn ticket_key(&self) -> Option<Key> {
+        self.ticket.map(|seed| self.us.scheme().public(&seed))
+    }
+
     /// Makes a new ticket to hand out, if `void` was the one.
     fn renew_ticket(&mut self, void: Key, out: &mut Vec<Output>) {
-        let current = self.ticket.map(|seed| self.us.scheme().public(&seed));
-        if current != Some(void) {
+        if self.ticket_key() != Some(void) {
             return;
         }
         let seed = Secret(self.random.bytes());

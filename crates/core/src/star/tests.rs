@@ -468,6 +468,24 @@ fn join_4_who_was_shown_out_stays_out_with_the_same_key_or_ticket() {
 }
 
 #[test]
+fn join_4_a_pass_hides_no_ticket_from_a_kick() {
+    let options = Options { admission: Admission::Ticket, ..Options::default() };
+    let mut lecture = Lecture::new(&options);
+    let ticket = lecture.ticket();
+    let with = |seed, name| AttendeeConfig { ticket: Some(ticket.clone()), ..attendee_config(seed, name) };
+    let anna = lecture.join(with(2, "anna"));
+    let kept = lecture.attendees.remove(&anna).expect("anna").kept;
+    lecture.host_input(Input::Down { link: anna, code: Code::Left });
+    let charter = SignedCharter::check(&kept[&Kept::Charter], MeetingId::ZERO, &identity(2)).expect("a charter");
+    let restored = Some(Restored { charter, pass: kept.get(&Kept::Pass).cloned(), entries: vec![] });
+    let by_pass = lecture.join(AttendeeConfig { restored, ..attendee_config(2, "anna") });
+    assert_eq!(rule_of(&lecture, by_pass), None);
+    lecture.host_command(Command::Kick { name: "anna".to_string(), why: String::new() });
+    let same_ticket = lecture.join(with(3, "bea"));
+    assert_eq!(rule_of(&lecture, same_ticket), Some(Rule::Join4));
+}
+
+#[test]
 fn revoke_1_goodbye_comes_after_its_cause() {
     let mut lecture = Lecture::new(&Options::default());
     let anna = lecture.join(attendee_config(2, "anna"));
