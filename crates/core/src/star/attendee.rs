@@ -467,6 +467,8 @@ impl Attendee {
         self.missing.clear();
         self.stage = Stage::Apart;
         self.last_failure = code;
+        // SPEC JOIN-11: its goodbye may have been lost, its last act has not.
+        let code = if self.roster.ended.is_some() { Code::Ended } else { code };
         if code == Code::NameTaken && (self.welcomed || !self.name_is_chosen) {
             self.take_another_name();
             if self.names_tried <= NAMES_AT_ONCE {
@@ -497,6 +499,7 @@ impl Attendee {
         self.stage = Stage::Over;
         self.missing.clear();
         self.timers = Timers::default();
+        self.outbox.give_up(code, out);
         out.push(Output::Event(Event::Closed { code, reason: reason.to_string() }));
     }
 

@@ -81,6 +81,17 @@ pub(super) struct Guest {
     pub(super) tells: BTreeMap<RequestId, CommandId>,
 }
 
+impl Guest {
+    /// Answers the commands that wait for it: it is gone.
+    pub(super) fn fail_tells(&self, out: &mut Vec<Output>) {
+        for id in self.tells.values() {
+            let message =
+                alloc::format!("{} was gone before the text arrived; say it again when they are back", self.name);
+            out.push(Output::Event(Event::Error { code: "held", message, id: Some(*id) }));
+        }
+    }
+}
+
 /// A lecture's host.
 #[derive(Clone, Debug)]
 pub struct Host {
@@ -465,11 +476,7 @@ impl Host {
     pub(super) fn forget(&mut self, link: LinkId, reason: &str, now: Now, out: &mut Vec<Output>) {
         self.timers.disarm(Timer::Join(link));
         let Some(guest) = self.guests.remove(&link) else { return };
-        for id in guest.tells.into_values() {
-            let message =
-                alloc::format!("{} was gone before the text arrived; say it again when they are back", guest.name);
-            out.push(Output::Event(Event::Error { code: "held", message, id: Some(id) }));
-        }
+        guest.fail_tells(out);
         if self.joined.get(&guest.key) == Some(&link) {
             self.joined.remove(&guest.key);
             let written = self.log.next_number(self.talk());

@@ -198,7 +198,8 @@ impl Host {
 
     /// Says goodbye to all, for good.
     fn leave(&mut self, code: Code, reason: &str, out: &mut Vec<Output>) {
-        for link in core::mem::take(&mut self.guests).into_keys() {
+        for (link, guest) in core::mem::take(&mut self.guests) {
+            guest.fail_tells(out);
             out.push(Output::Close { link, code, rule: None, reason: reason.to_string() });
         }
         self.joined.clear();

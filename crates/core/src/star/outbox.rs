@@ -5,6 +5,7 @@ use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
 use super::host_commands::text_failure;
+use crate::code::Code;
 use crate::event::{Event, Kind};
 use crate::id::{CommandId, LinkId, MeetingId, RequestId, Token};
 use crate::identity::{Domain, Identity};
@@ -121,6 +122,14 @@ impl Outbox {
         }
         out.push(Output::Event(Event::Done { id: command }));
         renamed
+    }
+
+    /// Nothing will be answered any more.
+    pub(super) fn give_up(&mut self, code: Code, out: &mut Vec<Output>) {
+        for (command, ..) in self.pending.drain(..) {
+            let message = "this was over before the host had answered; nobody may have read it".to_string();
+            out.push(Output::Event(Event::Error { code: code.word(), message, id: Some(command) }));
+        }
     }
 
     /// The host has not done it.

@@ -587,6 +587,31 @@ fn join_11_an_ended_meeting_takes_nobody_and_tells_who_is_there() {
 }
 
 #[test]
+fn join_11_a_guest_that_has_read_the_end_does_not_dial_again() {
+    let mut lecture = Lecture::new(&Options::default());
+    let anna = lecture.join(attendee_config(2, "anna"));
+    let (mut out, now) = (vec![], lecture.now);
+    lecture.host.machine.write(&EntryBody::End { why: crate::wire::field::Reason::NONE }, now, &mut out);
+    lecture.host_outputs(out);
+    lecture.cut(anna);
+    assert_eq!(lecture.attendees[&anna].closed_with(), Some(Code::Ended));
+}
+
+#[test]
+fn every_command_is_answered_before_it_is_over() {
+    let mut lecture = Lecture::new(&Options { filter: vec!["damn".to_string()], ..Options::default() });
+    let anna = lecture.join(attendee_config(2, "anna"));
+    (0..3).for_each(|_| lecture.ask(anna, "damn?"));
+    let failed = |event: &&Event| matches!(event, Event::Error { id: Some(CommandId(8)), .. });
+    assert_eq!(lecture.attendees[&anna].events.iter().filter(failed).count(), 3);
+    dummy(&mut lecture, 1);
+    lecture.host_command(Command::Msg { to: "dummy1".to_string(), text: "psst".to_string() });
+    lecture.host_input(Input::Command { id: CommandId(9), command: Command::Stop });
+    let failed = |event: &Event| matches!(event, Event::Error { code: "held", id: Some(CommandId(7)), .. });
+    assert!(lecture.host.events.iter().any(failed));
+}
+
+#[test]
 fn ask_2_a_closed_lecture_takes_no_questions() {
     let mut lecture = Lecture::new(&Options { questions: Questions::Closed, ..Options::default() });
     let anna = lecture.join(attendee_config(2, "anna"));
