@@ -8,7 +8,7 @@ use alloc::{
 };
 
 use crate::id::{Hash, Key};
-use crate::log::{Log, entry_of, hash};
+use crate::log::{Log, StreamId, entry_of, hash};
 use crate::wire::entry::{Door, EntryBody, Level};
 use crate::wire::meeting::Lane;
 
@@ -44,6 +44,7 @@ impl Roster {
             .filter(|(lane, _)| *lane == Lane::Acts)
             .filter_map(|(_, frame)| entry_of(frame))
             .filter(|entry| entry.value.author == founder)
+            .filter(|entry| !log.is_void(StreamId::of(&entry.value), entry.value.number))
             .collect();
         acts.sort_by_key(|entry| (entry.value.lamport, entry.value.session, entry.value.number));
         let mut roster = Self::default();

@@ -228,10 +228,10 @@ impl Log {
             return Verdict::Refused(rule);
         }
         let id = StreamId::of(value);
-        let stream = self.streams.get(&id);
-        if stream.and_then(|stream| stream.void_from).is_some_and(|void| value.number >= void) {
+        if self.is_void(id, value.number) {
             return Verdict::Dropped;
         }
+        let stream = self.streams.get(&id);
         let next = stream.map_or(1, |stream| stream.next);
         // SPEC STORE-1: neither a leap ahead nor what is long gone costs more than this look.
         if value.number > next && (stream.is_some() || value.lane == Lane::Acts) {
@@ -325,11 +325,12 @@ impl Log {
         missing
     }
 
-    /// Makes a stream void from `number` on: what is held from there is no longer served or counted.
-    pub fn void(&mut self, id: StreamId, number: u64) {
+    /// Makes a stream void from `number` on: what is held from there is no longer served or counted. False if it was
+    /// before.
+    pub fn void(&mut self, id: StreamId, number: u64) -> bool {
         // The proof may come before the stream; only so many of these are remembered.
-        if !self.streams.contains_key(&id) && self.streams.len() >= limits::ACTS_MAX {
-            return;
+        if self.is_void(id, number) || !self.streams.contains_key(&id) && self.streams.len() >= limits::ACTS_MAX {
+            return false;
         }
         let stream = self.streams.entry(id).or_insert(Stream::starting_at(1));
         let number = stream.void_from.map_or(number, |void| void.min(number));
@@ -338,6 +339,13 @@ impl Log {
         if stream.next > number {
             (stream.next, stream.head) = (number, None);
         }
+        true
+    }
+
+    /// Whether what `id` says at `number` is void.
+    #[must_use]
+    pub fn is_void(&self, id: StreamId, number: u64) -> bool {
+        self.streams.get(&id).and_then(|stream| stream.void_from).is_some_and(|void| number >= void)
     }
 
     fn entry_at(&self, stream: &Stream, number: u64) -> Option<Signed<'_, Entry<'_>>> {

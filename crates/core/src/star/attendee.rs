@@ -303,7 +303,7 @@ impl Attendee {
             Verdict::Dropped => {}
             Verdict::Ahead { next } => self.miss(link, stream, next, entry.value.number, now, out),
             Verdict::Forked(proof) => {
-                self.tell_fork(out);
+                self.on_forked(founder, out);
                 out.extend(proof.frame().map(|frame| Output::Send { link, frame }));
             }
             Verdict::Refused(rule) => self.reject(link, rule, now, out),
@@ -373,15 +373,20 @@ impl Attendee {
 
     fn on_fork(&mut self, link: LinkId, fork: &Fork<'_>, now: Now, out: &mut Vec<Output>) {
         match check_fork(fork, self.log.meeting(), &self.us) {
+            // SPEC ENTRY-5
+            Ok((stream, _)) if Some(stream.author) != self.host => self.reject(link, Rule::Entry5, now, out),
             Ok((stream, number)) => {
-                self.log.void(stream, number);
-                self.tell_fork(out);
+                if self.log.void(stream, number) {
+                    self.on_forked(stream.author, out);
+                }
             }
             Err(rule) => self.reject(link, rule, now, out),
         }
     }
 
-    fn tell_fork(&self, out: &mut Vec<Output>) {
+    /// Part of what `founder` has said is void.
+    fn on_forked(&mut self, founder: Key, out: &mut Vec<Output>) {
+        self.roster = Roster::fold(&self.log, founder);
         let message =
             "the host has signed two versions of one entry; what it said from there on is not shown".to_string();
         out.push(Output::Event(Event::Warning { code: "fork", message }));

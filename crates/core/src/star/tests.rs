@@ -25,10 +25,10 @@ use crate::rule::Rule;
 use crate::ticket::Ticket;
 use crate::time::{Instant, Now};
 use crate::wire::Encoded;
-use crate::wire::entry::EntryBody;
-use crate::wire::field::{List, Name, Text, Title, encode_items};
+use crate::wire::entry::{Entry, EntryBody};
+use crate::wire::field::{Block, List, Name, Signed, Text, Title, encode_alone, encode_items};
 use crate::wire::frame::{self, Frame};
-use crate::wire::meeting::{Digest, Join, Lane, Meeting, Row};
+use crate::wire::meeting::{Digest, Fork, Join, Lane, Meeting, Row};
 use crate::wire::session::{Hello, Purpose, Session};
 
 fn identity(seed: u8) -> Identity {
@@ -682,6 +682,40 @@ fn ask_1_a_host_puts_words_into_nobodys_mouth() {
     assert_eq!(lecture.attendees[&anna].texts(), ["more"]);
     let warned = |event: &Event| matches!(event, Event::Warning { code: "forged", .. });
     assert!(lecture.attendees[&anna].events.iter().any(warned));
+}
+
+#[test]
+fn fork_1_a_proof_counts_once_and_voids_acts_too() {
+    let mut lecture = Lecture::new(&Options::default());
+    let anna = lecture.join(attendee_config(2, "anna"));
+    let person = lecture.host.stored.first().expect("an act").clone();
+    let one = crate::log::entry_of(&person).expect("an entry");
+    let fork_by = |lecture: &mut Lecture, seed: u8, time_ms: u64| {
+        let us = identity(seed);
+        let meeting = lecture.host.machine.charter.meeting;
+        let sign = |time_ms| {
+            let value = Entry { author: us.key(), time_ms, ..one.value };
+            let bytes = encode_alone(&value);
+            let signature = us.sign(crate::identity::Domain::Entry, &[&meeting.0, &bytes]);
+            encode_alone(&Signed { bytes: &bytes, value, signature })
+        };
+        let (first, second) = (sign(one.value.time_ms), sign(time_ms));
+        let entry = |bytes| Block(crate::wire::entry::decode_entry(bytes).expect("an entry"));
+        let options = crate::wire::option::Options::NONE;
+        let fork = Fork { one: entry(&first), other: entry(&second), options };
+        lecture.host_outputs(vec![Output::Send { link: anna, frame: Frame::from(fork).encode(RequestId::EVENT) }]);
+    };
+    let warnings = |lecture: &Lecture| {
+        let warned = |event: &&Event| matches!(event, Event::Warning { code: "fork", .. });
+        lecture.attendees[&anna].events.iter().filter(warned).count()
+    };
+    assert_eq!(lecture.attendees[&anna].machine.host_name(), "hedy");
+    (2..5).for_each(|time_ms| fork_by(&mut lecture, 1, time_ms));
+    assert_eq!(warnings(&lecture), 1);
+    assert_eq!(lecture.attendees[&anna].machine.host_name(), "host", "the act that told the name is void");
+    fork_by(&mut lecture, 9, 5);
+    assert_eq!(warnings(&lecture), 1, "that was somebody else");
+    assert_eq!(lecture.attendees[&anna].closed.last(), Some(&(anna, Code::Unexpected, Some(Rule::Entry5))));
 }
 
 #[test]
