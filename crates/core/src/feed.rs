@@ -144,7 +144,9 @@ impl Reader {
     /// Takes the next frame, if there is one of at most `room` bytes.
     pub fn next(&mut self, feed: &Feed, room: usize) -> Option<Encoded> {
         let following = self.next.and_then(|next| feed.first(next));
-        let reached = following.map_or(u64::MAX, |(position, _)| position);
+        let reached = following.map_or(feed.head(), |(position, _)| position);
+        // What was passed over is not looked at again.
+        self.next = self.next.map(|next| next.past(reached));
         if self.owed.front().is_some_and(|(stamp, _)| *stamp <= reached) {
             let (_, frame) = self.owed.pop_front_if(|(_, frame)| frame.0.len() <= room)?;
             self.owed_bytes = self.owed_bytes.saturating_sub(frame.0.len());
@@ -190,6 +192,19 @@ mod tests {
         feed.push(frame(3), Lane::Talk);
         assert_eq!(drain(&mut reader, &feed), [100, 1, 2, 101, 3].map(frame));
         assert!(!reader.has_next(&feed));
+    }
+
+    #[test]
+    fn feed_1_what_is_passed_over_is_looked_at_once() {
+        let mut feed = Feed::default();
+        feed.push(frame(0), Lane::Acts);
+        (1..=9).for_each(|number| _ = feed.push(frame(number), Lane::Talk));
+        let mut reader = Reader::default();
+        reader.follow(Start { acts: 0, talk: feed.head() }, &feed);
+        assert_eq!(drain(&mut reader, &feed), [frame(0)]);
+        assert_eq!(reader.next, Some(Start { acts: 10, talk: 10 }), "not again at every call");
+        feed.push(frame(10), Lane::Talk);
+        assert_eq!(drain(&mut reader, &feed), [frame(10)]);
     }
 
     #[test]
