@@ -63,6 +63,11 @@ impl<K: Ord + Copy> Timers<K> {
         self.deadlines.contains_key(&key)
     }
 
+    /// When `key` fires, if it waits.
+    pub fn deadline(&self, key: K) -> Option<Instant> {
+        self.deadlines.get(&key).copied()
+    }
+
     /// The next deadline.
     pub fn next(&self) -> Option<Instant> {
         self.order.first().map(|(deadline, _)| *deadline)

@@ -1,14 +1,12 @@
 //! Who gets in (SPEC.md, "Admission").
 
-use alloc::collections::BTreeMap;
-
 use crate::charter::{Admission, SignedCharter};
 use crate::id::{Key, MeetingId, Signature};
 use crate::identity::{Domain, Identity, Secret};
 use crate::limits;
 use crate::roster::Roster;
 use crate::rule::Rule;
-use crate::time::Instant;
+use crate::time::{Instant, Timers};
 use crate::wire::entry::Level;
 use crate::wire::meeting::Join;
 use crate::wire::option::{self, Pass, TicketProof};
@@ -28,7 +26,7 @@ pub(super) struct Admitted {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Door {
     /// When a key's joins will all be forgiven.
-    joins: BTreeMap<Key, Instant>,
+    joins: Timers<Key>,
 }
 
 /// What the door's checks look at.
@@ -46,12 +44,12 @@ impl Door {
     /// # Errors
     /// JOIN-8.
     pub(super) fn count(&mut self, guest: Key, now: Instant) -> Result<(), Rule> {
-        self.joins.retain(|_, forgiven| *forgiven > now);
-        let forgiven = self.joins.get(&guest).copied().unwrap_or(now).after(limits::JOIN_INTERVAL);
+        while self.joins.expire(now).is_some() {}
+        let forgiven = self.joins.deadline(guest).unwrap_or(now).after(limits::JOIN_INTERVAL);
         if forgiven.since(now) > limits::JOIN_INTERVAL.saturating_mul(limits::JOIN_BURST) {
             return Err(Rule::Join8);
         }
-        self.joins.insert(guest, forgiven);
+        self.joins.arm(guest, forgiven);
         Ok(())
     }
 }

@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use super::Tokens;
 use super::admission::{Admitted, Door, House};
 use super::delivery::Delivery;
+use super::names::{Names, reading};
 use super::presence::presence;
 use super::questions::Filter;
 use super::show::message;
@@ -104,6 +105,8 @@ pub struct Host {
     pub(super) guests: BTreeMap<LinkId, Guest>,
     /// Invariant: a key is here exactly while the guest of its link has been admitted.
     pub(super) joined: BTreeMap<Key, LinkId>,
+    /// Of those who have joined.
+    names: Names,
     pub(super) ticket: Option<Secret>,
     pub(super) endorsement: Option<Signature>,
     pub(super) filter: Filter,
@@ -143,6 +146,7 @@ impl Host {
             name: config.name,
             guests: BTreeMap::new(),
             joined: BTreeMap::new(),
+            names: Names::default(),
             ticket: config.ticket,
             endorsement: config.endorsement,
             filter: Filter::new(config.filter),
@@ -287,16 +291,14 @@ impl Host {
             (guest.admitted, guest.floor) = (Some(admitted), admitted.pass.lamport);
         }
         self.joined.insert(key, link);
+        self.names.take(&name, key);
         self.timers.disarm(Timer::Join(link));
         Ok(())
     }
 
-    /// Whether somebody other than `key` is called `name`, whatever the case.
+    /// Whether somebody other than `key` is called `name`, or something that reads alike.
     pub(super) fn is_named(&self, name: &str, key: Key) -> bool {
-        let same = |other: &str| other.to_lowercase() == name.to_lowercase();
-        let guests = self.joined.values().filter_map(|link| self.guests.get(link));
-        same(&self.name) && key != self.us.key()
-            || guests.filter(|guest| guest.key != key).any(|guest| same(&guest.name))
+        self.names.is_taken(name, key) || key != self.us.key() && reading(name) == reading(&self.name)
     }
 
     fn welcome(&mut self, link: LinkId, id: RequestId, now: Now, out: &mut Vec<Output>) {
@@ -445,6 +447,8 @@ impl Host {
         }
         if let Some(guest) = self.guests.get_mut(&link) {
             let old = core::mem::replace(&mut guest.name, new.to_string());
+            self.names.free(&old, key);
+            self.names.take(new, key);
             self.mark(key, Whereabouts::Here, new.to_string(), now);
             out.push(Output::Event(Event::Renamed { key, old, new: new.to_string() }));
         }
@@ -479,6 +483,7 @@ impl Host {
         guest.fail_tells(out);
         if self.joined.get(&guest.key) == Some(&link) {
             self.joined.remove(&guest.key);
+            self.names.free(&guest.name, guest.key);
             let written = self.log.next_number(self.talk());
             out.extend(self.delivery.remove(link, self.session, written).map(Output::Event));
             self.mark(guest.key, Whereabouts::Gone, guest.name.clone(), now);
@@ -562,6 +567,12 @@ impl Machine for Host {
                 "{key} is not at {link:?}"
             );
         }
+        let mut names = Names::default();
+        self.joined.iter().filter_map(|(key, link)| Some((key, self.guests.get(link)?))).for_each(|(key, guest)| {
+            assert!(!names.is_taken(&guest.name, *key), "two are called {}", guest.name);
+            names.take(&guest.name, *key);
+        });
+        assert!(self.over || names == self.names, "the names of those who have joined are taken, and no others");
         for (link, guest) in &self.guests {
             let joined = self.joined.get(&guest.key) == Some(link);
             assert_eq!(joined, guest.admitted.is_some(), "{link:?} is half joined");

@@ -6,6 +6,7 @@ mod attendee_commands;
 mod delivery;
 mod host;
 mod host_commands;
+mod names;
 mod outbox;
 mod presence;
 mod questions;

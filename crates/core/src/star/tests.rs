@@ -550,6 +550,21 @@ fn join_7_whoever_was_renamed_keeps_to_the_new_name() {
 }
 
 #[test]
+fn join_7_names_that_read_alike_are_one_name() {
+    let mut lecture = Lecture::new(&Options::default());
+    let anna = lecture.join(attendee_config(2, "anna"));
+    for (seed, name) in [(3, "hedy\u{200b}"), (4, "\u{202d}Hedy"), (5, "an\u{ad}na"), (6, "\u{3164}")] {
+        let link = lecture.join(AttendeeConfig { name_is_chosen: true, ..attendee_config(seed, name) });
+        assert_eq!(rule_of(&lecture, link), Some(Rule::Join7), "{name:?}");
+    }
+    lecture.command(anna, Command::Name { name: "he\u{2060}dy".to_string() });
+    let refused = |event: &Event| matches!(event, Event::Error { code: "name_taken", .. });
+    assert!(lecture.attendees[&anna].events.iter().any(refused));
+    lecture.command(anna, Command::Name { name: "ANNA".to_string() });
+    assert_eq!(lecture.host.machine.guests[&anna].name, "ANNA", "one's own name is free");
+}
+
+#[test]
 fn join_8_a_key_joins_anew_only_so_often() {
     let mut lecture = Lecture::new(&Options::default());
     for _ in 0..limits::JOIN_BURST {
