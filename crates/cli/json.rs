@@ -114,12 +114,14 @@ fn message(event: &Event, beside: &Beside) -> Option<Object> {
         Kind::Text(origin) => (origin, "text"),
         Kind::Question(origin) => (origin, "question"),
         Kind::Notice(origin) => (origin, "notice"),
-        Kind::Whisper(token) => {
+        Kind::Whisper(whisper) => {
             return Some(
                 Object::new("message", beside.now_ms)
                     .with("meeting", meeting.to_hex())
-                    .with("token", token.to_hex())
+                    .with("author", whisper.author.to_hex())
+                    .with("token", whisper.token.to_hex())
                     .with("from", from.as_str())
+                    .with("to", whisper.to.as_str())
                     .with("kind", "whisper")
                     .with("text", text.as_str()),
             );

@@ -27,10 +27,6 @@ const ASKED_MAX: usize = 32;
 const WAITING_MAX: usize = 1_024;
 /// The same for a pipe of plain lines: its end is the end of the session, and should not be read long before.
 const WAITING_PLAIN_MAX: usize = 16;
-/// What an attendee calls its host until it is told its name.
-const NAMELESS: &str = "host";
-/// The name comes with the first entry.
-const NAMING_TIMEOUT: Duration = Duration::from_secs(1);
 /// At the end of input, what is pending has this long.
 const PENDING_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -97,8 +93,6 @@ struct Session<'a> {
     last_id: u64,
     asked: BTreeMap<CommandId, Asked>,
     waiting: VecDeque<(Command, Option<Value>)>,
-    /// When a host without a name is taken to be called so.
-    naming: Option<Instant>,
     /// Lines that came before the node was in its meeting: what they mean depends on who is there.
     early: VecDeque<String>,
     closed: Option<Code>,
@@ -129,7 +123,6 @@ pub(crate) async fn run(
         last_id: 0,
         asked: BTreeMap::new(),
         waiting: VecDeque::new(),
-        naming: None,
         early: VecDeque::new(),
         closed: None,
         undelivered: 0,
@@ -199,11 +192,7 @@ impl Session<'_> {
     fn note_ready(&mut self, event: &Event) {
         let is_there = match (self.plan.role, event) {
             (Role::Host, event) => matches!(event, Event::Ready { .. }),
-            (Role::Attendee, Event::Linked { name, .. }) if name == NAMELESS => {
-                self.naming = Some(Instant::now() + NAMING_TIMEOUT);
-                false
-            }
-            (Role::Attendee, event) => matches!(event, Event::Linked { .. } | Event::Renamed { .. }),
+            (Role::Attendee, event) => matches!(event, Event::Linked { .. }),
         };
         if is_there {
             self.on_there();
@@ -212,7 +201,6 @@ impl Session<'_> {
 
     fn on_there(&mut self) {
         self.is_ready = true;
-        self.naming = None;
         for line in std::mem::take(&mut self.early) {
             self.on_line(&line);
         }
@@ -364,17 +352,13 @@ impl Session<'_> {
     }
 
     const fn deadline(&self) -> Option<Instant> {
-        match (self.naming, self.stage) {
-            (Some(naming), _) => Some(naming),
-            (None, Stage::Emptying(deadline)) => deadline,
-            (None, Stage::Open | Stage::Leaving) => None,
+        match self.stage {
+            Stage::Emptying(deadline) => deadline,
+            Stage::Open | Stage::Leaving => None,
         }
     }
 
     fn on_deadline(&mut self) {
-        if self.naming.is_some() {
-            return self.on_there();
-        }
         self.undelivered = self.waiting.len().saturating_add(self.asked.len()).saturating_add(self.early.len());
         self.leave(Command::Quit);
     }

@@ -58,7 +58,7 @@ impl Text {
             }
             Event::Renamed { old, new, .. } => self.own(&format!("{} is now {}", escape::line(old), escape::line(new))),
             Event::Roster { members, guests } => self.own(&roster(members, *guests)),
-            Event::Message { kind, from, own, text, .. } => return self.message(*kind, from, *own, text),
+            Event::Message { kind, from, own, text, .. } => return self.message(kind, from, *own, text),
             Event::Delivery { reach, have, of, .. } => match reach {
                 Reach::Held if *of > 0 => {
                     self.own(&format!("your message is held: {have} of {of} have it; it goes out when they are back"))
@@ -82,7 +82,7 @@ impl Text {
         })
     }
 
-    fn message(&mut self, kind: Kind, from: &str, own: bool, text: &str) -> Option<String> {
+    fn message(&mut self, kind: &Kind, from: &str, own: bool, text: &str) -> Option<String> {
         let (from, shown) = (escape::line(from), escape::block(text));
         Some(match kind {
             Kind::Text(_) if own && self.was_typed(text) => return None,
@@ -92,6 +92,10 @@ impl Text {
             }
             Kind::Notice(_) => self.own(&format!("{from} {}", escape::line(text))),
             Kind::Whisper(_) if own && self.was_typed(text) => return None,
+            Kind::Whisper(whisper) if own => {
+                let to = escape::line(&whisper.to);
+                format!("{} {shown}", self.paint(PRIVATE, &format!("(private, to {to}) {from}:")))
+            }
             Kind::Whisper(_) => format!("{} {shown}", self.paint(PRIVATE, &format!("(private) {from}:"))),
         })
     }
@@ -137,7 +141,7 @@ fn roster(members: &[Member], guests: u32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tertulia_core::event::Origin;
+    use tertulia_core::event::{Origin, Whisper};
     use tertulia_core::id::{Key, MeetingId, Token};
 
     const KEY: Key = Key([1; 32]);
@@ -145,6 +149,10 @@ mod tests {
 
     fn said(kind: Kind, from: &str, own: bool, text: &str) -> Event {
         Event::Message { meeting: MeetingId::ZERO, kind, from: from.into(), own, text: text.into() }
+    }
+
+    fn whisper() -> Kind {
+        Kind::Whisper(Whisper { token: Token::ZERO, author: KEY, to: "bea".into() })
     }
 
     fn plain(event: &Event) -> Option<String> {
@@ -159,7 +167,7 @@ mod tests {
         for (event, line) in [
             (said(Kind::Text(ORIGIN), "anna", false, "hello"), "anna: hello"),
             (said(Kind::Question(ORIGIN), "bea", false, "why?"), "Question from bea: why?"),
-            (said(Kind::Whisper(Token::ZERO), "anna", false, "psst"), "(private) anna: psst"),
+            (said(whisper(), "anna", false, "psst"), "(private) anna: psst"),
             (said(Kind::Notice(ORIGIN), "anna", false, "showed bea out: why"), "-- anna showed bea out: why"),
             (Event::Joined { name: name(), key: KEY }, "-- bea joined"),
             (Event::Left { name: name(), key: KEY, reason: String::new() }, "-- bea left"),
@@ -192,7 +200,7 @@ mod tests {
         let events = [
             said(Kind::Text(ORIGIN), hostile, false, hostile),
             said(Kind::Question(ORIGIN), hostile, false, hostile),
-            said(Kind::Whisper(Token::ZERO), hostile, false, hostile),
+            said(whisper(), hostile, false, hostile),
             said(Kind::Notice(ORIGIN), hostile, false, hostile),
             Event::Joined { name: hostile.into(), key: KEY },
             Event::Left { name: hostile.into(), key: KEY, reason: hostile.into() },

@@ -1,6 +1,6 @@
 use super::*;
 use tertulia_core::code::Code;
-use tertulia_core::event::Origin;
+use tertulia_core::event::{Origin, Whisper};
 use tertulia_core::id::{CommandId, Key, MeetingId, Token};
 
 const KEY: Key = Key([0xab; 32]);
@@ -86,10 +86,11 @@ fn what_is_said_is_told_in_the_fields_that_scripts_know() {
         (said(Kind::Question(origin), "why?"), entry("question", "why?")),
         (said(Kind::Notice(origin), "locked"), entry("notice", "locked")),
         (
-            said(Kind::Whisper(Token([0xef; 16])), "psst"),
+            said(Kind::Whisper(Whisper { token: Token([0xef; 16]), author: KEY, to: "bea".into() }), "psst"),
             format!(
-                r#"{{"event":"message","time_ms":7,"meeting":"{}","token":"{}","from":"anna","kind":"whisper","text":"psst"}}"#,
+                r#"{{"event":"message","time_ms":7,"meeting":"{}","author":"{}","token":"{}","from":"anna","to":"bea","kind":"whisper","text":"psst"}}"#,
                 meeting(),
+                key(),
                 "ef".repeat(16)
             ),
         ),

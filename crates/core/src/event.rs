@@ -51,8 +51,19 @@ pub struct Origin {
     pub time_ms: u64,
 }
 
+/// Which of all private texts a message is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Whisper {
+    /// The text's own.
+    pub token: Token,
+    /// Who wrote it.
+    pub author: Key,
+    /// What the one is called to whom it was written.
+    pub to: String,
+}
+
 /// What a message is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Said to all.
     Text(Origin),
@@ -60,8 +71,8 @@ pub enum Kind {
     Question(Origin),
     /// What a host did.
     Notice(Origin),
-    /// Between two. Carries the token that names it.
-    Whisper(Token),
+    /// Between two.
+    Whisper(Whisper),
 }
 
 /// How far an own message has come.

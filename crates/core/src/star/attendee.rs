@@ -11,7 +11,7 @@ use super::show::{is_asked, message};
 use super::{Tokens, prove_ticket};
 use crate::charter::SignedCharter;
 use crate::code::Code;
-use crate::event::{Event, Kind, Member, Role, State};
+use crate::event::{Event, Kind, Member, Role, State, Whisper};
 use crate::id::{DialId, Key, LinkId, MeetingId, RequestId};
 use crate::identity::Identity;
 use crate::limits;
@@ -123,7 +123,10 @@ pub struct Attendee {
     dials: u64,
     failures: u32,
     last_failure: Code,
+    /// The user has been told that the node is in its meeting.
     welcomed: bool,
+    /// The user has been told of the link that stands.
+    introduced: bool,
     timers: Timers<Timer>,
     talk_max: usize,
 }
@@ -168,6 +171,7 @@ impl Attendee {
             failures: 0,
             last_failure: Code::Unreachable,
             welcomed: false,
+            introduced: false,
             timers: Timers::default(),
             talk_max: config.talk_max,
         }
@@ -234,35 +238,47 @@ impl Attendee {
         out.push(Output::Keep { meeting, name: Kept::Pass, bytes: encode_alone(&welcome.pass) });
         self.charter = Some(charter);
         self.stage = Stage::Attending(link);
-        self.timers.disarm(Timer::Patience);
-        self.tell_ready(out);
+        self.introduce(out);
         self.skip_what_is_gone(welcome.rows.iter(), out);
         self.log.changed_rows();
         self.send_digest(link, self.log.rows(0), out);
         self.outbox.resend(link, meeting, &mut self.requests, &self.us, out);
     }
 
-    fn tell_ready(&mut self, out: &mut Vec<Output>) {
-        let Some(charter) = &self.charter else { return };
-        let host = charter.founder;
-        if !core::mem::replace(&mut self.welcomed, true) {
-            let open = Ticket {
-                meeting: charter.meeting,
-                host,
-                seed: None,
-                endorsement: None,
-                addresses: self.addresses.clone(),
-            };
-            out.push(Output::Event(Event::Ready {
-                role: Role::Attendee,
-                name: self.name.clone(),
-                key: self.us.key(),
-                meeting: charter.meeting,
-                title: charter.title.clone(),
-                ticket: self.ticket.as_ref().unwrap_or(&open).to_string(),
-            }));
+    /// Tells the user of the link, once its host has a name: at WELCOME, or with the first act that comes.
+    fn introduce(&mut self, out: &mut Vec<Output>) {
+        let (Some(charter), Some(name)) = (&self.charter, self.roster.host_name.clone()) else { return };
+        if core::mem::replace(&mut self.introduced, true) {
+            return;
         }
-        out.push(Output::Event(Event::Linked { name: self.host_name(), key: host }));
+        let host = charter.founder;
+        let ready = Event::Ready {
+            role: Role::Attendee,
+            name: self.name.clone(),
+            key: self.us.key(),
+            meeting: charter.meeting,
+            title: charter.title.clone(),
+            ticket: self.ticket_for(charter).to_string(),
+        };
+        self.timers.disarm(Timer::Patience);
+        if !core::mem::replace(&mut self.welcomed, true) {
+            out.push(Output::Event(ready));
+        }
+        out.push(Output::Event(Event::Linked { name, key: host }));
+        if !self.people.names.is_empty() {
+            out.push(Output::Event(self.users()));
+        }
+    }
+
+    /// What others join with: the own ticket, or the open meeting's address with its key.
+    fn ticket_for(&self, charter: &SignedCharter) -> Ticket {
+        self.ticket.clone().unwrap_or_else(|| Ticket {
+            meeting: charter.meeting,
+            host: charter.founder,
+            seed: None,
+            endorsement: None,
+            addresses: self.addresses.clone(),
+        })
     }
 
     /// SPEC GAP-1: what the host no longer has is missing, and said to be. What lies before a newcomer's time is not.
@@ -320,10 +336,12 @@ impl Attendee {
             self.missing.remove(&stream);
         }
         if lane == Lane::Acts {
-            let old = self.host_name();
+            let old = self.roster.host_name.take();
             self.roster = Roster::fold(&self.log, entry.value.author);
-            let new = self.host_name();
-            if old != new {
+            self.introduce(out);
+            if let (Some(old), Some(new)) = (old, self.roster.host_name.clone())
+                && old != new
+            {
                 out.push(Output::Event(Event::Renamed { key: entry.value.author, old, new }));
             }
         }
@@ -394,7 +412,11 @@ impl Attendee {
 
     fn on_presence(&mut self, presence: &Presence<'_>, out: &mut Vec<Output>) {
         let mut events = Vec::new();
-        if self.people.update(presence, self.us.key(), &mut events) {
+        let first = self.people.update(presence, self.us.key(), &mut events);
+        if !self.introduced {
+            return;
+        }
+        if first {
             events = alloc::vec![self.users()];
         }
         out.extend(events.into_iter().map(Output::Event));
@@ -404,8 +426,9 @@ impl Attendee {
         if let Some(host) = self.host
             && self.tokens.note(host, tell.token)
         {
-            let (kind, from, text) = (Kind::Whisper(tell.token), self.host_name(), tell.text.as_str().to_string());
-            out.push(Output::Event(Event::Message { meeting: self.log.meeting(), kind, from, own: false, text }));
+            let kind = Kind::Whisper(Whisper { token: tell.token, author: host, to: self.name.clone() });
+            let (meeting, from, text) = (self.log.meeting(), self.host_name(), tell.text.as_str().to_string());
+            out.push(Output::Event(Event::Message { meeting, kind, from, own: false, text }));
         }
         out.push(Output::Send { link, frame: Frame::from(Done { options: Options::NONE }).encode(id) });
     }
@@ -431,7 +454,7 @@ impl Attendee {
             Frame::Private(Private::Tell(tell)) => self.on_tell(link, id, tell, out),
             Frame::Session(Session::Done(_)) => {
                 self.on_fetched(id);
-                if let Some(name) = self.outbox.on_done(id, &self.name, out) {
+                if let Some(name) = self.outbox.on_done(id, self.us.key(), &self.name, out) {
                     (self.base_name, self.name) = (name.clone(), name);
                 }
             }
@@ -464,9 +487,7 @@ impl Attendee {
 
     /// The link, or the attempt to get one, is gone: end, or try again.
     fn on_failure(&mut self, code: Code, now: Now, out: &mut Vec<Output>) {
-        if let (Stage::Attending(_), Some(key)) = (self.stage, self.host) {
-            out.push(Output::Event(Event::Unlinked { name: self.host_name(), key, code }));
-        }
+        let was_linked = core::mem::take(&mut self.introduced);
         self.timers.disarm(Timer::Fetch);
         self.timers.disarm(Timer::Digest);
         self.missing.clear();
@@ -481,6 +502,9 @@ impl Attendee {
             }
         } else if let Some(reason) = final_reason(code, self.welcomed) {
             return self.end(code, reason, out);
+        }
+        if let Some(key) = self.host.filter(|_| was_linked) {
+            out.push(Output::Event(Event::Unlinked { name: self.host_name(), key, code }));
         }
         // SPEC DIAL-2: full jitter, so that a thousand guests do not come back at once.
         let doubled = limits::BACKOFF_MIN.saturating_mul(2_u32.saturating_pow(self.failures.min(16)));
@@ -509,7 +533,7 @@ impl Attendee {
     }
 
     fn on_patience(&mut self, out: &mut Vec<Output>) {
-        if let Stage::Knocking(link) = self.stage {
+        if let Stage::Knocking(link) | Stage::Attending(link) = self.stage {
             out.push(Output::Close { link, code: Code::Left, rule: None, reason: String::new() });
         }
         let (code, addresses) = (self.last_failure, self.addresses.join(", "));

@@ -56,7 +56,7 @@ impl Attendee {
             );
             return Err(("no_such_name", message));
         }
-        let errand = Errand::tell(text, Token(self.random.bytes()));
+        let errand = Errand::tell(to.to_string(), text, Token(self.random.bytes()));
         self.enqueue(id, errand, out)
     }
 

@@ -13,8 +13,8 @@ use super::questions::Filter;
 use super::show::message;
 use crate::charter::{Charter, SignedCharter};
 use crate::code::Code;
-use crate::event::{Event, Kind, Member, Role, State};
-use crate::id::{CommandId, Key, LinkId, RequestId, Signature, Token};
+use crate::event::{Event, Kind, Member, Role, State, Whisper};
+use crate::id::{CommandId, Key, LinkId, RequestId, Signature};
 use crate::identity::{Domain, Identity, Secret};
 use crate::limits;
 use crate::log::{Log, StreamId, entry_of};
@@ -428,13 +428,15 @@ impl Host {
     fn on_tell(&mut self, link: LinkId, id: RequestId, tell: &Tell<'_>, out: &mut Vec<Output>) {
         let Some(guest) = self.guests.get(&link) else { return };
         if self.tokens.note(guest.key, tell.token) {
-            out.push(Output::Event(self.whisper(tell.token, guest.name.clone(), false, tell.text.as_str())));
+            let whisper = Whisper { token: tell.token, author: guest.key, to: self.name.clone() };
+            out.push(Output::Event(self.whisper(whisper, guest.name.clone(), tell.text.as_str())));
         }
         out.push(done(link, id));
     }
 
-    pub(super) fn whisper(&self, token: Token, from: String, own: bool, text: &str) -> Event {
-        let kind = Kind::Whisper(token);
+    pub(super) fn whisper(&self, whisper: Whisper, from: String, text: &str) -> Event {
+        let own = whisper.author == self.us.key();
+        let kind = Kind::Whisper(whisper);
         Event::Message { meeting: self.charter.meeting, kind, from, own, text: text.to_string() }
     }
 

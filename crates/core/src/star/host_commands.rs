@@ -7,7 +7,7 @@ use super::host::Host;
 use crate::charter::Admission;
 use crate::code::Code;
 use crate::command::Command;
-use crate::event::{Event, Member, State};
+use crate::event::{Event, Member, State, Whisper};
 use crate::id::{CommandId, Key, LinkId, RequestId, Token};
 use crate::identity::{Domain, Identity, Secret};
 use crate::limits;
@@ -87,9 +87,10 @@ impl Host {
         guest.requests = guest.requests.checked_add(1).unwrap_or(1);
         let request = RequestId(guest.requests);
         guest.tells.insert(request, command);
+        let whisper = Whisper { token, author: self.us.key(), to: to.to_string() };
         let tell = Tell { token, text, options: Options::NONE };
         out.push(Output::Send { link, frame: Frame::from(tell).encode(request) });
-        out.push(Output::Event(self.whisper(token, self.name.clone(), true, text.as_str())));
+        out.push(Output::Event(self.whisper(whisper, self.name.clone(), text.as_str())));
         Ok(())
     }
 

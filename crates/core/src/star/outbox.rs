@@ -6,8 +6,8 @@ use alloc::vec::Vec;
 
 use super::host_commands::text_failure;
 use crate::code::Code;
-use crate::event::{Event, Kind};
-use crate::id::{CommandId, LinkId, MeetingId, RequestId, Token};
+use crate::event::{Event, Kind, Whisper};
+use crate::id::{CommandId, Key, LinkId, MeetingId, RequestId, Token};
 use crate::identity::{Domain, Identity};
 use crate::limits;
 use crate::machine::Output;
@@ -25,7 +25,7 @@ pub(super) type Failure = (&'static str, String);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Errand {
     Ask { token: Token, text: String },
-    Tell { token: Token, text: String },
+    Tell { token: Token, to: String, text: String },
     Rename { name: String },
 }
 
@@ -35,9 +35,9 @@ impl Errand {
         Ok(Self::Ask { token, text })
     }
 
-    pub(super) fn tell(text: String, token: Token) -> Result<Self, Failure> {
+    pub(super) fn tell(to: String, text: String, token: Token) -> Result<Self, Failure> {
         Text::new(&text).ok_or_else(|| text_failure(&text))?;
-        Ok(Self::Tell { token, text })
+        Ok(Self::Tell { token, to, text })
     }
 
     fn send(&self, link: LinkId, id: RequestId, meeting: MeetingId, us: &Identity) -> Option<Output> {
@@ -47,7 +47,7 @@ impl Errand {
                 let signature = us.sign(Domain::Question, &[&meeting.0, &token.0, text.as_bytes()]);
                 Frame::from(Ask { token: *token, signature, text: Text::new(text)?, options }).encode(id)
             }
-            Self::Tell { token, text } => {
+            Self::Tell { token, text, .. } => {
                 Frame::from(Tell { token: *token, text: Text::new(text)?, options }).encode(id)
             }
             Self::Rename { name } => Frame::from(Rename { name: Name::new(name)?, options }).encode(id),
@@ -108,14 +108,15 @@ impl Outbox {
         self.pending.remove(at).map(|(command, errand, _)| (command, errand))
     }
 
-    /// The host has done it. `name`: the own name. The new one, if that is what it was about.
-    pub(super) fn on_done(&mut self, id: RequestId, name: &str, out: &mut Vec<Output>) -> Option<String> {
+    /// The host has done it. `us`, `name`: who asked. The new one, if that is what it was about.
+    pub(super) fn on_done(&mut self, id: RequestId, us: Key, name: &str, out: &mut Vec<Output>) -> Option<String> {
         let (command, errand) = self.take(id)?;
         let mut renamed = None;
         match errand {
             Errand::Ask { .. } => {}
-            Errand::Tell { token, text } => {
-                let (meeting, kind) = (self.meeting.unwrap_or(MeetingId::ZERO), Kind::Whisper(token));
+            Errand::Tell { token, to, text } => {
+                let meeting = self.meeting.unwrap_or(MeetingId::ZERO);
+                let kind = Kind::Whisper(Whisper { token, author: us, to });
                 out.push(Output::Event(Event::Message { meeting, kind, from: name.to_string(), own: true, text }));
             }
             Errand::Rename { name: new } => renamed = Some(new),
