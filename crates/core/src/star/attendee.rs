@@ -321,7 +321,7 @@ impl Attendee {
         }
         if lane == Lane::Acts {
             let old = self.host_name();
-            self.roster = Roster::fold(&self.log, entry.value.author);
+            self.roster.take(&self.log, entry.value.author, entry);
             let new = self.host_name();
             if old != new {
                 out.push(Output::Event(Event::Renamed { key: entry.value.author, old, new }));
