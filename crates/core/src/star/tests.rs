@@ -427,6 +427,37 @@ fn gap_1_what_the_host_no_longer_has_is_said_to_be_missing() {
 }
 
 #[test]
+fn gap_1_what_was_dropped_before_it_could_be_followed_holds_up_nothing() {
+    let mut lecture = Lecture::with(HostConfig { talk_max: 2, ..host_config(&Options::default()) });
+    let anna = lecture.join(attendee_config(2, "anna"));
+    lecture.say("one");
+    let mut reader = lecture.readers.remove(&anna).expect("a reader");
+    ["two", "three", "four", "five"].into_iter().for_each(|text| lecture.say(text));
+    let head = lecture.feed.head();
+    reader.follow(crate::feed::Start { acts: head, talk: head }, &lecture.feed);
+    lecture.readers.insert(anna, reader);
+    ["six", "seven"].into_iter().for_each(|text| lecture.say(text));
+    assert_eq!(lecture.attendees[&anna].texts(), ["one", "five", "six", "seven"]);
+    let gap = |event: &&Event| matches!(event, Event::Gap { first: 2, next: 5, .. });
+    assert_eq!(lecture.attendees[&anna].events.iter().filter(gap).count(), 1);
+}
+
+#[test]
+fn fetch_2_what_one_answer_does_not_hold_is_asked_for_until_all_is_there() {
+    let mut lecture = Lecture::new(&Options::default());
+    let anna = lecture.join(attendee_config(2, "anna"));
+    lecture.say("0");
+    let mut reader = lecture.readers.remove(&anna).expect("a reader");
+    let texts: Vec<_> = (0..600).map(|number: usize| number.to_string()).collect();
+    texts.iter().skip(1).for_each(|text| lecture.say(text));
+    let last = lecture.feed.head() - 1;
+    reader.follow(crate::feed::Start { acts: last, talk: last }, &lecture.feed);
+    lecture.readers.insert(anna, reader);
+    lecture.deliver();
+    assert!(lecture.attendees[&anna].texts() == texts, "{} of 600", lecture.attendees[&anna].texts().len());
+}
+
+#[test]
 fn join_3_a_ticket_meeting_wants_a_ticket_that_holds() {
     let options = Options { admission: Admission::Ticket, ..Options::default() };
     let mut lecture = Lecture::new(&options);
