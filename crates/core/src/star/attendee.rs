@@ -278,10 +278,10 @@ impl Attendee {
 
     /// SPEC GAP-1: what the host no longer has is missing, and said to be. What lies before a newcomer's time is not.
     fn skip_what_is_gone(&mut self, rows: impl Iterator<Item = Row>, out: &mut Vec<Output>) {
-        let returning = self.log.holds_talk();
+        let oldest = self.log.oldest_talk_session();
         for row in rows.filter(|row| row.lane == Lane::Talk && Some(row.author) == self.host) {
             let stream = StreamId::of_row(&row);
-            if returning {
+            if oldest.is_some_and(|oldest| oldest < row.session) {
                 self.log.skip(stream, 1);
             }
             if let Some((first, next)) = self.log.skip(stream, row.first) {

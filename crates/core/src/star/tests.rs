@@ -458,6 +458,25 @@ fn fetch_2_what_one_answer_does_not_hold_is_asked_for_until_all_is_there() {
 }
 
 #[test]
+fn gap_1_what_lies_before_ones_time_is_no_gap_after_a_restart_either() {
+    let options = Options { history: 0, ..Options::default() };
+    let mut lecture = Lecture::new(&options);
+    ["one", "two"].into_iter().for_each(|text| lecture.say(text));
+    let restored = lecture.host.stored;
+    let mut lecture = Lecture::with(HostConfig { restored, started_ms: 5_000, ..host_config(&options) });
+    let anna = lecture.join(attendee_config(2, "anna"));
+    lecture.say("three");
+    lecture.cut(anna);
+    let old = lecture.attendees.remove(&anna).expect("anna");
+    let charter = SignedCharter::check(&old.kept[&Kept::Charter], MeetingId::ZERO, &identity(2)).expect("a charter");
+    let restored = Some(Restored { charter, pass: old.kept.get(&Kept::Pass).cloned(), entries: old.stored });
+    let again = lecture.join(AttendeeConfig { restored, started_ms: 3_000, ..attendee_config(2, "anna") });
+    lecture.say("four");
+    assert_eq!(lecture.attendees[&again].texts(), ["four"]);
+    assert!(!lecture.attendees[&again].events.iter().any(|event| matches!(event, Event::Gap { .. })));
+}
+
+#[test]
 fn join_3_a_ticket_meeting_wants_a_ticket_that_holds() {
     let options = Options { admission: Admission::Ticket, ..Options::default() };
     let mut lecture = Lecture::new(&options);
