@@ -240,7 +240,7 @@ impl Attendee {
         }
         self.meeting = meeting;
         let roster = Roster::fold(&self.log, charter.founder);
-        (self.roster, self.pass, self.failures, self.names_tried) = (roster, Some(welcome.pass), 0, 0);
+        (self.roster, self.pass) = (roster, Some(welcome.pass));
         out.push(Output::Keep { meeting, name: Kept::Charter, bytes: charter.bytes().into() });
         out.push(Output::Keep { meeting, name: Kept::Pass, bytes: encode_alone(&welcome.pass) });
         self.charter = Some(charter);
@@ -487,6 +487,10 @@ impl Attendee {
     fn on_failure(&mut self, code: Code, now: Now, out: &mut Vec<Output>) {
         if let (Stage::Attending(_), Some(key)) = (self.stage, self.host) {
             out.push(Output::Event(Event::Unlinked { name: self.host_name(), key, code }));
+            // A WELCOME after which one side breaks a rule is no success: else both would go on at once, for ever.
+            if matches!(code, Code::Cut | Code::Stopped | Code::Renewed | Code::Silent | Code::Slow) {
+                (self.failures, self.names_tried) = (0, 0);
+            }
         }
         self.timers.disarm(Timer::Fetch);
         self.timers.disarm(Timer::Digest);
@@ -635,7 +639,7 @@ const FINAL: [(Code, bool, &str); 12] = [
     (Code::TicketNeeded, false, "this meeting needs a ticket that holds; ask the host, then: tertulia join TICKET"),
     (Code::Superseded, false, "this key has joined again somewhere else"),
     (Code::SelfLink, false, "this is your own node; join with another home: tertulia --home DIR join TARGET"),
-    (Code::VersionUnknown, false, "the host speaks another version; update the older of the two"),
+    (Code::VersionUnknown, true, "the host speaks another version; update the older of the two"),
     (Code::NameTaken, false, "somebody there has that name; choose another: tertulia --name NAME join TARGET"),
     (Code::Locked, true, "the host has locked the door; ask to be let in"),
     (Code::Full, true, "the meeting is full"),

@@ -677,6 +677,38 @@ fn every_command_is_answered_before_it_is_over() {
 }
 
 #[test]
+fn dial_2_a_host_that_breaks_rules_after_each_welcome_is_dialled_ever_more_seldom() {
+    let mut lecture = Lecture::new(&Options::default());
+    let anna = lecture.join(attendee_config(2, "anna"));
+    let welcomes = |lecture: &Lecture| {
+        let linked = |event: &&Event| matches!(event, Event::Linked { .. });
+        lecture.attendees[&anna].events.iter().filter(linked).count()
+    };
+    for _ in 0..1_200 {
+        if lecture.readers.contains_key(&anna) {
+            lecture.readers.remove(&anna);
+            lecture.host_input(Input::Down { link: anna, code: Code::Forged });
+            lecture.attendee_down(anna, Code::Forged);
+        }
+        lecture.pass(100);
+    }
+    assert!(welcomes(&lecture) < 30, "{} in two minutes", welcomes(&lecture));
+    let before = welcomes(&lecture);
+    lecture.pass(limits::BACKOFF_MAX.as_millis() as u64);
+    lecture.cut(anna);
+    lecture.pass(limits::BACKOFF_MIN.as_millis() as u64);
+    assert_eq!(welcomes(&lecture) - before, 2, "a mere cut is made good at once");
+}
+
+#[test]
+fn dial_3_nobody_vouches_for_a_refusal_so_it_ends_no_meeting_that_stood() {
+    let mut lecture = Lecture::new(&Options::default());
+    let anna = lecture.join(attendee_config(2, "anna"));
+    lecture.attendee_down(anna, Code::VersionUnknown);
+    assert_eq!(lecture.attendees[&anna].closed_with(), None);
+}
+
+#[test]
 fn ask_2_a_closed_lecture_takes_no_questions() {
     let mut lecture = Lecture::new(&Options { questions: Questions::Closed, ..Options::default() });
     let anna = lecture.join(attendee_config(2, "anna"));
