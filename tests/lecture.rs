@@ -91,10 +91,10 @@ fn a_lecture_from_ready_to_end() {
 
     // Private, in both directions.
     done(&mut host, &json!({"command": "msg", "to": "carl", "text": "psst", "id": 2}));
-    let whisper = json!({"event": "message", "from": "anna", "kind": "whisper", "text": "psst"});
+    let whisper = json!({"event": "message", "from": "anna", "kind": "whisper", "text": "psst", "to": "carl"});
     assert_eq!(essence(&message(carl, "whisper")), whisper);
     done(carl, &json!({"command": "msg", "to": "anna", "text": "yes?", "id": 3}));
-    let whisper = json!({"event": "message", "from": "carl", "kind": "whisper", "text": "yes?"});
+    let whisper = json!({"event": "message", "from": "carl", "kind": "whisper", "text": "yes?", "to": "anna"});
     assert_eq!(essence(&message(&mut host, "whisper")), whisper);
     refused(carl, &json!({"command": "msg", "to": "bea", "text": "hi", "id": 4}), "no_such_name");
     refused(&mut host, &json!({"command": "msg", "to": "nobody", "text": "hi", "id": 5}), "no_such_name");

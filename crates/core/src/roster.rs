@@ -9,7 +9,8 @@ use alloc::{
 
 use crate::id::{Hash, Key};
 use crate::log::{Log, StreamId, entry_of, hash};
-use crate::wire::entry::{Door, EntryBody, Level};
+use crate::wire::entry::{Door, Entry, EntryBody, Level};
+use crate::wire::field::Signed;
 use crate::wire::meeting::Lane;
 
 /// A revoke that no grant has answered.
@@ -33,6 +34,13 @@ pub struct Roster {
     /// Why the meeting has ended, if it has.
     pub ended: Option<String>,
     revoked: BTreeMap<Key, Vec<Revoked>>,
+    /// Where the newest act stands among all.
+    latest: (u64, u64, u64),
+}
+
+/// Acts count in this order.
+const fn place(act: &Entry<'_>) -> (u64, u64, u64) {
+    (act.lamport, act.session, act.number)
 }
 
 impl Roster {
@@ -46,14 +54,26 @@ impl Roster {
             .filter(|entry| entry.value.author == founder)
             .filter(|entry| !log.is_void(StreamId::of(&entry.value), entry.value.number))
             .collect();
-        acts.sort_by_key(|entry| (entry.value.lamport, entry.value.session, entry.value.number));
+        acts.sort_by_key(|entry| place(&entry.value));
         let mut roster = Self::default();
-        for act in acts {
-            if let Ok(body) = EntryBody::decode(act.value.kind, act.value.body.0) {
-                roster.apply(&body, hash(log.meeting(), act.bytes));
-            }
-        }
+        acts.iter().for_each(|act| roster.append(log, act));
         roster
+    }
+
+    /// Takes in an act that `log` has just stored: only one that comes late has all folded again.
+    pub fn take(&mut self, log: &Log, founder: Key, act: &Signed<'_, Entry<'_>>) {
+        if act.value.author == founder && place(&act.value) > self.latest {
+            self.append(log, act);
+        } else {
+            *self = Self::fold(log, founder);
+        }
+    }
+
+    fn append(&mut self, log: &Log, act: &Signed<'_, Entry<'_>>) {
+        self.latest = place(&act.value);
+        if let Ok(body) = EntryBody::decode(act.value.kind, act.value.body.0) {
+            self.apply(&body, hash(log.meeting(), act.bytes));
+        }
     }
 
     fn apply(&mut self, body: &EntryBody<'_>, act: Hash) {
@@ -113,5 +133,47 @@ pub fn notice(body: &EntryBody<'_>) -> Option<String> {
         EntryBody::Policy { door: Door::Unlocked } => Some("unlocked the door".into()),
         EntryBody::End { why } => Some(format!("ended the meeting{}", because(why.as_str()))),
         EntryBody::Person { .. } | EntryBody::Text { .. } | EntryBody::Question { .. } | EntryBody::Unknown => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::sync::Arc;
+
+    use super::*;
+    use crate::id::MeetingId;
+    use crate::identity::{Ed25519, Identity, Secret};
+    use crate::time::Now;
+    use crate::wire::Encoded;
+    use crate::wire::field::{Name, Reason};
+
+    #[test]
+    fn roster_1_acts_taken_one_by_one_add_up_to_their_fold_in_whatever_order() {
+        let founder = Identity::new(Secret([1; 32]), Arc::new(Ed25519));
+        let (mut log, mut frames) = (Log::new(MeetingId::ZERO, 9), Vec::<Encoded>::new());
+        let (name, why) = (Reason::cut("anna"), Reason::NONE);
+        let bodies = [
+            EntryBody::Person { name: Name::new("hedy").expect("a name") },
+            EntryBody::Revoke { subject: Key([7; 32]), level: Level::Mute, name, why },
+            EntryBody::Policy { door: Door::Locked },
+            EntryBody::Person { name: Name::new("ida").expect("a name") },
+            EntryBody::Policy { door: Door::Unlocked },
+        ];
+        for (session, body) in bodies.iter().enumerate() {
+            let session = u64::try_from(session).expect("small");
+            frames.extend(log.write(&founder, session, body, Now::default()));
+        }
+        let whole = Roster::fold(&log, founder.key());
+        assert_eq!((whole.host_name.as_deref(), whole.locked), (Some("ida"), false));
+        for first in 0..frames.len() {
+            let (mut log, mut roster) = (Log::new(MeetingId::ZERO, 9), Roster::default());
+            frames.rotate_left(first);
+            for act in frames.iter().filter_map(entry_of) {
+                log.restore(&act);
+                roster.take(&log, founder.key(), &act);
+                assert_eq!(roster, Roster::fold(&log, founder.key()));
+            }
+            assert_eq!(roster, whole);
+        }
     }
 }

@@ -132,10 +132,11 @@ impl Log {
         &self.feed
     }
 
-    /// Whether any talk is held.
+    /// The oldest session of which talk is held.
     #[must_use]
-    pub fn holds_talk(&self) -> bool {
-        !self.talk.is_empty()
+    pub fn oldest_talk_session(&self) -> Option<u64> {
+        let held = self.streams.iter().filter(|(id, stream)| id.lane == Lane::Talk && !stream.held.is_empty());
+        held.map(|(id, _)| id.session).min()
     }
 
     /// The highest lamport time held.

@@ -91,6 +91,17 @@ enum Timer {
     Fetch,
 }
 
+/// What a stream lacks, and the open request for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Missing {
+    request: RequestId,
+    from: u64,
+    /// The highest number that has been offered.
+    to: u64,
+    /// The lowest number offered since the request: what lies before it is gone, if the answer brings nothing else.
+    offered: Option<u64>,
+}
+
 /// One guest of a lecture.
 #[derive(Clone, Debug)]
 pub struct Attendee {
@@ -117,8 +128,8 @@ pub struct Attendee {
     people: People,
     pub(super) outbox: Outbox,
     tokens: Tokens,
-    /// Streams of which something is missing: up to which number, and the open request for it.
-    missing: BTreeMap<StreamId, (u64, Option<RequestId>)>,
+    /// Streams of which something is missing that has been asked for.
+    missing: BTreeMap<StreamId, Missing>,
     requests: u32,
     dials: u64,
     failures: u32,
@@ -233,7 +244,7 @@ impl Attendee {
         }
         self.meeting = meeting;
         let roster = Roster::fold(&self.log, charter.founder);
-        (self.roster, self.pass, self.failures, self.names_tried) = (roster, Some(welcome.pass), 0, 0);
+        (self.roster, self.pass) = (roster, Some(welcome.pass));
         out.push(Output::Keep { meeting, name: Kept::Charter, bytes: charter.bytes().into() });
         out.push(Output::Keep { meeting, name: Kept::Pass, bytes: encode_alone(&welcome.pass) });
         self.charter = Some(charter);
@@ -283,10 +294,10 @@ impl Attendee {
 
     /// SPEC GAP-1: what the host no longer has is missing, and said to be. What lies before a newcomer's time is not.
     fn skip_what_is_gone(&mut self, rows: impl Iterator<Item = Row>, out: &mut Vec<Output>) {
-        let returning = self.log.holds_talk();
+        let oldest = self.log.oldest_talk_session();
         for row in rows.filter(|row| row.lane == Lane::Talk && Some(row.author) == self.host) {
             let stream = StreamId::of_row(&row);
-            if returning {
+            if oldest.is_some_and(|oldest| oldest < row.session) {
                 self.log.skip(stream, 1);
             }
             if let Some((first, next)) = self.log.skip(stream, row.first) {
@@ -332,12 +343,12 @@ impl Attendee {
         let (frame, lane) = (Frame::from(frame).encode(RequestId::EVENT), entry.value.lane);
         out.push(Output::Append { meeting, frame, lane, live: true });
         let stream = StreamId::of(&entry.value);
-        if self.missing.get(&stream).is_some_and(|(to, _)| *to < self.log.next_number(stream)) {
+        if self.missing.get(&stream).is_some_and(|missing| missing.to < self.log.next_number(stream)) {
             self.missing.remove(&stream);
         }
         if lane == Lane::Acts {
-            let old = self.roster.host_name.take();
-            self.roster = Roster::fold(&self.log, entry.value.author);
+            let old = self.roster.host_name.clone();
+            self.roster.take(&self.log, entry.value.author, entry);
             self.introduce(out);
             if let (Some(old), Some(new)) = (old, self.roster.host_name.clone())
                 && old != new
@@ -360,33 +371,43 @@ impl Attendee {
 
     /// SPEC FETCH-2: what lies between is asked for, once a stream at a time.
     fn miss(&mut self, link: LinkId, stream: StreamId, next: u64, number: u64, now: Now, out: &mut Vec<Output>) {
-        if self.missing.contains_key(&stream) || self.missing.len() >= limits::RANGES_MAX {
-            return;
+        if let Some(missing) = self.missing.get_mut(&stream) {
+            missing.to = missing.to.max(number);
+            missing.offered = Some(missing.offered.map_or(number, |offered| offered.min(number)));
+        } else if self.missing.len() < limits::RANGES_MAX {
+            self.fetch(link, stream, next, number, now, out);
         }
-        self.missing.insert(stream, (number, None));
-        self.fetch(link, stream, next, now, out);
     }
 
-    fn fetch(&mut self, link: LinkId, stream: StreamId, from: u64, now: Now, out: &mut Vec<Output>) {
+    fn fetch(&mut self, link: LinkId, stream: StreamId, from: u64, to: u64, now: Now, out: &mut Vec<Output>) {
         let request = self.next_request();
-        let Some((number, open)) = self.missing.get_mut(&stream) else { return };
-        *open = Some(request);
-        let range = Range {
-            author: stream.author,
-            session: stream.session,
-            lane: stream.lane,
-            from,
-            to: number.saturating_add(1).max(from.saturating_add(1)),
-        };
+        self.missing.insert(stream, Missing { request, from, to, offered: None });
+        let StreamId { author, session, lane } = stream;
+        let range = Range { author, session, lane, from, to: to.saturating_add(1).max(from.saturating_add(1)) };
         let (count, items) = encode_items([range], limits::RANGES_MAX);
         let fetch = Fetch { ranges: List::over(count, &items), options: Options::NONE };
         out.push(Output::Send { link, frame: Frame::from(fetch).encode(request) });
         self.timers.arm(Timer::Fetch, now.tick.after(limits::FETCH_TIMEOUT));
     }
 
-    /// The answer to a FETCH is over: what has not come is gone.
-    fn on_fetched(&mut self, id: RequestId) {
-        self.missing.retain(|_, (_, open)| *open != Some(id));
+    /// The answer to a FETCH is over: the rest is asked for, and what has not come is gone.
+    fn on_fetched(&mut self, link: LinkId, id: RequestId, now: Now, out: &mut Vec<Output>) {
+        let Some((stream, missing)) = self.take_missing(id) else { return };
+        let next = self.log.next_number(stream);
+        let skipped = missing.offered.filter(|_| next <= missing.from && stream.lane == Lane::Talk);
+        if let Some((first, next)) = skipped.and_then(|offered| self.log.skip(stream, offered)) {
+            let StreamId { author, session, .. } = stream;
+            out.push(Output::Event(Event::Gap { author, session, first, next }));
+        }
+        let next = self.log.next_number(stream);
+        if (missing.from..missing.to).contains(&next.saturating_sub(1)) {
+            self.fetch(link, stream, next, missing.to, now, out);
+        }
+    }
+
+    fn take_missing(&mut self, id: RequestId) -> Option<(StreamId, Missing)> {
+        let stream = *self.missing.iter().find(|(_, missing)| missing.request == id)?.0;
+        self.missing.remove(&stream).map(|missing| (stream, missing))
     }
 
     fn on_fork(&mut self, link: LinkId, fork: &Fork<'_>, now: Now, out: &mut Vec<Output>) {
@@ -453,13 +474,13 @@ impl Attendee {
             Frame::Meeting(Meeting::Digest(digest)) => self.skip_what_is_gone(digest.rows.iter(), out),
             Frame::Private(Private::Tell(tell)) => self.on_tell(link, id, tell, out),
             Frame::Session(Session::Done(_)) => {
-                self.on_fetched(id);
+                self.on_fetched(link, id, now, out);
                 if let Some(name) = self.outbox.on_done(id, self.us.key(), &self.name, out) {
                     (self.base_name, self.name) = (name.clone(), name);
                 }
             }
             Frame::Session(Session::Refused(error)) => {
-                self.on_fetched(id);
+                self.take_missing(id);
                 self.outbox.on_refused(id, error, out);
             }
             // SPEC GUEST-2, WELCOME-1
@@ -487,6 +508,11 @@ impl Attendee {
 
     /// The link, or the attempt to get one, is gone: end, or try again.
     fn on_failure(&mut self, code: Code, now: Now, out: &mut Vec<Output>) {
+        // A WELCOME after which one side breaks a rule is no success: else both would go on at once, for ever.
+        let is_innocent = matches!(code, Code::Cut | Code::Stopped | Code::Renewed | Code::Silent | Code::Slow);
+        if matches!(self.stage, Stage::Attending(_)) && is_innocent {
+            (self.failures, self.names_tried) = (0, 0);
+        }
         let was_linked = core::mem::take(&mut self.introduced);
         self.timers.disarm(Timer::Fetch);
         self.timers.disarm(Timer::Digest);
@@ -544,9 +570,9 @@ impl Attendee {
 
     fn on_fetch_timeout(&mut self, now: Now, out: &mut Vec<Output>) {
         let Stage::Attending(link) = self.stage else { return };
-        if let Some(stream) = self.missing.keys().next().copied() {
+        if let Some((stream, missing)) = self.missing.first_key_value().map(|(stream, missing)| (*stream, *missing)) {
             let next = self.log.next_number(stream);
-            self.fetch(link, stream, next, now, out);
+            self.fetch(link, stream, next, missing.to, now, out);
         }
     }
 
@@ -638,7 +664,7 @@ const FINAL: [(Code, bool, &str); 12] = [
     (Code::TicketNeeded, false, "this meeting needs a ticket that holds; ask the host, then: tertulia join TICKET"),
     (Code::Superseded, false, "this key has joined again somewhere else"),
     (Code::SelfLink, false, "this is your own node; join with another home: tertulia --home DIR join TARGET"),
-    (Code::VersionUnknown, false, "the host speaks another version; update the older of the two"),
+    (Code::VersionUnknown, true, "the host speaks another version; update the older of the two"),
     (Code::NameTaken, false, "somebody there has that name; choose another: tertulia --name NAME join TARGET"),
     (Code::Locked, true, "the host has locked the door; ask to be let in"),
     (Code::Full, true, "the meeting is full"),

@@ -211,8 +211,8 @@ impl Host {
         let (Some(lane), Some(frame)) = (body.lane(), self.log.write(&self.us, self.session, body, now)) else {
             return false;
         };
-        if lane == Lane::Acts {
-            self.roster = Roster::fold(&self.log, self.charter.founder);
+        if let (Lane::Acts, Some(act)) = (lane, entry_of(&frame)) {
+            self.roster.take(&self.log, self.charter.founder, &act);
         }
         out.push(Output::Append { meeting: self.charter.meeting, frame: frame.clone(), lane, live: true });
         if let Some(entry) = entry_of(&frame)

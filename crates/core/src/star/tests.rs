@@ -427,6 +427,56 @@ fn gap_1_what_the_host_no_longer_has_is_said_to_be_missing() {
 }
 
 #[test]
+fn gap_1_what_was_dropped_before_it_could_be_followed_holds_up_nothing() {
+    let mut lecture = Lecture::with(HostConfig { talk_max: 2, ..host_config(&Options::default()) });
+    let anna = lecture.join(attendee_config(2, "anna"));
+    lecture.say("one");
+    let mut reader = lecture.readers.remove(&anna).expect("a reader");
+    ["two", "three", "four", "five"].into_iter().for_each(|text| lecture.say(text));
+    let head = lecture.feed.head();
+    reader.follow(crate::feed::Start { acts: head, talk: head }, &lecture.feed);
+    lecture.readers.insert(anna, reader);
+    ["six", "seven"].into_iter().for_each(|text| lecture.say(text));
+    assert_eq!(lecture.attendees[&anna].texts(), ["one", "five", "six", "seven"]);
+    let gap = |event: &&Event| matches!(event, Event::Gap { first: 2, next: 5, .. });
+    assert_eq!(lecture.attendees[&anna].events.iter().filter(gap).count(), 1);
+}
+
+#[test]
+fn fetch_2_what_one_answer_does_not_hold_is_asked_for_until_all_is_there() {
+    let mut lecture = Lecture::new(&Options::default());
+    let anna = lecture.join(attendee_config(2, "anna"));
+    lecture.say("0");
+    let mut reader = lecture.readers.remove(&anna).expect("a reader");
+    let texts: Vec<_> = (0..600).map(|number: usize| number.to_string()).collect();
+    texts.iter().skip(1).for_each(|text| lecture.say(text));
+    let last = lecture.feed.head() - 1;
+    reader.follow(crate::feed::Start { acts: last, talk: last }, &lecture.feed);
+    lecture.readers.insert(anna, reader);
+    lecture.deliver();
+    assert!(lecture.attendees[&anna].texts() == texts, "{} of 600", lecture.attendees[&anna].texts().len());
+}
+
+#[test]
+fn gap_1_what_lies_before_ones_time_is_no_gap_after_a_restart_either() {
+    let options = Options { history: 0, ..Options::default() };
+    let mut lecture = Lecture::new(&options);
+    ["one", "two"].into_iter().for_each(|text| lecture.say(text));
+    let restored = lecture.host.stored;
+    let mut lecture = Lecture::with(HostConfig { restored, started_ms: 5_000, ..host_config(&options) });
+    let anna = lecture.join(attendee_config(2, "anna"));
+    lecture.say("three");
+    lecture.cut(anna);
+    let old = lecture.attendees.remove(&anna).expect("anna");
+    let charter = SignedCharter::check(&old.kept[&Kept::Charter], MeetingId::ZERO, &identity(2)).expect("a charter");
+    let restored = Some(Restored { charter, pass: old.kept.get(&Kept::Pass).cloned(), entries: old.stored });
+    let again = lecture.join(AttendeeConfig { restored, started_ms: 3_000, ..attendee_config(2, "anna") });
+    lecture.say("four");
+    assert_eq!(lecture.attendees[&again].texts(), ["four"]);
+    assert!(!lecture.attendees[&again].events.iter().any(|event| matches!(event, Event::Gap { .. })));
+}
+
+#[test]
 fn join_3_a_ticket_meeting_wants_a_ticket_that_holds() {
     let options = Options { admission: Admission::Ticket, ..Options::default() };
     let mut lecture = Lecture::new(&options);
@@ -624,6 +674,38 @@ fn every_command_is_answered_before_it_is_over() {
     lecture.host_input(Input::Command { id: CommandId(9), command: Command::Stop });
     let failed = |event: &Event| matches!(event, Event::Error { code: "held", id: Some(CommandId(7)), .. });
     assert!(lecture.host.events.iter().any(failed));
+}
+
+#[test]
+fn dial_2_a_host_that_breaks_rules_after_each_welcome_is_dialled_ever_more_seldom() {
+    let mut lecture = Lecture::new(&Options::default());
+    let anna = lecture.join(attendee_config(2, "anna"));
+    let welcomes = |lecture: &Lecture| {
+        let linked = |event: &&Event| matches!(event, Event::Linked { .. });
+        lecture.attendees[&anna].events.iter().filter(linked).count()
+    };
+    for _ in 0..1_200 {
+        if lecture.readers.contains_key(&anna) {
+            lecture.readers.remove(&anna);
+            lecture.host_input(Input::Down { link: anna, code: Code::Forged });
+            lecture.attendee_down(anna, Code::Forged);
+        }
+        lecture.pass(100);
+    }
+    assert!(welcomes(&lecture) < 30, "{} in two minutes", welcomes(&lecture));
+    let before = welcomes(&lecture);
+    lecture.pass(limits::BACKOFF_MAX.as_millis() as u64);
+    lecture.cut(anna);
+    lecture.pass(limits::BACKOFF_MIN.as_millis() as u64);
+    assert_eq!(welcomes(&lecture) - before, 2, "a mere cut is made good at once");
+}
+
+#[test]
+fn dial_3_nobody_vouches_for_a_refusal_so_it_ends_no_meeting_that_stood() {
+    let mut lecture = Lecture::new(&Options::default());
+    let anna = lecture.join(attendee_config(2, "anna"));
+    lecture.attendee_down(anna, Code::VersionUnknown);
+    assert_eq!(lecture.attendees[&anna].closed_with(), None);
 }
 
 #[test]
