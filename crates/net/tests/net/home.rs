@@ -1,9 +1,5 @@
 //! What a home keeps, and what becomes of it when a crash or somebody else has had a hand in it.
 
-#[path = "node/support.rs"]
-#[expect(dead_code, reason = "only its frames are of use here")]
-mod support;
-
 use std::fs;
 use std::process::Command;
 
@@ -12,7 +8,7 @@ use tertulia_core::id::MeetingId;
 use tertulia_core::machine::Kept;
 use tertulia_net::{Error, Home, StoredMeeting};
 
-use self::support::{MEETING, entry};
+use crate::support::{MEETING, entry};
 
 fn folder() -> TempDir {
     tempfile::tempdir().unwrap()
@@ -184,7 +180,7 @@ fn a_frame_that_finds_no_room_leaves_nothing_of_itself() {
     let child = Command::new("sh")
         .args(["-c", &script])
         .arg(std::env::current_exe().unwrap())
-        .args(["--exact", "a_frame_that_finds_no_room_leaves_nothing_of_itself", "--nocapture"])
+        .args(["--exact", "home::a_frame_that_finds_no_room_leaves_nothing_of_itself", "--nocapture"])
         .env(PATH, folder.path())
         .output()
         .unwrap();

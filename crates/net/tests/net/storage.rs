@@ -54,6 +54,7 @@ async fn a_full_disk_ends_the_node_with_a_word_and_nobody_gets_what_was_not_kept
     assert!(message.starts_with(&format!("cannot write {}: No space left", log.display())), "{message}");
     assert!(message.contains("make room"), "{message}");
     assert_eq!(told(&mut node).await, "closed unwritten");
-    assert!(matches!(node.finished().await, Err(Error::File { .. })));
     assert_eq!(peer.rest().await, ["HELLO", "stopped"]);
+    drop(peer);
+    assert!(matches!(node.finished().await, Err(Error::File { .. })));
 }
