@@ -1,28 +1,36 @@
 //! The two clocks that a machine is shown.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use rustix::time::{ClockId, Timespec, clock_gettime};
 use tertulia_core::time::{Instant, Now};
 
-/// A clock that goes on while the computer sleeps. CLOCK_BOOTTIME alone would do; it is put together from the
-/// runtime's clock and the time slept, so that tests can pause the former.
-#[derive(Clone, Copy, Debug)]
+/// A clock that goes on while the computer sleeps, as CLOCK_BOOTTIME does. It is put together from the runtime's clock
+/// and the time slept, so that tests can move the former.
+#[derive(Debug)]
 pub(crate) struct Clock {
     start: tokio::time::Instant,
-    base_ms: u64,
+    base: Instant,
     slept_before: Duration,
+    /// Milliseconds slept since the start, as far as known: never less than before.
+    slept_ms: AtomicU64,
 }
 
 impl Clock {
     pub(crate) fn new() -> Self {
-        let base_ms = u64::try_from(read(BOOT).as_millis()).unwrap_or(u64::MAX);
-        Self { start: tokio::time::Instant::now(), base_ms, slept_before: slept() }
+        let base = Instant(millis(read(BOOT)));
+        Self { start: tokio::time::Instant::now(), base, slept_before: slept(), slept_ms: AtomicU64::new(0) }
     }
 
     pub(crate) fn tick(&self) -> Instant {
-        let slept = slept().saturating_sub(self.slept_before);
-        Instant(self.base_ms).after(self.start.elapsed().saturating_add(slept))
+        self.base.after(self.start.elapsed().saturating_add(self.slept()))
+    }
+
+    /// How long the computer has slept since the start.
+    pub(crate) fn slept(&self) -> Duration {
+        let slept_ms = millis(slept().saturating_sub(self.slept_before));
+        Duration::from_millis(self.slept_ms.fetch_max(slept_ms, Ordering::Relaxed).max(slept_ms))
     }
 
     pub(crate) fn now(&self) -> Now {
@@ -38,12 +46,14 @@ impl Clock {
     }
 }
 
-/// How long the computer has slept since it was started. Two readings of one computer differ by less than a
-/// millisecond if it has not slept between them.
-pub(crate) fn slept() -> Duration {
-    let running = read(ClockId::Monotonic);
-    let slept = read(BOOT).saturating_sub(running);
-    Duration::from_millis(u64::try_from(slept.as_millis()).unwrap_or(u64::MAX))
+/// How long the computer has slept, or less: the two clocks are not read at the same instant.
+fn slept() -> Duration {
+    let asleep_too = read(BOOT);
+    asleep_too.saturating_sub(read(ClockId::Monotonic))
+}
+
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -59,8 +69,7 @@ fn read(clock: ClockId) -> Duration {
 /// Wall clock: milliseconds since 1970 in UTC.
 #[must_use]
 pub fn unix_ms() -> u64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    millis(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -23,7 +23,6 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{sleep_until, timeout};
 
-use crate::clock::slept;
 use crate::connection::{Connection, Handle};
 use crate::dial;
 use crate::error::Error;
@@ -120,7 +119,7 @@ impl Driver {
             outputs: Vec::new(),
             has_appended: false,
             end: None,
-            slept: slept(),
+            slept: Duration::ZERO,
             trace_failed: false,
         }
     }
@@ -166,10 +165,9 @@ impl Driver {
             self.machine.handle_timeout(now, &mut self.outputs);
             self.execute(now);
         }
-        let has_slept = slept().saturating_sub(self.slept) > WATCH;
-        if has_slept {
-            self.slept = slept();
-        }
+        let slept = self.shared.clock.slept();
+        let has_slept = slept > self.slept;
+        self.slept = slept;
         let has_appended = std::mem::take(&mut self.has_appended);
         for known in self.links.values_mut() {
             if std::mem::take(&mut known.is_touched) || (has_appended && known.follows) || has_slept {

@@ -19,6 +19,9 @@ use crate::shared::Shared;
 
 /// How many connections the kernel may hold ready: 10,000 attendees come back within seconds.
 const BACKLOG: i32 = 4_096;
+/// What a handshake has before it must make room for another: when thousands come at once, each in a hurry, then those
+/// that are nearly done are not closed for those that have just come. Meanwhile the kernel holds the newcomers.
+const GRACE: Duration = Duration::from_millis(500);
 /// Nothing can be accepted, for lack of files for instance: how long to leave it.
 const REST: Duration = Duration::from_millis(100);
 /// The user is told so no more often.
@@ -41,9 +44,9 @@ pub(crate) async fn run(listener: TcpListener, shared: Arc<Shared>, inbox: mpsc:
             Some(ended) = handshakes.join_next_with_id() => {
                 waiting.remove(ended.map_or_else(|error| error.id(), |(id, ())| id));
             }
-            accepted = listener.accept() => match accepted {
+            () = waiting.room(), if waiting.is_full() => waiting.make_room(),
+            accepted = listener.accept(), if !waiting.is_full() => match accepted {
                 Ok((stream, from)) => {
-                    waiting.make_room();
                     let task = handshakes.spawn(one(stream, Arc::clone(&shared), inbox.clone()));
                     waiting.add(task, source(from.ip()));
                 }
@@ -81,34 +84,51 @@ fn source(address: IpAddr) -> u128 {
     }
 }
 
+/// A handshake that is not over.
+struct Place {
+    source: u128,
+    since: Instant,
+    task: AbortHandle,
+}
+
 /// Handshakes that are not over, in the order in which they came.
 #[derive(Default)]
-struct Waiting(VecDeque<(u128, AbortHandle)>);
+struct Waiting(VecDeque<Place>);
 
 impl Waiting {
+    fn is_full(&self) -> bool {
+        self.0.len() >= HANDSHAKES_MAX
+    }
+
     fn add(&mut self, task: AbortHandle, source: u128) {
-        self.0.push_back((source, task));
+        self.0.push_back(Place { source, since: Instant::now(), task });
     }
 
     fn remove(&mut self, id: Id) {
-        self.0.retain(|(_, task)| task.id() != id);
+        self.0.retain(|place| place.task.id() != id);
     }
 
-    /// At the limit, closes the oldest of the source that holds most. No source has a fixed share: a school behind
-    /// one address is one source.
-    fn make_room(&mut self) {
-        if self.0.len() < HANDSHAKES_MAX {
-            return;
-        }
+    /// The oldest of the source that holds most. No source has a fixed share: a school behind one address is one source.
+    fn first_to_go(&self) -> Option<usize> {
         let mut held: BTreeMap<u128, usize> = BTreeMap::new();
-        for (source, _) in &self.0 {
-            let count = held.entry(*source).or_default();
+        for place in &self.0 {
+            let count = held.entry(place.source).or_default();
             *count = count.saturating_add(1);
         }
-        let most = held.values().copied().max().unwrap_or(0);
-        let oldest = self.0.iter().position(|(source, _)| held.get(source) == Some(&most));
-        if let Some((_, task)) = oldest.and_then(|at| self.0.remove(at)) {
-            task.abort();
+        let most = held.values().max();
+        self.0.iter().position(|place| held.get(&place.source) == most)
+    }
+
+    /// Waits until somebody has had a fair chance.
+    async fn room(&self) {
+        if let Some(place) = self.first_to_go().and_then(|at| self.0.get(at)) {
+            sleep(GRACE.saturating_sub(place.since.elapsed())).await;
+        }
+    }
+
+    fn make_room(&mut self) {
+        if let Some(place) = self.first_to_go().and_then(|at| self.0.remove(at)) {
+            place.task.abort();
         }
     }
 }
@@ -117,20 +137,23 @@ impl Waiting {
 mod tests {
     use super::*;
 
-    #[tokio::test]
-    async fn the_257th_closes_the_oldest_of_the_source_that_holds_most() {
+    #[tokio::test(start_paused = true)]
+    async fn when_full_the_oldest_of_the_source_that_holds_most_goes_once_it_had_its_chance() {
         let mut tasks = JoinSet::new();
         let mut waiting = Waiting::default();
         let mut idle = |source| (source, tasks.spawn(core::future::pending::<()>()));
         let few: Vec<_> = (0..100).map(|_| idle(1)).collect();
         let many: Vec<_> = (100..HANDSHAKES_MAX).map(|_| idle(2)).collect();
         for (source, task) in few.iter().chain(&many) {
-            waiting.make_room();
+            assert!(!waiting.is_full());
             waiting.add(task.clone(), *source);
         }
-        assert_eq!(waiting.0.len(), HANDSHAKES_MAX);
+        assert!(waiting.is_full());
+        let before = Instant::now();
+        waiting.room().await;
+        assert!(before.elapsed() >= GRACE);
         waiting.make_room();
-        assert_eq!(waiting.0.len(), HANDSHAKES_MAX - 1);
+        assert!(!waiting.is_full());
         let gone = tasks.join_next_with_id().await.unwrap().expect_err("aborted").id();
         assert_eq!(gone, many[0].1.id());
     }

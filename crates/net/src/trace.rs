@@ -32,7 +32,12 @@ struct Writer {
 
 impl Trace {
     pub(crate) fn create(path: &Path, title: &str) -> Result<Self, Error> {
-        let file = File::create(path).map_err(Error::file("make the trace", path))?;
+        let mut options = File::options();
+        options.create(true).truncate(true).write(true);
+        // It shows what was said in private.
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(path).map_err(Error::file("make the trace", path))?;
         let mut writer = Writer { file: BufWriter::new(file), current: None, failure: None };
         writer.write(&format::Trace::new(title, Layer::Frame).to_string());
         Ok(Self { path: path.into(), start: Instant::now(), writer: Mutex::new(writer) })

@@ -1,0 +1,200 @@
+//! What a home keeps, and what becomes of it when a crash or somebody else has had a hand in it.
+
+use std::fs;
+use std::process::Command;
+
+use tempfile::TempDir;
+use tertulia_core::id::MeetingId;
+use tertulia_core::machine::Kept;
+use tertulia_net::{Error, Home, StoredMeeting};
+
+use crate::support::{MEETING, entry};
+
+fn folder() -> TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+#[test]
+fn an_identity_is_made_once_and_only_its_owner_reads_it() {
+    let folder = folder();
+    let path = folder.path().join("new/home");
+    let first = Home::open(&path).unwrap();
+    assert!(first.is_new() && !first.is_guest());
+    let key = first.identity().key();
+    drop(first);
+    let second = Home::open(&path).unwrap();
+    assert!(!second.is_new());
+    assert_eq!(second.identity().key(), key);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = |name| fs::metadata(path.join(name)).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(""), mode("identity")), (0o700, 0o600));
+    }
+}
+
+#[test]
+fn a_damaged_identity_is_named_and_left_alone() {
+    let folder = folder();
+    let path = folder.path().join("identity");
+    drop(Home::open(folder.path()).unwrap());
+    let whole = fs::read_to_string(&path).unwrap();
+    let swapped = if whole.contains("secret 0") { "secret 1" } else { "secret 0" };
+    let at = whole.find("secret ").unwrap();
+    let other_secret = [&whole[..at], swapped, &whole[at + swapped.len()..]].concat();
+    for damaged in ["", "tertulia-identity 1\n", &whole[..whole.len() - 9], &other_secret, "\u{0}\u{0}\u{0}"] {
+        fs::write(&path, damaged).unwrap();
+        let error = Home::open(folder.path()).expect_err(damaged);
+        assert!(matches!(error, Error::Identity { .. }), "{error}");
+        assert!(error.to_string().contains(&path.display().to_string()), "{error}");
+        assert_eq!(fs::read_to_string(&path).unwrap(), damaged);
+    }
+}
+
+#[test]
+fn who_comes_second_is_a_guest_for_as_long_as_the_first_is_there() {
+    let folder = folder();
+    let owner = Home::open(folder.path()).unwrap();
+    let first = Home::open(folder.path()).unwrap();
+    let second = Home::open(folder.path()).unwrap();
+    assert_eq!((owner.guest_number(), first.guest_number(), second.guest_number()), (None, Some(1), Some(2)));
+    assert_ne!(first.identity().key(), owner.identity().key());
+    assert_ne!(first.identity().key(), second.identity().key());
+    assert!(matches!(first.meeting(MEETING), Err(Error::GuestHome { .. })));
+    drop(first);
+    assert_eq!(Home::open(folder.path()).unwrap().guest_number(), Some(1));
+    drop(owner);
+    assert!(!Home::open(folder.path()).unwrap().is_guest());
+}
+
+#[test]
+fn settings_are_read_and_a_wrong_one_is_named() {
+    let folder = folder();
+    let path = folder.path().join("config.toml");
+    fs::write(&path, "name = \"bea\"\nlisten = \"0.0.0.0:7473\"\n").unwrap();
+    let home = Home::open(folder.path()).unwrap();
+    assert_eq!(home.config().name.as_deref(), Some("bea"));
+    assert_eq!(home.config().listen.as_deref(), Some("0.0.0.0:7473"));
+    assert_eq!(home.config().registry, None);
+    for (wrong, named) in [("nmae = \"bea\"\n", "nmae"), ("name = 7\n", "name = 7"), ("name", "name")] {
+        fs::write(&path, wrong).unwrap();
+        let error = Home::open(folder.path()).expect_err(wrong).to_string();
+        assert!(error.contains(named) && error.contains("config.toml"), "{error}");
+    }
+}
+
+#[test]
+fn small_files_are_kept_and_replaced() {
+    let folder = folder();
+    let home = Home::open(folder.path()).unwrap();
+    let files = home.meeting(MEETING).unwrap();
+    assert_eq!(files.kept(Kept::Charter).unwrap(), None);
+    for bytes in [&b"one"[..], b"two"] {
+        files.keep(Kept::Charter, bytes).unwrap();
+        files.keep(Kept::Pass, bytes).unwrap();
+    }
+    home.remember_target(MEETING, "127.0.0.1:7473").unwrap();
+    let mut stored = StoredMeeting {
+        id: MEETING,
+        charter: Some(b"two".into()),
+        pass: Some(b"two".into()),
+        ticket: None,
+        target: Some("127.0.0.1:7473".into()),
+        ended: false,
+    };
+    assert_eq!(home.meetings().unwrap(), [stored.clone()]);
+    files.mark_ended().unwrap();
+    fs::create_dir(folder.path().join("meetings/something else")).unwrap();
+    stored.ended = true;
+    assert_eq!(home.meetings().unwrap(), [stored]);
+}
+
+#[test]
+fn p9_a_log_cut_at_any_byte_loads_and_goes_on() {
+    let folder = folder();
+    let home = Home::open(folder.path()).unwrap();
+    let frames = [entry(1, 10), entry(2, 300), entry(3, 0)];
+    let whole: Vec<u8> = frames.iter().flat_map(|frame| frame.0.to_vec()).collect();
+    let ends: Vec<usize> = frames
+        .iter()
+        .scan(0, |end, frame| {
+            *end += frame.0.len();
+            Some(*end)
+        })
+        .collect();
+    let path = home.meeting(MEETING).unwrap().path().join("log");
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    for length in 0..=whole.len() {
+        fs::write(&path, &whole[..length]).unwrap();
+        let mut files = home.meeting(MEETING).unwrap();
+        let log = files.load().unwrap();
+        let count = ends.iter().filter(|end| **end <= length).count();
+        assert_eq!((log.entries.as_slice(), &log.damaged), (&frames[..count], &None), "{length}");
+        files.append(&entry(4, 5)).unwrap();
+        let log = files.load().unwrap();
+        assert_eq!(log.entries.len(), count + 1, "{length}");
+        assert_eq!(log.entries.last(), Some(&entry(4, 5)), "{length}");
+    }
+}
+
+#[test]
+fn bytes_that_are_no_frame_are_put_aside_not_thrown_away() {
+    let folder = folder();
+    let home = Home::open(folder.path()).unwrap();
+    let files = home.meeting(MEETING).unwrap();
+    fs::create_dir_all(files.path()).unwrap();
+    let path = files.path().join("log");
+    let good = entry(1, 10).0;
+    for damage in
+        [vec![0; 64], entry(2, 10).0.iter().map(|byte| byte ^ 0x80).collect(), b"\0\x01\0\x44\0\0\0\0!".into()]
+    {
+        let expected = [&good, damage.as_slice(), &good].concat();
+        fs::write(&path, &expected).unwrap();
+        let log = files.load().unwrap();
+        assert_eq!(log.entries, [entry(1, 10)]);
+        // The second begins like a frame that is longer than the file: no torn frame is told from it.
+        let cut = damage[0] == 0x80;
+        assert_eq!(log.damaged.is_none(), cut, "{damage:?}");
+        if let Some(aside) = log.damaged {
+            assert_eq!(fs::read(aside).unwrap(), expected[good.len()..]);
+        }
+        assert_eq!(fs::read(&path).unwrap(), good);
+    }
+}
+
+/// Runs itself under a limit on the size of files: a full disk takes a part of a frame, and then no more.
+#[cfg(unix)]
+#[test]
+fn a_frame_that_finds_no_room_leaves_nothing_of_itself() {
+    const PATH: &str = "TERTULIA_TEST_HOME";
+    const LIMIT: u64 = 4_096;
+    if let Some(path) = std::env::var_os(PATH) {
+        let home = Home::open(path.as_ref()).unwrap();
+        let mut files = home.meeting(MEETING).unwrap();
+        let error = (1..100).find_map(|number| files.append(&entry(number, 500)).err()).expect("a limit");
+        print!("{error}");
+        return;
+    }
+    let folder = folder();
+    let script = format!("trap '' XFSZ; ulimit -f {}; exec \"$0\" \"$@\"", LIMIT / 512);
+    let child = Command::new("sh")
+        .args(["-c", &script])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "home::a_frame_that_finds_no_room_leaves_nothing_of_itself", "--nocapture"])
+        .env(PATH, folder.path())
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&child.stdout);
+    assert!(
+        child.status.success() && told.contains("cannot write"),
+        "{told}{}",
+        String::from_utf8_lossy(&child.stderr)
+    );
+    let home = Home::open(folder.path()).unwrap();
+    let files = home.meeting(MEETING).unwrap();
+    let length = fs::metadata(files.path().join("log")).unwrap().len();
+    let frame = u64::try_from(entry(1, 500).0.len()).unwrap();
+    assert_eq!(length, LIMIT / frame * frame);
+    assert_eq!(files.load().unwrap().damaged, None);
+    assert_eq!(home.meetings().unwrap().first().map(|meeting| meeting.id), Some(MeetingId([7; 16])));
+}

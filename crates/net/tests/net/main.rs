@@ -1,0 +1,17 @@
+//! net from outside: nodes over loopback with a small machine on the real driver, peers that behave or do not, homes.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::arithmetic_side_effects,
+    clippy::panic,
+    clippy::wildcard_enum_match_arm,
+    reason = "what goes wrong in a helper fails its test, as it should"
+)]
+
+mod boundary;
+mod home;
+mod hostile;
+mod links;
+mod storage;
+mod support;
