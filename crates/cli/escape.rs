@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn no_letter_of_unicode_gets_a_control_character_through() {
+    fn show_1_no_letter_of_unicode_gets_a_control_character_through() {
         for letter in '\0'..=char::MAX {
             let text = String::from_iter(['é', letter, 'a', letter, letter]);
             assert!(is_clean(&block(&text)), "{text:?}");
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn any_mix_of_hostile_pieces_stays_clean() {
+    fn show_1_any_mix_of_hostile_pieces_stays_clean() {
         let pieces =
             ["\x1b[2J", "\r", "\n", "\x07", "\0", "\u{9b}31m", "\u{202e}", "\u{200d}", "é", "a", "\u{301}", "\t"];
         // Every text of four pieces.

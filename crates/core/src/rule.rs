@@ -94,7 +94,6 @@ rules! {
     Join11 "JOIN-11" Ended "an ended meeting takes nobody"
     Join12 "JOIN-12" Malformed "a guest tells its name in HELLO"
     Welcome1 "WELCOME-1" Unexpected "WELCOME answers JOIN"
-    Welcome2 "WELCOME-2" NoMeeting "the meeting is the one that was asked for"
     Guest1 "GUEST-1" Unexpected "what only a host sends comes from no guest"
     Guest2 "GUEST-2" Unexpected "what only a guest sends comes from no host"
     Ask1 "ASK-1" Forged "a question carries its asker's signature"

@@ -1,10 +1,10 @@
 //! What Tertulia's tests share.
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     clippy::panic,
+    clippy::wildcard_enum_match_arm,
     reason = "what goes wrong in here fails a test, as it should"
 )]
 

@@ -117,8 +117,9 @@ impl Play {
     fn on_link(&mut self, link: u64, what: LinkStep) {
         self.link = link;
         match what {
-            LinkStep::Dialled | LinkStep::Accepted | LinkStep::Down(_) => drop(self.links.remove(&link)),
-            LinkStep::Up(_) | LinkStep::Goes => {}
+            LinkStep::Dialled | LinkStep::Accepted => drop(self.links.remove(&link)),
+            // A node writes `down` as soon as it knows, and what is still owed after it.
+            LinkStep::Up(_) | LinkStep::Goes | LinkStep::Down(_) => {}
         }
     }
 

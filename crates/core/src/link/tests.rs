@@ -268,7 +268,7 @@ fn hello_5_an_accepted_link_repeats_what_was_asked_for() {
 }
 
 #[test]
-fn ext_2_an_accepted_hello_has_grease_and_no_name() {
+fn ext_2_and_hello_6_an_accepted_hello_has_grease_and_no_name() {
     let mut seen = BTreeSet::new();
     for seed in 0..=64 {
         let mut link = Link::new(Opening::Accepted { started_ms: 77 }, US, PEER, [seed; 32], START);
@@ -311,7 +311,7 @@ fn ping_1_pings_keep_a_link_alive_and_are_told_to_nobody() {
 }
 
 #[test]
-fn ping_1_whoever_says_nothing_pings_every_5_s_give_or_take_a_tenth() {
+fn ping_2_whoever_says_nothing_pings_every_5_s_give_or_take_a_tenth() {
     let mut end = End::open();
     let (mut last, mut gaps) = (START, BTreeSet::new());
     for step in 0..2_000 {
@@ -330,7 +330,7 @@ fn ping_1_whoever_says_nothing_pings_every_5_s_give_or_take_a_tenth() {
 }
 
 #[test]
-fn ping_1_whoever_speaks_does_not_ping() {
+fn ping_2_whoever_speaks_does_not_ping() {
     let mut end = End::open();
     for second in 1..60 {
         end.receive(&[ping()], at(second));
@@ -342,7 +342,7 @@ fn ping_1_whoever_speaks_does_not_ping() {
 }
 
 #[test]
-fn ping_1_a_link_that_opened_late_pings_too() {
+fn ping_2_a_link_that_opened_late_pings_too() {
     for seed in 0..=32 {
         let mut end = End::dialled();
         end.link = Link::new(Opening::Dialled { hello: star_hello() }, US, PEER, [seed; 32], START);

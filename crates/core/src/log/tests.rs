@@ -277,7 +277,7 @@ fn fork_1_a_proof_is_two_entries_that_exclude_each_other_signed_by_one_author() 
 }
 
 #[test]
-fn fork_2_a_proof_that_comes_before_the_stream_voids_it_too() {
+fn fork_3_a_proof_that_comes_before_the_stream_voids_it_too() {
     let (ann, mut log) = (identity(1), log());
     let lines = talk(&ann, 5, 3);
     log.void(stream_of(&lines[0]), 2);
@@ -287,7 +287,7 @@ fn fork_2_a_proof_that_comes_before_the_stream_voids_it_too() {
 }
 
 #[test]
-fn fork_2_a_later_proof_can_only_void_more() {
+fn fork_3_a_later_proof_can_only_void_more() {
     let (ann, mut log) = (identity(1), log());
     let lines = talk(&ann, 5, 4);
     offer_all(&mut log, &lines);
@@ -343,7 +343,7 @@ fn fetch_1_an_answer_is_bounded_in_entries_and_bytes() {
 }
 
 #[test]
-fn fetch_2_an_answer_has_the_order_in_which_it_was_stored_and_nothing_below_the_floor() {
+fn fetch_3_an_answer_has_the_order_in_which_it_was_stored_and_nothing_below_the_floor() {
     let (ann, mut log) = (identity(1), log());
     let bodies = [text("one"), lock(), text("two"), lock(), text("three")];
     let entries = written(&ann, 5, &bodies);
@@ -369,7 +369,7 @@ fn floor_of_last_leaves_that_many_lines() {
 }
 
 #[test]
-fn rows_1_a_row_tells_what_is_served_and_what_comes_next() {
+fn row_1_a_row_tells_what_is_served_and_what_comes_next() {
     let (ann, mut log) = (identity(1), log());
     let entries = written(&ann, 5, &[lock(), text("one"), text("two"), text("three")]);
     offer_all(&mut log, &entries);
@@ -382,7 +382,7 @@ fn rows_1_a_row_tells_what_is_served_and_what_comes_next() {
 }
 
 #[test]
-fn rows_2_changed_rows_come_once_and_cost_no_more_than_there_are_streams() {
+fn digest_4_changed_rows_come_once_and_cost_no_more_than_there_are_streams() {
     let (ann, mut log) = (identity(1), log());
     offer_all(&mut log, &talk(&ann, 5, 500));
     assert_eq!(log.changed.len(), 1, "a host never asks, and must not pay for it");
@@ -391,7 +391,7 @@ fn rows_2_changed_rows_come_once_and_cost_no_more_than_there_are_streams() {
 }
 
 #[test]
-fn start_1_a_link_begins_with_the_first_entry_that_its_guest_lacks_and_may_have() {
+fn digest_1_a_link_begins_with_the_first_entry_that_its_guest_lacks_and_may_have() {
     let (ann, mut log) = (identity(1), log());
     let entries = written(&ann, 5, &[lock(), text("one"), lock(), text("two"), text("three")]);
     offer_all(&mut log, &entries);
@@ -421,7 +421,7 @@ fn gap_1_what_is_skipped_is_told_and_the_stream_goes_on() {
 }
 
 #[test]
-fn evict_1_the_oldest_talk_goes_and_acts_stay() {
+fn feed_2_the_oldest_talk_goes_and_acts_stay() {
     let ann = identity(1);
     let entries = written(&ann, 5, &[lock(), text("one"), text("two"), text("three"), text("four")]);
     let mut log = Log::new(MEETING, 2);
@@ -433,7 +433,7 @@ fn evict_1_the_oldest_talk_goes_and_acts_stay() {
 }
 
 #[test]
-fn evict_1_a_stream_whose_head_was_dropped_goes_on() {
+fn feed_2_a_stream_whose_head_was_dropped_goes_on() {
     let (ann, bob) = (identity(1), identity(2));
     let lines = talk(&ann, 5, 3);
     let mut log = Log::new(MEETING, 2);
@@ -445,7 +445,7 @@ fn evict_1_a_stream_whose_head_was_dropped_goes_on() {
 }
 
 #[test]
-fn sessions_1_an_authors_oldest_talk_sessions_are_forgotten() {
+fn session_2_an_authors_oldest_talk_sessions_are_forgotten() {
     let (ann, mut log) = (identity(1), log());
     let sessions = u64::try_from(limits::TALK_SESSIONS_MAX).expect("small");
     for session in 1..=sessions + 3 {
@@ -459,7 +459,7 @@ fn sessions_1_an_authors_oldest_talk_sessions_are_forgotten() {
 }
 
 #[test]
-fn sessions_1_what_a_host_only_claims_to_hold_is_bounded_too() {
+fn session_2_what_a_host_only_claims_to_hold_is_bounded_too() {
     let (ann, mut log) = (identity(1), log());
     for session in 1..=1_000 {
         log.skip(StreamId { author: ann.key(), session, lane: Lane::Talk }, 1);
@@ -478,7 +478,7 @@ fn acts_1_a_meeting_holds_so_many_acts_and_no_more() {
 }
 
 #[test]
-fn restore_1_a_log_comes_back_as_it_was() {
+fn digest_2_a_log_comes_back_as_it_was() {
     let (ann, bob) = (identity(1), identity(2));
     let mut before = log();
     let bans = EntryBody::Revoke { subject: bob.key(), level: Level::Out, name: Reason::NONE, why: Reason::NONE };

@@ -767,7 +767,7 @@ fn ask_5_a_question_that_comes_twice_is_published_once() {
 }
 
 #[test]
-fn ask_1_a_host_puts_words_into_nobodys_mouth() {
+fn ask_7_a_host_puts_words_into_nobodys_mouth() {
     let mut lecture = Lecture::new(&Options::default());
     let anna = lecture.join(attendee_config(2, "anna"));
     let (name, text) = (Name::new("anna").expect("a name"), Text::new("I confess").expect("a text"));

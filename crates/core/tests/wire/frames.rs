@@ -115,7 +115,7 @@ fn frame_5_events_have_id_0_and_no_others() {
 }
 
 #[test]
-fn the_largest_and_smallest_of_every_type_fit_a_record_and_cost_no_allocation() {
+fn limit_1_the_largest_and_smallest_of_every_type_fit_a_record_and_cost_no_allocation() {
     assert_eq!(FRAME_BODY_MAX + HEADER, RECORD_PLAINTEXT_MAX);
     for info in infos() {
         for (size, draw) in [("largest", u64::MAX), ("smallest", 0)] {

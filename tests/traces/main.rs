@@ -19,7 +19,7 @@ use tertulia_testkit::layout::annotate;
 use tertulia_testkit::replay::replay;
 
 fn folder() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/traces")
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/traces")
 }
 
 #[test]
@@ -27,6 +27,9 @@ fn trace_1_every_trace_does_what_it_says() {
     let mut count = 0;
     for file in fs::read_dir(folder()).unwrap() {
         let path = file.unwrap().path();
+        if path.extension().is_none_or(|ending| ending != "trace") {
+            continue;
+        }
         let text = fs::read_to_string(&path).unwrap();
         let trace = parse(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         assert!(trace.to_string() == text, "{} is not in the one layout of traces", path.display());

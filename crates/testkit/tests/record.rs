@@ -1,0 +1,53 @@
+//! What a link packs into records.
+
+use tertulia_core::feed::{Feed, Start};
+use tertulia_core::id::Key;
+use tertulia_core::limits::RECORD_PLAINTEXT_MAX;
+use tertulia_core::link::{Link, Opening};
+use tertulia_core::time::Instant;
+use tertulia_core::wire::frame::{generate, infos};
+use tertulia_core::wire::meeting::Lane;
+use tertulia_core::wire::{Encoded, decode};
+use tertulia_testkit::lecture::lecture;
+
+#[test]
+fn record_3_every_record_is_whole_frames_as_many_as_fit() {
+    let now = Instant(0);
+    let mut link = Link::new(Opening::Accepted { started_ms: 1 }, Key([1; 32]), Key([2; 32]), [1; 32], now);
+    link.receive(&lecture()[0].frame.0, now, &mut Vec::new());
+    let entry = infos().find(|info| info.name == "ENTRY").unwrap();
+    let mut feed = Feed::default();
+    let mut state = 7_u64;
+    let entries: Vec<Encoded> = (0..200)
+        .map(|_| {
+            let drawn = generate(entry, &mut || {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                state
+            });
+            Encoded(drawn.into())
+        })
+        .collect();
+    for entry in &entries {
+        feed.push(entry.clone(), Lane::Talk);
+    }
+    link.follow(Start::default(), &feed);
+    let (mut frames, mut records) = (Vec::new(), Vec::new());
+    let mut record = Vec::new();
+    while link.fill(&feed, now, &mut record) {
+        link.written();
+        let mut rest = record.as_slice();
+        while !rest.is_empty() {
+            let decoded = decode(rest).unwrap();
+            frames.push(decoded.bytes.to_vec());
+            rest = decoded.rest;
+        }
+        records.push(record.len());
+        record.clear();
+    }
+    let sent: Vec<&[u8]> = frames.iter().skip(1).map(Vec::as_slice).collect();
+    assert_eq!(sent, entries.iter().map(|entry| &*entry.0).collect::<Vec<_>>(), "after HELLO, all of the feed");
+    let longest = entries.iter().map(|entry| entry.0.len()).max().unwrap();
+    let (last, full) = records.split_last().unwrap();
+    assert!(*last <= RECORD_PLAINTEXT_MAX && full.len() > 10);
+    assert!(full.iter().all(|bytes| (RECORD_PLAINTEXT_MAX - longest..=RECORD_PLAINTEXT_MAX).contains(bytes)));
+}

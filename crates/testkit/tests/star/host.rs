@@ -1,0 +1,427 @@
+use tertulia_core::charter::{Admission, Questions, SignedCharter, Terms};
+use tertulia_core::code::Code;
+use tertulia_core::command::Command;
+use tertulia_core::event::Event;
+use tertulia_core::id::{CommandId, Hash, Key, LinkId, MeetingId, Signature, Token};
+use tertulia_core::identity::{Domain, Identity, Secret};
+use tertulia_core::limits::{FETCH_ENTRIES_MAX, PRESENCE_NAMES_MAX, TOKENS_MAX};
+use tertulia_core::log::{Log, entry_of, hash};
+use tertulia_core::machine::{Input, Output};
+use tertulia_core::roster::Roster;
+use tertulia_core::rule::Rule;
+use tertulia_core::star::{Host, HostConfig, prove_ticket};
+use tertulia_core::time::{Instant, Now};
+use tertulia_core::wire::entry::{Door, EntryBody, Level};
+use tertulia_core::wire::field::{List, Name, Reason, Text, Title, encode_items};
+use tertulia_core::wire::meeting::{
+    Digest, EntryFrame, Fetch, Join, Lane, Meeting, Presence, Range, Rename, Row, Whereabouts,
+};
+use tertulia_core::wire::option::{self, OptionsBuffer, Pass};
+use tertulia_core::wire::private::{Ask, Tell};
+use tertulia_core::wire::session::{Hello, Ping, Purpose};
+use tertulia_core::wire::{Encoded, Frame, decode};
+use tertulia_testkit::lecture::{START_MS, ada, bea, identity, ticket};
+
+use crate::{Bench, NONE, closed, events, names, refused, sent};
+
+const BEA: LinkId = LinkId(1);
+
+fn charter(admission: Admission, guests: u32) -> SignedCharter {
+    let ticket = if admission == Admission::Ticket { ticket().key() } else { Key::ZERO };
+    let terms = Terms {
+        kind: Purpose::STAR,
+        founder: ada().key(),
+        nonce: Token([1; 16]),
+        admission,
+        ticket,
+        questions: Questions::Open,
+        history: u32::MAX,
+        guests,
+        title: Title::new("Rust").unwrap(),
+    };
+    SignedCharter::found(terms, &ada()).unwrap()
+}
+
+fn host(charter: SignedCharter) -> Bench<Host> {
+    let config = HostConfig {
+        identity: ada(),
+        ticket: (charter.admission == Admission::Ticket).then_some(Secret([0xcc; 32])),
+        charter,
+        name: "Ada".into(),
+        started_ms: START_MS,
+        seed: [1; 32],
+        filter: Vec::new(),
+        endorsement: None,
+        addresses: vec!["192.0.2.1:7473".into()],
+        restored: Vec::new(),
+        talk_max: 10_000,
+    };
+    let mut bench = Bench::new(Host::new(config));
+    bench.input(Input::Start);
+    bench
+}
+
+fn open() -> Bench<Host> {
+    host(charter(Admission::Open, 1_000))
+}
+
+fn up(bench: &mut Bench<Host>, link: LinkId, guest: &Identity, name: &str) -> Vec<Output> {
+    let mut options = OptionsBuffer::default();
+    if let Some(name) = Name::new(name) {
+        options.set(&option::NAME, &name);
+    }
+    let (purpose, meeting) = (Purpose::STAR, MeetingId::ZERO);
+    let hello = Hello { purpose, meeting, started_ms: 1, options: options.options() };
+    bench.input(Input::Up { link, peer: guest.key(), hello, dial: None })
+}
+
+fn join(bench: &mut Bench<Host>, link: LinkId) -> Vec<Output> {
+    bench.hear(link, 1, Join { meeting: MeetingId::ZERO, options: NONE })
+}
+
+/// A guest who is in.
+fn enter(bench: &mut Bench<Host>, link: LinkId, guest: &Identity, name: &str) -> Vec<Output> {
+    assert!(up(bench, link, guest, name).is_empty());
+    let out = join(bench, link);
+    assert_eq!(names(&sent(&out, link)), ["WELCOME", "PRESENCE"]);
+    out
+}
+
+fn command(bench: &mut Bench<Host>, command: Command) -> Vec<Output> {
+    bench.input(Input::Command { id: CommandId(1), command })
+}
+
+fn say(bench: &mut Bench<Host>, text: &str) -> Encoded {
+    let out = command(bench, Command::Say { text: text.into() });
+    let entry =
+        out.iter().find_map(|output| if let Output::Append { frame, .. } = output { Some(frame) } else { None });
+    entry.expect("an entry").clone()
+}
+
+fn with<T>(frame: &Encoded, look: impl FnOnce(&Meeting<'_>) -> T) -> T {
+    match decode(&frame.0).unwrap().frame.unwrap() {
+        Frame::Meeting(frame) => look(&frame),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Count, and who is here or gone, of the PRESENCE in `out`.
+fn presence(out: &[Output], link: LinkId) -> Option<(u32, Vec<(String, Whereabouts)>)> {
+    let frame = sent(out, link).into_iter().find(|frame| names(std::slice::from_ref(frame)) == ["PRESENCE"])?;
+    with(&frame, |frame| match frame {
+        Meeting::Presence(Presence { guests, people, .. }) => {
+            Some((*guests, people.iter().map(|person| (person.name.as_str().into(), person.whereabouts)).collect()))
+        }
+        other => panic!("{other:?}"),
+    })
+}
+
+#[test]
+fn join_1_nothing_of_the_meeting_comes_before_join_and_join_comes_once() {
+    let mut bench = open();
+    up(&mut bench, BEA, &bea(), "bea");
+    assert_eq!(
+        refused(&bench.hear(BEA, 0, Digest { rows: List::over(0, &[]), options: NONE }), BEA),
+        Some(Rule::Join1)
+    );
+    enter(&mut bench, LinkId(2), &bea(), "bea");
+    assert_eq!(refused(&join(&mut bench, LinkId(2)), LinkId(2)), Some(Rule::Join1));
+}
+
+#[test]
+fn join_2_only_this_meeting_is_held_here_and_only_as_a_star() {
+    let mut bench = open();
+    let (purpose, meeting) = (Purpose(9), MeetingId::ZERO);
+    let hello = Hello { purpose, meeting, started_ms: 1, options: NONE };
+    let out = bench.input(Input::Up { link: BEA, peer: bea().key(), hello, dial: None });
+    assert_eq!(refused(&out, BEA), Some(Rule::Join2));
+    up(&mut bench, LinkId(2), &bea(), "bea");
+    let out = bench.hear(LinkId(2), 1, Join { meeting: MeetingId([7; 16]), options: NONE });
+    assert_eq!(refused(&out, LinkId(2)), Some(Rule::Join2));
+}
+
+#[test]
+fn join_6_a_full_meeting_takes_nobody() {
+    let mut bench = host(charter(Admission::Open, 2));
+    enter(&mut bench, LinkId(1), &identity(1), "a");
+    enter(&mut bench, LinkId(2), &identity(2), "b");
+    up(&mut bench, LinkId(3), &identity(3), "c");
+    assert_eq!(refused(&join(&mut bench, LinkId(3)), LinkId(3)), Some(Rule::Join6));
+    bench.input(Input::Down { link: LinkId(1), code: Code::Left });
+    enter(&mut bench, LinkId(4), &identity(3), "c");
+}
+
+#[test]
+fn join_8_looking_for_a_free_name_costs_nothing() {
+    let mut bench = open();
+    enter(&mut bench, LinkId(1), &identity(1), "student");
+    for link in 2..9 {
+        up(&mut bench, LinkId(link), &identity(2), "student");
+        assert_eq!(refused(&join(&mut bench, LinkId(link)), LinkId(link)), Some(Rule::Join7));
+    }
+    enter(&mut bench, LinkId(9), &identity(2), "student-2");
+}
+
+#[test]
+fn join_9_who_does_not_join_in_time_is_sent_away() {
+    let mut bench = open();
+    up(&mut bench, BEA, &bea(), "bea");
+    assert!(bench.pass(4_999).is_empty());
+    assert_eq!(refused(&bench.pass(1), BEA), Some(Rule::Join9));
+}
+
+#[test]
+fn join_12_a_guest_has_a_name() {
+    assert_eq!(refused(&up(&mut open(), BEA, &bea(), ""), BEA), Some(Rule::Join12));
+}
+
+#[test]
+fn entry_5_a_guest_writes_nothing() {
+    let mut bench = open();
+    enter(&mut bench, BEA, &bea(), "bea");
+    let mut log = Log::new(charter(Admission::Open, 1_000).meeting, 10);
+    let now = Now { tick: Instant(0), unix_ms: 0 };
+    let entry = log.write(&bea(), 1, &EntryBody::Text { text: Text::new("I am the host").unwrap() }, now).unwrap();
+    let entry = entry_of(&entry).unwrap();
+    assert_eq!(refused(&bench.hear(BEA, 0, EntryFrame { entry, options: NONE }), BEA), Some(Rule::Entry5));
+}
+
+fn question(guest: &Identity, token: Token, text: &str) -> Signature {
+    let meeting = charter(Admission::Open, 1_000).meeting;
+    guest.sign(Domain::Question, &[&meeting.0, &token.0, text.as_bytes()])
+}
+
+#[test]
+fn ask_1_nobody_asks_in_anothers_name() {
+    let (token, text) = (Token([1; 16]), Text::new("Why?").unwrap());
+    let good = question(&bea(), token, "Why?");
+    for (signature, token, text) in [
+        (question(&identity(3), token, "Why?"), token, text),
+        (good, Token([2; 16]), text),
+        (good, token, Text::new("Why not?").unwrap()),
+        (Signature::ZERO, token, text),
+    ] {
+        let mut bench = open();
+        enter(&mut bench, BEA, &bea(), "bea");
+        assert_eq!(refused(&bench.hear(BEA, 2, Ask { token, signature, text, options: NONE }), BEA), Some(Rule::Ask1));
+    }
+}
+
+#[test]
+fn token_2_a_text_that_comes_again_is_answered_and_not_shown_again() {
+    let mut bench = open();
+    enter(&mut bench, BEA, &bea(), "bea");
+    for (id, token, shown) in [(2, 1, 1), (3, 1, 0), (4, 2, 1), (5, 1, 0)] {
+        let tell = Tell { token: Token([token; 16]), text: Text::new("hello").unwrap(), options: NONE };
+        let out = bench.hear(BEA, id, tell);
+        assert_eq!(names(&sent(&out, BEA)), ["OK"]);
+        assert_eq!(events(&out).len(), shown, "token {token}");
+    }
+    // Each key has its own tokens, on whatever link it comes.
+    bench.input(Input::Down { link: BEA, code: Code::Cut });
+    enter(&mut bench, LinkId(2), &bea(), "bea");
+    enter(&mut bench, LinkId(3), &identity(3), "cy");
+    for (link, shown) in [(LinkId(2), 0), (LinkId(3), 1)] {
+        let tell = Tell { token: Token([1; 16]), text: Text::new("hello").unwrap(), options: NONE };
+        assert_eq!(events(&bench.hear(link, 7, tell)).len(), shown);
+    }
+    for token in 10..10 + u8::try_from(TOKENS_MAX).unwrap() - 1 {
+        let tell = Tell { token: Token([token; 16]), text: Text::new("hello").unwrap(), options: NONE };
+        bench.hear(LinkId(3), 7, tell);
+    }
+    let tell = Tell { token: Token([1; 16]), text: Text::new("hello").unwrap(), options: NONE };
+    assert!(events(&bench.hear(LinkId(3), 8, tell)).is_empty(), "the last 64 are remembered");
+}
+
+#[test]
+fn end_1_the_end_is_written_before_goodbye() {
+    let mut bench = open();
+    enter(&mut bench, BEA, &bea(), "bea");
+    let out = command(&mut bench, Command::End);
+    let append = out.iter().position(|output| matches!(output, Output::Append { live: true, lane: Lane::Acts, .. }));
+    let close = out.iter().position(|output| matches!(output, Output::Close { code: Code::Ended, .. }));
+    assert!(append.is_some() && append < close, "{out:?}");
+    let mut stopped = open();
+    enter(&mut stopped, BEA, &bea(), "bea");
+    let out = command(&mut stopped, Command::Stop);
+    assert!(!out.iter().any(|output| matches!(output, Output::Append { .. })));
+    assert_eq!(closed(&out), [(BEA, Code::Stopped, None)]);
+}
+
+#[test]
+fn presence_1_and_presence_2_everybody_first_then_who_changed_once_a_second() {
+    let mut bench = open();
+    let here = |names: &[&str]| names.iter().map(|name| ((*name).into(), Whereabouts::Here)).collect::<Vec<_>>();
+    let out = enter(&mut bench, LinkId(1), &identity(1), "a");
+    assert_eq!(presence(&out, LinkId(1)), Some((1, here(&["a"]))));
+    assert_eq!(presence(&bench.pass(5_000), LinkId(1)), Some((1, here(&["a"]))));
+    let out = enter(&mut bench, LinkId(2), &identity(2), "b");
+    let (count, mut everybody) = presence(&out, LinkId(2)).unwrap();
+    everybody.sort_by(|one, other| one.0.cmp(&other.0));
+    assert_eq!((count, everybody), (2, here(&["a", "b"])));
+    assert_eq!(presence(&out, LinkId(1)), None, "not yet");
+    bench.hear(LinkId(2), 2, Rename { name: Name::new("bo").unwrap(), options: NONE });
+    enter(&mut bench, LinkId(3), &identity(3), "c");
+    bench.input(Input::Down { link: LinkId(3), code: Code::Left });
+    assert!(bench.pass(999).is_empty());
+    let (count, mut changed) = presence(&bench.pass(1), LinkId(1)).unwrap();
+    changed.sort_by(|one, other| one.0.cmp(&other.0));
+    assert_eq!((count, changed), (2, vec![("bo".into(), Whereabouts::Here), ("c".into(), Whereabouts::Gone)]));
+    assert!(bench.pass(10_000).is_empty(), "nothing has changed");
+}
+
+#[test]
+fn presence_3_too_many_are_counted_and_not_named() {
+    let mut bench = open();
+    let guest = |number: u64| {
+        let mut secret = [0; 32];
+        secret[..8].copy_from_slice(&number.to_be_bytes());
+        Identity::new(Secret(secret), ada().scheme().clone())
+    };
+    let most = u64::try_from(PRESENCE_NAMES_MAX).unwrap();
+    for number in 0..most {
+        let out = enter(&mut bench, LinkId(number), &guest(number), &format!("guest-{number}"));
+        assert_eq!(presence(&out, LinkId(number)).unwrap().1.len(), usize::try_from(number + 1).unwrap());
+    }
+    bench.pass(1_000);
+    let out = enter(&mut bench, LinkId(most), &guest(most), "one-more");
+    assert_eq!(presence(&out, LinkId(most)), Some((257, vec![])));
+    assert_eq!(presence(&bench.pass(1_000), LinkId(0)), Some((257, vec![])));
+    for number in 0..4 {
+        bench.input(Input::Down { link: LinkId(number), code: Code::Left });
+    }
+    // PRESENCE-1: few enough again, so everybody is named.
+    let (count, named) = presence(&bench.pass(1_000), LinkId(9)).unwrap();
+    assert_eq!((count, named.len()), (253, 253));
+    assert!(named.iter().all(|(_, whereabouts)| *whereabouts == Whereabouts::Here));
+}
+
+#[test]
+fn digest_3_who_holds_another_head_is_sent_ours() {
+    let mut bench = open();
+    enter(&mut bench, BEA, &bea(), "bea");
+    let entry = say(&mut bench, "hello");
+    let value = entry_of(&entry).unwrap().value;
+    let mut row = Row {
+        author: value.author,
+        session: value.session,
+        lane: value.lane,
+        first: 1,
+        next: 2,
+        head: hash(charter(Admission::Open, 1_000).meeting, entry_of(&entry).unwrap().bytes),
+    };
+    for (head, answer) in [(row.head, vec![]), (Hash([9; 16]), vec![entry.clone()])] {
+        row.head = head;
+        let (count, items) = encode_items([row], 1);
+        let out = bench.hear(BEA, 0, Digest { rows: List::over(count, &items), options: NONE });
+        assert_eq!(sent(&out, BEA), answer);
+    }
+}
+
+fn fetch(bench: &mut Bench<Host>, ranges: &[(u64, u64)]) -> Vec<Output> {
+    let (author, session) = (ada().key(), START_MS);
+    let ranges = ranges.iter().map(|(from, to)| Range { author, session, lane: Lane::Talk, from: *from, to: *to });
+    let (count, items) = encode_items(ranges, 64);
+    bench.hear(BEA, 5, Fetch { ranges: List::over(count, &items), options: NONE })
+}
+
+#[test]
+fn fetch_1_an_empty_range_is_refused() {
+    for range in [(0, 0), (2, 2), (3, 2)] {
+        let mut bench = open();
+        enter(&mut bench, BEA, &bea(), "bea");
+        assert_eq!(refused(&fetch(&mut bench, &[range]), BEA), Some(Rule::Fetch1));
+    }
+}
+
+#[test]
+fn fetch_3_the_answer_is_bounded_and_ends_with_ok() {
+    let mut bench = open();
+    enter(&mut bench, BEA, &bea(), "bea");
+    assert_eq!(names(&sent(&fetch(&mut bench, &[(1, 9)]), BEA)), ["OK"]);
+    let entries: Vec<Encoded> = (0..300).map(|number| say(&mut bench, &format!("number {number}"))).collect();
+    let answer = sent(&fetch(&mut bench, &[(3, 5), (1, 2), (4, 6)]), BEA);
+    assert_eq!(names(&answer), ["ENTRY", "ENTRY", "ENTRY", "ENTRY", "OK"]);
+    assert_eq!(answer[..4], [0, 2, 3, 4].map(|at: usize| entries[at].clone()));
+    let answer = sent(&fetch(&mut bench, &[(1, u64::MAX)]), BEA);
+    assert_eq!((answer.len(), &answer[255]), (FETCH_ENTRIES_MAX + 1, &entries[255]));
+    let long = "x".repeat(16_000);
+    (0..20).for_each(|_| drop(say(&mut bench, &long)));
+    let answer = sent(&fetch(&mut bench, &[(301, 330)]), BEA);
+    let bytes: usize = answer.iter().map(|frame| frame.0.len()).sum();
+    assert!((246_000..=262_144 + 8).contains(&bytes), "{bytes}");
+}
+
+#[test]
+fn revoke_2_the_ticket_of_whoever_is_shown_out_is_void_too() {
+    let mut bench = host(charter(Admission::Ticket, 100));
+    let meeting = charter(Admission::Ticket, 100).meeting;
+    let enter = |bench: &mut Bench<Host>, link, guest: &Identity, name: &str, pass: Option<Pass>| {
+        let mut options = OptionsBuffer::default();
+        options.set(&option::TICKET, &prove_ticket(Secret([0xcc; 32]), None, meeting, guest));
+        pass.iter().for_each(|pass| options.set(&option::PASS, pass));
+        up(bench, link, guest, name);
+        bench.hear(link, 1, Join { meeting, options: options.options() })
+    };
+    let out = enter(&mut bench, LinkId(1), &identity(1), "a", None);
+    let pass =
+        with(
+            &sent(&out, LinkId(1))[0],
+            |frame| if let Meeting::Welcome(welcome) = frame { welcome.pass } else { panic!() },
+        );
+    enter(&mut bench, LinkId(2), &identity(2), "b", None);
+    let out = command(&mut bench, Command::Kick { name: "b".into(), why: "noise".into() });
+    let acts = out.iter().filter(|output| matches!(output, Output::Append { lane: Lane::Acts, .. })).count();
+    assert_eq!((acts, refused(&out, LinkId(2))), (2, Some(Rule::Revoke1)));
+    let new = events(&out)
+        .iter()
+        .find_map(|event| if let Event::Ready { ticket, .. } = event { Some(ticket.clone()) } else { None });
+    let new: tertulia_core::ticket::Ticket = new.expect("a new ticket").parse().unwrap();
+    // The old ticket is void for newcomers, and needless for who has a pass.
+    assert_eq!(refused(&enter(&mut bench, LinkId(3), &identity(3), "c", None), LinkId(3)), Some(Rule::Join4));
+    bench.input(Input::Down { link: LinkId(1), code: Code::Cut });
+    assert_eq!(closed(&enter(&mut bench, LinkId(4), &identity(1), "a", Some(pass))), []);
+    let mut options = OptionsBuffer::default();
+    options.set(&option::TICKET, &prove_ticket(new.seed.unwrap(), new.endorsement, meeting, &identity(5)));
+    up(&mut bench, LinkId(5), &identity(5), "e");
+    assert_eq!(closed(&bench.hear(LinkId(5), 1, Join { meeting, options: options.options() })), []);
+}
+
+#[test]
+fn roster_1_the_order_in_which_acts_come_is_nothing() {
+    let meeting = charter(Admission::Open, 1_000).meeting;
+    let now = Now { tick: Instant(0), unix_ms: 0 };
+    let mut written = Log::new(meeting, 10);
+    let revoke = |level| EntryBody::Revoke { subject: bea().key(), level, name: Reason::NONE, why: Reason::NONE };
+    let first = [EntryBody::Person { name: Name::new("Ada").unwrap() }, revoke(Level::Out), revoke(Level::Mute)];
+    let mut frames: Vec<Encoded> = first.iter().map(|body| written.write(&ada(), 1, body, now).unwrap()).collect();
+    let answers = hash(meeting, entry_of(&frames[1]).unwrap().bytes);
+    let grant = EntryBody::Grant { subject: bea().key(), answers, name: Reason::NONE };
+    let second =
+        [EntryBody::Person { name: Name::new("Lady").unwrap() }, EntryBody::Policy { door: Door::Locked }, grant];
+    frames.extend(second.iter().map(|body| written.write(&ada(), 2, body, now).unwrap()));
+    let expected = Roster::fold(&written, ada().key());
+    assert!(expected.locked && expected.host_name.as_deref() == Some("Lady"));
+    assert!(!expected.is_revoked(&bea().key(), Level::Out) && expected.is_revoked(&bea().key(), Level::Mute));
+    // Two streams, in every order that keeps each of them whole.
+    for choice in 0_u32..64 {
+        if choice.count_ones() != 3 {
+            continue;
+        }
+        let (mut log, mut next) = (Log::new(meeting, 10), [0, 3]);
+        for at in 0..6 {
+            let stream = usize::from(choice & 1 << at == 0);
+            log.offer(&entry_of(&frames[next[stream]]).unwrap(), false, &bea());
+            next[stream] += 1;
+        }
+        assert_eq!(Roster::fold(&log, ada().key()), expected, "{choice:b}");
+    }
+    assert_eq!(Roster::fold(&written, bea().key()), Roster::default(), "only the founder's acts count");
+}
+
+#[test]
+fn a_ping_before_join_is_not_a_frame_of_the_meeting() {
+    let mut bench = open();
+    up(&mut bench, BEA, &bea(), "bea");
+    assert!(bench.hear(BEA, 0, Ping { options: NONE }).is_empty());
+}

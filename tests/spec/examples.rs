@@ -1,0 +1,90 @@
+//! The hex of SPEC.md, from the code.
+
+use std::fs;
+
+use tertulia_core::channel::{DefaultResolver, Handshake};
+use tertulia_core::log::entry_of;
+use tertulia_core::ticket::Ticket;
+use tertulia_core::trace::{Direction, Line, Packet};
+use tertulia_core::wire::frame::infos;
+use tertulia_testkit::layout::{annotate, annotate_as};
+use tertulia_testkit::lecture::{ada, bea, bodies, charter, fork, lecture};
+
+use crate::page::{Page, root};
+
+pub(crate) fn sync(page: &mut Page) {
+    let lecture = lecture();
+    for info in infos() {
+        let said = lecture.iter().rfind(|said| said.name() == info.name && said.micros < 9_000_000);
+        let said = said.or_else(|| lecture.iter().rfind(|said| said.name() == info.name));
+        let frame = said.map_or_else(fork, |said| said.frame.clone());
+        page.sync_block(&format!("hex: {}", info.name), "", &lines(annotate(&frame.0)));
+    }
+    for (kind, frame) in bodies() {
+        let entry = entry_of(&frame).unwrap();
+        page.sync_block(&format!("hex: kind {kind}"), "", &lines(body(annotate_as("entry", entry.bytes))));
+    }
+    let charter = charter();
+    page.sync_block("hex: charter", "", &lines(annotate_as("charter, signature 64", charter.bytes())));
+    let ticket = Ticket {
+        meeting: charter.meeting,
+        host: ada().key(),
+        seed: Some(tertulia_core::identity::Secret([0xcc; 32])),
+        endorsement: None,
+        addresses: vec!["192.0.2.1:7473".into(), "[2001:db8::1]:7473".into()],
+    };
+    page.sync_block("hex: ticket", "", &ticket.to_string());
+    tour(page);
+    let trace = fs::read_to_string(root().join("tests/traces/ping-before-hello.trace")).unwrap();
+    page.sync_block("hex: trace", "", &trace);
+    let guest = fs::read_to_string(root().join("examples/guest.py")).unwrap();
+    page.sync_block("python: guest.py", "python", &guest);
+}
+
+/// Hex lines as a trace has them, without the packet's first line.
+fn lines(lines: Vec<Line>) -> String {
+    let mut packet = Packet::new(Direction::Initiator, 0, "X", &[]);
+    packet.lines = lines;
+    packet.to_string().lines().skip(1).flat_map(|line| [line, "\n"]).collect()
+}
+
+/// Only what an entry says: its kind and body.
+fn body(lines: Vec<Line>) -> Vec<Line> {
+    lines.into_iter().skip_while(|line| !line.comment.starts_with("body")).collect()
+}
+
+fn dump(direction: Direction, name: &str, bytes: &[u8]) -> String {
+    let text = Packet::new(direction, 0, name, bytes).to_string();
+    text.replacen(" 0.000000 ", "", 1)
+}
+
+/// Seeds of `tests/vectors/handshake.json`.
+fn tour(page: &mut Page) {
+    let (mut asked, mut answered) = (Vec::new(), Vec::new());
+    let crypto = || Box::new(DefaultResolver);
+    let mut guest = Handshake::initiator(&bea(), Some(ada().key()), [0x11; 32], crypto(), &mut asked);
+    let mut host = Handshake::responder(&ada(), [0x22; 32], crypto());
+    host.receive(&asked, &mut answered).unwrap();
+    let mut last = Vec::new();
+    let (_, established) = guest.receive(&answered, &mut last).unwrap();
+    let pieces = [
+        dump(Direction::Initiator, "preamble", &asked[..10]),
+        dump(Direction::Initiator, "message 1", &asked[10..]),
+        dump(Direction::Responder, "message 2", &answered),
+        dump(Direction::Initiator, "message 3", &last),
+    ];
+    page.sync_block("hex: tour handshake", "", &pieces.join("\n"));
+    let lecture = lecture();
+    let mut record = Vec::new();
+    established.unwrap().sealer.seal(&lecture[0].frame.0, &mut record).unwrap();
+    page.sync_block("hex: tour record", "", &dump(Direction::Initiator, "record", &record));
+    let frames: Vec<String> =
+        lecture.iter().map(|said| format!("# {}\n{}", said.why, dump(said.from, said.name(), &said.frame.0))).collect();
+    page.sync_block("hex: tour frames", "", &frames.join("\n"));
+    // The vectors' own meeting of both sides has the same bytes.
+    let vectors = fs::read_to_string(root().join("tests/vectors/handshake.json")).unwrap();
+    for message in [&asked[10..], &answered, &last] {
+        let hex: String = message.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert!(vectors.contains(&hex), "handshake.json has another handshake");
+    }
+}

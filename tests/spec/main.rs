@@ -1,0 +1,46 @@
+//! SPEC.md and the code say the same, both ways. `UPDATE=1` rewrites what the page takes from the code.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "clippy.toml spares test functions only, and a helper that panics fails its test as it should"
+)]
+
+mod coverage;
+mod examples;
+mod page;
+mod requirements;
+mod tables;
+
+use page::Page;
+
+#[test]
+fn what_the_page_takes_from_the_code_is_up_to_date() {
+    let mut page = Page::read();
+    let before = page.text();
+    tables::sync(&mut page);
+    examples::sync(&mut page);
+    requirements::sync(&mut page);
+    let faults = page.faults.join("\n");
+    assert!(faults.is_empty(), "{faults}");
+    if std::env::var_os("UPDATE").is_some() {
+        page.write();
+    } else {
+        let differs = before.lines().zip(page.text().lines()).position(|(old, new)| old != new);
+        assert!(
+            before == page.text(),
+            "line {differs:?} (from 0) of SPEC.md differs from the code; UPDATE=1 rewrites it"
+        );
+    }
+}
+
+#[test]
+fn every_marker_of_the_page_is_filled_by_the_code() {
+    let mut page = Page::read();
+    tables::sync(&mut page);
+    examples::sync(&mut page);
+    requirements::sync(&mut page);
+    let unknown: Vec<_> = page.markers().into_iter().filter(|marker| !page.synced.contains(marker)).collect();
+    assert!(unknown.is_empty(), "nothing fills {unknown:?}");
+}

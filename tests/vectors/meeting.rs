@@ -1,0 +1,139 @@
+use tertulia_core::id::{Key, Signature};
+use tertulia_core::identity::{Domain, Identity, Secret};
+use tertulia_core::log::{entry_of, hash};
+use tertulia_core::ticket::Ticket;
+use tertulia_core::wire::field::encode_alone;
+use tertulia_testkit::lecture::{ada, bea, bodies, charter, pass, question, ticket, ticket_proof};
+
+use crate::{compare, hex, list, object, text};
+
+const ABOUT: &str = "SPEC.md, Identity and Log. All bytes in hex. What is signed is printed with its domain string.";
+
+/// A signature that holds, with what it signs.
+fn signed(signer: &Identity, domain: Domain, parts: &[&[u8]], signature: &Signature) -> [(&'static str, String); 3] {
+    assert!(bea().verify(&signer.key(), domain, parts, signature), "{domain:?}");
+    [("signer", hex(&signer.key().0)), ("signed", hex(&domain.message(parts))), ("signature", hex(&signature.0))]
+}
+
+fn entries() -> Vec<String> {
+    let meeting = charter().meeting;
+    let entries = bodies().into_iter().map(|(kind, frame)| {
+        let entry = entry_of(&frame).unwrap();
+        let parts: [&[u8]; 2] = [&meeting.0, entry.bytes];
+        let mut fields = vec![("kind", text(kind))];
+        fields.extend(signed(&ada(), Domain::Entry, &parts, &entry.signature));
+        fields.extend([("hash", hex(&hash(meeting, entry.bytes).0)), ("frame", hex(&frame.0))]);
+        object(2, &fields)
+    });
+    entries.collect()
+}
+
+fn charter_object() -> String {
+    let charter = charter();
+    let bytes = charter.bytes();
+    let (bytes, signature) = bytes.split_at(bytes.len() - 64);
+    let signature = Signature(signature.try_into().unwrap());
+    let mut fields = signed(&ada(), Domain::Charter, &[bytes], &signature).to_vec();
+    fields.extend([("with_signature", hex(charter.bytes())), ("meeting", hex(&charter.meeting.0))]);
+    object(1, &fields)
+}
+
+/// A ticket that the charter does not name, as after a kick.
+fn endorsed_ticket() -> (Identity, Signature) {
+    let ticket = Identity::new(Secret([0xdd; 32]), ada().scheme().clone());
+    let endorsement = ada().sign(Domain::Ticket, &[&charter().meeting.0, &ticket.key().0]);
+    (ticket, endorsement)
+}
+
+fn tickets() -> [String; 3] {
+    let meeting = charter().meeting;
+    let (other, endorsement) = endorsed_ticket();
+    let addresses = vec!["192.0.2.1:7473".to_owned(), "[2001:db8::1]:7473".to_owned()];
+    let written = |seed, endorsement| {
+        let (host, addresses) = (ada().key(), addresses.clone());
+        text(&Ticket { meeting, host, seed, endorsement, addresses }.to_string())
+    };
+    let texts = [
+        ("without_seed", written(None, None)),
+        ("with_seed", written(Some(Secret([0xcc; 32])), None)),
+        ("endorsed", written(Some(Secret([0xdd; 32])), Some(endorsement))),
+    ];
+    let parts: [&[u8]; 2] = [&meeting.0, &other.key().0];
+    let endorsement = signed(&ada(), Domain::Ticket, &parts, &endorsement);
+    let proof = ticket_proof();
+    let mut proofs = signed(&ticket(), Domain::TicketProof, &[&meeting.0, &bea().key().0], &proof.proof).to_vec();
+    proofs.push(("option", hex(&encode_alone(&proof))));
+    [object(1, &texts), object(1, &endorsement), object(1, &proofs)]
+}
+
+fn pass_object() -> String {
+    let pass = pass();
+    let parts: [&[u8]; 3] = [&charter().meeting.0, &bea().key().0, &pass.lamport.to_be_bytes()];
+    let mut fields = signed(&ada(), Domain::Pass, &parts, &pass.signature).to_vec();
+    fields.push(("pass", hex(&encode_alone(&pass))));
+    object(1, &fields)
+}
+
+fn question_object() -> String {
+    let (token, words, signature) = question();
+    let parts: [&[u8]; 3] = [&charter().meeting.0, &token.0, words.as_bytes()];
+    let mut fields = vec![("token", hex(&token.0)), ("text", text(words))];
+    fields.extend(signed(&bea(), Domain::Question, &parts, &signature));
+    object(1, &fields)
+}
+
+#[test]
+fn the_meeting_is_as_the_vectors_say() {
+    let key = |secret: u8, key: Key| object(1, &[("secret", hex(&[secret; 32])), ("key", hex(&key.0))]);
+    let [texts, endorsement, proof] = tickets();
+    let parts = [
+        ("license", text("CC0-1.0")),
+        ("about", text(ABOUT)),
+        ("host", key(0xbb, ada().key())),
+        ("guest", key(0xaa, bea().key())),
+        ("ticket", key(0xcc, ticket().key())),
+        ("other_ticket", key(0xdd, endorsed_ticket().0.key())),
+        ("charter", charter_object()),
+        ("tickets", texts),
+        ("endorsement", endorsement),
+        ("ticket_proof", proof),
+        ("pass", pass_object()),
+        ("question", question_object()),
+        ("entries", list(1, &entries())),
+    ];
+    compare("meeting.json", &format!("{}\n", object(0, &parts)));
+}
+
+#[test]
+fn ticket_1_a_text_that_is_nearly_a_ticket_is_none() {
+    let ticket = Ticket {
+        meeting: charter().meeting,
+        host: ada().key(),
+        seed: Some(Secret([0xcc; 32])),
+        endorsement: None,
+        addresses: vec!["192.0.2.1:7473".to_owned()],
+    };
+    let whole = ticket.to_string();
+    assert_eq!(format!("  {whole}\n").parse(), Ok(ticket));
+    for length in 0..whole.len() {
+        // A port may lose its last digits and still be one.
+        let is_whole_enough =
+            whole[..length].rsplit_once(':').is_some_and(|(front, port)| front.ends_with(".1") && !port.is_empty());
+        assert_eq!(whole[..length].parse::<Ticket>().is_ok(), is_whole_enough, "{}", &whole[..length]);
+    }
+    for (good, bad) in [
+        ("tertulia:", "Tertulia:"),
+        ("tertulia:", "tertulia:0"),
+        ("@", ".@"),
+        ("@", ".00@"),
+        (":7473", ":0"),
+        (":7473", ":65536"),
+        (":7473", ""),
+        (":7473", ":7473,"),
+        (":7473", ":1,a:1,b:1,c:1"),
+        ("192.0.2.1", "192.0 .2.1"),
+        ("192.0.2.1", ""),
+    ] {
+        assert!(whole.replacen(good, bad, 1).parse::<Ticket>().is_err(), "{good} -> {bad}");
+    }
+}
