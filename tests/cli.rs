@@ -149,3 +149,22 @@ fn a_name_comes_from_the_flag_else_the_settings_else_the_system() {
     assert_eq!(said.code, Some(1));
     assert!(said.err.contains("nmae"), "{}", said.err);
 }
+
+#[test]
+fn a_trace_is_shown_and_replayed_and_anything_else_is_refused() {
+    let traces = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/traces");
+    let run = |words: &[&str]| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_tertulia")).args(words).output().unwrap();
+        let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
+        (output.status.code(), text)
+    };
+    let lecture = format!("{traces}/lecture.trace");
+    let (code, text) = run(&["trace", "show", &lecture]);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.lines().any(|line| line.contains(" I WELCOME ") && line.contains("rows")), "{text}");
+    let refused = format!("{traces}/option-unknown-even.trace");
+    assert_eq!(run(&["trace", "replay", &lecture, &refused]).0, Some(0));
+    let (code, text) = run(&["trace", "replay", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")]);
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("line 1: expected `# tertulia-trace 1`"), "{text}");
+}

@@ -16,6 +16,7 @@ mod session;
 mod signals;
 mod terminal;
 mod text;
+mod trace;
 
 use std::process::ExitCode;
 
@@ -43,6 +44,7 @@ enum Verb {
     Host(host::Args),
     Join(join::Args),
     Id(id::Args),
+    Trace(trace::Args),
 }
 
 fn main() -> ExitCode {
@@ -61,6 +63,7 @@ fn run(cli: &Cli) -> Result<ExitCode, Fail> {
         Some(Verb::Host(args)) => host::run(args, &cli.globals),
         Some(Verb::Join(args)) => join::run(args, &cli.globals),
         Some(Verb::Id(id::Args {})) => id::run(&cli.globals),
+        Some(Verb::Trace(args)) => trace::run(args, &cli.globals),
         None => overview(&cli.globals),
     }
 }
@@ -88,7 +91,7 @@ fn misused(error: &clap::Error) -> ExitCode {
     if !error.use_stderr() {
         return ExitCode::SUCCESS;
     }
-    let examples = [("host", host::EXAMPLE), ("join", join::EXAMPLE), ("id", id::EXAMPLE)];
+    let examples = [("host", host::EXAMPLE), ("join", join::EXAMPLE), ("id", id::EXAMPLE), ("trace", trace::EXAMPLE)];
     let typed = std::env::args().find_map(|word| examples.iter().find(|(verb, _)| *verb == word));
     let example = typed.map_or(host::EXAMPLE, |(_, example)| example);
     let _ = writeln!(std::io::stderr().lock(), "  try: {}", example.trim_start());

@@ -13,10 +13,9 @@ use std::path::PathBuf;
 
 use proptest::prelude::*;
 use tertulia_core::rule::Rule;
-use tertulia_core::trace::parse;
+use tertulia_core::trace::{parse, replay};
 use tertulia_core::wire::frame::{generate, infos};
 use tertulia_testkit::layout::annotate;
-use tertulia_testkit::replay::replay;
 
 fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/traces")

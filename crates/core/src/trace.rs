@@ -1,11 +1,13 @@
 //! Captured sessions as text (SPEC.md, "Traces"): read by people, diffed, replayed as tests, opened by Wireshark.
 
 mod parse;
+mod replay;
 
 use alloc::{string::String, vec::Vec};
 use core::fmt;
 
 pub use self::parse::parse;
+pub use self::replay::replay;
 use crate::code::Code;
 use crate::id::Key;
 

@@ -10,4 +10,3 @@
 
 pub mod layout;
 pub mod lecture;
-pub mod replay;

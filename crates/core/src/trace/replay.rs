@@ -1,18 +1,21 @@
 //! Replays a trace against the codec and two links, one for each end.
 
-use std::collections::BTreeMap;
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
 
+use super::{Direction, Expect, LinkStep, Packet, Step, Trace};
+use crate::feed::Feed;
+use crate::id::{Key, MeetingId, RequestId};
+use crate::link::{Link, LinkEvent, Opening};
+use crate::rule::Rule;
+use crate::time::Instant;
+use crate::wire::frame::Decoded;
+use crate::wire::option::Options;
+use crate::wire::session::{Bye, Hello, Purpose, Session};
+use crate::wire::{Encoded, Frame, decode};
 use bytes::Bytes;
-use tertulia_core::feed::Feed;
-use tertulia_core::id::{Key, MeetingId, RequestId};
-use tertulia_core::link::{Link, LinkEvent, Opening};
-use tertulia_core::rule::Rule;
-use tertulia_core::time::Instant;
-use tertulia_core::trace::{Direction, Expect, LinkStep, Packet, Step, Trace};
-use tertulia_core::wire::frame::Decoded;
-use tertulia_core::wire::option::Options;
-use tertulia_core::wire::session::{Bye, Hello, Purpose, Session};
-use tertulia_core::wire::{Encoded, Frame, decode};
 
 /// Plays `trace` to fresh links: the initiator's frames to one that has accepted, the responder's to one that dialled.
 ///
@@ -132,7 +135,7 @@ impl Play {
             return if is_answer { Ok(()) } else { Err(format!("follows what was refused by {rule}")) };
         }
         let fault = check_codec(packet, &bytes)?;
-        let now = Instant(packet.micros / 1_000);
+        let now = Instant(packet.micros.checked_div(1_000).unwrap_or(0));
         let ends = self.links.entry(self.link).or_insert_with(|| Ends::new(now));
         let refusals = ends.pass(packet.from, &encoded, now).into_iter().filter_map(|event| match event {
             LinkEvent::Down { rule, .. } => rule,
