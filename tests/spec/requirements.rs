@@ -88,3 +88,16 @@ fn every_test_is_named_after_a_requirement_that_there_is() {
     let strange: Vec<_> = coverage::covered().into_iter().filter(|id| !ids.contains(id)).collect();
     assert!(strange.is_empty(), "tests or traces are named after {strange:?}, which SPEC.md does not have");
 }
+
+#[test]
+fn every_requirement_has_a_test() {
+    let covered = coverage::covered();
+    let bare: Vec<String> =
+        requirements(&Page::read()).into_iter().map(|(id, ..)| id).filter(|id| !covered.contains(id)).collect();
+    assert!(
+        bare.is_empty(),
+        "{} requirements have no test named after them, and no trace: {}",
+        bare.len(),
+        bare.join(" ")
+    );
+}

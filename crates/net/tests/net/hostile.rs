@@ -70,7 +70,7 @@ async fn h3_a_handshake_with_a_flipped_bit_is_closed_without_a_word() {
 }
 
 #[tokio::test]
-async fn h2_a_byte_now_and_then_buys_five_seconds() {
+async fn handshake_7_a_byte_now_and_then_buys_five_seconds() {
     let (mut host, address) = host(1);
     let mut slow = Vec::new();
     for _ in 0..50 {

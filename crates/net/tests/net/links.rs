@@ -62,7 +62,7 @@ async fn somebody_else_at_the_address_is_the_wrong_key() {
 }
 
 #[tokio::test]
-async fn somebody_else_at_one_address_does_not_hide_the_peer_at_another() {
+async fn dial_1_somebody_else_at_one_address_does_not_hide_the_peer_at_another() {
     let ((_other, wrong), (_host, right)) = (host(3), host(1));
     let nobody = { std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap() };
     let key = identity(1).key();
