@@ -12,6 +12,7 @@
 mod boundary;
 mod home;
 mod hostile;
+mod lectures;
 mod links;
 mod storage;
 mod support;
