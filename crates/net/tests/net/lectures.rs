@@ -83,7 +83,7 @@ async fn shown(node: &mut Node) -> String {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_host_that_restarts_goes_on_and_nobody_misses_or_sees_twice() {
     let (folder, guest_folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let (home, guest_home) = (Home::open(folder.path()).unwrap(), Home::open(guest_folder.path()).unwrap());
