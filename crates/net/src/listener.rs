@@ -39,17 +39,21 @@ pub(crate) async fn run(listener: TcpListener, shared: Arc<Shared>, inbox: mpsc:
     let mut handshakes = JoinSet::new();
     let mut waiting = Waiting::default();
     let mut warned: Option<Instant> = None;
+    // Accepted, and there is no place for it yet: until then nobody else is.
+    let mut newcomer: Option<(TcpStream, u128)> = None;
     loop {
+        if !waiting.is_full()
+            && let Some((stream, source)) = newcomer.take()
+        {
+            waiting.add(handshakes.spawn(one(stream, Arc::clone(&shared), inbox.clone())), source);
+        }
         tokio::select! {
             Some(ended) = handshakes.join_next_with_id() => {
                 waiting.remove(ended.map_or_else(|error| error.id(), |(id, ())| id));
             }
-            () = waiting.room(), if waiting.is_full() => waiting.make_room(),
-            accepted = listener.accept(), if !waiting.is_full() => match accepted {
-                Ok((stream, from)) => {
-                    let task = handshakes.spawn(one(stream, Arc::clone(&shared), inbox.clone()));
-                    waiting.add(task, source(from.ip()));
-                }
+            () = waiting.room(), if newcomer.is_some() => waiting.make_room(),
+            accepted = listener.accept(), if newcomer.is_none() => match accepted {
+                Ok((stream, from)) => newcomer = Some((stream, source(from.ip()))),
                 // That one peer is gone already.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                 Err(error) => {

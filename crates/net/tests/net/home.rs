@@ -1,10 +1,8 @@
 //! What a home keeps, and what becomes of it when a crash or somebody else has had a hand in it.
 
 use std::fs;
-use std::process::Command;
 
 use tempfile::TempDir;
-use tertulia_core::id::MeetingId;
 use tertulia_core::machine::Kept;
 use tertulia_net::{Error, Home, StoredMeeting};
 
@@ -160,41 +158,4 @@ fn bytes_that_are_no_frame_are_put_aside_not_thrown_away() {
         }
         assert_eq!(fs::read(&path).unwrap(), good);
     }
-}
-
-/// Runs itself under a limit on the size of files: a full disk takes a part of a frame, and then no more.
-#[cfg(unix)]
-#[test]
-fn a_frame_that_finds_no_room_leaves_nothing_of_itself() {
-    const PATH: &str = "TERTULIA_TEST_HOME";
-    const LIMIT: u64 = 4_096;
-    if let Some(path) = std::env::var_os(PATH) {
-        let home = Home::open(path.as_ref()).unwrap();
-        let mut files = home.meeting(MEETING).unwrap();
-        let error = (1..100).find_map(|number| files.append(&entry(number, 500)).err()).expect("a limit");
-        print!("{error}");
-        return;
-    }
-    let folder = folder();
-    let script = format!("trap '' XFSZ; ulimit -f {}; exec \"$0\" \"$@\"", LIMIT / 512);
-    let child = Command::new("sh")
-        .args(["-c", &script])
-        .arg(std::env::current_exe().unwrap())
-        .args(["--exact", "home::a_frame_that_finds_no_room_leaves_nothing_of_itself", "--nocapture"])
-        .env(PATH, folder.path())
-        .output()
-        .unwrap();
-    let told = String::from_utf8_lossy(&child.stdout);
-    assert!(
-        child.status.success() && told.contains("cannot write"),
-        "{told}{}",
-        String::from_utf8_lossy(&child.stderr)
-    );
-    let home = Home::open(folder.path()).unwrap();
-    let files = home.meeting(MEETING).unwrap();
-    let length = fs::metadata(files.path().join("log")).unwrap().len();
-    let frame = u64::try_from(entry(1, 500).0.len()).unwrap();
-    assert_eq!(length, LIMIT / frame * frame);
-    assert_eq!(files.load().unwrap().damaged, None);
-    assert_eq!(home.meetings().unwrap().first().map(|meeting| meeting.id), Some(MeetingId([7; 16])));
 }

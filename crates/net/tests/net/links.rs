@@ -27,7 +27,7 @@ async fn a_text_goes_there_and_its_answer_comes_back() {
     assert_eq!(told(&mut host).await, "frame OK");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn goodbye_comes_after_all_that_was_appended_before_it() {
     const ENTRIES: u32 = 4_000;
     let (mut host, address) = host(1);

@@ -2,7 +2,6 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
-    clippy::print_stdout,
     clippy::arithmetic_side_effects,
     clippy::panic,
     clippy::wildcard_enum_match_arm,
@@ -12,6 +11,7 @@
 mod boundary;
 mod home;
 mod hostile;
+mod lectures;
 mod links;
 mod storage;
 mod support;
