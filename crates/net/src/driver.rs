@@ -154,7 +154,8 @@ impl Driver {
                 () = sleep_until(deadline) => {}
             }
         }
-        drop(listening);
+        // Waited for: who has ended holds no port, and nobody new is let in.
+        listening.shutdown().await;
         self.finish().await
     }
 
@@ -346,8 +347,9 @@ impl Driver {
         // Nobody is told anything any more; the user hears that nothing follows.
         drop(self.messages);
         drop(self.events);
-        self.dials.abort_all();
+        self.dials.shutdown().await;
         let _ = timeout(CLOSE_TIMEOUT, async { while self.connections.join_next().await.is_some() {} }).await;
+        self.connections.shutdown().await;
         if let Some(trace) = &self.shared.trace {
             trace.flush();
         }
