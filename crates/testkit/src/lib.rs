@@ -5,9 +5,12 @@
     clippy::arithmetic_side_effects,
     clippy::panic,
     clippy::wildcard_enum_match_arm,
+    clippy::as_conversions,
     reason = "what goes wrong in here fails a test, as it should"
 )]
 
 pub mod layout;
 pub mod lecture;
 pub mod replay;
+pub mod scheme;
+pub mod sim;
