@@ -445,7 +445,7 @@ impl Attendee {
 
     fn on_tell(&mut self, link: LinkId, id: RequestId, tell: &Tell<'_>, out: &mut Vec<Output>) {
         if let Some(host) = self.host
-            && self.tokens.note(host, tell.token)
+            && self.tokens.take(host, tell.token)
         {
             let kind = Kind::Whisper(Whisper { token: tell.token, author: host, to: self.name.clone() });
             let (meeting, from, text) = (self.log.meeting(), self.host_name(), tell.text.as_str().to_string());

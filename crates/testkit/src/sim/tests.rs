@@ -8,12 +8,12 @@ use tertulia_core::identity::{Identity, Secret};
 use tertulia_core::log::{Log, entry_of};
 use tertulia_core::machine::{Machine, Output};
 use tertulia_core::time::{Now, Timers};
+use tertulia_core::wire::Frame;
 use tertulia_core::wire::entry::EntryBody;
 use tertulia_core::wire::field::Text;
 use tertulia_core::wire::meeting::{Lane, Meeting};
 use tertulia_core::wire::option::Options;
 use tertulia_core::wire::session::{Hello, Purpose};
-use tertulia_core::wire::Frame;
 
 use super::*;
 use crate::scheme::Hashed;
