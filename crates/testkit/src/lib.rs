@@ -14,3 +14,4 @@ pub mod lecture;
 pub mod replay;
 pub mod scheme;
 pub mod sim;
+pub mod star;

@@ -18,6 +18,11 @@ use super::{Attempt, Happening, Sim};
 impl Sim {
     /// One input to a node's machine, and everything that follows from it at once.
     pub(super) fn handle(&mut self, node: usize, input: Input<'_>) {
+        self.pass_on(node, input);
+        self.flush(node);
+    }
+
+    fn pass_on(&mut self, node: usize, input: Input<'_>) {
         let this = &mut self.nodes[node];
         let now = this.now(self.now);
         let Some(running) = this.running.as_mut().filter(|running| !running.closed) else { return };
@@ -26,7 +31,6 @@ impl Sim {
         running.machine.handle(input, now, &mut out);
         running.machine.assert_invariants();
         self.apply(node, out);
-        self.flush(node);
     }
 
     /// Fires what is due in a node: its machine first, then its links.
@@ -129,7 +133,7 @@ impl Sim {
         }
     }
 
-    /// Passes a link's events on to its machine.
+    /// Passes a link's events on to its machine; the caller flushes once all of them are told.
     fn dispatch(&mut self, node: usize, link: LinkId, events: Vec<LinkEvent>) {
         for event in events {
             let Some(running) = &mut self.nodes[node].running else { return };
@@ -142,7 +146,7 @@ impl Sim {
                     self.note(format_args!("node {node} up {}", link.0));
                     match decode(&hello) {
                         Ok(Decoded { frame: Some(Frame::Session(Session::Hello(hello))), .. }) => {
-                            self.handle(node, Input::Up { link, peer, hello, dial });
+                            self.pass_on(node, Input::Up { link, peer, hello, dial });
                         }
                         other => panic!("{link:?} is up without HELLO: {other:?}"),
                     }
@@ -157,8 +161,8 @@ impl Sim {
                     self.note(format_args!("node {node} down {} {code} {rule:?}", link.0));
                     self.sometimes(code.word());
                     match dial {
-                        _ if up => self.handle(node, Input::Down { link, code }),
-                        Some(dial) => self.handle(node, Input::Unreachable { dial, code }),
+                        _ if up => self.pass_on(node, Input::Down { link, code }),
+                        Some(dial) => self.pass_on(node, Input::Unreachable { dial, code }),
                         None => {}
                     }
                 }
@@ -180,7 +184,7 @@ impl Sim {
         if matches!(frame, Frame::Meeting(Meeting::Fetch(_))) {
             self.sometimes("fetch");
         }
-        self.handle(node, Input::Frame { link, id, frame });
+        self.pass_on(node, Input::Frame { link, id, frame });
     }
 
     /// Writes what the links of a node have to say, as far as there is room; lets go of those that are finished.

@@ -13,6 +13,21 @@ impl Sim {
         connections.filter(|(_, connection)| connection.stands()).map(|(id, _)| id).collect()
     }
 
+    /// Whether a process still believes in a connection that is dead.
+    #[must_use]
+    pub fn has_half_open(&self) -> bool {
+        self.network.connections.iter().any(|connection| {
+            !connection.stands() && connection.ends.iter().any(|end| end.open && self.is_running(end.node))
+        })
+    }
+
+    /// The nodes that have a connection with `node` that works.
+    #[must_use]
+    pub fn standing_between(&self, node: usize) -> Vec<usize> {
+        let ends = self.standing().into_iter().map(|id| self.network.connections[id].ends.map(|end| end.node));
+        ends.filter(|ends| ends.contains(&node)).flatten().filter(|end| *end != node).collect()
+    }
+
     /// Cuts a connection: a random part of what is on its way is lost, and both ends see the end of the stream.
     pub fn cut(&mut self, connection: ConnectionId) {
         self.note(format_args!("cut {connection}"));
@@ -133,6 +148,7 @@ impl Sim {
         }
         for connection in 0..self.network.connections.len() {
             for side in [0, 1] {
+                self.network.release(connection, side, self.now);
                 self.schedule(self.now, Happening::Arrive(connection, side));
             }
         }

@@ -175,6 +175,18 @@ impl Sim {
         links.filter(|ends| ends.up && !ends.over).map(|ends| ends.peer).collect()
     }
 
+    /// Whether nothing is left of a node's process.
+    #[must_use]
+    pub fn has_stopped(&self, node: usize) -> bool {
+        self.nodes[node].running.is_none()
+    }
+
+    /// The number that the next command is answered with.
+    #[must_use]
+    pub const fn next_command_id(&self) -> CommandId {
+        CommandId(self.next_command + 1)
+    }
+
     /// Starts a node, with what it has on disk.
     pub fn start(&mut self, node: usize) {
         let (seed, now) = (self.dice.bytes(), self.nodes[node].now(self.now));

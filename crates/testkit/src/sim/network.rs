@@ -160,6 +160,16 @@ impl Network {
         pipe.held_until = pipe.held_until.max(until);
     }
 
+    /// What was held arrives now.
+    pub(super) fn release(&mut self, id: ConnectionId, side: usize, now: u64) {
+        let pipe = &mut self.connections[id].pipes[side];
+        if pipe.held_until > now {
+            pipe.held_until = now;
+            pipe.last_arrival = pipe.last_arrival.min(now);
+            pipe.queue.iter_mut().for_each(|(arrival, _)| *arrival = now.min(*arrival));
+        }
+    }
+
     /// Until when the direction is held.
     pub(super) fn held_until(&self, id: ConnectionId, side: usize) -> u64 {
         self.connections[id].pipes[side].held_until
