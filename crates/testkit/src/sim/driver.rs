@@ -5,10 +5,12 @@ use tertulia_core::code::Code;
 use tertulia_core::event::Event;
 use tertulia_core::id::LinkId;
 use tertulia_core::link::LinkEvent;
+use tertulia_core::log::entry_of;
 use tertulia_core::machine::{Input, Output};
 use tertulia_core::wire::Frame;
 use tertulia_core::wire::frame::{Decoded, decode};
 use tertulia_core::wire::meeting::{Lane, Meeting};
+use tertulia_core::wire::private::{Ask, Private, Tell};
 use tertulia_core::wire::session::Session;
 
 use super::canary::{Canary, word};
@@ -86,6 +88,8 @@ impl Sim {
                         running.feed.push(frame.clone(), lane);
                     }
                     if live && this.planted.stores(lane == Lane::Acts) {
+                        let entry = entry_of(&frame).expect("ENTRY alone is appended").value;
+                        this.disk.last.insert(lane, (entry.session, entry.number));
                         this.disk.entries.push(frame.clone());
                     }
                     self.note(format_args!("node {node} + {}{}", word(&frame), if live { "" } else { " again" }));
@@ -181,8 +185,14 @@ impl Sim {
             let new = running.links.get_mut(&link).is_some_and(|ends| ends.entries.insert(name));
             assert!(new, "node {node}: an entry came twice on {link:?}: {name:?}");
         }
-        if matches!(frame, Frame::Meeting(Meeting::Fetch(_))) {
-            self.sometimes("fetch");
+        match frame {
+            Frame::Meeting(Meeting::Fetch(_)) => self.sometimes("fetch"),
+            Frame::Private(Private::Ask(Ask { token, .. }) | Private::Tell(Tell { token, .. }))
+                if !self.tokens.insert((node, token)) =>
+            {
+                self.sometimes("token_again");
+            }
+            _ => {}
         }
         self.pass_on(node, Input::Frame { link, id, frame });
     }

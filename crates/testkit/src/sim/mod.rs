@@ -11,14 +11,14 @@ mod node;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use tertulia_core::code::Code;
 use tertulia_core::command::Command;
 use tertulia_core::event::Event;
 use tertulia_core::feed::Feed;
-use tertulia_core::id::{CommandId, DialId, Key, LinkId};
+use tertulia_core::id::{CommandId, DialId, Key, LinkId, Token};
 use tertulia_core::limits;
 use tertulia_core::link::{Link, Opening};
 use tertulia_core::machine::Input;
@@ -65,6 +65,8 @@ pub struct Sim {
     next_command: u64,
     trace: String,
     seen: BTreeMap<&'static str, u64>,
+    /// Tokens of texts that have come to each node.
+    tokens: BTreeSet<(usize, Token)>,
 }
 
 impl std::fmt::Debug for Sim {
@@ -96,6 +98,7 @@ impl Sim {
             next_command: 0,
             trace: String::new(),
             seen: BTreeMap::new(),
+            tokens: BTreeSet::new(),
         }
     }
 
@@ -319,7 +322,7 @@ impl Sim {
         for (side, ((end, us, peer, dial), opening)) in sides.into_iter().zip(openings).enumerate() {
             let (seed, now) = (self.dice.bytes(), self.nodes[end.node].now(self.now).tick);
             let link = Link::new(opening, us, peer, seed, now);
-            let entries = std::collections::BTreeSet::new();
+            let entries = BTreeSet::new();
             let ends = Ends { link, peer, connection, side, dial, up: false, over: false, pending: None, entries };
             self.nodes[end.node].running.as_mut().expect("it was looked at").links.insert(end.link, ends);
         }

@@ -10,6 +10,7 @@ use tertulia_core::link::Link;
 use tertulia_core::machine::{Kept, Machine};
 use tertulia_core::time::{Instant, Now};
 use tertulia_core::wire::Encoded;
+use tertulia_core::wire::meeting::Lane;
 
 use super::canary::Planted;
 use super::network::ConnectionId;
@@ -24,6 +25,8 @@ pub struct Disk {
     pub entries: Vec<Encoded>,
     /// The meeting's small files.
     pub kept: BTreeMap<(MeetingId, Kept), Vec<u8>>,
+    /// Session and number of the entry that was stored last, by lane.
+    pub last: BTreeMap<Lane, (u64, u64)>,
 }
 
 /// What a machine is made from.
@@ -117,7 +120,7 @@ impl Node {
         Self {
             name,
             spec,
-            disk: Disk { entries: Vec::new(), kept: BTreeMap::new() },
+            disk: Disk { entries: Vec::new(), kept: BTreeMap::new(), last: BTreeMap::new() },
             told: Vec::new(),
             runs: 0,
             running: None,

@@ -1,6 +1,7 @@
 //! What must be true of a lecture once nothing goes wrong any more.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use tertulia_core::code::Code;
 use tertulia_core::command::Command;
@@ -19,7 +20,7 @@ const COMES_BACK_MS: u64 = 60_000;
 const IS_DELIVERED_MS: u64 = 8_000;
 
 /// Lane, session and number.
-type Name = (Lane, u64, u64);
+pub(super) type Name = (Lane, u64, u64);
 
 /// One line of a transcript.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +55,10 @@ impl Lecture {
             let nodes: Vec<_> = self.guests.iter().filter(|guest| missing.contains(&guest.key)).collect();
             assert!(self.sim.now() < since + COMES_BACK_MS, "not back or not complete after a minute: {nodes:?}");
             self.run_for(50);
+            // Who may have no earlier lines knows that nothing is missing once there is another.
+            if (self.sim.now() - since).is_multiple_of(2_000) {
+                self.say();
+            }
         }
         self.lags = lags.into_iter().map(|(key, lag)| (classes.get(&key).copied().unwrap_or("apart"), lag)).collect();
         self.settle();
@@ -63,6 +68,7 @@ impl Lecture {
         self.check_out();
         self.check_roster();
         self.end();
+        assert_eq!(self.sim.seen().get("fetch"), None, "a star sends everything in order: nothing needs FETCH");
     }
 
     /// How each guest's connection is as the last fault ends.
@@ -117,18 +123,31 @@ impl Lecture {
 
     /// The keys of those who are to be there.
     fn expected(&self) -> BTreeSet<Key> {
-        let revoked = self.revoked(Level::Out);
+        let revoked = self.revoked();
         let here = self.guests.iter().filter(|guest| !guest.gone && !revoked.contains_key(&guest.key));
         here.map(|guest| guest.key).collect()
     }
 
-    /// Whose revokes no grant has answered, and each one's last revoke: a fold of its own.
-    fn revoked(&self, wanted: Level) -> BTreeMap<Key, Name> {
+    /// Whose revokes no grant has answered, and each one's last revoke: a fold of its own, kept until there is another
+    /// act.
+    fn revoked(&self) -> Rc<BTreeMap<Key, Name>> {
+        let newest = self.sim.disk(HOST).last.get(&Lane::Acts).copied();
+        if let Some((folded, revoked)) = &*self.folded.borrow()
+            && *folded == newest
+        {
+            return revoked.clone();
+        }
+        let revoked = Rc::new(self.fold_revokes());
+        *self.folded.borrow_mut() = Some((newest, revoked.clone()));
+        revoked
+    }
+
+    fn fold_revokes(&self) -> BTreeMap<Key, Name> {
         let meeting = cast::charter(&self.mix).meeting;
         let mut revokes: BTreeMap<Hash, (Key, Name)> = BTreeMap::new();
         for entry in self.sim.disk(HOST).entries.iter().filter_map(entry_of) {
             match EntryBody::decode(entry.value.kind, entry.value.body.0).expect("the host's own") {
-                EntryBody::Revoke { subject, level, .. } if level == wanted => {
+                EntryBody::Revoke { subject, level: Level::Out, .. } => {
                     let name = (entry.value.lane, entry.value.session, entry.value.number);
                     revokes.insert(hash(meeting, entry.bytes), (subject, name));
                 }
@@ -141,14 +160,7 @@ impl Lecture {
 
     /// Whether somebody with this key is linked and has the host's last act and last talk.
     fn is_complete(&self, key: Key) -> bool {
-        let has = |node: usize, lane: Lane| {
-            let last = |node: usize| {
-                let entries = self.sim.disk(node).entries.iter().rev().filter_map(entry_of);
-                let mut entries = entries.map(|entry| (entry.value.lane, entry.value.session, entry.value.number));
-                entries.find(|(found, ..)| *found == lane)
-            };
-            last(node) == last(HOST)
-        };
+        let has = |node: usize, lane| self.sim.disk(node).last.get(&lane) == self.sim.disk(HOST).last.get(&lane);
         let mut nodes = self.guests.iter().filter(|guest| guest.key == key && !guest.gone).map(|guest| guest.node);
         self.sim.peers(HOST).contains(&key)
             && nodes.any(|node| !self.sim.peers(node).is_empty() && has(node, Lane::Acts) && has(node, Lane::Talk))
@@ -243,7 +255,7 @@ impl Lecture {
     fn check_out(&mut self) {
         let host = self.transcript(HOST, 0);
         let places: BTreeMap<Name, usize> = host.iter().enumerate().map(|(at, line)| (line.name, at)).collect();
-        for (key, act) in self.revoked(Level::Out) {
+        for (key, act) in self.revoked().iter().map(|(key, act)| (*key, *act)) {
             for guest in self.guests.iter().filter(|guest| guest.key == key) {
                 let seen = self.transcript(guest.node, guest.life_from);
                 let last = seen.iter().map(|line| places[&line.name]).max();

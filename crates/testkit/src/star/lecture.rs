@@ -1,6 +1,8 @@
 //! One lecture, from its first line to its end: who does what, what goes wrong, and what everybody expects.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use tertulia_core::code::Code;
 use tertulia_core::command::Command;
@@ -59,7 +61,11 @@ pub(super) struct Lecture {
     pub(super) lags: Vec<(&'static str, u64)>,
     /// How many of those who were shown out have seen it.
     pub(super) kicks: BTreeMap<bool, u64>,
+    pub(super) folded: RefCell<Option<Folded>>,
 }
+
+/// The newest act at the time, and who was out by then.
+type Folded = (Option<(u64, u64)>, Rc<BTreeMap<Key, super::checks::Name>>);
 
 impl Lecture {
     pub(super) fn new(seed: u64, mix: Mix, canary: Option<Canary>) -> Self {
@@ -79,6 +85,7 @@ impl Lecture {
             host_name: HOST_NAME.into(),
             lags: Vec::new(),
             kicks: BTreeMap::new(),
+            folded: RefCell::new(None),
             mix,
         }
     }
