@@ -9,6 +9,7 @@
     reason = "what goes wrong in here fails a test, as it should"
 )]
 
+pub mod laws;
 pub mod layout;
 pub mod lecture;
 pub mod replay;
