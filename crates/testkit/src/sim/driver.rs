@@ -90,6 +90,7 @@ impl Sim {
                     if live && this.planted.stores(lane == Lane::Acts) {
                         let entry = entry_of(&frame).expect("ENTRY alone is appended").value;
                         this.disk.last.insert(lane, (entry.session, entry.number));
+                        this.disk.names.insert((lane.number(), entry.session, entry.number));
                         this.disk.entries.push(frame.clone());
                     }
                     self.note(format_args!("node {node} + {}{}", word(&frame), if live { "" } else { " again" }));
@@ -181,7 +182,9 @@ impl Sim {
         if let Frame::Meeting(Meeting::EntryFrame(entry)) = &frame {
             let entry = entry.entry.value;
             let name = (entry.lane.number(), entry.session, entry.number);
-            let running = self.nodes[node].running.as_mut().expect("it was looked at");
+            let this = &mut self.nodes[node];
+            assert!(!this.disk.names.contains(&name), "node {node}: an entry came that it holds: {name:?}");
+            let running = this.running.as_mut().expect("it was looked at");
             let new = running.links.get_mut(&link).is_some_and(|ends| ends.entries.insert(name));
             assert!(new, "node {node}: an entry came twice on {link:?}: {name:?}");
         }

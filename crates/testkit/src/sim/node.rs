@@ -25,6 +25,8 @@ pub struct Disk {
     pub entries: Vec<Encoded>,
     /// The meeting's small files.
     pub kept: BTreeMap<(MeetingId, Kept), Vec<u8>>,
+    /// Lane, session and number of each entry.
+    pub names: BTreeSet<(u8, u64, u64)>,
     /// Session and number of the entry that was stored last, by lane.
     pub last: BTreeMap<Lane, (u64, u64)>,
 }
@@ -120,7 +122,7 @@ impl Node {
         Self {
             name,
             spec,
-            disk: Disk { entries: Vec::new(), kept: BTreeMap::new(), last: BTreeMap::new() },
+            disk: Disk { entries: Vec::new(), kept: BTreeMap::new(), last: BTreeMap::new(), names: BTreeSet::new() },
             told: Vec::new(),
             runs: 0,
             running: None,
