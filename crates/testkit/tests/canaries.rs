@@ -2,7 +2,7 @@
 #![expect(clippy::print_stdout, reason = "for the person who asks which check saw a canary")]
 
 use tertulia_testkit::sim::Canary;
-use tertulia_testkit::star::play;
+use tertulia_testkit::star::{Mix, play, play_mix};
 
 /// How many lectures a canary may live through.
 const SEEDS: u64 = 24;
@@ -16,6 +16,21 @@ fn hunt(canary: Canary) {
         }
     }
     panic!("{canary:?} has lived through {SEEDS} lectures");
+}
+
+/// Where little goes wrong, each of these has only one check that can see it.
+#[test]
+fn the_check_that_is_meant_for_a_canary_sees_it() {
+    for (canary, check) in [
+        (Canary::AcknowledgementsLost, "the host does not know"),
+        (Canary::AnswersLost, "was not answered"),
+        (Canary::FollowsFromStart, "an entry came that it holds"),
+        (Canary::ByeFirst, "did not see the end"),
+    ] {
+        let seen = (0..8).find_map(|seed| play_mix(seed, Mix::calm(seed), Some(canary)).err());
+        let message = seen.unwrap_or_else(|| panic!("nothing has seen {canary:?}")).message;
+        assert!(message.contains(check), "{canary:?} was seen by another check: {message}");
+    }
 }
 
 macro_rules! canaries {
@@ -35,6 +50,7 @@ macro_rules! canaries {
 
 canaries! {
     lost_digests_are_seen DigestsLost
+    lost_acknowledgements_are_seen AcknowledgementsLost
     lost_answers_are_seen AnswersLost
     entries_that_come_twice_are_seen EntriesTwice
     messages_that_are_shown_twice_are_seen ShownTwice

@@ -1,7 +1,10 @@
 //! Bugs planted at run time, between a machine and its driver: the proof that the checks can fail.
 
+use std::collections::BTreeSet;
+
 use tertulia_core::code::Code;
 use tertulia_core::event::Event;
+use tertulia_core::id::LinkId;
 use tertulia_core::machine::{Input, Output};
 use tertulia_core::time::{Instant, Now};
 use tertulia_core::wire::frame::Decoded;
@@ -12,8 +15,10 @@ use tertulia_core::wire::{Encoded, Frame, decode};
 /// One planted bug.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Canary {
-    /// What others have is never learned: their DIGESTs are lost.
+    /// What returning guests have is never learned: their DIGESTs are lost.
     DigestsLost,
+    /// Acknowledgements are lost: every DIGEST of a link but the first.
+    AcknowledgementsLost,
     /// Every seventh OK is lost.
     AnswersLost,
     /// Every fifth entry is sent twice.
@@ -50,6 +55,7 @@ impl Canary {
     /// Every canary.
     pub const ALL: &'static [Self] = &[
         Self::DigestsLost,
+        Self::AcknowledgementsLost,
         Self::AnswersLost,
         Self::EntriesTwice,
         Self::ShownTwice,
@@ -69,15 +75,17 @@ impl Canary {
 }
 
 /// The planted bug of one run, if there is one, and how often its moment has come.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Planted {
     canary: Option<Canary>,
     count: u64,
+    /// Links that have brought a DIGEST.
+    digested: BTreeSet<LinkId>,
 }
 
 impl Planted {
     pub(super) const fn new(canary: Option<Canary>) -> Self {
-        Self { canary, count: 0 }
+        Self { canary, count: 0, digested: BTreeSet::new() }
     }
 
     pub(super) fn is(&self, canary: Canary) -> bool {
@@ -100,6 +108,11 @@ impl Planted {
             Input::Down { link, .. } if self.is(Canary::ByeUnread) => Some(Input::Down { link, code: Code::Cut }),
             Input::Frame { frame: Frame::Meeting(Meeting::Digest(digest)), .. }
                 if self.is(Canary::DigestsLost) && !digest.rows.is_empty() =>
+            {
+                None
+            }
+            Input::Frame { link, frame: Frame::Meeting(Meeting::Digest(_)), .. }
+                if self.is(Canary::AcknowledgementsLost) && !self.digested.insert(link) =>
             {
                 None
             }

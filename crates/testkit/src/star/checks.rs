@@ -51,9 +51,13 @@ impl Lecture {
             {
                 break;
             }
+            let waits_for = (self.has_twins(), self.sim.has_half_open());
             let missing: Vec<_> = self.expected().into_iter().filter(|key| !self.is_complete(*key)).collect();
             let nodes: Vec<_> = self.guests.iter().filter(|guest| missing.contains(&guest.key)).collect();
-            assert!(self.sim.now() < since + COMES_BACK_MS, "not back or not complete after a minute: {nodes:?}");
+            assert!(
+                self.sim.now() < since + COMES_BACK_MS,
+                "not back or not complete after a minute: {nodes:?}; twins, half open: {waits_for:?}"
+            );
             self.run_for(50);
             // Who may have no earlier lines knows that nothing is missing once there is another.
             if (self.sim.now() - since).is_multiple_of(2_000) {
@@ -130,7 +134,7 @@ impl Lecture {
 
     /// Whose revokes no grant has answered, and each one's last revoke: a fold of its own, kept until there is another
     /// act.
-    fn revoked(&self) -> Rc<BTreeMap<Key, Name>> {
+    pub(super) fn revoked(&self) -> Rc<BTreeMap<Key, Name>> {
         let newest = self.sim.disk(HOST).last.get(&Lane::Acts).copied();
         if let Some((folded, revoked)) = &*self.folded.borrow()
             && *folded == newest

@@ -237,6 +237,8 @@ impl Lecture {
             Code::Superseded if has_twin => guest.gone = true,
             // Its user waits to be forgiven.
             Code::Kicked => {}
+            // Perhaps there is another ticket by then.
+            Code::Banned => guest.starts_at = Some(retry + 4_000),
             _ => guest.starts_at = Some(retry),
         }
     }
@@ -432,9 +434,12 @@ impl Lecture {
         }
         self.read_what_was_told();
         self.command(HOST, Command::Unlock);
-        for guest in &mut self.guests {
-            if !guest.gone && guest.starts_at.is_some() {
-                guest.starts_at = Some(self.sim.now());
+        let (now, revoked) = (self.sim.now(), self.revoked());
+        for guest in self.guests.iter_mut().filter(|guest| !guest.gone) {
+            // One key may have been forgiven by another of its names.
+            let forgiven = guest.closed == Some(Code::Kicked) && !revoked.contains_key(&guest.key);
+            if guest.starts_at.is_some() || forgiven {
+                (guest.starts_at, guest.closed) = (Some(now), None);
             }
         }
     }

@@ -91,7 +91,9 @@ pub fn play_all(seeds: std::ops::Range<u64>) -> (Vec<Failure>, Vec<Report>) {
     let mut results = std::thread::scope(|scope| {
         let spawn = |worker| {
             let seeds = seeds.clone().filter(move |seed| seed % workers == worker);
-            scope.spawn(move || seeds.map(|seed| (seed, play(seed, None))).collect::<Vec<_>>())
+            // A thousand traces are not kept, only what they add up to.
+            let play = |seed| (seed, play(seed, None).map(|report| Report { trace: String::new(), ..report }));
+            scope.spawn(move || seeds.map(play).collect::<Vec<_>>())
         };
         let workers: Vec<_> = (0..workers).map(spawn).collect();
         workers.into_iter().flat_map(|worker| worker.join().expect("panics are caught")).collect::<Vec<_>>()
@@ -100,8 +102,7 @@ pub fn play_all(seeds: std::ops::Range<u64>) -> (Vec<Failure>, Vec<Report>) {
     let (mut failures, mut reports) = (Vec::new(), Vec::new());
     for (_, result) in results {
         match result {
-            // A thousand traces are not kept, only what they add up to.
-            Ok(report) => reports.push(Report { trace: String::new(), ..report }),
+            Ok(report) => reports.push(report),
             Err(failure) => failures.push(failure),
         }
     }
