@@ -523,6 +523,10 @@ impl Attendee {
         let code = if self.roster.ended.is_some() { Code::Ended } else { code };
         if code == Code::NameTaken && (self.welcomed || !self.name_is_chosen) {
             self.take_another_name();
+            if self.timers.is_armed(Timer::Patience) {
+                // Somebody has answered: each name has its own time.
+                self.timers.arm(Timer::Patience, now.tick.after(limits::JOIN_PATIENCE));
+            }
             if self.names_tried <= NAMES_AT_ONCE {
                 return self.dial(out);
             }

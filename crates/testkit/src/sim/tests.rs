@@ -162,7 +162,7 @@ fn the_same_seed_gives_the_same_trace_and_another_gives_another() {
 
 #[test]
 fn a_cut_is_seen_at_both_ends_and_loses_some_of_what_was_on_its_way() {
-    let mut lost = std::collections::BTreeSet::new();
+    let mut lost = BTreeSet::new();
     for seed in 0..40 {
         let mut sim = pair(seed, Conditions { delay_ms: 100..=100, ..Conditions::default() });
         sim.run_until(1_000);

@@ -19,6 +19,9 @@ const COMES_BACK_MS: u64 = 60_000;
 /// A line reaches everybody, and everybody's DIGEST the host.
 const IS_DELIVERED_MS: u64 = 8_000;
 
+/// What says that a question was not published. Any other error says only that nobody knows.
+const REFUSALS: [&str; 4] = ["filtered", "muted", "questions_closed", "full"];
+
 /// Lane, session and number.
 pub(super) type Name = (Lane, u64, u64);
 
@@ -307,7 +310,8 @@ impl Lecture {
             let times = published.get(text.as_str()).copied().unwrap_or(0);
             assert!(times <= 1, "`{text}` was published {times} times");
             assert!(times == 1 || asked.done == 0, "`{text}` was done, and not published");
-            assert!(times == 0 || asked.errors.is_empty(), "`{text}` was published and refused: {:?}", asked.errors);
+            let refused = asked.errors.iter().any(|code| REFUSALS.contains(code));
+            assert!(times == 0 || !refused, "`{text}` was published and refused: {:?}", asked.errors);
             assert!(times == 0 || !text.starts_with(BAD_WORD), "`{text}` was published");
         }
         assert!(published.keys().all(|text| asked_for.contains(text)), "nobody has asked what was published");
