@@ -1,5 +1,10 @@
 //! Lectures that must go well, whatever happens. `TERTULIA_SEEDS=1000` plays more, `TERTULIA_SEED=7` plays one.
-#![expect(clippy::print_stdout, clippy::arithmetic_side_effects, reason = "for the person who runs more seeds")]
+#![expect(
+    clippy::print_stdout,
+    clippy::arithmetic_side_effects,
+    clippy::panic,
+    reason = "for the person who runs more seeds"
+)]
 
 use tertulia_testkit::star::{Report, play, play_all};
 

@@ -220,7 +220,10 @@ impl Sim {
         let Some(running) = &mut this.running else { return };
         let Some(ends) = running.links.get_mut(&link) else { return };
         let (connection, side) = (ends.connection, ends.side);
-        while !stopped {
+        if stopped {
+            return;
+        }
+        loop {
             let record = ends.pending.take().or_else(|| {
                 let mut record = Vec::new();
                 let filled = ends.link.fill(&running.feed, now, &mut record);

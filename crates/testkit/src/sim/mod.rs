@@ -279,7 +279,7 @@ impl Sim {
     /// One hop of a dial: the address of `index`.
     fn attempt(&mut self, attempt: Attempt, index: usize) {
         let this = &self.nodes[attempt.node];
-        if this.runs != attempt.run || !this.running.as_ref().is_some_and(|running| !running.closed) {
+        if this.runs != attempt.run || this.running.as_ref().is_none_or(|running| running.closed) {
             return;
         }
         let Some(address) = attempt.addresses.get(index) else {

@@ -136,7 +136,7 @@ impl Mix {
 
     /// A short lecture in which nothing goes wrong but connections.
     #[must_use]
-    pub fn calm(seed: u64) -> Self {
+    pub fn calm() -> Self {
         let mut acts = TALK.to_vec();
         acts.push((Act::Cut, 3));
         let delay_ms = 1..=60;
@@ -150,7 +150,6 @@ impl Mix {
             pace_ms: 300,
             conditions: Conditions { delay_ms, ..Conditions::default() },
             acts,
-            ..Self::draw(seed)
         }
     }
 
