@@ -48,6 +48,15 @@ impl Feed {
         position
     }
 
+    /// The same entries from position 0 on, without holes; tells where each has come to.
+    pub(crate) fn renumbered(&self, places: &mut BTreeMap<u64, u64>) -> Self {
+        let mut feed = Self::with_talk_max(self.talk_max);
+        for (position, (lane, frame)) in &self.entries {
+            places.insert(*position, feed.push(frame.clone(), *lane));
+        }
+        feed
+    }
+
     /// One above the highest position.
     #[must_use]
     pub const fn head(&self) -> u64 {
@@ -124,10 +133,11 @@ impl Reader {
         self.owed.len() <= limits::OWED_FRAMES_MAX && self.owed_bytes <= limits::OWED_BYTES_MAX
     }
 
-    /// Follows `feed` from `start` on.
-    pub const fn follow(&mut self, start: Start, feed: &Feed) {
+    /// Follows `feed` from `start` on, after all that is owed already.
+    pub fn follow(&mut self, start: Start, feed: &Feed) {
         self.next = Some(start);
         self.forgiven = feed.dropped_before();
+        self.owed.iter_mut().for_each(|(stamp, _)| *stamp = 0);
     }
 
     /// Drops all that is owed and follows nothing.
@@ -205,6 +215,17 @@ mod tests {
         assert_eq!(reader.next, Some(Start { acts: 10, talk: 10 }), "not again at every call");
         feed.push(frame(10), Lane::Talk);
         assert_eq!(drain(&mut reader, &feed), [frame(10)]);
+    }
+
+    #[test]
+    fn feed_1_what_was_owed_before_a_link_followed_comes_before_its_first_entry() {
+        let mut feed = Feed::default();
+        feed.push(frame(1), Lane::Talk);
+        let mut reader = Reader::default();
+        assert!(reader.owe(frame(100), feed.head()));
+        reader.follow(Start::default(), &feed);
+        assert!(reader.owe(frame(101), feed.head()));
+        assert_eq!(drain(&mut reader, &feed), [100, 1, 101].map(frame));
     }
 
     #[test]

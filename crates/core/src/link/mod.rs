@@ -184,8 +184,8 @@ impl Link {
         }
     }
 
-    /// Sends the feed, from `start` on.
-    pub const fn follow(&mut self, start: Start, feed: &Feed) {
+    /// Sends the feed, from `start` on, after all that was sent before.
+    pub fn follow(&mut self, start: Start, feed: &Feed) {
         self.reader.follow(start, feed);
     }
 

@@ -210,11 +210,18 @@ impl Log {
     pub fn restored(meeting: MeetingId, talk_max: usize, frames: &[Encoded]) -> Self {
         let mut log = Self::new(meeting, talk_max);
         frames.iter().filter_map(entry_of).for_each(|entry| _ = log.restore(&entry));
-        if log.feed.dropped_before() == 0 {
-            return log;
+        log.renumber();
+        log
+    }
+
+    /// Numbers the positions anew and without holes. What has been dropped stays known to have been there.
+    fn renumber(&mut self) {
+        let mut places = BTreeMap::new();
+        self.feed = self.feed.renumbered(&mut places);
+        for stream in self.streams.values_mut() {
+            stream.held.retain(|_, position| places.get(position).map(|place| *position = *place).is_some());
         }
-        let kept: Vec<Encoded> = log.frames().map(|(_, frame)| frame.clone()).collect();
-        Self::restored(meeting, talk_max, &kept)
+        self.talk.retain_mut(|(position, ..)| places.get(position).map(|place| *position = *place).is_some());
     }
 
     /// The store rule: whether an entry is taken depends on its bytes and its stream, never on other streams.

@@ -498,6 +498,25 @@ fn digest_2_a_log_comes_back_as_it_was() {
     assert_eq!(offer(&mut after, &lines[8]), Verdict::Stored);
 }
 
+#[test]
+fn digest_2_a_log_that_has_dropped_talk_begins_where_a_feed_filled_from_it_does() {
+    let ann = identity(1);
+    let entries = written(&ann, 5, &[text("one"), lock(), text("two"), text("three"), text("four")]);
+    let mut before = Log::new(MEETING, 2);
+    for frame in &entries {
+        assert_eq!(before.restore(&entry_of(frame).expect("an entry")), Verdict::Stored);
+    }
+    let log = Log::restored(MEETING, 2, &entries);
+    assert_eq!(log.rows(0), before.rows(0));
+    let mut feed = Feed::with_talk_max(2);
+    log.frames().for_each(|(lane, frame)| _ = feed.push(frame.clone(), lane));
+    assert_eq!(*log.feed(), feed);
+    let talk = stream_of(&entries[0]);
+    assert_eq!(log.start_for(&[(talk, 4)].into_iter().collect(), 0), Start { acts: 0, talk: 2 });
+    assert_eq!(log.start_for(&[(talk, 5)].into_iter().collect(), 0).talk, feed.head());
+    assert_eq!(log.fetch([range(&entries[0], 0, 9)].into_iter(), 0), entries[3..]);
+}
+
 /// What everybody holds in the end, by stream and number.
 fn by_stream(log: &Log) -> BTreeMap<StreamId, Vec<u64>> {
     let mut streams: BTreeMap<StreamId, Vec<u64>> = BTreeMap::new();

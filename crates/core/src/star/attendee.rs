@@ -445,7 +445,7 @@ impl Attendee {
 
     fn on_tell(&mut self, link: LinkId, id: RequestId, tell: &Tell<'_>, out: &mut Vec<Output>) {
         if let Some(host) = self.host
-            && self.tokens.note(host, tell.token)
+            && self.tokens.take(host, tell.token)
         {
             let kind = Kind::Whisper(Whisper { token: tell.token, author: host, to: self.name.clone() });
             let (meeting, from, text) = (self.log.meeting(), self.host_name(), tell.text.as_str().to_string());
@@ -523,6 +523,10 @@ impl Attendee {
         let code = if self.roster.ended.is_some() { Code::Ended } else { code };
         if code == Code::NameTaken && (self.welcomed || !self.name_is_chosen) {
             self.take_another_name();
+            if self.timers.is_armed(Timer::Patience) {
+                // Somebody has answered: each name has its own time.
+                self.timers.arm(Timer::Patience, now.tick.after(limits::JOIN_PATIENCE));
+            }
             if self.names_tried <= NAMES_AT_ONCE {
                 return self.dial(out);
             }

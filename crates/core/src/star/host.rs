@@ -4,13 +4,13 @@ use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
-use super::Tokens;
 use super::admission::{Admitted, Door, House};
 use super::delivery::Delivery;
 use super::names::{Names, reading};
 use super::presence::presence;
 use super::questions::Filter;
 use super::show::message;
+use super::{Answer, Tokens};
 use crate::charter::{Charter, SignedCharter};
 use crate::code::Code;
 use crate::event::{Event, Kind, Member, Role, State, Whisper};
@@ -77,6 +77,8 @@ pub(super) struct Guest {
     pub(super) rows: BTreeMap<StreamId, u64>,
     pub(super) floor: u64,
     pub(super) following: bool,
+    /// What the feed had dropped as WELCOME told what there is.
+    pub(super) welcomed_at: u64,
     pub(super) requests: u32,
     /// Private texts on their way to it, by request.
     pub(super) tells: BTreeMap<RequestId, CommandId>,
@@ -130,11 +132,12 @@ impl Host {
         let HostConfig { identity, charter, restored, .. } = config;
         let log = Log::restored(charter.meeting, config.talk_max, &restored);
         let mut tokens = Tokens::default();
-        for entry in log.frames().filter_map(|(_, frame)| entry_of(frame)) {
+        // Of all that was published, not only of what is still kept: a guest may have been away for long.
+        for entry in restored.iter().filter_map(entry_of) {
             if let Ok(EntryBody::Question { asker, token, .. }) =
                 EntryBody::decode(entry.value.kind, entry.value.body.0)
             {
-                tokens.note(asker, token);
+                tokens.take(asker, token);
             }
         }
         Self {
@@ -240,6 +243,7 @@ impl Host {
             rows: BTreeMap::new(),
             floor: 0,
             following: false,
+            welcomed_at: 0,
             requests: 0,
             tells: BTreeMap::new(),
         };
@@ -289,6 +293,7 @@ impl Host {
         }
         if let Some(guest) = self.guests.get_mut(&link) {
             (guest.admitted, guest.floor) = (Some(admitted), admitted.pass.lamport);
+            guest.welcomed_at = self.log.feed().dropped_before();
         }
         self.joined.insert(key, link);
         self.names.take(&name, key);
@@ -361,6 +366,12 @@ impl Host {
         }
         if !guest.following {
             guest.following = true;
+            // SPEC GAP-1: what went while WELCOME and DIGEST were on their way is said to be gone, not fetched.
+            if guest.welcomed_at < self.log.feed().dropped_before() {
+                let (count, items) = encode_items(self.log.rows(guest.floor), limits::ROWS_MAX);
+                let digest = Digest { rows: List::over(count, &items), options: Options::NONE };
+                out.push(Output::Send { link, frame: Frame::from(digest).encode(RequestId::EVENT) });
+            }
             let start = self.log.start_for(&guest.rows, guest.floor);
             out.push(Output::Follow { link, start });
         }
@@ -402,20 +413,22 @@ impl Host {
         if self.charter.questions == crate::charter::Questions::Closed {
             return out.push(refuse(link, id, Rule::Ask2.code(), "this lecture takes no questions"));
         }
+        // SPEC TOKEN-2
+        match self.tokens.answer(asker, ask.token) {
+            Some(Answer::Done) => return out.push(done(link, id)),
+            Some(Answer::Struck(strike)) => return out.push(warn(link, id, strike)),
+            None => {}
+        }
         // SPEC ASK-3
         if self.roster.is_revoked(&asker, Level::Mute) {
             return out.push(refuse(link, id, Rule::Ask3.code(), "the host has muted you"));
         }
-        if !self.tokens.note(asker, ask.token) {
-            return out.push(done(link, id));
-        }
         // SPEC ASK-4
-        match self.filter.strike(asker, text) {
+        let strike = self.filter.strike(asker, text);
+        self.tokens.note(asker, ask.token, strike.map_or(Answer::Done, Answer::Struck));
+        match strike {
             Some(limits::STRIKES_MAX) => self.show_out(asker, "three bad questions", now, out),
-            Some(strike) => {
-                let warning = alloc::format!("This is warning number {strike}.");
-                out.push(refuse(link, id, Rule::Ask4.code(), &warning));
-            }
+            Some(strike) => out.push(warn(link, id, strike)),
             None => {
                 let Some(name) = Name::new(&name) else { return };
                 let (token, signature) = (ask.token, ask.signature);
@@ -427,7 +440,7 @@ impl Host {
 
     fn on_tell(&mut self, link: LinkId, id: RequestId, tell: &Tell<'_>, out: &mut Vec<Output>) {
         let Some(guest) = self.guests.get(&link) else { return };
-        if self.tokens.note(guest.key, tell.token) {
+        if self.tokens.take(guest.key, tell.token) {
             let whisper = Whisper { token: tell.token, author: guest.key, to: self.name.clone() };
             out.push(Output::Event(self.whisper(whisper, guest.name.clone(), tell.text.as_str())));
         }
@@ -590,6 +603,11 @@ fn close(link: LinkId, rule: Rule) -> Output {
 
 pub(super) fn done(link: LinkId, id: RequestId) -> Output {
     Output::Send { link, frame: Frame::from(Done { options: Options::NONE }).encode(id) }
+}
+
+/// SPEC ASK-4: which strike a bad question was.
+fn warn(link: LinkId, id: RequestId, strike: u8) -> Output {
+    refuse(link, id, Rule::Ask4.code(), &alloc::format!("This is warning number {strike}."))
 }
 
 fn refuse(link: LinkId, id: RequestId, code: Code, reason: &str) -> Output {

@@ -1,0 +1,201 @@
+//! Bugs planted at run time, between a machine and its driver: the proof that the checks can fail.
+
+use std::collections::BTreeSet;
+
+use tertulia_core::code::Code;
+use tertulia_core::event::Event;
+use tertulia_core::id::LinkId;
+use tertulia_core::machine::{Input, Output};
+use tertulia_core::time::{Instant, Now};
+use tertulia_core::wire::frame::Decoded;
+use tertulia_core::wire::meeting::Meeting;
+use tertulia_core::wire::session::Session;
+use tertulia_core::wire::{Encoded, Frame, decode};
+
+/// One planted bug.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Canary {
+    /// What returning guests have is never learned: their DIGESTs are lost.
+    DigestsLost,
+    /// Acknowledgements are lost: every DIGEST of a link but the first.
+    AcknowledgementsLost,
+    /// Every seventh OK is lost.
+    AnswersLost,
+    /// Every fifth entry is sent twice.
+    EntriesTwice,
+    /// Every ninth message is shown twice.
+    ShownTwice,
+    /// Every eleventh message is not shown.
+    NotShown,
+    /// Every thirteenth entry never gets into the feed.
+    FeedSkips,
+    /// The end of a link is never told.
+    DownNeverTold,
+    /// Goodbye overtakes its cause.
+    ByeFirst,
+    /// `<` for `<=` at a deadline.
+    TimerLate,
+    /// Only the first three dials are made.
+    RedialNever,
+    /// Every fourth entry is not on the disk after a restart.
+    DiskForgets,
+    /// Acts are not on the disk after a restart.
+    DiskForgetsActs,
+    /// A goodbye is taken for a cut.
+    ByeUnread,
+    /// A command is answered twice.
+    DoneTwice,
+    /// A link is dialled twice.
+    DialsTwice,
+    /// A link is followed from the beginning, whatever its guest holds.
+    FollowsFromStart,
+}
+
+impl Canary {
+    /// Every canary.
+    pub const ALL: &'static [Self] = &[
+        Self::DigestsLost,
+        Self::AcknowledgementsLost,
+        Self::AnswersLost,
+        Self::EntriesTwice,
+        Self::ShownTwice,
+        Self::NotShown,
+        Self::FeedSkips,
+        Self::DownNeverTold,
+        Self::ByeFirst,
+        Self::TimerLate,
+        Self::RedialNever,
+        Self::DiskForgets,
+        Self::DiskForgetsActs,
+        Self::ByeUnread,
+        Self::DoneTwice,
+        Self::DialsTwice,
+        Self::FollowsFromStart,
+    ];
+}
+
+/// The planted bug of one run, if there is one, and how often its moment has come.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Planted {
+    canary: Option<Canary>,
+    count: u64,
+    /// Links that have brought a DIGEST.
+    digested: BTreeSet<LinkId>,
+}
+
+impl Planted {
+    pub(super) const fn new(canary: Option<Canary>) -> Self {
+        Self { canary, count: 0, digested: BTreeSet::new() }
+    }
+
+    pub(super) fn is(&self, canary: Canary) -> bool {
+        self.canary == Some(canary)
+    }
+
+    /// Whether this is the moment: every `period`th time that it is asked.
+    fn every(&mut self, canary: Canary, period: u64) -> bool {
+        if !self.is(canary) {
+            return false;
+        }
+        self.count += 1;
+        self.count.is_multiple_of(period)
+    }
+
+    /// What the machine gets to see of an input.
+    pub(super) fn on_input<'a>(&mut self, input: Input<'a>) -> Option<Input<'a>> {
+        match input {
+            Input::Down { .. } if self.is(Canary::DownNeverTold) => None,
+            Input::Down { link, .. } if self.is(Canary::ByeUnread) => Some(Input::Down { link, code: Code::Cut }),
+            Input::Frame { frame: Frame::Meeting(Meeting::Digest(digest)), .. }
+                if self.is(Canary::DigestsLost) && !digest.rows.is_empty() =>
+            {
+                None
+            }
+            Input::Frame { link, frame: Frame::Meeting(Meeting::Digest(_)), .. }
+                if self.is(Canary::AcknowledgementsLost) && !self.digested.insert(link) =>
+            {
+                None
+            }
+            Input::Frame { frame: Frame::Session(Session::Done(_)), .. } if self.every(Canary::AnswersLost, 7) => None,
+            input => Some(input),
+        }
+    }
+
+    /// What the driver gets to see of a machine's outputs.
+    pub(super) fn on_outputs(&mut self, outputs: Vec<Output>) -> Vec<Output> {
+        if self.canary.is_none() {
+            return outputs;
+        }
+        let mut seen = Vec::new();
+        for output in outputs {
+            let (mut copies, twice) = (1, |planted: bool| if planted { 2 } else { 1 });
+            match &output {
+                Output::Event(Event::Message { .. }) => {
+                    copies = twice(self.every(Canary::ShownTwice, 9));
+                    if self.every(Canary::NotShown, 11) {
+                        copies = 0;
+                    }
+                }
+                Output::Event(Event::Done { .. }) => copies = twice(self.every(Canary::DoneTwice, 5)),
+                Output::Dial { .. } if self.is(Canary::RedialNever) => {
+                    self.count += 1;
+                    copies = usize::from(self.count <= 3);
+                }
+                Output::Dial { .. } => copies = twice(self.is(Canary::DialsTwice)),
+                _ => {}
+            }
+            seen.extend(std::iter::repeat_n(output, copies));
+        }
+        seen
+    }
+
+    /// Whether an entry gets into the feed.
+    pub(super) fn feeds(&mut self) -> bool {
+        !self.every(Canary::FeedSkips, 13)
+    }
+
+    /// Whether an entry gets onto the disk.
+    pub(super) fn stores(&mut self, is_act: bool) -> bool {
+        !(self.every(Canary::DiskForgets, 4) || is_act && self.is(Canary::DiskForgetsActs))
+    }
+
+    /// The records of a link, as they are written.
+    pub(super) fn on_record(&mut self, record: Vec<u8>) -> Vec<u8> {
+        if !self.is(Canary::EntriesTwice) {
+            return record;
+        }
+        let (mut rest, mut written) = (record.as_slice(), Vec::new());
+        while let Ok(Decoded { bytes, rest: after, frame, .. }) = decode(rest) {
+            written.extend_from_slice(bytes);
+            if matches!(frame, Some(Frame::Meeting(Meeting::EntryFrame(_)))) && self.every(Canary::EntriesTwice, 5) {
+                written.extend_from_slice(bytes);
+            }
+            rest = after;
+        }
+        written
+    }
+
+    /// The clock that a machine sees when it is told that time has passed.
+    pub(super) fn on_timeout(&self, now: Now) -> Now {
+        let late = u64::from(self.is(Canary::TimerLate));
+        Now { tick: Instant(now.tick.0.saturating_sub(late)), ..now }
+    }
+
+    /// What goes before a goodbye.
+    pub(super) fn head_at_close(&self, head: u64) -> u64 {
+        if self.is(Canary::ByeFirst) { 0 } else { head }
+    }
+}
+
+/// A short word for a frame, for a trace.
+pub(super) fn word(frame: &Encoded) -> String {
+    match decode(&frame.0) {
+        Ok(Decoded { frame: Some(Frame::Meeting(Meeting::EntryFrame(entry))), .. }) => {
+            let entry = entry.entry.value;
+            format!("ENTRY {:?} {} {}", entry.lane, entry.session, entry.number)
+        }
+        Ok(Decoded { id, frame: Some(frame), .. }) => format!("{} {}", frame.info().name, id.0),
+        Ok(Decoded { kind, .. }) => format!("{kind:#06x}"),
+        Err(error) => error.to_string(),
+    }
+}

@@ -1,0 +1,287 @@
+//! What every driver does, whatever its machines are: inputs in, outputs done, links read, written and closed.
+
+use bytes::Bytes;
+use tertulia_core::code::Code;
+use tertulia_core::event::Event;
+use tertulia_core::id::LinkId;
+use tertulia_core::link::LinkEvent;
+use tertulia_core::log::entry_of;
+use tertulia_core::machine::{Input, Output};
+use tertulia_core::wire::Frame;
+use tertulia_core::wire::frame::{Decoded, decode};
+use tertulia_core::wire::meeting::{Lane, Meeting};
+use tertulia_core::wire::private::{Ask, Private, Tell};
+use tertulia_core::wire::session::Session;
+
+use super::canary::{Canary, word};
+use super::network::{ConnectionId, Packet};
+use super::{Attempt, Happening, Sim};
+
+impl Sim {
+    /// One input to a node's machine, and everything that follows from it at once.
+    pub(super) fn handle(&mut self, node: usize, input: Input<'_>) {
+        self.pass_on(node, input);
+        self.flush(node);
+    }
+
+    fn pass_on(&mut self, node: usize, input: Input<'_>) {
+        let this = &mut self.nodes[node];
+        let now = this.now(self.now);
+        let Some(running) = this.running.as_mut().filter(|running| !running.closed) else { return };
+        let Some(input) = this.planted.on_input(input) else { return };
+        let mut out = Vec::new();
+        running.machine.handle(input, now, &mut out);
+        running.machine.assert_invariants();
+        self.apply(node, out);
+    }
+
+    /// Fires what is due in a node: its machine first, then its links.
+    pub(super) fn fire(&mut self, node: usize) {
+        let this = &mut self.nodes[node];
+        let now = this.now(self.now);
+        let Some(running) = &mut this.running else { return };
+        let is_due = |due: tertulia_core::time::Instant| due <= now.tick;
+        if !running.closed && running.machine.poll_timeout().is_some_and(is_due) {
+            let mut out = Vec::new();
+            running.machine.handle_timeout(this.planted.on_timeout(now), &mut out);
+            running.machine.assert_invariants();
+            let next = running.machine.poll_timeout();
+            assert!(next.is_none_or(|next| next > now.tick), "node {node}: a deadline stays in the past");
+            self.apply(node, out);
+            return self.flush(node);
+        }
+        let due = running.links.iter().find(|(_, ends)| ends.link.poll_timeout().is_some_and(is_due));
+        let Some(link) = due.map(|(link, _)| *link) else { return };
+        let Some(ends) = running.links.get_mut(&link) else { return };
+        let mut events = Vec::new();
+        let paused = ends.link.paused_until();
+        ends.link.handle_timeout(this.planted.on_timeout(now).tick, &mut events);
+        let next = ends.link.poll_timeout();
+        assert!(next.is_none_or(|next| next > now.tick), "node {node}: a deadline of {link:?} stays in the past");
+        let (connection, side) = (ends.connection, 1 - ends.side);
+        let resumed = paused.is_some() && ends.link.paused_until().is_none();
+        self.dispatch(node, link, events);
+        self.flush(node);
+        if resumed {
+            self.sometimes("reading_paused");
+            self.arrive(connection, side);
+        }
+    }
+
+    /// Does what a machine wants done, in order.
+    fn apply(&mut self, node: usize, outputs: Vec<Output>) {
+        for output in self.nodes[node].planted.on_outputs(outputs) {
+            let now = self.tick(node);
+            let this = &mut self.nodes[node];
+            let Some(running) = &mut this.running else { return };
+            match output {
+                Output::Send { link, frame } => {
+                    let head = running.feed.head();
+                    if let Some(ends) = running.links.get_mut(&link) {
+                        let line = word(&frame);
+                        ends.link.send(frame, head);
+                        self.note(format_args!("node {node} > {} {line}", link.0));
+                    }
+                }
+                Output::Append { frame, lane, live, .. } => {
+                    if this.planted.feeds() {
+                        running.feed.push(frame.clone(), lane);
+                    }
+                    if live && this.planted.stores(lane == Lane::Acts) {
+                        let entry = entry_of(&frame).expect("ENTRY alone is appended").value;
+                        this.disk.last.insert(lane, (entry.session, entry.number));
+                        this.disk.names.insert((lane.number(), entry.session, entry.number));
+                        this.disk.entries.push(frame.clone());
+                    }
+                    self.note(format_args!("node {node} + {}{}", word(&frame), if live { "" } else { " again" }));
+                }
+                Output::Keep { meeting, name, bytes } => drop(this.disk.kept.insert((meeting, name), bytes)),
+                Output::Follow { link, mut start } => {
+                    if this.planted.is(Canary::FollowsFromStart) {
+                        start = tertulia_core::feed::Start::default();
+                    }
+                    if let Some(ends) = running.links.get_mut(&link) {
+                        ends.link.follow(start, &running.feed);
+                        self.note(format_args!("node {node} follow {} {} {}", link.0, start.acts, start.talk));
+                    }
+                }
+                Output::Dial { id, peer, addresses, hello } => {
+                    let attempt = Attempt { node, run: this.runs, id, peer, addresses, hello };
+                    self.note(format_args!("node {node} dials"));
+                    // Two round trips: TCP and the handshake.
+                    let delay = (0..4).map(|_| self.network.delay(&mut self.dice)).sum::<u64>();
+                    self.schedule(self.now + delay, Happening::Dial(attempt, 0));
+                }
+                Output::Close { link, code, reason, .. } => {
+                    let head = this.planted.head_at_close(running.feed.head());
+                    if let Some(ends) = running.links.get_mut(&link) {
+                        ends.link.close(code, &reason, head, now);
+                        ends.over = true;
+                        self.note(format_args!("node {node} closes {} {code}", link.0));
+                    }
+                }
+                Output::Event(event) => self.on_event(node, event),
+            }
+        }
+    }
+
+    fn on_event(&mut self, node: usize, event: Event) {
+        let is_last = matches!(event, Event::Closed { .. });
+        self.tell(node, event);
+        let now = self.tick(node);
+        let Some(running) = self.nodes[node].running.as_mut().filter(|_| is_last) else { return };
+        running.closed = true;
+        let head = running.feed.head();
+        for ends in running.links.values_mut().filter(|ends| !ends.over) {
+            ends.link.close(Code::Left, "", head, now);
+            ends.over = true;
+        }
+    }
+
+    /// Passes a link's events on to its machine; the caller flushes once all of them are told.
+    fn dispatch(&mut self, node: usize, link: LinkId, events: Vec<LinkEvent>) {
+        for event in events {
+            let Some(running) = &mut self.nodes[node].running else { return };
+            let Some(ends) = running.links.get_mut(&link).filter(|ends| !ends.over) else { return };
+            match event {
+                LinkEvent::Up { hello } => {
+                    let (peer, dial) = (ends.peer, ends.dial);
+                    assert!(!ends.up, "node {node}: {link:?} is up twice");
+                    ends.up = true;
+                    self.note(format_args!("node {node} up {}", link.0));
+                    match decode(&hello) {
+                        Ok(Decoded { frame: Some(Frame::Session(Session::Hello(hello))), .. }) => {
+                            self.pass_on(node, Input::Up { link, peer, hello, dial });
+                        }
+                        other => panic!("{link:?} is up without HELLO: {other:?}"),
+                    }
+                }
+                LinkEvent::Frame(bytes) => {
+                    assert!(ends.up, "node {node}: a frame before {link:?} is up");
+                    self.on_frame(node, link, &bytes);
+                }
+                LinkEvent::Down { code, rule } => {
+                    let (up, dial) = (ends.up, ends.dial);
+                    ends.over = true;
+                    self.note(format_args!("node {node} down {} {code} {rule:?}", link.0));
+                    self.sometimes(code.word());
+                    match dial {
+                        _ if up => self.pass_on(node, Input::Down { link, code }),
+                        Some(dial) => self.pass_on(node, Input::Unreachable { dial, code }),
+                        None => {}
+                    }
+                }
+            }
+        }
+    }
+
+    fn on_frame(&mut self, node: usize, link: LinkId, bytes: &Bytes) {
+        let Ok(Decoded { id, frame: Some(frame), .. }) = decode(bytes) else {
+            panic!("a link passes on what does not decode");
+        };
+        if let Frame::Meeting(Meeting::EntryFrame(entry)) = &frame {
+            let entry = entry.entry.value;
+            let name = (entry.lane.number(), entry.session, entry.number);
+            let this = &mut self.nodes[node];
+            assert!(!this.disk.names.contains(&name), "node {node}: an entry came that it holds: {name:?}");
+            let running = this.running.as_mut().expect("it was looked at");
+            let new = running.links.get_mut(&link).is_some_and(|ends| ends.entries.insert(name));
+            assert!(new, "node {node}: an entry came twice on {link:?}: {name:?}");
+        }
+        match frame {
+            Frame::Meeting(Meeting::Fetch(_)) => self.sometimes("fetch"),
+            Frame::Private(Private::Ask(Ask { token, .. }) | Private::Tell(Tell { token, .. }))
+                if !self.tokens.insert((node, token)) =>
+            {
+                self.sometimes("token_again");
+            }
+            _ => {}
+        }
+        self.pass_on(node, Input::Frame { link, id, frame });
+    }
+
+    /// Writes what the links of a node have to say, as far as there is room; lets go of those that are finished.
+    pub(super) fn flush(&mut self, node: usize) {
+        let Some(running) = &self.nodes[node].running else { return };
+        let links: Vec<LinkId> = running.links.keys().copied().collect();
+        for link in links {
+            self.flush_link(node, link);
+        }
+        let this = &mut self.nodes[node];
+        if this.running.as_ref().is_some_and(|running| running.closed && running.links.is_empty()) {
+            this.running = None;
+            self.note(format_args!("node {node} is over"));
+        }
+    }
+
+    fn flush_link(&mut self, node: usize, link: LinkId) {
+        let this = &mut self.nodes[node];
+        let (now, stopped) = (this.now(self.now).tick, this.stopped_until > self.now);
+        let Some(running) = &mut this.running else { return };
+        let Some(ends) = running.links.get_mut(&link) else { return };
+        let (connection, side) = (ends.connection, ends.side);
+        if stopped {
+            return;
+        }
+        loop {
+            let record = ends.pending.take().or_else(|| {
+                let mut record = Vec::new();
+                let filled = ends.link.fill(&running.feed, now, &mut record);
+                filled.then(|| this.planted.on_record(record).into())
+            });
+            let Some(record) = record else { break };
+            if !self.network.has_room(connection, side) {
+                ends.pending = Some(record);
+                *self.seen.entry("backpressure").or_default() += 1;
+                break;
+            }
+            ends.link.written();
+            if let Some(arrival) = self.network.write(connection, side, record, self.now, &mut self.dice) {
+                self.sequence += 1;
+                self.queue.insert((arrival, self.sequence), Happening::Arrive(connection, side));
+            }
+        }
+        if ends.link.is_finished() {
+            assert!(ends.over || !ends.up, "node {node}: {link:?} is finished, and nobody was told");
+            running.links.remove(&link);
+            self.network.connections[connection].ends[side].open = false;
+            if let Some(arrival) = self.network.end(connection, side, self.now, &mut self.dice) {
+                self.schedule(arrival, Happening::Arrive(connection, side));
+            }
+        }
+    }
+
+    /// Reads what has come from `side`, as far as the other end is willing to.
+    pub(super) fn arrive(&mut self, connection: ConnectionId, side: usize) {
+        let [from, to] = [side, 1 - side].map(|side| self.network.connections[connection].ends[side]);
+        if self.network.is_blocked(from.node, to.node) {
+            return;
+        }
+        loop {
+            let this = &self.nodes[to.node];
+            let busy = this.stopped_until.max(this.deaf_until).max(self.network.held_until(connection, side));
+            if busy > self.now {
+                return self.schedule(busy, Happening::Arrive(connection, side));
+            }
+            let now = this.now(self.now).tick;
+            let ours = |link: &super::Ends| link.connection == connection;
+            let links = this.running.as_ref().map(|running| &running.links);
+            let ends = links.and_then(|links| links.get(&to.link)).filter(|ends| ours(ends));
+            if ends.is_some_and(|ends| ends.link.paused_until().is_some()) {
+                return;
+            }
+            let Some(packet) = self.network.take(connection, side, self.now) else { return };
+            let running = self.nodes[to.node].running.as_mut();
+            let ends = running.and_then(|running| running.links.get_mut(&to.link)).filter(|ends| ours(ends));
+            let Some(ends) = ends else { continue };
+            let mut events = Vec::new();
+            match packet {
+                Packet::Record(record) => ends.link.receive(&record, now, &mut events),
+                Packet::End => ends.link.end_of_stream(&mut events),
+            }
+            self.dispatch(to.node, to.link, events);
+            self.flush(to.node);
+            self.flush(from.node);
+        }
+    }
+}

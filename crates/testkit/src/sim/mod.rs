@@ -1,0 +1,362 @@
+//! Many nodes in one thread: real machines, links, feeds and codec over simulated connections, in virtual time.
+//!
+//! One seed decides everything: the same seed gives the same trace, byte for byte. Only the channel is left out:
+//! what would be sealed travels as it is, and whose key is at the other end is simply known.
+
+mod canary;
+mod driver;
+mod faults;
+mod network;
+mod node;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use tertulia_core::code::Code;
+use tertulia_core::command::Command;
+use tertulia_core::event::Event;
+use tertulia_core::feed::Feed;
+use tertulia_core::id::{CommandId, DialId, Key, LinkId, Token};
+use tertulia_core::limits;
+use tertulia_core::link::{Link, Opening};
+use tertulia_core::machine::Input;
+use tertulia_core::random::Random;
+use tertulia_core::time::Instant;
+use tertulia_core::wire::Encoded;
+
+pub use self::canary::Canary;
+use self::canary::Planted;
+pub use self::network::{Conditions, ConnectionId};
+use self::network::{End, Network};
+pub use self::node::{Boot, Disk, EPOCH_MS, Maker, NodeSpec, Told};
+use self::node::{Ends, Node, Running};
+
+/// One attempt to reach somebody, on its way.
+#[derive(Clone, Debug)]
+struct Attempt {
+    node: usize,
+    run: u32,
+    id: DialId,
+    peer: Option<Key>,
+    addresses: Vec<String>,
+    hello: Encoded,
+}
+
+#[derive(Debug)]
+enum Happening {
+    /// Something may have arrived from one side of a connection.
+    Arrive(ConnectionId, usize),
+    /// An attempt has come to the address of this index.
+    Dial(Attempt, usize),
+    Unreachable(Attempt, Code),
+}
+
+/// A world of nodes.
+pub struct Sim {
+    now: u64,
+    sequence: u64,
+    queue: BTreeMap<(u64, u64), Happening>,
+    nodes: Vec<Node>,
+    network: Network,
+    dice: Random,
+    canary: Option<Canary>,
+    next_command: u64,
+    trace: String,
+    seen: BTreeMap<&'static str, u64>,
+    /// Tokens of texts that have come to each node.
+    tokens: BTreeSet<(usize, Token)>,
+}
+
+impl std::fmt::Debug for Sim {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Sim").field("now", &self.now).field("nodes", &self.nodes.len()).finish_non_exhaustive()
+    }
+}
+
+/// The 32 bytes that a seed of 64 bits stands for.
+#[must_use]
+pub fn widen(seed: u64) -> [u8; 32] {
+    let mut wide = [0; 32];
+    wide[..8].copy_from_slice(&seed.to_be_bytes());
+    wide
+}
+
+impl Sim {
+    /// An empty world that `seed` decides, with a bug planted in each of its nodes, or none.
+    #[must_use]
+    pub fn new(seed: u64, conditions: Conditions, canary: Option<Canary>) -> Self {
+        Self {
+            now: 0,
+            sequence: 0,
+            queue: BTreeMap::new(),
+            nodes: Vec::new(),
+            network: Network { conditions, ..Network::default() },
+            dice: Random::new(widen(seed)),
+            canary,
+            next_command: 0,
+            trace: String::new(),
+            seen: BTreeMap::new(),
+            tokens: BTreeSet::new(),
+        }
+    }
+
+    /// Adds a node that listens at `nodeN:1`, N being the number returned. It does not run yet.
+    pub fn add(&mut self, spec: NodeSpec) -> usize {
+        let number = self.nodes.len();
+        self.nodes.push(Node::new(format!("node{number}:1"), spec, Planted::new(self.canary)));
+        number
+    }
+
+    /// Milliseconds since the world began.
+    #[must_use]
+    pub const fn now(&self) -> u64 {
+        self.now
+    }
+
+    /// The world's source of randomness, for a scenario to draw its faults from.
+    pub const fn dice(&mut self) -> &mut Random {
+        &mut self.dice
+    }
+
+    /// Whether something with `percent` chances in a hundred happens.
+    pub fn chance(&mut self, percent: u64) -> bool {
+        self.dice.below(100) < percent
+    }
+
+    /// What has happened so far, a line each.
+    #[must_use]
+    pub fn trace(&self) -> &str {
+        &self.trace
+    }
+
+    /// How often each thing that should happen sometimes has happened.
+    #[must_use]
+    pub const fn seen(&self) -> &BTreeMap<&'static str, u64> {
+        &self.seen
+    }
+
+    /// Notes that something has happened which should happen sometimes.
+    pub fn sometimes(&mut self, what: &'static str) {
+        *self.seen.entry(what).or_default() += 1;
+    }
+
+    /// Writes a line into the trace.
+    pub fn note(&mut self, line: std::fmt::Arguments<'_>) {
+        let _ = writeln!(self.trace, "{} {line}", self.now);
+    }
+
+    /// What a node's user was told, in all its runs.
+    #[must_use]
+    pub fn told(&self, node: usize) -> &[Told] {
+        &self.nodes[node].told
+    }
+
+    /// What a node has on disk.
+    #[must_use]
+    pub fn disk(&self, node: usize) -> &Disk {
+        &self.nodes[node].disk
+    }
+
+    /// Whether a node runs, and its machine is not over.
+    #[must_use]
+    pub fn is_running(&self, node: usize) -> bool {
+        self.nodes[node].running.as_ref().is_some_and(|running| !running.closed)
+    }
+
+    /// Which run of a node this is, from 1.
+    #[must_use]
+    pub fn run_of(&self, node: usize) -> u32 {
+        self.nodes[node].runs
+    }
+
+    /// The keys that a node has links with of which its machine knows.
+    #[must_use]
+    pub fn peers(&self, node: usize) -> Vec<Key> {
+        let links = self.nodes[node].running.iter().flat_map(|running| running.links.values());
+        links.filter(|ends| ends.up && !ends.over).map(|ends| ends.peer).collect()
+    }
+
+    /// Whether nothing is left of a node's process.
+    #[must_use]
+    pub fn has_stopped(&self, node: usize) -> bool {
+        self.nodes[node].running.is_none()
+    }
+
+    /// The number that the next command is answered with.
+    #[must_use]
+    pub const fn next_command_id(&self) -> CommandId {
+        CommandId(self.next_command + 1)
+    }
+
+    /// Starts a node, with what it has on disk.
+    pub fn start(&mut self, node: usize) {
+        let (seed, now) = (self.dice.bytes(), self.nodes[node].now(self.now));
+        let this = &mut self.nodes[node];
+        assert!(this.running.is_none(), "node {node} runs already");
+        this.runs += 1;
+        this.stopped_until = 0;
+        let machine = (this.spec.maker)(&Boot { disk: &this.disk, now, seed });
+        let feed = Feed::with_talk_max(this.spec.talk_max);
+        let started_ms = now.unix_ms;
+        let links = BTreeMap::new();
+        this.running = Some(Running { machine, feed, links, next_link: 0, started_ms, closed: false });
+        self.note(format_args!("node {node} starts"));
+        self.reset_what_a_crash_left(node);
+        self.handle(node, Input::Start);
+    }
+
+    /// Gives a node's machine a command; the number that it is answered with.
+    pub fn command(&mut self, node: usize, command: Command) -> CommandId {
+        self.next_command += 1;
+        let id = CommandId(self.next_command);
+        self.note(format_args!("node {node} ! {} {command:?}", id.0));
+        self.handle(node, Input::Command { id, command });
+        id
+    }
+
+    /// Lets everything happen until `end`.
+    pub fn run_until(&mut self, end: u64) {
+        while self.step(end) {}
+        self.now = end;
+    }
+
+    /// Lets one thing happen, if one is due until `end`.
+    fn step(&mut self, end: u64) -> bool {
+        let queued = self.queue.first_key_value().map(|((at, _), _)| *at);
+        let node = self.nodes.iter().enumerate().filter_map(|(number, node)| Some((node.due()?, number))).min();
+        let next = queued.into_iter().chain(node.map(|(at, _)| at)).min();
+        let Some(next) = next.filter(|next| *next <= end) else { return false };
+        self.now = self.now.max(next);
+        self.call_too_early();
+        match (queued, node) {
+            (Some(at), _) if at <= next => {
+                if let Some((_, happening)) = self.queue.pop_first() {
+                    self.happen(happening);
+                }
+            }
+            (_, Some((_, node))) => self.fire(node),
+            _ => {}
+        }
+        true
+    }
+
+    fn schedule(&mut self, at: u64, happening: Happening) {
+        self.sequence += 1;
+        self.queue.insert((at, self.sequence), happening);
+    }
+
+    fn happen(&mut self, happening: Happening) {
+        match happening {
+            Happening::Arrive(connection, side) => self.arrive(connection, side),
+            Happening::Dial(attempt, index) => self.attempt(attempt, index),
+            Happening::Unreachable(attempt, code) => {
+                if self.nodes[attempt.node].runs == attempt.run {
+                    self.note(format_args!("node {} unreachable: {code}", attempt.node));
+                    self.handle(attempt.node, Input::Unreachable { dial: attempt.id, code });
+                }
+            }
+        }
+    }
+
+    /// Law: a call that comes too early says nothing.
+    fn call_too_early(&mut self) {
+        if self.dice.below(16) != 0 || self.nodes.is_empty() {
+            return;
+        }
+        let at = self.dice.below(self.nodes.len() as u64) as usize;
+        let (this, world) = (&mut self.nodes[at], self.now);
+        let now = this.now(world);
+        let Some(running) = &mut this.running else { return };
+        if running.machine.poll_timeout().is_none_or(|due| due > now.tick) {
+            let mut out = Vec::new();
+            running.machine.handle_timeout(now, &mut out);
+            assert!(out.is_empty(), "node {at} has answered a spurious timeout: {out:?}");
+        }
+    }
+
+    /// One hop of a dial: the address of `index`.
+    fn attempt(&mut self, attempt: Attempt, index: usize) {
+        let this = &self.nodes[attempt.node];
+        if this.runs != attempt.run || this.running.as_ref().is_none_or(|running| running.closed) {
+            return;
+        }
+        let Some(address) = attempt.addresses.get(index) else {
+            return self.happen(Happening::Unreachable(attempt, Code::Unreachable));
+        };
+        let target = self.nodes.iter().position(|node| node.name == *address);
+        let Some(target) = target else {
+            return self.schedule(self.now + 1, Happening::Dial(attempt, index + 1));
+        };
+        let blocked = self.network.is_blocked(attempt.node, target) || self.network.is_blocked(target, attempt.node);
+        let there = &self.nodes[target];
+        let timeout = limits::CONNECT_TIMEOUT.as_millis() as u64;
+        if blocked || there.stopped_until > self.now {
+            self.sometimes("dial_timed_out");
+            return self.schedule(self.now + timeout, Happening::Dial(attempt, index + 1));
+        }
+        if !self.is_running(target) {
+            return self.schedule(self.now + 1, Happening::Dial(attempt, index + 1));
+        }
+        if attempt.peer.is_some_and(|peer| peer != there.spec.key) {
+            self.sometimes("wrong_key");
+            return self.happen(Happening::Unreachable(attempt, Code::WrongKey));
+        }
+        self.connect(attempt, target);
+    }
+
+    fn connect(&mut self, attempt: Attempt, target: usize) {
+        let Attempt { node, id, hello, .. } = attempt;
+        let [dialler, listener] = [node, target].map(|node| self.nodes[node].spec.key);
+        let [here, there] = [node, target].map(|node| {
+            let running = self.nodes[node].running.as_mut().expect("it was looked at");
+            running.next_link += 1;
+            End { node, link: LinkId(running.next_link), open: true }
+        });
+        let connection = self.network.connect([here, there]);
+        self.note(format_args!("connection {connection}: node {node} link {} dials node {target}", here.link.0));
+        let started_ms = self.nodes[target].running.as_ref().map_or(0, |running| running.started_ms);
+        let openings = [Opening::Dialled { hello }, Opening::Accepted { started_ms }];
+        let sides = [(here, dialler, listener, Some(id)), (there, listener, dialler, None)];
+        for (side, ((end, us, peer, dial), opening)) in sides.into_iter().zip(openings).enumerate() {
+            let (seed, now) = (self.dice.bytes(), self.nodes[end.node].now(self.now).tick);
+            let link = Link::new(opening, us, peer, seed, now);
+            let entries = BTreeSet::new();
+            let ends = Ends { link, peer, connection, side, dial, up: false, over: false, pending: None, entries };
+            self.nodes[end.node].running.as_mut().expect("it was looked at").links.insert(end.link, ends);
+        }
+        self.check_resources(node);
+        self.check_resources(target);
+        self.flush(node);
+    }
+
+    /// Nobody holds more links than there is a use for: duplicate dialling escapes every check of correctness.
+    fn check_resources(&self, node: usize) {
+        let Some(running) = &self.nodes[node].running else { return };
+        let mut dialled = 0;
+        let mut accepted: BTreeMap<Key, usize> = BTreeMap::new();
+        for ends in running.links.values().filter(|ends| !ends.over) {
+            match ends.dial {
+                Some(_) => dialled += 1,
+                None => *accepted.entry(ends.peer).or_default() += 1,
+            }
+        }
+        assert!(dialled <= 1, "node {node} has {dialled} links that it dialled");
+        let most = accepted.values().copied().max().unwrap_or(0);
+        assert!(most <= LINKS_PER_KEY_MAX, "node {node} has {most} links with one key");
+    }
+
+    fn tick(&self, node: usize) -> Instant {
+        self.nodes[node].now(self.now).tick
+    }
+
+    fn tell(&mut self, node: usize, event: Event) {
+        self.note(format_args!("node {node} * {event:?}"));
+        let this = &mut self.nodes[node];
+        this.told.push(Told { at: self.now, run: this.runs, event });
+    }
+}
+
+/// One that is used, one that replaces it, and one or two of which only the dead end has not heard.
+const LINKS_PER_KEY_MAX: usize = 4;

@@ -1,0 +1,154 @@
+//! One process: a machine, its feed and links, what it has on disk, and what its user was told.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+use tertulia_core::event::Event;
+use tertulia_core::feed::Feed;
+use tertulia_core::id::{DialId, Key, LinkId, MeetingId};
+use tertulia_core::link::Link;
+use tertulia_core::machine::{Kept, Machine};
+use tertulia_core::time::{Instant, Now};
+use tertulia_core::wire::Encoded;
+use tertulia_core::wire::meeting::Lane;
+
+use super::canary::Planted;
+use super::network::ConnectionId;
+
+/// Wall clock of the simulation's start, milliseconds since 1970 in UTC.
+pub const EPOCH_MS: u64 = 1_700_000_000_000;
+
+/// What survives a crash.
+#[derive(Clone, Debug, Default)]
+pub struct Disk {
+    /// The meeting's ENTRY frames, in the order in which they were stored.
+    pub entries: Vec<Encoded>,
+    /// The meeting's small files.
+    pub kept: BTreeMap<(MeetingId, Kept), Vec<u8>>,
+    /// Lane, session and number of each entry.
+    pub names: BTreeSet<(u8, u64, u64)>,
+    /// Session and number of the entry that was stored last, by lane.
+    pub last: BTreeMap<Lane, (u64, u64)>,
+}
+
+/// What a machine is made from.
+#[derive(Debug)]
+pub struct Boot<'a> {
+    /// What an earlier run has left.
+    pub disk: &'a Disk,
+    /// The node's clocks.
+    pub now: Now,
+    /// Decides all that is random in the machine.
+    pub seed: [u8; 32],
+}
+
+/// Makes a node's machine, for each run of it.
+pub type Maker = Box<dyn FnMut(&Boot<'_>) -> Box<dyn Machine>>;
+
+/// What a node is.
+pub struct NodeSpec {
+    /// Its key.
+    pub key: Key,
+    /// Makes its machine.
+    pub maker: Maker,
+    /// How many entries of talk its feed keeps.
+    pub talk_max: usize,
+}
+
+impl std::fmt::Debug for NodeSpec {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("NodeSpec").field("key", &self.key).finish_non_exhaustive()
+    }
+}
+
+/// Something that a node's user was told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// When, in milliseconds of the simulation.
+    pub at: u64,
+    /// In which run of the node, from 1.
+    pub run: u32,
+    /// What.
+    pub event: Event,
+}
+
+/// One end of a connection, as its driver has it.
+pub(super) struct Ends {
+    pub(super) link: Link,
+    pub(super) peer: Key,
+    pub(super) connection: ConnectionId,
+    pub(super) side: usize,
+    pub(super) dial: Option<DialId>,
+    /// The machine knows of it.
+    pub(super) up: bool,
+    /// The machine has closed it, or was told that it is gone.
+    pub(super) over: bool,
+    /// A record that the network had no room for.
+    pub(super) pending: Option<Bytes>,
+    /// Lane, session and number of each entry that came.
+    pub(super) entries: BTreeSet<(u8, u64, u64)>,
+}
+
+/// What a crash loses.
+pub(super) struct Running {
+    pub(super) machine: Box<dyn Machine>,
+    pub(super) feed: Feed,
+    pub(super) links: BTreeMap<LinkId, Ends>,
+    pub(super) next_link: u64,
+    pub(super) started_ms: u64,
+    /// The machine has said that it is over: what is left are goodbyes.
+    pub(super) closed: bool,
+}
+
+pub(super) struct Node {
+    pub(super) name: String,
+    pub(super) spec: NodeSpec,
+    pub(super) disk: Disk,
+    pub(super) told: Vec<Told>,
+    pub(super) runs: u32,
+    pub(super) running: Option<Running>,
+    /// How far the clocks are ahead of the simulation's.
+    pub(super) ahead: u64,
+    pub(super) unix_ahead: i64,
+    /// The process does nothing before this.
+    pub(super) stopped_until: u64,
+    /// The process reads nothing before this.
+    pub(super) deaf_until: u64,
+    pub(super) planted: Planted,
+}
+
+impl Node {
+    pub(super) const fn new(name: String, spec: NodeSpec, planted: Planted) -> Self {
+        Self {
+            name,
+            spec,
+            disk: Disk { entries: Vec::new(), kept: BTreeMap::new(), last: BTreeMap::new(), names: BTreeSet::new() },
+            told: Vec::new(),
+            runs: 0,
+            running: None,
+            ahead: 0,
+            unix_ahead: 0,
+            stopped_until: 0,
+            deaf_until: 0,
+            planted,
+        }
+    }
+
+    pub(super) const fn now(&self, at: u64) -> Now {
+        let unix_ms = (EPOCH_MS + at).saturating_add_signed(self.unix_ahead);
+        Now { tick: Instant(1_000_000 + at + self.ahead), unix_ms }
+    }
+
+    /// The simulation's time at which this node's clock shows `tick`.
+    const fn when(&self, tick: Instant) -> u64 {
+        tick.0.saturating_sub(1_000_000 + self.ahead)
+    }
+
+    /// When something in this node is due, by the simulation's clock.
+    pub(super) fn due(&self) -> Option<u64> {
+        let running = self.running.as_ref()?;
+        let links = running.links.values().filter_map(|ends| ends.link.poll_timeout());
+        let first = links.chain(running.machine.poll_timeout().filter(|_| !running.closed)).min()?;
+        Some(self.when(first).max(self.stopped_until))
+    }
+}

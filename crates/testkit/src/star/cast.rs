@@ -1,0 +1,123 @@
+//! Who is in a lecture: identities, and the machines that are made from what is on disk.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use tertulia_core::charter::{Admission, Questions, SignedCharter, Terms};
+use tertulia_core::id::{Key, MeetingId, Signature, Token};
+use tertulia_core::identity::{Ed25519, Identity, Scheme, Secret};
+use tertulia_core::machine::Kept;
+use tertulia_core::star::{Attendee, AttendeeConfig, Host, HostConfig, Restored};
+use tertulia_core::ticket::Ticket;
+use tertulia_core::wire::field::Title;
+use tertulia_core::wire::session::Purpose;
+
+use super::plan::Mix;
+use crate::sim::{Boot, Maker, NodeSpec};
+
+/// A word that the host does not publish.
+pub(super) const BAD_WORD: &str = "spam";
+pub(super) const HOST_NAME: &str = "ada";
+const HOST_ADDRESS: &str = "node0:1";
+const FIRST_TICKET: Secret = Secret([0xcc; 32]);
+
+/// What the host's user has handed out last; the guests' users ask for it before they join anew.
+pub(super) type HandedOut = Rc<RefCell<Ticket>>;
+
+pub(super) fn identity(number: u8, mix: &Mix) -> Identity {
+    let scheme: Arc<dyn Scheme> = if mix.real_signatures { Arc::new(Ed25519) } else { Arc::new(crate::scheme::Hashed) };
+    Identity::new(Secret([number; 32]), scheme)
+}
+
+pub(super) fn charter(mix: &Mix) -> SignedCharter {
+    let founder = identity(1, mix);
+    let ticket = Identity::new(FIRST_TICKET, founder.scheme().clone()).key();
+    let terms = Terms {
+        kind: Purpose::STAR,
+        founder: founder.key(),
+        nonce: Token([0x4e; 16]),
+        admission: if mix.ticket { Admission::Ticket } else { Admission::Open },
+        ticket: if mix.ticket { ticket } else { Key::ZERO },
+        questions: Questions::Open,
+        history: mix.history,
+        guests: 100,
+        title: Title::new("Rust for all").unwrap(),
+    };
+    SignedCharter::found(terms, &founder).unwrap()
+}
+
+pub(super) fn handed_out(mix: &Mix) -> HandedOut {
+    let charter = charter(mix);
+    let seed = mix.ticket.then_some(FIRST_TICKET);
+    let addresses = vec![HOST_ADDRESS.to_string()];
+    let ticket = Ticket { meeting: charter.meeting, host: charter.founder, seed, endorsement: None, addresses };
+    Rc::new(RefCell::new(ticket))
+}
+
+pub(super) fn host(mix: &Mix) -> NodeSpec {
+    let (us, charter, mix) = (identity(1, mix), charter(mix), mix.clone());
+    let (key, talk_max) = (us.key(), mix.talk_max);
+    let maker: Maker = Box::new(move |boot| {
+        let kept = boot.disk.kept.get(&(charter.meeting, Kept::Ticket));
+        let seed = kept.and_then(|bytes| bytes.get(..32)?.try_into().ok()).map(Secret);
+        let endorsement = kept.and_then(|bytes| bytes.get(32..96)?.try_into().ok()).map(Signature);
+        Box::new(Host::new(HostConfig {
+            identity: us.clone(),
+            charter: charter.clone(),
+            name: HOST_NAME.into(),
+            started_ms: boot.now.unix_ms,
+            seed: boot.seed,
+            filter: vec![BAD_WORD.into()],
+            ticket: seed.or(mix.ticket.then_some(FIRST_TICKET)),
+            endorsement,
+            addresses: vec![HOST_ADDRESS.into()],
+            restored: boot.disk.entries.clone(),
+            talk_max: mix.talk_max,
+        }))
+    });
+    NodeSpec { key, maker, talk_max }
+}
+
+/// A guest who knows of the host what `knows` says.
+pub(super) fn guest(number: u8, name: &str, mix: &Mix, handed_out: &HandedOut, knows: Knows) -> NodeSpec {
+    let (us, name, handed_out) = (identity(number, mix), name.to_string(), handed_out.clone());
+    let (key, talk_max, ticketed) = (us.key(), mix.talk_max, mix.ticket);
+    let maker: Maker = Box::new(move |boot| {
+        let ticket = handed_out.borrow().clone();
+        let restored = restore(boot, &us);
+        let meeting = if knows == Knows::Address { MeetingId::ZERO } else { ticket.meeting };
+        Box::new(Attendee::new(AttendeeConfig {
+            identity: us.clone(),
+            name: name.clone(),
+            name_is_chosen: false,
+            started_ms: boot.now.unix_ms,
+            seed: boot.seed,
+            meeting,
+            host: (knows == Knows::Ticket).then_some(ticket.host),
+            addresses: ticket.addresses.clone(),
+            ticket: ticketed.then_some(ticket),
+            restored,
+            talk_max,
+        }))
+    });
+    NodeSpec { key, maker, talk_max }
+}
+
+/// What a guest knows of the host before it joins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Knows {
+    /// Only where it is.
+    Address,
+    /// Also which meeting it holds.
+    Meeting,
+    /// Also its key.
+    Ticket,
+}
+
+fn restore(boot: &Boot<'_>, us: &Identity) -> Option<Restored> {
+    let ((meeting, _), bytes) = boot.disk.kept.iter().find(|((_, name), _)| *name == Kept::Charter)?;
+    let charter = SignedCharter::check(bytes, *meeting, us).expect("it was checked before it was kept");
+    let pass = boot.disk.kept.get(&(*meeting, Kept::Pass)).cloned();
+    Some(Restored { charter, pass, entries: boot.disk.entries.clone() })
+}

@@ -1,0 +1,167 @@
+//! What happens in one lecture: how big it is, what its network is like, and which faults it has.
+
+use tertulia_core::random::Random;
+
+use crate::sim::{Conditions, widen};
+
+/// Something that happens, or is done by somebody, at a random time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Act {
+    Say,
+    Burst,
+    Ask,
+    AskBadly,
+    TellHost,
+    TellGuest,
+    Rename,
+    RenameToTaken,
+    RenameHost,
+    Kick,
+    Unban,
+    Mute,
+    Unmute,
+    Lock,
+    Unlock,
+    Quit,
+    Twin,
+    Cut,
+    HalfOpen,
+    Freeze,
+    Partition,
+    OneWay,
+    CrashGuest,
+    CrashHost,
+    StopHost,
+    Stop,
+    Deafen,
+    Jump,
+    LoseDisk,
+}
+
+/// What people do, and how often: always.
+const TALK: [(Act, u64); 7] = [
+    (Act::Say, 20),
+    (Act::Burst, 2),
+    (Act::Ask, 12),
+    (Act::TellHost, 3),
+    (Act::TellGuest, 3),
+    (Act::Rename, 2),
+    (Act::RenameToTaken, 1),
+];
+
+/// What people do in some lectures.
+const POLITICS: [(Act, u64); 10] = [
+    (Act::AskBadly, 2),
+    (Act::RenameHost, 1),
+    (Act::Kick, 1),
+    (Act::Unban, 1),
+    (Act::Mute, 1),
+    (Act::Unmute, 1),
+    (Act::Lock, 1),
+    (Act::Unlock, 1),
+    (Act::Quit, 1),
+    (Act::Twin, 1),
+];
+
+/// What goes wrong in some lectures.
+const FAULTS: [(Act, u64); 12] = [
+    (Act::Cut, 6),
+    (Act::HalfOpen, 2),
+    (Act::Freeze, 3),
+    (Act::Partition, 2),
+    (Act::OneWay, 2),
+    (Act::CrashGuest, 3),
+    (Act::CrashHost, 2),
+    (Act::StopHost, 1),
+    (Act::Stop, 1),
+    (Act::Deafen, 2),
+    (Act::Jump, 1),
+    (Act::LoseDisk, 1),
+];
+
+/// The kind of one lecture.
+#[derive(Clone, Debug)]
+pub struct Mix {
+    /// How many guests there are.
+    pub guests: usize,
+    /// How many lines the host and its guests keep.
+    pub talk_max: usize,
+    /// How many lines a newcomer is served; `u32::MAX`: all.
+    pub history: u32,
+    /// Whether one needs a ticket.
+    pub ticket: bool,
+    /// Whether signatures are real ones.
+    pub real_signatures: bool,
+    /// How long the safety phase is, in milliseconds.
+    pub length_ms: u64,
+    /// The longest time between two acts, in milliseconds.
+    pub pace_ms: u64,
+    /// What the network is like.
+    pub conditions: Conditions,
+    acts: Vec<(Act, u64)>,
+}
+
+impl Mix {
+    /// The mix that `seed` decides.
+    #[must_use]
+    pub fn draw(seed: u64) -> Self {
+        let mut seed = widen(seed);
+        seed[31] = 1;
+        let mut dice = Random::new(seed);
+        let mut acts = TALK.to_vec();
+        // A lecture with every fault at once shows less than one with a few: so each is there or not.
+        let some = |dice: &mut Random, acts: &mut Vec<(Act, u64)>, from: &[(Act, u64)], percent| {
+            acts.extend(from.iter().filter(|_| dice.below(100) < percent));
+        };
+        some(&mut dice, &mut acts, &POLITICS, 50);
+        some(&mut dice, &mut acts, &FAULTS, 40);
+        let slow = dice.below(4) == 0;
+        let small = dice.below(4) == 0;
+        Self {
+            guests: 2 + dice.below(11) as usize,
+            talk_max: if dice.below(4) == 0 { 15 } else { 10_000 },
+            history: if dice.below(5) == 0 { dice.below(6) as u32 } else { u32::MAX },
+            ticket: dice.below(3) == 0,
+            real_signatures: dice.below(50) == 0,
+            length_ms: 10_000 + dice.below(50_000),
+            pace_ms: 100 + dice.below(900),
+            conditions: Conditions {
+                delay_ms: 1..=if slow { 800 } else { 60 },
+                bytes_per_ms: if slow { 20 } else { 10_000 },
+                buffer: if small { 4_000 } else { 262_144 },
+            },
+            acts,
+        }
+    }
+
+    /// A short lecture in which nothing goes wrong but connections.
+    #[must_use]
+    pub fn calm() -> Self {
+        let mut acts = TALK.to_vec();
+        acts.push((Act::Cut, 3));
+        let delay_ms = 1..=60;
+        Self {
+            guests: 3,
+            talk_max: 10_000,
+            history: u32::MAX,
+            ticket: false,
+            real_signatures: false,
+            length_ms: 20_000,
+            pace_ms: 300,
+            conditions: Conditions { delay_ms, ..Conditions::default() },
+            acts,
+        }
+    }
+
+    pub(super) fn next_act(&self, dice: &mut Random) -> Act {
+        let total = self.acts.iter().map(|(_, weight)| weight).sum();
+        let mut at = dice.below(total);
+        for (act, weight) in &self.acts {
+            if at < *weight {
+                return *act;
+            }
+            at -= weight;
+        }
+        Act::Say
+    }
+}

@@ -1,0 +1,69 @@
+//! Bugs planted at run time: the simulator's checks must see each of them, or they are no checks.
+#![expect(clippy::print_stdout, clippy::panic, reason = "for the person who asks which check saw a canary")]
+
+use tertulia_testkit::sim::Canary;
+use tertulia_testkit::star::{Mix, play, play_mix};
+
+/// How many lectures a canary may live through.
+const SEEDS: u64 = 24;
+
+/// Plays lectures until one fails.
+fn hunt(canary: Canary) {
+    for seed in 0..SEEDS {
+        if let Err(failure) = play(seed, Some(canary)) {
+            println!("{canary:?} at seed {seed}: {}", failure.message.lines().next().unwrap_or_default());
+            return;
+        }
+    }
+    panic!("{canary:?} has lived through {SEEDS} lectures");
+}
+
+/// Where little goes wrong, each of these has only one check that can see it.
+#[test]
+fn the_check_that_is_meant_for_a_canary_sees_it() {
+    for (canary, check) in [
+        (Canary::AcknowledgementsLost, "the host does not know"),
+        (Canary::AnswersLost, "was not answered"),
+        (Canary::FollowsFromStart, "an entry came that it holds"),
+        (Canary::ByeFirst, "did not see the end"),
+    ] {
+        let seen = (0..8).find_map(|seed| play_mix(seed, Mix::calm(), Some(canary)).err());
+        let message = seen.unwrap_or_else(|| panic!("nothing has seen {canary:?}")).message;
+        assert!(message.contains(check), "{canary:?} was seen by another check: {message}");
+    }
+}
+
+macro_rules! canaries {
+    ($($test:ident $canary:ident)*) => {
+        $(#[test]
+        fn $test() {
+            hunt(Canary::$canary);
+        })*
+
+        #[test]
+        fn every_canary_is_hunted() {
+            let hunted = [$(Canary::$canary),*];
+            assert!(Canary::ALL.iter().all(|canary| hunted.contains(canary)));
+        }
+    };
+}
+
+canaries! {
+    lost_digests_are_seen DigestsLost
+    lost_acknowledgements_are_seen AcknowledgementsLost
+    lost_answers_are_seen AnswersLost
+    entries_that_come_twice_are_seen EntriesTwice
+    messages_that_are_shown_twice_are_seen ShownTwice
+    messages_that_are_not_shown_are_seen NotShown
+    a_feed_that_skips_is_seen FeedSkips
+    a_down_that_is_never_told_is_seen DownNeverTold
+    a_goodbye_before_its_cause_is_seen ByeFirst
+    a_timer_that_is_late_by_one_is_seen TimerLate
+    redialling_that_ends_is_seen RedialNever
+    a_disk_that_forgets_is_seen DiskForgets
+    a_disk_that_forgets_acts_is_seen DiskForgetsActs
+    a_goodbye_that_is_not_read_is_seen ByeUnread
+    a_command_that_is_answered_twice_is_seen DoneTwice
+    a_link_that_is_dialled_twice_is_seen DialsTwice
+    a_link_that_begins_at_the_start_is_seen FollowsFromStart
+}

@@ -1,0 +1,379 @@
+//! The laws of machines, over the star's.
+#![expect(clippy::unwrap_used, reason = "what goes wrong in here fails a test, as it should")]
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use tertulia_core::charter::{Admission, Charter, Questions, SignedCharter, Terms};
+use tertulia_core::code::Code;
+use tertulia_core::command::Command;
+use tertulia_core::id::{Key, MeetingId, RequestId, Token};
+use tertulia_core::identity::{Domain, Identity, Secret};
+use tertulia_core::log::Log;
+use tertulia_core::machine::{Input, Machine, Output};
+use tertulia_core::star::{Attendee, AttendeeConfig, Host, HostConfig};
+use tertulia_core::time::{Instant, Now, Timers};
+use tertulia_core::wire::entry::{Door, EntryBody};
+use tertulia_core::wire::field::{Block, List, Reason, Signed, Text, Title, decode_all, encode_items};
+use tertulia_core::wire::meeting::{Digest, Join, Welcome};
+use tertulia_core::wire::option::{Options, Pass};
+use tertulia_core::wire::private::{Ask, Tell};
+use tertulia_core::wire::session::{Done, Purpose};
+use tertulia_core::wire::{Encoded, Frame};
+use tertulia_testkit::laws::{Court, Step};
+use tertulia_testkit::scheme::Hashed;
+
+const NOW: Now = Now { tick: Instant(0), unix_ms: 1_700_000_000_000 };
+
+fn identity(number: u8) -> Identity {
+    Identity::new(Secret([number; 32]), Arc::new(Hashed))
+}
+
+/// The host's key, then those of guests.
+fn peers() -> Vec<Key> {
+    (1..6).map(|number| identity(number).key()).collect()
+}
+
+fn charter() -> SignedCharter {
+    let founder = identity(1);
+    let terms = Terms {
+        kind: Purpose::STAR,
+        founder: founder.key(),
+        nonce: Token([1; 16]),
+        admission: Admission::Open,
+        ticket: Key::ZERO,
+        questions: Questions::Open,
+        history: 3,
+        guests: 3,
+        title: Title::new("Laws").unwrap(),
+    };
+    SignedCharter::found(terms, &founder).unwrap()
+}
+
+fn request<'a>(frame: impl Into<Frame<'a>>) -> Encoded {
+    frame.into().encode(RequestId(1))
+}
+
+fn event<'a>(frame: impl Into<Frame<'a>>) -> Encoded {
+    frame.into().encode(RequestId::EVENT)
+}
+
+/// What the host writes in another run, and a rival of its second line.
+fn entries() -> Vec<Encoded> {
+    let (host, meeting) = (identity(1), charter().meeting);
+    let text = |text| EntryBody::Text { text: Text::new(text).unwrap() };
+    let bodies =
+        [text("one"), text("two"), EntryBody::Policy { door: Door::Locked }, text("three"), text("four"), text("five")];
+    let (mut log, mut rival) = (Log::new(meeting, 100), Log::new(meeting, 100));
+    let mut entries: Vec<_> = bodies.iter().map(|body| log.write(&host, 7, body, NOW).unwrap()).collect();
+    rival.write(&host, 7, &bodies[0], NOW).unwrap();
+    entries.push(rival.write(&host, 7, &text("another two"), NOW).unwrap());
+    entries.push(log.write(&host, 8, &EntryBody::End { why: Reason::NONE }, NOW).unwrap());
+    entries
+}
+
+fn join() -> Encoded {
+    request(Join { meeting: MeetingId::ZERO, options: Options::NONE })
+}
+
+fn empty_digest() -> Encoded {
+    event(Digest { rows: List::over(0, &[]), options: Options::NONE })
+}
+
+/// What guests send that are let in: JOIN and DIGEST first.
+fn from_guests() -> Vec<Encoded> {
+    let meeting = charter().meeting;
+    let mut frames = vec![join(), empty_digest()];
+    for number in 2..6 {
+        let asker = identity(number);
+        for (at, text) in ["why", "damn", "how"].into_iter().enumerate() {
+            let token = Token([number.wrapping_mul(16).wrapping_add(u8::try_from(at).unwrap()); 16]);
+            let signature = asker.sign(Domain::Question, &[&meeting.0, &token.0, text.as_bytes()]);
+            let text = Text::new(text).unwrap();
+            frames.push(request(Ask { token, signature, text, options: Options::NONE }));
+            frames.push(request(Tell { token, text, options: Options::NONE }));
+        }
+    }
+    // Most guests want nothing but to be there.
+    for _ in 0..12 {
+        frames.extend([join(), empty_digest()]);
+    }
+    frames
+}
+
+/// What a host sends: WELCOME first.
+fn from_host() -> Vec<Encoded> {
+    let charter = charter();
+    let signed: Signed<'_, Charter<'_>> = decode_all(charter.bytes()).unwrap();
+    let mut log = Log::new(charter.meeting, 100);
+    log.write(&identity(1), 7, &EntryBody::Policy { door: Door::Locked }, NOW).unwrap();
+    let pass = Pass { signer: charter.founder, lamport: 0, signature: tertulia_core::id::Signature::ZERO };
+    let mut frames = Vec::new();
+    for rows in [vec![], log.rows(0)] {
+        let (count, items) = encode_items(rows, 10);
+        let rows = List::over(count, &items);
+        let welcome = Welcome { charter: Block(signed), pass, rows, options: Options::NONE };
+        (0..4).for_each(|_| frames.push(request(welcome)));
+    }
+    frames.extend(entries());
+    frames
+}
+
+fn host() -> Court<Host> {
+    let host = Host::new(HostConfig {
+        identity: identity(1),
+        charter: charter(),
+        name: "ada".into(),
+        started_ms: NOW.unix_ms,
+        seed: [1; 32],
+        filter: vec!["damn".into()],
+        ticket: None,
+        endorsement: None,
+        addresses: vec!["a:1".into()],
+        restored: vec![],
+        talk_max: 5,
+    });
+    Court::new(host, peers(), from_guests())
+}
+
+fn attendee() -> Court<Attendee> {
+    let attendee = Attendee::new(AttendeeConfig {
+        identity: identity(2),
+        name: "bea".into(),
+        name_is_chosen: false,
+        started_ms: NOW.unix_ms,
+        seed: [1; 32],
+        meeting: MeetingId::ZERO,
+        host: None,
+        ticket: None,
+        addresses: vec!["a:1".into()],
+        restored: None,
+        talk_max: 5,
+    });
+    Court::new(attendee, peers(), from_host())
+}
+
+fn command() -> impl Strategy<Value = Command> {
+    let name = (0_u8..6).prop_map(|number| format!("p{number}"));
+    let text = prop_oneof!["[a-z ]{0,12}", Just("damn".to_string()), Just("x".repeat(17_000))];
+    prop_oneof![
+        6 => text.clone().prop_map(|text| Command::Say { text }),
+        2 => (name.clone(), text).prop_map(|(to, text)| Command::Msg { to, text }),
+        1 => Just(Command::Msg { to: "ada".into(), text: "psst".into() }),
+        2 => prop_oneof![name.clone(), Just("a b".to_string())].prop_map(|name| Command::Name { name }),
+        1 => Just(Command::Users),
+        1 => name.clone().prop_map(|name| Command::Kick { name, why: String::new() }),
+        1 => name.clone().prop_map(|name| Command::Unban { name }),
+        1 => name.clone().prop_map(|name| Command::Mute { name }),
+        1 => name.prop_map(|name| Command::Unmute { name }),
+        1 => prop_oneof![Just(Command::Lock), Just(Command::Unlock)],
+    ]
+}
+
+fn happening() -> impl Strategy<Value = Step> {
+    let code = prop_oneof![0_u16..5, 0x10_u16..0x24, 0x30_u16..0x3a, 0x100_u16..0x105, any::<u16>()];
+    prop_oneof![
+        4 => (any::<u8>(), any::<bool>(), 0_u64..64, proptest::option::weighted(0.9, any::<u8>()))
+            .prop_map(|(peer, dialled, started_ms, name)| Step::Up { peer, dialled, started_ms, name }),
+        6 => (any::<usize>(), any::<usize>(), proptest::collection::vec(any::<u64>(), 1..8))
+            .prop_map(|(link, kind, draws)| Step::Frame { link, kind, draws }),
+        16 => (any::<usize>(), any::<usize>()).prop_map(|(link, which)| Step::Prepared { link, which }),
+        3 => any::<bool>().prop_map(|done| Step::Answer { done }),
+        1 => (any::<usize>(), code.clone()).prop_map(|(link, code)| Step::Down { link, code }),
+        1 => code.prop_map(|code| Step::Unreachable { code }),
+        6 => command().prop_map(Step::Command),
+    ]
+}
+
+/// A host lets three guests in; an attendee is let in.
+fn prologue() -> impl Strategy<Value = Vec<Step>> {
+    let up = |peer, dialled| Step::Up { peer, dialled, started_ms: 1, name: Some(peer) };
+    let guest = move |at: u8| {
+        let link = usize::from(at);
+        [up(at.wrapping_add(1), false), Step::Prepared { link, which: 0 }, Step::Prepared { link, which: 1 }]
+    };
+    let host = (0..3).flat_map(guest).collect::<Vec<_>>();
+    let attendee = vec![up(0, true), Step::Prepared { link: 0, which: 0 }];
+    prop_oneof![Just(host), Just(attendee), Just(vec![])]
+}
+
+/// Half of the steps jump exactly to a deadline: random gaps miss what is off by one there.
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let time = prop_oneof![9 => Just(Step::Due), 1 => (0_u64..20_000).prop_map(|ms| Step::Wait { ms })];
+    let step = prop_oneof![time, happening()];
+    let last = prop_oneof![Just(Command::Quit), Just(Command::Stop), Just(Command::End), Just(Command::Users)];
+    (prologue(), proptest::collection::vec(step, 1..60), last).prop_map(|(mut steps, more, last)| {
+        steps.extend(more);
+        steps.extend([Step::Command(last), Step::Due, Step::Command(Command::Users)]);
+        steps
+    })
+}
+
+fn config() -> ProptestConfig {
+    ProptestConfig { cases: 192, failure_persistence: None, ..ProptestConfig::default() }
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn a_host_keeps_the_laws(steps in steps()) {
+        let mut court = host();
+        steps.iter().for_each(|step| court.step(step));
+    }
+
+    #[test]
+    fn an_attendee_keeps_the_laws(steps in steps()) {
+        let mut court = attendee();
+        steps.iter().for_each(|step| court.step(step));
+    }
+}
+
+/// What the steps above reach: laws about frames that never come would hold by themselves.
+#[test]
+fn the_steps_reach_all_that_a_machine_can_be_told() {
+    use proptest::strategy::ValueTree as _;
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let mut inputs: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut add = |found: &BTreeMap<&'static str, u64>| {
+        found.iter().for_each(|(what, times)| *inputs.entry(what).or_default() += times);
+    };
+    for _ in 0..60 {
+        let steps = steps().new_tree(&mut runner).unwrap().current();
+        let (mut host, mut attendee) = (host(), attendee());
+        for step in &steps {
+            host.step(step);
+            attendee.step(step);
+        }
+        add(&host.inputs);
+        add(&attendee.inputs);
+    }
+    let all = ["start", "up", "down", "unreachable", "command", "timeout", "OK", "ERROR", "JOIN", "WELCOME", "ENTRY"];
+    let more = ["DIGEST", "FETCH", "FORK", "PRESENCE", "RENAME", "TELL", "ASK"];
+    for what in all.into_iter().chain(more) {
+        assert!(inputs.contains_key(what), "{what} never comes: {inputs:?}");
+    }
+}
+
+/// A machine that keeps the laws, and breaks one if it is told to.
+#[derive(Clone, Debug)]
+struct Outlaw {
+    breaks: Option<Crime>,
+    timers: Timers<u8>,
+    calls: std::cell::Cell<u64>,
+    state: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Crime {
+    /// `<` for `<=`.
+    FiresLate,
+    /// A deadline is armed again for the same time.
+    NeverDone,
+    /// It says something whenever it is asked.
+    Chatters,
+    /// It counts calls that it should not notice.
+    Notices,
+    /// It depends on something other than its state.
+    Dices,
+    /// It sends to a link that is gone.
+    SendsAfterDown,
+    /// It closes what is closed.
+    ClosesTwice,
+    /// It answers what nobody has asked.
+    Answers,
+}
+
+thread_local! {
+    static OUTSIDE: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+}
+
+impl Outlaw {
+    fn is(&self, crime: Crime) -> bool {
+        self.breaks == Some(crime)
+    }
+}
+
+impl Machine for Outlaw {
+    fn handle(&mut self, input: Input<'_>, now: Now, out: &mut Vec<Output>) {
+        self.timers.arm(0, now.tick.after(Duration::from_millis(5)));
+        let close = |link| Output::Close { link, code: Code::Left, rule: None, reason: String::new() };
+        match input {
+            Input::Up { link, .. } if self.is(Crime::Answers) => {
+                out.push(Output::Send { link, frame: request(Done { options: Options::NONE }) });
+            }
+            Input::Up { link, .. } => {
+                out.push(close(link));
+                if self.is(Crime::ClosesTwice) {
+                    out.push(close(link));
+                }
+                if self.is(Crime::SendsAfterDown) {
+                    out.push(Output::Follow { link, start: tertulia_core::feed::Start::default() });
+                }
+            }
+            Input::Start
+            | Input::Frame { .. }
+            | Input::Down { .. }
+            | Input::Unreachable { .. }
+            | Input::Command { .. } => {}
+        }
+        if self.is(Crime::Dices) {
+            self.state = OUTSIDE.with(|outside| outside.replace(outside.get().wrapping_add(1)));
+        }
+    }
+
+    fn handle_timeout(&mut self, now: Now, out: &mut Vec<Output>) {
+        let late = if self.is(Crime::FiresLate) { 1 } else { 0 };
+        if self.is(Crime::Chatters) {
+            let (code, message) = ("hello", String::new());
+            out.push(Output::Event(tertulia_core::event::Event::Warning { code, message }));
+        }
+        if self.is(Crime::Notices) {
+            self.calls.set(self.calls.get().wrapping_add(1));
+        }
+        while self.timers.expire(Instant(now.tick.0.saturating_sub(late))).is_some() {
+            if self.is(Crime::NeverDone) {
+                self.timers.arm(0, now.tick);
+                return;
+            }
+        }
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.timers.next()
+    }
+
+    fn assert_invariants(&self) {}
+}
+
+#[test]
+fn every_law_that_is_broken_is_noticed() {
+    let steps = [
+        Step::Up { peer: 0, dialled: false, started_ms: 0, name: None },
+        Step::Due,
+        Step::Wait { ms: 1 },
+        Step::Command(Command::Users),
+        Step::Due,
+    ];
+    let crimes = [
+        Crime::FiresLate,
+        Crime::NeverDone,
+        Crime::Chatters,
+        Crime::Notices,
+        Crime::Dices,
+        Crime::SendsAfterDown,
+        Crime::ClosesTwice,
+        Crime::Answers,
+    ];
+    for breaks in std::iter::once(None).chain(crimes.map(Some)) {
+        let machine = Outlaw { breaks, timers: Timers::default(), calls: std::cell::Cell::new(0), state: 0 };
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            let mut court = Court::new(machine, peers(), vec![]);
+            steps.iter().for_each(|step| court.step(step));
+        }));
+        assert_eq!(result.is_err(), breaks.is_some(), "{breaks:?}");
+    }
+}

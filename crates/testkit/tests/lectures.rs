@@ -1,0 +1,108 @@
+//! Lectures that must go well, whatever happens. `TERTULIA_SEEDS=1000` plays more, `TERTULIA_SEED=7` plays one.
+#![expect(
+    clippy::print_stdout,
+    clippy::arithmetic_side_effects,
+    clippy::panic,
+    reason = "for the person who runs more seeds"
+)]
+
+use tertulia_testkit::star::{Report, play, play_all};
+
+const SEEDS: u64 = 200;
+
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{variable} is no number: {text}")))
+}
+
+#[test]
+fn a_lecture_keeps_its_promises_whatever_goes_wrong() {
+    if let Some(seed) = number("TERTULIA_SEED") {
+        match play(seed, None) {
+            Ok(report) => println!("{}", report.trace),
+            Err(failure) => panic!("{failure}"),
+        }
+        return;
+    }
+    let (failures, reports) = play_all(0..number("TERTULIA_SEEDS").unwrap_or(SEEDS));
+    show_lags(&reports);
+    let shown: Vec<String> = failures.iter().take(5).map(ToString::to_string).collect();
+    assert!(failures.is_empty(), "{} lectures failed:\n{}", failures.len(), shown.join("\n"));
+    for what in SOMETIMES {
+        let times: u64 = reports.iter().filter_map(|report| report.seen.get(what)).sum();
+        assert!(times > 0, "`{what}` has not happened in {} lectures: they do not test it", reports.len());
+    }
+}
+
+/// What must happen at least once in the default seeds, or they show nothing about it.
+const SOMETIMES: &[&str] = &[
+    // What goes wrong.
+    "cut_by_fault",
+    "half_open",
+    "freeze",
+    "partition",
+    "crash",
+    "silent_death",
+    "disk_lost",
+    "stop",
+    "deaf",
+    "clock_jump",
+    "host_restarted",
+    // What kinds of lectures there are.
+    "ring_of_15",
+    "ticket",
+    "real",
+    // What comes of it.
+    "backpressure",
+    "reading_paused",
+    "dial_timed_out",
+    "cut",
+    "silent",
+    "slow",
+    "unreachable",
+    "superseded",
+    "resume",
+    "gap",
+    "token_again",
+    "held",
+    "name-2",
+    "name_taken",
+    "no_such_name",
+    "locked",
+    "muted",
+    "filtered",
+    "kicked",
+    "kick_was_seen",
+    "banned",
+    "unbanned",
+    "left",
+    "ended",
+];
+
+#[test]
+fn the_same_seed_gives_the_same_lecture_byte_for_byte() {
+    for seed in [3, 14, 159] {
+        let [one, other] = [(); 2].map(|()| play(seed, None).unwrap_or_else(|failure| panic!("{failure}")));
+        assert_eq!(one.seen, other.seen);
+        assert!(one.trace == other.trace, "seed {seed} gives two traces");
+    }
+}
+
+fn show_lags(reports: &[Report]) {
+    for class in ["linked", "half open", "apart"] {
+        let lags = reports.iter().flat_map(|report| &report.lags).filter(|(found, _)| *found == class);
+        let mut lags: Vec<u64> = lags.map(|(_, lag)| *lag).collect();
+        lags.sort_unstable();
+        let at = |percent: usize| lags.get(lags.len() * percent / 100).or(lags.last()).copied().unwrap_or(0);
+        println!(
+            "{class}: {} guests complete after {} ms (half of them), {} ms (9 of 10), {} ms (99 of 100), {} ms (all)",
+            lags.len(),
+            at(50),
+            at(90),
+            at(99),
+            at(100)
+        );
+    }
+    let mut seen = std::collections::BTreeMap::new();
+    reports.iter().flat_map(|report| &report.seen).for_each(|(what, times)| *seen.entry(*what).or_insert(0) += times);
+    println!("{seen:?}");
+}
