@@ -8,6 +8,8 @@
     reason = "what goes wrong in here fails a test, as it should"
 )]
 
+pub mod fuzz;
 pub mod layout;
 pub mod lecture;
 pub mod replay;
+pub mod scheme;
