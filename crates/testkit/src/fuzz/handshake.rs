@@ -160,7 +160,11 @@ impl Side {
                         "a full buffer is enough to go on"
                     );
                 }
-                Err(rule) => self.result = Some(Err(rule)),
+                Err(rule) => {
+                    // How much that was is not told.
+                    self.taken = 0;
+                    self.result = Some(Err(rule));
+                }
             }
             self.check();
         }
@@ -229,7 +233,7 @@ impl Wire {
                     0 => comes.iter_mut().for_each(|byte| *byte ^= change.value),
                     1 => comes.clear(),
                     2 => comes.insert(0, change.value),
-                    3 => comes = comes.repeat(usize::from(change.value)),
+                    3 => comes = comes.repeat(usize::from(change.value % 4)),
                     _ => self.is_cut = true,
                 }
             }

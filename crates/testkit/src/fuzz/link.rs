@@ -16,7 +16,7 @@ use super::Input;
 
 /// Steps, records and their bytes of one input: more find nothing new, and take long.
 const STEPS_MAX: usize = 200;
-const RECORDS_MAX: usize = 3_000;
+const RECORDS_MAX: usize = 1_500;
 const BYTES_MAX: usize = 1 << 19;
 
 /// What the first byte says.
@@ -108,7 +108,7 @@ fn program(input: &mut Input<'_>) -> Vec<Step> {
                 last = (0..=much).flat_map(|_| frame(input)).copied().take(RECORD_PLAINTEXT_MAX).collect();
                 Step::Records(vec![last.clone()])
             }
-            2 => Step::Records(vec![last.clone(); (usize::from(much) + 1) * 32]),
+            2 => Step::Records(vec![last.clone(); (usize::from(much) + 1) * 4]),
             3 => Step::Wait(u64::from(input.u16()) * (u64::from(much) + 1)),
             4 => Step::Jump,
             5 => Step::Write,

@@ -46,7 +46,7 @@ pub fn log(input: &[u8]) {
     }
     play.check_entries();
     play.check_restart();
-    [0, 1, 5, u64::MAX].into_iter().for_each(|floor| play.check_served(floor));
+    [0, 5].into_iter().for_each(|floor| play.check_served(floor));
 }
 
 struct Play {
@@ -110,10 +110,7 @@ impl Play {
                 if what == 13 {
                     frames.reverse();
                 }
-                for frame in frames {
-                    self.offer(&frame, false);
-                    self.compare();
-                }
+                frames.iter().for_each(|frame| self.offer(frame, false));
             }
             _ => {}
         }
@@ -280,7 +277,7 @@ impl Play {
         }
         for row in &rows {
             let fetched = self.log.fetch([range(row, 0)].into_iter(), floor);
-            let numbers: BTreeSet<u64> = fetched.iter().map(|frame| number(frame)).collect();
+            let numbers: BTreeSet<u64> = fetched.iter().map(number).collect();
             assert_eq!(numbers.first().copied().unwrap_or(row.next), row.first);
             if floor == 0 {
                 assert_eq!(fetched, self.model.fetch(range(row, 0)));

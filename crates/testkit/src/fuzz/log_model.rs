@@ -66,7 +66,10 @@ impl Model {
         if value.number == 0 || value.lamport == 0 {
             return Expected::Refused(Rule::Entry2);
         }
-        let Ok(body) = EntryBody::decode(value.kind, value.body.0) else { return Expected::Refused(Rule::Entry3) };
+        let body = match EntryBody::decode(value.kind, value.body.0) {
+            Ok(body) => body,
+            Err(error) => return Expected::Refused(error.rule),
+        };
         if body.lane().is_some_and(|lane| lane != value.lane) {
             return Expected::Refused(Rule::Entry4);
         }
@@ -206,15 +209,17 @@ impl Model {
 
     /// The rows for somebody who may have everything.
     pub(super) fn rows(&self) -> Vec<Row> {
-        let row = |(id, known): (&StreamId, &Known)| Row {
-            author: id.author,
-            session: id.session,
-            lane: id.lane,
-            first: self.held_of(*id).map(|stored| stored.number).min().unwrap_or(known.next),
-            next: known.next,
-            head: known.head.map_or(Hash::ZERO, |(head, _)| head),
-        };
-        self.streams.iter().map(row).collect()
+        let mut rows: BTreeMap<StreamId, Row> = BTreeMap::new();
+        for (id, known) in &self.streams {
+            let StreamId { author, session, lane } = *id;
+            let head = known.head.map_or(Hash::ZERO, |(head, _)| head);
+            rows.insert(*id, Row { author, session, lane, first: known.next, next: known.next, head });
+        }
+        for stored in self.entries.iter().filter(|stored| !stored.is_dropped && !stored.is_hidden) {
+            let row = rows.get_mut(&stored.stream).unwrap();
+            row.first = row.first.min(stored.number);
+        }
+        rows.into_values().collect()
     }
 
     /// The answer to a FETCH of somebody who may have everything.

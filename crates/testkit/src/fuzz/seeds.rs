@@ -76,12 +76,12 @@ fn links() -> Vec<(&'static str, &'static str, Vec<u8>)> {
     let after = |steps: &[&[u8]]| [open.clone(), steps.concat()].concat();
     vec![
         ("link", "with-itself", [&[2, 1], HELLO].concat()),
-        ("link", "over-the-rate", after(&[&[1], PING, &[0xf2, 0xf2, 4, 4, 4, 3, 0x10, 0]])),
-        ("link", "over-the-rate-for-long", after(&[&[0xf1], &PING.repeat(16), &[0xf2, 3, 0xff, 0xff, 3, 0xff, 0xff]])),
+        ("link", "over-the-rate", after(&[&[0xf1], &PING.repeat(16), &[0xa2, 4, 4, 4, 3, 0x10, 0]])),
+        ("link", "over-the-rate-for-long", after(&[&[0xf1], &PING.repeat(16), &[0xf2, 0xf2, 0xf2, 3, 0xff, 0xff]])),
         (
             "link",
             "over-the-rate-before-hello",
-            [&[0, 1], b"\0\0\0\x05\0\0\0\0".as_slice(), &[0xf2, 0xf2, 4, 4]].concat(),
+            [&[0, 0xf1], b"\0\0\0\x05\0\0\0\0".repeat(16).as_slice(), &[0xf2, 4, 4]].concat(),
         ),
         ("link", "a-request-at-a-time", after(&[&[1], RENAME, &[8, 1], RENAME, &[1], RENAME])),
         ("link", "stalled", after(&[&[0x19, 6, 4, 4, 4, 4]])),

@@ -131,7 +131,6 @@ impl Play {
 
     /// Nothing more comes: the link must come to its end by itself.
     pub(super) fn finish(&mut self) {
-        self.unread.clear();
         for _ in 0..CALLS_MAX {
             self.write();
             let Some(due) = self.link.poll_timeout() else { break };
