@@ -336,7 +336,7 @@ impl Log {
     /// Makes a stream void from `number` on: what is held from there is no longer served or counted.
     pub fn void(&mut self, id: StreamId, number: u64) {
         // The proof may come before the stream; only so many of these are remembered.
-        if !self.streams.contains_key(&id) && self.streams.len() >= limits::ACTS_MAX {
+        if !self.streams.contains_key(&id) && (self.streams.len() >= limits::ACTS_MAX || self.is_past(id)) {
             return;
         }
         let stream = self.streams.entry(id).or_insert(Stream::starting_at(1));

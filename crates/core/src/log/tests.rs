@@ -180,6 +180,8 @@ fn store_1_a_session_that_was_forgotten_is_not_stored_again() {
     offer_all(&mut log, &sessions);
     assert_eq!(offer(&mut log, &sessions[0]), Verdict::Dropped);
     assert_eq!(asked(&mut log, &sessions[0]), Verdict::Dropped);
+    log.void(stream_of(&sessions[0]), 2);
+    assert_eq!(asked(&mut log, &sessions[0]), Verdict::Dropped);
     assert_eq!(held(&log), sessions);
 }
 
