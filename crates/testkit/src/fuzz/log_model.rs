@@ -174,17 +174,20 @@ impl Model {
     }
 
     pub(super) fn skip(&mut self, id: StreamId, first: u64) {
-        if !self.streams.contains_key(&id) && self.is_too_old(id) {
-            return;
+        if let Some(known) = self.streams.get_mut(&id) {
+            if known.next < first {
+                (known.next, known.head) = (first, None);
+            }
+        } else if !self.is_too_old(id) {
+            self.streams.insert(id, Known { next: first, head: None, void_from: None });
+            self.hide_old_sessions(id);
         }
-        let known = self.streams.entry(id).or_insert(Known { next: first, head: None, void_from: None });
-        if known.next < first {
-            (known.next, known.head) = (first, None);
-        }
-        self.hide_old_sessions(id);
     }
 
     pub(super) fn void(&mut self, id: StreamId, number: u64) {
+        if !self.streams.contains_key(&id) && self.is_too_old(id) {
+            return;
+        }
         let known = self.streams.entry(id).or_insert(Known { next: 1, head: None, void_from: None });
         let number = known.void_from.map_or(number, |void| void.min(number));
         known.void_from = Some(number);
