@@ -239,7 +239,9 @@ pub fn fork() -> Encoded {
     let no = other.write(&ada(), START_MS, &body("No."), now).unwrap();
     match one.offer(&entry_of(&no).unwrap(), false, &bea()) {
         Verdict::Forked(proof) => proof.frame().unwrap(),
-        other => panic!("{other:?}"),
+        verdict @ (Verdict::Stored | Verdict::Dropped | Verdict::Ahead { .. } | Verdict::Refused(_)) => {
+            panic!("{verdict:?}")
+        }
     }
 }
 

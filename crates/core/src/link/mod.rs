@@ -97,6 +97,8 @@ pub struct Link {
     rest: Bytes,
     paused_until: Option<Instant>,
     ping_due: bool,
+    /// HELLO has gone out: nothing goes before it.
+    has_spoken: bool,
     bye_packed: bool,
     timers: Timers<Timer>,
     random: Random,
@@ -119,6 +121,7 @@ impl Link {
             rest: Bytes::new(),
             paused_until: None,
             ping_due: false,
+            has_spoken: false,
             bye_packed: false,
             timers: Timers::default(),
             random: Random::new(seed),
@@ -206,7 +209,8 @@ impl Link {
             self.timers.arm(Timer::Behind, now);
             return false;
         }
-        if core::mem::take(&mut self.ping_due) {
+        // SPEC HELLO-1: where HELLO still waits, it says as much as a PING.
+        if core::mem::take(&mut self.ping_due) && self.has_spoken {
             record.extend_from_slice(&Frame::from(Ping { options: option::Options::NONE }).encode(RequestId::EVENT).0);
         }
         while !self.bye_packed {
@@ -218,6 +222,7 @@ impl Link {
         if record.is_empty() {
             return false;
         }
+        self.has_spoken = true;
         self.arm_ping(now);
         if !self.timers.is_armed(Timer::Stall) {
             self.timers.arm(Timer::Stall, now.after(limits::STALL_TIMEOUT));

@@ -371,6 +371,16 @@ fn ping_1_a_ping_bypasses_a_long_catch_up() {
 }
 
 #[test]
+fn hello_1_nothing_goes_out_before_hello() {
+    let mut end = End::accepted();
+    end.receive(&[star_hello()], START);
+    end.link.handle_timeout(at(6), &mut end.told);
+    end.write(at(6));
+    let decoded = frame::decode(&end.sent[0].0).expect("what a link sends decodes");
+    assert!(matches!(decoded.frame, Some(Frame::Session(Session::Hello(_)))), "{:?}", end.sent);
+}
+
+#[test]
 fn reply_1_a_reply_answers_an_open_request() {
     let mut end = End::open();
     end.link.send(join(4), 0);

@@ -47,8 +47,8 @@ pub fn check_fork(fork: &Fork<'_>, meeting: MeetingId, us: &Identity) -> Result<
     let (low, high) = if one.value.number <= other.value.number { (one, other) } else { (other, one) };
     let stream = StreamId::of(&low.value);
     let same_number = low.value.number == high.value.number && low.bytes != high.bytes;
-    let neighbours = low.value.number.checked_add(1) == Some(high.value.number)
-        && (high.value.prev != super::hash(meeting, low.bytes) || high.value.lamport <= low.value.lamport);
+    let neighbours =
+        low.value.number.checked_add(1) == Some(high.value.number) && !super::follows(meeting, &low, &high);
     let signed = |entry: &Signed<'_, Entry<'_>>| {
         us.verify(&stream.author, Domain::Entry, &[&meeting.0, entry.bytes], &entry.signature)
     };

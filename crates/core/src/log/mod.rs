@@ -6,6 +6,7 @@ mod tests;
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
+use core::ops::Bound;
 
 pub use self::fork::{Proof, check_fork};
 use crate::feed::{Feed, Start};
@@ -67,7 +68,7 @@ impl Stream {
 
     /// SPEC STORE-2: `prev` is the head's hash, and lamport time rises.
     fn continues_with(&self, entry: &Entry<'_>) -> bool {
-        self.head.is_none_or(|head| entry.prev == head && entry.lamport > self.head_lamport)
+        entry.number == self.next && self.head == Some(entry.prev) && entry.lamport > self.head_lamport
     }
 }
 
@@ -245,18 +246,18 @@ impl Log {
         if value.number > next && (stream.is_some() || value.lane == Lane::Acts) {
             return Verdict::Ahead { next };
         }
+        // No number is one above the last of all; and a session that was forgotten stays so, or it would come twice.
+        if value.number == u64::MAX || (stream.is_none() && self.is_past(id)) {
+            return Verdict::Dropped;
+        }
         let rival = match stream {
-            Some(stream) if value.number < next => match self.entry_at(stream, value.number) {
+            Some(stream) if !stream.continues_with(value) => match self.rival(stream, entry) {
                 Some(held) if held.bytes == entry.bytes => return Verdict::Dropped,
-                None if !asked => return Verdict::Dropped,
-                held => held,
+                None if value.number < next && !asked => return Verdict::Dropped,
+                // The head itself has been dropped: then there is no proof, and no place for the entry.
+                None if value.number == next && stream.head.is_some() => return Verdict::Dropped,
+                rival => rival,
             },
-            Some(stream) if !stream.continues_with(value) => {
-                // The head itself may have been dropped: then there is no proof, and no place for the entry.
-                let head = next.checked_sub(1).and_then(|number| self.entry_at(stream, number));
-                let Some(head) = head else { return Verdict::Dropped };
-                Some(head)
-            }
             Some(_) | None => None,
         };
         let rival = rival.map(|held| Proof::new(&held, entry));
@@ -276,6 +277,15 @@ impl Log {
                 Verdict::Stored
             }
         }
+    }
+
+    /// An entry that is held and `entry` excludes: one of its number, or a neighbour that it does not fit.
+    fn rival(&self, stream: &Stream, entry: &Signed<'_, Entry<'_>>) -> Option<Signed<'_, Entry<'_>>> {
+        let number = entry.value.number;
+        let at = |number: Option<u64>| self.entry_at(stream, number?);
+        at(Some(number))
+            .or_else(|| at(number.checked_sub(1)).filter(|before| !follows(self.meeting, before, entry)))
+            .or_else(|| at(number.checked_add(1)).filter(|after| !follows(self.meeting, entry, after)))
     }
 
     fn store(&mut self, entry: &Signed<'_, Entry<'_>>, frame: Encoded) {
@@ -321,23 +331,35 @@ impl Log {
         }
     }
 
+    /// Whether so many newer talk sessions of the author are known that this one does not count.
+    fn is_past(&self, id: StreamId) -> bool {
+        let newer = (Bound::Excluded(id), Bound::Included(StreamId { session: u64::MAX, lane: Lane::Talk, ..id }));
+        let newer = self.streams.range(newer).filter(|(newer, _)| newer.lane == Lane::Talk);
+        id.lane == Lane::Talk && newer.count() >= limits::TALK_SESSIONS_MAX
+    }
+
     /// Goes on with a talk stream at `first`: what lies before is gone. The numbers that are missing.
     pub fn skip(&mut self, id: StreamId, first: u64) -> Option<(u64, u64)> {
-        let stream = self.streams.entry(id).or_insert(Stream::starting_at(first));
+        let Some(stream) = self.streams.get_mut(&id) else {
+            if !self.is_past(id) {
+                self.streams.insert(id, Stream::starting_at(first));
+                self.bound_sessions(id);
+            }
+            return None;
+        };
         let from = stream.next;
-        let missing = (from < first).then(|| {
+        (from < first).then(|| {
             (stream.next, stream.head) = (first, None);
             (from, first)
-        });
-        self.bound_sessions(id);
-        missing
+        })
     }
 
     /// Makes a stream void from `number` on: what is held from there is no longer served or counted. False if it was
     /// before.
     pub fn void(&mut self, id: StreamId, number: u64) -> bool {
         // The proof may come before the stream; only so many of these are remembered.
-        if self.is_void(id, number) || !self.streams.contains_key(&id) && self.streams.len() >= limits::ACTS_MAX {
+        let is_new = !self.streams.contains_key(&id);
+        if self.is_void(id, number) || is_new && (self.streams.len() >= limits::ACTS_MAX || self.is_past(id)) {
             return false;
         }
         let stream = self.streams.entry(id).or_insert(Stream::starting_at(1));
@@ -406,7 +428,8 @@ impl Log {
         let mut start = Start { acts: self.feed.head(), talk: self.feed.head() };
         for (id, stream) in &self.streams {
             let from = rows.get(id).copied().unwrap_or(0);
-            let Some(position) = stream.held.range(from..).next().map(|(_, position)| *position) else { continue };
+            // What was asked for late has a low number and a high position.
+            let Some(position) = stream.held.range(from..).map(|(_, position)| *position).min() else { continue };
             match id.lane {
                 Lane::Acts => start.acts = start.acts.min(position),
                 Lane::Talk => start.talk = start.talk.min(position.max(floor)),
@@ -456,6 +479,11 @@ pub fn entry_of(frame: &Encoded) -> Option<Signed<'_, Entry<'_>>> {
         Frame::Meeting(Meeting::EntryFrame(frame)) => Some(frame.entry),
         Frame::Meeting(_) | Frame::Session(_) | Frame::Private(_) => None,
     }
+}
+
+/// SPEC STORE-2: whether two entries with numbers in a row fit each other.
+fn follows(meeting: MeetingId, before: &Signed<'_, Entry<'_>>, after: &Signed<'_, Entry<'_>>) -> bool {
+    after.value.lamport > before.value.lamport && after.value.prev == hash(meeting, before.bytes)
 }
 
 /// The name of an entry: the hash of what its author signed.

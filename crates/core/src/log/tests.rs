@@ -139,6 +139,75 @@ fn store_2_lamport_time_rises_along_a_stream() {
 }
 
 #[test]
+fn store_2_what_was_asked_for_fits_both_its_neighbours() {
+    let ann = identity(1);
+    let lines = talk(&ann, 5, 5);
+    let other_hash = forged(&lines[2], &ann, MEETING, |entry| entry.time_ms += 1);
+    let other_prev = forged(&lines[2], &ann, MEETING, |entry| entry.prev = Hash::ZERO);
+    let too_high = forged(&lines[2], &ann, MEETING, |entry| entry.lamport = 4);
+    for (rival, void) in [(other_hash, 3), (other_prev, 2), (too_high, 3)] {
+        let mut log = log();
+        offer_all(&mut log, &lines[..2]);
+        log.skip(stream_of(&lines[0]), 4);
+        offer_all(&mut log, &lines[3..4]);
+        let Verdict::Forked(proof) = asked(&mut log, &rival) else { panic!("{rival:?} fits") };
+        assert_eq!(proof.number, void);
+        let frame = proof.frame().expect("two entries");
+        let Some(Frame::Meeting(Meeting::Fork(fork))) = frame::decode(&frame.0).expect("a frame").frame else {
+            panic!("{frame:?} is FORK")
+        };
+        assert_eq!(check_fork(&fork, MEETING, &identity(99)), Ok((proof.stream, void)));
+    }
+}
+
+#[test]
+fn store_2_the_first_after_a_gap_fits_what_has_filled_the_gap() {
+    let ann = identity(1);
+    let lines = talk(&ann, 5, 3);
+    let mut log = log();
+    offer_all(&mut log, &lines[..1]);
+    log.skip(stream_of(&lines[0]), 3);
+    assert_eq!(asked(&mut log, &lines[1]), Verdict::Stored);
+    let broken = forged(&lines[2], &ann, MEETING, |entry| entry.prev = Hash::ZERO);
+    assert!(matches!(offer(&mut log, &broken), Verdict::Forked(Proof { number: 2, .. })));
+}
+
+#[test]
+fn store_1_a_session_that_was_forgotten_is_not_stored_again() {
+    let ann = identity(1);
+    let mut log = log();
+    let sessions: Vec<Encoded> = (1..=33).flat_map(|session| talk(&ann, session, 1)).collect();
+    offer_all(&mut log, &sessions);
+    assert_eq!(offer(&mut log, &sessions[0]), Verdict::Dropped);
+    assert_eq!(asked(&mut log, &sessions[0]), Verdict::Dropped);
+    log.void(stream_of(&sessions[0]), 2);
+    assert_eq!(asked(&mut log, &sessions[0]), Verdict::Dropped);
+    assert_eq!(held(&log), sessions);
+}
+
+#[test]
+fn store_1_rows_of_a_host_make_no_more_sessions_than_count() {
+    let mut log = log();
+    let stream = |session| StreamId { author: identity(1).key(), session, lane: Lane::Talk };
+    for session in (1..=100).rev().chain(1..=100) {
+        assert_eq!(log.skip(stream(session), 5), None);
+    }
+    let sessions: Vec<u64> = log.rows(0).iter().map(|row| row.session).collect();
+    assert_eq!(sessions, (69..=100).collect::<Vec<u64>>());
+}
+
+#[test]
+fn store_1_no_stream_goes_on_after_the_last_number() {
+    let ann = identity(1);
+    let mut log = log();
+    let last = |lamport| {
+        forged(&talk(&ann, 5, 1)[0], &ann, MEETING, |entry| (entry.number, entry.lamport) = (u64::MAX, lamport))
+    };
+    assert_eq!(offer(&mut log, &last(1)), Verdict::Dropped);
+    assert_eq!(offer(&mut log, &last(2)), Verdict::Dropped);
+}
+
+#[test]
 fn store_2_a_forger_does_not_void_anybodys_stream() {
     let (ann, mallory, mut log) = (identity(1), identity(2), log());
     let lines = talk(&ann, 5, 3);
@@ -475,6 +544,16 @@ fn acts_1_a_meeting_holds_so_many_acts_and_no_more() {
     assert_eq!(log.write(&ann, 5, &lock(), NOW), None);
     assert!(log.write(&ann, 5, &text("talk goes on"), NOW).is_some());
     assert_eq!(offer(&mut log, &written(&ann, 6, &[lock()])[0]), Verdict::Dropped);
+}
+
+#[test]
+fn digest_1_what_came_late_hides_nothing_from_a_newcomer() {
+    let ann = identity(1);
+    let lines = talk(&ann, 5, 4);
+    let mut log = log();
+    offer_all(&mut log, &lines[2..]);
+    assert_eq!(asked(&mut log, &lines[0]), Verdict::Stored);
+    assert_eq!(log.start_for(&BTreeMap::new(), 0), Start { acts: 3, talk: 0 });
 }
 
 #[test]

@@ -84,9 +84,9 @@ impl Reader {
             None => (line, ""),
         };
         let mut words = hex.split(' ');
-        let here = words.next().filter(|word| word.len() == 6).and_then(|word| usize::from_str_radix(word, 16).ok());
+        let here = words.next().filter(|word| is_hex(word, 6)).and_then(|word| usize::from_str_radix(word, 16).ok());
         if here != Some(offset) {
-            return Err("the offset of the line's first byte in its packet, in six hex digits");
+            return Err("the offset of the line's first byte in its packet, in six lower-case hex digits");
         }
         let bytes: Vec<u8> = words.map(byte_of).collect::<Option<_>>().ok_or("bytes of two lower-case hex digits")?;
         if bytes.is_empty() || bytes.len() > LINE_BYTES_MAX {
@@ -141,7 +141,7 @@ fn covers_of(text: &str) -> Option<Vec<String>> {
         id.split_once('-').is_some_and(|(family, number)| {
             !family.is_empty()
                 && family.bytes().all(|letter| letter.is_ascii_uppercase())
-                && number.parse::<u16>().is_ok_and(|value| value > 0)
+                && number_of(number).is_some_and(|value| value > 0)
         })
     };
     text.split(", ").map(|id| is_id(id).then(|| id.into())).collect()
@@ -156,7 +156,7 @@ fn expect_of(text: &str) -> Option<Expect> {
 
 fn code_of(word: &str) -> Option<Code> {
     if let Some(digits) = word.strip_prefix("0x") {
-        let number = u16::from_str_radix(digits, 16).ok().filter(|_| digits.len() == 4)?;
+        let number = u16::from_str_radix(digits, 16).ok().filter(|_| is_hex(digits, 4))?;
         // A code that has a word is written by it: one spelling each.
         return Some(Code::from_number(number)).filter(|code| matches!(code, Code::Other(_)));
     }
@@ -210,6 +210,10 @@ fn packet_of(line: &str) -> Result<Packet, Expected> {
 }
 
 fn byte_of(word: &str) -> Option<u8> {
-    let is_lower = word.len() == 2 && word.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
-    u8::from_str_radix(word, 16).ok().filter(|_| is_lower)
+    u8::from_str_radix(word, 16).ok().filter(|_| is_hex(word, 2))
+}
+
+/// Hex digits as they are written: so many, in lower case, and no sign.
+fn is_hex(word: &str, digits: usize) -> bool {
+    word.len() == digits && word.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
 }

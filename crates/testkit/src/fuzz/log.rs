@@ -1,0 +1,356 @@
+//! A log that is offered entries of two authors: in any order, twice, changed, forged.
+//!
+//! Input: a byte that says how much talk is kept, then steps of [`Play::step`]. After every step the log is compared with
+//! [`Model`].
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use tertulia_core::id::{Hash, Key, MeetingId, RequestId};
+use tertulia_core::identity::{Domain, Identity, Secret};
+use tertulia_core::log::{Log, Proof, StreamId, Verdict, check_fork, entry_of};
+use tertulia_core::time::{Instant, Now};
+use tertulia_core::wire::entry::{Door, Entry, EntryBody};
+use tertulia_core::wire::field::{Name, Signed, Text, encode_alone};
+use tertulia_core::wire::meeting::{EntryFrame, Lane, Meeting, Range, Row};
+use tertulia_core::wire::option::Options;
+use tertulia_core::wire::{Encoded, Frame, decode};
+
+use super::Input;
+use super::log_model::{Expected, Model};
+use crate::scheme::Hashed;
+
+const MEETING: MeetingId = MeetingId([7; 16]);
+const NOW: Now = Now { tick: Instant(1), unix_ms: 1_700_000_000_000 };
+
+/// Steps and entries of one input: more find nothing new, and take long.
+const STEPS_MAX: usize = 300;
+const POOL_MAX: usize = 300;
+
+/// Who writes: two authors, who also forge, and the node whose log this is.
+const AUTHORS: usize = 2;
+
+/// Offers what `input` says to a log and to a model of it.
+///
+/// # Panics
+/// If they differ, or the log says of itself what is not so.
+pub fn log(input: &[u8]) {
+    let mut input = Input(input);
+    let mut play = Play::new(input.index(32) + 1);
+    for _ in 0..STEPS_MAX {
+        if input.is_empty() || play.pool.len() > POOL_MAX {
+            break;
+        }
+        play.step(&mut input);
+        play.compare();
+    }
+    play.check_entries();
+    play.check_restart();
+    [0, 5].into_iter().for_each(|floor| play.check_served(floor));
+}
+
+struct Play {
+    people: [Identity; AUTHORS + 1],
+    /// What each author has written and seen.
+    writers: [Log; AUTHORS],
+    /// Every entry there is, good or bad.
+    pool: Vec<Encoded>,
+    log: Log,
+    model: Model,
+    talk_max: usize,
+    changed: BTreeSet<StreamId>,
+    own_session: Option<u64>,
+}
+
+impl Play {
+    fn new(talk_max: usize) -> Self {
+        Self {
+            people: [1, 2, 3].map(|seed| Identity::new(Secret([seed; 32]), Arc::new(Hashed))),
+            writers: [(); AUTHORS].map(|()| Log::new(MEETING, 1_000)),
+            pool: Vec::new(),
+            log: Log::new(MEETING, talk_max),
+            model: Model::new(MEETING, talk_max),
+            talk_max,
+            changed: BTreeSet::new(),
+            own_session: None,
+        }
+    }
+
+    const fn us(&self) -> &Identity {
+        &self.people[AUTHORS]
+    }
+
+    fn step(&mut self, input: &mut Input<'_>) {
+        let (what, much) = input.step();
+        let author = usize::from(much) % AUTHORS;
+        match what {
+            0 => self.write(author, u64::from(much >> 1), input.u8()),
+            1 => self.pick(input).into_iter().for_each(|frame| self.offer(&frame, much & 1 != 0)),
+            2 => self.change(input, much & 1 != 0),
+            3 => self.forge(input, much),
+            4 => {
+                if let Some(entry) = self.pick(input).as_ref().and_then(entry_of) {
+                    self.writers[author].offer(&entry, true, &self.people[author]);
+                }
+            }
+            5 => self.skip(input, much),
+            6 => self.void(input, much),
+            7 => self.write_own(input.u8()),
+            8 => self.check_changed(),
+            9 => self.check_served(u64::from(input.u16())),
+            10 => self.check_restart(),
+            11 => {
+                let first = u64::from(input.u8());
+                (0..=u64::from(much) * 3).for_each(|more| self.write(author, first + more, 0));
+            }
+            12 | 13 => {
+                let from = input.index(self.pool.len());
+                let mut frames: Vec<Encoded> =
+                    self.pool.iter().skip(from).take(usize::from(much) * 3).cloned().collect();
+                if what == 13 {
+                    frames.reverse();
+                }
+                frames.iter().for_each(|frame| self.offer(frame, false));
+            }
+            _ => {}
+        }
+    }
+
+    fn pick(&self, input: &mut Input<'_>) -> Option<Encoded> {
+        let at = input.index(self.pool.len());
+        self.pool.get(at).cloned()
+    }
+
+    /// The stream of some entry, if it is another's.
+    fn pick_stream(&self, input: &mut Input<'_>) -> Option<StreamId> {
+        let frame = self.pick(input)?;
+        let id = StreamId::of(&entry_of(&frame)?.value);
+        (id.author != self.us().key()).then_some(id)
+    }
+
+    fn write(&mut self, author: usize, session: u64, what: u8) {
+        let frame = self.writers[author].write(&self.people[author], session, &body(what), NOW);
+        self.pool.extend(frame);
+    }
+
+    /// The node's own session is above all that it holds of itself.
+    fn write_own(&mut self, what: u8) {
+        let us = self.people[AUTHORS].clone();
+        let session = *self.own_session.get_or_insert_with(|| self.log.next_session(us.key()));
+        let frame = self.log.write(&us, session, &body(what), NOW).unwrap();
+        let entry = entry_of(&frame).unwrap();
+        assert_eq!(self.model.offer(&entry, false, &us), Expected::Stored);
+        self.store(&frame);
+        self.pool.push(frame);
+    }
+
+    fn store(&mut self, frame: &Encoded) {
+        self.model.store(frame);
+        self.changed.insert(StreamId::of(&entry_of(frame).unwrap().value));
+    }
+
+    fn offer(&mut self, frame: &Encoded, asked: bool) {
+        let Some(entry) = entry_of(frame) else { return };
+        let us = self.us().clone();
+        let expected = self.model.offer(&entry, asked, &us);
+        let verdict = self.log.offer(&entry, asked, &us);
+        match (&verdict, expected) {
+            (Verdict::Stored, Expected::Stored) => self.store(&frame_of(entry)),
+            (Verdict::Dropped, Expected::Dropped) => {}
+            (Verdict::Ahead { next }, Expected::Ahead(expected)) => assert_eq!(*next, expected),
+            (Verdict::Refused(rule), Expected::Refused(expected)) => assert_eq!(*rule, expected),
+            (Verdict::Forked(proof), Expected::Forked(number)) => {
+                assert_eq!((proof.stream, proof.number), (StreamId::of(&entry.value), number));
+                self.check_proof(proof);
+            }
+            _ => panic!("{verdict:?}, not {expected:?}: asked {asked}, {frame:?}"),
+        }
+    }
+
+    /// A proof convinces everybody.
+    fn check_proof(&self, proof: &Proof) {
+        let frame = proof.frame().unwrap();
+        let Some(Frame::Meeting(Meeting::Fork(fork))) = decode(&frame.0).unwrap().frame else { panic!("{frame:?}") };
+        assert_eq!(check_fork(&fork, MEETING, self.us()), Ok((proof.stream, proof.number)));
+    }
+
+    /// Offers an entry that is not what it was when it was signed, or not an entry.
+    fn change(&mut self, input: &mut Input<'_>, asked: bool) {
+        let Some(frame) = self.pick(input) else { return };
+        let mut bytes = frame.0.to_vec();
+        let at = usize::from(input.u16()) % bytes.len();
+        bytes[at] ^= input.u8();
+        self.offer(&Encoded(bytes.into()), asked);
+    }
+
+    /// Offers an entry with other fields, which its author or somebody else has signed.
+    fn forge(&mut self, input: &mut Input<'_>, much: u8) {
+        let Some(frame) = self.pick(input) else { return };
+        let mut entry = entry_of(&frame).unwrap();
+        let signer = self.people[..AUTHORS].iter().find(|one| one.key() == entry.value.author);
+        let signer = signer.filter(|_| much & 1 == 0).unwrap_or(&self.people[input.index(AUTHORS)]).clone();
+        let text = body(0).encode().1;
+        let other = self.pick(input);
+        while alter(&mut entry.value, input, other.as_ref(), signer.key()) {}
+        if much & 2 != 0 {
+            (entry.value.lane, entry.value.kind, entry.value.body.0) = (Lane::Talk, 0x0100, &text);
+        }
+        let bytes = encode_alone(&entry.value);
+        let signature = signer.sign(Domain::Entry, &[&MEETING.0, &bytes]);
+        let frame = frame_of(Signed { bytes: &bytes, value: entry.value, signature });
+        self.offer(&frame, much & 4 != 0);
+        self.pool.push(frame);
+    }
+
+    fn skip(&mut self, input: &mut Input<'_>, much: u8) {
+        let Some(id) = self.pick_stream(input).filter(|id| id.lane == Lane::Talk) else { return };
+        let from = self.log.next_number(id);
+        let first = from.saturating_add(u64::from(much)).saturating_sub(2).max(1);
+        let is_new = self.model.rows().iter().all(|row| StreamId::of_row(row) != id);
+        let skipped = self.log.skip(id, first);
+        assert_eq!(skipped, (from < first && !is_new).then_some((from, first)));
+        self.model.skip(id, first);
+    }
+
+    fn void(&mut self, input: &mut Input<'_>, much: u8) {
+        let Some(id) = self.pick_stream(input) else { return };
+        let number = u64::from(much) + 1;
+        self.log.void(id, number);
+        self.model.void(id, number);
+    }
+
+    fn compare(&self) {
+        assert_eq!(self.log.rows(0), self.model.rows());
+        assert_eq!(self.log.lamport(), self.model.lamport);
+        assert!(self.log.frames().map(|(_, frame)| frame).eq(self.model.frames()));
+        assert_eq!(self.log.feed().head(), u64::try_from(self.model.entries.len()).unwrap());
+    }
+
+    fn check_changed(&mut self) {
+        let changed = core::mem::take(&mut self.changed);
+        let rows = self.model.rows().into_iter().filter(|row| changed.contains(&StreamId::of_row(row)));
+        assert_eq!(self.log.changed_rows(), rows.collect::<Vec<_>>());
+        assert!(self.log.changed_rows().is_empty());
+    }
+
+    /// What is stored is signed, there once, and fits its neighbours.
+    fn check_entries(&self) {
+        let mut held: BTreeMap<(StreamId, u64), Signed<'_, Entry<'_>>> = BTreeMap::new();
+        for (lane, frame) in self.log.frames() {
+            let entry = entry_of(frame).unwrap();
+            assert_eq!(lane, entry.value.lane);
+            let parts: [&[u8]; 2] = [&MEETING.0, entry.bytes];
+            assert!(self.us().verify(&entry.value.author, Domain::Entry, &parts, &entry.signature));
+            let is_new = held.insert((StreamId::of(&entry.value), entry.value.number), entry).is_none();
+            assert!(is_new, "{entry:?} is there twice");
+        }
+        for ((id, number), entry) in &held {
+            if let Some(next) = number.checked_add(1).and_then(|next| held.get(&(*id, next))) {
+                assert_eq!(next.value.prev, tertulia_core::log::hash(MEETING, entry.bytes));
+                assert!(next.value.lamport > entry.value.lamport);
+            }
+        }
+    }
+
+    /// A log comes back from what it holds; and what it sends puts nobody in the wrong.
+    fn check_restart(&self) {
+        let [mut again, mut other] = [(); 2].map(|()| Log::new(MEETING, self.talk_max));
+        for (_, frame) in self.log.frames() {
+            let entry = entry_of(frame).unwrap();
+            assert_eq!(again.restore(&entry), Verdict::Stored, "{frame:?}");
+            let verdict = other.offer(&entry, false, self.us());
+            assert!(!matches!(verdict, Verdict::Forked(_) | Verdict::Refused(_)), "{verdict:?} {frame:?}");
+        }
+        assert!(again.frames().eq(self.log.frames()));
+    }
+
+    /// What is announced to somebody who may have talk above `floor` can be fetched, and is sent.
+    fn check_served(&self, floor: u64) {
+        let rows = self.log.rows(floor);
+        let everything = self.log.fetch(rows.iter().map(|row| range(row, row.first)), floor);
+        let start = self.log.start_for(&BTreeMap::new(), floor);
+        let at = |frame: &Encoded| self.model.entries.iter().rposition(|stored| stored.frame == *frame).unwrap();
+        assert!(everything.iter().map(at).is_sorted(), "in the order stored");
+        for frame in &everything {
+            let from = if entry_of(frame).unwrap().value.lane == Lane::Acts { start.acts } else { start.talk };
+            assert!(from <= u64::try_from(at(frame)).unwrap(), "{frame:?} is announced, and not sent");
+        }
+        for row in &rows {
+            let fetched = self.log.fetch([range(row, 0)].into_iter(), floor);
+            let numbers: BTreeSet<u64> = fetched.iter().map(number).collect();
+            assert_eq!(numbers.first().copied().unwrap_or(row.next), row.first);
+            if floor == 0 {
+                assert_eq!(fetched, self.model.fetch(range(row, 0)));
+            }
+            assert!(fetched.iter().all(|frame| everything.contains(frame)));
+            let rival = Row { head: Hash([0xff; 16]), ..*row };
+            let head = self.log.rival_head(&rival, floor);
+            assert!(head.is_none() || head.as_ref() == fetched.iter().max_by_key(|frame| number(frame)));
+        }
+        // Who holds all of it is sent nothing.
+        let held: BTreeMap<StreamId, u64> = rows.iter().map(|row| (StreamId::of_row(row), row.next)).collect();
+        let start = self.log.start_for(&held, floor);
+        assert_eq!((start.acts, start.talk), (self.log.feed().head(), self.log.feed().head()));
+        self.check_floor(floor);
+    }
+
+    /// Where lamport times rise as they do with one author, a floor is exact.
+    fn check_floor(&self, floor: u64) {
+        let talk = self.log.frames().filter(|(lane, _)| *lane == Lane::Talk).map(|(_, frame)| entry_of(frame).unwrap());
+        let lamports: Vec<u64> = talk.map(|entry| entry.value.lamport).collect();
+        if !lamports.is_sorted_by(|one, next| one < next) {
+            return;
+        }
+        let rows = self.log.rows(0);
+        let served = self.log.fetch(rows.iter().map(|row| range(row, row.first)), floor);
+        let is_talk = |frame: &&Encoded| entry_of(frame).unwrap().value.lane == Lane::Talk;
+        assert!(served.iter().filter(is_talk).all(|frame| entry_of(frame).unwrap().value.lamport > floor));
+        let all = self.log.fetch(rows.iter().map(|row| range(row, row.first)), 0);
+        let above = all.iter().filter(is_talk).filter(|frame| entry_of(frame).unwrap().value.lamport > floor);
+        assert_eq!(above.count(), served.iter().filter(is_talk).count());
+        for count in 0..5 {
+            let floor = self.log.floor_of_last(u32::try_from(count).unwrap());
+            assert_eq!(lamports.iter().filter(|lamport| **lamport > floor).count(), lamports.len().min(count));
+        }
+    }
+}
+
+fn number(frame: &Encoded) -> u64 {
+    entry_of(frame).unwrap().value.number
+}
+
+fn body(what: u8) -> EntryBody<'static> {
+    match what % 4 {
+        0 => EntryBody::Text { text: Text::new("hear, hear").unwrap() },
+        1 => EntryBody::Policy { door: Door::Locked },
+        2 => EntryBody::Person { name: Name::new("ann").unwrap() },
+        _ => EntryBody::Text { text: Text::new("quite so").unwrap() },
+    }
+}
+
+/// Changes one field; whether to go on.
+fn alter(entry: &mut Entry<'_>, input: &mut Input<'_>, other: Option<&Encoded>, signer: Key) -> bool {
+    let (what, much) = input.step();
+    let much = u64::from(much);
+    let other = other.and_then(entry_of);
+    let name = other.as_ref().map(|other| tertulia_core::log::hash(MEETING, other.bytes));
+    match what & 7 {
+        0 => entry.number = entry.number.wrapping_add(much).wrapping_sub(4),
+        1 => entry.number = u64::MAX - much,
+        2 => entry.lamport = entry.lamport.wrapping_add(much).wrapping_sub(4),
+        3 => entry.lamport = entry.lamport.wrapping_add(1 << (much * 4 + 3)),
+        4 => entry.prev = name.unwrap_or(Hash::ZERO),
+        5 => entry.author = signer,
+        6 => entry.session = much,
+        _ => entry.time_ms ^= much,
+    }
+    what & 8 != 0
+}
+
+fn range(row: &Row, from: u64) -> Range {
+    Range { author: row.author, session: row.session, lane: row.lane, from, to: row.next }
+}
+
+fn frame_of(entry: Signed<'_, Entry<'_>>) -> Encoded {
+    Frame::from(EntryFrame { entry, options: Options::NONE }).encode(RequestId::EVENT)
+}

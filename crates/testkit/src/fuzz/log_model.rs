@@ -1,0 +1,234 @@
+//! The store rule once more, as plainly as it can be said: one list of entries, searched from the front.
+
+use std::collections::BTreeMap;
+
+use tertulia_core::id::{Hash, MeetingId};
+use tertulia_core::identity::{Domain, Identity};
+use tertulia_core::limits::{FETCH_ENTRIES_MAX, LAMPORT_LEAP_MAX, TALK_SESSIONS_MAX};
+use tertulia_core::log::{StreamId, entry_of, hash};
+use tertulia_core::rule::Rule;
+use tertulia_core::wire::Encoded;
+use tertulia_core::wire::entry::{Entry, EntryBody};
+use tertulia_core::wire::field::Signed;
+use tertulia_core::wire::meeting::{Lane, Range, Row};
+
+/// What the log should say to an offer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Expected {
+    Stored,
+    Dropped,
+    Ahead(u64),
+    Forked(u64),
+    Refused(Rule),
+}
+
+/// One entry that is stored.
+#[derive(Clone, Debug)]
+pub(super) struct Stored {
+    pub(super) stream: StreamId,
+    pub(super) number: u64,
+    lamport: u64,
+    prev: Hash,
+    pub(super) hash: Hash,
+    signed: Vec<u8>,
+    pub(super) frame: Encoded,
+    /// Talk that had to make room.
+    is_dropped: bool,
+    /// Its stream was forked, or its session is too old: it is not served any more.
+    is_hidden: bool,
+}
+
+/// What is known of a stream besides its entries.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    next: u64,
+    /// Hash and lamport time of what comes before `next`, if that is known.
+    head: Option<(Hash, u64)>,
+    void_from: Option<u64>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Model {
+    meeting: MeetingId,
+    talk_max: usize,
+    pub(super) entries: Vec<Stored>,
+    streams: BTreeMap<StreamId, Known>,
+    pub(super) lamport: u64,
+}
+
+impl Model {
+    pub(super) const fn new(meeting: MeetingId, talk_max: usize) -> Self {
+        Self { meeting, talk_max, entries: Vec::new(), streams: BTreeMap::new(), lamport: 0 }
+    }
+
+    pub(super) fn offer(&mut self, entry: &Signed<'_, Entry<'_>>, asked: bool, us: &Identity) -> Expected {
+        let value = &entry.value;
+        if value.number == 0 || value.lamport == 0 {
+            return Expected::Refused(Rule::Entry2);
+        }
+        let body = match EntryBody::decode(value.kind, value.body.0) {
+            Ok(body) => body,
+            Err(error) => return Expected::Refused(error.rule),
+        };
+        if body.lane().is_some_and(|lane| lane != value.lane) {
+            return Expected::Refused(Rule::Entry4);
+        }
+        let id = StreamId::of(value);
+        let known = self.streams.get(&id).copied();
+        if known.and_then(|known| known.void_from).is_some_and(|void| value.number >= void) {
+            return Expected::Dropped;
+        }
+        match known {
+            None if value.lane == Lane::Acts && value.number > 1 => return Expected::Ahead(1),
+            Some(known) if value.number > known.next => return Expected::Ahead(known.next),
+            Some(_) | None => {}
+        }
+        if value.number == u64::MAX || (known.is_none() && self.is_too_old(id)) {
+            return Expected::Dropped;
+        }
+        if self.held(id, value.number).is_some_and(|held| held.signed == entry.bytes) {
+            return Expected::Dropped;
+        }
+        let rival = self.rival(id, entry);
+        let is_wanted = known.is_none_or(|known| match known.head {
+            _ if value.number < known.next => asked,
+            Some((head, lamport)) => value.prev == head && value.lamport > lamport,
+            None => true,
+        });
+        if !is_wanted && rival.is_none() {
+            return Expected::Dropped;
+        }
+        if !us.verify(&value.author, Domain::Entry, &[&self.meeting.0, entry.bytes], &entry.signature) {
+            return Expected::Refused(Rule::Entry1);
+        }
+        if let Some(number) = rival {
+            self.void(id, number);
+            return Expected::Forked(number);
+        }
+        Expected::Stored
+    }
+
+    /// The lower number of two that exclude each other: `entry` and one that is held.
+    fn rival(&self, id: StreamId, entry: &Signed<'_, Entry<'_>>) -> Option<u64> {
+        let value = &entry.value;
+        let hash = hash(self.meeting, entry.bytes);
+        if self.held(id, value.number).is_some() {
+            return Some(value.number);
+        }
+        let before = value.number.checked_sub(1).and_then(|number| self.held(id, number));
+        if before.is_some_and(|before| value.prev != before.hash || value.lamport <= before.lamport) {
+            return value.number.checked_sub(1);
+        }
+        let after = value.number.checked_add(1).and_then(|number| self.held(id, number));
+        after.filter(|after| after.prev != hash || after.lamport <= value.lamport).map(|_| value.number)
+    }
+
+    /// An author's talk session counts if it is one of the newest of those that are known.
+    fn is_too_old(&self, id: StreamId) -> bool {
+        let newer =
+            |known: &&StreamId| known.author == id.author && known.lane == Lane::Talk && known.session > id.session;
+        id.lane == Lane::Talk && self.streams.keys().filter(newer).count() >= TALK_SESSIONS_MAX
+    }
+
+    pub(super) fn store(&mut self, frame: &Encoded) {
+        let entry = entry_of(frame).unwrap();
+        let (id, value) = (StreamId::of(&entry.value), entry.value);
+        let hash = hash(self.meeting, entry.bytes);
+        self.entries.push(Stored {
+            stream: id,
+            number: value.number,
+            lamport: value.lamport,
+            prev: value.prev,
+            hash,
+            signed: entry.bytes.to_vec(),
+            frame: frame.clone(),
+            is_dropped: false,
+            is_hidden: false,
+        });
+        let known = self.streams.entry(id).or_insert(Known { next: value.number, head: None, void_from: None });
+        if value.number >= known.next {
+            (known.next, known.head) = (value.number + 1, Some((hash, value.lamport)));
+        }
+        if value.lamport > self.lamport && value.lamport - self.lamport <= LAMPORT_LEAP_MAX {
+            self.lamport = value.lamport;
+        }
+        let is_talk = |stored: &&mut Stored| stored.stream.lane == Lane::Talk && !stored.is_dropped;
+        if self.entries.iter_mut().filter(is_talk).count() > self.talk_max {
+            self.entries.iter_mut().find(is_talk).unwrap().is_dropped = true;
+        }
+        self.hide_old_sessions(id);
+    }
+
+    fn hide_old_sessions(&mut self, newest: StreamId) {
+        let is_one = |id: &StreamId| id.author == newest.author && id.lane == Lane::Talk;
+        let sessions: Vec<StreamId> = self.streams.keys().filter(|id| is_one(id)).copied().collect();
+        for id in sessions.iter().rev().skip(TALK_SESSIONS_MAX) {
+            self.streams.remove(id);
+            self.hide(*id, 0);
+        }
+    }
+
+    fn hide(&mut self, id: StreamId, from: u64) {
+        let hidden = self.entries.iter_mut().filter(|stored| stored.stream == id && stored.number >= from);
+        hidden.for_each(|stored| stored.is_hidden = true);
+    }
+
+    pub(super) fn skip(&mut self, id: StreamId, first: u64) {
+        if let Some(known) = self.streams.get_mut(&id) {
+            if known.next < first {
+                (known.next, known.head) = (first, None);
+            }
+        } else if !self.is_too_old(id) {
+            self.streams.insert(id, Known { next: first, head: None, void_from: None });
+            self.hide_old_sessions(id);
+        }
+    }
+
+    pub(super) fn void(&mut self, id: StreamId, number: u64) {
+        if !self.streams.contains_key(&id) && self.is_too_old(id) {
+            return;
+        }
+        let known = self.streams.entry(id).or_insert(Known { next: 1, head: None, void_from: None });
+        let number = known.void_from.map_or(number, |void| void.min(number));
+        known.void_from = Some(number);
+        if known.next > number {
+            (known.next, known.head) = (number, None);
+        }
+        self.hide(id, number);
+    }
+
+    fn held(&self, id: StreamId, number: u64) -> Option<&Stored> {
+        self.held_of(id).find(|stored| stored.number == number)
+    }
+
+    fn held_of(&self, id: StreamId) -> impl Iterator<Item = &Stored> {
+        self.entries.iter().filter(move |stored| stored.stream == id && !stored.is_dropped && !stored.is_hidden)
+    }
+
+    /// What the feed still has.
+    pub(super) fn frames(&self) -> impl Iterator<Item = &Encoded> {
+        self.entries.iter().filter(|stored| !stored.is_dropped).map(|stored| &stored.frame)
+    }
+
+    /// The rows for somebody who may have everything.
+    pub(super) fn rows(&self) -> Vec<Row> {
+        let mut rows: BTreeMap<StreamId, Row> = BTreeMap::new();
+        for (id, known) in &self.streams {
+            let StreamId { author, session, lane } = *id;
+            let head = known.head.map_or(Hash::ZERO, |(head, _)| head);
+            rows.insert(*id, Row { author, session, lane, first: known.next, next: known.next, head });
+        }
+        for stored in self.entries.iter().filter(|stored| !stored.is_dropped && !stored.is_hidden) {
+            let row = rows.get_mut(&stored.stream).unwrap();
+            row.first = row.first.min(stored.number);
+        }
+        rows.into_values().collect()
+    }
+
+    /// The answer to a FETCH of somebody who may have everything.
+    pub(super) fn fetch(&self, range: Range) -> Vec<Encoded> {
+        let id = StreamId { author: range.author, session: range.session, lane: range.lane };
+        let wanted = self.held_of(id).filter(|stored| (range.from..range.to).contains(&stored.number));
+        wanted.map(|stored| stored.frame.clone()).take(FETCH_ENTRIES_MAX).collect()
+    }
+}
