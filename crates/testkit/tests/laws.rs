@@ -17,7 +17,7 @@ use tertulia_core::machine::{Input, Machine, Output};
 use tertulia_core::star::{Attendee, AttendeeConfig, Host, HostConfig};
 use tertulia_core::time::{Instant, Now, Timers};
 use tertulia_core::wire::entry::{Door, EntryBody};
-use tertulia_core::wire::field::{Block, List, Reason, Signed, Text, Title, decode_all, encode_items};
+use tertulia_core::wire::field::{Block, List, Name, Reason, Signed, Text, Title, decode_all, encode_items};
 use tertulia_core::wire::meeting::{Digest, Join, Welcome};
 use tertulia_core::wire::option::{Options, Pass};
 use tertulia_core::wire::private::{Ask, Tell};
@@ -65,11 +65,12 @@ fn event<'a>(frame: impl Into<Frame<'a>>) -> Encoded {
 fn entries() -> Vec<Encoded> {
     let (host, meeting) = (identity(1), charter().meeting);
     let text = |text| EntryBody::Text { text: Text::new(text).unwrap() };
-    let bodies =
-        [text("one"), text("two"), EntryBody::Policy { door: Door::Locked }, text("three"), text("four"), text("five")];
+    let name = EntryBody::Person { name: Name::new("ada").unwrap() };
+    let locked = EntryBody::Policy { door: Door::Locked };
+    let bodies = [name, text("one"), text("two"), locked, text("three"), text("four"), text("five")];
     let (mut log, mut rival) = (Log::new(meeting, 100), Log::new(meeting, 100));
     let mut entries: Vec<_> = bodies.iter().map(|body| log.write(&host, 7, body, NOW).unwrap()).collect();
-    rival.write(&host, 7, &bodies[0], NOW).unwrap();
+    bodies[..2].iter().for_each(|body| drop(rival.write(&host, 7, body, NOW).unwrap()));
     entries.push(rival.write(&host, 7, &text("another two"), NOW).unwrap());
     entries.push(log.write(&host, 8, &EntryBody::End { why: Reason::NONE }, NOW).unwrap());
     entries
@@ -104,6 +105,9 @@ fn from_guests() -> Vec<Encoded> {
     frames
 }
 
+/// Where the host's name stands in what it sends: after as many WELCOMEs.
+const NAME_AT: usize = 8;
+
 /// What a host sends: WELCOME first.
 fn from_host() -> Vec<Encoded> {
     let charter = charter();
@@ -116,7 +120,7 @@ fn from_host() -> Vec<Encoded> {
         let (count, items) = encode_items(rows, 10);
         let rows = List::over(count, &items);
         let welcome = Welcome { charter: Block(signed), pass, rows, options: Options::NONE };
-        (0..4).for_each(|_| frames.push(request(welcome)));
+        (0..NAME_AT / 2).for_each(|_| frames.push(request(welcome)));
     }
     frames.extend(entries());
     frames
@@ -188,7 +192,7 @@ fn happening() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// A host lets three guests in; an attendee is let in.
+/// A host lets three guests in; an attendee is let in, and told its host's name.
 fn prologue() -> impl Strategy<Value = Vec<Step>> {
     let up = |peer, dialled| Step::Up { peer, dialled, started_ms: 1, name: Some(peer) };
     let guest = move |at: u8| {
@@ -196,7 +200,7 @@ fn prologue() -> impl Strategy<Value = Vec<Step>> {
         [up(at.wrapping_add(1), false), Step::Prepared { link, which: 0 }, Step::Prepared { link, which: 1 }]
     };
     let host = (0..3).flat_map(guest).collect::<Vec<_>>();
-    let attendee = vec![up(0, true), Step::Prepared { link: 0, which: 0 }];
+    let attendee = vec![up(0, true), Step::Prepared { link: 0, which: 0 }, Step::Prepared { link: 0, which: NAME_AT }];
     prop_oneof![Just(host), Just(attendee), Just(vec![])]
 }
 
@@ -241,7 +245,7 @@ fn the_steps_reach_all_that_a_machine_can_be_told() {
     let mut add = |found: &BTreeMap<&'static str, u64>| {
         found.iter().for_each(|(what, times)| *inputs.entry(what).or_default() += times);
     };
-    for _ in 0..240 {
+    for _ in 0..60 {
         let steps = steps().new_tree(&mut runner).unwrap().current();
         let (mut host, mut attendee) = (host(), attendee());
         for step in &steps {
