@@ -10,6 +10,7 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
+use rustix::net::RecvFlags;
 use tertulia_core::channel::{Opener, RECORD_LENGTH_BYTES, Sealer, record_bytes};
 use tertulia_core::id::LinkId;
 use tertulia_core::limits::CLOSE_TIMEOUT;
@@ -120,6 +121,7 @@ impl Connection {
         let mut sleep = pin!(sleep_until(self.shared.clock.runtime(armed)));
         loop {
             let now = self.shared.clock.tick();
+            self.read_before_judging(now);
             self.catch_up(now);
             let written = self.write(now);
             if written == Written::Broken {
@@ -153,6 +155,23 @@ impl Connection {
                 }
                 () = &mut sleep => {}
             }
+        }
+    }
+
+    /// Where something is due: a task that was kept waiting, or a computer that slept, must not take what it has not
+    /// read for the other side's silence.
+    fn read_before_judging(&mut self, now: Instant) {
+        let is_due = {
+            let link = lock(&self.handle.link);
+            link.poll_timeout().is_some_and(|deadline| deadline <= now) && link.paused_until().is_none()
+        };
+        // The system is asked, not the runtime, which may not have heard of it yet.
+        let recv = |stream: &TcpStream, room: &mut [u8]| {
+            let (read, _) = rustix::net::recv(stream, room, RecvFlags::DONTWAIT)?;
+            Ok(read)
+        };
+        if is_due && !self.read_by(recv, now) {
+            lock(&self.handle.link).end_of_stream(&mut self.events);
         }
     }
 
@@ -217,6 +236,10 @@ impl Connection {
 
     /// Reads once; false if nothing will ever come again.
     fn read(&mut self, now: Instant) -> bool {
+        self.read_by(|stream, room| stream.try_read(room), now)
+    }
+
+    fn read_by(&mut self, read: impl FnOnce(&TcpStream, &mut [u8]) -> io::Result<usize>, now: Instant) -> bool {
         SCRATCH.with_borrow_mut(|Scratch { input, plaintext, .. }| {
             // Of a record that has begun only its own rest is read, so no more than one record ever waits.
             let wanted = match record_bytes(&self.unopened) {
@@ -226,7 +249,7 @@ impl Connection {
                 Err(_) => 1,
             };
             let room = input.get_mut(..wanted.max(1)).unwrap_or_default();
-            let read = match self.stream.try_read(room) {
+            let read = match read(&self.stream, room) {
                 Ok(0) => return false,
                 Ok(read) => read,
                 Err(error) => return error.kind() == io::ErrorKind::WouldBlock,

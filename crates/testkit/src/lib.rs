@@ -14,6 +14,8 @@ pub mod fuzz;
 pub mod laws;
 pub mod layout;
 pub mod lecture;
+#[cfg(feature = "sockets")]
+pub mod real;
 pub mod scheme;
 pub mod sim;
 pub mod star;
