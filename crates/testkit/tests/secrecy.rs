@@ -1,10 +1,4 @@
 //! What those learn who are not let in: the network, and whoever has a wrong ticket.
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::arithmetic_side_effects,
-    reason = "clippy.toml spares test functions only, and a helper that panics fails its test as it should"
-)]
 
 use tertulia_core::charter::Admission;
 use tertulia_core::code::Code;
@@ -120,10 +114,7 @@ async fn join_3_a_wrong_ticket_learns_nothing() {
     let mut wrong = lecture.ticket.clone();
     wrong.seed = Some(strange);
     let mut refused = dial("mallory", &[lecture.address], Some(&wrong), None);
-    let closed = |event: &Event| match event {
-        Event::Closed { code, .. } => Some(*code),
-        _ => None,
-    };
+    let closed = |event: &Event| if let Event::Closed { code, .. } = event { Some(*code) } else { None };
     assert_eq!(refused.until(closed).await, Code::TicketNeeded);
     lecture.works_for("carl").await;
     member.quit().await;

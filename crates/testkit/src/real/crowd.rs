@@ -35,7 +35,10 @@ const RECEIVE_BUFFER: u32 = 16_384;
 
 /// Checks each signature once, however many attendees of this process are shown it.
 #[derive(Default)]
-struct Memory(Mutex<HashMap<[u8; 64], (Key, Vec<u8>)>>);
+struct Memory(Mutex<HashMap<[u8; 64], Checked>>);
+
+/// The key and the message that a signature holds for.
+type Checked = (Key, Vec<u8>);
 
 impl fmt::Debug for Memory {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -57,11 +57,10 @@ fn malformed() -> Vec<(&'static str, Vec<u8>, Rule)> {
 #[tokio::test(flavor = "multi_thread")]
 async fn h17_malformed_frames_end_their_link_by_the_rule_they_break() {
     let mut lecture = Lecture::hold("H17", "Ada", Admission::Open).await;
-    for (what, plaintext, rule) in malformed() {
+    for (_, plaintext, rule) in malformed() {
         let mut peer = Peer::dial(lecture.address, &identity()).await.unwrap();
         peer.join("mallory", &Proof::default()).await.unwrap();
         peer.send_plaintext(&plaintext).await;
-        eprintln!("{what}");
         peer.ends_by(rule).await;
     }
     lecture.works_for("h17").await;

@@ -1,7 +1,5 @@
 //! Hostile input over real sockets, by its number in the list of such input; after each, a legitimate join works.
 #![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
