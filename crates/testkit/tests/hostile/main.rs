@@ -1,6 +1,6 @@
 //! Hostile input over real sockets, by its number in the list of such input; after each, a legitimate join works.
 #![expect(
-    clippy::panic,
+    clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     clippy::wildcard_enum_match_arm,
