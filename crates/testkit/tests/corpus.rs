@@ -48,6 +48,7 @@ fn every_input_of_the_corpus_finds_no_fault() {
 fn check_seeds() {
     let traces: Vec<(String, String)> = files(&root().join("tests/traces"))
         .into_iter()
+        .filter(|path| path.extension().is_some_and(|extension| extension == "trace"))
         .map(|path| (path.file_stem().unwrap().to_string_lossy().into_owned(), fs::read_to_string(&path).unwrap()))
         .collect();
     for (target, name, bytes) in seeds(&traces) {

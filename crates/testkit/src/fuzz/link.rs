@@ -17,7 +17,7 @@ use super::Input;
 /// Steps, records and their bytes of one input: more find nothing new, and take long.
 const STEPS_MAX: usize = 200;
 const RECORDS_MAX: usize = 1_500;
-const BYTES_MAX: usize = 1 << 19;
+const BYTES_MAX: usize = 1 << 18;
 
 /// What the first byte says.
 #[derive(Clone, Copy)]
