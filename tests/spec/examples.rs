@@ -3,12 +3,17 @@
 use std::fs;
 
 use tertulia_core::channel::{DefaultResolver, Handshake};
+use tertulia_core::id::{Key, RequestId};
+use tertulia_core::identity::is_small_order;
 use tertulia_core::log::entry_of;
 use tertulia_core::ticket::Ticket;
 use tertulia_core::trace::{Direction, Line, Packet};
+use tertulia_core::wire::Frame;
 use tertulia_core::wire::frame::infos;
+use tertulia_core::wire::meeting::Join;
+use tertulia_core::wire::option::{self, OptionsBuffer};
 use tertulia_testkit::layout::{annotate, annotate_as};
-use tertulia_testkit::lecture::{ada, bea, bodies, charter, fork, lecture};
+use tertulia_testkit::lecture::{ada, bea, bodies, charter, fork, lecture, pass, ticket_proof};
 
 use crate::page::{Page, root};
 
@@ -34,6 +39,12 @@ pub(crate) fn sync(page: &mut Page) {
         addresses: vec!["192.0.2.1:7473".into(), "[2001:db8::1]:7473".into()],
     };
     page.sync_block("hex: ticket", "", &ticket.to_string());
+    let mut options = OptionsBuffer::default();
+    options.set(&option::PASS, &pass());
+    options.set(&option::TICKET, &ticket_proof());
+    let join = Frame::from(Join { meeting: charter.meeting, options: options.options() }).encode(RequestId(1));
+    page.sync_block("hex: JOIN again", "", &lines(annotate(&join.0)));
+    page.sync_block("hex: small orders", "", &small_orders());
     tour(page);
     let trace = fs::read_to_string(root().join("tests/traces/ping-before-hello.trace")).unwrap();
     page.sync_block("hex: trace", "", &trace);
@@ -56,6 +67,33 @@ fn body(lines: Vec<Line>) -> Vec<Line> {
 fn dump(direction: Direction, name: &str, bytes: &[u8]) -> String {
     let text = Packet::new(direction, 0, name, bytes).to_string();
     text.replacen(" 0.000000 ", "", 1)
+}
+
+/// Every encoding of a point of small order: seven of y, each with either sign of x.
+fn small_orders() -> String {
+    let filled = |first, rest, last| {
+        let mut y = [rest; 32];
+        (y[0], y[31]) = (first, last);
+        y
+    };
+    // 0, 1, p - 1, p, p + 1, and the two of order eight.
+    let plain = [(0, 0, 0), (1, 0, 0), (0xec, 0xff, 0x7f), (0xed, 0xff, 0x7f), (0xee, 0xff, 0x7f)];
+    let eighth = [
+        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+    ];
+    let eighth = eighth.map(|hex| Key::from_hex(hex).unwrap().0);
+    let all = plain.into_iter().map(|(first, rest, last)| filled(first, rest, last)).chain(eighth);
+    let keys = all.flat_map(|y| {
+        let mut other = y;
+        other[31] |= 0x80;
+        [Key(y), Key(other)]
+    });
+    keys.map(|key| {
+        assert!(is_small_order(&key), "{key} is of large order");
+        format!("{key}\n")
+    })
+    .collect()
 }
 
 /// Seeds of `tests/vectors/handshake.json`.
@@ -83,8 +121,28 @@ fn tour(page: &mut Page) {
     page.sync_block("hex: tour frames", "", &frames.join("\n"));
     // The vectors' own meeting of both sides has the same bytes.
     let vectors = fs::read_to_string(root().join("tests/vectors/handshake.json")).unwrap();
+    page.sync_block("hex: tour secrets", "", &secrets(&vectors));
     for message in [&asked[10..], &answered, &last] {
         let hex: String = message.iter().map(|byte| format!("{byte:02x}")).collect();
         assert!(vectors.contains(&hex), "handshake.json has another handshake");
     }
+}
+
+/// What a program that is tested against the tour has to be given, and the keys that it has to end with.
+fn secrets(vectors: &str) -> String {
+    let value = |of: &str, name: &str| {
+        let (_, object) = vectors.split_once(&format!("\"{of}\": {{")).unwrap();
+        let (_, value) = object.split_once(&format!("\"{name}\": \"")).unwrap();
+        value.split('"').next().unwrap().to_owned()
+    };
+    let lines = [
+        ("Bea's s", value("initiator", "static_private")),
+        ("Bea's e", value("initiator", "ephemeral_private")),
+        ("Ada's s", value("responder", "static_private")),
+        ("Ada's e", value("responder", "ephemeral_private")),
+        ("h", value("end", "hash")),
+        ("k1", value("end", "initiator_key")),
+        ("k2", value("end", "responder_key")),
+    ];
+    lines.map(|(name, hex)| format!("{name:8}{hex}\n")).concat()
 }

@@ -59,7 +59,7 @@ layouts! {
     Pass "pass" {
         /// The host.
         signer: Key,
-        /// The host's lamport time when it signed.
+        /// The lamport time above which talk is served to the guest.
         lamport: u64,
         /// The signer's, over meeting id, guest key and lamport.
         signature: Signature,
