@@ -74,7 +74,7 @@ codes! {
     0x0039 TooSoon "too_soon" "The key has joined too often just now."
     0x0100 Cut "cut" "Never sent: the connection ended without BYE."
     0x0101 Unreachable "unreachable" "Never sent: nobody answered at the addresses."
-    0x0102 WrongKey "wrong_key" "Never sent: somebody else answered at the address."
+    0x0102 WrongKey "wrong_key" "Somebody else answered at the address. Sent only for CHARTER-3."
     0x0103 HandshakeFailed "handshake_failed" "Never sent: the other side is no Tertulia node, or was tampered with."
     0x0104 Unwritten "unwritten" "Never sent: this side could not keep what it received."
 }
