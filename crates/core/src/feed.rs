@@ -140,6 +140,11 @@ impl Reader {
         self.owed.iter_mut().for_each(|(stamp, _)| *stamp = 0);
     }
 
+    /// Follows nothing any more; what is owed stays.
+    pub const fn unfollow(&mut self) {
+        self.next = None;
+    }
+
     /// Drops all that is owed and follows nothing.
     pub fn clear(&mut self) {
         *self = Self::default();

@@ -205,9 +205,13 @@ impl Link {
         if self.state == State::Closed || self.bye_packed {
             return false;
         }
-        if self.reader.is_behind(feed) && self.state == State::Open {
-            self.timers.arm(Timer::Behind, now);
-            return false;
+        if self.reader.is_behind(feed) {
+            if self.state == State::Open {
+                self.timers.arm(Timer::Behind, now);
+                return false;
+            }
+            // SPEC SLOW-2: no entry goes out behind a gap, not even on the way to a goodbye.
+            self.reader.unfollow();
         }
         // SPEC HELLO-1: where HELLO still waits, it says as much as a PING.
         if core::mem::take(&mut self.ping_due) && self.has_spoken {

@@ -117,6 +117,23 @@ fn slow_2_a_link_that_the_feed_has_overtaken_is_closed_as_soon_as_it_is_seen() {
 }
 
 #[test]
+fn slow_2_a_closing_link_that_the_feed_has_overtaken_says_goodbye_and_leaves_no_gap() {
+    let mut end = End::open();
+    end.link.follow(Start::default(), &end.feed);
+    end.feed.push(entry(1), Lane::Talk);
+    end.write(START);
+    for number in 2..=5 {
+        end.feed.push(entry(number), Lane::Talk);
+    }
+    end.link.send(done(1), end.feed.head());
+    end.feed.push(entry(1), Lane::Acts);
+    end.link.close(Code::Kicked, "", end.feed.head(), START);
+    end.write(START);
+    assert_eq!(end.sent, [entry(1), done(1), bye(Code::Kicked)]);
+    assert!(end.link.is_finished());
+}
+
+#[test]
 fn slow_2_a_link_is_owed_only_so_much() {
     let mut end = End::open();
     for _ in 0..limits::OWED_FRAMES_MAX {
