@@ -1,6 +1,7 @@
 //! A peer that says what it likes, at any layer, and sees every byte that it is sent.
 
 use std::collections::VecDeque;
+use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ use tertulia_core::wire::private::Tell;
 use tertulia_core::wire::session::{Bye, Hello, Ping, Purpose, Session};
 use tertulia_core::wire::{Encoded, Frame, decode};
 use tertulia_net::{seed, unix_ms};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, Interest};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -124,26 +125,31 @@ impl Peer {
 
     async fn next_unbounded(&mut self) -> Option<Encoded> {
         loop {
-            if let Some(frame) = self.frames.pop_front() {
+            if let Some(frame) = self.opened() {
                 return Some(frame);
             }
-            match record_bytes(&self.input).unwrap().filter(|length| *length <= self.input.len()) {
-                Some(length) => {
-                    let record: Vec<u8> = self.input.drain(..length).collect();
-                    let mut plaintext = Vec::new();
-                    self.established.opener.open(&record[RECORD_LENGTH_BYTES..], &mut plaintext).unwrap();
-                    self.heard.extend_from_slice(&plaintext);
-                    let mut rest = plaintext.as_slice();
-                    while !rest.is_empty() {
-                        let decoded = decode(rest).unwrap();
-                        self.frames.push_back(Encoded(decoded.bytes.to_vec().into()));
-                        rest = decoded.rest;
-                    }
-                }
-                None if read_some(&mut self.stream, &mut self.input).await == 0 => return None,
-                None => {}
+            if read_some(&mut self.stream, &mut self.input).await == 0 {
+                return None;
             }
         }
+    }
+
+    /// The next frame of what has come.
+    fn opened(&mut self) -> Option<Encoded> {
+        while self.frames.is_empty() {
+            let length = record_bytes(&self.input).unwrap().filter(|length| *length <= self.input.len())?;
+            let record: Vec<u8> = self.input.drain(..length).collect();
+            let mut plaintext = Vec::new();
+            self.established.opener.open(&record[RECORD_LENGTH_BYTES..], &mut plaintext).unwrap();
+            self.heard.extend_from_slice(&plaintext);
+            let mut rest = plaintext.as_slice();
+            while !rest.is_empty() {
+                let decoded = decode(rest).unwrap();
+                self.frames.push_back(Encoded(decoded.bytes.to_vec().into()));
+                rest = decoded.rest;
+            }
+        }
+        self.frames.pop_front()
     }
 
     /// The first frame for which `pick` has something; what comes before it is passed over.
@@ -192,6 +198,30 @@ impl Peer {
                     });
                 }
                 _ => {}
+            }
+        }
+    }
+
+    /// Sends `bytes` as fast as they are taken, and reads meanwhile, until the other side says goodbye: how many were
+    /// taken, and the code of BYE.
+    pub async fn flood(&mut self, bytes: &[u8]) -> (usize, Code) {
+        let mut sent = 0;
+        loop {
+            while let Some(frame) = self.opened() {
+                if let Some(Frame::Session(Session::Bye(bye))) = decode(&frame.0).unwrap().frame {
+                    return (sent, bye.code);
+                }
+            }
+            let wanted = if sent < bytes.len() { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
+            let ready = timeout(PATIENCE, self.stream.ready(wanted)).await.expect("the other side bears it");
+            if ready.unwrap().is_writable() && sent < bytes.len() {
+                sent += self.stream.try_write(&bytes[sent..]).unwrap_or(0);
+            }
+            match self.stream.try_read_buf(&mut self.input) {
+                Ok(0) => return (sent, Code::Cut),
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(_) => return (sent, Code::Cut),
             }
         }
     }
