@@ -86,3 +86,18 @@ fn what_arrives_can_not_act_on_the_terminal() {
     host.expect(shown).expect("it is shown escaped");
     host.expect("    | -- anna left").expect("and can't forge a line");
 }
+
+#[test]
+fn lines_that_come_at_once_are_all_sent() {
+    let home = Scratch::new("ahead");
+    let (mut host, address) = host(&home);
+    let mut bea = Bot::start("bea", &["join", &address]);
+    host.expect("-- bea joined").expect("bea is there");
+    host.send("one\rtwo\rthree\rfour\r").expect("four lines are typed at once");
+    for expected in ["one", "two", "three", "four"] {
+        let said = bea.wait("message");
+        assert_eq!(said["text"], expected);
+    }
+    host.send("/stop\r").expect("it is typed");
+    host.expect("-- the lecture can go on").expect("it stops, and says how to go on");
+}

@@ -52,7 +52,8 @@ const WORDS: &[Word] = &[
     word("unmute", " NAME", "take questions from NAME again", true),
     word("lock", "", "let nobody new in", true),
     word("unlock", "", "let people in again", true),
-    word("end", "", "end the lecture for all", true),
+    word("end", "", "end the lecture for all (so does /quit)", true),
+    word("stop", "", "stop for now: the lecture goes on when you host the same title again", true),
     word("help", "", "this list", false),
     word("quit", "", "leave", false),
 ];
@@ -70,7 +71,6 @@ const HABITS: &[(&str, &str)] = &[
     ("nick", "name"),
     ("query", "msg"),
     ("rename", "name"),
-    ("stop", "end"),
     ("tell", "msg"),
     ("w", "msg"),
     ("whisper", "msg"),
@@ -156,6 +156,7 @@ fn slash(line: &str, role: Role) -> Result<Wish, Problem> {
         "lock" => Command::Lock,
         "unlock" => Command::Unlock,
         "end" => Command::End,
+        "stop" => Command::Stop,
         "help" => return Ok(Wish::Help),
         "quit" => Command::Quit,
         _ => return Err(misused()),
@@ -180,7 +181,8 @@ pub(crate) fn checked(command: Command, role: Role) -> Result<Command, Problem> 
         Command::Lock => Ok(Some("lock")),
         Command::Unlock => Ok(Some("unlock")),
         Command::End => Ok(Some("end")),
-        Command::Users | Command::Quit | Command::Stop => Ok(None),
+        Command::Stop => Ok(Some("stop")),
+        Command::Users | Command::Quit => Ok(None),
     }?;
     match (host_only, role) {
         (Some(word), Role::Attendee) => Err(not_yours(word)),

@@ -31,7 +31,7 @@ pub(crate) const EXAMPLE: &str = "  tertulia host 'Rust for sailors' --lecture";
 /// Hold a lecture: you speak, others ask
 ///
 /// Whoever has the line that it prints can join. A lecture that was stopped, and not ended, goes on when the same
-/// title is hosted from the same home. Ctrl-C or /end ends it for all; SIGTERM stops it until later.
+/// title is hosted from the same home. Ctrl-C or /end ends it for all; /stop or SIGTERM stops it until later.
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLE)]
 pub(crate) struct Args {
@@ -114,6 +114,12 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     let listener = bind(args.listen.as_ref().or(home.config().listen.as_ref()), &again)?;
     let address = listener.local_addr().map_err(|error| no_listener(&error.to_string(), &again))?;
     screen.listen = Some(address);
+    let asked = args.listen.is_some() || home.config().listen.is_some();
+    if !asked && address.port() != DEFAULT_PORT {
+        let port = address.port();
+        let message = format!("port {DEFAULT_PORT} is busy: others dial {port} this time, not {DEFAULT_PORT}");
+        screen.warning("port", &message);
+    }
     let addresses = dialable(address, args.announce.as_ref());
     tracing::info!(%address, ?addresses, "listening");
     let started_ms = unix_ms();

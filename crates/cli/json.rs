@@ -223,6 +223,7 @@ fn read(fields: &mut Map<String, Value>) -> Result<Command, Problem> {
         "lock" => Command::Lock,
         "unlock" => Command::Unlock,
         "end" => Command::End,
+        "stop" => Command::Stop,
         _ => {
             let known = "say msg name users quit kick unban mute unmute lock unlock end";
             return Err(Problem::new("unknown_command", format!("there is no command `{word}`: there are {known}")));
