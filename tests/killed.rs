@@ -1,6 +1,6 @@
 //! An attendee's process is killed while the host speaks, and started again: what it missed comes once, in order.
 
-#![allow(clippy::expect_used, reason = "a test fails by panicking, in its helpers too")]
+#![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
 #![allow(clippy::indexing_slicing, reason = "a JSON value without the field is null")]
 #![allow(clippy::arithmetic_side_effects, reason = "small numbers")]
 

@@ -1,6 +1,6 @@
 //! A host and fifty attendees, each a process of its own: everybody prints the same.
 
-#![allow(clippy::expect_used, reason = "a test fails by panicking, in its helpers too")]
+#![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
 #![allow(clippy::indexing_slicing, reason = "a JSON value without the field is null")]
 
 mod support;
