@@ -347,7 +347,8 @@ impl Log {
             }
             return None;
         };
-        let from = stream.next;
+        // What is void is not missing.
+        let (from, first) = (stream.next, stream.void_from.map_or(first, |void| first.min(void)));
         (from < first).then(|| {
             (stream.next, stream.head) = (first, None);
             (from, first)

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use tertulia_core::feed::Feed;
 use tertulia_core::id::{Hash, Key, MeetingId, RequestId};
 use tertulia_core::identity::{Domain, Identity, Secret};
 use tertulia_core::log::{Log, Proof, StreamId, Verdict, check_fork, entry_of};
@@ -208,8 +209,9 @@ impl Play {
         let first = from.saturating_add(u64::from(much)).saturating_sub(2).max(1);
         let is_new = self.model.rows().iter().all(|row| StreamId::of_row(row) != id);
         let skipped = self.log.skip(id, first);
-        assert_eq!(skipped, (from < first && !is_new).then_some((from, first)));
         self.model.skip(id, first);
+        let to = self.log.next_number(id);
+        assert_eq!(skipped, (from < to && !is_new).then_some((from, to)));
     }
 
     fn void(&mut self, input: &mut Input<'_>, much: u8) {
@@ -262,6 +264,13 @@ impl Play {
             assert!(!matches!(verdict, Verdict::Forked(_) | Verdict::Refused(_)), "{verdict:?} {frame:?}");
         }
         assert!(again.frames().eq(self.log.frames()));
+        let frames: Vec<Encoded> = self.log.frames().map(|(_, frame)| frame.clone()).collect();
+        let restored = Log::restored(MEETING, self.talk_max, &frames);
+        assert_eq!(restored.rows(0), again.rows(0));
+        assert!(restored.frames().eq(self.log.frames()));
+        let mut feed = Feed::with_talk_max(self.talk_max);
+        frames.iter().for_each(|frame| _ = feed.push(frame.clone(), entry_of(frame).unwrap().value.lane));
+        assert_eq!(*restored.feed(), feed);
     }
 
     /// What is announced to somebody who may have talk above `floor` can be fetched, and is sent.

@@ -175,6 +175,7 @@ impl Model {
 
     pub(super) fn skip(&mut self, id: StreamId, first: u64) {
         if let Some(known) = self.streams.get_mut(&id) {
+            let first = known.void_from.unwrap_or(u64::MAX).min(first);
             if known.next < first {
                 (known.next, known.head) = (first, None);
             }

@@ -88,6 +88,8 @@ fn links() -> Vec<(&'static str, &'static str, Vec<u8>)> {
         ("link", "behind-the-feed", after(&[&[9, 0xf9, 0xf9, 5, 4]])),
         ("link", "owed-too-much", after(&[&[0xfa, 0xfa, 0xfa, 0xfa, 0xfa, 5, 4]])),
         ("link", "closed-here", after(&[&[12, 1], PING, &[5]])),
+        ("link", "closed-and-never-written", after(&[&[0, 0, 2, 0, 0, 4, 4, 4, 5]])),
+        ("link", "closed-here-and-cut-off", after(&[&[12, 11]])),
         ("link", "cut-off", after(&[&[11, 1], PING])),
         ("link", "a-day", after(&[&[0xf3, 0xff, 0xff], &[1], PING, &[0xf3, 0xff, 0xff]])),
     ]
@@ -136,12 +138,14 @@ fn logs() -> Vec<(&'static str, &'static str, Vec<u8>)> {
         ("log", "asked-for-late", after(&[1, 2, 0x11, 0, 0x11, 1, 9, 0, 0, 10])),
         ("log", "two-authors", after(&[0x14, 2, 0x10, 0, 0x10, 0, 0xfc, 9, 0, 2, 8])),
         ("log", "changed", after(&[2, 0, 0, 70, 1, 0xfc, 0x12, 1, 0, 99, 1])),
-        ("log", "forked", after(&[0xfc, 3, 1, 0, 0, 0x17, 8, 9, 0, 0])),
-        ("log", "forked-neighbour", after(&[1, 0, 3, 1, 0, 0, 0x04, 9, 0, 0])),
-        ("log", "forked-late", after(&[1, 2, 0x43, 1, 0, 0, 0x17])),
+        ("log", "forked", after(&[0xfc, 3, 1, 0, 0x17, 8, 9, 0, 0])),
+        ("log", "forked-neighbour", after(&[1, 0, 3, 1, 2, 0x04, 9, 0, 0])),
+        ("log", "forked-late", after(&[1, 2, 0x43, 1, 0, 0x17])),
+        ("log", "forked-by-lamport", after(&[1, 0, 1, 1, 3, 2, 0, 0x32])),
         ("log", "forged", after(&[0x13, 1, 1, 0, 0x17, 0xfc])),
-        ("log", "last-number", after(&[3, 0, 0, 0x01, 3, 3, 3, 0, 0xa, 2])),
+        ("log", "last-number", after(&[3, 0, 0, 0x01, 3, 0, 0, 0x11, 1, 3, 3, 0, 0, 0x01])),
         ("log", "gap", after(&[1, 0, 0x45, 1, 1, 2, 0x11, 1, 9, 0, 0])),
+        ("log", "gap-in-what-is-void", after(&[0x16, 0, 0x65, 0, 0xc6, 0, 0x75, 0, 0xfc])),
         ("log", "void", after(&[0xfc, 0x16, 0, 1, 1, 9, 0, 0])),
         ("log", "many-sessions", after(&[0xfb, 1, 0xfb, 50, 0xfc, 0xfc, 0x1c, 9, 0, 0, 10])),
         (
@@ -155,6 +159,6 @@ fn logs() -> Vec<(&'static str, &'static str, Vec<u8>)> {
             "talk-makes-room",
             [[1].as_slice(), &after(&[7, 0, 7, 0, 7, 0, 0xfc, 0xfc, 9, 0, 0, 10])[1..]].concat(),
         ),
-        ("log", "leap", after(&[3, 0, 0, 0x53, 0, 0xfc, 7, 0, 9, 0, 0])),
+        ("log", "leap", after(&[3, 0, 0, 0x53, 3, 1, 0, 0x63, 0xfc, 7, 0, 9, 0, 0])),
     ]
 }
