@@ -128,7 +128,7 @@ limits! {
     /// The first wait between two dials; doubles with every failure.
     BACKOFF_MIN: Duration = Duration::from_millis(500);
     /// The longest wait between two dials.
-    BACKOFF_MAX: Duration = Duration::from_secs(30);
+    BACKOFF_MAX: Duration = Duration::from_secs(5);
     /// A connection lives no longer; its initiator closes it and dials again.
     CONNECTION_AGE_MAX: Duration = Duration::from_secs(86_400);
     /// PRESENCE goes out no more often.

@@ -1,6 +1,7 @@
 //! The one shape of every state machine here: what happens goes in, what is to be done comes out.
 
 use alloc::{string::String, vec::Vec};
+use core::net::SocketAddr;
 
 use crate::code::Code;
 use crate::command::Command;
@@ -26,6 +27,8 @@ pub enum Input<'a> {
         link: LinkId,
         /// The key at its other end.
         peer: Key,
+        /// Where its other end is, as this end's socket has it.
+        address: SocketAddr,
         /// The other side's HELLO.
         hello: Hello<'a>,
         /// The dial that led to it, if this side dialled.
@@ -63,14 +66,26 @@ pub enum Input<'a> {
     },
 }
 
+/// What a driver knows of a link that a machine does not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OtherEnd {
+    /// The key that the handshake has shown.
+    pub peer: Key,
+    /// Where it is.
+    pub address: SocketAddr,
+    /// The dial that led there, if this side dialled.
+    pub dial: Option<DialId>,
+}
+
 impl<'a> Input<'a> {
-    /// What `event` of `link` is to a machine; `dial` is the one that led to the link. Nothing, where the machine
-    /// has never heard of the link.
+    /// What `event` of `link`, which leads to `end`, is to a machine. Nothing, where the machine has never heard of
+    /// the link.
     #[must_use]
-    pub fn of_link(event: &'a LinkEvent, link: LinkId, peer: Key, dial: Option<DialId>, is_up: bool) -> Option<Self> {
+    pub fn of_link(event: &'a LinkEvent, link: LinkId, end: OtherEnd, is_up: bool) -> Option<Self> {
+        let OtherEnd { peer, address, dial } = end;
         match event {
             LinkEvent::Up { hello } => match decode(hello).ok()?.frame? {
-                Frame::Session(Session::Hello(hello)) => Some(Self::Up { link, peer, hello, dial }),
+                Frame::Session(Session::Hello(hello)) => Some(Self::Up { link, peer, address, hello, dial }),
                 Frame::Session(_) | Frame::Meeting(_) | Frame::Private(_) => None,
             },
             LinkEvent::Frame(bytes) => {
@@ -103,6 +118,13 @@ pub enum Output {
         lane: Lane,
         /// False for what the disk has already.
         live: bool,
+    },
+    /// Onto the disk, before anything that is sent after it; not into the feed.
+    Store {
+        /// The meeting that it belongs to.
+        meeting: MeetingId,
+        /// An ENTRY frame.
+        frame: Encoded,
     },
     /// Keep these bytes for this meeting, in the place of those that have this name.
     Keep {

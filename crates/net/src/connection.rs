@@ -30,6 +30,8 @@ use crate::shared::{Shared, linger, lock};
 const INPUT_BYTES: usize = 66 * 1_024;
 /// Records that one turn of a task writes before others have theirs.
 const RECORDS_A_TURN: usize = 8;
+/// What the kernel holds of a connection that it has not sent yet: two of the longest records.
+const UNSENT_BYTES: u32 = 128 * 1_024;
 /// Of what there is no deadline for.
 const NEVER: Instant = Instant(u64::MAX);
 
@@ -90,7 +92,8 @@ impl Connection {
         channel: Channel,
         dialled: bool,
     ) -> Self {
-        let Channel { stream, established, rest } = channel;
+        let Channel { stream, established, rest, .. } = channel;
+        bound_unsent(&stream);
         Self {
             shared,
             handle,
@@ -343,6 +346,15 @@ impl Connection {
             trace.frames(self.handle.id, from, plaintext);
         }
     }
+}
+
+/// Has the kernel take in little for somebody who does not read: memory, and time until that shows. A system that
+/// cannot takes in more.
+fn bound_unsent(stream: &TcpStream) {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    let _ = socket2::SockRef::from(stream).set_tcp_notsent_lowat(UNSENT_BYTES);
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    let _ = (stream, UNSENT_BYTES);
 }
 
 /// Waits until the socket is good for what is wanted; for ever if nothing is.

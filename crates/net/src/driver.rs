@@ -10,17 +10,17 @@ use std::time::Duration;
 use tertulia_core::code::Code;
 use tertulia_core::command::Command;
 use tertulia_core::event::Event;
-use tertulia_core::id::{CommandId, DialId, Key, LinkId, MeetingId};
+use tertulia_core::id::{CommandId, DialId, LinkId, MeetingId};
 use tertulia_core::limits::CLOSE_TIMEOUT;
 use tertulia_core::link::{Link, LinkEvent, Opening};
-use tertulia_core::machine::{Input, Machine, Output};
+use tertulia_core::machine::{Input, Machine, OtherEnd, Output};
 use tertulia_core::random::Random;
 use tertulia_core::time::Now;
 use tertulia_core::trace::LinkStep;
 use tertulia_core::wire::Encoded;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, mpsc};
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, yield_now};
 use tokio::time::{sleep_until, timeout};
 
 use crate::connection::{Connection, Handle};
@@ -34,8 +34,8 @@ use crate::store::Store;
 
 /// What connections have to say and the driver has not heard: at most a read of each, so 16 MiB.
 const INBOX: usize = 256;
-/// How much of it is taken at once.
-const BATCH: usize = 64;
+/// What one turn takes in before others have theirs: a thousand attendees in one process must all get to read.
+const EVENTS_A_TURN: usize = 128;
 /// How often a computer that was asleep is looked for: its timers have slept too.
 const WATCH: Duration = Duration::from_secs(1);
 
@@ -50,11 +50,19 @@ pub(crate) enum Message {
     Tell(Event),
 }
 
+impl Message {
+    const fn events(&self) -> usize {
+        match self {
+            Self::Events { events, .. } => events.len(),
+            Self::Accepted(_) | Self::Tell(_) => 1,
+        }
+    }
+}
+
 /// A link as the driver sees it.
 struct Known {
     handle: Arc<Handle>,
-    peer: Key,
-    dial: Option<DialId>,
+    end: OtherEnd,
     /// The machine has been told of it.
     is_up: bool,
     /// Appended entries are its task's business.
@@ -133,15 +141,15 @@ impl Driver {
         if let Some(listener) = listener {
             listening.spawn(listener::run(listener, Arc::clone(&self.shared), self.inbox.clone()));
         }
-        let mut batch = Vec::with_capacity(BATCH);
         let mut has_user = true;
         self.input(Input::Start, self.shared.clock.now());
         while self.end.is_none() {
             let deadline = self.settle();
             tokio::select! {
-                _ = self.messages.recv_many(&mut batch, BATCH) => {
-                    let now = self.shared.clock.now();
-                    batch.drain(..).for_each(|message| self.on_message(message, now));
+                Some(message) = self.messages.recv() => {
+                    if self.take_turn(message) == EVENTS_A_TURN {
+                        yield_now().await;
+                    }
                 }
                 wish = wishes.recv(), if has_user => {
                     has_user = wish.is_some();
@@ -189,6 +197,21 @@ impl Driver {
         }
     }
 
+    /// Takes in `message` and what else has come; how many events that was, at most `EVENTS_A_TURN`.
+    fn take_turn(&mut self, message: Message) -> usize {
+        let now = self.shared.clock.now();
+        let (mut taken, mut message) = (0_usize, Ok(message));
+        while let Ok(next) = message {
+            taken = taken.saturating_add(next.events());
+            self.on_message(next, now);
+            if taken >= EVENTS_A_TURN {
+                return EVENTS_A_TURN;
+            }
+            message = self.messages.try_recv();
+        }
+        taken
+    }
+
     fn on_message(&mut self, message: Message, now: Now) {
         match message {
             Message::Accepted(channel) => {
@@ -203,12 +226,12 @@ impl Driver {
     fn on_link(&mut self, link: LinkId, event: &LinkEvent, now: Now) {
         // A link that the machine has closed is none of its business any more.
         let Some(known) = self.links.get_mut(&link) else { return };
-        let input = Input::of_link(event, link, known.peer, known.dial, known.is_up);
+        let input = Input::of_link(event, link, known.end, known.is_up);
         match event {
             LinkEvent::Up { .. } => {
                 known.is_up = true;
                 if let Some(trace) = &self.shared.trace {
-                    trace.link(link, LinkStep::Up(known.peer));
+                    trace.link(link, LinkStep::Up(known.end.peer));
                 }
             }
             LinkEvent::Frame(_) => {}
@@ -238,6 +261,7 @@ impl Driver {
         let id = LinkId(self.next_link);
         self.next_link = self.next_link.saturating_add(1);
         let peer = channel.established.peer;
+        let end = OtherEnd { peer, address: channel.address, dial };
         let link = Link::new(opening, self.shared.identity.key(), peer, self.random.bytes(), now.tick);
         let handle = Arc::new(Handle { id, link: Mutex::new(link), wake: Notify::new() });
         if let Some(trace) = &self.shared.trace {
@@ -246,7 +270,7 @@ impl Driver {
         let shared = Arc::clone(&self.shared);
         let connection = Connection::new(shared, Arc::clone(&handle), self.inbox.clone(), channel, dial.is_some());
         self.connections.spawn(connection.run());
-        self.links.insert(id, Known { handle, peer, dial, is_up: false, follows: false, is_touched: false });
+        self.links.insert(id, Known { handle, end, is_up: false, follows: false, is_touched: false });
     }
 
     fn input(&mut self, input: Input<'_>, now: Now) {
@@ -282,6 +306,11 @@ impl Driver {
                 }
                 Err(error) => self.give_up(error),
             },
+            Output::Store { meeting, frame } => {
+                if let Err(error) = self.store.append(meeting, &frame) {
+                    self.give_up(error);
+                }
+            }
             Output::Keep { meeting, name, bytes } => {
                 if let Err(error) = self.store.keep(meeting, name, &bytes) {
                     self.give_up(error);

@@ -1,6 +1,7 @@
 //! Runs core's handshake on a socket.
 
 use std::io;
+use std::net::SocketAddr;
 
 use tertulia_core::channel::{Established, HANDSHAKE_INPUT_MAX, Handshake};
 use tertulia_core::code::Code;
@@ -17,6 +18,8 @@ use crate::shared::{crypto, linger, write_all};
 #[derive(Debug)]
 pub(crate) struct Channel {
     pub(crate) stream: TcpStream,
+    /// Where the other end is.
+    pub(crate) address: SocketAddr,
     pub(crate) established: Established,
     /// What came after the handshake already.
     pub(crate) rest: Vec<u8>,
@@ -38,9 +41,10 @@ pub(crate) async fn initiate(stream: TcpStream, identity: &Identity, expected: O
 }
 
 async fn run(stream: TcpStream, handshake: Handshake, first: Vec<u8>) -> Result<Channel, Code> {
+    let address = stream.peer_addr().map_err(|_| Code::HandshakeFailed)?;
     let done = timeout(HANDSHAKE_TIMEOUT, exchange(&stream, handshake, first)).await;
     let (established, rest) = done.unwrap_or(Err(Code::HandshakeFailed))?;
-    Ok(Channel { stream, established, rest })
+    Ok(Channel { stream, address, established, rest })
 }
 
 async fn exchange(

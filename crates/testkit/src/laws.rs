@@ -246,7 +246,7 @@ impl<M: Machine + Clone + Debug> Court<M> {
         assert!(!self.closed, "it is over, and then: {output:?}");
         match output {
             Output::Send { link, frame } => self.look_at_frame(link, &frame),
-            Output::Append { frame, .. } => {
+            Output::Append { frame, .. } | Output::Store { frame, .. } => {
                 let decoded = decode(&frame.0).expect("what is appended decodes").frame.map(|frame| frame.info().name);
                 assert_eq!(decoded, Some("ENTRY"), "only entries are appended");
             }
@@ -300,7 +300,8 @@ impl<M: Machine + Clone + Debug> Court<M> {
         }
         let purpose = if started_ms % 16 == 15 { Purpose(9) } else { Purpose::STAR };
         let hello = Hello { purpose, meeting: MeetingId::ZERO, started_ms, options: options.options() };
-        self.handle(&Input::Up { link, peer, hello, dial });
+        let address = ([127, 0, 0, 1], 40_000).into();
+        self.handle(&Input::Up { link, peer, address, hello, dial });
     }
 
     fn generated(&mut self, link: usize, kind: usize, draws: &[u64]) {

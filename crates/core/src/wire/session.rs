@@ -10,8 +10,16 @@ use crate::id::MeetingId;
 pub struct Purpose(pub u8);
 
 impl Purpose {
+    /// A node and a registry.
+    pub const REGISTRY: Self = Self(0x01);
     /// A guest and the host of a star.
     pub const STAR: Self = Self(0x02);
+    /// Two members of a mesh.
+    pub const MESH: Self = Self(0x03);
+    /// Two friends.
+    pub const CONTACT: Self = Self(0x04);
+    /// A registry that looks whether a key answers at an address.
+    pub const PROBE: Self = Self(0x05);
 }
 
 impl Field<'_> for Purpose {

@@ -1,11 +1,12 @@
 //! What every driver does, whatever its machines are: inputs in, outputs done, links read, written and closed.
 
+use std::net::SocketAddr;
+
 use bytes::Bytes;
 use tertulia_core::code::Code;
 use tertulia_core::event::Event;
 use tertulia_core::id::LinkId;
 use tertulia_core::link::LinkEvent;
-use tertulia_core::log::entry_of;
 use tertulia_core::machine::{Input, Output};
 use tertulia_core::wire::Frame;
 use tertulia_core::wire::frame::{Decoded, decode};
@@ -16,6 +17,11 @@ use tertulia_core::wire::session::Session;
 use super::canary::{Canary, word};
 use super::network::{ConnectionId, Packet};
 use super::{Attempt, Happening, Sim};
+
+/// Where a node is, as others see it.
+fn address_of(node: usize) -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 40_000 + node as u16))
+}
 
 impl Sim {
     /// One input to a node's machine, and everything that follows from it at once.
@@ -88,12 +94,13 @@ impl Sim {
                         running.feed.push(frame.clone(), lane);
                     }
                     if live && this.planted.stores(lane == Lane::Acts) {
-                        let entry = entry_of(&frame).expect("ENTRY alone is appended").value;
-                        this.disk.last.insert(lane, (entry.session, entry.number));
-                        this.disk.names.insert((lane.number(), entry.session, entry.number));
-                        this.disk.entries.push(frame.clone());
+                        this.disk.store(&frame);
                     }
                     self.note(format_args!("node {node} + {}{}", word(&frame), if live { "" } else { " again" }));
+                }
+                Output::Store { frame, .. } => {
+                    this.disk.store(&frame);
+                    self.note(format_args!("node {node} + {}", word(&frame)));
                 }
                 Output::Keep { meeting, name, bytes } => drop(this.disk.kept.insert((meeting, name), bytes)),
                 Output::Follow { link, mut start } => {
@@ -146,12 +153,13 @@ impl Sim {
             match event {
                 LinkEvent::Up { hello } => {
                     let (peer, dial) = (ends.peer, ends.dial);
+                    let address = address_of(self.network.connections[ends.connection].ends[1 - ends.side].node);
                     assert!(!ends.up, "node {node}: {link:?} is up twice");
                     ends.up = true;
                     self.note(format_args!("node {node} up {}", link.0));
                     match decode(&hello) {
                         Ok(Decoded { frame: Some(Frame::Session(Session::Hello(hello))), .. }) => {
-                            self.pass_on(node, Input::Up { link, peer, hello, dial });
+                            self.pass_on(node, Input::Up { link, peer, address, hello, dial });
                         }
                         other => panic!("{link:?} is up without HELLO: {other:?}"),
                     }
@@ -181,7 +189,7 @@ impl Sim {
         };
         if let Frame::Meeting(Meeting::EntryFrame(entry)) = &frame {
             let entry = entry.entry.value;
-            let name = (entry.lane.number(), entry.session, entry.number);
+            let name = (entry.author, entry.lane.number(), entry.session, entry.number);
             let this = &mut self.nodes[node];
             assert!(!this.disk.names.contains(&name), "node {node}: an entry came that it holds: {name:?}");
             let running = this.running.as_mut().expect("it was looked at");

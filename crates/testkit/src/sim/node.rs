@@ -7,6 +7,7 @@ use tertulia_core::event::Event;
 use tertulia_core::feed::Feed;
 use tertulia_core::id::{DialId, Key, LinkId, MeetingId};
 use tertulia_core::link::Link;
+use tertulia_core::log::entry_of;
 use tertulia_core::machine::{Kept, Machine};
 use tertulia_core::time::{Instant, Now};
 use tertulia_core::wire::Encoded;
@@ -18,17 +19,29 @@ use super::network::ConnectionId;
 /// Wall clock of the simulation's start, milliseconds since 1970 in UTC.
 pub const EPOCH_MS: u64 = 1_700_000_000_000;
 
+/// Author, lane, session and number.
+pub(super) type EntryName = (Key, u8, u64, u64);
+
 /// What survives a crash.
 #[derive(Clone, Debug, Default)]
 pub struct Disk {
-    /// The meeting's ENTRY frames, in the order in which they were stored.
+    /// ENTRY frames, in the order in which they were stored.
     pub entries: Vec<Encoded>,
-    /// The meeting's small files.
+    /// The meetings' small files.
     pub kept: BTreeMap<(MeetingId, Kept), Vec<u8>>,
-    /// Lane, session and number of each entry.
-    pub names: BTreeSet<(u8, u64, u64)>,
+    /// Author, lane, session and number of each entry.
+    pub(super) names: BTreeSet<EntryName>,
     /// Session and number of the entry that was stored last, by lane.
     pub last: BTreeMap<Lane, (u64, u64)>,
+}
+
+impl Disk {
+    pub(super) fn store(&mut self, frame: &Encoded) {
+        let entry = entry_of(frame).expect("only ENTRY is stored").value;
+        self.last.insert(entry.lane, (entry.session, entry.number));
+        self.names.insert((entry.author, entry.lane.number(), entry.session, entry.number));
+        self.entries.push(frame.clone());
+    }
 }
 
 /// What a machine is made from.
@@ -85,8 +98,8 @@ pub(super) struct Ends {
     pub(super) over: bool,
     /// A record that the network had no room for.
     pub(super) pending: Option<Bytes>,
-    /// Lane, session and number of each entry that came.
-    pub(super) entries: BTreeSet<(u8, u64, u64)>,
+    /// Each entry that came.
+    pub(super) entries: BTreeSet<EntryName>,
 }
 
 /// What a crash loses.

@@ -21,7 +21,7 @@ use tertulia_core::wire::session::{Done, Hello, Purpose, Session};
 use tertulia_core::wire::{Encoded, Frame, decode};
 use tertulia_testkit::lecture::{START_MS, ada, bea, charter, identity, lecture, pass, ticket_proof};
 
-use crate::{Bench, NONE, events, names, refused, sent};
+use crate::{ADDRESS, Bench, NONE, events, names, refused, sent};
 
 const HOST: LinkId = LinkId(1);
 
@@ -72,7 +72,7 @@ fn started(config: AttendeeConfig) -> (Bench<Attendee>, DialId) {
 
 fn up(bench: &mut Bench<Attendee>, link: LinkId, dial: Option<DialId>, peer: Key) -> Vec<Output> {
     let hello = Hello { purpose: Purpose::STAR, meeting: charter().meeting, started_ms: 1, options: NONE };
-    bench.input(Input::Up { link, peer, hello, dial })
+    bench.input(Input::Up { link, peer, address: ADDRESS, hello, dial })
 }
 
 fn said(name: &str) -> Encoded {

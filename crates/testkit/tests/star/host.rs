@@ -22,7 +22,7 @@ use tertulia_core::wire::session::{Hello, Ping, Purpose};
 use tertulia_core::wire::{Encoded, Frame, decode};
 use tertulia_testkit::lecture::{START_MS, ada, bea, identity, ticket};
 
-use crate::{Bench, NONE, closed, events, names, refused, sent};
+use crate::{ADDRESS, Bench, NONE, closed, events, names, refused, sent};
 
 const BEA: LinkId = LinkId(1);
 
@@ -72,7 +72,7 @@ fn up(bench: &mut Bench<Host>, link: LinkId, guest: &Identity, name: &str) -> Ve
     }
     let (purpose, meeting) = (Purpose::STAR, MeetingId::ZERO);
     let hello = Hello { purpose, meeting, started_ms: 1, options: options.options() };
-    bench.input(Input::Up { link, peer: guest.key(), hello, dial: None })
+    bench.input(Input::Up { link, peer: guest.key(), address: ADDRESS, hello, dial: None })
 }
 
 fn join(bench: &mut Bench<Host>, link: LinkId) -> Vec<Output> {
@@ -133,7 +133,7 @@ fn join_2_only_this_meeting_is_held_here_and_only_as_a_star() {
     let mut bench = open();
     let (purpose, meeting) = (Purpose(9), MeetingId::ZERO);
     let hello = Hello { purpose, meeting, started_ms: 1, options: NONE };
-    let out = bench.input(Input::Up { link: BEA, peer: bea().key(), hello, dial: None });
+    let out = bench.input(Input::Up { link: BEA, peer: bea().key(), address: ADDRESS, hello, dial: None });
     assert_eq!(refused(&out, BEA), Some(Rule::Join2));
     up(&mut bench, LinkId(2), &bea(), "bea");
     let out = bench.hear(LinkId(2), 1, Join { meeting: MeetingId([7; 16]), options: NONE });

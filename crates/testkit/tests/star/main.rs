@@ -11,6 +11,8 @@
 mod guest;
 mod host;
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
 use tertulia_core::code::Code;
 use tertulia_core::event::Event;
 use tertulia_core::id::{LinkId, RequestId};
@@ -20,6 +22,9 @@ use tertulia_core::time::{Instant, Now};
 use tertulia_core::wire::option::Options;
 use tertulia_core::wire::{Encoded, Frame, decode};
 use tertulia_testkit::lecture::START_MS;
+
+/// Where everybody is.
+pub(crate) const ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 40_000);
 
 pub(crate) const NONE: Options<'static> = Options::NONE;
 
