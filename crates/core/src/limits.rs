@@ -37,6 +37,8 @@ impl Shown for Duration {
 limits! {
     /// Plaintext bytes of a record: 65,535 less the tag of 16.
     RECORD_PLAINTEXT_MAX: usize = 65_519;
+    /// Plaintext bytes up to which a sender packs frames into one record, advised: what a slow reader leaves unsent is one.
+    RECORD_PACKED_MAX: usize = 8_192;
     /// Bytes of a frame after its header, so that one frame always fits one record.
     FRAME_BODY_MAX: usize = 65_511;
     /// Options of one frame or charter.

@@ -7,6 +7,7 @@ use std::cell::RefCell;
 use std::io;
 use std::mem::take;
 use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -22,7 +23,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{sleep_until, timeout};
 
-use crate::driver::Message;
+use crate::driver::Said;
 use crate::handshake::Channel;
 use crate::shared::{Shared, linger, lock};
 
@@ -32,6 +33,11 @@ const INPUT_BYTES: usize = 66 * 1_024;
 const RECORDS_A_TURN: usize = 8;
 /// What the kernel holds of a connection that it has not sent yet: two of the longest records.
 const UNSENT_BYTES: u32 = 128 * 1_024;
+/// What the kernel holds of a connection that is not read yet. Enough for 1 MB/s over a tenth of a second.
+const UNREAD_BYTES: usize = 128 * 1_024;
+/// What a connection reads ahead of the driver: a slow driver holds up each connection by itself, and none of them
+/// for another. Meanwhile it still writes, PING too.
+const EVENTS_AHEAD: usize = 64;
 /// Of what there is no deadline for.
 const NEVER: Instant = Instant(u64::MAX);
 
@@ -42,13 +48,33 @@ pub(crate) struct Handle {
     pub(crate) link: Mutex<Link>,
     /// Something has changed that the task has not seen.
     pub(crate) wake: Notify,
+    /// Events that the task has delivered and the driver has not taken in.
+    ahead: AtomicUsize,
+}
+
+impl Handle {
+    pub(crate) fn new(id: LinkId, link: Link) -> Self {
+        Self { id, link: Mutex::new(link), wake: Notify::new(), ahead: AtomicUsize::new(0) }
+    }
+
+    /// The driver has taken in `events` events: the task may read on.
+    pub(crate) fn taken(&self, events: usize) {
+        if self.ahead.fetch_sub(events, Ordering::AcqRel) >= EVENTS_AHEAD {
+            self.wake.notify_one();
+        }
+    }
+
+    /// Whether the driver has enough to do for now.
+    fn is_ahead(&self) -> bool {
+        self.ahead.load(Ordering::Acquire) >= EVENTS_AHEAD
+    }
 }
 
 /// A connection, as its task has it.
 pub(crate) struct Connection {
     pub(crate) shared: Arc<Shared>,
     pub(crate) handle: Arc<Handle>,
-    pub(crate) inbox: mpsc::Sender<Message>,
+    pub(crate) inbox: mpsc::UnboundedSender<Said>,
     pub(crate) dialled: bool,
     stream: TcpStream,
     sealer: Sealer,
@@ -88,12 +114,12 @@ impl Connection {
     pub(crate) fn new(
         shared: Arc<Shared>,
         handle: Arc<Handle>,
-        inbox: mpsc::Sender<Message>,
+        inbox: mpsc::UnboundedSender<Said>,
         channel: Channel,
         dialled: bool,
     ) -> Self {
         let Channel { stream, established, rest, .. } = channel;
-        bound_unsent(&stream);
+        bound_kernel(&stream);
         Self {
             shared,
             handle,
@@ -130,13 +156,13 @@ impl Connection {
             if written == Written::Broken {
                 self.lose().await;
             }
-            self.deliver().await;
+            self.deliver();
             let (deadline, paused) = {
                 let link = lock(&self.handle.link);
                 if link.is_finished() {
                     return;
                 }
-                (link.poll_timeout().unwrap_or(NEVER), link.paused_until().is_some())
+                (link.poll_timeout().unwrap_or(NEVER), link.paused_until().is_some() || self.handle.is_ahead())
             };
             if written == Written::Turn || deadline <= now {
                 tokio::task::yield_now().await;
@@ -327,8 +353,8 @@ impl Connection {
         !link.is_finished() && link.paused_until().is_none()
     }
 
-    /// Tells the driver. Waiting for it holds up this connection alone: it reads no more meanwhile.
-    async fn deliver(&mut self) {
+    /// Tells the driver.
+    fn deliver(&mut self) {
         if self.events.is_empty() {
             return;
         }
@@ -336,8 +362,9 @@ impl Connection {
         if let Some(trace) = &self.shared.trace {
             trace.flush();
         }
+        self.handle.ahead.fetch_add(events.len(), Ordering::AcqRel);
         // Fails once the node has ended, and is of no interest then.
-        let _ = self.inbox.send(Message::Events { link: self.handle.id, events }).await;
+        let _ = self.inbox.send(Said { handle: Arc::clone(&self.handle), events });
     }
 
     fn trace(&self, sends: bool, plaintext: &[u8]) {
@@ -348,13 +375,15 @@ impl Connection {
     }
 }
 
-/// Has the kernel take in little for somebody who does not read: memory, and time until that shows. A system that
-/// cannot takes in more.
-fn bound_unsent(stream: &TcpStream) {
+/// Has the kernel take in little for who does not read, at either end: it is memory, and a large window opens again so
+/// late that who reads slowly looks dead. A system that cannot takes in more.
+fn bound_kernel(stream: &TcpStream) {
+    let socket = socket2::SockRef::from(stream);
+    let _ = socket.set_recv_buffer_size(UNREAD_BYTES);
     #[cfg(any(target_os = "linux", target_os = "android"))]
-    let _ = socket2::SockRef::from(stream).set_tcp_notsent_lowat(UNSENT_BYTES);
+    let _ = socket.set_tcp_notsent_lowat(UNSENT_BYTES);
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    let _ = (stream, UNSENT_BYTES);
+    let _ = UNSENT_BYTES;
 }
 
 /// Waits until the socket is good for what is wanted; for ever if nothing is.

@@ -4,7 +4,7 @@
 //! in that peer's own connection.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tertulia_core::code::Code;
@@ -19,7 +19,7 @@ use tertulia_core::time::Now;
 use tertulia_core::trace::LinkStep;
 use tertulia_core::wire::Encoded;
 use tokio::net::TcpListener;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::{JoinSet, yield_now};
 use tokio::time::{sleep_until, timeout};
 
@@ -32,31 +32,27 @@ use crate::listener;
 use crate::shared::{Shared, lock};
 use crate::store::Store;
 
-/// What connections have to say and the driver has not heard: at most a read of each, so 16 MiB.
-const INBOX: usize = 256;
+/// Newcomers that the driver has not met.
+const DOOR: usize = 256;
 /// What one turn takes in before others have theirs: a thousand attendees in one process must all get to read.
 const EVENTS_A_TURN: usize = 128;
 /// How often a computer that was asleep is looked for: its timers have slept too.
 const WATCH: Duration = Duration::from_secs(1);
 
-/// What the driver is told by its other tasks.
+/// What the driver is told by its listener.
 #[derive(Debug)]
-pub(crate) enum Message {
+pub(crate) enum Arrival {
     /// Somebody has dialled and proved a key.
     Accepted(Box<Channel>),
-    /// What a link has to say.
-    Events { link: LinkId, events: Vec<LinkEvent> },
     /// Something for the user.
     Tell(Event),
 }
 
-impl Message {
-    const fn events(&self) -> usize {
-        match self {
-            Self::Events { events, .. } => events.len(),
-            Self::Accepted(_) | Self::Tell(_) => 1,
-        }
-    }
+/// What a link has to say.
+#[derive(Debug)]
+pub(crate) struct Said {
+    pub(crate) handle: Arc<Handle>,
+    pub(crate) events: Vec<LinkEvent>,
 }
 
 /// A link as the driver sees it.
@@ -91,8 +87,11 @@ pub(crate) struct Driver {
     head: u64,
     connections: JoinSet<()>,
     dials: JoinSet<Dialled>,
-    inbox: mpsc::Sender<Message>,
-    messages: mpsc::Receiver<Message>,
+    door: mpsc::Sender<Arrival>,
+    arrivals: mpsc::Receiver<Arrival>,
+    /// Bounded by the connections: each reads no further ahead than `EVENTS_AHEAD`.
+    inbox: mpsc::UnboundedSender<Said>,
+    messages: mpsc::UnboundedReceiver<Said>,
     outputs: Vec<Output>,
     has_appended: bool,
     end: Option<Result<(), Error>>,
@@ -109,7 +108,8 @@ impl Driver {
         home: Option<Home>,
         events: mpsc::UnboundedSender<Event>,
     ) -> Self {
-        let (inbox, messages) = mpsc::channel(INBOX);
+        let (door, arrivals) = mpsc::channel(DOOR);
+        let (inbox, messages) = mpsc::unbounded_channel();
         Self {
             machine,
             shared,
@@ -122,6 +122,8 @@ impl Driver {
             head: 0,
             connections: JoinSet::new(),
             dials: JoinSet::new(),
+            door,
+            arrivals,
             inbox,
             messages,
             outputs: Vec::new(),
@@ -139,18 +141,19 @@ impl Driver {
     ) -> Result<(), Error> {
         let mut listening = JoinSet::new();
         if let Some(listener) = listener {
-            listening.spawn(listener::run(listener, Arc::clone(&self.shared), self.inbox.clone()));
+            listening.spawn(listener::run(listener, Arc::clone(&self.shared), self.door.clone()));
         }
         let mut has_user = true;
         self.input(Input::Start, self.shared.clock.now());
         while self.end.is_none() {
             let deadline = self.settle();
             tokio::select! {
-                Some(message) = self.messages.recv() => {
-                    if self.take_turn(message) == EVENTS_A_TURN {
+                Some(said) = self.messages.recv() => {
+                    if self.take_turn(said) == EVENTS_A_TURN {
                         yield_now().await;
                     }
                 }
+                Some(arrival) = self.arrivals.recv() => self.on_arrival(arrival),
                 wish = wishes.recv(), if has_user => {
                     has_user = wish.is_some();
                     // Nobody is there any more to want anything.
@@ -197,29 +200,29 @@ impl Driver {
         }
     }
 
-    /// Takes in `message` and what else has come; how many events that was, at most `EVENTS_A_TURN`.
-    fn take_turn(&mut self, message: Message) -> usize {
+    /// Takes in what was `said` and what else has come; how many events that was, at most `EVENTS_A_TURN`.
+    fn take_turn(&mut self, said: Said) -> usize {
         let now = self.shared.clock.now();
-        let (mut taken, mut message) = (0_usize, Ok(message));
-        while let Ok(next) = message {
-            taken = taken.saturating_add(next.events());
-            self.on_message(next, now);
+        let (mut taken, mut said) = (0_usize, Ok(said));
+        while let Ok(Said { handle, events }) = said {
+            taken = taken.saturating_add(events.len());
+            events.iter().for_each(|event| self.on_link(handle.id, event, now));
+            handle.taken(events.len());
             if taken >= EVENTS_A_TURN {
                 return EVENTS_A_TURN;
             }
-            message = self.messages.try_recv();
+            said = self.messages.try_recv();
         }
         taken
     }
 
-    fn on_message(&mut self, message: Message, now: Now) {
-        match message {
-            Message::Accepted(channel) => {
+    fn on_arrival(&mut self, arrival: Arrival) {
+        match arrival {
+            Arrival::Accepted(channel) => {
                 let opening = Opening::Accepted { started_ms: self.started_ms };
-                self.add(*channel, opening, None, now);
+                self.add(*channel, opening, None, self.shared.clock.now());
             }
-            Message::Events { link, events } => events.iter().for_each(|event| self.on_link(link, event, now)),
-            Message::Tell(event) => self.tell(event),
+            Arrival::Tell(event) => self.tell(event),
         }
     }
 
@@ -263,7 +266,7 @@ impl Driver {
         let peer = channel.established.peer;
         let end = OtherEnd { peer, address: channel.address, dial };
         let link = Link::new(opening, self.shared.identity.key(), peer, self.random.bytes(), now.tick);
-        let handle = Arc::new(Handle { id, link: Mutex::new(link), wake: Notify::new() });
+        let handle = Arc::new(Handle::new(id, link));
         if let Some(trace) = &self.shared.trace {
             trace.link(id, if dial.is_some() { LinkStep::Dialled } else { LinkStep::Accepted });
         }
@@ -374,7 +377,7 @@ impl Driver {
             self.part(link, &known, Code::Stopped, "", now);
         }
         // Nobody is told anything any more; the user hears that nothing follows.
-        drop(self.messages);
+        drop((self.messages, self.arrivals));
         drop(self.events);
         self.dials.shutdown().await;
         let _ = timeout(CLOSE_TIMEOUT, async { while self.connections.join_next().await.is_some() {} }).await;

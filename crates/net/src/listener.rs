@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, Id, JoinSet};
 use tokio::time::{Instant, sleep};
 
-use crate::driver::Message;
+use crate::driver::Arrival;
 use crate::handshake;
 use crate::shared::Shared;
 
@@ -35,7 +35,7 @@ pub(crate) fn adopt(listener: std::net::TcpListener) -> io::Result<TcpListener> 
 }
 
 /// Accepts for ever. Dropping this closes every connection that is not established.
-pub(crate) async fn run(listener: TcpListener, shared: Arc<Shared>, inbox: mpsc::Sender<Message>) {
+pub(crate) async fn run(listener: TcpListener, shared: Arc<Shared>, door: mpsc::Sender<Arrival>) {
     let mut handshakes = JoinSet::new();
     let mut waiting = Waiting::default();
     let mut warned: Option<Instant> = None;
@@ -45,7 +45,7 @@ pub(crate) async fn run(listener: TcpListener, shared: Arc<Shared>, inbox: mpsc:
         if !waiting.is_full()
             && let Some((stream, source)) = newcomer.take()
         {
-            waiting.add(handshakes.spawn(one(stream, Arc::clone(&shared), inbox.clone())), source);
+            waiting.add(handshakes.spawn(one(stream, Arc::clone(&shared), door.clone())), source);
         }
         tokio::select! {
             Some(ended) = handshakes.join_next_with_id() => {
@@ -63,7 +63,7 @@ pub(crate) async fn run(listener: TcpListener, shared: Arc<Shared>, inbox: mpsc:
                             "cannot accept a connection: {error}; whoever dials waits until that is over \
                              (with too many open files: raise the limit with `ulimit -n` and start again)"
                         );
-                        let _ = inbox.send(Message::Tell(Event::Warning { code: "not_accepting", message })).await;
+                        let _ = door.send(Arrival::Tell(Event::Warning { code: "not_accepting", message })).await;
                     }
                     sleep(REST).await;
                 }
@@ -72,11 +72,11 @@ pub(crate) async fn run(listener: TcpListener, shared: Arc<Shared>, inbox: mpsc:
     }
 }
 
-async fn one(stream: TcpStream, shared: Arc<Shared>, inbox: mpsc::Sender<Message>) {
+async fn one(stream: TcpStream, shared: Arc<Shared>, door: mpsc::Sender<Arrival>) {
     let _ = stream.set_nodelay(true);
     if let Ok(channel) = handshake::accept(stream, &shared.identity).await {
         // Fails once the node ends.
-        let _ = inbox.send(Message::Accepted(Box::new(channel))).await;
+        let _ = door.send(Arrival::Accepted(Box::new(channel))).await;
     }
 }
 

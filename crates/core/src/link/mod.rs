@@ -218,7 +218,8 @@ impl Link {
             record.extend_from_slice(&Frame::from(Ping { options: option::Options::NONE }).encode(RequestId::EVENT).0);
         }
         while !self.bye_packed {
-            let room = limits::RECORD_PLAINTEXT_MAX.saturating_sub(record.len());
+            let most = if record.is_empty() { limits::RECORD_PLAINTEXT_MAX } else { limits::RECORD_PACKED_MAX };
+            let room = most.saturating_sub(record.len());
             let Some(frame) = self.reader.next(feed, room) else { break };
             record.extend_from_slice(&frame.0);
             self.bye_packed = self.state == State::Closing && is_bye(&frame);

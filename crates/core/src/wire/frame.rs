@@ -188,7 +188,8 @@ impl<'a> Frame<'a> {
         out.clear();
         encode_header(body.len(), self.info().kind, id, &mut out);
         out.extend_from_slice(&body);
-        Encoded(out.into())
+        // Of its own size: it may be kept as long as the meeting.
+        Encoded(out.into_boxed_slice().into())
     }
 }
 
