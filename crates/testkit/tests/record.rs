@@ -2,7 +2,7 @@
 
 use tertulia_core::feed::{Feed, Start};
 use tertulia_core::id::Key;
-use tertulia_core::limits::RECORD_PLAINTEXT_MAX;
+use tertulia_core::limits::{RECORD_PACKED_MAX, RECORD_PLAINTEXT_MAX};
 use tertulia_core::link::{Link, Opening};
 use tertulia_core::time::Instant;
 use tertulia_core::wire::frame::{generate, infos};
@@ -11,7 +11,7 @@ use tertulia_core::wire::{Encoded, decode};
 use tertulia_testkit::lecture::lecture;
 
 #[test]
-fn record_3_every_record_is_whole_frames_as_many_as_fit() {
+fn record_3_every_record_is_whole_frames_as_many_as_are_packed() {
     let now = Instant(0);
     let mut link = Link::new(Opening::Accepted { started_ms: 1 }, Key([1; 32]), Key([2; 32]), [1; 32], now);
     link.receive(&lecture()[0].frame.0, now, &mut Vec::new());
@@ -36,18 +36,23 @@ fn record_3_every_record_is_whole_frames_as_many_as_fit() {
     while link.fill(&feed, now, &mut record) {
         link.written();
         let mut rest = record.as_slice();
+        let before = frames.len();
         while !rest.is_empty() {
             let decoded = decode(rest).unwrap();
             frames.push(decoded.bytes.to_vec());
             rest = decoded.rest;
         }
-        records.push(record.len());
+        records.push((record.len(), frames.len() - before));
         record.clear();
     }
     let sent: Vec<&[u8]> = frames.iter().skip(1).map(Vec::as_slice).collect();
     assert_eq!(sent, entries.iter().map(|entry| &*entry.0).collect::<Vec<_>>(), "after HELLO, all of the feed");
     let longest = entries.iter().map(|entry| entry.0.len()).max().unwrap();
     let (last, full) = records.split_last().unwrap();
-    assert!(*last <= RECORD_PLAINTEXT_MAX && full.len() > 10);
-    assert!(full.iter().all(|bytes| (RECORD_PLAINTEXT_MAX - longest..=RECORD_PLAINTEXT_MAX).contains(bytes)));
+    assert!(last.0 <= RECORD_PLAINTEXT_MAX && full.len() > 10);
+    for (bytes, frames) in full {
+        assert!(*bytes <= if *frames == 1 { RECORD_PLAINTEXT_MAX } else { RECORD_PACKED_MAX });
+        assert!(bytes + longest > RECORD_PACKED_MAX, "there was room for another frame");
+    }
+    assert!(records.iter().any(|(_, frames)| *frames > 1) && longest > RECORD_PACKED_MAX, "both kinds are seen");
 }
