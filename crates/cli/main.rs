@@ -28,7 +28,7 @@ use crate::screen::Screen;
 
 /// Lectures without a server: one speaks, others ask, each over one wire
 #[derive(Debug, clap::Parser)]
-#[command(name = "tertulia", version, disable_help_subcommand = true, before_help = EXAMPLES)]
+#[command(name = "tertulia", version, before_help = EXAMPLES)]
 struct Cli {
     #[command(subcommand)]
     verb: Option<Verb>,

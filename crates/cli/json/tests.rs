@@ -32,6 +32,7 @@ fn who_is_there_is_told_in_the_fields_that_scripts_know() {
         meeting: MEETING,
         title: "T \"1\"".into(),
         ticket: "tertulia:x".into(),
+        questions: tertulia_core::charter::Questions::Open,
     };
     let members = vec![
         Member { name: "anna".into(), key: KEY, state: State::You },
