@@ -340,10 +340,10 @@ fn a_trace_is_not_written_over_and_a_cut_off_one_is_not_whole() {
 #[test]
 fn help_is_a_word_too_and_says_what_json_takes() {
     let home = Scratch::new("help-word");
-    let (code, out, _) = Console::start(&home, &["help"]).end();
-    assert_eq!(code, Some(0));
-    assert!(out.contains("Usage: tertulia"), "{out}");
     let (code, out, _) = Console::start(&home, &["help", "host"]).end();
+    assert_eq!(code, Some(0));
+    assert!(out.contains("Usage: tertulia host"), "{out}");
+    let (code, out, _) = Console::start(&home, &["help"]).end();
     assert_eq!(code, Some(0));
     let out = out.split_whitespace().collect::<Vec<_>>().join(" ");
     for word in ["\"command\":\"say\"", "msg to text", "kick name why", "unlock", "stop", "bans"] {

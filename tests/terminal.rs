@@ -70,7 +70,7 @@ fn a_line_that_is_refused_can_be_changed() {
     host.expect("/users x").expect("it is handed back");
     host.send("\u{7f}\u{7f}\r").expect("two letters are taken away");
     host.expect("-- 1 here: anna (you, host)").expect("it works");
-    host.send("\u{3}").expect("Ctrl-C is typed");
+    host.send("\u{3}\u{3}").expect("Ctrl-C is typed twice");
     host.expect("-- the meeting is over").expect("it ends");
     host.expect(expectrl::Eof).expect("it gives the terminal back");
 }
@@ -84,10 +84,12 @@ fn ctrl_c_takes_away_half_a_line_before_it_ends_anything() {
     host.send("half a line").expect("it is typed");
     host.expect("half a line").expect("it is shown");
     host.send("\u{3}").expect("Ctrl-C is typed");
-    host.expect("on the empty line ends the lecture for all").expect("it says what another one does");
+    host.expect("Ctrl-C again, on the empty line, ends the lecture for all").expect("it says what another one does");
     host.send("whole\r").expect("it is typed");
     let said = bea.wait("message");
     assert_eq!((said["kind"].as_str(), said["text"].as_str()), (Some("text"), Some("whole")));
+    host.send("\u{3}").expect("Ctrl-C is typed");
+    host.expect("Ctrl-C again").expect("one is not enough, so long after the other");
     host.send("\u{3}").expect("Ctrl-C is typed");
     host.expect("-- the meeting is over").expect("it ends");
     assert_eq!(bea.wait("closed")["code"], "ended");

@@ -22,11 +22,7 @@ pub(crate) struct Globals {
     /// Where your identity and meetings are kept [default: $TERTULIA_HOME, else $XDG_DATA_HOME/tertulia]
     #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "DIR")]
     pub(crate) home: Option<PathBuf>,
-    /// One JSON object a line: events on stdout, commands on stdin
-    ///
-    /// A command is an object like {"command":"say","text":"hello"}. There are, with their fields: say text, msg to text,
-    /// name name, users, quit; and for a host bans, kick name why, unban name, mute name, unmute name, lock, unlock,
-    /// end, stop. An `id` of yours is repeated in the `done` or `error` that answers.
+    /// One JSON object a line: events on stdout, commands on stdin (`tertulia help` has them)
     #[arg(long, global = true, help_heading = EVERYWHERE)]
     pub(crate) json: bool,
     /// Write what goes over the wire, decrypted, to FILE, which must be new

@@ -360,7 +360,7 @@ fn welcome(ready: &Ready<'_>, screen: &Screen, is_open: bool, addresses: &[Strin
         let (title, name) = (escape::line(ready.title), escape::line(ready.name));
         screen.own(&format!("the lecture `{title}` is on; you are {name}"));
     }
-    screen.own("others join with one of:");
+    screen.own(if is_open { "others join with one of:" } else { "others join with:" });
     if is_open {
         addresses.iter().for_each(|address| screen.own(&format!("  tertulia join {}", quoted(address))));
     }
@@ -372,7 +372,7 @@ fn welcome(ready: &Ready<'_>, screen: &Screen, is_open: bool, addresses: &[Strin
 
 fn farewell(code: Code, resume: &str, globals: &Globals) -> String {
     if code == Code::Ended {
-        return format!("the lecture is over for all; the next one: {} host TITLE --lecture", globals.program());
+        return format!("to hold another: {} host TITLE --lecture", globals.program());
     }
     format!("the lecture can go on: {resume}")
 }

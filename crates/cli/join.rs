@@ -109,7 +109,10 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
         home: keeps.clone(),
         trace: globals.trace.clone(),
     };
-    screen.own(&format!("joining {} …", escape::line(args.target.trim())));
+    screen.own(&match &target {
+        Target::Ticket(_) => "joining with that ticket …".to_string(),
+        Target::Address(address) => format!("joining {} …", escape::line(address)),
+    });
     crate::runtime()?.block_on(async {
         let signals = Signals::new().map_err(|error| Fail::failed("system", error.to_string(), "try again"))?;
         let node = start(attendee, setup).map_err(|error| Fail::failed("node", error.to_string(), again.clone()))?;

@@ -99,6 +99,8 @@ struct Session<'a> {
     ticket: String,
     /// A line or a command could not be done.
     has_failed: bool,
+    /// The last that was typed is Ctrl-C, and what another one does has been told.
+    is_warned: bool,
     /// The user knows why a line comes back.
     has_seen_again: bool,
 }
@@ -132,6 +134,7 @@ pub(crate) async fn run(
         interrupts: 0,
         ticket: String::new(),
         has_failed: false,
+        is_warned: false,
         has_seen_again: false,
     };
     let mut stdout_works = true;
@@ -224,6 +227,7 @@ impl Session<'_> {
     fn on_typed(&mut self, typed: Typed) {
         match typed {
             Typed::Line(line, verdict) => {
+                self.is_warned = false;
                 let taken = match self.stage {
                     Stage::Open if self.is_full() && !self.is_quit(&line) => {
                         self.problem(&Problem::new("full", "too many lines wait for the host; /quit leaves"), None);
@@ -255,11 +259,16 @@ impl Session<'_> {
             Typed::NotText => {
                 self.problem(&Problem::new("malformed", "a line is not UTF-8 and was left out; convert it"), None);
             }
-            Typed::Interrupt => self.on_signal(Signal::Interrupt),
-            Typed::Cleared => self.screen.own(match self.plan.role {
-                Role::Host => "Ctrl-C on the empty line ends the lecture for all; /stop stops it for now",
-                Role::Attendee => "Ctrl-C on the empty line leaves",
-            }),
+            Typed::Interrupt if self.plan.role == Role::Attendee || self.is_warned => {
+                self.on_signal(Signal::Interrupt);
+            }
+            Typed::Interrupt | Typed::Cleared => {
+                self.is_warned = true;
+                self.screen.own(match self.plan.role {
+                    Role::Host => "Ctrl-C again, on the empty line, ends the lecture for all; /stop stops it for now",
+                    Role::Attendee => "Ctrl-C again, on the empty line, leaves",
+                });
+            }
             Typed::End if self.plan.ends_with_input => self.empty(),
             Typed::End if self.screen.has_editor() => {
                 self.screen.own("no more input: the meeting goes on; Ctrl-C ends it");
@@ -432,8 +441,11 @@ impl Session<'_> {
             let message = format!("{undelivered} lines were not delivered within 5 s; send them again");
             screen.problem(&Problem::new("undelivered", message), None);
         } else if unsent > 0 {
-            let what = if unsent == 1 { "1 line was".into() } else { format!("{unsent} lines were") };
-            screen.problem(&Problem::new("undelivered", format!("{what} not sent; type them again next time")), None);
+            let message = match unsent {
+                1 => "1 line was not sent; type it again once you are in".into(),
+                lines => format!("{lines} lines were not sent; type them again once you are in"),
+            };
+            screen.problem(&Problem::new("undelivered", message), None);
         }
         if let Some(code) = closed {
             screen.own(&(plan.next)(code));

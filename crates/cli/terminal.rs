@@ -54,7 +54,8 @@ struct Clear(Sender);
 impl ConditionalEventHandler for Clear {
     fn handle(&self, _: &Event, _: RepeatCount, _: bool, context: &EventContext<'_>) -> Option<Cmd> {
         if context.line().is_empty() {
-            return Some(Cmd::Interrupt);
+            // The editor goes on meanwhile: a second Ctrl-C, however soon, finds it there.
+            return Some(self.0.try_send(Typed::Interrupt).map_or(Cmd::Interrupt, |()| Cmd::Noop));
         }
         // A session that has much to read has something else to say than what Ctrl-C does.
         let _ = self.0.try_send(Typed::Cleared);
