@@ -337,6 +337,27 @@ fn a_trace_is_not_written_over_and_a_cut_off_one_is_not_whole() {
     assert!(err.contains("cut off"), "{err}");
 }
 
+#[cfg(unix)]
+#[test]
+fn a_full_disk_is_told_once_and_how_to_go_on() {
+    let home = Scratch::new("full");
+    // A limit on the size of files does what a full disk does.
+    let script = "trap '' XFSZ; ulimit -f 8; exec \"$0\" \"$@\"";
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", script, env!("CARGO_BIN_EXE_tertulia"), "host", "T", "--lecture", "--listen", "127.0.0.1:0"]);
+    command.env("TERTULIA_HOME", home.path()).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the program starts");
+    let mut input = child.stdin.take().expect("stdin is a pipe");
+    let long = "x".repeat(5_000);
+    // The program may be gone before it has read the second line.
+    let _ = writeln!(input, "{long}\n{long}");
+    let said = child.wait_with_output().expect("the program ends");
+    let text = [said.stdout, said.stderr].map(|bytes| String::from_utf8(bytes).expect("UTF-8")).concat();
+    assert_eq!(said.status.code(), Some(1), "{text}");
+    assert_eq!(text.matches("cannot write").count(), 1, "{text}");
+    assert!(text.contains("the lecture can go on: tertulia host T --lecture"), "{text}");
+}
+
 #[test]
 fn help_is_a_word_too_and_says_what_json_takes() {
     let home = Scratch::new("help-word");
