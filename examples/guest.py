@@ -125,7 +125,7 @@ def show(*words):
 
 class Guest:
     def __init__(self, ticket, name):
-        keys, addresses = ticket.strip().removeprefix("tertulia:").split("@")
+        keys, addresses = ticket.strip().removeprefix("tertulia:").removesuffix("/").split("@")
         meeting, self.host, *seed = map(bytes.fromhex, keys.split("."))
         self.meeting, self.name, self.heads, self.host_name = meeting, name, {}, "host"
         self.identity, self.requests, self.waiting = Ed25519PrivateKey.generate(), 1, {}

@@ -50,7 +50,7 @@ fn an_attendee_that_was_killed_is_sent_what_it_missed_and_no_more() {
     for (round, killed_after) in KILLED_AFTER.into_iter().enumerate() {
         let trace = home.path().join(format!("trace-{round}"));
         let trace_path = trace.to_str().expect("a path in UTF-8");
-        let mut attendee = Bot::start_in(&home, "bea", &["--trace", trace_path, "join", &address]);
+        let mut attendee = Bot::start_in(&home, "bea", &["join", &address]);
         attendee.wait("ready");
         (said..said + LINES).for_each(|number| host.send(&json!({"command": "say", "text": line(number)})));
         said += LINES;

@@ -66,12 +66,45 @@ fn a_line_that_is_refused_can_be_changed() {
     let (mut host, _) = host(&home);
     host.send("/users x\r").expect("it is typed");
     host.expect("-- error: type: /users").expect("it is refused");
+    host.expect("the line is back below").expect("it says why");
     host.expect("/users x").expect("it is handed back");
     host.send("\u{7f}\u{7f}\r").expect("two letters are taken away");
-    host.expect("-- 1 here: anna (you)").expect("it works");
-    host.send("\u{3}").expect("Ctrl-C is typed");
+    host.expect("-- 1 here: anna (you, host)").expect("it works");
+    host.send("\u{3}\u{3}").expect("Ctrl-C is typed twice");
     host.expect("-- the meeting is over").expect("it ends");
     host.expect(expectrl::Eof).expect("it gives the terminal back");
+}
+
+#[test]
+fn ctrl_c_takes_away_half_a_line_before_it_ends_anything() {
+    let home = Scratch::new("cleared");
+    let (mut host, address) = host(&home);
+    let mut bea = Bot::start("bea", &["join", &address]);
+    host.expect("-- bea joined").expect("bea is there");
+    host.send("half a line").expect("it is typed");
+    host.expect("half a line").expect("it is shown");
+    host.send("\u{3}").expect("Ctrl-C is typed");
+    host.expect("Ctrl-C again, on the empty line, ends the lecture for all").expect("it says what another one does");
+    host.send("whole\r").expect("it is typed");
+    let said = bea.wait("message");
+    assert_eq!((said["kind"].as_str(), said["text"].as_str()), (Some("text"), Some("whole")));
+    host.send("\u{3}").expect("Ctrl-C is typed");
+    host.expect("Ctrl-C again").expect("one is not enough, so long after the other");
+    host.send("\u{3}").expect("Ctrl-C is typed");
+    host.expect("-- the meeting is over").expect("it ends");
+    assert_eq!(bea.wait("closed")["code"], "ended");
+}
+
+#[test]
+fn a_dumb_terminal_gets_no_colours() {
+    let home = Scratch::new("dumb");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tertulia"));
+    command.env_clear().env("TERM", "dumb").env("TERTULIA_HOME", home.path());
+    command.args(["host", "T", "--lecture", "--listen", "127.0.0.1:0", "--name", "anna"]);
+    let mut host = Session::spawn(command).expect("a terminal");
+    host.set_expect_timeout(Some(PATIENCE));
+    let greeting = host.expect("/help has more").expect("it says what to type");
+    assert!(!greeting.before().contains(&0x1b), "{:?}", String::from_utf8_lossy(greeting.before()));
 }
 
 #[test]

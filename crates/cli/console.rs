@@ -12,7 +12,14 @@ pub(crate) enum Wish {
     Do(Command),
     /// The words that work here.
     Help,
+    /// What others join with.
+    Ticket,
+    /// Nothing; but this should be known.
+    Hint(&'static str),
 }
+
+/// One word too few for so much: whoever means only to go would end it for everybody.
+const HOST_QUITS: &str = "this would end the lecture for all: /end does so; /stop stops it for now, to go on later";
 
 /// Why a line or a JSON command can't be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,25 +53,29 @@ const WORDS: &[Word] = &[
     word("msg", " NAME TEXT", "send TEXT to NAME alone", false),
     word("name", " NEW", "be called NEW from now on", false),
     word("users", "", "who is here", false),
+    word("ticket", "", "what others join with", false),
+    word("bans", "", "who is muted or out", true),
     word("kick", " NAME [WHY]", "show NAME out, for good (an open lecture lets a new key back in)", true),
     word("unban", " NAME", "let NAME back in", true),
     word("mute", " NAME", "take no more questions from NAME", true),
     word("unmute", " NAME", "take questions from NAME again", true),
     word("lock", "", "let nobody new in", true),
     word("unlock", "", "let people in again", true),
-    word("end", "", "end the lecture for all (so does /quit)", true),
+    word("end", "", "end the lecture for all", true),
     word("stop", "", "stop for now: the lecture goes on when you host the same title again", true),
     word("help", "", "this list", false),
-    word("quit", "", "leave", false),
+    word("quit", "", "leave (a host has /end and /stop)", false),
 ];
 
 /// What people of other systems type, and what it is called here.
 const HABITS: &[(&str, &str)] = &[
     ("ban", "kick"),
+    ("banned", "bans"),
     ("bye", "quit"),
     ("close", "end"),
     ("disconnect", "quit"),
     ("exit", "quit"),
+    ("invite", "ticket"),
     ("leave", "quit"),
     ("list", "users"),
     ("message", "msg"),
@@ -82,6 +93,13 @@ const HABITS: &[(&str, &str)] = &[
 /// # Errors
 /// What would have worked.
 pub(crate) fn parse(line: &str, role: Role, knows: impl Fn(&str) -> bool) -> Result<Option<Wish>, Problem> {
+    Ok(match read(line, role, knows)? {
+        Some(Wish::Do(Command::Quit)) if role == Role::Host => Some(Wish::Hint(HOST_QUITS)),
+        wish => wish,
+    })
+}
+
+fn read(line: &str, role: Role, knows: impl Fn(&str) -> bool) -> Result<Option<Wish>, Problem> {
     if line.trim().is_empty() {
         return Ok(None);
     }
@@ -93,7 +111,7 @@ pub(crate) fn parse(line: &str, role: Role, knows: impl Fn(&str) -> bool) -> Res
     }
     match bare(line.trim_end(), &knows) {
         Some(Wish::Do(command)) => checked(command, role).map(|command| Some(Wish::Do(command))),
-        Some(Wish::Help) => Ok(Some(Wish::Help)),
+        Some(wish) => Ok(Some(wish)),
         None => say(line, role).map(Some),
     }
 }
@@ -139,6 +157,8 @@ fn slash(line: &str, role: Role) -> Result<Wish, Problem> {
         " TEXT" => !arguments.is_empty(),
         " NAME TEXT" => !tail.is_empty(),
         " NAME [WHY]" => !name.is_empty(),
+        // Refused as a name, which says more.
+        " NEW" => !name.is_empty(),
         _ => !name.is_empty() && tail.is_empty(),
     };
     if !is_whole {
@@ -147,8 +167,10 @@ fn slash(line: &str, role: Role) -> Result<Wish, Problem> {
     let command = match first {
         "say" => Command::Say { text: rest.into() },
         "msg" => Command::Msg { to: name_owned, text: tail.into() },
-        "name" => Command::Name { name: name_owned },
+        "name" => Command::Name { name: arguments.into() },
         "users" => Command::Users,
+        "ticket" => return Ok(Wish::Ticket),
+        "bans" => Command::Bans,
         "kick" => Command::Kick { name: name_owned, why: tail.into() },
         "unban" => Command::Unban { name: name_owned },
         "mute" => Command::Mute { name: name_owned },
@@ -175,6 +197,7 @@ pub(crate) fn checked(command: Command, role: Role) -> Result<Command, Problem> 
         Command::Name { name } => named(name).map(|()| None),
         Command::Kick { name, why } if Reason::new(why).is_some() => named(name).map(|()| Some("kick")),
         Command::Kick { .. } => Err(Problem::new("too_long", "a reason has at most 255 bytes; shorten it")),
+        Command::Bans => Ok(Some("bans")),
         Command::Unban { name } => named(name).map(|()| Some("unban")),
         Command::Mute { name } => named(name).map(|()| Some("mute")),
         Command::Unmute { name } => named(name).map(|()| Some("unmute")),
@@ -300,7 +323,7 @@ mod tests {
             ("/name bea", Command::Name { name: bea() }),
             ("/users", Command::Users),
             ("/users  ", Command::Users),
-            ("/quit", Command::Quit),
+            ("/bans", Command::Bans),
             ("/kick bea", Command::Kick { name: bea(), why: String::new() }),
             ("/kick bea too loud", Command::Kick { name: bea(), why: "too loud".into() }),
             ("/unban bea", Command::Unban { name: bea() }),
@@ -313,6 +336,15 @@ mod tests {
             assert_eq!(does(line), command, "{line}");
         }
         assert_eq!(host("/help"), Ok(Some(Wish::Help)));
+        assert_eq!(host("/ticket"), Ok(Some(Wish::Ticket)));
+    }
+
+    #[test]
+    fn whoever_quits_leaves_but_a_host_is_told_what_that_would_do() {
+        for line in ["/quit", "quit", "exit", "disconnect"] {
+            assert_eq!(parse(line, Role::Attendee, |_| false), Ok(Some(Wish::Do(Command::Quit))), "{line}");
+            assert_eq!(host(line), Ok(Some(Wish::Hint(HOST_QUITS))), "{line}");
+        }
     }
 
     #[test]
@@ -320,9 +352,6 @@ mod tests {
         let bea = || "bea".to_string();
         for (line, command) in [
             ("users", Command::Users),
-            ("quit", Command::Quit),
-            ("exit", Command::Quit),
-            ("disconnect", Command::Quit),
             ("rename carl", Command::Name { name: "carl".into() }),
             ("msg bea hi there", Command::Msg { to: bea(), text: "hi there".into() }),
             ("message bea hi", Command::Msg { to: bea(), text: "hi".into() }),
@@ -374,7 +403,7 @@ mod tests {
             ("/msg bea", Role::Host, "usage", "/msg NAME TEXT"),
             ("/msg", Role::Host, "usage", "/msg NAME TEXT"),
             ("/say ", Role::Host, "usage", "/say TEXT"),
-            ("/name two words", Role::Host, "usage", "/name NEW"),
+            ("/name two words", Role::Host, "bad_name", "no white space"),
             ("/quit now", Role::Host, "usage", "/quit"),
             ("/lock it", Role::Host, "usage", "/lock"),
             ("/kick", Role::Host, "usage", "/kick NAME [WHY]"),

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use tertulia_core::limits;
 use tertulia_core::wire::field::Name;
-use tertulia_net::Home;
+use tertulia_net::{Config, Home};
 
 use crate::console::NAME_RULE;
 use crate::escape;
-use crate::fail::Fail;
+use crate::fail::{Fail, quoted};
 use crate::screen::Screen;
 
 const EVERYWHERE: &str = "Options of every command";
@@ -22,10 +22,10 @@ pub(crate) struct Globals {
     /// Where your identity and meetings are kept [default: $TERTULIA_HOME, else $XDG_DATA_HOME/tertulia]
     #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "DIR")]
     pub(crate) home: Option<PathBuf>,
-    /// One JSON object a line: events on stdout, commands on stdin
+    /// One JSON object a line: events on stdout, commands on stdin (`tertulia help` has them)
     #[arg(long, global = true, help_heading = EVERYWHERE)]
     pub(crate) json: bool,
-    /// Write what goes over the wire, decrypted, to FILE
+    /// Write what goes over the wire, decrypted, to FILE, which must be new
     #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "FILE")]
     pub(crate) trace: Option<PathBuf>,
     /// Log to stderr what the node does (-vv: every command and event, private ones too)
@@ -60,8 +60,20 @@ impl Globals {
         Ok(home)
     }
 
+    /// `tertulia`, who and where, as the user said it: what a hint begins with.
+    pub(crate) fn program(&self) -> String {
+        self.program_as(self.name.as_deref())
+    }
+
+    /// The same for somebody else.
+    pub(crate) fn program_as(&self, name: Option<&str>) -> String {
+        let home = self.home.as_ref().map(|home| format!(" --home {}", quoted(&home.display().to_string())));
+        let name = name.map(|name| format!(" --name {}", quoted(name)));
+        format!("tertulia{}{}", home.unwrap_or_default(), name.unwrap_or_default())
+    }
+
     /// Where the home is, whether it exists or not.
-    fn home_path(&self) -> Result<PathBuf, Fail> {
+    pub(crate) fn home_path(&self) -> Result<PathBuf, Fail> {
         let chosen = self.home.clone().or_else(|| std::env::var_os("TERTULIA_HOME").map(PathBuf::from));
         if let Some(home) = chosen.filter(|home| !home.as_os_str().is_empty()) {
             return Ok(home);
@@ -86,10 +98,18 @@ impl Globals {
     /// # Errors
     /// What was chosen is no name.
     pub(crate) fn called(&self, home: &Home) -> Result<Called, Fail> {
+        self.called_in(home.guest_number(), home.config())
+    }
+
+    /// The same for whoever has these settings.
+    ///
+    /// # Errors
+    /// What was chosen is no name.
+    pub(crate) fn called_in(&self, guest_number: Option<u32>, config: &Config) -> Result<Called, Fail> {
         if let Some(name) = &self.name {
             return valid(name, "--name", NAME_HINT).map(|name| Called { name, is_chosen: true });
         }
-        let name = match (home.guest_number(), &home.config().name) {
+        let name = match (guest_number, &config.name) {
             (Some(number), _) => format!("guest-{number}"),
             (None, Some(name)) => valid(name, "`name` in config.toml", "correct it, or choose: --name anna")?,
             (None, None) => system_name(),
@@ -100,7 +120,12 @@ impl Globals {
 
 /// Opens a home.
 fn open(path: &Path) -> Result<Home, Fail> {
-    Home::open(path).map_err(|error| Fail::failed("home", error.to_string(), "another folder: tertulia --home DIR …"))
+    Home::open(path).map_err(|error| unusable(&error))
+}
+
+/// Why a home can't be used.
+pub(crate) fn unusable(error: &tertulia_net::Error) -> Fail {
+    Fail::failed("home", error.to_string(), "another folder: tertulia --home DIR …")
 }
 
 const NAME_HINT: &str = "choose another: --name anna";

@@ -46,7 +46,7 @@ pub(crate) struct Args {
     /// What becomes of questions [default: open: clean ones are published at once]
     #[arg(long, value_name = "WHAT")]
     questions: Option<Asked>,
-    /// Do not publish questions with a word of FILE, one a line
+    /// Do not publish questions with a word or phrase of FILE, one a line
     #[arg(long, value_name = "FILE")]
     filter: Option<PathBuf>,
     /// How much of what was said newcomers get: none, a number of messages, or all [default: all]
@@ -96,7 +96,8 @@ const PORTS_TRIED: u16 = 64;
 /// # Errors
 /// The lecture can't be held.
 pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
-    let again = format!("tertulia host {} --lecture", quoted(&args.title));
+    let again = format!("{} host {} --lecture", globals.program(), quoted(&args.title));
+    let resume = resume(args, &again);
     let plan = check(args, &again)?;
     globals.check()?;
     let filter = args.filter.as_deref().map(words).transpose()?.unwrap_or_default();
@@ -155,7 +156,7 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
             home: keeps,
             meeting: Some(lecture.charter.meeting),
             on_ready: Box::new(|ready, screen| welcome(ready, screen, is_open, &addresses)),
-            next: Box::new(|code| farewell(code, &again)),
+            next: Box::new(|code| farewell(code, &resume, globals)),
         };
         session::run(node, plan, screen, input, signals).await
     })
@@ -183,16 +184,31 @@ fn check(args: &Args, again: &str) -> Result<(Admission, Questions, u32), Fail> 
     Ok((admission, questions, args.history.map_or(u32::MAX, |history| history.0)))
 }
 
-/// The words of a filter file: white space parts them, so one a line is a habit, not a rule.
+/// The words and phrases of a filter file. Only letters and digits count, so a line needs one.
 fn words(path: &Path) -> Result<Vec<String>, Fail> {
-    match std::fs::read_to_string(path) {
-        Ok(text) => Ok(text.split_whitespace().map(str::to_string).collect()),
-        Err(error) => {
-            let path = path.display().to_string();
-            let message = format!("the word filter {path} can't be read: {error}");
-            Err(Fail::failed("filter", message, "a text file, one word a line: --filter words.txt"))
-        }
-    }
+    let fail = |found: String| {
+        let message = format!("the word filter {} {found}", path.display());
+        Fail::failed("filter", message, "a text file, one word or phrase a line: --filter words.txt")
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| fail(format!("can't be read: {error}")))?;
+    let lines = (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty());
+    lines
+        .map(|(number, line)| match line.contains(char::is_alphanumeric) {
+            true => Ok(line.to_string()),
+            false => Err(fail(format!("has no letter or digit in line {number}, `{line}`"))),
+        })
+        .collect()
+}
+
+/// What to type to go on: what a lecture does not keep is said again.
+fn resume(args: &Args, again: &str) -> String {
+    let filter = args.filter.as_ref().map(|file| file.display().to_string());
+    let flags =
+        [("--filter", filter.as_ref()), ("--listen", args.listen.as_ref()), ("--announce", args.announce.as_ref())];
+    flags
+        .into_iter()
+        .filter_map(|(flag, value)| Some((flag, value?)))
+        .fold(again.to_string(), |again, (flag, value)| format!("{again} {flag} {}", quoted(value)))
 }
 
 /// A lecture that is about to be held.
@@ -272,7 +288,10 @@ fn fits(args: &Args, charter: &SignedCharter, plan: &(Admission, Questions, u32)
 fn bind(wanted: Option<&String>, again: &str) -> Result<TcpListener, Fail> {
     if let Some(wanted) = wanted {
         let address = listen_address(wanted, again)?;
-        return TcpListener::bind(address).map_err(|error| no_listener(&format!("{address}: {error}"), again));
+        return TcpListener::bind(address).map_err(|error| {
+            let message = format!("can't listen: {address}: {error}");
+            Fail::failed("listen", message, format!("{again} --listen {}", SocketAddr::new(address.ip(), 0)))
+        });
     }
     let ports = (DEFAULT_PORT..DEFAULT_PORT.saturating_add(PORTS_TRIED)).chain([0]);
     let mut tries = ports.map(|port| TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)));
@@ -285,7 +304,12 @@ fn bind(wanted: Option<&String>, again: &str) -> Result<TcpListener, Fail> {
 fn listen_address(typed: &str, again: &str) -> Result<SocketAddr, Fail> {
     typed.parse().map_err(|_| {
         let message = format!("--listen takes IP:PORT, not `{typed}`");
-        Fail::usage(message, format!("{again} --listen 0.0.0.0:{DEFAULT_PORT}"))
+        // Whoever names an address is not sent to all of them.
+        let (host, port) = typed.rsplit_once(':').unwrap_or((typed, ""));
+        let port = port.parse().unwrap_or(DEFAULT_PORT);
+        let ip = typed.parse().or_else(|_| host.replace("localhost", "127.0.0.1").parse::<IpAddr>());
+        let wanted = SocketAddr::new(ip.unwrap_or(Ipv4Addr::UNSPECIFIED.into()), port);
+        Fail::usage(message, format!("{again} --listen {wanted}"))
     })
 }
 
@@ -336,7 +360,7 @@ fn welcome(ready: &Ready<'_>, screen: &Screen, is_open: bool, addresses: &[Strin
         let (title, name) = (escape::line(ready.title), escape::line(ready.name));
         screen.own(&format!("the lecture `{title}` is on; you are {name}"));
     }
-    screen.own("others join with one of:");
+    screen.own(if is_open { "others join with one of:" } else { "others join with:" });
     if is_open {
         addresses.iter().for_each(|address| screen.own(&format!("  tertulia join {}", quoted(address))));
     }
@@ -346,11 +370,11 @@ fn welcome(ready: &Ready<'_>, screen: &Screen, is_open: bool, addresses: &[Strin
     }
 }
 
-fn farewell(code: Code, again: &str) -> String {
+fn farewell(code: Code, resume: &str, globals: &Globals) -> String {
     if code == Code::Ended {
-        return "the lecture is over for all; the next one: tertulia host TITLE --lecture".into();
+        return format!("to hold another: {} host TITLE --lecture", globals.program());
     }
-    format!("the lecture can go on: {again}")
+    format!("the lecture can go on: {resume}")
 }
 
 #[cfg(test)]

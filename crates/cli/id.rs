@@ -2,11 +2,11 @@
 
 use std::process::ExitCode;
 
-use tertulia_net::unix_ms;
+use tertulia_net::{Home, unix_ms};
 
 use crate::escape;
 use crate::fail::Fail;
-use crate::globals::Globals;
+use crate::globals::{Globals, unusable};
 use crate::json::Object;
 use crate::screen::Screen;
 
@@ -38,9 +38,16 @@ pub(crate) fn run(globals: &Globals) -> Result<ExitCode, Fail> {
 /// The home can't be used.
 pub(crate) fn show(screen: &Screen, globals: &Globals) -> Result<(), Fail> {
     globals.check()?;
-    let home = globals.open_home(screen)?;
-    let (key, name) = (home.identity().key().to_hex(), globals.called(&home)?.name);
-    let path = home.path().join("identity").display().to_string();
+    let path = globals.home_path()?;
+    // The home's own, whoever holds it just now; first use makes one.
+    let (key, called) = match Home::peek(&path).map_err(|error| unusable(&error))? {
+        Some((key, config)) => (key, globals.called_in(None, &config)?),
+        None => {
+            let home = globals.open_home(screen)?;
+            (home.identity().key(), globals.called(&home)?)
+        }
+    };
+    let (key, name, path) = (key.to_hex(), called.name, path.join("identity").display().to_string());
     if screen.is_json() {
         let object = Object::new("id", unix_ms()).with("key", key).with("name", name).with("path", path);
         screen.line(&object.finish());

@@ -21,6 +21,8 @@ pub(crate) enum Typed {
     NotText,
     /// Ctrl-C, where the terminal passes it on as a key.
     Interrupt,
+    /// Ctrl-C on a half-typed line, which is gone.
+    Cleared,
     /// Nothing more comes.
     End,
 }

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::time::SystemTime;
 
-use tertulia_core::charter::SignedCharter;
+use tertulia_core::charter::{Questions, SignedCharter};
 use tertulia_core::code::Code;
 use tertulia_core::event::Role;
 use tertulia_core::id::MeetingId;
@@ -71,14 +71,13 @@ impl Target {
 pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     let target = Target::read(&args.target)?;
     globals.check()?;
-    let again = format!("tertulia join {}", quoted(args.target.trim()));
+    let target_quoted = quoted(args.target.trim());
+    let again = format!("{} join {target_quoted}", globals.program());
+    let renamed = format!("{} join {target_quoted}", globals.program_as(Some("NAME")));
     let (screen, input) = Screen::interactive(globals.json, globals.verbose)?;
     let home = globals.open_home(&screen)?;
     let called = globals.called(&home)?;
     let restored = restored(&home, &target, &screen)?;
-    if let Some(restored) = &restored {
-        screen.own(&format!("you have been there before: {} entries are kept", restored.entries.len()));
-    }
     let kept = restored.as_ref().map(|restored| restored.charter.meeting);
     let started_ms = unix_ms();
     let random = || seed().map_err(|error| Fail::failed("system", error.to_string(), "try again"));
@@ -110,7 +109,10 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
         home: keeps.clone(),
         trace: globals.trace.clone(),
     };
-    screen.own(&format!("joining {} …", escape::line(args.target.trim())));
+    screen.own(&match &target {
+        Target::Ticket(_) => "joining with that ticket …".to_string(),
+        Target::Address(address) => format!("joining {} …", escape::line(address)),
+    });
     crate::runtime()?.block_on(async {
         let signals = Signals::new().map_err(|error| Fail::failed("system", error.to_string(), "try again"))?;
         let node = start(attendee, setup).map_err(|error| Fail::failed("node", error.to_string(), again.clone()))?;
@@ -121,9 +123,9 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
             meeting: kept,
             on_ready: Box::new(|ready, screen| {
                 remember(keeps.as_ref(), ready.meeting, args.target.trim(), screen);
-                welcome(ready, screen);
+                welcome(ready, screen, kept == Some(ready.meeting));
             }),
-            next: Box::new(|code| farewell(code, &again)),
+            next: Box::new(|code| farewell(code, &again, &renamed)),
         };
         session::run(node, plan, screen, input, signals).await
     })
@@ -169,20 +171,28 @@ fn remember(home: Option<&Home>, meeting: MeetingId, target: &str, screen: &Scre
     }
 }
 
-fn welcome(ready: &Ready<'_>, screen: &Screen) {
+fn welcome(ready: &Ready<'_>, screen: &Screen, is_back: bool) {
     let (title, name) = (escape::line(ready.title), escape::line(ready.name));
     screen.own(&format!("you are in the lecture `{title}`, as {name}"));
-    if ready.is_first {
-        screen.own("what you type is a question to the host; /msg NAME TEXT is private; /users, /quit; /help has more");
+    if !ready.is_first {
+        return;
     }
+    if is_back {
+        screen.own("you were here before: only what is new since then is shown");
+    }
+    let typed = match ready.questions {
+        Questions::Open => "what you type is a question to the host",
+        Questions::Closed => "this lecture takes no questions",
+    };
+    screen.own(&format!("{typed}; /msg NAME TEXT is private; /users, /quit; /help has more"));
 }
 
-fn farewell(code: Code, again: &str) -> String {
+fn farewell(code: Code, again: &str, renamed: &str) -> String {
     let known = [
         (Code::Left, format!("back in: {again}")),
         (Code::Stopped, format!("back in: {again}")),
         (Code::Ended, "to hold one yourself: tertulia host TITLE --lecture".into()),
-        (Code::NameTaken, format!("with another name: {again} --name NAME")),
+        (Code::NameTaken, format!("with another name: {renamed}")),
         (Code::Kicked, format!("ask the host for /unban or a new ticket, then: {again}")),
         (Code::Banned, format!("ask the host for /unban or a new ticket, then: {again}")),
         (Code::TicketNeeded, "with the host's ticket: tertulia join 'tertulia:…'".into()),

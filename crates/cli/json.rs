@@ -63,7 +63,7 @@ pub(crate) struct Beside {
 pub(crate) fn event(event: &Event, beside: &Beside) -> Option<String> {
     let object = |word: &str| Object::new(word, beside.now_ms);
     let object = match event {
-        Event::Ready { role, name, key, meeting, title, ticket } => object("ready")
+        Event::Ready { role, name, key, meeting, title, ticket, questions: _ } => object("ready")
             .with("role", role_word(*role))
             .with("name", name.as_str())
             .with("key", key.to_hex())
@@ -82,6 +82,7 @@ pub(crate) fn event(event: &Event, beside: &Beside) -> Option<String> {
         Event::Roster { members, guests } => {
             object("roster").with("members", members.iter().map(member).collect::<Vec<Value>>()).with("guests", *guests)
         }
+        Event::Bans { muted, out } => object("bans").with("muted", muted.as_slice()).with("out", out.as_slice()),
         Event::Message { .. } => message(event, beside)?,
         Event::Delivery { session, number, reach, have, of } => object("delivery")
             .with("session", *session)
@@ -208,6 +209,8 @@ fn malformed(found: &str) -> Problem {
 
 const EXAMPLE: &str = r#"{"command":"say","text":"hello"}"#;
 
+const KNOWN: &str = "say msg name users quit bans kick unban mute unmute lock unlock end stop";
+
 fn read(fields: &mut Map<String, Value>) -> Result<Command, Problem> {
     let word = take(fields, "command")?;
     let command = match word.as_str() {
@@ -216,6 +219,7 @@ fn read(fields: &mut Map<String, Value>) -> Result<Command, Problem> {
         "name" => Command::Name { name: take(fields, "name")? },
         "users" => Command::Users,
         "quit" => Command::Quit,
+        "bans" => Command::Bans,
         "kick" => Command::Kick { name: take(fields, "name")?, why: take_or_empty(fields, "why")? },
         "unban" => Command::Unban { name: take(fields, "name")? },
         "mute" => Command::Mute { name: take(fields, "name")? },
@@ -225,8 +229,7 @@ fn read(fields: &mut Map<String, Value>) -> Result<Command, Problem> {
         "end" => Command::End,
         "stop" => Command::Stop,
         _ => {
-            let known = "say msg name users quit kick unban mute unmute lock unlock end";
-            return Err(Problem::new("unknown_command", format!("there is no command `{word}`: there are {known}")));
+            return Err(Problem::new("unknown_command", format!("there is no command `{word}`: there are {KNOWN}")));
         }
     };
     match fields.keys().next() {

@@ -28,7 +28,7 @@ use crate::screen::Screen;
 
 /// Lectures without a server: one speaks, others ask, each over one wire
 #[derive(Debug, clap::Parser)]
-#[command(name = "tertulia", version, disable_help_subcommand = true, before_help = EXAMPLES)]
+#[command(name = "tertulia", version, before_help = EXAMPLES, after_help = COMMANDS)]
 struct Cli {
     #[command(subcommand)]
     verb: Option<Verb>,
@@ -37,6 +37,11 @@ struct Cli {
 }
 
 const EXAMPLES: &str = "  tertulia host 'Rust for sailors' --lecture\n  tertulia join 127.0.0.1:7473";
+
+const COMMANDS: &str = r#"With --json, a command is an object like {"command":"say","text":"hello"}. There are, with their fields:
+  say text, msg to text, name name, users, quit; for a host also bans, kick name why, unban name,
+  mute name, unmute name, lock, unlock, end, stop. An `id` of yours comes back in what answers it.
+In a terminal, /help lists what can be typed."#;
 
 /// What there is to do. A new verb is a file with its `Args` and `run`, and a line here and in [`run`].
 #[derive(Debug, clap::Subcommand)]

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use serde_json::Value;
+use tertulia_core::code::Code;
 use tertulia_core::event::Event;
 
 use crate::console::Problem;
@@ -34,8 +35,16 @@ pub(crate) struct Screen {
 /// Whether stdout shows colours.
 fn has_colour() -> bool {
     use std::io::IsTerminal as _;
-    let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+        || std::env::var_os("TERM").is_some_and(|term| term == "dumb");
     std::io::stdout().is_terminal() && !unwanted
+}
+
+/// Whether an event is an error or a warning.
+const fn is_alarm(event: &Event) -> bool {
+    let is_bad_end =
+        matches!(event, Event::Closed { code, .. } if !matches!(code, Code::Left | Code::Ended | Code::Stopped));
+    is_bad_end || matches!(event, Event::Error { .. } | Event::Warning { .. })
 }
 
 const DROPPED: &str = "output_dropped";
@@ -106,8 +115,13 @@ impl Screen {
             Style::Text(text) => text.event(event),
         };
         if let Some(line) = line {
-            self.line(&line);
+            self.output.line(if is_alarm(event) { self.alarms() } else { Stream::Out }, &line);
         }
+    }
+
+    /// Where errors and warnings go: where the user looks, who sees stdout with an editor or as JSON, and stderr else.
+    const fn alarms(&self) -> Stream {
+        if self.has_editor || self.is_json() { Stream::Out } else { Stream::Err }
     }
 
     /// Something for people only. Escape what comes from outside.
@@ -117,20 +131,22 @@ impl Screen {
         }
     }
 
-    /// Something that should be known. It goes to stdout: that is where the user looks.
+    /// Something that should be known.
     pub(crate) fn warning(&self, code: &'static str, message: &str) {
-        self.line(&match &self.style {
+        let line = match &self.style {
             Style::Json => json::warning(code, message, tertulia_net::unix_ms()).finish(),
             Style::Text(text) => text.warning(message),
-        });
+        };
+        self.output.line(self.alarms(), &line);
     }
 
     /// A line or command that can't be done.
     pub(crate) fn problem(&self, problem: &Problem, id: Option<&Value>) {
-        self.line(&match &self.style {
+        let line = match &self.style {
             Style::Json => json::error(problem.code, &problem.message, id, tertulia_net::unix_ms()).finish(),
             Style::Text(text) => text.error(&problem.message),
-        });
+        };
+        self.output.line(self.alarms(), &line);
     }
 
     /// The user sees `text` where it was typed.

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use serde_json::Value;
+use tertulia_core::charter::Questions;
 use tertulia_core::code::Code;
 use tertulia_core::command::Command;
 use tertulia_core::event::{Event, Role};
@@ -13,7 +14,6 @@ use tertulia_net::{Home, Node};
 use tokio::time::{Instant, sleep_until};
 
 use crate::console::{self, Problem, Wish};
-use crate::escape;
 use crate::fail::Fail;
 use crate::input::{Receiver, Typed, Verdict};
 use crate::json;
@@ -59,6 +59,8 @@ pub(crate) struct Ready<'a> {
     pub(crate) title: &'a str,
     /// What others join with.
     pub(crate) ticket: &'a str,
+    /// What becomes of attendees' questions.
+    pub(crate) questions: Questions,
     /// Whether it is the first.
     pub(crate) is_first: bool,
 }
@@ -74,13 +76,6 @@ enum Stage {
     Leaving,
 }
 
-/// A command on its way, and what its answer needs.
-#[derive(Debug)]
-struct Asked {
-    id: Option<Value>,
-    new_name: Option<String>,
-}
-
 struct Session<'a> {
     plan: Plan<'a>,
     screen: Screen,
@@ -91,7 +86,8 @@ struct Session<'a> {
     is_ready: bool,
     people: BTreeSet<String>,
     last_id: u64,
-    asked: BTreeMap<CommandId, Asked>,
+    /// Commands on their way, and the ids that their answers repeat.
+    asked: BTreeMap<CommandId, Option<Value>>,
     waiting: VecDeque<(Command, Option<Value>)>,
     /// Lines that came before the node was in its meeting: what they mean depends on who is there.
     early: VecDeque<String>,
@@ -99,6 +95,14 @@ struct Session<'a> {
     undelivered: usize,
     failure: Option<Fail>,
     interrupts: u32,
+    /// What others join with.
+    ticket: String,
+    /// A line or a command could not be done.
+    has_failed: bool,
+    /// The last that was typed is Ctrl-C, and what another one does has been told.
+    is_warned: bool,
+    /// The user knows why a line comes back.
+    has_seen_again: bool,
 }
 
 /// Runs until the node has left its meeting; gives the exit code.
@@ -128,6 +132,10 @@ pub(crate) async fn run(
         undelivered: 0,
         failure: None,
         interrupts: 0,
+        ticket: String::new(),
+        has_failed: false,
+        is_warned: false,
+        has_seen_again: false,
     };
     let mut stdout_works = true;
     let mut input_is_open = true;
@@ -165,23 +173,18 @@ impl Session<'_> {
             None
         };
         self.note_people(event);
-        let id = asked.as_ref().and_then(|asked| asked.id.clone());
-        self.screen.event(event, id);
-        if let Event::Ready { name, meeting, title, ticket, .. } = event {
+        self.has_failed |= matches!(event, Event::Error { .. });
+        self.screen.event(event, asked.flatten());
+        if let Event::Ready { name, meeting, title, ticket, questions, .. } = event {
             let is_first = !std::mem::replace(&mut self.has_been_ready, true);
             self.plan.meeting = Some(*meeting);
-            let ready = Ready { name, meeting: *meeting, title, ticket, is_first };
+            self.ticket.clone_from(ticket);
+            let ready = Ready { name, meeting: *meeting, title, ticket, questions: *questions, is_first };
             tracing::info!(%meeting, "in the meeting");
             (self.plan.on_ready)(&ready, &self.screen);
         }
         if !self.is_ready {
             self.note_ready(event);
-        }
-        // A host's new name is told to all, and to itself; a guest's own is told to the others.
-        if let (Event::Done { .. }, Role::Attendee) = (event, self.plan.role)
-            && let Some(name) = asked.and_then(|asked| asked.new_name)
-        {
-            self.screen.own(&format!("you are now {}", escape::line(&name)));
         }
         if let Event::Closed { code, .. } = event {
             self.closed = Some(*code);
@@ -224,10 +227,10 @@ impl Session<'_> {
     fn on_typed(&mut self, typed: Typed) {
         match typed {
             Typed::Line(line, verdict) => {
+                self.is_warned = false;
                 let taken = match self.stage {
                     Stage::Open if self.is_full() && !self.is_quit(&line) => {
-                        self.screen
-                            .problem(&Problem::new("full", "too many lines wait for the host; /quit leaves"), None);
+                        self.problem(&Problem::new("full", "too many lines wait for the host; /quit leaves"), None);
                         false
                     }
                     Stage::Open if self.is_ready || self.is_quit(&line) => self.on_line(&line),
@@ -240,24 +243,44 @@ impl Session<'_> {
                     Stage::Emptying(_) | Stage::Leaving => true,
                 };
                 if let Some(verdict) = verdict {
+                    if !taken && !std::mem::replace(&mut self.has_seen_again, true) {
+                        self.screen.own("the line is back below: change it, or clear it with Ctrl-C");
+                    }
                     // The editor is gone only with the program.
                     let _ = verdict.send(if taken { Verdict::Taken } else { Verdict::Again });
                 }
             }
-            Typed::TooLong => self
-                .screen
-                .problem(&Problem::new("too_long", "a line of more than 256 KiB was left out; send it in parts"), None),
-            Typed::NotText => {
-                self.screen
-                    .problem(&Problem::new("malformed", "a line is not UTF-8 and was left out; convert it"), None);
+            Typed::TooLong => {
+                self.problem(
+                    &Problem::new("too_long", "a line of more than 256 KiB was left out; send it in parts"),
+                    None,
+                );
             }
-            Typed::Interrupt => self.on_signal(Signal::Interrupt),
+            Typed::NotText => {
+                self.problem(&Problem::new("malformed", "a line is not UTF-8 and was left out; convert it"), None);
+            }
+            Typed::Interrupt if self.plan.role == Role::Attendee || self.is_warned => {
+                self.on_signal(Signal::Interrupt);
+            }
+            Typed::Interrupt | Typed::Cleared => {
+                self.is_warned = true;
+                self.screen.own(match self.plan.role {
+                    Role::Host => "Ctrl-C again, on the empty line, ends the lecture for all; /stop stops it for now",
+                    Role::Attendee => "Ctrl-C again, on the empty line, leaves",
+                });
+            }
             Typed::End if self.plan.ends_with_input => self.empty(),
             Typed::End if self.screen.has_editor() => {
                 self.screen.own("no more input: the meeting goes on; Ctrl-C ends it");
             }
             Typed::End => {}
         }
+    }
+
+    /// Tells what can't be done.
+    fn problem(&mut self, problem: &Problem, id: Option<&Value>) {
+        self.has_failed = true;
+        self.screen.problem(problem, id);
     }
 
     fn is_full(&self) -> bool {
@@ -283,7 +306,7 @@ impl Session<'_> {
             match json::command(line, self.plan.role) {
                 _ if line.trim().is_empty() => {}
                 Ok((command, id)) => self.ask(command, id),
-                Err((problem, id)) => self.screen.problem(&problem, id.as_ref()),
+                Err((problem, id)) => self.problem(&problem, id.as_ref()),
             }
             return true;
         }
@@ -300,8 +323,20 @@ impl Session<'_> {
                 self.ask(command, None);
                 true
             }
+            Ok(Some(Wish::Ticket)) if self.ticket.is_empty() => {
+                self.screen.own("there is no ticket yet: the meeting is not reached");
+                true
+            }
+            Ok(Some(Wish::Ticket)) => {
+                self.screen.own(&format!("others join with: tertulia join '{}'", self.ticket));
+                true
+            }
+            Ok(Some(Wish::Hint(hint))) => {
+                self.screen.own(hint);
+                true
+            }
             Err(problem) => {
-                self.screen.problem(&problem, None);
+                self.problem(&problem, None);
                 false
             }
         }
@@ -326,9 +361,8 @@ impl Session<'_> {
     fn pump(&mut self) {
         while self.is_ready && self.stage != Stage::Leaving && self.asked.len() < ASKED_MAX {
             let Some((command, id)) = self.waiting.pop_front() else { break };
-            let new_name = if let Command::Name { name } = &command { Some(name.clone()) } else { None };
             if let Some(number) = self.send(command) {
-                self.asked.insert(number, Asked { id, new_name });
+                self.asked.insert(number, id);
             }
         }
         let is_empty = self.waiting.is_empty() && self.asked.is_empty();
@@ -392,6 +426,9 @@ impl Session<'_> {
     }
 
     async fn finish(self) -> Result<ExitCode, Fail> {
+        let unsent = self.waiting.len().saturating_add(self.early.len());
+        let is_pipe = !self.screen.has_editor() && !self.screen.is_json();
+        let has_failed = self.has_failed && is_pipe;
         let Self { plan, screen, mut node, closed, undelivered, failure, .. } = self;
         let finished = node.finished().await;
         tracing::info!(?closed, "the node has ended");
@@ -403,6 +440,12 @@ impl Session<'_> {
         if undelivered > 0 {
             let message = format!("{undelivered} lines were not delivered within 5 s; send them again");
             screen.problem(&Problem::new("undelivered", message), None);
+        } else if unsent > 0 {
+            let message = match unsent {
+                1 => "1 line was not sent; type it again once you are in".into(),
+                lines => format!("{lines} lines were not sent; type them again once you are in"),
+            };
+            screen.problem(&Problem::new("undelivered", message), None);
         }
         if let Some(code) = closed {
             screen.own(&(plan.next)(code));
@@ -411,11 +454,16 @@ impl Session<'_> {
         if let Some(failure) = failure {
             return Err(failure);
         }
+        // What could not be kept has been told with `closed`.
+        if closed == Some(Code::Unwritten) {
+            return Ok(ExitCode::FAILURE);
+        }
         finished.map_err(|error| Fail::failed("node", error.to_string(), "start it again"))?;
         let Some(code) = closed else {
             return Err(Fail::failed("node", "the node has ended by itself", "start it again"));
         };
-        let is_well = matches!(code, Code::Left | Code::Ended | Code::Stopped) && undelivered == 0;
+        let is_done = undelivered == 0 && unsent == 0 && !has_failed;
+        let is_well = matches!(code, Code::Left | Code::Ended | Code::Stopped) && is_done;
         Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }

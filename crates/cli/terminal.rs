@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use rustyline::error::ReadlineError;
 use rustyline::history::MemHistory;
-use rustyline::{Config, Editor, ExternalPrinter};
+use rustyline::{
+    Cmd, ConditionalEventHandler, Config, Editor, Event, EventContext, EventHandler, ExternalPrinter, KeyEvent,
+    Movement, RepeatCount,
+};
 
 use crate::input::{self, Receiver, Sender, Typed, Verdict};
 use crate::output::{Plain, Sink, Stream};
@@ -42,6 +45,21 @@ impl<P: ExternalPrinter + Send + 'static> Sink for Above<P> {
             }
         }
         std::thread::sleep(DRAWING);
+    }
+}
+
+/// Ctrl-C takes away what is half typed; on an empty line it is an interrupt.
+struct Clear(Sender);
+
+impl ConditionalEventHandler for Clear {
+    fn handle(&self, _: &Event, _: RepeatCount, _: bool, context: &EventContext<'_>) -> Option<Cmd> {
+        if context.line().is_empty() {
+            // The editor goes on meanwhile: a second Ctrl-C, however soon, finds it there.
+            return Some(self.0.try_send(Typed::Interrupt).map_or(Cmd::Interrupt, |()| Cmd::Noop));
+        }
+        // A session that has much to read has something else to say than what Ctrl-C does.
+        let _ = self.0.try_send(Typed::Cleared);
+        Some(Cmd::Kill(Movement::WholeBuffer))
     }
 }
 
@@ -87,6 +105,8 @@ fn edit(sender: &Sender, opened: &mpsc::SyncSender<Box<dyn Sink>>) {
     let Ok(mut editor) = config.and_then(|config| Editor::<(), _>::with_history(config, MemHistory::new())) else {
         return;
     };
+    let clear = EventHandler::Conditional(Box::new(Clear(sender.clone())));
+    editor.bind_sequence(KeyEvent::ctrl('C'), clear);
     let Ok(printer) = editor.create_external_printer() else { return };
     let above = Above { printer, logs_too: io::stderr().is_terminal() };
     if opened.send(Box::new(above)).is_err() {
@@ -136,7 +156,7 @@ fn plain_line() -> Option<Option<String>> {
     match input::next(&mut io::stdin().lock())? {
         Typed::Line(line, _) => Some(Some(line)),
         Typed::TooLong | Typed::NotText => Some(Some(String::new())),
-        Typed::Interrupt | Typed::End => None,
+        Typed::Interrupt | Typed::Cleared | Typed::End => None,
     }
 }
 

@@ -5,7 +5,8 @@ use std::collections::VecDeque;
 
 use anstyle::{AnsiColor, Style};
 use tertulia_core::code::Code;
-use tertulia_core::event::{Event, Kind, Member, Reach, State};
+use tertulia_core::event::{Event, Kind, Member, Reach, Role, State};
+use tertulia_core::id::Key;
 
 use crate::escape;
 
@@ -18,6 +19,10 @@ pub(crate) struct Text {
     /// Whether a terminal shows colours.
     pub(crate) colour: bool,
     typed: VecDeque<String>,
+    /// This node's own part in the meeting.
+    role: Option<Role>,
+    /// Who holds the lecture.
+    host: Option<Key>,
 }
 
 const OWN: Style = Style::new().dimmed();
@@ -29,7 +34,7 @@ const CAUTION: Style = AnsiColor::Yellow.on_default();
 
 impl Text {
     pub(crate) const fn new(colour: bool) -> Self {
-        Self { colour, typed: VecDeque::new() }
+        Self { colour, typed: VecDeque::new(), role: None, host: None }
     }
 
     /// A line that stands on the screen as its user typed it, and so isn't shown again.
@@ -47,6 +52,7 @@ impl Text {
 
     /// The lines for an event, without the last one's end; nothing for what people needn't know.
     pub(crate) fn event(&mut self, event: &Event) -> Option<String> {
+        self.note_host(event);
         Some(match event {
             Event::Ready { .. } | Event::Done { .. } => return None,
             Event::Joined { name, .. } => self.own(&format!("{} joined", escape::line(name))),
@@ -57,7 +63,8 @@ impl Text {
                 self.own(&format!("{} left: {}", escape::line(name), escape::line(reason)))
             }
             Event::Renamed { old, new, .. } => self.own(&format!("{} is now {}", escape::line(old), escape::line(new))),
-            Event::Roster { members, guests } => self.own(&roster(members, *guests)),
+            Event::Roster { members, guests } => self.own(&roster(members, *guests, self.host)),
+            Event::Bans { muted, out } => self.own(&bans(muted, out)),
             Event::Message { kind, from, own, text, .. } => return self.message(kind, from, *own, text),
             Event::Delivery { reach, have, of, .. } => match reach {
                 Reach::Held if *of > 0 => {
@@ -80,6 +87,17 @@ impl Text {
             Event::Closed { code: Code::Left | Code::Ended | Code::Stopped, reason } => self.own(&escape::line(reason)),
             Event::Closed { reason, .. } => self.error(reason),
         })
+    }
+
+    /// A lecture's guest is linked with its host alone.
+    const fn note_host(&mut self, event: &Event) {
+        match (event, self.role) {
+            (Event::Ready { role: Role::Host, key, .. }, _) | (Event::Linked { key, .. }, Some(Role::Attendee)) => {
+                self.host = Some(*key);
+            }
+            (Event::Ready { role, .. }, _) => self.role = Some(*role),
+            _ => {}
+        }
     }
 
     fn message(&mut self, kind: &Kind, from: &str, own: bool, text: &str) -> Option<String> {
@@ -118,16 +136,29 @@ impl Text {
     }
 }
 
-fn roster(members: &[Member], guests: u32) -> String {
+fn bans(muted: &[String], out: &[String]) -> String {
+    let names = |names: &[String]| names.iter().map(|name| escape::line(name)).collect::<Vec<_>>().join(", ");
+    match (muted, out) {
+        ([], []) => "nobody is muted or out".into(),
+        (muted, []) => format!("muted: {}", names(muted)),
+        ([], out) => format!("out: {}", names(out)),
+        (muted, out) => format!("muted: {}; out: {}", names(muted), names(out)),
+    }
+}
+
+fn roster(members: &[Member], guests: u32, host: Option<Key>) -> String {
     let names: Vec<String> = members
         .iter()
         .map(|member| {
             let name = escape::line(&member.name);
-            match member.state {
-                State::You => format!("{name} (you)"),
-                State::Linked => name,
-                State::Away => format!("{name} (away)"),
-            }
+            let state = match member.state {
+                State::You => Some("you"),
+                State::Linked => None,
+                State::Away => Some("away"),
+            };
+            let host = (host == Some(member.key)).then_some("host");
+            let marks: Vec<&str> = state.into_iter().chain(host).collect();
+            if marks.is_empty() { name } else { format!("{name} ({})", marks.join(", ")) }
         })
         .collect();
     // The host is named and is no guest: as many guests as names means that some have no name here.
@@ -142,7 +173,7 @@ fn roster(members: &[Member], guests: u32) -> String {
 mod tests {
     use super::*;
     use tertulia_core::event::{Origin, Whisper};
-    use tertulia_core::id::{Key, MeetingId, Token};
+    use tertulia_core::id::{MeetingId, Token};
 
     const KEY: Key = Key([1; 32]);
     const ORIGIN: Origin = Origin { author: KEY, session: 1, number: 1, lamport: 1, time_ms: 1 };
@@ -178,6 +209,9 @@ mod tests {
                 Event::Roster { members: members(), guests: 900 },
                 "-- here: anna (you), bea, carl (away), and 900 guests in all",
             ),
+            (Event::Bans { muted: vec![], out: vec![] }, "-- nobody is muted or out"),
+            (Event::Bans { muted: vec![name()], out: vec![] }, "-- muted: bea"),
+            (Event::Bans { muted: vec![name()], out: vec![name(), "carl".into()] }, "-- muted: bea; out: bea, carl"),
             (Event::Gap { author: KEY, session: 1, first: 3, next: 10 }, "[7 messages missing]"),
             (Event::Gap { author: KEY, session: 1, first: 3, next: 4 }, "[1 message missing]"),
             (Event::Linked { name: name(), key: KEY }, "-- linked with bea"),
@@ -206,6 +240,7 @@ mod tests {
             Event::Left { name: hostile.into(), key: KEY, reason: hostile.into() },
             Event::Renamed { key: KEY, old: hostile.into(), new: hostile.into() },
             Event::Roster { members: vec![Member { name: hostile.into(), key: KEY, state: State::You }], guests: 0 },
+            Event::Bans { muted: vec![hostile.into()], out: vec![hostile.into()] },
             Event::Linked { name: hostile.into(), key: KEY },
             Event::Unlinked { name: hostile.into(), key: KEY, code: Code::Cut },
             Event::Warning { code: "w", message: hostile.into() },

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use tertulia_core::trace::{Direction, LinkStep, Step, Trace, parse, replay};
+use tertulia_core::trace::{Direction, Expect, LinkStep, Step, Trace, parse, replay};
 use tertulia_core::wire::entry::EntryBody;
 use tertulia_core::wire::meeting::Meeting;
 use tertulia_core::wire::private::Private;
@@ -57,6 +57,7 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
         if matches!(args.what, What::Show(_)) {
             screen.line(&format!("{name}: {}", escape::line(&trace.title)));
             trace.steps.iter().filter_map(shown).for_each(|line| screen.line(&line));
+            whole(&trace, &name)?;
         } else {
             let frames = trace.steps.iter().filter(|step| matches!(step, Step::Packet(_))).count();
             replay(&trace).map_err(|fault| {
@@ -71,6 +72,18 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     }
     screen.close()?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// A trace whose writer was killed, or whose disk was full, may end within a packet.
+fn whole(trace: &Trace, name: &str) -> Result<(), Fail> {
+    let Some(Step::Packet(last)) = trace.steps.last().filter(|_| trace.expect == Expect::Accept) else { return Ok(()) };
+    match decode(&last.bytes()) {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            let message = format!("{name} is cut off: its last packet is not whole: {error}");
+            Err(Fail::failed("trace", message, "what is shown above is what there is of it"))
+        }
+    }
 }
 
 fn read(file: &PathBuf, name: &str) -> Result<Trace, Fail> {

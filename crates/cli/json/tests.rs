@@ -32,6 +32,7 @@ fn who_is_there_is_told_in_the_fields_that_scripts_know() {
         meeting: MEETING,
         title: "T \"1\"".into(),
         ticket: "tertulia:x".into(),
+        questions: tertulia_core::charter::Questions::Open,
     };
     let members = vec![
         Member { name: "anna".into(), key: KEY, state: State::You },
@@ -64,6 +65,10 @@ fn who_is_there_is_told_in_the_fields_that_scripts_know() {
                 r#"{{"event":"roster","time_ms":7,"members":[{{"key":"{0}","name":"anna","state":"you"}},{{"key":"{0}","name":"bea","state":"away"}}],"guests":1}}"#,
                 key()
             ),
+        ),
+        (
+            Event::Bans { muted: vec!["bea".into()], out: vec![] },
+            r#"{"event":"bans","time_ms":7,"muted":["bea"],"out":[]}"#.into(),
         ),
     ];
     for (event, line) in cases {
@@ -180,6 +185,16 @@ fn every_command_is_read() {
     }
     let (_, id) = command(r#"{"id":null,"command":"users"}"#, Role::Attendee).unwrap();
     assert_eq!(id, Some(Value::Null));
+}
+
+#[test]
+fn every_command_that_there_is_said_to_be_is_one_and_stands_in_the_help() {
+    for word in KNOWN.split(' ') {
+        let read = command(&format!(r#"{{"command":"{word}"}}"#), Role::Host);
+        assert!(!read.is_err_and(|(problem, _)| problem.code == "unknown_command"), "{word}");
+        let mut words = crate::COMMANDS.split(|letter: char| !letter.is_alphanumeric());
+        assert!(words.any(|known| known == word), "{word}");
+    }
 }
 
 #[test]

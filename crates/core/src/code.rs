@@ -77,6 +77,8 @@ codes! {
     0x0102 WrongKey "wrong_key" "Somebody else answered at the address. Sent only for CHARTER-3."
     0x0103 HandshakeFailed "handshake_failed" "Never sent: the other side is no Tertulia node, or was tampered with."
     0x0104 Unwritten "unwritten" "Never sent: this side could not keep what it received."
+    0x0105 NoListener "no_listener" "Never sent: nobody listens at the addresses."
+    0x0106 NoSuchHost "no_such_host" "Never sent: no address has a name that stands for a computer."
 }
 
 impl core::fmt::Display for Code {

@@ -24,6 +24,8 @@ pub enum Command {
     },
     /// Who is here?
     Users,
+    /// Who is muted or out?
+    Bans,
     /// Show somebody out, for good.
     Kick {
         /// Whom.

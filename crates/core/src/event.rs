@@ -2,6 +2,7 @@
 
 use alloc::{string::String, vec::Vec};
 
+use crate::charter::Questions;
 use crate::code::Code;
 use crate::id::{CommandId, Key, MeetingId, Token};
 
@@ -103,6 +104,8 @@ pub enum Event {
         title: String,
         /// What others join with.
         ticket: String,
+        /// What becomes of attendees' questions.
+        questions: Questions,
     },
     /// Somebody has come.
     Joined {
@@ -135,6 +138,13 @@ pub enum Event {
         members: Vec<Member>,
         /// How many guests there are.
         guests: u32,
+    },
+    /// Who is muted or out.
+    Bans {
+        /// By the names they had.
+        muted: Vec<String>,
+        /// By the names they had.
+        out: Vec<String>,
     },
     /// Something was said, by this user too.
     Message {

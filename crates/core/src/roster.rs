@@ -100,6 +100,19 @@ impl Roster {
         self.revoked.get(subject).is_some_and(|revoked| revoked.iter().any(|revoked| revoked.level == level))
     }
 
+    /// The level of the revoke that `body` answers, before it is taken in.
+    #[must_use]
+    pub fn answered(&self, body: &EntryBody<'_>) -> Option<Level> {
+        let EntryBody::Grant { subject, answers, .. } = body else { return None };
+        self.revoked.get(subject)?.iter().find(|revoked| revoked.act == *answers).map(|revoked| revoked.level)
+    }
+
+    /// What those are called who are revoked at `level`: a key that was revoked twice once, tickets not at all.
+    pub fn revoked(&self, level: Level) -> impl Iterator<Item = &str> {
+        let last = move |revoked: &&Revoked| revoked.level == level && !revoked.name.is_empty();
+        self.revoked.values().filter_map(move |revoked| revoked.iter().rfind(last)).map(|revoked| revoked.name.as_str())
+    }
+
     /// The revokes at `level` of `subject`: subject and act.
     pub fn revokes_of(&self, subject: &Key, level: Level) -> impl Iterator<Item = (Key, Hash)> {
         let subject = *subject;
@@ -116,9 +129,10 @@ impl Roster {
     }
 }
 
-/// An act in words: what its author did. `None` for what concerns nobody else.
+/// An act in words: what its author did. `None` for what concerns nobody else. `answered`: the level of the revoke that
+/// it takes back.
 #[must_use]
-pub fn notice(body: &EntryBody<'_>) -> Option<String> {
+pub fn notice(body: &EntryBody<'_>, answered: Option<Level>) -> Option<String> {
     let because = |why: &str| if why.is_empty() { String::new() } else { format!(": {why}") };
     match *body {
         EntryBody::Revoke { name, .. } if name.as_str().is_empty() => Some("made a ticket void".into()),
@@ -128,7 +142,11 @@ pub fn notice(body: &EntryBody<'_>) -> Option<String> {
         EntryBody::Revoke { level: Level::Mute, name, why, .. } => {
             Some(format!("muted {}{}", name.as_str(), because(why.as_str())))
         }
-        EntryBody::Grant { name, .. } => Some(format!("forgave {}", name.as_str())),
+        EntryBody::Grant { name, .. } => Some(match answered {
+            Some(Level::Out) => format!("lets {} in again", name.as_str()),
+            Some(Level::Mute) => format!("lets {} ask again", name.as_str()),
+            None => format!("forgave {}", name.as_str()),
+        }),
         EntryBody::Policy { door: Door::Locked } => Some("locked the door".into()),
         EntryBody::Policy { door: Door::Unlocked } => Some("unlocked the door".into()),
         EntryBody::End { why } => Some(format!("ended the meeting{}", because(why.as_str()))),

@@ -1,4 +1,4 @@
-//! What one types to join (SPEC.md, "Ticket"): `tertulia:MEETING.HOST[.SEED[.ENDORSEMENT]]@ADDRESS[,ADDRESS]`.
+//! What one types to join (SPEC.md, "Ticket"): `tertulia:MEETING.HOST[.SEED[.ENDORSEMENT]]@ADDRESS[,ADDRESS]/`.
 
 use alloc::{
     string::{String, ToString as _},
@@ -27,6 +27,8 @@ pub struct Ticket {
 
 /// The scheme that opens a ticket.
 const SCHEME: &str = "tertulia:";
+/// What closes it: without it, a port that has lost a digit would read as another port.
+const END: char = '/';
 
 impl fmt::Display for Ticket {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -37,7 +39,7 @@ impl fmt::Display for Ticket {
         if let Some(endorsement) = &self.endorsement {
             write!(formatter, ".{endorsement}")?;
         }
-        write!(formatter, "@{}", self.addresses.join(","))
+        write!(formatter, "@{}{END}", self.addresses.join(","))
     }
 }
 
@@ -68,6 +70,7 @@ impl FromStr for Ticket {
         if keys.next().is_some() {
             return Err(NoTicket("`@` after the endorsement"));
         }
+        let addresses = addresses.strip_suffix(END).ok_or(NoTicket("`/` after the addresses"))?;
         let addresses: Vec<String> = addresses.split(',').map(|address| address.trim().to_string()).collect();
         if addresses.len() > limits::ADDRESSES_MAX || !addresses.iter().all(|address| is_address(address)) {
             return Err(NoTicket("one to three HOST:PORT after `@`"));
@@ -112,8 +115,8 @@ mod tests {
         for (text, expected) in [
             ("hello", "in front"),
             ("tertulia:00", "`@`"),
-            ("tertulia:00@h:1", "meeting id"),
-            ("tertulia:00000000000000000000000000000000.00@h:1", "host key"),
+            ("tertulia:00@h:1/", "meeting id"),
+            ("tertulia:00000000000000000000000000000000.00@h:1/", "host key"),
         ] {
             let error = text.parse::<Ticket>().expect_err(text).to_string();
             assert!(error.contains(expected), "{text}: {error}");

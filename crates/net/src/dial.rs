@@ -24,7 +24,9 @@ const PARALLEL: usize = 2;
 pub(crate) async fn run(shared: Arc<Shared>, peer: Option<Key>, addresses: Vec<String>) -> Result<Channel, Code> {
     let mut addresses: VecDeque<String> = addresses.into_iter().take(ADDRESSES_MAX).collect();
     let mut attempts = JoinSet::new();
-    let mut result = Code::Unreachable;
+    // Of what went wrong at several addresses, the most that is known of any: only if nobody listens anywhere, nobody
+    // listens.
+    let mut result = Code::NoSuchHost;
     loop {
         while attempts.len() < PARALLEL
             && let Some(address) = addresses.pop_front()
@@ -37,22 +39,35 @@ pub(crate) async fn run(shared: Arc<Shared>, peer: Option<Key>, addresses: Vec<S
                 Ok(channel) => return Ok(channel),
                 Err(code) => result = code,
             },
+            Some(Ok(Ok(Err(code)))) if knows(code) > knows(result) => result = code,
+            Some(Ok(Ok(Err(_)))) => {}
+            // No answer in time.
+            Some(_) if knows(Code::Unreachable) > knows(result) => result = Code::Unreachable,
             Some(_) => {}
         }
     }
 }
 
-async fn connect(address: String) -> io::Result<TcpStream> {
-    let mut last = io::ErrorKind::AddrNotAvailable.into();
+/// How much a failure tells: somebody who has answered tells more than nobody.
+fn knows(code: Code) -> usize {
+    let silent = [Code::NoSuchHost, Code::NoListener, Code::Unreachable];
+    silent.iter().position(|known| *known == code).unwrap_or(silent.len())
+}
+
+async fn connect(address: String) -> Result<TcpStream, Code> {
+    let mut result = Code::NoSuchHost;
     // A name stands for no more addresses than a ticket does: nobody is made to knock at a hundred doors.
-    for address in lookup_host(address).await?.take(ADDRESSES_MAX) {
+    for address in lookup_host(address).await.map_err(|_| result)?.take(ADDRESSES_MAX) {
         match TcpStream::connect(address).await {
             Ok(stream) => {
-                stream.set_nodelay(true)?;
+                stream.set_nodelay(true).map_err(|_| Code::Unreachable)?;
                 return Ok(stream);
             }
-            Err(error) => last = error,
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused && result != Code::Unreachable => {
+                result = Code::NoListener;
+            }
+            Err(_) => result = Code::Unreachable,
         }
     }
-    Err(last)
+    Err(result)
 }

@@ -365,7 +365,6 @@ impl Driver {
     /// What cannot be kept must not be passed on: the node goes, and says why.
     fn give_up(&mut self, error: Error) {
         let reason = error.to_string();
-        self.tell(Event::Error { code: Code::Unwritten.word(), message: reason.clone(), id: None });
         self.tell(Event::Closed { code: Code::Unwritten, reason });
         self.end = Some(Err(error));
     }

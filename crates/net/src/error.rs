@@ -79,6 +79,9 @@ fn advice(source: &io::Error) -> &'static str {
     if source.kind() == io::ErrorKind::QuotaExceeded || source.kind() == io::ErrorKind::FileTooLarge {
         return "the system allows no larger file; raise the limit and start again";
     }
+    if source.kind() == io::ErrorKind::AlreadyExists {
+        return "it is there already and is left as it is: choose another name, or move it away";
+    }
     if source.kind() == io::ErrorKind::PermissionDenied || source.kind() == io::ErrorKind::ReadOnlyFilesystem {
         return "make it writable for this user, or choose another home with --home";
     }

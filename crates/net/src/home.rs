@@ -9,7 +9,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tertulia_core::id::MeetingId;
+use tertulia_core::id::{Key, MeetingId};
 use tertulia_core::identity::{Ed25519, Identity, Secret};
 
 use self::config::Config;
@@ -51,6 +51,15 @@ impl Home {
             Inner { path: path.into(), identity, is_new: false, guest_number: Some(number), config, _lock: lock }
         };
         Ok(Self(Arc::new(inner)))
+    }
+
+    /// Whose home `path` is, and its settings, whoever holds it; `None` if it has no identity yet.
+    ///
+    /// # Errors
+    /// A file in it cannot be read, or holds what it should not.
+    pub fn peek(path: &Path) -> Result<Option<(Key, Config)>, Error> {
+        let Some(identity) = identity::load(&path.join("identity"))? else { return Ok(None) };
+        Ok(Some((identity.key(), Config::read(&path.join("config.toml"))?)))
     }
 
     /// The folder.

@@ -33,7 +33,8 @@ struct Writer {
 impl Trace {
     pub(crate) fn create(path: &Path, title: &str) -> Result<Self, Error> {
         let mut options = File::options();
-        options.create(true).truncate(true).write(true);
+        // Never over another one, which may be all that is left of a session.
+        options.create_new(true).write(true);
         // It shows what was said in private.
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);

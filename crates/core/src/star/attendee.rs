@@ -22,7 +22,7 @@ use crate::roster::Roster;
 use crate::rule::Rule;
 use crate::ticket::Ticket;
 use crate::time::{Instant, Now, Timers};
-use crate::wire::entry::Entry;
+use crate::wire::entry::{Entry, EntryBody};
 use crate::wire::field::{List, Name, Signed, decode_all, encode_alone, encode_items};
 use crate::wire::meeting::{Digest, Fetch, Fork, Join, Lane, Meeting, Presence, Range, Row, Welcome};
 use crate::wire::option::{self, Options, OptionsBuffer, Pass};
@@ -270,6 +270,7 @@ impl Attendee {
             meeting: charter.meeting,
             title: charter.title.clone(),
             ticket: self.ticket_for(charter).to_string(),
+            questions: charter.questions,
         };
         self.timers.disarm(Timer::Patience);
         if !core::mem::replace(&mut self.welcomed, true) {
@@ -346,6 +347,8 @@ impl Attendee {
         if self.missing.get(&stream).is_some_and(|missing| missing.to < self.log.next_number(stream)) {
             self.missing.remove(&stream);
         }
+        let answered = EntryBody::decode(entry.value.kind, entry.value.body.0);
+        let answered = answered.ok().and_then(|body| self.roster.answered(&body));
         if lane == Lane::Acts {
             let old = self.roster.host_name.clone();
             self.roster.take(&self.log, entry.value.author, entry);
@@ -358,7 +361,7 @@ impl Attendee {
         }
         let host = self.host_name();
         if is_asked(meeting, &entry.value, &self.us) {
-            out.extend(message(meeting, &entry.value, &host, self.us.key()).map(Output::Event));
+            out.extend(message(meeting, &entry.value, answered, &host, self.us.key()).map(Output::Event));
         } else {
             let message =
                 "the host has published a question that its asker has not signed; it is not shown".to_string();
@@ -475,8 +478,11 @@ impl Attendee {
             Frame::Private(Private::Tell(tell)) => self.on_tell(link, id, tell, out),
             Frame::Session(Session::Done(_)) => {
                 self.on_fetched(link, id, now, out);
-                if let Some(name) = self.outbox.on_done(id, self.us.key(), &self.name, out) {
-                    (self.base_name, self.name) = (name.clone(), name);
+                if let Some(new) = self.outbox.on_done(id, self.us.key(), &self.name, out) {
+                    self.base_name.clone_from(&new);
+                    let old = core::mem::replace(&mut self.name, new.clone());
+                    self.people.rename(self.us.key(), &new);
+                    out.push(Output::Event(Event::Renamed { key: self.us.key(), old, new }));
                 }
             }
             Frame::Session(Session::Refused(error)) => {
@@ -519,6 +525,11 @@ impl Attendee {
         self.missing.clear();
         self.stage = Stage::Apart;
         self.last_failure = code;
+        if self.failures == 0 && !self.welcomed && matches!(code, Code::Unreachable | Code::NoListener) {
+            let message =
+                alloc::format!("{}; trying again for {} s", self.no_answer(code), limits::JOIN_PATIENCE.as_secs());
+            out.push(Output::Event(Event::Warning { code: code.word(), message }));
+        }
         // SPEC JOIN-11: its goodbye may have been lost, its last act has not.
         let code = if self.roster.ended.is_some() { Code::Ended } else { code };
         if code == Code::NameTaken && (self.welcomed || !self.name_is_chosen) {
@@ -530,6 +541,9 @@ impl Attendee {
             if self.names_tried <= NAMES_AT_ONCE {
                 return self.dial(out);
             }
+        } else if code == Code::NoSuchHost && !self.welcomed {
+            let reason = alloc::format!("{}; is the address right?", self.no_answer(code));
+            return self.end(code, &reason, out);
         } else if let Some(reason) = final_reason(code, self.welcomed) {
             return self.end(code, reason, out);
         }
@@ -566,10 +580,18 @@ impl Attendee {
         if let Stage::Knocking(link) | Stage::Attending(link) = self.stage {
             out.push(Output::Close { link, code: Code::Left, rule: None, reason: String::new() });
         }
-        let (code, addresses) = (self.last_failure, self.addresses.join(", "));
-        let reason =
-            alloc::format!("no host let us in at {addresses} ({code}); is the address right, and the host there?");
+        let code = self.last_failure;
+        let reason = alloc::format!("{}; is the address right, and the host there?", self.no_answer(code));
         self.end(code, &reason, out);
+    }
+
+    /// What is wrong with the addresses.
+    fn no_answer(&self, code: Code) -> String {
+        let addresses = self.addresses.join(", ");
+        match NO_ANSWER.iter().find(|(known, _)| *known == code) {
+            Some((_, what)) => alloc::format!("{what} {addresses}"),
+            None => alloc::format!("no host let us in ({code}) at {addresses}"),
+        }
     }
 
     fn on_fetch_timeout(&mut self, now: Now, out: &mut Vec<Output>) {
@@ -659,6 +681,14 @@ impl Machine for Attendee {
 fn close(link: LinkId, rule: Rule) -> Output {
     Output::Close { link, code: rule.code(), rule: Some(rule), reason: rule.meaning().to_string() }
 }
+
+/// Why nobody can be reached at an address, which follows.
+const NO_ANSWER: [(Code, &str); 4] = [
+    (Code::NoListener, "nobody listens at"),
+    (Code::NoSuchHost, "there is no computer of that name:"),
+    (Code::Unreachable, "no answer, because of a firewall or a computer that is off, from"),
+    (Code::HandshakeFailed, "whoever answers is no tertulia, at"),
+];
 
 /// When there is no use in trying again: the code, whether that holds only before the first WELCOME, and what to do.
 const FINAL: [(Code, bool, &str); 12] = [

@@ -35,7 +35,8 @@ impl Attendee {
                 self.leave(out);
                 Ok(())
             }
-            Command::Kick { .. }
+            Command::Bans
+            | Command::Kick { .. }
             | Command::Unban { .. }
             | Command::Mute { .. }
             | Command::Unmute { .. }

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 
 use super::admission::{Admitted, Door, House};
 use super::delivery::Delivery;
+use super::gone::{Gone, Leaver};
 use super::names::{Names, reading};
 use super::presence::presence;
 use super::questions::Filter;
@@ -117,6 +118,9 @@ pub struct Host {
     door: Door,
     tokens: Tokens,
     delivery: Delivery,
+    pub(super) gone: Gone,
+    /// When the user was last told that somebody stands at the locked door.
+    knocked: Option<Instant>,
     /// Who has come or gone since the last PRESENCE.
     changed: BTreeMap<Key, (Whereabouts, String)>,
     /// Somebody has been sent a PRESENCE without names since the last one to all.
@@ -158,6 +162,8 @@ impl Host {
             door: Door::default(),
             tokens,
             delivery: Delivery::default(),
+            gone: Gone::default(),
+            knocked: None,
             changed: BTreeMap::new(),
             is_unnamed: false,
             addresses: config.addresses,
@@ -206,6 +212,7 @@ impl Host {
             meeting: self.charter.meeting,
             title: self.charter.title.clone(),
             ticket: ticket.to_string(),
+            questions: self.charter.questions,
         }));
     }
 
@@ -214,12 +221,13 @@ impl Host {
         let (Some(lane), Some(frame)) = (body.lane(), self.log.write(&self.us, self.session, body, now)) else {
             return false;
         };
+        let answered = self.roster.answered(body);
         if let (Lane::Acts, Some(act)) = (lane, entry_of(&frame)) {
             self.roster.take(&self.log, self.charter.founder, &act);
         }
         out.push(Output::Append { meeting: self.charter.meeting, frame: frame.clone(), lane, live: true });
         if let Some(entry) = entry_of(&frame)
-            && let Some(event) = message(self.charter.meeting, &entry.value, &self.name, self.us.key())
+            && let Some(event) = message(self.charter.meeting, &entry.value, answered, &self.name, self.us.key())
         {
             out.push(Output::Event(event));
         }
@@ -254,8 +262,24 @@ impl Host {
     fn on_join(&mut self, link: LinkId, id: RequestId, join: &Join<'_>, now: Now, out: &mut Vec<Output>) {
         match self.admit(link, join, now, out) {
             Ok(()) => self.welcome(link, id, now, out),
-            Err(rule) => self.reject(link, rule, now, out),
+            Err(rule) => {
+                if rule == Rule::Join5 {
+                    self.on_knock(link, now, out);
+                }
+                self.reject(link, rule, now, out);
+            }
         }
+    }
+
+    /// Tells the user who stands at the locked door; at most once a second, so that nobody floods the screen.
+    fn on_knock(&mut self, link: LinkId, now: Now, out: &mut Vec<Output>) {
+        let Some(guest) = self.guests.get(&link) else { return };
+        if self.knocked.is_some_and(|last| now.tick.since(last) < limits::PRESENCE_INTERVAL) {
+            return;
+        }
+        self.knocked = Some(now.tick);
+        let message = alloc::format!("{} stands at the locked door; /unlock lets people in", guest.name);
+        out.push(Output::Event(Event::Warning { code: Rule::Join5.code().word(), message }));
     }
 
     fn admit(&mut self, link: LinkId, join: &Join<'_>, now: Now, out: &mut Vec<Output>) -> Result<(), Rule> {
@@ -296,6 +320,7 @@ impl Host {
             guest.welcomed_at = self.log.feed().dropped_before();
         }
         self.joined.insert(key, link);
+        self.gone.forget(&key);
         self.names.take(&name, key);
         self.timers.disarm(Timer::Join(link));
         Ok(())
@@ -413,10 +438,11 @@ impl Host {
         if self.charter.questions == crate::charter::Questions::Closed {
             return out.push(refuse(link, id, Rule::Ask2.code(), "this lecture takes no questions"));
         }
+        let found = self.filter.found(text);
         // SPEC TOKEN-2
         match self.tokens.answer(asker, ask.token) {
             Some(Answer::Done) => return out.push(done(link, id)),
-            Some(Answer::Struck(strike)) => return out.push(warn(link, id, strike)),
+            Some(Answer::Struck(strike)) => return out.push(warn(link, id, strike, found.as_deref())),
             None => {}
         }
         // SPEC ASK-3
@@ -424,11 +450,16 @@ impl Host {
             return out.push(refuse(link, id, Rule::Ask3.code(), "the host has muted you"));
         }
         // SPEC ASK-4
-        let strike = self.filter.strike(asker, text);
+        let strike = found.as_ref().map(|_| self.filter.strike(asker));
         self.tokens.note(asker, ask.token, strike.map_or(Answer::Done, Answer::Struck));
+        if let (Some(strike), Some(word)) = (strike, &found) {
+            let message =
+                alloc::format!("a question of {name} has `{word}` and is not published: warning number {strike}");
+            out.push(Output::Event(Event::Warning { code: Rule::Ask4.code().word(), message }));
+        }
         match strike {
             Some(limits::STRIKES_MAX) => self.show_out(asker, "three bad questions", now, out),
-            Some(strike) => out.push(warn(link, id, strike)),
+            Some(strike) => out.push(warn(link, id, strike, found.as_deref())),
             None => {
                 let Some(name) = Name::new(&name) else { return };
                 let (token, signature) = (ask.token, ask.signature);
@@ -499,6 +530,8 @@ impl Host {
         if self.joined.get(&guest.key) == Some(&link) {
             self.joined.remove(&guest.key);
             self.names.free(&guest.name, guest.key);
+            let ticket = guest.admitted.and_then(|admitted| admitted.ticket);
+            self.gone.note(Leaver { key: guest.key, name: guest.name.clone(), ticket });
             let written = self.log.next_number(self.talk());
             out.extend(self.delivery.remove(link, self.session, written).map(Output::Event));
             self.mark(guest.key, Whereabouts::Gone, guest.name.clone(), now);
@@ -605,9 +638,13 @@ pub(super) fn done(link: LinkId, id: RequestId) -> Output {
     Output::Send { link, frame: Frame::from(Done { options: Options::NONE }).encode(id) }
 }
 
-/// SPEC ASK-4: which strike a bad question was.
-fn warn(link: LinkId, id: RequestId, strike: u8) -> Output {
-    refuse(link, id, Rule::Ask4.code(), &alloc::format!("This is warning number {strike}."))
+/// SPEC ASK-4: which strike a bad question was, and what was bad about it.
+fn warn(link: LinkId, id: RequestId, strike: u8, word: Option<&str>) -> Output {
+    let word = word.unwrap_or_default();
+    let reason = alloc::format!(
+        "This is warning number {strike}. Your question was not published, because of `{word}`; the third is goodbye."
+    );
+    refuse(link, id, Rule::Ask4.code(), &reason)
 }
 
 fn refuse(link: LinkId, id: RequestId, code: Code, reason: &str) -> Output {

@@ -37,10 +37,16 @@ impl Host {
                 out.push(Output::Event(self.users()));
                 Ok(())
             }
-            Command::Kick { name, why } => self.find(&name).map(|key| self.show_out(key, &why, now, out)),
+            Command::Bans => {
+                out.push(Output::Event(self.bans()));
+                Ok(())
+            }
+            Command::Kick { name, why } => {
+                self.find_not(&name, Level::Out).map(|key| self.show_out(key, &why, now, out))
+            }
             Command::Unban { name } => self.forgive(&name, Level::Out, now, out),
             Command::Mute { name } => {
-                self.find(&name).and_then(|key| self.revoke(key, Level::Mute, &name, "", now, out))
+                self.find_not(&name, Level::Mute).and_then(|key| self.revoke(key, Level::Mute, &name, "", now, out))
             }
             Command::Unmute { name } => self.forgive(&name, Level::Mute, now, out),
             Command::Lock => self.act(&EntryBody::Policy { door: Door::Locked }, now, out),
@@ -115,10 +121,29 @@ impl Host {
         Event::Roster { members: core::iter::once(you).chain(guests).collect(), guests: count }
     }
 
-    /// The key of the guest who is called `name`.
+    fn bans(&self) -> Event {
+        let named = |level| self.roster.revoked(level).map(str::to_string).collect();
+        Event::Bans { muted: named(Level::Mute), out: named(Level::Out) }
+    }
+
+    /// The key of the guest who is called `name`, or was called so when it left.
     fn find(&self, name: &str) -> Result<Key, Failure> {
+        if name == self.name {
+            return Err(("yourself", "that is you; /end ends the lecture for all, /stop stops it for now".to_string()));
+        }
         let guests = self.joined.values().filter_map(|link| self.guests.get(link));
-        guests.filter(|guest| guest.name == name).map(|guest| guest.key).next().ok_or_else(|| nobody(name))
+        let here = guests.filter(|guest| guest.name == name).map(|guest| guest.key).next();
+        here.or_else(|| self.gone.named(name)).ok_or_else(|| nobody(name))
+    }
+
+    /// The same, of somebody who has not been revoked at `level`.
+    fn find_not(&self, name: &str, level: Level) -> Result<Key, Failure> {
+        let key = self.find(name)?;
+        if !self.roster.is_revoked(&key, level) {
+            return Ok(key);
+        }
+        let (is, undo) = if level == Level::Out { ("out", "unban") } else { ("muted", "unmute") };
+        Err(("done_before", alloc::format!("{name} is {is} already; /{undo} {name} takes it back")))
     }
 
     fn revoke(
@@ -134,15 +159,15 @@ impl Host {
         self.act(&body, now, out)
     }
 
-    /// Revokes a guest's key, and the ticket that it came with; then closes its link.
+    /// Revokes a guest's key, and the ticket that it came with; then closes its link, if it has not left.
     pub(super) fn show_out(&mut self, key: Key, why: &str, now: Now, out: &mut Vec<Output>) {
-        let Some((link, guest)) = self.joined.get(&key).and_then(|link| Some((*link, self.guests.get(link)?))) else {
-            return;
-        };
+        let link = self.joined.get(&key).copied();
+        let here = link.and_then(|link| self.guests.get(&link));
+        let here = here.map(|guest| (guest.name.clone(), guest.admitted.and_then(|admitted| admitted.ticket)));
+        let known = here.or_else(|| self.gone.get(&key).map(|leaver| (leaver.name.clone(), leaver.ticket)));
+        let Some((name, shown)) = known else { return };
         // With a pass, a guest need show no ticket, or shows one that is void already: then it may hold today's.
-        let shown = guest.admitted.and_then(|admitted| admitted.ticket);
         let ticket = shown.filter(|ticket| !self.roster.is_revoked(ticket, Level::Out)).or_else(|| self.ticket_key());
-        let name = guest.name.clone();
         let mut revoked = self.revoke(key, Level::Out, &name, why, now, out);
         if let Some(ticket) = ticket.filter(|_| self.charter.admission == Admission::Ticket) {
             revoked = revoked.and(self.revoke(ticket, Level::Out, "", why, now, out));
@@ -150,7 +175,9 @@ impl Host {
         }
         // SPEC REVOKE-1
         let reason = if why.is_empty() { Rule::Revoke1.meaning() } else { why };
-        self.shut(link, reason, now, out);
+        if let Some(link) = link {
+            self.shut(link, reason, now, out);
+        }
         if let Err((code, message)) = revoked {
             out.push(Output::Event(Event::Warning { code, message }));
         }

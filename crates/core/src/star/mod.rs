@@ -4,6 +4,7 @@ mod admission;
 mod attendee;
 mod attendee_commands;
 mod delivery;
+mod gone;
 mod host;
 mod host_commands;
 mod names;

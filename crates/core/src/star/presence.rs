@@ -55,6 +55,13 @@ impl People {
         first || unnamed && !self.names.is_empty()
     }
 
+    /// Somebody has a new name, and PRESENCE will say so.
+    pub(super) fn rename(&mut self, key: Key, name: &str) {
+        if let Some(old) = self.names.get_mut(&key) {
+            *old = name.to_string();
+        }
+    }
+
     fn put(&mut self, key: Key, name: &str, us: Key, events: &mut Vec<Event>) {
         match self.names.insert(key, name.to_string()) {
             Some(old) if old != name => events.push(Event::Renamed { key, old, new: name.to_string() }),

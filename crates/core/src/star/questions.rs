@@ -2,38 +2,44 @@
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use crate::id::Key;
 use crate::limits;
 
-/// Words that are not published, and how often each guest has used them.
+/// Words and phrases that are not published, and how often each guest has used one.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Filter {
-    words: BTreeSet<String>,
+    phrases: BTreeSet<Vec<String>>,
     strikes: BTreeMap<Key, u8>,
 }
 
+/// The words of `text`, whatever their case and what stands between them.
+fn words(text: &str) -> Vec<String> {
+    let words = text.split(|letter: char| !letter.is_alphanumeric());
+    words.filter(|word| !word.is_empty()).map(str::to_lowercase).collect()
+}
+
 impl Filter {
-    /// A filter of whole words, whatever their case.
-    pub(super) fn new(words: impl IntoIterator<Item = String>) -> Self {
-        let fold = |word: String| word.trim().to_lowercase();
-        let words = words.into_iter().map(fold).filter(|word| !word.is_empty()).collect();
-        Self { words, strikes: BTreeMap::new() }
+    /// A filter of whole words; of several that follow each other, if a line has several.
+    pub(super) fn new(lines: impl IntoIterator<Item = String>) -> Self {
+        let phrases = lines.into_iter().map(|line| words(&line)).filter(|words| !words.is_empty()).collect();
+        Self { phrases, strikes: BTreeMap::new() }
     }
 
-    fn is_bad(&self, text: &str) -> bool {
-        let words = text.split(|letter: char| !letter.is_alphanumeric());
-        !self.words.is_empty() && words.map(str::to_lowercase).any(|word| self.words.contains(&word))
+    /// What of `text` is not published.
+    pub(super) fn found(&self, text: &str) -> Option<String> {
+        let lengths: BTreeSet<usize> = self.phrases.iter().map(Vec::len).collect();
+        let words = words(text);
+        let found = lengths.iter().flat_map(|length| words.windows(*length)).find(|part| self.phrases.contains(*part));
+        found.map(|phrase| phrase.join(" "))
     }
 
-    /// Counts a bad question against `asker`: `None` if it is clean, else which strike it is.
-    pub(super) fn strike(&mut self, asker: Key, text: &str) -> Option<u8> {
-        if !self.is_bad(text) {
-            return None;
-        }
+    /// Counts a bad question against `asker`: which strike it is.
+    pub(super) fn strike(&mut self, asker: Key) -> u8 {
         let strikes = self.strikes.entry(asker).or_default();
         *strikes = strikes.saturating_add(1).min(limits::STRIKES_MAX);
-        Some(*strikes)
+        *strikes
     }
 
     /// Starts again for somebody who was forgiven.
@@ -48,16 +54,28 @@ mod tests {
     use alloc::string::ToString as _;
 
     #[test]
-    fn ask_4_a_bad_word_is_a_whole_word_of_any_case() {
-        let mut filter = Filter::new(["Damn".to_string(), " Ärger ".to_string(), String::new()]);
-        let (anna, bea) = (Key([1; 32]), Key([2; 32]));
-        assert_eq!(filter.strike(anna, "What about dams and damnation?"), None);
-        assert_eq!(filter.strike(anna, "why, DAMN?"), Some(1));
-        assert_eq!(filter.strike(bea, "ärger!"), Some(1));
-        assert_eq!(filter.strike(anna, "(damn)"), Some(2));
-        assert_eq!(filter.strike(anna, "damn"), Some(3));
+    fn ask_4_a_bad_word_is_a_whole_word_of_any_case_and_a_phrase_its_words_in_order() {
+        let filter = Filter::new(["Damn", " Ärger ", "your  mother", "", "***"].map(str::to_string));
+        for (text, found) in [
+            ("What about dams and damnation?", None),
+            ("why, DAMN?", Some("damn")),
+            ("ärger!", Some("ärger")),
+            ("(damn)", Some("damn")),
+            ("Your, MOTHER!", Some("your mother")),
+            ("mother, your", None),
+            ("***", None),
+            ("", None),
+        ] {
+            assert_eq!(filter.found(text).as_deref(), found, "{text}");
+        }
+        assert_eq!(Filter::default().found("damn"), None);
+    }
+
+    #[test]
+    fn ask_4_each_asker_has_strikes_of_its_own_until_it_is_forgiven() {
+        let (mut filter, anna, bea) = (Filter::default(), Key([1; 32]), Key([2; 32]));
+        assert_eq!([anna, bea, anna, anna].map(|asker| filter.strike(asker)), [1, 1, 2, 3]);
         filter.forgive(&anna);
-        assert_eq!(filter.strike(anna, "damn"), Some(1));
-        assert_eq!(Filter::default().strike(anna, "damn"), None);
+        assert_eq!(filter.strike(anna), 1);
     }
 }

@@ -6,7 +6,7 @@ use crate::event::{Event, Kind, Origin};
 use crate::id::{Key, MeetingId};
 use crate::identity::{Domain, Identity};
 use crate::roster::notice;
-use crate::wire::entry::{Entry, EntryBody};
+use crate::wire::entry::{Entry, EntryBody, Level};
 
 /// Whether `entry`, if it is a question, carries its asker's signature: a host puts words into nobody's mouth.
 pub(super) fn is_asked(meeting: MeetingId, entry: &Entry<'_>, us: &Identity) -> bool {
@@ -18,8 +18,15 @@ pub(super) fn is_asked(meeting: MeetingId, entry: &Entry<'_>, us: &Identity) -> 
     }
 }
 
-/// The message that `entry` is; `None` if it is not for people. `author`: what its author is called.
-pub(super) fn message(meeting: MeetingId, entry: &Entry<'_>, author: &str, us: Key) -> Option<Event> {
+/// The message that `entry` is; `None` if it is not for people. `answered`: the level of the revoke that it takes back,
+/// `author`: what its author is called.
+pub(super) fn message(
+    meeting: MeetingId,
+    entry: &Entry<'_>,
+    answered: Option<Level>,
+    author: &str,
+    us: Key,
+) -> Option<Event> {
     let Entry { session, number, lamport, time_ms, .. } = *entry;
     let origin = Origin { author: entry.author, session, number, lamport, time_ms };
     let tell =
@@ -34,7 +41,7 @@ pub(super) fn message(meeting: MeetingId, entry: &Entry<'_>, author: &str, us: K
         | EntryBody::Revoke { .. }
         | EntryBody::Grant { .. }
         | EntryBody::Policy { .. }
-        | EntryBody::End { .. } => tell(Kind::Notice(origin), author, entry.author == us, notice(&body)?),
+        | EntryBody::End { .. } => tell(Kind::Notice(origin), author, entry.author == us, notice(&body, answered)?),
         EntryBody::Unknown => None,
     }
 }

@@ -11,10 +11,15 @@ use crate::error::Error;
 
 const TITLE: &str = "tertulia-identity 1";
 
+/// The identity at `path`, if it is there.
+pub(super) fn load(path: &Path) -> Result<Option<Identity>, Error> {
+    let Some(bytes) = read_if_there(path)? else { return Ok(None) };
+    parse(&bytes).map(Some).map_err(|found| Error::Identity { path: path.into(), found })
+}
+
 /// The identity at `path`, and whether it has been made just now.
 pub(super) fn load_or_make(path: &Path) -> Result<(Identity, bool), Error> {
-    if let Some(bytes) = read_if_there(path)? {
-        let identity = parse(&bytes).map_err(|found| Error::Identity { path: path.into(), found })?;
+    if let Some(identity) = load(path)? {
         return Ok((identity, false));
     }
     let secret = seed()?;

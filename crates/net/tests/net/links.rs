@@ -74,8 +74,13 @@ async fn dial_1_somebody_else_at_one_address_does_not_hide_the_peer_at_another()
 #[tokio::test]
 async fn where_nobody_listens_nobody_is_reached() {
     let nobody = { std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap() };
-    let mut guest = guest(2, None, &[&nobody.to_string(), "no-such-name.invalid:7473"]);
-    assert_eq!(told(&mut guest).await, "unreachable 0 unreachable");
+    for (addresses, why) in [
+        (&[&nobody.to_string(), "no-such-name.invalid:7473"][..], "no_listener"),
+        (&["no-such-name.invalid:7473"], "no_such_host"),
+    ] {
+        let mut guest = guest(2, None, addresses);
+        assert_eq!(told(&mut guest).await, format!("unreachable 0 {why}"));
+    }
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! What a node keeps, and what it does when it cannot.
 
+use tertulia_core::code::Code;
 use tertulia_core::command::Command;
 use tertulia_core::event::Event;
 use tertulia_net::{Error, Home, start};
@@ -49,11 +50,10 @@ async fn a_full_disk_ends_the_node_with_a_word_and_nobody_gets_what_was_not_kept
     let mut peer = Peer::join(2, address).await;
     told(&mut node).await;
     say(&node, 3);
-    let Some(Event::Error { code: "unwritten", message, id: None }) = node.events.recv().await else { panic!() };
+    let Some(Event::Closed { code: Code::Unwritten, reason: message }) = node.events.recv().await else { panic!() };
     let log = files.path().join("log");
     assert!(message.starts_with(&format!("cannot write {}: No space left", log.display())), "{message}");
     assert!(message.contains("make room"), "{message}");
-    assert_eq!(told(&mut node).await, "closed unwritten");
     assert_eq!(peer.rest().await, ["HELLO", "stopped"]);
     drop(peer);
     assert!(matches!(node.finished().await, Err(Error::File { .. })));
