@@ -6,7 +6,7 @@
     reason = "for the person who runs more seeds"
 )]
 
-use tertulia_testkit::star::{Report, play, play_all};
+use tertulia_testkit::star::{Failure, Mix, Report, play, play_all, play_mix};
 
 const SEEDS: u64 = 200;
 
@@ -23,10 +23,9 @@ fn a_lecture_keeps_its_promises_whatever_goes_wrong() {
         }
         return;
     }
-    let (failures, reports) = play_all(0..number("TERTULIA_SEEDS").unwrap_or(SEEDS));
+    let (failures, reports) = play_all(0..number("TERTULIA_SEEDS").unwrap_or(SEEDS), Mix::draw);
     show_lags(&reports);
-    let shown: Vec<String> = failures.iter().take(5).map(ToString::to_string).collect();
-    assert!(failures.is_empty(), "{} lectures failed:\n{}", failures.len(), shown.join("\n"));
+    assert_none(&failures);
     for what in SOMETIMES {
         let times: u64 = reports.iter().filter_map(|report| report.seen.get(what)).sum();
         assert!(times > 0, "`{what}` has not happened in {} lectures: they do not test it", reports.len());
@@ -85,6 +84,30 @@ fn the_same_seed_gives_the_same_lecture_byte_for_byte() {
         assert_eq!(one.seen, other.seen);
         assert!(one.trace == other.trace, "seed {seed} gives two traces");
     }
+}
+
+/// Short of the random wait before a second dial nothing keeps a guest away that was only cut off.
+const COMPLETE_AFTER_CUTS_MS: u64 = 3_000;
+
+#[test]
+fn dial_2_whoever_was_only_cut_off_has_all_within_3_s() {
+    if let Some(seed) = number("TERTULIA_SEED") {
+        let report = play_mix(seed, Mix::cuts(seed), None).unwrap_or_else(|failure| panic!("{failure}"));
+        println!("{}", report.trace);
+        return;
+    }
+    let (failures, reports) = play_all(0..number("TERTULIA_SEEDS").unwrap_or(SEEDS / 2), Mix::cuts);
+    show_lags(&reports);
+    assert_none(&failures);
+    let cuts: u64 = reports.iter().filter_map(|report| report.seen.get("cut_by_fault")).sum();
+    assert!(cuts > 0, "nobody was cut off");
+    let longest = reports.iter().flat_map(|report| &report.lags).map(|(_, lag)| *lag).max();
+    assert!(longest < Some(COMPLETE_AFTER_CUTS_MS), "somebody was complete only after {longest:?} ms");
+}
+
+fn assert_none(failures: &[Failure]) {
+    let shown: Vec<String> = failures.iter().take(5).map(ToString::to_string).collect();
+    assert!(failures.is_empty(), "{} lectures failed:\n{}", failures.len(), shown.join("\n"));
 }
 
 fn show_lags(reports: &[Report]) {

@@ -84,15 +84,16 @@ fn write_trace(seed: u64, message: &str, trace: &str) -> Option<PathBuf> {
     Some(path)
 }
 
-/// Plays the lectures of `seeds` on all processors; reports in the order of the seeds, failures first.
+/// Plays lectures of the kind that `mix` makes of each of `seeds`, on all processors; reports in the order of the seeds, failures first.
 #[must_use]
-pub fn play_all(seeds: std::ops::Range<u64>) -> (Vec<Failure>, Vec<Report>) {
+pub fn play_all(seeds: std::ops::Range<u64>, mix: fn(u64) -> Mix) -> (Vec<Failure>, Vec<Report>) {
     let workers = std::thread::available_parallelism().map_or(2, usize::from).clamp(1, 16) as u64;
     let mut results = std::thread::scope(|scope| {
         let spawn = |worker| {
             let seeds = seeds.clone().filter(move |seed| seed % workers == worker);
             // A thousand traces are not kept, only what they add up to.
-            let play = |seed| (seed, play(seed, None).map(|report| Report { trace: String::new(), ..report }));
+            let untraced = |report| Report { trace: String::new(), ..report };
+            let play = move |seed| (seed, play_mix(seed, mix(seed), None).map(untraced));
             scope.spawn(move || seeds.map(play).collect::<Vec<_>>())
         };
         let workers: Vec<_> = (0..workers).map(spawn).collect();

@@ -134,6 +134,15 @@ impl Mix {
         }
     }
 
+    /// The mix that `seed` decides of lectures in which connections are cut, and nothing else goes wrong.
+    #[must_use]
+    pub fn cuts(seed: u64) -> Self {
+        let mut acts = TALK.to_vec();
+        acts.push((Act::Cut, 6));
+        let conditions = Conditions { delay_ms: 1..=100, ..Conditions::default() };
+        Self { conditions, acts, history: u32::MAX, ..Self::draw(seed) }
+    }
+
     /// A short lecture in which nothing goes wrong but connections.
     #[must_use]
     pub fn calm() -> Self {
