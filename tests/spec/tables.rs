@@ -5,7 +5,7 @@ use tertulia_core::code::Code;
 use tertulia_core::identity::Domain;
 use tertulia_core::limits;
 use tertulia_core::link::{State, Trigger};
-use tertulia_core::wire::entry::{Door, EntryBody, Level};
+use tertulia_core::wire::entry::{Door, EntryBody, Level, Role};
 use tertulia_core::wire::frame::{HEADER, infos};
 use tertulia_core::wire::meeting::{Lane, Whereabouts};
 use tertulia_core::wire::option;
@@ -72,12 +72,13 @@ fn fields_table(name: &str, start: usize, fields: &[(&'static str, String)]) -> 
 }
 
 fn enumerations() -> Table {
-    let all: [(&str, &[(u8, &str)]); 6] = [
+    let all: [(&str, &[(u8, &str)]); 7] = [
         ("admission u8", Admission::TABLE),
         ("questions u8", Questions::TABLE),
         ("lane u8", Lane::TABLE),
         ("whereabouts u8", Whereabouts::TABLE),
         ("level u8", Level::TABLE),
+        ("role u8", Role::TABLE),
         ("door u8", Door::TABLE),
     ];
     let rows = all

@@ -7,7 +7,7 @@ use crate::identity::{Domain, Identity, digest};
 use crate::rule::Rule;
 use crate::wire::error::{Fault, Parsed};
 use crate::wire::field::{Draw, Field, Signed, Title, decode_all, encode_alone, enumerated, layouts};
-use crate::wire::option::Options;
+use crate::wire::option::{Options, TicketProof};
 use crate::wire::session::Purpose;
 
 enumerated! {
@@ -17,6 +17,10 @@ enumerated! {
         Open = 0,
         /// Whoever shows a ticket.
         Ticket = 1,
+        /// Whom a host admits.
+        Lobby = 2,
+        /// Whom a host admits, of those who show a ticket.
+        TicketAndLobby = 3,
     }
     /// What becomes of questions.
     Questions "questions" {
@@ -24,6 +28,31 @@ enumerated! {
         Open = 0,
         /// None are taken.
         Closed = 1,
+    }
+}
+
+impl Admission {
+    /// What a door with these locks is.
+    #[must_use]
+    pub const fn of(ticket: bool, lobby: bool) -> Self {
+        match (ticket, lobby) {
+            (false, false) => Self::Open,
+            (true, false) => Self::Ticket,
+            (false, true) => Self::Lobby,
+            (true, true) => Self::TicketAndLobby,
+        }
+    }
+
+    /// Whether one shows a ticket.
+    #[must_use]
+    pub const fn has_tickets(self) -> bool {
+        matches!(self, Self::Ticket | Self::TicketAndLobby)
+    }
+
+    /// Whether one waits until a host admits.
+    #[must_use]
+    pub const fn has_lobby(self) -> bool {
+        matches!(self, Self::Lobby | Self::TicketAndLobby)
     }
 }
 
@@ -90,6 +119,8 @@ impl<'a> Field<'a> for Charter<'a> {
 pub struct SignedCharter {
     /// The charter's hash.
     pub meeting: MeetingId,
+    /// Which kind of meeting.
+    pub kind: Purpose,
     /// Who founded the meeting.
     pub founder: Key,
     /// Who gets in.
@@ -136,6 +167,7 @@ impl SignedCharter {
         }
         Ok(Self {
             meeting: found,
+            kind: terms.kind,
             founder: terms.founder,
             admission: terms.admission,
             ticket: terms.ticket,
@@ -145,6 +177,15 @@ impl SignedCharter {
             title: terms.title.as_str().into(),
             bytes: bytes.into(),
         })
+    }
+
+    /// Whether `proof` shows that `subject` has a ticket of this meeting (SPEC JOIN-3).
+    #[must_use]
+    pub fn proof_holds(&self, proof: &TicketProof, subject: &Key, us: &Identity) -> bool {
+        let meeting = &self.meeting.0;
+        let endorsed = proof.ticket == self.ticket
+            || us.verify(&self.founder, Domain::Ticket, &[meeting, &proof.ticket.0], &proof.endorsement);
+        endorsed && us.verify(&proof.ticket, Domain::TicketProof, &[meeting, &subject.0], &proof.proof)
     }
 
     /// Charter and signature, as WELCOME carries them and a home keeps them.

@@ -71,6 +71,10 @@ limits! {
     PRESENCE_NAMES_MAX: usize = 256;
     /// Acts of a meeting, kept for ever.
     ACTS_MAX: usize = 4_096;
+    /// Streams of a key that a REVOKE cuts at a number of their own.
+    CUTS_MAX: usize = 256;
+    /// Members whom a lock, or the revoke of a ticket, lists.
+    KEPT_MAX: usize = 256;
     /// Talk entries that a log keeps.
     TALK_ENTRIES_MAX: usize = 10_000;
     /// Bytes of the talk entries that a log keeps.

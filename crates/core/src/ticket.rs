@@ -7,8 +7,9 @@ use alloc::{
 use core::{fmt, str::FromStr};
 
 use crate::id::{Key, MeetingId, Signature};
-use crate::identity::Secret;
+use crate::identity::{Domain, Identity, Secret};
 use crate::limits;
+use crate::wire::option::TicketProof;
 
 /// Where a meeting is, who holds it, and the key that opens its door.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,6 +93,14 @@ pub fn is_address(text: &str) -> bool {
         |host: &str| !host.is_empty() && !host.contains(|letter: char| letter.is_whitespace() || letter.is_control());
     text.rsplit_once(':')
         .is_some_and(|(host, port)| valid_host(host) && port.parse::<u16>().is_ok_and(|port| port != 0))
+}
+
+/// What `guest` shows of the ticket that grows from `seed`.
+#[must_use]
+pub fn prove_ticket(seed: Secret, endorsement: Option<Signature>, meeting: MeetingId, guest: &Identity) -> TicketProof {
+    let ticket = Identity::new(seed, guest.scheme().clone());
+    let proof = ticket.sign(Domain::TicketProof, &[&meeting.0, &guest.key().0]);
+    TicketProof { ticket: ticket.key(), endorsement: endorsement.unwrap_or(Signature::ZERO), proof }
 }
 
 #[cfg(test)]

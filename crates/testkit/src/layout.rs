@@ -3,7 +3,7 @@
 use tertulia_core::charter::Terms;
 use tertulia_core::code::Code;
 use tertulia_core::trace::Line;
-use tertulia_core::wire::entry::{Entry, EntryBody};
+use tertulia_core::wire::entry::{Cut, Entry, EntryBody};
 use tertulia_core::wire::frame::{FrameInfo, HEADER, infos};
 use tertulia_core::wire::meeting::{Person, Range, Row};
 use tertulia_core::wire::option::{ALL, Known, Pass, TicketProof};
@@ -17,6 +17,7 @@ pub fn structure(word: &str) -> Option<Vec<(&'static str, String)>> {
     match word {
         "entry" => Some(Entry::fields()),
         "terms" => Some(Terms::fields()),
+        "cut" => Some(Cut::fields()),
         "row" => Some(Row::fields()),
         "range" => Some(Range::fields()),
         "person" => Some(Person::fields()),
@@ -27,7 +28,7 @@ pub fn structure(word: &str) -> Option<Vec<(&'static str, String)>> {
 }
 
 /// Every structure that has a table of its own in SPEC.md.
-pub const STRUCTURES: &[&str] = &["entry", "terms", "row", "range", "person", "pass", "ticket proof"];
+pub const STRUCTURES: &[&str] = &["entry", "terms", "cut", "row", "range", "person", "pass", "ticket proof"];
 
 /// Takes one whole frame apart: a line a field, with its name and what it says.
 ///

@@ -9,8 +9,8 @@ use tertulia_core::identity::{Domain, Ed25519, Identity, Secret};
 use tertulia_core::log::{Log, Verdict, entry_of, hash};
 use tertulia_core::time::{Instant, Now};
 use tertulia_core::trace::{Direction, Expect, Layer, LinkStep, Packet, Step, Trace};
-use tertulia_core::wire::entry::{EntryBody, Level};
-use tertulia_core::wire::field::{Block, List, Name, Reason, Signed, Text, Title, decode_all, encode_items};
+use tertulia_core::wire::entry::{Cut, EntryBody, Level, Role};
+use tertulia_core::wire::field::{Address, Block, List, Name, Reason, Signed, Text, Title, decode_all, encode_items};
 use tertulia_core::wire::meeting::{Digest, Fetch, Join, Lane, Person, Presence, Range, Rename, Welcome, Whereabouts};
 use tertulia_core::wire::option::{self, Options, OptionsBuffer, Pass, TicketProof};
 use tertulia_core::wire::private::{Ask, Tell};
@@ -212,7 +212,7 @@ impl Script {
 pub fn lecture() -> Vec<Said> {
     let meeting = charter().meeting;
     let mut script = Script { meeting, log: Log::new(meeting, 100), said: Vec::new(), micros: 0 };
-    let person = script.write(&EntryBody::Person { name: Name::new("Ada").unwrap() });
+    let person = script.write(&EntryBody::Person { name: Name::new("Ada").unwrap(), addresses: List::NONE });
     script.opening();
     script.send(Direction::Responder, person, "What had been written before: the host's name.");
     let text = Text::new("Welcome!").unwrap();
@@ -250,12 +250,16 @@ pub fn fork() -> Encoded {
 pub fn bodies() -> Vec<(&'static str, Encoded)> {
     let (token, text, signature) = question();
     let (name, text) = (Name::new("bea").unwrap(), Text::new(text).unwrap());
-    let out = Reason::cut("bea");
+    let (out, why, answers) = (Reason::cut("bea"), Reason::cut("shouting"), Hash([0xee; 16]));
+    let (count, addresses) = encode_items(Address::new("192.0.2.1:7473"), 1);
+    let addresses = List::over(count, &addresses);
+    let (count, cuts) = encode_items([Cut { session: START_MS, lane: Lane::Talk, next: 3 }], 1);
+    let cuts = List::over(count, &cuts);
     let bodies = [
-        EntryBody::Person { name: Name::new("Ada").unwrap() },
-        EntryBody::Revoke { subject: bea().key(), level: Level::Out, name: out, why: Reason::cut("shouting") },
-        EntryBody::Grant { subject: bea().key(), answers: Hash([0xee; 16]), name: out },
-        EntryBody::Policy { door: tertulia_core::wire::entry::Door::Locked },
+        EntryBody::Person { name: Name::new("Ada").unwrap(), addresses },
+        EntryBody::Revoke { subject: bea().key(), level: Level::Out, name: out, why, cuts, kept: List::NONE },
+        EntryBody::Grant { subject: bea().key(), role: Role::Member, answers, name: out, proof: List::NONE },
+        EntryBody::Policy { door: tertulia_core::wire::entry::Door::Locked, kept: List::NONE },
         EntryBody::End { why: Reason::NONE },
         EntryBody::Text { text: Text::new("Welcome!").unwrap() },
         EntryBody::Question { asker: bea().key(), name, token, signature, text },

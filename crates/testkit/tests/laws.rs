@@ -65,8 +65,8 @@ fn event<'a>(frame: impl Into<Frame<'a>>) -> Encoded {
 fn entries() -> Vec<Encoded> {
     let (host, meeting) = (identity(1), charter().meeting);
     let text = |text| EntryBody::Text { text: Text::new(text).unwrap() };
-    let name = EntryBody::Person { name: Name::new("ada").unwrap() };
-    let locked = EntryBody::Policy { door: Door::Locked };
+    let name = EntryBody::Person { name: Name::new("ada").unwrap(), addresses: List::NONE };
+    let locked = EntryBody::Policy { door: Door::Locked, kept: List::NONE };
     let bodies = [name, text("one"), text("two"), locked, text("three"), text("four"), text("five")];
     let (mut log, mut rival) = (Log::new(meeting, 100), Log::new(meeting, 100));
     let mut entries: Vec<_> = bodies.iter().map(|body| log.write(&host, 7, body, NOW).unwrap()).collect();
@@ -113,7 +113,7 @@ fn from_host() -> Vec<Encoded> {
     let charter = charter();
     let signed: Signed<'_, Charter<'_>> = decode_all(charter.bytes()).unwrap();
     let mut log = Log::new(charter.meeting, 100);
-    log.write(&identity(1), 7, &EntryBody::Policy { door: Door::Locked }, NOW).unwrap();
+    log.write(&identity(1), 7, &EntryBody::Policy { door: Door::Locked, kept: List::NONE }, NOW).unwrap();
     let pass = Pass { signer: charter.founder, lamport: 0, signature: tertulia_core::id::Signature::ZERO };
     let mut frames = Vec::new();
     for rows in [vec![], log.rows(0)] {

@@ -6,7 +6,7 @@ use tertulia_core::command::Command;
 use tertulia_core::event::Event;
 use tertulia_core::id::Signature;
 use tertulia_core::identity::{Domain, Identity, Secret};
-use tertulia_core::star::prove_ticket;
+use tertulia_core::ticket::prove_ticket;
 use tertulia_core::wire::option::TicketProof;
 use tertulia_testkit::real::local::{Lecture, attend, dial, found, identity, text};
 use tertulia_testkit::real::peer::{Peer, Proof};

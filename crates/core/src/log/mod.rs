@@ -15,7 +15,7 @@ use crate::identity::{Domain, Identity, digest};
 use crate::limits;
 use crate::rule::Rule;
 use crate::time::Now;
-use crate::wire::entry::{Entry, EntryBody};
+use crate::wire::entry::{Cut, Entry, EntryBody};
 use crate::wire::field::{Body, Signed, encode_alone};
 use crate::wire::frame;
 use crate::wire::meeting::{EntryFrame, Lane, Meeting, Range, Row};
@@ -399,6 +399,15 @@ impl Log {
     pub fn rows(&self, floor: u64) -> Vec<Row> {
         let floor = self.talk_position(floor);
         self.streams.iter().map(|(id, stream)| row(*id, stream, floor)).collect()
+    }
+
+    /// How far each stream of `author` is known, the newest sessions first (SPEC REVOKE-3).
+    #[must_use]
+    pub fn cuts(&self, author: Key) -> Vec<Cut> {
+        let first = StreamId { author, session: 0, lane: Lane::Acts };
+        let streams = self.streams.range(first..=StreamId { session: u64::MAX, lane: Lane::Talk, ..first }).rev();
+        let cuts = streams.map(|(id, stream)| Cut { session: id.session, lane: id.lane, next: stream.next });
+        cuts.filter(|cut| cut.next > 1).take(limits::CUTS_MAX).collect()
     }
 
     /// The rows that have changed since the last call.

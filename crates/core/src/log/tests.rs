@@ -8,7 +8,7 @@ use super::*;
 use crate::identity::{Ed25519, Secret};
 use crate::time::Instant;
 use crate::wire::entry::{Door, Level, decode_entry};
-use crate::wire::field::{Block, Reason, Text};
+use crate::wire::field::{Block, List, Reason, Text};
 use crate::wire::meeting::Fork;
 
 const MEETING: MeetingId = MeetingId([7; 16]);
@@ -28,7 +28,7 @@ fn text(text: &str) -> EntryBody<'_> {
 }
 
 fn lock() -> EntryBody<'static> {
-    EntryBody::Policy { door: Door::Locked }
+    EntryBody::Policy { door: Door::Locked, kept: List::NONE }
 }
 
 /// What `author` writes in a meeting of its own making, `bodies` in order, in one session.
@@ -560,7 +560,8 @@ fn digest_1_what_came_late_hides_nothing_from_a_newcomer() {
 fn digest_2_a_log_comes_back_as_it_was() {
     let (ann, bob) = (identity(1), identity(2));
     let mut before = log();
-    let bans = EntryBody::Revoke { subject: bob.key(), level: Level::Out, name: Reason::NONE, why: Reason::NONE };
+    let (subject, level, name, why) = (bob.key(), Level::Out, Reason::NONE, Reason::NONE);
+    let bans = EntryBody::Revoke { subject, level, name, why, cuts: List::NONE, kept: List::NONE };
     offer_all(&mut before, &written(&ann, 5, &[text("one"), bans, text("two"), text("three")]));
     let lines = talk(&ann, 6, 9);
     assert_eq!(offer(&mut before, &lines[3]), Verdict::Stored);

@@ -1,8 +1,8 @@
 //! Who gets in (SPEC.md, "Admission").
 
-use crate::charter::{Admission, SignedCharter};
-use crate::id::{Key, MeetingId, Signature};
-use crate::identity::{Domain, Identity, Secret};
+use crate::charter::SignedCharter;
+use crate::id::{Key, MeetingId};
+use crate::identity::{Domain, Identity};
 use crate::limits;
 use crate::roster::Roster;
 use crate::rule::Rule;
@@ -66,7 +66,7 @@ impl House<'_> {
             return Err(Rule::Join2);
         }
         // SPEC JOIN-11
-        if roster.ended.is_some() {
+        if roster.ended().is_some() {
             return Err(Rule::Join11);
         }
         // SPEC JOIN-4: of a key
@@ -75,11 +75,11 @@ impl House<'_> {
         }
         let pass = join.options.find::<Pass>(&option::PASS).filter(|pass| pass_holds(pass, charter, guest, us));
         let ticket = join.options.find::<TicketProof>(&option::TICKET);
-        let ticket = ticket.filter(|ticket| ticket_holds(ticket, charter, guest, us)).map(|ticket| ticket.ticket);
+        let ticket = ticket.filter(|ticket| charter.proof_holds(ticket, &guest, us)).map(|ticket| ticket.ticket);
         if let Some(pass) = pass {
             return Ok(Admitted { pass, ticket, is_new: false });
         }
-        if charter.admission == Admission::Ticket {
+        if charter.admission.has_tickets() {
             // SPEC JOIN-3
             let ticket = ticket.ok_or(Rule::Join3)?;
             // SPEC JOIN-4: of a ticket
@@ -88,7 +88,7 @@ impl House<'_> {
             }
         }
         // SPEC JOIN-5
-        if roster.locked {
+        if roster.is_locked() {
             return Err(Rule::Join5);
         }
         Ok(Admitted { pass: sign_pass(charter.meeting, guest, floor, us), ticket, is_new: true })
@@ -103,19 +103,4 @@ fn sign_pass(meeting: MeetingId, guest: Key, lamport: u64, us: &Identity) -> Pas
 fn pass_holds(pass: &Pass, charter: &SignedCharter, guest: Key, us: &Identity) -> bool {
     let parts: [&[u8]; 3] = [&charter.meeting.0, &guest.0, &pass.lamport.to_be_bytes()];
     pass.signer == charter.founder && us.verify(&pass.signer, Domain::Pass, &parts, &pass.signature)
-}
-
-fn ticket_holds(ticket: &TicketProof, charter: &SignedCharter, guest: Key, us: &Identity) -> bool {
-    let meeting = &charter.meeting.0;
-    let endorsed = ticket.ticket == charter.ticket
-        || us.verify(&charter.founder, Domain::Ticket, &[meeting, &ticket.ticket.0], &ticket.endorsement);
-    endorsed && us.verify(&ticket.ticket, Domain::TicketProof, &[meeting, &guest.0], &ticket.proof)
-}
-
-/// What `guest` shows of the ticket that grows from `seed`.
-#[must_use]
-pub fn prove_ticket(seed: Secret, endorsement: Option<Signature>, meeting: MeetingId, guest: &Identity) -> TicketProof {
-    let ticket = Identity::new(seed, guest.scheme().clone());
-    let proof = ticket.sign(Domain::TicketProof, &[&meeting.0, &guest.key().0]);
-    TicketProof { ticket: ticket.key(), endorsement: endorsement.unwrap_or(Signature::ZERO), proof }
 }

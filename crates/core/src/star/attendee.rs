@@ -1,14 +1,14 @@
 //! Who attends a lecture: one link to the host, dialled again for as long as it takes (SPEC.md, "Star").
 
 use alloc::collections::BTreeMap;
-use alloc::string::{String, ToString as _};
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use super::Tokens;
 use super::outbox::Outbox;
 use super::presence::People;
 use super::show::{is_asked, message};
-use super::{Tokens, prove_ticket};
 use crate::charter::SignedCharter;
 use crate::code::Code;
 use crate::event::{Event, Kind, Member, Role, State, Whisper};
@@ -20,7 +20,7 @@ use crate::machine::{Input, Kept, Machine, Output};
 use crate::random::Random;
 use crate::roster::Roster;
 use crate::rule::Rule;
-use crate::ticket::Ticket;
+use crate::ticket::{Ticket, prove_ticket};
 use crate::time::{Instant, Now, Timers};
 use crate::wire::entry::{Entry, EntryBody};
 use crate::wire::field::{List, Name, Signed, decode_all, encode_alone, encode_items};
@@ -155,6 +155,8 @@ impl Attendee {
         log.changed_rows();
         let pass = restored.as_ref().and_then(|restored| decode_all::<Pass>(restored.pass.as_ref()?).ok());
         let charter = restored.map(|restored| restored.charter);
+        let fold = |charter: &SignedCharter| Roster::fold(&log, charter, &config.identity);
+        let roster = charter.as_ref().map(fold).unwrap_or_default();
         Self {
             us: config.identity,
             name: config.name.clone(),
@@ -169,7 +171,7 @@ impl Attendee {
             ticket: config.ticket,
             addresses: config.addresses,
             stage: Stage::Apart,
-            roster: charter.as_ref().map_or_else(Roster::default, |charter| Roster::fold(&log, charter.founder)),
+            roster,
             charter,
             pass,
             log,
@@ -243,7 +245,7 @@ impl Attendee {
             self.log = Log::new(meeting, self.talk_max);
         }
         self.meeting = meeting;
-        let roster = Roster::fold(&self.log, charter.founder);
+        let roster = Roster::fold(&self.log, &charter, &self.us);
         (self.roster, self.pass) = (roster, Some(welcome.pass));
         out.push(Output::Keep { meeting, name: Kept::Charter, bytes: charter.bytes().into() });
         out.push(Output::Keep { meeting, name: Kept::Pass, bytes: encode_alone(&welcome.pass) });
@@ -258,7 +260,8 @@ impl Attendee {
 
     /// Tells the user of the link, once its host has a name: at WELCOME, or with the first act that comes.
     fn introduce(&mut self, out: &mut Vec<Output>) {
-        let (Some(charter), Some(name)) = (&self.charter, self.roster.host_name.clone()) else { return };
+        let (Some(charter), Some(name)) = (&self.charter, self.roster.host_name()) else { return };
+        let name = name.to_string();
         if core::mem::replace(&mut self.introduced, true) {
             return;
         }
@@ -331,7 +334,7 @@ impl Attendee {
             Verdict::Dropped => {}
             Verdict::Ahead { next } => self.miss(link, stream, next, entry.value.number, now, out),
             Verdict::Forked(proof) => {
-                self.on_forked(founder, out);
+                self.on_forked(proof.stream, proof.number, out);
                 out.extend(proof.frame().map(|frame| Output::Send { link, frame }));
             }
             Verdict::Refused(rule) => self.reject(link, rule, now, out),
@@ -350,10 +353,12 @@ impl Attendee {
         let answered = EntryBody::decode(entry.value.kind, entry.value.body.0);
         let answered = answered.ok().and_then(|body| self.roster.answered(&body));
         if lane == Lane::Acts {
-            let old = self.roster.host_name.clone();
-            self.roster.take(&self.log, entry.value.author, entry);
+            let old = self.roster.host_name().map(ToString::to_string);
+            if let Some(charter) = &self.charter {
+                self.roster.take(entry, charter, &self.us);
+            }
             self.introduce(out);
-            if let (Some(old), Some(new)) = (old, self.roster.host_name.clone())
+            if let (Some(old), Some(new)) = (old, self.roster.host_name().map(ToString::to_string))
                 && old != new
             {
                 out.push(Output::Event(Event::Renamed { key: entry.value.author, old, new }));
@@ -419,16 +424,18 @@ impl Attendee {
             Ok((stream, _)) if Some(stream.author) != self.host => self.reject(link, Rule::Entry5, now, out),
             Ok((stream, number)) => {
                 if self.log.void(stream, number) {
-                    self.on_forked(stream.author, out);
+                    self.on_forked(stream, number, out);
                 }
             }
             Err(rule) => self.reject(link, rule, now, out),
         }
     }
 
-    /// Part of what `founder` has said is void.
-    fn on_forked(&mut self, founder: Key, out: &mut Vec<Output>) {
-        self.roster = Roster::fold(&self.log, founder);
+    /// What the host has said in `stream` is void from `number` on.
+    fn on_forked(&mut self, stream: StreamId, number: u64, out: &mut Vec<Output>) {
+        if let Some(charter) = &self.charter {
+            self.roster.void(stream, number, charter);
+        }
         let message =
             "the host has signed two versions of one entry; what it said from there on is not shown".to_string();
         out.push(Output::Event(Event::Warning { code: "fork", message }));
@@ -531,7 +538,7 @@ impl Attendee {
             out.push(Output::Event(Event::Warning { code: code.word(), message }));
         }
         // SPEC JOIN-11: its goodbye may have been lost, its last act has not.
-        let code = if self.roster.ended.is_some() { Code::Ended } else { code };
+        let code = if self.roster.ended().is_some() { Code::Ended } else { code };
         if code == Code::NameTaken && (self.welcomed || !self.name_is_chosen) {
             self.take_another_name();
             if self.timers.is_armed(Timer::Patience) {
@@ -610,7 +617,7 @@ impl Attendee {
     }
 
     pub(super) fn host_name(&self) -> String {
-        self.roster.host_name.clone().unwrap_or_else(|| "host".to_string())
+        self.roster.host_name().unwrap_or("host").to_string()
     }
 
     pub(super) fn users(&self) -> Event {

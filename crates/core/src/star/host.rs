@@ -145,7 +145,7 @@ impl Host {
             }
         }
         Self {
-            roster: Roster::fold(&log, charter.founder),
+            roster: Roster::fold(&log, &charter, &identity),
             session: log.next_session(identity.key()).max(config.started_ms),
             us: identity,
             charter,
@@ -177,15 +177,15 @@ impl Host {
         for (lane, frame) in self.log.frames() {
             out.push(Output::Append { meeting, frame: frame.clone(), lane, live: false });
         }
-        if let Some(why) = &self.roster.ended {
-            out.push(Output::Event(Event::Closed { code: Code::Ended, reason: why.clone() }));
+        if let Some(why) = self.roster.ended() {
+            out.push(Output::Event(Event::Closed { code: Code::Ended, reason: why.to_string() }));
             self.over = true;
             return;
         }
-        if self.roster.host_name.as_deref() != Some(&self.name) {
+        if self.roster.name(&self.us.key()) != Some(&self.name) {
             let name = self.name.clone();
             if let Some(name) = Name::new(&name) {
-                self.write(&EntryBody::Person { name }, now, out);
+                self.write(&EntryBody::Person { name, addresses: List::NONE }, now, out);
             }
         }
         self.tell_ready(out);
@@ -223,7 +223,7 @@ impl Host {
         };
         let answered = self.roster.answered(body);
         if let (Lane::Acts, Some(act)) = (lane, entry_of(&frame)) {
-            self.roster.take(&self.log, self.charter.founder, &act);
+            self.roster.take(&act, &self.charter, &self.us);
         }
         out.push(Output::Append { meeting: self.charter.meeting, frame: frame.clone(), lane, live: true });
         if let Some(entry) = entry_of(&frame)
@@ -626,6 +626,7 @@ impl Machine for Host {
             assert_eq!(joined, guest.admitted.is_some(), "{link:?} is half joined");
             assert_ne!(joined, self.timers.is_armed(Timer::Join(*link)), "{link:?} waits for JOIN and has joined");
         }
+        self.roster.assert_invariants(&self.charter);
         assert!(self.over || self.changed.is_empty() || self.timers.is_armed(Timer::Presence), "nobody is told");
     }
 }

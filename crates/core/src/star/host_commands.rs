@@ -4,7 +4,6 @@ use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
 use super::host::Host;
-use crate::charter::Admission;
 use crate::code::Code;
 use crate::command::Command;
 use crate::event::{Event, Member, State, Whisper};
@@ -15,8 +14,8 @@ use crate::machine::Output;
 use crate::rule::Rule;
 use crate::time::Now;
 use crate::wire::Frame;
-use crate::wire::entry::{Door, EntryBody, Level};
-use crate::wire::field::{Name, Reason, Text};
+use crate::wire::entry::{Door, EntryBody, Level, Role};
+use crate::wire::field::{List, Name, Reason, Text};
 use crate::wire::option::Options;
 use crate::wire::private::Tell;
 
@@ -49,8 +48,8 @@ impl Host {
                 self.find_not(&name, Level::Mute).and_then(|key| self.revoke(key, Level::Mute, &name, "", now, out))
             }
             Command::Unmute { name } => self.forgive(&name, Level::Mute, now, out),
-            Command::Lock => self.act(&EntryBody::Policy { door: Door::Locked }, now, out),
-            Command::Unlock => self.act(&EntryBody::Policy { door: Door::Unlocked }, now, out),
+            Command::Lock => self.act(&EntryBody::Policy { door: Door::Locked, kept: List::NONE }, now, out),
+            Command::Unlock => self.act(&EntryBody::Policy { door: Door::Unlocked, kept: List::NONE }, now, out),
             Command::End | Command::Quit => {
                 let ended = self.act(&EntryBody::End { why: Reason::NONE }, now, out);
                 out.push(Output::Event(Event::Done { id }));
@@ -108,7 +107,7 @@ impl Host {
                 alloc::format!("somebody here is called {name}; choose another name"),
             ));
         }
-        self.act(&EntryBody::Person { name: valid }, now, out)?;
+        self.act(&EntryBody::Person { name: valid, addresses: List::NONE }, now, out)?;
         let old = core::mem::replace(&mut self.name, name.clone());
         out.push(Output::Event(Event::Renamed { key: self.us.key(), old, new: name }));
         Ok(())
@@ -155,7 +154,8 @@ impl Host {
         now: Now,
         out: &mut Vec<Output>,
     ) -> Result<(), Failure> {
-        let body = EntryBody::Revoke { subject, level, name: Reason::cut(name), why: Reason::cut(why) };
+        let (name, why) = (Reason::cut(name), Reason::cut(why));
+        let body = EntryBody::Revoke { subject, level, name, why, cuts: List::NONE, kept: List::NONE };
         self.act(&body, now, out)
     }
 
@@ -169,7 +169,7 @@ impl Host {
         // With a pass, a guest need show no ticket, or shows one that is void already: then it may hold today's.
         let ticket = shown.filter(|ticket| !self.roster.is_revoked(ticket, Level::Out)).or_else(|| self.ticket_key());
         let mut revoked = self.revoke(key, Level::Out, &name, why, now, out);
-        if let Some(ticket) = ticket.filter(|_| self.charter.admission == Admission::Ticket) {
+        if let Some(ticket) = ticket.filter(|_| self.charter.admission.has_tickets()) {
             revoked = revoked.and(self.revoke(ticket, Level::Out, "", why, now, out));
             self.renew_ticket(ticket, out);
         }
@@ -219,7 +219,8 @@ impl Host {
         }
         for (subject, answers) in revokes {
             self.filter.forgive(&subject);
-            self.act(&EntryBody::Grant { subject, answers, name: Reason::cut(name) }, now, out)?;
+            let (role, name, proof) = (Role::Member, Reason::cut(name), List::NONE);
+            self.act(&EntryBody::Grant { subject, role, answers, name, proof }, now, out)?;
         }
         Ok(())
     }

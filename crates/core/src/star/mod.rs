@@ -13,7 +13,6 @@ mod presence;
 mod questions;
 mod show;
 
-pub use self::admission::prove_ticket;
 pub use self::attendee::{Attendee, AttendeeConfig, Restored};
 pub use self::host::{Host, HostConfig};
 

@@ -3,17 +3,26 @@
 use alloc::vec::Vec;
 
 use super::error::DecodeError;
-use super::field::{Body, Field, Name, Reason, Text, decode_all, enumerated, layouts};
+use super::field::{Address, Body, Field, List, Name, Reason, Text, decode_all, enumerated, layouts};
 use super::meeting::Lane;
+use super::option::TicketProof;
 use crate::id::{Hash, Key, Signature, Token};
+use crate::limits::{ADDRESSES_MAX, CUTS_MAX, KEPT_MAX};
 
 enumerated! {
     /// What a revoke takes away.
     Level "level" {
-        /// The right to ask.
+        /// The right to ask, or to talk.
         Mute = 1,
         /// The right to be there.
         Out = 2,
+    }
+    /// What a grant makes of somebody.
+    Role "role" {
+        /// May revoke, lock, and admit whom only a host admits.
+        Host = 1,
+        /// May talk, and admit where members do.
+        Member = 2,
     }
     /// Whether the meeting takes anybody new.
     Door "door" {
@@ -47,6 +56,18 @@ layouts! {
         kind: u16,
         /// What it says.
         body: Body<'a>,
+    }
+}
+
+layouts! {
+    /// How much of one stream of a revoked key counts.
+    Cut "cut" {
+        /// The session.
+        session: u64,
+        /// The lane.
+        lane: Lane,
+        /// Entries below this number count.
+        next: u64,
     }
 }
 
@@ -121,10 +142,12 @@ macro_rules! bodies {
 }
 
 bodies! {
-    /// The author tells its own name.
+    /// The author tells its own name, and where it can be dialled.
     0x0000 "PERSON" Person Acts {
         /// The name.
         name: Name<'a>,
+        /// Where others can dial it.
+        addresses: List<'a, Address<'a>, ADDRESSES_MAX>,
     }
     /// Takes something away from a key, or makes a ticket void.
     0x0002 "REVOKE" Revoke Acts {
@@ -136,20 +159,30 @@ bodies! {
         name: Reason<'a>,
         /// Why, for people.
         why: Reason<'a>,
+        /// What of the subject's entries still counts.
+        cuts: List<'a, Cut, CUTS_MAX>,
+        /// Of a ticket: who stays in.
+        kept: List<'a, Key, KEPT_MAX>,
     }
-    /// Gives back what a revoke took.
+    /// Makes somebody a member or a host, or gives back what a revoke took.
     0x0004 "GRANT" Grant Acts {
         /// Whose key.
         subject: Key,
-        /// The revoke that is answered.
+        /// What it becomes.
+        role: Role,
+        /// The revoke that is answered; zero if none is.
         answers: Hash,
-        /// What the subject was called.
+        /// What the subject is called.
         name: Reason<'a>,
+        /// The ticket that the subject has shown, if any.
+        proof: List<'a, TicketProof, 1>,
     }
     /// Sets what may change about the meeting.
     0x0006 "POLICY" Policy Acts {
         /// Locked or not.
         door: Door,
+        /// Of a lock: who stays in.
+        kept: List<'a, Key, KEPT_MAX>,
     }
     /// Ends the meeting for all.
     0x0008 "END" End Acts {

@@ -180,7 +180,7 @@ fn generate_letters(draw: &mut Draw<'_>, length: usize, out: &mut Vec<u8>) {
 }
 
 macro_rules! texts {
-    ($($(#[$doc:meta])* $name:ident $layout:literal $length:ident $low:expr, $high:expr, $rule:ident if $valid:expr;)*) => {$(
+    ($($(#[$doc:meta])* $name:ident $layout:literal $length:ident $low:expr, $high:expr, $rule:ident if $valid:expr $(, as $ending:literal)?;)*) => {$(
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name<'a>(&'a str);
@@ -221,7 +221,9 @@ macro_rules! texts {
             fn generate(draw: &mut Draw<'_>, out: &mut Vec<u8>) {
                 let length = draw_up_to(draw, $high - $low).saturating_add($low);
                 $length::try_from(length).unwrap_or(0).encode(out);
-                generate_letters(draw, length, out);
+                let ending = concat!($($ending)?);
+                generate_letters(draw, length.saturating_sub(ending.len()), out);
+                out.extend_from_slice(ending.as_bytes());
             }
         }
     )*};
@@ -244,6 +246,8 @@ texts! {
     Title "title text8" u8 1, limits::TITLE_MAX, Field1 if anything;
     /// What somebody says.
     Text "text text16" u16 1, limits::TEXT_MAX, Field1 if anything;
+    /// Where somebody can be dialled: `HOST:PORT`.
+    Address "address text8" u8 3, 255, Field5 if crate::ticket::is_address, as ":1";
     /// Why somebody did something, for people; may be empty.
     Reason "reason text8" u8 0, 255, Field1 if anything;
 }
@@ -388,6 +392,9 @@ impl<'a, T: Field<'a>, const MAX: usize> List<'a, T, MAX> {
     pub const fn is_empty(&self) -> bool {
         self.count == 0
     }
+
+    /// No items.
+    pub const NONE: Self = Self::over(0, &[]);
 
     /// A list over `items`, which [`encode_items`] made of `count` items.
     #[must_use]

@@ -1,7 +1,7 @@
 use tertulia_core::id::{Key, MeetingId, RequestId, Token};
 use tertulia_core::limits::{NAME_MAX, PRESENCE_NAMES_MAX, RANGES_MAX, ROWS_MAX, TEXT_MAX, TITLE_MAX};
 use tertulia_core::rule::Rule;
-use tertulia_core::wire::field::{Body, Name, Reason, Text, Title, decode_all};
+use tertulia_core::wire::field::{Address, Body, Name, Reason, Text, Title, decode_all};
 use tertulia_core::wire::private::Tell;
 use tertulia_core::wire::session::Bye;
 use tertulia_core::wire::{Frame, decode};
@@ -44,6 +44,17 @@ fn field_1_what_is_made_here_keeps_the_bounds() {
     assert_eq!(Text::new("hello").map(Text::as_str), Some("hello"));
     // A two-byte character on the border is dropped whole.
     assert_eq!(Reason::cut(&"é".repeat(128)).as_str().len(), 254);
+}
+
+#[test]
+fn field_5_addresses() {
+    for address in ["a:1", "192.0.2.1:7473", "[2001:db8::1]:7473", "example.org:65535"] {
+        assert_eq!(decode_all::<Address<'_>>(&text8(address)).map(Address::as_str), Ok(address));
+    }
+    for address in ["a:0", "a:65536", ":17", "a b:1", "ab:", "a:x"] {
+        assert_eq!(decode_all::<Address<'_>>(&text8(address)).unwrap_err().rule, Rule::Field5, "{address:?}");
+    }
+    assert_eq!(decode_all::<Address<'_>>(&text8(":1")).unwrap_err().rule, Rule::Field1);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use tertulia_core::identity::{Domain, Identity, Secret};
 use tertulia_core::log::{Log, Proof, StreamId, Verdict, check_fork, entry_of};
 use tertulia_core::time::{Instant, Now};
 use tertulia_core::wire::entry::{Door, Entry, EntryBody};
-use tertulia_core::wire::field::{Name, Signed, Text, encode_alone};
+use tertulia_core::wire::field::{List, Name, Signed, Text, encode_alone};
 use tertulia_core::wire::meeting::{EntryFrame, Lane, Meeting, Range, Row};
 use tertulia_core::wire::option::Options;
 use tertulia_core::wire::{Encoded, Frame, decode};
@@ -331,8 +331,8 @@ fn number(frame: &Encoded) -> u64 {
 fn body(what: u8) -> EntryBody<'static> {
     match what % 4 {
         0 => EntryBody::Text { text: Text::new("hear, hear").unwrap() },
-        1 => EntryBody::Policy { door: Door::Locked },
-        2 => EntryBody::Person { name: Name::new("ann").unwrap() },
+        1 => EntryBody::Policy { door: Door::Locked, kept: List::NONE },
+        2 => EntryBody::Person { name: Name::new("ann").unwrap(), addresses: List::NONE },
         _ => EntryBody::Text { text: Text::new("quite so").unwrap() },
     }
 }

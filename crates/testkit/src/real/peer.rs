@@ -234,7 +234,7 @@ impl Peer {
         let join = self.next().await.unwrap();
         self.send(&[welcome(charter, crate::lecture::pass(), decode(&join.0).unwrap().id)]).await;
         self.until(|frame, _| matches!(frame, Frame::Meeting(Meeting::Digest(_))).then_some(())).await;
-        let body = EntryBody::Person { name: Name::new("host").unwrap() };
+        let body = EntryBody::Person { name: Name::new("host").unwrap(), addresses: List::NONE };
         let person = Log::new(charter.meeting, 1).write(founder, 1, &body, Now { tick: Instant(0), unix_ms: 0 });
         self.send(&[person.unwrap()]).await;
     }

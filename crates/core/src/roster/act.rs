@@ -1,0 +1,121 @@
+//! Acts, taken out of their entries once, so that folding reads no bytes.
+
+use alloc::{
+    collections::BTreeSet,
+    string::{String, ToString as _},
+    sync::Arc,
+    vec::Vec,
+};
+
+use crate::charter::SignedCharter;
+use crate::id::{Hash, Key};
+use crate::identity::Identity;
+use crate::log::hash;
+use crate::wire::entry::{Cut, Door, Entry, EntryBody, Level, Role};
+use crate::wire::field::Signed;
+use crate::wire::meeting::Lane;
+
+/// Where an act stands among all (SPEC.md, "Roster"): lamport time, author, session, number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place {
+    lamport: u64,
+    author: Option<Key>,
+    pub(super) session: u64,
+    pub(super) number: u64,
+}
+
+impl Place {
+    pub(super) const fn of(act: &Entry<'_>) -> Self {
+        Self { lamport: act.lamport, author: Some(act.author), session: act.session, number: act.number }
+    }
+}
+
+/// What takes something away.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Revoke {
+    pub(super) act: Hash,
+    pub(super) subject: Key,
+    pub(super) level: Level,
+    pub(super) name: String,
+    pub(super) cuts: Vec<Cut>,
+    pub(super) kept: BTreeSet<Key>,
+}
+
+impl Revoke {
+    /// Whether anything on `lane` is cut.
+    pub(super) fn cuts_lane(&self, lane: Lane) -> bool {
+        self.level == Level::Out || lane == Lane::Talk
+    }
+
+    /// Whether the author of the revoke knew that number of that stream.
+    pub(super) fn spares(&self, session: u64, lane: Lane, number: u64) -> bool {
+        self.cuts.iter().any(|cut| cut.session == session && cut.lane == lane && number < cut.next)
+    }
+
+    /// Whether the session is one in which the key may go on, once the revoke is answered.
+    pub(super) fn is_before(&self, session: u64) -> bool {
+        self.cuts.iter().all(|cut| cut.session < session)
+    }
+}
+
+/// What makes somebody a member or a host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Grant {
+    pub(super) subject: Key,
+    pub(super) role: Role,
+    pub(super) answers: Hash,
+    /// The ticket that the subject has proved to hold.
+    pub(super) ticket: Option<Key>,
+}
+
+/// What somebody says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Person {
+    pub(super) name: String,
+    pub(super) addresses: Vec<String>,
+}
+
+/// What says whether anybody new gets in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Policy {
+    pub(super) door: Door,
+    pub(super) kept: BTreeSet<Key>,
+}
+
+/// One of the five acts. The larger ones are shared with what is folded from them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Act {
+    Grant(Grant),
+    Revoke(Arc<Revoke>),
+    Person(Arc<Person>),
+    Policy(Arc<Policy>),
+    End(String),
+}
+
+impl Act {
+    /// The act that `entry` is; `None` for talk, and for what a later version has.
+    pub(super) fn read(entry: &Signed<'_, Entry<'_>>, charter: &SignedCharter, us: &Identity) -> Option<Self> {
+        Some(match EntryBody::decode(entry.value.kind, entry.value.body.0).ok()? {
+            EntryBody::Person { name, addresses } => Self::Person(Arc::new(Person {
+                name: name.as_str().to_string(),
+                addresses: addresses.iter().map(|address| address.as_str().to_string()).collect(),
+            })),
+            EntryBody::Revoke { subject, level, name, cuts, kept, .. } => Self::Revoke(Arc::new(Revoke {
+                act: hash(charter.meeting, entry.bytes),
+                subject,
+                level,
+                name: name.as_str().to_string(),
+                cuts: cuts.iter().collect(),
+                kept: kept.iter().collect(),
+            })),
+            EntryBody::Grant { subject, role, answers, proof, .. } => {
+                let proof = proof.iter().next().filter(|_| charter.admission.has_tickets());
+                let proof = proof.filter(|proof| charter.proof_holds(proof, &subject, us));
+                Self::Grant(Grant { subject, role, answers, ticket: proof.map(|proof| proof.ticket) })
+            }
+            EntryBody::Policy { door, kept } => Self::Policy(Arc::new(Policy { door, kept: kept.iter().collect() })),
+            EntryBody::End { why } => Self::End(why.as_str().to_string()),
+            EntryBody::Text { .. } | EntryBody::Question { .. } | EntryBody::Unknown => return None,
+        })
+    }
+}

@@ -1,0 +1,205 @@
+//! Who may do what (SPEC.md, "Roster"): a pure function of the acts, whatever the order they came in.
+
+mod act;
+mod fold;
+#[cfg(test)]
+mod tests;
+
+use alloc::{format, string::String};
+
+use self::act::{Act, Place, Revoke};
+use self::fold::{Acts, Standing};
+use crate::charter::SignedCharter;
+use crate::id::{Hash, Key};
+use crate::identity::Identity;
+use crate::limits;
+use crate::log::{Log, StreamId, entry_of};
+use crate::wire::entry::{Door, Entry, EntryBody, Level, Role};
+use crate::wire::field::Signed;
+use crate::wire::meeting::Lane;
+
+/// Somebody who may be there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Member<'a> {
+    /// Who.
+    pub key: Key,
+    /// Host or member; the founder is a host.
+    pub role: Role,
+    /// What it calls itself; `None` until it has said so.
+    pub name: Option<&'a str>,
+    /// Where it says that it can be dialled, `HOST:PORT`.
+    pub addresses: &'a [String],
+}
+
+/// What the acts of a meeting add up to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Roster {
+    acts: Acts,
+    /// Invariant: the fold of `acts`.
+    standing: Standing,
+}
+
+impl Roster {
+    /// Folds all acts that `log` holds and that no fork has made void.
+    #[must_use]
+    pub fn fold(log: &Log, charter: &SignedCharter, us: &Identity) -> Self {
+        let mut roster = Self::default();
+        let acts = log.frames().filter(|(lane, _)| *lane == Lane::Acts).filter_map(|(_, frame)| entry_of(frame));
+        for entry in acts.filter(|entry| !log.is_void(StreamId::of(&entry.value), entry.value.number)) {
+            roster.keep(&entry, charter, us);
+        }
+        roster.standing = Standing::fold(&roster.acts, charter);
+        roster
+    }
+
+    fn keep(&mut self, entry: &Signed<'_, Entry<'_>>, charter: &SignedCharter, us: &Identity) -> Option<(Place, Act)> {
+        let (place, act) = (Place::of(&entry.value), Act::read(entry, charter, us)?);
+        self.acts.entry(entry.value.author).or_default().insert(place, act.clone());
+        Some((place, act))
+    }
+
+    /// Takes in an act that the log has just stored; what is no act changes nothing.
+    pub fn take(&mut self, entry: &Signed<'_, Entry<'_>>, charter: &SignedCharter, us: &Identity) {
+        let Some((place, act)) = self.keep(entry, charter, us) else { return };
+        if !self.standing.take(entry.value.author, place, &act, &self.acts, charter) {
+            self.standing = Standing::fold(&self.acts, charter);
+        }
+    }
+
+    /// Leaves out what a fork has made void: `stream`, from `number` on.
+    pub fn void(&mut self, stream: StreamId, number: u64, charter: &SignedCharter) {
+        if let (Lane::Acts, Some(acts)) = (stream.lane, self.acts.get_mut(&stream.author)) {
+            acts.retain(|place, _| place.session != stream.session || place.number < number);
+            self.standing = Standing::fold(&self.acts, charter);
+        }
+    }
+
+    /// How far from the top a key stands that was ever granted: 0 is the founder, and lower is more senior.
+    #[must_use]
+    pub fn rank(&self, key: &Key) -> Option<usize> {
+        self.standing.rank(key)
+    }
+
+    /// Whether a key is the founder's, or that of somebody whom the founder has made a host; and may be there.
+    #[must_use]
+    pub fn is_host(&self, key: &Key) -> bool {
+        self.rank(key).is_some_and(|rank| rank < self.standing.hosts()) && !self.standing.is_out(key)
+    }
+
+    /// Whether a key is granted, and not out.
+    #[must_use]
+    pub fn is_member(&self, key: &Key) -> bool {
+        self.rank(key).is_some() && !self.standing.is_out(key)
+    }
+
+    /// All members, by rank.
+    pub fn members(&self) -> impl Iterator<Item = Member<'_>> {
+        let keys = self.standing.keys().enumerate().filter(|(_, key)| !self.standing.is_out(key));
+        keys.map(|(rank, key)| {
+            let role = if rank < self.standing.hosts() { Role::Host } else { Role::Member };
+            let person = self.standing.person(key);
+            let addresses = person.map_or(&[][..], |person| &person.addresses);
+            Member { key: *key, role, name: person.map(|person| &*person.name), addresses }
+        })
+    }
+
+    /// Whom a lock, and the revoke of a ticket, lists (SPEC LOCK-1).
+    pub fn kept(&self) -> impl Iterator<Item = Key> {
+        self.members().map(|member| member.key).take(limits::KEPT_MAX)
+    }
+
+    /// What somebody who was ever granted calls itself.
+    #[must_use]
+    pub fn name(&self, key: &Key) -> Option<&str> {
+        self.standing.person(key).map(|person| &*person.name)
+    }
+
+    /// The founder's name.
+    #[must_use]
+    pub fn host_name(&self) -> Option<&str> {
+        self.standing.keys().next().and_then(|founder| self.name(founder))
+    }
+
+    /// Whether an entry's author is granted, and the entry lies within all cuts (SPEC ROSTER-5, ROSTER-9).
+    #[must_use]
+    pub fn counts(&self, entry: &Entry<'_>) -> bool {
+        let Entry { author, session, lane, number, .. } = entry;
+        self.rank(author).is_some() && self.standing.reaches(author, *session, *lane, *number)
+    }
+
+    /// Whether anybody new gets in.
+    #[must_use]
+    pub fn is_locked(&self) -> bool {
+        self.standing.is_locked()
+    }
+
+    /// Why the meeting has ended, if it has.
+    #[must_use]
+    pub fn ended(&self) -> Option<&str> {
+        self.standing.ended.as_deref()
+    }
+
+    /// Whether a key or ticket has been revoked at `level`, and nobody has answered.
+    #[must_use]
+    pub fn is_revoked(&self, subject: &Key, level: Level) -> bool {
+        self.standing.unanswered(subject).any(|revoke| revoke.level == level)
+    }
+
+    /// The level of the revoke that `body` answers, before it is taken in.
+    #[must_use]
+    pub fn answered(&self, body: &EntryBody<'_>) -> Option<Level> {
+        let EntryBody::Grant { subject, answers, .. } = body else { return None };
+        self.standing.unanswered(subject).find(|revoke| revoke.act == *answers).map(|revoke| revoke.level)
+    }
+
+    /// What those are called who are revoked at `level`: a key that was revoked twice once, tickets not at all.
+    pub fn revoked(&self, level: Level) -> impl Iterator<Item = &str> {
+        let named = move |revoke: &&Revoke| revoke.level == level && !revoke.name.is_empty();
+        let one = move |subject| self.standing.unanswered(subject).find(named);
+        self.standing.subjects().filter_map(one).map(|revoke| revoke.name.as_str())
+    }
+
+    /// The unanswered revokes at `level` of `subject`: subject and act.
+    pub fn revokes_of(&self, subject: &Key, level: Level) -> impl Iterator<Item = (Key, Hash)> {
+        let revokes = self.standing.unanswered(subject).filter(move |revoke| revoke.level == level);
+        revokes.map(|revoke| (revoke.subject, revoke.act))
+    }
+
+    /// The unanswered revokes at `level` of whoever was called `name`: subject and act.
+    pub fn revoked_by_name(&self, name: &str, level: Level) -> impl Iterator<Item = (Key, Hash)> {
+        let revokes = self.standing.subjects().flat_map(|subject| self.standing.unanswered(subject));
+        let named = revokes.filter(move |revoke| revoke.level == level && revoke.name == name);
+        named.map(|revoke| (revoke.subject, revoke.act))
+    }
+
+    /// Panics unless what was taken in one by one is what all acts fold to.
+    pub(crate) fn assert_invariants(&self, charter: &SignedCharter) {
+        assert_eq!(self.standing, Standing::fold(&self.acts, charter), "the roster is the fold of its acts");
+    }
+}
+
+/// An act in words: what its author did. `None` for what concerns nobody else. `answered`: the level of the revoke that
+/// it takes back.
+#[must_use]
+pub fn notice(body: &EntryBody<'_>, answered: Option<Level>) -> Option<String> {
+    let because = |why: &str| if why.is_empty() { String::new() } else { format!(": {why}") };
+    match *body {
+        EntryBody::Revoke { name, .. } if name.as_str().is_empty() => Some("made a ticket void".into()),
+        EntryBody::Revoke { level: Level::Out, name, why, .. } => {
+            Some(format!("showed {} out{}", name.as_str(), because(why.as_str())))
+        }
+        EntryBody::Revoke { level: Level::Mute, name, why, .. } => {
+            Some(format!("muted {}{}", name.as_str(), because(why.as_str())))
+        }
+        EntryBody::Grant { name, answers: Hash::ZERO, .. } => Some(format!("let {} in", name.as_str())),
+        EntryBody::Grant { name, .. } => Some(match answered {
+            Some(Level::Out) => format!("lets {} in again", name.as_str()),
+            Some(Level::Mute) => format!("lets {} ask again", name.as_str()),
+            None => format!("forgave {}", name.as_str()),
+        }),
+        EntryBody::Policy { door: Door::Locked, .. } => Some("locked the door".into()),
+        EntryBody::Policy { door: Door::Unlocked, .. } => Some("unlocked the door".into()),
+        EntryBody::End { why } => Some(format!("ended the meeting{}", because(why.as_str()))),
+        EntryBody::Person { .. } | EntryBody::Text { .. } | EntryBody::Question { .. } | EntryBody::Unknown => None,
+    }
+}
