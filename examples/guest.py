@@ -10,7 +10,7 @@ P, PREAMBLE = 2**255 - 19, b"TERTULIA\x01\x01"
 Y8 = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
 SMALL = {(y | s << 255).to_bytes(32, "little") for y in (0, 1, P - 1, P, P + 1, Y8, P - Y8) for s in (0, 1)}
 HELLO, BYE, PING, OK, ERROR, JOIN, WELCOME, ENTRY = 0, 2, 4, 6, 8, 0x40, 0x42, 0x44
-DIGEST, FETCH, FORK, PRESENCE, TELL, ASK = 0x46, 0x48, 0x4A, 0x4C, 0x60, 0x62
+DIGEST, FETCH, FORK, PRESENCE, WAITING, TELL, ASK = 0x46, 0x48, 0x4A, 0x4C, 0x50, 0x60, 0x62
 
 
 def verify(key, domain, parts, signature):
@@ -164,6 +164,8 @@ class Guest:
             self.waiting.pop(id, None)
         elif kind == ERROR:
             show("! not sent:", self.waiting.pop(id, ""), "-", text(body[2:])[0])
+        elif kind == WAITING:
+            show("waiting to be let in, at place", int.from_bytes(body[:2], "big"))
         elif kind == BYE:
             sys.exit(f"goodbye: {int.from_bytes(body[:2], 'big'):#06x} {text(body[2:])[0]!r}")
         elif kind % 2 == 0 and kind not in (PING, PRESENCE, FORK):

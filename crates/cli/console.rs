@@ -59,6 +59,8 @@ const WORDS: &[Word] = &[
     word("unban", " NAME", "let NAME back in", true),
     word("mute", " NAME", "take no more questions from NAME", true),
     word("unmute", " NAME", "take questions from NAME again", true),
+    word("admit", " NAME|all", "let in who waits in the lobby", true),
+    word("deny", " NAME [WHY]", "send NAME away from the lobby", true),
     word("lock", "", "let nobody new in", true),
     word("unlock", "", "let people in again", true),
     word("end", "", "end the lecture for all", true),
@@ -175,6 +177,8 @@ fn slash(line: &str, role: Role) -> Result<Wish, Problem> {
         "unban" => Command::Unban { name: name_owned },
         "mute" => Command::Mute { name: name_owned },
         "unmute" => Command::Unmute { name: name_owned },
+        "admit" => Command::Admit { name: (name != "all").then_some(name_owned) },
+        "deny" => Command::Deny { name: name_owned, why: tail.into() },
         "lock" => Command::Lock,
         "unlock" => Command::Unlock,
         "end" => Command::End,
@@ -196,7 +200,11 @@ pub(crate) fn checked(command: Command, role: Role) -> Result<Command, Problem> 
         Command::Msg { to, text } => fits(text).and_then(|()| named(to)).map(|()| None),
         Command::Name { name } => named(name).map(|()| None),
         Command::Kick { name, why } if Reason::new(why).is_some() => named(name).map(|()| Some("kick")),
-        Command::Kick { .. } => Err(Problem::new("too_long", "a reason has at most 255 bytes; shorten it")),
+        Command::Deny { name, why } if Reason::new(why).is_some() => named(name).map(|()| Some("deny")),
+        Command::Admit { name } => name.as_deref().map_or(Ok(()), named).map(|()| Some("admit")),
+        Command::Kick { .. } | Command::Deny { .. } => {
+            Err(Problem::new("too_long", "a reason has at most 255 bytes; shorten it"))
+        }
         Command::Bans => Ok(Some("bans")),
         Command::Unban { name } => named(name).map(|()| Some("unban")),
         Command::Mute { name } => named(name).map(|()| Some("mute")),
@@ -329,6 +337,10 @@ mod tests {
             ("/unban bea", Command::Unban { name: bea() }),
             ("/mute bea", Command::Mute { name: bea() }),
             ("/unmute bea", Command::Unmute { name: bea() }),
+            ("/admit bea", Command::Admit { name: Some(bea()) }),
+            ("/admit all", Command::Admit { name: None }),
+            ("/deny bea", Command::Deny { name: bea(), why: String::new() }),
+            ("/deny bea it is full", Command::Deny { name: bea(), why: "it is full".into() }),
             ("/lock", Command::Lock),
             ("/unlock", Command::Unlock),
             ("/end", Command::End),
@@ -407,6 +419,9 @@ mod tests {
             ("/quit now", Role::Host, "usage", "/quit"),
             ("/lock it", Role::Host, "usage", "/lock"),
             ("/kick", Role::Host, "usage", "/kick NAME [WHY]"),
+            ("/admit", Role::Host, "usage", "/admit NAME|all"),
+            ("/admit bea carl", Role::Host, "usage", "/admit NAME|all"),
+            ("/admit all", Role::Attendee, "host_only", "/msg"),
             ("/kick bea", Role::Attendee, "host_only", "/msg"),
             ("/end", Role::Attendee, "host_only", "/quit"),
             ("/name @all", Role::Host, "bad_name", "64 bytes"),
@@ -425,7 +440,9 @@ mod tests {
         assert_eq!(problem.code, "too_long");
         assert!(problem.message.contains("16385") && problem.message.contains("16384"), "{}", problem.message);
         assert_eq!(refused(&format!("/msg bea {longest}y"), Role::Host).code, "too_long");
-        assert_eq!(refused(&format!("/kick bea {}", "w".repeat(256)), Role::Host).code, "too_long");
+        for word in ["kick", "deny"] {
+            assert_eq!(refused(&format!("/{word} bea {}", "w".repeat(256)), Role::Host).code, "too_long");
+        }
     }
 
     #[test]

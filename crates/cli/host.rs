@@ -43,6 +43,9 @@ pub(crate) struct Args {
     /// Let in only who has the ticket
     #[arg(long)]
     ticket: bool,
+    /// Whoever comes waits until you /admit them
+    #[arg(long)]
+    lobby: bool,
     /// What becomes of questions [default: open: clean ones are published at once]
     #[arg(long, value_name = "WHAT")]
     questions: Option<Asked>,
@@ -146,7 +149,7 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
         home: keeps.clone(),
         trace: globals.trace.clone(),
     };
-    let is_open = lecture.charter.admission == Admission::Open;
+    let admission = lecture.charter.admission;
     crate::runtime()?.block_on(async {
         let signals = Signals::new().map_err(|error| Fail::failed("system", error.to_string(), "try again"))?;
         let node = start(host, setup).map_err(|error| Fail::failed("node", error.to_string(), again.clone()))?;
@@ -155,7 +158,7 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
             ends_with_input: false,
             home: keeps,
             meeting: Some(lecture.charter.meeting),
-            on_ready: Box::new(|ready, screen| welcome(ready, screen, is_open, &addresses)),
+            on_ready: Box::new(|ready, screen| welcome(ready, screen, admission, &addresses)),
             next: Box::new(|code| farewell(code, &resume, globals)),
         };
         session::run(node, plan, screen, input, signals).await
@@ -176,7 +179,7 @@ fn check(args: &Args, again: &str) -> Result<(Admission, Questions, u32), Fail> 
         let message = format!("--announce takes HOST:PORT, not `{address}`");
         return Err(Fail::usage(message, format!("{again} --announce example.org:{DEFAULT_PORT}")));
     }
-    let admission = if args.ticket { Admission::Ticket } else { Admission::Open };
+    let admission = Admission::of(args.ticket, args.lobby);
     let questions = match args.questions {
         Some(Asked::Closed) => Questions::Closed,
         Some(Asked::Open) | None => Questions::Open,
@@ -221,7 +224,7 @@ struct Lecture {
 
 fn found(args: &Args, us: &Identity, plan: &(Admission, Questions, u32)) -> Result<Lecture, Fail> {
     let (admission, questions, history) = *plan;
-    let ticket = (admission == Admission::Ticket).then(random).transpose()?.map(Secret);
+    let ticket = admission.has_tickets().then(random).transpose()?.map(Secret);
     let ticket_key = ticket.map_or(Key::ZERO, |seed| us.scheme().public(&seed));
     let (nonce, _) = random()?.split_first_chunk::<16>().map(|(nonce, rest)| (*nonce, rest.len())).unwrap_or_default();
     let title = Title::new(&args.title).ok_or_else(|| Fail::usage("no title", "tertulia host TITLE --lecture"))?;
@@ -267,9 +270,10 @@ fn split_ticket(kept: Option<&[u8]>) -> (Option<Secret>, Option<Signature>) {
 
 /// What a lecture is was settled when it was founded: flags that say otherwise are refused.
 fn fits(args: &Args, charter: &SignedCharter, plan: &(Admission, Questions, u32), again: &str) -> Result<(), Fail> {
-    let (admission, questions, history) = *plan;
+    let (_, questions, history) = *plan;
     let other = [
-        (args.ticket && charter.admission != admission, "--ticket"),
+        (args.ticket && !charter.admission.has_tickets(), "--ticket"),
+        (args.lobby && !charter.admission.has_lobby(), "--lobby"),
         (args.questions.is_some() && charter.questions != questions, "--questions"),
         (args.history.is_some() && charter.history != history, "--history"),
     ];
@@ -355,18 +359,21 @@ fn random() -> Result<[u8; 32], Fail> {
 }
 
 /// Says what others type, and what the user can type now.
-fn welcome(ready: &Ready<'_>, screen: &Screen, is_open: bool, addresses: &[String]) {
+fn welcome(ready: &Ready<'_>, screen: &Screen, admission: Admission, addresses: &[String]) {
     if ready.is_first {
         let (title, name) = (escape::line(ready.title), escape::line(ready.name));
         screen.own(&format!("the lecture `{title}` is on; you are {name}"));
     }
-    screen.own(if is_open { "others join with one of:" } else { "others join with:" });
-    if is_open {
+    screen.own(if admission.has_tickets() { "others join with:" } else { "others join with one of:" });
+    if !admission.has_tickets() {
         addresses.iter().for_each(|address| screen.own(&format!("  tertulia join {}", quoted(address))));
     }
     screen.own(&format!("  tertulia join '{}'", ready.ticket));
     if ready.is_first {
         screen.own("what you type goes to all; /msg NAME TEXT to one; /users, /kick NAME, /lock, /end; /help has more");
+        if admission.has_lobby() {
+            screen.own("whoever comes waits in the lobby: /admit NAME, /admit all, /deny NAME WHY");
+        }
     }
 }
 

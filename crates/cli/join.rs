@@ -10,6 +10,7 @@ use tertulia_core::id::MeetingId;
 use tertulia_core::limits;
 use tertulia_core::star::{Attendee, AttendeeConfig, Restored};
 use tertulia_core::ticket::{Ticket, is_address};
+use tertulia_core::wire::field::Reason;
 use tertulia_net::{Home, Setup, StoredMeeting, seed, start, unix_ms};
 
 use crate::escape;
@@ -31,6 +32,9 @@ pub(crate) const EXAMPLE: &str = "  tertulia join 127.0.0.1:7473";
 pub(crate) struct Args {
     /// A ticket, or HOST:PORT
     target: String,
+    /// What the host reads if you have to wait in the lobby
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    note: String,
 }
 
 /// What was typed to join.
@@ -74,6 +78,10 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     let target_quoted = quoted(args.target.trim());
     let again = format!("{} join {target_quoted}", globals.program());
     let renamed = format!("{} join {target_quoted}", globals.program_as(Some("NAME")));
+    if Reason::new(&args.note).is_none() {
+        let message = format!("a note has at most 255 bytes, this one has {}", args.note.len());
+        return Err(Fail::usage(message, format!("{again} --note 'a shorter one'")));
+    }
     let (screen, input) = Screen::interactive(globals.json, globals.verbose)?;
     let home = globals.open_home(&screen)?;
     let called = globals.called(&home)?;
@@ -96,6 +104,7 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
         meeting,
         host,
         ticket,
+        note: args.note.clone(),
         addresses,
         restored,
         talk_max: limits::TALK_ENTRIES_MAX,
@@ -195,6 +204,7 @@ fn farewell(code: Code, again: &str, renamed: &str) -> String {
         (Code::NameTaken, format!("with another name: {renamed}")),
         (Code::Kicked, format!("ask the host for /unban or a new ticket, then: {again}")),
         (Code::Banned, format!("ask the host for /unban or a new ticket, then: {again}")),
+        (Code::Denied, format!("ask the host, then: {again}")),
         (Code::TicketNeeded, "with the host's ticket: tertulia join 'tertulia:…'".into()),
         (Code::WrongKey, "with the host's ticket: tertulia join 'tertulia:…'".into()),
         (Code::NoMeeting, "with the host's ticket: tertulia join 'tertulia:…'".into()),

@@ -94,6 +94,10 @@ pub(crate) fn event(event: &Event, beside: &Beside) -> Option<String> {
         Event::Unlinked { name, key, code } => {
             object("unlinked").with("name", name.as_str()).with("key", key.to_hex()).with("reason", code.to_string())
         }
+        Event::Knock { name, key, note } => {
+            object("knock").with("name", name.as_str()).with("key", key.to_hex()).with("note", note.as_str())
+        }
+        Event::Waiting { position } => object("waiting").with("position", *position),
         Event::Gap { author, session, first, next } => object("gap")
             .with("author", author.to_hex())
             .with("session", *session)
@@ -209,7 +213,7 @@ fn malformed(found: &str) -> Problem {
 
 const EXAMPLE: &str = r#"{"command":"say","text":"hello"}"#;
 
-const KNOWN: &str = "say msg name users quit bans kick unban mute unmute lock unlock end stop";
+const KNOWN: &str = "say msg name users quit bans kick unban mute unmute admit deny lock unlock end stop";
 
 fn read(fields: &mut Map<String, Value>) -> Result<Command, Problem> {
     let word = take(fields, "command")?;
@@ -224,6 +228,11 @@ fn read(fields: &mut Map<String, Value>) -> Result<Command, Problem> {
         "unban" => Command::Unban { name: take(fields, "name")? },
         "mute" => Command::Mute { name: take(fields, "name")? },
         "unmute" => Command::Unmute { name: take(fields, "name")? },
+        "admit" => match take(fields, "name")? {
+            all if all == "all" => Command::Admit { name: None },
+            name => Command::Admit { name: Some(name) },
+        },
+        "deny" => Command::Deny { name: take(fields, "name")?, why: take_or_empty(fields, "why")? },
         "lock" => Command::Lock,
         "unlock" => Command::Unlock,
         "end" => Command::End,

@@ -40,7 +40,8 @@ const EXAMPLES: &str = "  tertulia host 'Rust for sailors' --lecture\n  tertulia
 
 const COMMANDS: &str = r#"With --json, a command is an object like {"command":"say","text":"hello"}. There are, with their fields:
   say text, msg to text, name name, users, quit; for a host also bans, kick name why, unban name,
-  mute name, unmute name, lock, unlock, end, stop. An `id` of yours comes back in what answers it.
+  mute name, unmute name, admit name, deny name why, lock, unlock, end, stop. An `id` of yours
+  comes back in what answers it.
 In a terminal, /help lists what can be typed."#;
 
 /// What there is to do. A new verb is a file with its `Args` and `run`, and a line here and in [`run`].

@@ -78,6 +78,17 @@ impl Text {
             Event::Unlinked { name, code, .. } => {
                 self.own(&format!("cut off from {} ({code}); trying again", escape::line(name)))
             }
+            Event::Knock { name, note, .. } => {
+                let name = escape::line(name);
+                let says = if note.is_empty() { String::new() } else { format!(" and says: {}", escape::line(note)) };
+                self.own(&format!("{name} knocks{says} (/admit {name}, or /deny {name} WHY)"))
+            }
+            Event::Waiting { position: 0 | 1 } => {
+                self.own("you are next in the lobby; the host decides when to let you in")
+            }
+            Event::Waiting { position } => {
+                self.own(&format!("you wait in the lobby; {} before you", position.saturating_sub(1)))
+            }
             Event::Gap { first, next, .. } => match next.saturating_sub(*first) {
                 1 => self.paint(CAUTION, "[1 message missing]"),
                 missing => self.paint(CAUTION, &format!("[{missing} messages missing]")),
@@ -214,6 +225,16 @@ mod tests {
             (Event::Bans { muted: vec![name()], out: vec![name(), "carl".into()] }, "-- muted: bea; out: bea, carl"),
             (Event::Gap { author: KEY, session: 1, first: 3, next: 10 }, "[7 messages missing]"),
             (Event::Gap { author: KEY, session: 1, first: 3, next: 4 }, "[1 message missing]"),
+            (
+                Event::Knock { name: name(), key: KEY, note: String::new() },
+                "-- bea knocks (/admit bea, or /deny bea WHY)",
+            ),
+            (
+                Event::Knock { name: name(), key: KEY, note: "it's\u{1b} me".into() },
+                "-- bea knocks and says: it's\\u{1b} me (/admit bea, or /deny bea WHY)",
+            ),
+            (Event::Waiting { position: 1 }, "-- you are next in the lobby; the host decides when to let you in"),
+            (Event::Waiting { position: 3 }, "-- you wait in the lobby; 2 before you"),
             (Event::Linked { name: name(), key: KEY }, "-- linked with bea"),
             (
                 Event::Unlinked { name: name(), key: KEY, code: Code::Silent },

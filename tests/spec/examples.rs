@@ -13,7 +13,7 @@ use tertulia_core::wire::frame::infos;
 use tertulia_core::wire::meeting::Join;
 use tertulia_core::wire::option::{self, OptionsBuffer};
 use tertulia_testkit::layout::{annotate, annotate_as};
-use tertulia_testkit::lecture::{ada, bea, bodies, charter, fork, lecture, pass, ticket_proof};
+use tertulia_testkit::lecture::{ada, bea, bodies, charter, fork, lecture, pass, ticket_proof, waiting};
 
 use crate::page::{Page, root};
 
@@ -22,7 +22,8 @@ pub(crate) fn sync(page: &mut Page) {
     for info in infos() {
         let said = lecture.iter().rfind(|said| said.name() == info.name && said.micros < 9_000_000);
         let said = said.or_else(|| lecture.iter().rfind(|said| said.name() == info.name));
-        let frame = said.map_or_else(fork, |said| said.frame.clone());
+        let unsaid = || if info.name == "WAITING" { waiting() } else { fork() };
+        let frame = said.map_or_else(unsaid, |said| said.frame.clone());
         page.sync_block(&format!("hex: {}", info.name), "", &lines(annotate(&frame.0)));
     }
     for (kind, frame) in bodies() {

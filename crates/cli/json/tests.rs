@@ -60,6 +60,11 @@ fn who_is_there_is_told_in_the_fields_that_scripts_know() {
             format!(r#"{{"event":"renamed","time_ms":7,"key":"{}","old":"bea","new":"carl"}}"#, key()),
         ),
         (
+            Event::Knock { name: "bea".into(), key: KEY, note: "it is me".into() },
+            format!(r#"{{"event":"knock","time_ms":7,"name":"bea","key":"{}","note":"it is me"}}"#, key()),
+        ),
+        (Event::Waiting { position: 3 }, r#"{"event":"waiting","time_ms":7,"position":3}"#.into()),
+        (
             Event::Roster { members, guests: 1 },
             format!(
                 r#"{{"event":"roster","time_ms":7,"members":[{{"key":"{0}","name":"anna","state":"you"}},{{"key":"{0}","name":"bea","state":"away"}}],"guests":1}}"#,
@@ -177,6 +182,9 @@ fn every_command_is_read() {
         (r#"{"command":"unban","name":"bea"}"#, Command::Unban { name: bea() }),
         (r#"{"command":"mute","name":"bea"}"#, Command::Mute { name: bea() }),
         (r#"{"command":"unmute","name":"bea"}"#, Command::Unmute { name: bea() }),
+        (r#"{"command":"admit","name":"bea"}"#, Command::Admit { name: Some("bea".into()) }),
+        (r#"{"command":"admit","name":"all"}"#, Command::Admit { name: None }),
+        (r#"{"command":"deny","name":"bea","why":"no"}"#, Command::Deny { name: "bea".into(), why: "no".into() }),
         (r#"{"command":"lock"}"#, Command::Lock),
         (r#"{"command":"unlock"}"#, Command::Unlock),
         (r#"{"command":"end"}"#, Command::End),

@@ -72,6 +72,7 @@ codes! {
     0x0037 QuestionsClosed "questions_closed" "The meeting takes no questions."
     0x0038 Filtered "filtered" "The question has a word that the host does not publish."
     0x0039 TooSoon "too_soon" "The key has joined too often just now."
+    0x0050 Denied "denied" "A host does not admit the sender."
     0x0100 Cut "cut" "Never sent: the connection ended without BYE."
     0x0101 Unreachable "unreachable" "Never sent: nobody answered at the addresses."
     0x0102 WrongKey "wrong_key" "Somebody else answered at the address. Sent only for CHARTER-3."

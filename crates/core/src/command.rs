@@ -48,6 +48,18 @@ pub enum Command {
         /// Whom.
         name: String,
     },
+    /// Let somebody in who waits in the lobby.
+    Admit {
+        /// Whom; `None`: everybody who waits.
+        name: Option<String>,
+    },
+    /// Send somebody away who waits in the lobby.
+    Deny {
+        /// Whom.
+        name: String,
+        /// Why; may be empty.
+        why: String,
+    },
     /// Let nobody new in.
     Lock,
     /// Let people in again.

@@ -188,6 +188,20 @@ pub enum Event {
         /// Why.
         code: Code,
     },
+    /// Somebody waits in the lobby, and asks to be let in.
+    Knock {
+        /// Their name.
+        name: String,
+        /// Their key.
+        key: Key,
+        /// What they say to the host; may be empty.
+        note: String,
+    },
+    /// This node waits in the lobby.
+    Waiting {
+        /// 1: nobody has waited longer.
+        position: u16,
+    },
     /// Messages of somebody's are gone for good.
     Gap {
         /// Whose.

@@ -107,6 +107,12 @@ limits! {
     JOIN_INTERVAL: Duration = Duration::from_secs(5);
     /// New joins of one key that may come at once.
     JOIN_BURST: u32 = 3;
+    /// How many may wait in a lobby.
+    LOBBY_MAX: usize = 256;
+    /// Whoever has waited in a lobby for this long, undecided, is denied.
+    LOBBY_TIMEOUT: Duration = Duration::from_secs(3_600);
+    /// Who waits in a lobby is told its position no more often.
+    WAITING_INTERVAL: Duration = Duration::from_secs(1);
     /// A bad question is a warning until there have been this many.
     STRIKES_MAX: u8 = 3;
     /// Addresses of one ticket or dial.

@@ -103,6 +103,10 @@ rules! {
     Ask4 "ASK-4" Filtered "a question has no word of the filter"
     Rename1 "RENAME-1" NameTaken "a new name is nobody else's here"
     Revoke1 "REVOKE-1" Kicked "a revoked key is shown out"
+    Lobby3 "LOBBY-3" Unexpected "WAITING comes between JOIN and its answer"
+    Lobby4 "LOBBY-4" Full "no more than 256 wait in the lobby"
+    Lobby5 "LOBBY-5" Denied "nobody waits undecided for more than an hour"
+    Lobby6 "LOBBY-6" Denied "who waits in the lobby comes in when a host says so"
     Age1 "AGE-1" Renewed "no connection outlives 24 h or 2^32 records"
 }
 

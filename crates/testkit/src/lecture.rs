@@ -11,7 +11,9 @@ use tertulia_core::time::{Instant, Now};
 use tertulia_core::trace::{Direction, Expect, Layer, LinkStep, Packet, Step, Trace};
 use tertulia_core::wire::entry::{Cut, EntryBody, Level, Role};
 use tertulia_core::wire::field::{Address, Block, List, Name, Reason, Signed, Text, Title, decode_all, encode_items};
-use tertulia_core::wire::meeting::{Digest, Fetch, Join, Lane, Person, Presence, Range, Rename, Welcome, Whereabouts};
+use tertulia_core::wire::meeting::{
+    Digest, Fetch, Join, Lane, Person, Presence, Range, Rename, Waiting, Welcome, Whereabouts,
+};
 use tertulia_core::wire::option::{self, Options, OptionsBuffer, Pass, TicketProof};
 use tertulia_core::wire::private::{Ask, Tell};
 use tertulia_core::wire::session::{Bye, Done, Hello, Ping, Purpose, Refused};
@@ -243,6 +245,12 @@ pub fn fork() -> Encoded {
             panic!("{verdict:?}")
         }
     }
+}
+
+/// What somebody is told who is third in the lobby.
+#[must_use]
+pub fn waiting() -> Encoded {
+    Frame::from(Waiting { position: 3, options: Options::NONE }).encode(RequestId::EVENT)
 }
 
 /// One body of each kind, by the kind's name.

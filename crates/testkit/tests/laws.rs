@@ -155,6 +155,7 @@ fn attendee() -> Court<Attendee> {
         ticket: None,
         addresses: vec!["a:1".into()],
         restored: None,
+        note: String::new(),
         talk_max: 5,
     });
     Court::new(attendee, peers(), from_host())

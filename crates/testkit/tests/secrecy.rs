@@ -4,12 +4,15 @@ use tertulia_core::charter::Admission;
 use tertulia_core::code::Code;
 use tertulia_core::command::Command;
 use tertulia_core::event::Event;
-use tertulia_core::id::Signature;
+use tertulia_core::id::{RequestId, Signature};
 use tertulia_core::identity::{Domain, Identity, Secret};
 use tertulia_core::ticket::prove_ticket;
+use tertulia_core::wire::Frame;
+use tertulia_core::wire::meeting::Meeting;
 use tertulia_core::wire::option::TicketProof;
+use tertulia_core::wire::session::Session;
 use tertulia_testkit::real::local::{Lecture, attend, dial, found, identity, text};
-use tertulia_testkit::real::peer::{Peer, Proof};
+use tertulia_testkit::real::peer::{Peer, Proof, digest, hello, ping};
 use tertulia_testkit::real::proxy::{Proxy, Way};
 
 /// Whether `needle` stands anywhere in `bytes`.
@@ -117,6 +120,63 @@ async fn join_3_a_wrong_ticket_learns_nothing() {
     let closed = |event: &Event| if let Event::Closed { code, .. } = event { Some(*code) } else { None };
     assert_eq!(refused.until(closed).await, Code::TicketNeeded);
     lecture.works_for("carl").await;
+    member.quit().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lobby_2_who_waits_learns_neither_title_nor_name_nor_entry() {
+    let (title, host, guest) = ("A very secret title", "Ada-Lovelace", "Beatrice-Shilling");
+    let mut lecture = Lecture::hold(title, host, Admission::Lobby).await;
+    let secrets = [title, host, guest, "a secret sentence"];
+    let mut member = dial(guest, &[lecture.address], None, None);
+    let knocked = |event: &Event| matches!(event, Event::Knock { .. }).then_some(());
+    lecture.host.until(knocked).await;
+    lecture.host.command(Command::Admit { name: Some(guest.into()) });
+    lecture.host.say("a secret sentence");
+    member.texts(1).await;
+
+    let mallory = identity();
+    let mut peer = Peer::dial(lecture.address, &mallory).await.unwrap();
+    peer.send(&[hello("mallory"), Proof::default().join(1)]).await;
+    let waits = |frame: &Frame<'_>, _| matches!(frame, Frame::Meeting(Meeting::Waiting(_))).then_some(());
+    peer.until(waits).await;
+    // What happens meanwhile is none of its business.
+    lecture.host.until(knocked).await;
+    lecture.host.say("a secret sentence");
+    member.texts(1).await;
+    assert!(peer.send(&[ping()]).await);
+    for needle in secrets {
+        assert!(!contains(&peer.heard, needle.as_bytes()), "who waits has learnt {needle}");
+    }
+    assert!(!contains(&peer.heard, &lecture.charter.meeting.0), "it has learnt which meeting this is");
+    lecture.host.command(Command::Deny { name: "mallory".into(), why: "we do not know you".into() });
+    let refused = |frame: &Frame<'_>, id| {
+        let Frame::Session(Session::Refused(error)) = frame else { return None };
+        Some((id, error.code, error.reason.as_str().to_owned()))
+    };
+    assert_eq!(peer.until(refused).await, (RequestId(1), Code::Denied, "we do not know you".into()));
+    assert_eq!(peer.end().await, (Code::Denied, "we do not know you".into()));
+    for needle in secrets {
+        assert!(!contains(&peer.heard, needle.as_bytes()), "who was denied has learnt {needle}");
+    }
+
+    // The same bytes do come to whoever is admitted: the needles are good.
+    let mut peer = Peer::dial(lecture.address, &identity()).await.unwrap();
+    peer.send(&[hello("carl"), Proof::default().join(1)]).await;
+    peer.until(waits).await;
+    lecture.host.until(knocked).await;
+    lecture.host.command(Command::Admit { name: None });
+    peer.until(|frame, _| matches!(frame, Frame::Meeting(Meeting::Presence(_))).then_some(())).await;
+    peer.send(&[digest(Vec::new())]).await;
+    let mut entries = 0;
+    peer.until(|frame, _| {
+        entries += u32::from(matches!(frame, Frame::Meeting(Meeting::EntryFrame(_))));
+        (entries == 3).then_some(())
+    })
+    .await;
+    for needle in secrets {
+        assert!(contains(&peer.heard, needle.as_bytes()), "a guest has not learnt {needle}");
+    }
     member.quit().await;
 }
 

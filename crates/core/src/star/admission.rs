@@ -60,7 +60,7 @@ impl House<'_> {
     /// # Errors
     /// JOIN-2 to JOIN-5, JOIN-11.
     pub(super) fn admit(&self, join: &Join<'_>, guest: Key) -> Result<Admitted, Rule> {
-        let House { charter, roster, us, floor } = *self;
+        let House { charter, roster, us, .. } = *self;
         // SPEC JOIN-2
         if join.meeting != MeetingId::ZERO && join.meeting != charter.meeting {
             return Err(Rule::Join2);
@@ -91,13 +91,15 @@ impl House<'_> {
         if roster.is_locked() {
             return Err(Rule::Join5);
         }
-        Ok(Admitted { pass: sign_pass(charter.meeting, guest, floor, us), ticket, is_new: true })
+        Ok(Admitted { pass: self.pass(guest), ticket, is_new: true })
     }
-}
 
-fn sign_pass(meeting: MeetingId, guest: Key, lamport: u64, us: &Identity) -> Pass {
-    let signature = us.sign(Domain::Pass, &[&meeting.0, &guest.0, &lamport.to_be_bytes()]);
-    Pass { signer: us.key(), lamport, signature }
+    /// A new pass: what is said from now on, and as much of what was said before as the charter gives.
+    pub(super) fn pass(&self, guest: Key) -> Pass {
+        let House { charter, us, floor: lamport, .. } = *self;
+        let signature = us.sign(Domain::Pass, &[&charter.meeting.0, &guest.0, &lamport.to_be_bytes()]);
+        Pass { signer: us.key(), lamport, signature }
+    }
 }
 
 fn pass_holds(pass: &Pass, charter: &SignedCharter, guest: Key, us: &Identity) -> bool {

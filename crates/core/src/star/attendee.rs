@@ -23,7 +23,7 @@ use crate::rule::Rule;
 use crate::ticket::{Ticket, prove_ticket};
 use crate::time::{Instant, Now, Timers};
 use crate::wire::entry::{Entry, EntryBody};
-use crate::wire::field::{List, Name, Signed, decode_all, encode_alone, encode_items};
+use crate::wire::field::{List, Name, Reason, Signed, decode_all, encode_alone, encode_items};
 use crate::wire::meeting::{Digest, Fetch, Fork, Join, Lane, Meeting, Presence, Range, Row, Welcome};
 use crate::wire::option::{self, Options, OptionsBuffer, Pass};
 use crate::wire::private::{Private, Tell};
@@ -49,6 +49,8 @@ pub struct AttendeeConfig {
     pub host: Option<Key>,
     /// The ticket, if there is one.
     pub ticket: Option<Ticket>,
+    /// What the host is told if there is a lobby; may be empty.
+    pub note: String,
     /// Where to dial, `HOST:PORT`.
     pub addresses: Vec<String>,
     /// What an earlier run has kept.
@@ -119,6 +121,7 @@ pub struct Attendee {
     /// Who has answered the last dial.
     answering: Key,
     ticket: Option<Ticket>,
+    note: String,
     addresses: Vec<String>,
     pub(super) stage: Stage,
     charter: Option<SignedCharter>,
@@ -134,6 +137,8 @@ pub struct Attendee {
     dials: u64,
     failures: u32,
     last_failure: Code,
+    /// What the host has said to whom it does not admit.
+    denied: Option<String>,
     /// The user has been told that the node is in its meeting.
     welcomed: bool,
     /// The user has been told of the link that stands.
@@ -169,6 +174,7 @@ impl Attendee {
             host: config.host,
             answering: Key::ZERO,
             ticket: config.ticket,
+            note: config.note,
             addresses: config.addresses,
             stage: Stage::Apart,
             roster,
@@ -183,6 +189,7 @@ impl Attendee {
             dials: 0,
             failures: 0,
             last_failure: Code::Unreachable,
+            denied: None,
             welcomed: false,
             introduced: false,
             timers: Timers::default(),
@@ -218,6 +225,9 @@ impl Attendee {
         }
         if let Some((ticket, seed)) = self.ticket.as_ref().and_then(|ticket| Some((ticket, ticket.seed?))) {
             options.set(&option::TICKET, &prove_ticket(seed, ticket.endorsement, ticket.meeting, &self.us));
+        }
+        if !self.note.is_empty() {
+            options.set(&option::NOTE, &Reason::cut(&self.note));
         }
         let join = Join { meeting: self.meeting, options: options.options() };
         let id = self.next_request();
@@ -469,6 +479,16 @@ impl Attendee {
             (Stage::Knocking(ours), Frame::Meeting(Meeting::Welcome(welcome))) if ours == link => {
                 self.on_welcome(link, welcome, now, out);
             }
+            (Stage::Knocking(ours), Frame::Meeting(Meeting::Waiting(waiting))) if ours == link => {
+                // It is an answer: who is told to wait, waits.
+                self.timers.disarm(Timer::Patience);
+                out.push(Output::Event(Event::Waiting { position: waiting.position }));
+            }
+            (Stage::Knocking(ours), Frame::Session(Session::Refused(error))) if ours == link => {
+                out.push(Output::Close { link, code: Code::Left, rule: None, reason: String::new() });
+                self.denied = Some(error.reason.as_str().to_string());
+                self.on_failure(error.code, now, out);
+            }
             (Stage::Attending(ours), frame) if ours == link => self.on_meeting_frame(link, id, frame, now, out),
             // SPEC WELCOME-1
             (Stage::Knocking(ours), _) if ours == link => self.reject(link, Rule::Welcome1, now, out),
@@ -502,6 +522,8 @@ impl Attendee {
                 self.reject(link, Rule::Guest2, now, out);
             }
             Frame::Meeting(Meeting::Welcome(_)) => self.reject(link, Rule::Welcome1, now, out),
+            // SPEC LOBBY-3
+            Frame::Meeting(Meeting::Waiting(_)) => self.reject(link, Rule::Lobby3, now, out),
             // The link keeps these to itself.
             Frame::Session(Session::Hello(_) | Session::Bye(_) | Session::Ping(_)) => {}
         }
@@ -552,7 +574,12 @@ impl Attendee {
             let reason = alloc::format!("{}; is the address right?", self.no_answer(code));
             return self.end(code, &reason, out);
         } else if let Some(reason) = final_reason(code, self.welcomed) {
-            return self.end(code, reason, out);
+            // SPEC LOBBY-6
+            let words = self.denied.take().filter(|_| code == Code::Denied);
+            return self.end(code, words.as_deref().unwrap_or(reason), out);
+        }
+        if !self.welcomed && !self.timers.is_armed(Timer::Patience) {
+            self.timers.arm(Timer::Patience, now.tick.after(limits::JOIN_PATIENCE));
         }
         if let Some(key) = self.host.filter(|_| was_linked) {
             out.push(Output::Event(Event::Unlinked { name: self.host_name(), key, code }));
@@ -698,10 +725,11 @@ const NO_ANSWER: [(Code, &str); 4] = [
 ];
 
 /// When there is no use in trying again: the code, whether that holds only before the first WELCOME, and what to do.
-const FINAL: [(Code, bool, &str); 12] = [
+const FINAL: [(Code, bool, &str); 13] = [
     (Code::Ended, false, "the host has ended the meeting"),
     (Code::Kicked, false, "the host has shown you out"),
     (Code::Banned, false, "you, or your ticket, were shown out of this meeting; ask the host for a new ticket"),
+    (Code::Denied, false, "the host has not let you in"),
     (Code::TicketNeeded, false, "this meeting needs a ticket that holds; ask the host, then: tertulia join TICKET"),
     (Code::Superseded, false, "this key has joined again somewhere else"),
     (Code::SelfLink, false, "this is your own node; join with another home: tertulia --home DIR join TARGET"),

@@ -40,6 +40,8 @@ impl Attendee {
             | Command::Unban { .. }
             | Command::Mute { .. }
             | Command::Unmute { .. }
+            | Command::Admit { .. }
+            | Command::Deny { .. }
             | Command::Lock
             | Command::Unlock
             | Command::End => Err(("not_host", "only the host can do that; /quit leaves".to_string())),

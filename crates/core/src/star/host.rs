@@ -18,6 +18,7 @@ use crate::event::{Event, Kind, Member, Role, State, Whisper};
 use crate::id::{CommandId, Key, LinkId, RequestId, Signature};
 use crate::identity::{Domain, Identity, Secret};
 use crate::limits;
+use crate::lobby::{Due, Knock, Lobby};
 use crate::log::{Log, StreamId, entry_of};
 use crate::machine::{Input, Kept, Machine, Output};
 use crate::random::Random;
@@ -74,6 +75,8 @@ pub(super) struct Guest {
     pub(super) started_ms: u64,
     /// What it was let in with; `None`: it has not joined.
     pub(super) admitted: Option<Admitted>,
+    /// What it will be let in with, if a host admits it.
+    pub(super) knock: Option<Admitted>,
     /// What it holds, and what it may have: the lamport time above which talk is served.
     pub(super) rows: BTreeMap<StreamId, u64>,
     pub(super) floor: u64,
@@ -116,11 +119,13 @@ pub struct Host {
     pub(super) random: Random,
     pub(super) over: bool,
     door: Door,
+    /// Invariant: who waits here is on a link of `guests`, with a `knock`.
+    pub(super) lobby: Lobby,
     tokens: Tokens,
     delivery: Delivery,
     pub(super) gone: Gone,
     /// When the user was last told that somebody stands at the locked door.
-    knocked: Option<Instant>,
+    locked_out: Option<Instant>,
     /// Who has come or gone since the last PRESENCE.
     changed: BTreeMap<Key, (Whereabouts, String)>,
     /// Somebody has been sent a PRESENCE without names since the last one to all.
@@ -160,10 +165,11 @@ impl Host {
             random: Random::new(config.seed),
             over: false,
             door: Door::default(),
+            lobby: Lobby::default(),
             tokens,
             delivery: Delivery::default(),
             gone: Gone::default(),
-            knocked: None,
+            locked_out: None,
             changed: BTreeMap::new(),
             is_unnamed: false,
             addresses: config.addresses,
@@ -248,6 +254,7 @@ impl Host {
             name: name.as_str().to_string(),
             started_ms: hello.started_ms,
             admitted: None,
+            knock: None,
             rows: BTreeMap::new(),
             floor: 0,
             following: false,
@@ -261,10 +268,16 @@ impl Host {
 
     fn on_join(&mut self, link: LinkId, id: RequestId, join: &Join<'_>, now: Now, out: &mut Vec<Output>) {
         match self.admit(link, join, now, out) {
-            Ok(()) => self.welcome(link, id, now, out),
+            Ok(admitted) if admitted.is_new && self.has_to_knock(link) => {
+                self.on_knock(link, id, join, admitted, now, out);
+            }
+            Ok(admitted) => {
+                self.enter(link, admitted, now, out);
+                self.welcome(link, id, now, out);
+            }
             Err(rule) => {
                 if rule == Rule::Join5 {
-                    self.on_knock(link, now, out);
+                    self.on_locked_out(link, now, out);
                 }
                 self.reject(link, rule, now, out);
             }
@@ -272,27 +285,25 @@ impl Host {
     }
 
     /// Tells the user who stands at the locked door; at most once a second, so that nobody floods the screen.
-    fn on_knock(&mut self, link: LinkId, now: Now, out: &mut Vec<Output>) {
+    fn on_locked_out(&mut self, link: LinkId, now: Now, out: &mut Vec<Output>) {
         let Some(guest) = self.guests.get(&link) else { return };
-        if self.knocked.is_some_and(|last| now.tick.since(last) < limits::PRESENCE_INTERVAL) {
+        if self.locked_out.is_some_and(|last| now.tick.since(last) < limits::PRESENCE_INTERVAL) {
             return;
         }
-        self.knocked = Some(now.tick);
+        self.locked_out = Some(now.tick);
         let message = alloc::format!("{} stands at the locked door; /unlock lets people in", guest.name);
         out.push(Output::Event(Event::Warning { code: Rule::Join5.code().word(), message }));
     }
 
-    fn admit(&mut self, link: LinkId, join: &Join<'_>, now: Now, out: &mut Vec<Output>) -> Result<(), Rule> {
-        let floor = self.log.floor_of_last(self.charter.history);
-        let Some(guest) = self.guests.get_mut(&link) else { return Ok(()) };
+    /// Checks a JOIN, and closes the older link of its key.
+    fn admit(&mut self, link: LinkId, join: &Join<'_>, now: Now, out: &mut Vec<Output>) -> Result<Admitted, Rule> {
         // SPEC JOIN-1
-        if guest.admitted.is_some() {
+        let Some(guest) = self.guests.get(&link).filter(|guest| guest.admitted.or(guest.knock).is_none()) else {
             return Err(Rule::Join1);
-        }
-        let house = House { charter: &self.charter, roster: &self.roster, us: &self.us, floor };
-        let admitted = house.admit(join, guest.key)?;
+        };
+        let admitted = self.house().admit(join, guest.key)?;
         let (key, name, started_ms) = (guest.key, guest.name.clone(), guest.started_ms);
-        let older = self.joined.get(&key).copied();
+        let older = self.joined.get(&key).copied().or_else(|| self.lobby.link_of(key));
         if let Some(older) = older
             && self.guests.get(&older).is_some_and(|older| older.started_ms > started_ms)
         {
@@ -304,34 +315,84 @@ impl Host {
             return Err(Rule::Join7);
         }
         // SPEC JOIN-6
-        let room = usize::try_from(self.charter.guests).unwrap_or(usize::MAX).min(limits::GUESTS_MAX);
-        if older.is_none() && self.joined.len() >= room {
+        if !self.joined.contains_key(&key) && !self.has_room() {
             return Err(Rule::Join6);
+        }
+        if admitted.is_new && self.has_to_knock(link) {
+            self.lobby.has_room(key)?;
         }
         // Last: who is told to come with another name is not counted for it.
         if admitted.is_new {
             self.door.count(key, now.tick)?;
         }
-        if let Some(older) = older {
+        if let Some(older) = self.lobby.link_of(key) {
+            self.reject(older, Rule::Join10, now, out);
+        }
+        Ok(admitted)
+    }
+
+    /// What the door's checks look at.
+    pub(super) fn house(&self) -> House<'_> {
+        let floor = self.log.floor_of_last(self.charter.history);
+        House { charter: &self.charter, roster: &self.roster, us: &self.us, floor }
+    }
+
+    /// Whether one guest more may come in.
+    pub(super) fn has_room(&self) -> bool {
+        let room = usize::try_from(self.charter.guests).unwrap_or(usize::MAX).min(limits::GUESTS_MAX);
+        self.joined.len() < room
+    }
+
+    /// Whether the guest of a link, if it is new, waits until its host's user lets it in.
+    fn has_to_knock(&self, link: LinkId) -> bool {
+        let is_here = self.guests.get(&link).is_some_and(|guest| self.joined.contains_key(&guest.key));
+        self.charter.admission.has_lobby() && !is_here
+    }
+
+    fn on_knock(
+        &mut self,
+        link: LinkId,
+        request: RequestId,
+        join: &Join<'_>,
+        admitted: Admitted,
+        now: Now,
+        out: &mut Vec<Output>,
+    ) {
+        let Some(guest) = self.guests.get_mut(&link) else { return };
+        guest.knock = Some(admitted);
+        let (key, name) = (guest.key, guest.name.clone());
+        self.timers.disarm(Timer::Join(link));
+        self.lobby.knock(Knock { key, reading: reading(&name), name: name.clone(), link, request }, now, out);
+        let note = join.options.find::<Reason<'_>>(&option::NOTE).map_or("", Reason::as_str).to_string();
+        out.push(Output::Event(Event::Knock { name, key, note }));
+    }
+
+    /// Takes a guest in. The older link of its key is closed.
+    pub(super) fn enter(&mut self, link: LinkId, admitted: Admitted, now: Now, out: &mut Vec<Output>) {
+        let Some(guest) = self.guests.get(&link) else { return };
+        let (key, name) = (guest.key, guest.name.clone());
+        if let Some(older) = self.joined.get(&key).copied() {
             self.reject(older, Rule::Join10, now, out);
         }
         if let Some(guest) = self.guests.get_mut(&link) {
-            (guest.admitted, guest.floor) = (Some(admitted), admitted.pass.lamport);
+            (guest.admitted, guest.knock, guest.floor) = (Some(admitted), None, admitted.pass.lamport);
             guest.welcomed_at = self.log.feed().dropped_before();
         }
         self.joined.insert(key, link);
         self.gone.forget(&key);
         self.names.take(&name, key);
         self.timers.disarm(Timer::Join(link));
-        Ok(())
     }
 
     /// Whether somebody other than `key` is called `name`, or something that reads alike.
     pub(super) fn is_named(&self, name: &str, key: Key) -> bool {
-        self.names.is_taken(name, key) || key != self.us.key() && reading(name) == reading(&self.name)
+        let reading = reading(name);
+        // SPEC LOBBY-7
+        let in_lobby = self.charter.admission.has_lobby() && (self.lobby.is_taken(&reading, key) || reading == "all");
+        in_lobby || self.names.is_taken(name, key) || key != self.us.key() && reading == self::reading(&self.name)
     }
 
-    fn welcome(&mut self, link: LinkId, id: RequestId, now: Now, out: &mut Vec<Output>) {
+    pub(super) fn welcome(&mut self, link: LinkId, id: RequestId, now: Now, out: &mut Vec<Output>) {
         let Some(guest) = self.guests.get(&link) else { return };
         let (Some(admitted), Ok(charter)) =
             (guest.admitted, decode_all::<Signed<'_, Charter<'_>>>(self.charter.bytes()))
@@ -515,6 +576,10 @@ impl Host {
     fn on_down(&mut self, link: LinkId, code: Code, now: Now, out: &mut Vec<Output>) {
         let Some(guest) = self.guests.get(&link) else { return };
         let name = guest.name.clone();
+        if guest.knock.is_some() {
+            let message = alloc::format!("{name} no longer waits in the lobby");
+            out.push(Output::Event(Event::Warning { code: "lobby", message }));
+        }
         self.forget(link, code.word(), now, out);
         if code == Code::Slow {
             let message = alloc::format!("{name} did not read what was sent, and was cut off");
@@ -527,6 +592,7 @@ impl Host {
         self.timers.disarm(Timer::Join(link));
         let Some(guest) = self.guests.remove(&link) else { return };
         guest.fail_tells(out);
+        self.lobby.take(link, now);
         if self.joined.get(&guest.key) == Some(&link) {
             self.joined.remove(&guest.key);
             self.names.free(&guest.name, guest.key);
@@ -563,7 +629,7 @@ impl Host {
             // SPEC ENTRY-5
             Frame::Meeting(Meeting::EntryFrame(_)) => self.reject(link, Rule::Entry5, now, out),
             // SPEC GUEST-1
-            Frame::Meeting(Meeting::Welcome(_) | Meeting::Presence(_)) => {
+            Frame::Meeting(Meeting::Welcome(_) | Meeting::Presence(_) | Meeting::Waiting(_)) => {
                 self.reject(link, Rule::Guest1, now, out);
             }
             Frame::Private(Private::Ask(ask)) => self.on_ask(link, id, ask, now, out),
@@ -601,10 +667,19 @@ impl Machine for Host {
                 Timer::Presence => self.on_presence(out),
             }
         }
+        while !self.over
+            && let Some(due) = self.lobby.expire(now, out)
+        {
+            match due {
+                Due::Told => {}
+                // SPEC LOBBY-5
+                Due::Overdue(link) => self.deny(link, Rule::Lobby5, Rule::Lobby5.meaning(), now, out),
+            }
+        }
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        if self.over { None } else { self.timers.next() }
+        if self.over { None } else { self.timers.next().into_iter().chain(self.lobby.next()).min() }
     }
 
     fn assert_invariants(&self) {
@@ -624,8 +699,12 @@ impl Machine for Host {
         for (link, guest) in &self.guests {
             let joined = self.joined.get(&guest.key) == Some(link);
             assert_eq!(joined, guest.admitted.is_some(), "{link:?} is half joined");
-            assert_ne!(joined, self.timers.is_armed(Timer::Join(*link)), "{link:?} waits for JOIN and has joined");
+            let (waits, to_join) = (self.lobby.has(*link), self.timers.is_armed(Timer::Join(*link)));
+            assert_eq!(waits, guest.knock.is_some(), "{link:?} waits in the lobby or has not knocked");
+            let states = [joined, waits, to_join].into_iter().filter(|is| *is).count();
+            assert_eq!(states, 1, "{link:?} is to join, waits, or has joined");
         }
+        assert!(self.lobby.links().iter().all(|link| self.guests.contains_key(link)), "a stranger waits");
         self.roster.assert_invariants(&self.charter);
         assert!(self.over || self.changed.is_empty() || self.timers.is_armed(Timer::Presence), "nobody is told");
     }
@@ -648,7 +727,7 @@ fn warn(link: LinkId, id: RequestId, strike: u8, word: Option<&str>) -> Output {
     refuse(link, id, Rule::Ask4.code(), &reason)
 }
 
-fn refuse(link: LinkId, id: RequestId, code: Code, reason: &str) -> Output {
+pub(super) fn refuse(link: LinkId, id: RequestId, code: Code, reason: &str) -> Output {
     let reason = Reason::cut(reason);
     Output::Send { link, frame: Frame::from(Refused { code, reason, options: Options::NONE }).encode(id) }
 }

@@ -3,7 +3,8 @@
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
-use super::host::Host;
+use super::admission::Admitted;
+use super::host::{Host, refuse};
 use crate::code::Code;
 use crate::command::Command;
 use crate::event::{Event, Member, State, Whisper};
@@ -48,6 +49,8 @@ impl Host {
                 self.find_not(&name, Level::Mute).and_then(|key| self.revoke(key, Level::Mute, &name, "", now, out))
             }
             Command::Unmute { name } => self.forgive(&name, Level::Mute, now, out),
+            Command::Admit { name } => self.let_in(name.as_deref(), now, out),
+            Command::Deny { name, why } => self.send_away(&name, &why, now, out),
             Command::Lock => self.act(&EntryBody::Policy { door: Door::Locked, kept: List::NONE }, now, out),
             Command::Unlock => self.act(&EntryBody::Policy { door: Door::Unlocked, kept: List::NONE }, now, out),
             Command::End | Command::Quit => {
@@ -225,6 +228,58 @@ impl Host {
         Ok(())
     }
 
+    /// Who waits under this name, or everybody who waits.
+    fn waiting(&self, name: Option<&str>) -> Result<Vec<LinkId>, Failure> {
+        if !self.charter.admission.has_lobby() {
+            return Err(("no_lobby", "this lecture has no lobby: who may come is let in at once".to_string()));
+        }
+        let links = match name {
+            Some(name) => self.lobby.named(name).into_iter().collect(),
+            None => self.lobby.links(),
+        };
+        match (links.is_empty(), name) {
+            (false, _) => Ok(links),
+            (true, Some(name)) => {
+                Err(("no_such_name", alloc::format!("nobody called {name} waits in the lobby; check the name")))
+            }
+            (true, None) => Err(("no_such_name", "nobody waits in the lobby".to_string())),
+        }
+    }
+
+    fn let_in(&mut self, name: Option<&str>, now: Now, out: &mut Vec<Output>) -> Result<(), Failure> {
+        for link in self.waiting(name)? {
+            // SPEC JOIN-6
+            if !self.has_room() {
+                return Err((Code::Full.word(), "the lecture is full; who waits goes on waiting".to_string()));
+            }
+            let Some(guest) = self.guests.get(&link) else { continue };
+            let (key, knock) = (guest.key, guest.knock);
+            if let (Some(admitted), Some(knock)) = (knock, self.lobby.take(link, now)) {
+                let pass = self.house().pass(key);
+                self.enter(link, Admitted { pass, ..admitted }, now, out);
+                self.welcome(link, knock.request, now, out);
+            }
+        }
+        Ok(())
+    }
+
+    fn send_away(&mut self, name: &str, why: &str, now: Now, out: &mut Vec<Output>) -> Result<(), Failure> {
+        // SPEC LOBBY-6
+        let why = if why.is_empty() { Rule::Lobby6.meaning() } else { why };
+        for link in self.waiting(Some(name))? {
+            self.deny(link, Rule::Lobby6, why, now, out);
+        }
+        Ok(())
+    }
+
+    /// Answers a knock with no.
+    pub(super) fn deny(&mut self, link: LinkId, rule: Rule, why: &str, now: Now, out: &mut Vec<Output>) {
+        let Some(knock) = self.lobby.take(link, now) else { return };
+        out.push(refuse(link, knock.request, rule.code(), why));
+        self.forget(link, rule.code().word(), now, out);
+        out.push(Output::Close { link, code: rule.code(), rule: Some(rule), reason: why.to_string() });
+    }
+
     /// Says goodbye to all, for good.
     fn leave(&mut self, code: Code, reason: &str, out: &mut Vec<Output>) {
         for (link, guest) in core::mem::take(&mut self.guests) {
@@ -232,6 +287,7 @@ impl Host {
             out.push(Output::Close { link, code, rule: None, reason: reason.to_string() });
         }
         self.joined.clear();
+        self.lobby.clear();
         self.over = true;
         out.push(Output::Event(Event::Closed { code, reason: reason.to_string() }));
     }

@@ -136,6 +136,7 @@ fn attendee_config(seed: u8, name: &str) -> AttendeeConfig {
         ticket: None,
         addresses: vec!["host:1".to_string()],
         restored: None,
+        note: String::new(),
         talk_max: limits::TALK_ENTRIES_MAX,
     }
 }

@@ -72,7 +72,7 @@ family! {
         0x0040 "JOIN" Join Request Guest {
             /// Which meeting; zero: the one that is held there.
             meeting: MeetingId,
-        } [PASS, TICKET]
+        } [PASS, TICKET, NOTE]
         /// Lets a guest in.
         0x0042 "WELCOME" Welcome Reply Host {
             /// What the meeting is.
@@ -115,6 +115,11 @@ family! {
         0x004e "RENAME" Rename Request Guest {
             /// The new name.
             name: Name<'a>,
+        } []
+        /// Tells who waits in the lobby how many wait before.
+        0x0050 "WAITING" Waiting Event Host {
+            /// 1: nobody has waited longer.
+            position: u16,
         } []
     }
 }

@@ -52,6 +52,8 @@ options! {
     0x0012 PASS: Pass;
     /// The proof that a ticket gives.
     0x0014 TICKET: TicketProof;
+    /// Words for the host of a meeting with a lobby.
+    0x0017 NOTE: Reason<'_>;
 }
 
 layouts! {

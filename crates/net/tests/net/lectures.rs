@@ -63,6 +63,7 @@ fn attendee(number: u8, address: SocketAddr, home: Option<Home>, restored: Optio
         ticket: None,
         addresses: vec![address.to_string()],
         restored,
+        note: String::new(),
         talk_max: TALK_ENTRIES_MAX,
     });
     start(machine, Setup { started_ms, home, ..plain(number) }).unwrap()

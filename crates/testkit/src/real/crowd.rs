@@ -217,6 +217,7 @@ async fn attend(
         ticket: Some(ticket),
         restored: None,
         // No more than what may still be asked for.
+        note: String::new(),
         talk_max: 16,
     });
     let setup = Setup { identity, seed: seed().unwrap(), started_ms, listener: None, home: None, trace: None };

@@ -104,7 +104,7 @@ impl Lecture {
     pub async fn hold(title: &str, name: &str, admission: Admission) -> Self {
         let founder = identity();
         let seeds = [(); 3].map(|()| seed().unwrap());
-        let secret = (admission == Admission::Ticket).then_some(Secret(seeds[0]));
+        let secret = admission.has_tickets().then_some(Secret(seeds[0]));
         let charter = found(title, &founder, admission, secret);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -177,6 +177,7 @@ pub fn dial(name: &str, addresses: &[SocketAddr], ticket: Option<&Ticket>, trace
         ticket: ticket.cloned(),
         addresses: addresses.iter().map(ToString::to_string).collect(),
         restored: None,
+        note: String::new(),
         talk_max: limits::TALK_ENTRIES_MAX,
     });
     let setup = Setup { identity, seed: seed().unwrap(), started_ms, listener: None, home: None, trace };

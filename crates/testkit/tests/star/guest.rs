@@ -23,9 +23,9 @@ use tertulia_testkit::lecture::{START_MS, ada, bea, charter, identity, lecture, 
 
 use crate::{ADDRESS, Bench, NONE, events, names, refused, sent};
 
-const HOST: LinkId = LinkId(1);
+pub(crate) const HOST: LinkId = LinkId(1);
 
-fn config() -> AttendeeConfig {
+pub(crate) fn config() -> AttendeeConfig {
     let addresses = vec!["192.0.2.1:7473".to_owned()];
     let ticket = Ticket {
         meeting: charter().meeting,
@@ -45,12 +45,13 @@ fn config() -> AttendeeConfig {
         ticket: Some(ticket),
         addresses,
         restored: None,
+        note: String::new(),
         talk_max: 1_000,
     }
 }
 
 /// The dial in `out`, and the name in its HELLO.
-fn dial(out: &[Output]) -> Option<(DialId, String)> {
+pub(crate) fn dial(out: &[Output]) -> Option<(DialId, String)> {
     out.iter().find_map(|output| match output {
         Output::Dial { id, hello, .. } => match decode(&hello.0).unwrap().frame.unwrap() {
             Frame::Session(Session::Hello(hello)) => {
@@ -63,19 +64,19 @@ fn dial(out: &[Output]) -> Option<(DialId, String)> {
 }
 
 /// A guest who has dialled.
-fn started(config: AttendeeConfig) -> (Bench<Attendee>, DialId) {
+pub(crate) fn started(config: AttendeeConfig) -> (Bench<Attendee>, DialId) {
     let mut bench = Bench::new(Attendee::new(config));
     let out = bench.input(Input::Start);
     let (dial, _) = dial(&out).expect("a dial");
     (bench, dial)
 }
 
-fn up(bench: &mut Bench<Attendee>, link: LinkId, dial: Option<DialId>, peer: Key) -> Vec<Output> {
+pub(crate) fn up(bench: &mut Bench<Attendee>, link: LinkId, dial: Option<DialId>, peer: Key) -> Vec<Output> {
     let hello = Hello { purpose: Purpose::STAR, meeting: charter().meeting, started_ms: 1, options: NONE };
     bench.input(Input::Up { link, peer, address: ADDRESS, hello, dial })
 }
 
-fn said(name: &str) -> Encoded {
+pub(crate) fn said(name: &str) -> Encoded {
     lecture().into_iter().find(|said| said.name() == name).unwrap().frame
 }
 
@@ -271,11 +272,11 @@ fn dial_2_waits_are_random_and_grow_up_to_5_s() {
 #[test]
 fn dial_3_there_are_ends_after_which_nobody_dials_again() {
     use Code::{
-        Banned, Ended, Full, Kicked, Locked, NoMeeting, NoSuchHost, SelfLink, Superseded, TicketNeeded, VersionUnknown,
-        WrongKey,
+        Banned, Denied, Ended, Full, Kicked, Locked, NoMeeting, NoSuchHost, SelfLink, Superseded, TicketNeeded,
+        VersionUnknown, WrongKey,
     };
     // NAME_TAKEN is JOIN-13's.
-    let always = [Ended, Kicked, Banned, TicketNeeded, Superseded, SelfLink];
+    let always = [Ended, Kicked, Banned, Denied, TicketNeeded, Superseded, SelfLink];
     let at_first = [Locked, Full, NoMeeting, NoSuchHost, WrongKey, VersionUnknown];
     let codes = Code::TABLE.iter().map(|(number, ..)| Code::from_number(*number));
     for code in codes.filter(|code| *code != Code::NameTaken).chain([Code::Other(0x7fff)]) {

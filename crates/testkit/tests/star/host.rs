@@ -25,10 +25,10 @@ use tertulia_testkit::lecture::{START_MS, ada, bea, identity, ticket};
 
 use crate::{ADDRESS, Bench, NONE, closed, events, names, refused, sent};
 
-const BEA: LinkId = LinkId(1);
+pub(crate) const BEA: LinkId = LinkId(1);
 
-fn charter(admission: Admission, guests: u32) -> SignedCharter {
-    let ticket = if admission == Admission::Ticket { ticket().key() } else { Key::ZERO };
+pub(crate) fn charter(admission: Admission, guests: u32) -> SignedCharter {
+    let ticket = if admission.has_tickets() { ticket().key() } else { Key::ZERO };
     let terms = Terms {
         kind: Purpose::STAR,
         founder: ada().key(),
@@ -43,10 +43,10 @@ fn charter(admission: Admission, guests: u32) -> SignedCharter {
     SignedCharter::found(terms, &ada()).unwrap()
 }
 
-fn host(charter: SignedCharter) -> Bench<Host> {
+pub(crate) fn host(charter: SignedCharter) -> Bench<Host> {
     let config = HostConfig {
         identity: ada(),
-        ticket: (charter.admission == Admission::Ticket).then_some(Secret([0xcc; 32])),
+        ticket: charter.admission.has_tickets().then_some(Secret([0xcc; 32])),
         charter,
         name: "Ada".into(),
         started_ms: START_MS,
@@ -66,7 +66,7 @@ fn open() -> Bench<Host> {
     host(charter(Admission::Open, 1_000))
 }
 
-fn up(bench: &mut Bench<Host>, link: LinkId, guest: &Identity, name: &str) -> Vec<Output> {
+pub(crate) fn up(bench: &mut Bench<Host>, link: LinkId, guest: &Identity, name: &str) -> Vec<Output> {
     let mut options = OptionsBuffer::default();
     if let Some(name) = Name::new(name) {
         options.set(&option::NAME, &name);
@@ -76,19 +76,19 @@ fn up(bench: &mut Bench<Host>, link: LinkId, guest: &Identity, name: &str) -> Ve
     bench.input(Input::Up { link, peer: guest.key(), address: ADDRESS, hello, dial: None })
 }
 
-fn join(bench: &mut Bench<Host>, link: LinkId) -> Vec<Output> {
+pub(crate) fn join(bench: &mut Bench<Host>, link: LinkId) -> Vec<Output> {
     bench.hear(link, 1, Join { meeting: MeetingId::ZERO, options: NONE })
 }
 
 /// A guest who is in.
-fn enter(bench: &mut Bench<Host>, link: LinkId, guest: &Identity, name: &str) -> Vec<Output> {
+pub(crate) fn enter(bench: &mut Bench<Host>, link: LinkId, guest: &Identity, name: &str) -> Vec<Output> {
     assert!(up(bench, link, guest, name).is_empty());
     let out = join(bench, link);
     assert_eq!(names(&sent(&out, link)), ["WELCOME", "PRESENCE"]);
     out
 }
 
-fn command(bench: &mut Bench<Host>, command: Command) -> Vec<Output> {
+pub(crate) fn command(bench: &mut Bench<Host>, command: Command) -> Vec<Output> {
     bench.input(Input::Command { id: CommandId(1), command })
 }
 

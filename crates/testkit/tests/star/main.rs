@@ -10,6 +10,7 @@
 
 mod guest;
 mod host;
+mod lobby;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 

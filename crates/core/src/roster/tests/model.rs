@@ -180,7 +180,8 @@ fn play(admission: Admission, steps: &[Step]) -> (SignedCharter, Vec<Encoded>) {
         let cuts = List::over(count, &cuts);
         let (count, kept) = encode_items((1..=choice % 8).map(key), limits::KEPT_MAX);
         let kept = List::over(count, &kept);
-        let (count, proof) = encode_items(proofs.get(&subject).copied().filter(|_| choice % 3 > 0 && choice % 16 > 0), 1);
+        let (count, proof) =
+            encode_items(proofs.get(&subject).copied().filter(|_| choice % 3 > 0 && choice % 16 > 0), 1);
         let proof = List::over(count, &proof);
         let subject = if choice % 16 == 0 { room.charter.ticket } else { key(subject) };
         let (name, why) = (Reason::NONE, Reason::NONE);
