@@ -279,6 +279,7 @@ fn a_new_name_is_told_once_to_everybody() {
     line_with(&guest.err, "no white space");
     guest.types("/name dora");
     line_with(&host.out, "bea is now dora");
+    line_with(&guest.out, "bea is now dora");
     guest.types("/users");
     line_with(&guest.out, "-- 2 here: anna (host), dora (you)");
     // The host's presence has told all of it by then.
