@@ -20,6 +20,7 @@ pub mod random;
 pub mod roster;
 pub mod rule;
 pub mod star;
+mod sync;
 pub mod ticket;
 pub mod time;
 pub mod trace;

@@ -2,11 +2,10 @@
 
 use crate::charter::SignedCharter;
 use crate::id::{Key, MeetingId};
-use crate::identity::{Domain, Identity};
-use crate::limits;
+use crate::identity::Identity;
 use crate::roster::Roster;
 use crate::rule::Rule;
-use crate::time::{Instant, Timers};
+use crate::sync::{pass_is_signed, sign_pass};
 use crate::wire::entry::Level;
 use crate::wire::meeting::Join;
 use crate::wire::option::{self, Pass, TicketProof};
@@ -22,13 +21,6 @@ pub(super) struct Admitted {
     pub(super) is_new: bool,
 }
 
-/// How often each key has come lately.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Door {
-    /// When a key's joins will all be forgiven.
-    joins: Timers<Key>,
-}
-
 /// What the door's checks look at.
 pub(super) struct House<'a> {
     pub(super) charter: &'a SignedCharter,
@@ -36,22 +28,6 @@ pub(super) struct House<'a> {
     pub(super) us: &'a Identity,
     /// Talk up to this lamport time is not served to whoever is new.
     pub(super) floor: u64,
-}
-
-impl Door {
-    /// SPEC JOIN-8: a bucket of `JOIN_BURST` joins that refills by one each `JOIN_INTERVAL`.
-    ///
-    /// # Errors
-    /// JOIN-8.
-    pub(super) fn count(&mut self, guest: Key, now: Instant) -> Result<(), Rule> {
-        while self.joins.expire(now).is_some() {}
-        let forgiven = self.joins.deadline(guest).unwrap_or(now).after(limits::JOIN_INTERVAL);
-        if forgiven.since(now) > limits::JOIN_INTERVAL.saturating_mul(limits::JOIN_BURST) {
-            return Err(Rule::Join8);
-        }
-        self.joins.arm(guest, forgiven);
-        Ok(())
-    }
 }
 
 impl House<'_> {
@@ -73,7 +49,10 @@ impl House<'_> {
         if roster.is_revoked(&guest, Level::Out) {
             return Err(Rule::Join4);
         }
-        let pass = join.options.find::<Pass>(&option::PASS).filter(|pass| pass_holds(pass, charter, guest, us));
+        let pass = join
+            .options
+            .find::<Pass>(&option::PASS)
+            .filter(|pass| pass.signer == charter.founder && pass_is_signed(pass, charter.meeting, guest, us));
         let ticket = join.options.find::<TicketProof>(&option::TICKET);
         let ticket = ticket.filter(|ticket| charter.proof_holds(ticket, &guest, us)).map(|ticket| ticket.ticket);
         if let Some(pass) = pass {
@@ -96,13 +75,6 @@ impl House<'_> {
 
     /// A new pass: what is said from now on, and as much of what was said before as the charter gives.
     pub(super) fn pass(&self, guest: Key) -> Pass {
-        let House { charter, us, floor: lamport, .. } = *self;
-        let signature = us.sign(Domain::Pass, &[&charter.meeting.0, &guest.0, &lamport.to_be_bytes()]);
-        Pass { signer: us.key(), lamport, signature }
+        sign_pass(self.charter.meeting, guest, self.floor, self.us)
     }
-}
-
-fn pass_holds(pass: &Pass, charter: &SignedCharter, guest: Key, us: &Identity) -> bool {
-    let parts: [&[u8]; 3] = [&charter.meeting.0, &guest.0, &pass.lamport.to_be_bytes()];
-    pass.signer == charter.founder && us.verify(&pass.signer, Domain::Pass, &parts, &pass.signature)
 }

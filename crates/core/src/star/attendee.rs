@@ -5,10 +5,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::Tokens;
-use super::outbox::Outbox;
 use super::presence::People;
-use super::show::{is_asked, message};
 use crate::charter::SignedCharter;
 use crate::code::Code;
 use crate::event::{Event, Kind, Member, Role, State, Whisper};
@@ -20,6 +17,7 @@ use crate::machine::{Input, Kept, Machine, Output};
 use crate::random::Random;
 use crate::roster::Roster;
 use crate::rule::Rule;
+use crate::sync::{Outbox, Tokens, is_asked, message, name_failure};
 use crate::ticket::{Ticket, prove_ticket};
 use crate::time::{Instant, Now, Timers};
 use crate::wire::entry::{Entry, EntryBody};
@@ -199,7 +197,7 @@ impl Attendee {
 
     fn dial(&mut self, out: &mut Vec<Output>) {
         let Some(name) = Name::new(&self.name) else {
-            let reason = super::host_commands::name_failure(&self.name).1;
+            let reason = name_failure(&self.name).1;
             return self.end(Code::Malformed, &reason, out);
         };
         let mut options = OptionsBuffer::default();

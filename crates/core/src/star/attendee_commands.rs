@@ -4,13 +4,12 @@ use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
 use super::attendee::{Attendee, Stage};
-use super::host_commands::name_failure;
-use super::outbox::{Errand, Failure};
 use crate::code::Code;
 use crate::command::Command;
 use crate::event::Event;
 use crate::id::{CommandId, Token};
 use crate::machine::Output;
+use crate::sync::{Errand, Failure, name_failure};
 use crate::wire::field::Name;
 
 impl Attendee {

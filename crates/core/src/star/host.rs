@@ -4,14 +4,10 @@ use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
-use super::admission::{Admitted, Door, House};
-use super::delivery::Delivery;
+use super::admission::{Admitted, House};
 use super::gone::{Gone, Leaver};
-use super::names::{Names, reading};
 use super::presence::presence;
 use super::questions::Filter;
-use super::show::message;
-use super::{Answer, Tokens};
 use crate::charter::{Charter, SignedCharter};
 use crate::code::Code;
 use crate::event::{Event, Kind, Member, Role, State, Whisper};
@@ -24,6 +20,7 @@ use crate::machine::{Input, Kept, Machine, Output};
 use crate::random::Random;
 use crate::roster::Roster;
 use crate::rule::Rule;
+use crate::sync::{Answer, Delivery, Door, Names, Tokens, message, reading};
 use crate::ticket::Ticket;
 use crate::time::{Instant, Now, Timers};
 use crate::wire::entry::{EntryBody, Level};
@@ -122,7 +119,7 @@ pub struct Host {
     /// Invariant: who waits here is on a link of `guests`, with a `knock`.
     pub(super) lobby: Lobby,
     tokens: Tokens,
-    delivery: Delivery,
+    delivery: Delivery<LinkId>,
     pub(super) gone: Gone,
     /// When the user was last told that somebody stands at the locked door.
     locked_out: Option<Instant>,

@@ -13,15 +13,13 @@ use crate::identity::{Domain, Identity, Secret};
 use crate::limits;
 use crate::machine::Output;
 use crate::rule::Rule;
+use crate::sync::{Failure, name_failure, nobody, text_failure};
 use crate::time::Now;
 use crate::wire::Frame;
 use crate::wire::entry::{Door, EntryBody, Level, Role};
 use crate::wire::field::{List, Name, Reason, Text};
 use crate::wire::option::Options;
 use crate::wire::private::Tell;
-
-/// Why a command failed: a word for scripts and a sentence for people.
-type Failure = (&'static str, String);
 
 impl Host {
     pub(super) fn on_command(&mut self, id: CommandId, command: Command, now: Now, out: &mut Vec<Output>) {
@@ -291,23 +289,4 @@ impl Host {
         self.over = true;
         out.push(Output::Event(Event::Closed { code, reason: reason.to_string() }));
     }
-}
-
-fn nobody(name: &str) -> Failure {
-    ("no_such_name", alloc::format!("nobody here is called {name}; /users shows who is here"))
-}
-
-/// Why `text` is not sent.
-pub(super) fn text_failure(text: &str) -> Failure {
-    let message = alloc::format!("a text has 1 to {} bytes, this one has {}", limits::TEXT_MAX, text.len());
-    (Code::Malformed.word(), message)
-}
-
-/// Why `name` is no name.
-pub(super) fn name_failure(name: &str) -> Failure {
-    let message = alloc::format!(
-        "a name has 1 to {} bytes, no spaces, control characters or slashes, and no * @ # in front; `{name}` does not fit",
-        limits::NAME_MAX
-    );
-    (Code::Malformed.word(), message)
 }

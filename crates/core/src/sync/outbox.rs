@@ -4,7 +4,7 @@ use alloc::collections::VecDeque;
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
-use super::host_commands::text_failure;
+use super::failure::{Failure, text_failure};
 use crate::code::Code;
 use crate::event::{Event, Kind, Whisper};
 use crate::id::{CommandId, Key, LinkId, MeetingId, RequestId, Token};
@@ -18,24 +18,21 @@ use crate::wire::option::Options;
 use crate::wire::private::{Ask, Tell};
 use crate::wire::session::Refused;
 
-/// Why a command failed: a word for scripts and a sentence for people.
-pub(super) type Failure = (&'static str, String);
-
 /// Something to be done by the host.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Errand {
+pub(crate) enum Errand {
     Ask { token: Token, text: String },
     Tell { token: Token, to: String, text: String },
     Rename { name: String },
 }
 
 impl Errand {
-    pub(super) fn ask(text: String, token: Token) -> Result<Self, Failure> {
+    pub(crate) fn ask(text: String, token: Token) -> Result<Self, Failure> {
         Text::new(&text).ok_or_else(|| text_failure(&text))?;
         Ok(Self::Ask { token, text })
     }
 
-    pub(super) fn tell(to: String, text: String, token: Token) -> Result<Self, Failure> {
+    pub(crate) fn tell(to: String, text: String, token: Token) -> Result<Self, Failure> {
         Text::new(&text).ok_or_else(|| text_failure(&text))?;
         Ok(Self::Tell { token, to, text })
     }
@@ -58,14 +55,14 @@ impl Errand {
 
 /// Errands that the host has not answered, in the order in which the user gave them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Outbox {
+pub(crate) struct Outbox {
     pending: VecDeque<(CommandId, Errand, Option<RequestId>)>,
     meeting: Option<MeetingId>,
 }
 
 impl Outbox {
     /// Takes an errand, and sends it if there is a link.
-    pub(super) fn push(
+    pub(crate) fn push(
         &mut self,
         command: CommandId,
         errand: Errand,
@@ -87,7 +84,7 @@ impl Outbox {
     }
 
     /// Sends everything again, on a new link: tokens make that harmless.
-    pub(super) fn resend(
+    pub(crate) fn resend(
         &mut self,
         link: LinkId,
         meeting: MeetingId,
@@ -109,7 +106,7 @@ impl Outbox {
     }
 
     /// The host has done it. `us`, `name`: who asked. The new one, if that is what it was about.
-    pub(super) fn on_done(&mut self, id: RequestId, us: Key, name: &str, out: &mut Vec<Output>) -> Option<String> {
+    pub(crate) fn on_done(&mut self, id: RequestId, us: Key, name: &str, out: &mut Vec<Output>) -> Option<String> {
         let (command, errand) = self.take(id)?;
         let mut renamed = None;
         match errand {
@@ -126,7 +123,7 @@ impl Outbox {
     }
 
     /// Nothing will be answered any more.
-    pub(super) fn give_up(&mut self, code: Code, out: &mut Vec<Output>) {
+    pub(crate) fn give_up(&mut self, code: Code, out: &mut Vec<Output>) {
         for (command, ..) in self.pending.drain(..) {
             let message = "this was over before the host had answered; nobody may have read it".to_string();
             out.push(Output::Event(Event::Error { code: code.word(), message, id: Some(command) }));
@@ -134,7 +131,7 @@ impl Outbox {
     }
 
     /// The host has not done it.
-    pub(super) fn on_refused(&mut self, id: RequestId, error: &Refused<'_>, out: &mut Vec<Output>) {
+    pub(crate) fn on_refused(&mut self, id: RequestId, error: &Refused<'_>, out: &mut Vec<Output>) {
         let Some((command, _)) = self.take(id) else { return };
         let (code, message) = (error.code.word(), error.reason.as_str().to_string());
         out.push(Output::Event(Event::Error { code, message, id: Some(command) }));

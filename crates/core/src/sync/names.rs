@@ -7,24 +7,24 @@ use crate::id::Key;
 
 /// Who has which name, by what the name reads as.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Names {
+pub(crate) struct Names {
     taken: BTreeMap<String, Key>,
 }
 
 impl Names {
     /// Whether somebody other than `key` has a name that reads as `name`; one that reads as nothing is nobody's.
-    pub(super) fn is_taken(&self, name: &str, key: Key) -> bool {
+    pub(crate) fn is_taken(&self, name: &str, key: Key) -> bool {
         let reading = reading(name);
         reading.is_empty() || self.taken.get(&reading).is_some_and(|owner| *owner != key)
     }
 
     /// `key` has this name from now on.
-    pub(super) fn take(&mut self, name: &str, key: Key) {
+    pub(crate) fn take(&mut self, name: &str, key: Key) {
         self.taken.insert(reading(name), key);
     }
 
     /// `key` no longer has this name.
-    pub(super) fn free(&mut self, name: &str, key: Key) {
+    pub(crate) fn free(&mut self, name: &str, key: Key) {
         let reading = reading(name);
         if self.taken.get(&reading) == Some(&key) {
             self.taken.remove(&reading);
@@ -33,7 +33,7 @@ impl Names {
 }
 
 /// A name as it reads: in lower case, and without what no reader sees.
-pub(super) fn reading(name: &str) -> String {
+pub(crate) fn reading(name: &str) -> String {
     name.chars().filter(|letter| !is_invisible(*letter)).flat_map(char::to_lowercase).collect()
 }
 

@@ -9,7 +9,7 @@ use crate::roster::notice;
 use crate::wire::entry::{Entry, EntryBody, Level};
 
 /// Whether `entry`, if it is a question, carries its asker's signature: a host puts words into nobody's mouth.
-pub(super) fn is_asked(meeting: MeetingId, entry: &Entry<'_>, us: &Identity) -> bool {
+pub(crate) fn is_asked(meeting: MeetingId, entry: &Entry<'_>, us: &Identity) -> bool {
     match EntryBody::decode(entry.kind, entry.body.0) {
         Ok(EntryBody::Question { asker, token, signature, text, .. }) => {
             us.verify(&asker, Domain::Question, &[&meeting.0, &token.0, text.as_str().as_bytes()], &signature)
@@ -20,7 +20,7 @@ pub(super) fn is_asked(meeting: MeetingId, entry: &Entry<'_>, us: &Identity) -> 
 
 /// The message that `entry` is; `None` if it is not for people. `answered`: the level of the revoke that it takes back,
 /// `author`: what its author is called.
-pub(super) fn message(
+pub(crate) fn message(
     meeting: MeetingId,
     entry: &Entry<'_>,
     answered: Option<Level>,

@@ -1,15 +1,14 @@
-//! How far the host's own messages have come (SPEC.md, "Acknowledgement").
+//! How far the own messages have come (SPEC.md, "Acknowledgement").
 
 use alloc::collections::BTreeMap;
 
 use crate::event::{Event, Reach};
-use crate::id::LinkId;
 
-/// What each guest has of the host's talk of this session, and what the user has been told.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Delivery {
+/// What each of the others (a `K`) has of the own talk of this session, and what the user has been told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Delivery<K> {
     /// One above the highest number that the guest has.
-    next: BTreeMap<LinkId, u64>,
+    next: BTreeMap<K, u64>,
     /// How many guests have the same `next`.
     counts: BTreeMap<u64, u32>,
     /// Below this number, all was told to be sent, and below the other to be with all.
@@ -17,24 +16,30 @@ pub(super) struct Delivery {
     told_all: u64,
 }
 
-impl Delivery {
+impl<K> Default for Delivery<K> {
+    fn default() -> Self {
+        Self { next: BTreeMap::new(), counts: BTreeMap::new(), told_sent: 0, told_all: 0 }
+    }
+}
+
+impl<K: Ord + Copy> Delivery<K> {
     /// A guest is here, and has all below `next`; tells what that changes.
-    pub(super) fn set(&mut self, link: LinkId, next: u64, session: u64, written: u64) -> impl Iterator<Item = Event> {
-        self.forget(link);
-        self.next.insert(link, next);
+    pub(crate) fn set(&mut self, whom: K, next: u64, session: u64, written: u64) -> impl Iterator<Item = Event> {
+        self.forget(whom);
+        self.next.insert(whom, next);
         let count = self.counts.entry(next).or_default();
         *count = count.saturating_add(1);
         self.tell(session, written)
     }
 
     /// A guest is gone; tells what that changes.
-    pub(super) fn remove(&mut self, link: LinkId, session: u64, written: u64) -> impl Iterator<Item = Event> {
-        self.forget(link);
+    pub(crate) fn remove(&mut self, whom: K, session: u64, written: u64) -> impl Iterator<Item = Event> {
+        self.forget(whom);
         self.tell(session, written)
     }
 
-    fn forget(&mut self, link: LinkId) {
-        let Some(next) = self.next.remove(&link) else { return };
+    fn forget(&mut self, whom: K) {
+        let Some(next) = self.next.remove(&whom) else { return };
         if let Some(count) = self.counts.get_mut(&next) {
             *count = count.saturating_sub(1);
             if *count == 0 {
@@ -65,6 +70,7 @@ impl Delivery {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::id::LinkId;
     use alloc::vec::Vec;
 
     fn told(events: impl Iterator<Item = Event>) -> Vec<(u64, Reach, u32, u32)> {

@@ -1,0 +1,29 @@
+//! What a user hears of a command that is not done.
+
+use alloc::string::String;
+
+use crate::code::Code;
+use crate::limits;
+
+/// Why a command failed: a word for scripts and a sentence for people.
+pub(crate) type Failure = (&'static str, String);
+
+/// Why nothing is done about `name`.
+pub(crate) fn nobody(name: &str) -> Failure {
+    ("no_such_name", alloc::format!("nobody here is called {name}; /users shows who is here"))
+}
+
+/// Why `text` is not sent.
+pub(crate) fn text_failure(text: &str) -> Failure {
+    let message = alloc::format!("a text has 1 to {} bytes, this one has {}", limits::TEXT_MAX, text.len());
+    (Code::Malformed.word(), message)
+}
+
+/// Why `name` is no name.
+pub(crate) fn name_failure(name: &str) -> Failure {
+    let message = alloc::format!(
+        "a name has 1 to {} bytes, no spaces, control characters or slashes, and no * @ # in front; `{name}` does not fit",
+        limits::NAME_MAX
+    );
+    (Code::Malformed.word(), message)
+}

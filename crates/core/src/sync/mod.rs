@@ -1,0 +1,19 @@
+//! What every kind of meeting needs, whoever dials whom: texts that arrive once, names, delivery, proofs at the door.
+//!
+//! The machines above do not know each other; what they share lies here.
+
+mod delivery;
+mod failure;
+mod names;
+mod outbox;
+mod proof;
+mod show;
+mod tokens;
+
+pub(crate) use self::delivery::Delivery;
+pub(crate) use self::failure::{Failure, name_failure, nobody, text_failure};
+pub(crate) use self::names::{Names, reading};
+pub(crate) use self::outbox::{Errand, Outbox};
+pub(crate) use self::proof::{Door, pass_is_signed, sign_pass};
+pub(crate) use self::show::{is_asked, message};
+pub(crate) use self::tokens::{Answer, Tokens};
