@@ -5,6 +5,9 @@ use tertulia_core::event::Role;
 use tertulia_core::limits;
 use tertulia_core::wire::field::{Name, Reason};
 
+#[path = "console/friends.rs"]
+mod friends;
+
 /// What a line asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Wish {
@@ -105,6 +108,9 @@ fn read(line: &str, role: Role, knows: impl Fn(&str) -> bool) -> Result<Option<W
     if line.trim().is_empty() {
         return Ok(None);
     }
+    if role == Role::Friends {
+        return friends::parse(line, knows).map(Some);
+    }
     if let Some(rest) = line.strip_prefix('/') {
         return slash(rest, role).map(Some);
     }
@@ -195,6 +201,9 @@ fn slash(line: &str, role: Role) -> Result<Wish, Problem> {
 /// # Errors
 /// What would have worked.
 pub(crate) fn checked(command: Command, role: Role) -> Result<Command, Problem> {
+    if role == Role::Friends {
+        return friends::checked(command);
+    }
     let host_only = match &command {
         Command::Say { text } => fits(text).map(|()| None),
         Command::Msg { to, text } => fits(text).and_then(|()| named(to)).map(|()| None),
@@ -214,10 +223,13 @@ pub(crate) fn checked(command: Command, role: Role) -> Result<Command, Problem> 
         Command::End => Ok(Some("end")),
         Command::Stop => Ok(Some("stop")),
         Command::Users | Command::Quit => Ok(None),
+        Command::Contacts | Command::Add { .. } | Command::Remove { .. } => {
+            Err(Problem::new("not_here", "this is a meeting; contacts have a console of their own: tertulia friends"))
+        }
     }?;
     match (host_only, role) {
         (Some(word), Role::Attendee) => Err(not_yours(word)),
-        (Some(_), Role::Host) | (None, _) => Ok(command),
+        (Some(_), Role::Host | Role::Friends) | (None, _) => Ok(command),
     }
 }
 
@@ -290,6 +302,7 @@ pub(crate) fn help(role: Role) -> Vec<String> {
     let first = match role {
         Role::Host => "a line goes to all; a line that begins with / is one of these:",
         Role::Attendee => "a line is a question to the host; a line that begins with / is one of these:",
+        Role::Friends => return friends::help(),
     };
     let words = WORDS
         .iter()

@@ -2,7 +2,9 @@
 
 use serde_json::{Map, Value};
 use tertulia_core::command::Command;
-use tertulia_core::event::{Event, Kind, Member, Reach, Role, State};
+use tertulia_core::contact::safety_words;
+use tertulia_core::event::{Change, Contact, Event, Kind, Member, Reach, Role, State};
+use tertulia_core::id::MeetingId;
 
 use crate::console::{Problem, checked};
 
@@ -68,7 +70,7 @@ pub(crate) fn event(event: &Event, beside: &Beside) -> Option<String> {
             .with("name", name.as_str())
             .with("key", key.to_hex())
             .with("listen", beside.listen.clone())
-            .with("meeting", meeting.to_hex())
+            .with("meeting", Some(*meeting).filter(|meeting| *meeting != MeetingId::ZERO).map(MeetingId::to_hex))
             .with("title", title.as_str())
             .with("ticket", ticket.as_str())
             .with("registry", Value::Null),
@@ -98,6 +100,13 @@ pub(crate) fn event(event: &Event, beside: &Beside) -> Option<String> {
             object("knock").with("name", name.as_str()).with("key", key.to_hex()).with("note", note.as_str())
         }
         Event::Waiting { position } => object("waiting").with("position", *position),
+        Event::Contacts { contacts } => {
+            object("contacts").with("contacts", contacts.iter().map(|one| contact(one).into()).collect::<Vec<Value>>())
+        }
+        Event::Contact { change, contact: one } => {
+            let object = object("contact").with("change", change_word(*change));
+            contact(one).into_iter().fold(object, |object, (field, value)| object.with(&field, value))
+        }
         Event::Gap { author, session, first, next } => object("gap")
             .with("author", author.to_hex())
             .with("session", *session)
@@ -153,6 +162,28 @@ fn member(member: &Member) -> Value {
     fields.into()
 }
 
+fn contact(contact: &Contact) -> Map<String, Value> {
+    let mut fields = Map::new();
+    fields.insert("name".into(), contact.name.as_str().into());
+    fields.insert("key".into(), contact.key.map(|key| key.to_hex()).into());
+    fields.insert("address".into(), contact.address.as_deref().into());
+    fields.insert("meeting".into(), contact.meeting.map(MeetingId::to_hex).into());
+    fields.insert("safety".into(), contact.meeting.map(safety_words).into());
+    fields.insert("stranger".into(), contact.is_stranger.into());
+    fields.insert("state".into(), state_word(contact.state).into());
+    fields.insert("held".into(), contact.held.into());
+    fields
+}
+
+const fn change_word(change: Change) -> &'static str {
+    match change {
+        Change::Added => "added",
+        Change::Met => "met",
+        Change::Stranger => "stranger",
+        Change::Removed => "removed",
+    }
+}
+
 /// A warning of this program's own.
 pub(crate) fn warning(code: &str, message: &str, now_ms: u64) -> Object {
     Object::new("warning", now_ms).with("code", code).with("message", message)
@@ -171,6 +202,7 @@ const fn role_word(role: Role) -> &'static str {
     match role {
         Role::Host => "host",
         Role::Attendee => "attendee",
+        Role::Friends => "friends",
     }
 }
 
@@ -213,7 +245,7 @@ fn malformed(found: &str) -> Problem {
 
 const EXAMPLE: &str = r#"{"command":"say","text":"hello"}"#;
 
-const KNOWN: &str = "say msg name users quit bans kick unban mute unmute admit deny lock unlock end stop";
+const KNOWN: &str = "say msg name users quit bans kick unban mute unmute admit deny lock unlock end stop contacts add remove";
 
 fn read(fields: &mut Map<String, Value>) -> Result<Command, Problem> {
     let word = take(fields, "command")?;
@@ -235,6 +267,9 @@ fn read(fields: &mut Map<String, Value>) -> Result<Command, Problem> {
         "deny" => Command::Deny { name: take(fields, "name")?, why: take_or_empty(fields, "why")? },
         "lock" => Command::Lock,
         "unlock" => Command::Unlock,
+        "contacts" => Command::Contacts,
+        "add" => Command::Add { name: take(fields, "name")?, address: take(fields, "address")? },
+        "remove" => Command::Remove { name: take(fields, "name")? },
         "end" => Command::End,
         "stop" => Command::Stop,
         _ => {

@@ -5,8 +5,9 @@ use std::collections::VecDeque;
 
 use anstyle::{AnsiColor, Style};
 use tertulia_core::code::Code;
-use tertulia_core::event::{Event, Kind, Member, Reach, Role, State};
 use tertulia_core::id::Key;
+use tertulia_core::contact::safety_words;
+use tertulia_core::event::{Change, Contact, Event, Kind, Member, Reach, Role, State};
 
 use crate::escape;
 
@@ -89,6 +90,8 @@ impl Text {
             Event::Waiting { position } => {
                 self.own(&format!("you wait in the lobby; {} before you", position.saturating_sub(1)))
             }
+            Event::Contacts { contacts } => self.contacts(contacts),
+            Event::Contact { change, contact } => return self.contact(*change, contact),
             Event::Gap { first, next, .. } => match next.saturating_sub(*first) {
                 1 => self.paint(CAUTION, "[1 message missing]"),
                 missing => self.paint(CAUTION, &format!("[{missing} messages missing]")),
@@ -129,6 +132,26 @@ impl Text {
         })
     }
 
+    /// A line each.
+    pub(crate) fn contacts(&self, contacts: &[Contact]) -> String {
+        let lines: Vec<String> = contacts.iter().map(|contact| self.own(&described(contact))).collect();
+        if lines.is_empty() { self.own("no contacts yet: /add NAME HOST:PORT adds one") } else { lines.join("\n") }
+    }
+
+    fn contact(&self, change: Change, contact: &Contact) -> Option<String> {
+        let name = escape::line(&contact.name);
+        Some(self.own(&match change {
+            Change::Added => format!("contact: {}", described(contact)),
+            // A warning says more.
+            Change::Met => return None,
+            Change::Stranger => format!(
+                "{name} writes to you for the first time: {}; /remove {name} if you do not want that",
+                described(contact)
+            ),
+            Change::Removed => format!("{name} is no contact any more"),
+        }))
+    }
+
     /// A line of this program's own.
     pub(crate) fn own(&self, text: &str) -> String {
         self.paint(OWN, &format!("-- {text}"))
@@ -155,6 +178,30 @@ fn bans(muted: &[String], out: &[String]) -> String {
         ([], out) => format!("out: {}", names(out)),
         (muted, out) => format!("muted: {}; out: {}", names(muted), names(out)),
     }
+}
+
+/// Name, where, who, how.
+fn described(contact: &Contact) -> String {
+    let mut words = vec![escape::line(&contact.name)];
+    words.extend(contact.address.as_deref().map(|address| format!("at {}", escape::line(address))));
+    words.push(match (contact.key, contact.meeting) {
+        (Some(key), Some(pair)) => {
+            format!("key {} safety {}", key.to_hex().get(..16).unwrap_or_default(), safety_words(pair))
+        }
+        _ => "not met yet".into(),
+    });
+    match contact.state {
+        State::You => words.push("(you)".into()),
+        State::Linked => words.push("(linked)".into()),
+        State::Away => {}
+    }
+    if contact.held > 0 {
+        words.push(format!("({} held)", contact.held));
+    }
+    if contact.is_stranger {
+        words.push("(came by themselves)".into());
+    }
+    words.join(" ")
 }
 
 fn roster(members: &[Member], guests: u32, host: Option<Key>) -> String {

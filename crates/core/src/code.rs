@@ -73,6 +73,7 @@ codes! {
     0x0038 Filtered "filtered" "The question has a word that the host does not publish."
     0x0039 TooSoon "too_soon" "The key has joined too often just now."
     0x0050 Denied "denied" "A host does not admit the sender."
+    0x0060 Unneeded "unneeded" "The link is not needed: nothing was said for long, or there is a newer one. Dial again when there is something to say."
     0x0100 Cut "cut" "Never sent: the connection ended without BYE."
     0x0101 Unreachable "unreachable" "Never sent: nobody answered at the addresses."
     0x0102 WrongKey "wrong_key" "Somebody else answered at the address. Sent only for CHARTER-3."

@@ -64,6 +64,20 @@ pub enum Command {
     Lock,
     /// Let people in again.
     Unlock,
+    /// Whom does this user talk with outside of meetings?
+    Contacts,
+    /// Talk with somebody, or at another address, from now on.
+    Add {
+        /// What to call them.
+        name: String,
+        /// `HOST:PORT`.
+        address: String,
+    },
+    /// Talk with somebody no more.
+    Remove {
+        /// Whom.
+        name: String,
+    },
     /// End the meeting for all.
     End,
     /// Leave; a lecture's host ends it.

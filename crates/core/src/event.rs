@@ -13,6 +13,8 @@ pub enum Role {
     Host,
     /// Attends one.
     Attendee,
+    /// Talks with friends, in no meeting.
+    Friends,
 }
 
 /// Where somebody is, as this node sees it.
@@ -85,6 +87,38 @@ pub enum Reach {
     Sent,
     /// Everybody linked has it.
     All,
+}
+
+/// Somebody whom the user talks with outside of meetings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Contact {
+    /// What this user calls them.
+    pub name: String,
+    /// Who they are, once that is known.
+    pub key: Option<Key>,
+    /// The id of the pair, once the key is known; the two compare it to know that nobody stands between them.
+    pub meeting: Option<MeetingId>,
+    /// `HOST:PORT`, if one is known.
+    pub address: Option<String>,
+    /// Whether they came by themselves, and this user has not accepted them.
+    pub is_stranger: bool,
+    /// Where they are.
+    pub state: State,
+    /// How many messages wait for them.
+    pub held: u32,
+}
+
+/// What has become of a contact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// This user has added or accepted it, or changed its address.
+    Added,
+    /// Its key is known now, and counts from now on.
+    Met,
+    /// It came by itself.
+    Stranger,
+    /// It is no contact any more.
+    Removed,
 }
 
 /// Something to tell the user.
@@ -201,6 +235,18 @@ pub enum Event {
     Waiting {
         /// 1: nobody has waited longer.
         position: u16,
+    },
+    /// All contacts.
+    Contacts {
+        /// By name.
+        contacts: Vec<Contact>,
+    },
+    /// The list of contacts has changed.
+    Contact {
+        /// What has become of it.
+        change: Change,
+        /// Who.
+        contact: Contact,
     },
     /// Messages of somebody's are gone for good.
     Gap {

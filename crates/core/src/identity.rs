@@ -69,12 +69,22 @@ pub enum Domain {
     Ticket,
     /// A ticket key's word for whoever joins with it.
     TicketProof,
+    /// Signs nothing: opens what is hashed to the id of a pair.
+    Contact,
 }
 
 impl Domain {
     /// Every domain.
-    pub const ALL: &'static [Self] =
-        &[Self::Handshake, Self::Charter, Self::Entry, Self::Question, Self::Pass, Self::Ticket, Self::TicketProof];
+    pub const ALL: &'static [Self] = &[
+        Self::Handshake,
+        Self::Charter,
+        Self::Entry,
+        Self::Question,
+        Self::Pass,
+        Self::Ticket,
+        Self::TicketProof,
+        Self::Contact,
+    ];
 
     /// The ASCII bytes in front of what is signed or hashed.
     #[must_use]
@@ -87,6 +97,7 @@ impl Domain {
             Self::Pass => "tertulia 1 pass:",
             Self::Ticket => "tertulia 1 ticket:",
             Self::TicketProof => "tertulia 1 ticket proof:",
+            Self::Contact => "tertulia 1 contact:",
         }
     }
 

@@ -7,6 +7,7 @@ pub mod channel;
 pub mod charter;
 pub mod code;
 pub mod command;
+pub mod contact;
 pub mod event;
 pub mod feed;
 pub mod id;

@@ -149,4 +149,24 @@ limits! {
     GUEST_DIGEST_INTERVAL: Duration = Duration::from_secs(5);
     /// A FETCH that brought nothing for this long is asked of another holder, or again.
     FETCH_TIMEOUT: Duration = Duration::from_secs(3);
+    /// Contacts of one user.
+    CONTACTS_MAX: usize = 10_000;
+    /// Contacts that have come by themselves, and that their user has not accepted.
+    STRANGERS_MAX: usize = 64;
+    /// Keys that are no contacts, and that are taken at once.
+    STRANGER_BURST: u32 = 8;
+    /// Another key that is no contact is taken after this.
+    STRANGER_INTERVAL: Duration = Duration::from_secs(5);
+    /// Texts of one user that wait for a contact's key.
+    DRAFTS_MAX: usize = 256;
+    /// Entries of a pair that go out unasked before they are acknowledged.
+    UNASKED_MAX: u64 = 32;
+    /// The other side of a pair is told of changed rows within this.
+    CONTACT_DIGEST_INTERVAL: Duration = Duration::from_millis(200);
+    /// A pair's link on which nothing was said for this long is closed, if the user does not say otherwise.
+    CONTACT_IDLE: Duration = Duration::from_secs(300);
+    /// The longest wait between two dials of a contact.
+    CONTACT_BACKOFF_MAX: Duration = Duration::from_secs(30);
+    /// At its start a node dials its contacts one after the other, this far apart.
+    CONTACT_DIAL_INTERVAL: Duration = Duration::from_millis(50);
 }

@@ -177,6 +177,14 @@ pub enum Kept {
     Pass,
     /// A host's ticket: the seed, then the endorsement if it has one.
     Ticket,
+    /// The other key of a pair.
+    Peer,
+    /// What the other of a pair has of this node's own streams.
+    Acknowledged,
+    /// Of no meeting: the contacts of this user.
+    Contacts,
+    /// Of no meeting: texts that wait for a contact's key.
+    Drafts,
 }
 
 /// A pure state machine: the same state and input give the same outputs, always.

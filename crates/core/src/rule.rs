@@ -107,6 +107,12 @@ rules! {
     Lobby4 "LOBBY-4" Full "no more than 256 wait in the lobby"
     Lobby5 "LOBBY-5" Denied "nobody waits undecided for more than an hour"
     Lobby6 "LOBBY-6" Denied "who waits in the lobby comes in when a host says so"
+    Contact1 "CONTACT-1" NoMeeting "a contact's HELLO has the pair id of the two keys, or zero"
+    Contact2 "CONTACT-2" Unexpected "a pair's link carries entries, and what tells of them"
+    Contact3 "CONTACT-3" Unexpected "the two of a pair are its only authors, and talk"
+    Contact8 "CONTACT-8" Superseded "of two runs of one key, the later one stays"
+    Contact12 "CONTACT-12" Full "there is room for strangers"
+    Contact13 "CONTACT-13" TooSoon "strangers come eight at once at most, then one in five seconds"
     Age1 "AGE-1" Renewed "no connection outlives 24 h or 2^32 records"
 }
 

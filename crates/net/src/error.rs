@@ -30,11 +30,23 @@ pub enum Error {
         found: &'static str,
     },
     /// The settings are not what they should be.
-    #[error("{} should hold the settings name, registry and listen, all optional, but: {found}; correct it and start again", path.display())]
+    #[error("{} should hold the settings name, registry, listen and idle, all optional, but: {found}; correct it and start again", path.display())]
     Config {
         /// Which file.
         path: PathBuf,
         /// What the parser says.
+        found: String,
+    },
+    /// The list of contacts is not what it should be.
+    #[error(
+        "{} should hold contacts, each as [[contact]] with a name, and an address HOST:PORT or a key or both, but: {found}; \
+         it has been left as it is: correct it and start again",
+        path.display()
+    )]
+    Contacts {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
         found: String,
     },
     /// Too many guests of one home.

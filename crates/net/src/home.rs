@@ -1,6 +1,7 @@
 //! What a user keeps: one folder with an identity, settings and meetings.
 
 pub(crate) mod config;
+mod contacts;
 mod identity;
 pub(crate) mod meeting;
 
@@ -9,8 +10,10 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use tertulia_core::contact::{Listed, Stored};
 use tertulia_core::id::{Key, MeetingId};
 use tertulia_core::identity::{Ed25519, Identity, Secret};
+use tertulia_core::machine::Kept;
 
 use self::config::Config;
 use self::meeting::{MeetingFiles, StoredMeeting};
@@ -44,6 +47,8 @@ impl Home {
         let config = Config::read(&path.join("config.toml"))?;
         let inner = if let Some(lock) = try_lock(&path.join("lock"))? {
             let (identity, is_new) = identity::load_or_make(&path.join("identity"))?;
+            // For whoever comes next, to tell its user; a lock without a name is as good.
+            let _ = lock.set_len(0).and_then(|()| writeln!(&lock, "{}", std::process::id()));
             Inner { path: path.into(), identity, is_new, guest_number: None, config, _lock: lock }
         } else {
             let (number, lock) = guest_lock(path)?;
@@ -90,6 +95,59 @@ impl Home {
     #[must_use]
     pub fn guest_number(&self) -> Option<u32> {
         self.0.guest_number
+    }
+
+    /// The process that holds this home, if this one does not and that one has left its number.
+    #[must_use]
+    pub fn holder(&self) -> Option<u32> {
+        let lock = fs::read_to_string(self.0.path.join("lock")).ok().filter(|_| self.is_guest())?;
+        lock.trim().parse().ok()
+    }
+
+    /// The contacts, as their user or a program has written them.
+    ///
+    /// # Errors
+    /// The file cannot be read, or holds what it should not.
+    pub fn contacts(&self) -> Result<Vec<Listed>, Error> {
+        contacts::read(&self.0.path.join("contacts.toml"))
+    }
+
+    /// Puts `contacts` in the place of those that there are.
+    ///
+    /// # Errors
+    /// [`Error::GuestHome`] for a guest; the file cannot be written.
+    pub fn keep_contacts(&self, contacts: &[Listed]) -> Result<(), Error> {
+        if self.is_guest() {
+            return Err(Error::GuestHome { path: self.0.path.clone() });
+        }
+        contacts::write(&self.0.path.join("contacts.toml"), contacts)
+    }
+
+    /// Texts that wait for a contact's key, as a machine has kept them.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn drafts(&self) -> Result<Option<Vec<u8>>, Error> {
+        read_if_there(&self.0.path.join("drafts"))
+    }
+
+    pub(crate) fn keep_drafts(&self, drafts: &[u8]) -> Result<(), Error> {
+        replace(&self.0.path.join("drafts"), drafts)
+    }
+
+    /// What has been said to and by each friend; nothing for a guest.
+    ///
+    /// # Errors
+    /// A file cannot be read or written.
+    pub fn pairs(&self) -> Result<Vec<Stored>, Error> {
+        let mut pairs = Vec::new();
+        for StoredMeeting { id, .. } in self.meetings()? {
+            let files = self.meeting(id)?;
+            let Some(peer) = files.kept(Kept::Peer)?.and_then(|bytes| bytes.try_into().ok()).map(Key) else { continue };
+            let (entries, acknowledged) = (files.load()?.entries, files.kept(Kept::Acknowledged)?);
+            pairs.push(Stored { peer, entries, acknowledged });
+        }
+        Ok(pairs)
     }
 
     /// The settings.

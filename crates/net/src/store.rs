@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
+use tertulia_core::contact::Listed;
 use tertulia_core::id::MeetingId;
 use tertulia_core::machine::Kept;
 use tertulia_core::wire::Encoded;
@@ -28,7 +29,12 @@ impl Store {
     }
 
     pub(crate) fn keep(&mut self, meeting: MeetingId, name: Kept, bytes: &[u8]) -> Result<(), Error> {
-        self.files(meeting)?.map_or(Ok(()), |files| files.keep(name, bytes))
+        match (name, &self.home) {
+            (Kept::Contacts, Some(home)) => home.keep_contacts(&Listed::decode_all(bytes).unwrap_or_default()),
+            (Kept::Drafts, Some(home)) => home.keep_drafts(bytes),
+            (_, Some(_)) => self.files(meeting)?.map_or(Ok(()), |files| files.keep(name, bytes)),
+            (_, None) => Ok(()),
+        }
     }
 
     fn files(&mut self, meeting: MeetingId) -> Result<Option<&mut MeetingFiles>, Error> {

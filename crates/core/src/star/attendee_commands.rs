@@ -9,7 +9,7 @@ use crate::command::Command;
 use crate::event::Event;
 use crate::id::{CommandId, Token};
 use crate::machine::Output;
-use crate::sync::{Errand, Failure, name_failure};
+use crate::sync::{Errand, Failure, name_failure, no_friends};
 use crate::wire::field::Name;
 
 impl Attendee {
@@ -34,6 +34,7 @@ impl Attendee {
                 self.leave(out);
                 Ok(())
             }
+            Command::Contacts | Command::Add { .. } | Command::Remove { .. } => Err(no_friends()),
             Command::Bans
             | Command::Kick { .. }
             | Command::Unban { .. }

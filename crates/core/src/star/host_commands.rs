@@ -13,7 +13,7 @@ use crate::identity::{Domain, Identity, Secret};
 use crate::limits;
 use crate::machine::Output;
 use crate::rule::Rule;
-use crate::sync::{Failure, name_failure, nobody, text_failure};
+use crate::sync::{Failure, name_failure, no_friends, nobody, text_failure};
 use crate::time::Now;
 use crate::wire::Frame;
 use crate::wire::entry::{Door, EntryBody, Level, Role};
@@ -51,6 +51,7 @@ impl Host {
             Command::Deny { name, why } => self.send_away(&name, &why, now, out),
             Command::Lock => self.act(&EntryBody::Policy { door: Door::Locked, kept: List::NONE }, now, out),
             Command::Unlock => self.act(&EntryBody::Policy { door: Door::Unlocked, kept: List::NONE }, now, out),
+            Command::Contacts | Command::Add { .. } | Command::Remove { .. } => Err(no_friends()),
             Command::End | Command::Quit => {
                 let ended = self.act(&EntryBody::End { why: Reason::NONE }, now, out);
                 out.push(Output::Event(Event::Done { id }));

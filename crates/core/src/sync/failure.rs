@@ -1,6 +1,6 @@
 //! What a user hears of a command that is not done.
 
-use alloc::string::String;
+use alloc::string::{String, ToString as _};
 
 use crate::code::Code;
 use crate::limits;
@@ -11,6 +11,11 @@ pub(crate) type Failure = (&'static str, String);
 /// Why nothing is done about `name`.
 pub(crate) fn nobody(name: &str) -> Failure {
     ("no_such_name", alloc::format!("nobody here is called {name}; /users shows who is here"))
+}
+
+/// Why nothing is done about contacts.
+pub(crate) fn no_friends() -> Failure {
+    ("not_here", "this is a meeting; contacts have a console of their own: tertulia friends".to_string())
 }
 
 /// Why `text` is not sent.

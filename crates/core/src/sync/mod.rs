@@ -11,7 +11,7 @@ mod show;
 mod tokens;
 
 pub(crate) use self::delivery::Delivery;
-pub(crate) use self::failure::{Failure, name_failure, nobody, text_failure};
+pub(crate) use self::failure::{Failure, name_failure, no_friends, nobody, text_failure};
 pub(crate) use self::names::{Names, reading};
 pub(crate) use self::outbox::{Errand, Outbox};
 pub(crate) use self::proof::{Door, pass_is_signed, sign_pass};

@@ -48,6 +48,8 @@ options! {
     0x0001 SOFTWARE: Reason<'_>;
     /// What the sender is called. A responder tells no name here.
     0x0010 NAME: Name<'_>;
+    /// The port at which the sender takes connections.
+    0x0011 PORT: u16;
     /// A host's word that this key has been let in before.
     0x0012 PASS: Pass;
     /// The proof that a ticket gives.

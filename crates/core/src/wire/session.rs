@@ -51,7 +51,7 @@ family! {
             meeting: MeetingId,
             /// Wall clock of the sender's start: of two runs with one key, the later one counts.
             started_ms: u64,
-        } [SOFTWARE, NAME]
+        } [SOFTWARE, NAME, PORT]
         /// The last frame of a link.
         0x0002 "BYE" Bye Event Both {
             /// Why.

@@ -18,6 +18,8 @@ pub struct Config {
     pub registry: Option<String>,
     /// `HOST:PORT` to listen on.
     pub listen: Option<String>,
+    /// Seconds after which a link to a friend on which nothing is said is closed.
+    pub idle: Option<u64>,
 }
 
 impl Config {

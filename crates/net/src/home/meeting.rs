@@ -173,6 +173,10 @@ const fn file_name(name: Kept) -> &'static str {
         Kept::Charter => "charter",
         Kept::Pass => "pass",
         Kept::Ticket => "ticket",
+        Kept::Peer => "peer",
+        Kept::Acknowledged => "acknowledged",
+        Kept::Contacts => "contacts",
+        Kept::Drafts => "drafts",
     }
 }
 

@@ -1,0 +1,196 @@
+//! What a person types among friends.
+
+use tertulia_core::command::Command;
+use tertulia_core::ticket::is_address;
+
+use super::{HABITS, Problem, Wish, fits, named, resembles};
+
+/// A slash command: its word, what follows it, what it does.
+const WORDS: &[(&str, &str, &str)] = &[
+    ("msg", " NAME TEXT", "send TEXT to NAME, as NAME/TEXT does"),
+    ("contacts", "", "whom you talk with, where they are, and what to compare with them"),
+    ("add", " NAME HOST:PORT", "talk with NAME, or at another address, from now on"),
+    ("remove", " NAME", "talk with NAME no more"),
+    ("users", "", "who is linked with you"),
+    ("name", " NEW", "be called NEW from now on"),
+    ("help", "", "this list"),
+    ("quit", "", "leave; what is held goes out the next time"),
+];
+
+const TO_WHOM: &str = "to whom? type NAME/TEXT, or */TEXT for all";
+
+/// Reads one line that is not empty.
+///
+/// # Errors
+/// What would have worked.
+pub(super) fn parse(line: &str, knows: impl Fn(&str) -> bool) -> Result<Wish, Problem> {
+    if let Some(rest) = line.strip_prefix('/') {
+        return slash(rest);
+    }
+    match line.trim() {
+        "contacts" => return Ok(Wish::Do(Command::Contacts)),
+        line => {
+            if let Some(wish) = super::bare(line, &knows) {
+                return into_wish(wish);
+            }
+        }
+    }
+    match line.trim_start().split_once('/') {
+        Some((to, text)) => checked(Command::Msg { to: to.trim_end().into(), text: text.into() }).map(Wish::Do),
+        None => Err(Problem::new("to_whom", TO_WHOM)),
+    }
+}
+
+fn into_wish(wish: Wish) -> Result<Wish, Problem> {
+    match wish {
+        Wish::Do(command) => checked(command).map(Wish::Do),
+        Wish::Help => Ok(Wish::Help),
+    }
+}
+
+fn slash(line: &str) -> Result<Wish, Problem> {
+    let (first, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+    let Some((word, takes, _)) = WORDS.iter().find(|(word, ..)| *word == first) else { return Err(unknown(first)) };
+    let arguments = rest.trim();
+    let (name, tail) = arguments.split_once(char::is_whitespace).unwrap_or((arguments, ""));
+    let tail = tail.trim_start();
+    let is_whole = match *takes {
+        "" => arguments.is_empty(),
+        " NAME TEXT" | " NAME HOST:PORT" => !tail.is_empty(),
+        _ => !name.is_empty() && tail.is_empty(),
+    };
+    let misused = || Problem::new("usage", format!("type: /{word}{takes}"));
+    if !is_whole {
+        return Err(misused());
+    }
+    let command = match first {
+        "msg" => Command::Msg { to: name.into(), text: tail.into() },
+        "contacts" => Command::Contacts,
+        "add" => Command::Add { name: name.into(), address: tail.into() },
+        "remove" => Command::Remove { name: name.into() },
+        "users" => Command::Users,
+        "name" => Command::Name { name: name.into() },
+        "help" => return Ok(Wish::Help),
+        "quit" => Command::Quit,
+        _ => return Err(misused()),
+    };
+    checked(command).map(Wish::Do)
+}
+
+/// Checks what the codec would refuse, and what there is among friends.
+///
+/// # Errors
+/// What would have worked.
+pub(super) fn checked(command: Command) -> Result<Command, Problem> {
+    match &command {
+        Command::Say { .. } => Err(Problem::new("to_whom", TO_WHOM)),
+        Command::Msg { to, text } if to == "*" => fits(text),
+        Command::Msg { to, text } => fits(text).and_then(|()| named(to)),
+        Command::Name { name } | Command::Remove { name } => named(name),
+        Command::Add { name, address } if is_address(address) => named(name),
+        Command::Add { name, address } => {
+            Err(Problem::new("bad_address", format!("`{address}` is no address; type: /add {name} HOST:PORT")))
+        }
+        Command::Users | Command::Contacts | Command::Quit | Command::Stop => Ok(()),
+        Command::Bans
+        | Command::Admit { .. }
+        | Command::Deny { .. }
+        | Command::Kick { .. }
+        | Command::Unban { .. }
+        | Command::Mute { .. }
+        | Command::Unmute { .. }
+        | Command::Lock
+        | Command::Unlock
+        | Command::End => {
+            Err(Problem::new("host_only", format!("among friends there is no host; there are {}", words())))
+        }
+    }?;
+    Ok(command)
+}
+
+fn unknown(first: &str) -> Problem {
+    let habit = HABITS.iter().find(|(habit, _)| *habit == first).map(|(_, word)| *word);
+    let alike = WORDS.iter().map(|(word, ..)| *word).filter(|word| resembles(first, word));
+    let meant = habit.into_iter().chain(alike).find_map(|word| WORDS.iter().find(|(known, ..)| *known == word));
+    let advice = match meant {
+        Some((word, takes, _)) => format!("did you mean /{word}{takes}"),
+        None => format!("there are {}", words()),
+    };
+    Problem::new("unknown_command", format!("there is no /{first}: {advice}?"))
+}
+
+fn words() -> String {
+    WORDS.iter().map(|(word, ..)| format!("/{word}")).collect::<Vec<_>>().join(" ")
+}
+
+/// The words that there are, a line each.
+pub(super) fn help() -> Vec<String> {
+    let first = "NAME/TEXT sends TEXT to NAME, */TEXT to all; a line that begins with / is one of these:";
+    let words = WORDS.iter().map(|(word, takes, meaning)| format!("  {:<20} {meaning}", format!("/{word}{takes}")));
+    std::iter::once(first.to_string()).chain(words).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn does(line: &str) -> Command {
+        match parse(line, |name| name == "bea") {
+            Ok(Wish::Do(command)) => command,
+            other => panic!("{line:?}: {other:?}"),
+        }
+    }
+
+    fn msg(to: &str, text: &str) -> Command {
+        Command::Msg { to: to.into(), text: text.into() }
+    }
+
+    #[test]
+    fn a_line_is_split_at_its_first_slash() {
+        for (line, command) in [
+            ("bea/hello", msg("bea", "hello")),
+            ("bea/a/b", msg("bea", "a/b")),
+            ("bea//quit", msg("bea", "/quit")),
+            (" bea/hello", msg("bea", "hello")),
+            ("*/hello all", msg("*", "hello all")),
+            ("127.0.0.1:7473/hello", msg("127.0.0.1:7473", "hello")),
+            ("[::1]:7473/hello", msg("[::1]:7473", "hello")),
+            ("/msg bea a/b", msg("bea", "a/b")),
+            ("msg bea a/b", msg("bea", "a/b")),
+            ("/contacts", Command::Contacts),
+            ("contacts", Command::Contacts),
+            ("users", Command::Users),
+            ("/add carl host:1", Command::Add { name: "carl".into(), address: "host:1".into() }),
+            ("/remove carl", Command::Remove { name: "carl".into() }),
+            ("/name ann", Command::Name { name: "ann".into() }),
+            ("rename ann", Command::Name { name: "ann".into() }),
+            ("quit", Command::Quit),
+        ] {
+            assert_eq!(does(line), command, "{line}");
+        }
+        assert_eq!(parse("/help", |_| false), Ok(Wish::Help));
+        assert!(help().join("\n").contains("NAME/TEXT"));
+    }
+
+    #[test]
+    fn a_wrong_line_says_what_would_have_worked() {
+        for (line, code, expected) in [
+            ("hello", "to_whom", "NAME/TEXT"),
+            ("msg carl hi", "to_whom", "NAME/TEXT"),
+            ("bea/", "empty", "text"),
+            ("be a/hi", "bad_name", "be a"),
+            ("/add carl", "usage", "/add NAME HOST:PORT"),
+            ("/add carl host", "bad_address", "HOST:PORT"),
+            ("/contact", "unknown_command", "/contacts"),
+            ("/kick bea", "unknown_command", "/msg"),
+            ("/who", "unknown_command", "/users"),
+            ("/name a b", "usage", "/name NEW"),
+        ] {
+            let problem = parse(line, |name| name == "bea").expect_err(line);
+            assert_eq!(problem.code, code, "{line}: {}", problem.message);
+            assert!(problem.message.contains(expected), "{line}: {}", problem.message);
+        }
+        assert_eq!(checked(Command::Say { text: "x".into() }).unwrap_err().code, "to_whom");
+        assert_eq!(checked(Command::Lock).unwrap_err().code, "host_only");
+    }
+}

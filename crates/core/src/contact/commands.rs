@@ -1,0 +1,204 @@
+//! What a user can do among friends.
+
+use alloc::string::{String, ToString as _};
+use alloc::vec::Vec;
+
+use super::links::barred;
+use super::{Friend, FriendId, Friends, Listed, Timer};
+use crate::code::Code;
+use crate::command::Command;
+use crate::event::{Change, Event, Member, State};
+use crate::id::CommandId;
+use crate::limits;
+use crate::machine::Output;
+use crate::sync::{Failure, name_failure, text_failure};
+use crate::ticket::is_address;
+use crate::time::Now;
+use crate::wire::field::{Name, Text};
+
+impl Friends {
+    pub(super) fn on_command(&mut self, id: CommandId, command: Command, now: Now, out: &mut Vec<Output>) {
+        let result = match command {
+            Command::Msg { to, text } => self.msg(&to, &text, now, out),
+            Command::Name { name } => self.rename(name, out),
+            Command::Users => {
+                out.push(Output::Event(self.users()));
+                Ok(())
+            }
+            Command::Contacts => {
+                out.push(Output::Event(self.contacts()));
+                Ok(())
+            }
+            Command::Add { name, address } => self.add(&name, &address, out),
+            Command::Remove { name } => self.remove(&name, out),
+            Command::Quit => {
+                out.push(Output::Event(Event::Done { id }));
+                return self.leave(Code::Left, "you have left", out);
+            }
+            Command::Stop => {
+                out.push(Output::Event(Event::Done { id }));
+                return self.leave(Code::Stopped, "stopped", out);
+            }
+            Command::Say { .. } => Err(("to_whom", "to whom? type NAME/TEXT, or */TEXT for all".to_string())),
+            Command::Bans
+            | Command::Admit { .. }
+            | Command::Deny { .. }
+            | Command::Kick { .. }
+            | Command::Unban { .. }
+            | Command::Mute { .. }
+            | Command::Unmute { .. }
+            | Command::Lock
+            | Command::Unlock
+            | Command::End => {
+                Err(("host_only", "among friends there is no host; /help shows what there is".to_string()))
+            }
+        };
+        out.push(Output::Event(match result {
+            Ok(()) => Event::Done { id },
+            Err((code, message)) => Event::Error { code, message, id: Some(id) },
+        }));
+    }
+
+    fn msg(&mut self, to: &str, text: &str, now: Now, out: &mut Vec<Output>) -> Result<(), Failure> {
+        let text = Text::new(text).ok_or_else(|| text_failure(text))?;
+        if to != "*" {
+            let id = self.find(to, out)?;
+            return self.tell(id, text, now, out);
+        }
+        let all = self.friends.iter().filter(|(_, friend)| friend.is_listed && friend.barred.is_none());
+        let all: Vec<FriendId> = all.map(|(id, _)| *id).collect();
+        if all.is_empty() {
+            return Err(("no_such_name", "there are no contacts yet; /add NAME HOST:PORT adds one".to_string()));
+        }
+        all.into_iter().try_for_each(|id| self.tell(id, text, now, out))
+    }
+
+    /// Who is meant: a contact, this user, or whoever is at an address.
+    fn find(&mut self, to: &str, out: &mut Vec<Output>) -> Result<FriendId, Failure> {
+        if let Some(id) = self.listed(to) {
+            return Ok(id);
+        }
+        if to == self.name {
+            let us = self.us.key();
+            return Ok(self.keys.get(&us).copied().unwrap_or_else(|| self.add_unlisted(us)));
+        }
+        let at_address = |(_, friend): &(&FriendId, &Friend)| friend.is_listed && friend.address.as_deref() == Some(to);
+        if let Some((id, _)) = self.friends.iter().find(at_address) {
+            return Ok(*id);
+        }
+        if !is_address(to) || Name::new(to).is_none() {
+            let message =
+                alloc::format!("nobody is called {to}; /contacts shows who is, /add {to} HOST:PORT adds them");
+            return Err(("no_such_name", message));
+        }
+        self.add_contact(to, to, out)
+    }
+
+    fn add_contact(&mut self, name: &str, address: &str, out: &mut Vec<Output>) -> Result<FriendId, Failure> {
+        if self.friends.len() >= limits::CONTACTS_MAX {
+            let message = alloc::format!("there are {} contacts, and no more fit; remove some", limits::CONTACTS_MAX);
+            return Err((Code::Full.word(), message));
+        }
+        let listed = Listed { name: name.to_string(), address: Some(address.to_string()), ..Listed::default() };
+        let id = self.add_friend(Friend::new(listed));
+        self.keep_contacts(Some((Change::Added, id)), out);
+        Ok(id)
+    }
+
+    /// One text for one friend: an entry, or a draft while the key is not known.
+    fn tell(&mut self, id: FriendId, text: Text<'_>, now: Now, out: &mut Vec<Output>) -> Result<(), Failure> {
+        let drafts: usize = self.friends.values().map(|friend| friend.drafts.len()).sum();
+        let Some(friend) = self.friends.get_mut(&id) else { return Ok(()) };
+        if let Some(code) = friend.barred {
+            return Err(barred(friend, code));
+        }
+        if friend.is_answered() && friend.is_listed {
+            self.keep_contacts(Some((Change::Added, id)), out);
+        }
+        let Some(friend) = self.friends.get_mut(&id) else { return Ok(()) };
+        if friend.pair.is_some() {
+            self.write(id, text, now, out);
+            return Ok(());
+        }
+        if drafts >= limits::DRAFTS_MAX {
+            let message = alloc::format!(
+                "{} texts wait for people who were never met; wait until {} answers",
+                limits::DRAFTS_MAX,
+                friend.name
+            );
+            return Err((Code::Full.word(), message));
+        }
+        // No two drafts have one time: by it a text is known to have been signed already.
+        let time_ms = friend.drafts.back().map_or(0, |(time_ms, _)| time_ms.saturating_add(1)).max(now.unix_ms);
+        friend.drafts.push_back((time_ms, text.as_str().to_string()));
+        self.keep_drafts(out);
+        self.want_link(id, out);
+        Ok(())
+    }
+
+    fn rename(&mut self, name: String, out: &mut Vec<Output>) -> Result<(), Failure> {
+        Name::new(&name).ok_or_else(|| name_failure(&name))?;
+        let old = core::mem::replace(&mut self.name, name.clone());
+        out.push(Output::Event(Event::Renamed { key: self.us.key(), old, new: name }));
+        Ok(())
+    }
+
+    fn users(&self) -> Event {
+        let us = self.us.key();
+        let you = Member { name: self.name.clone(), key: us, state: State::You };
+        let listed = self.friends.values().filter(|friend| friend.is_listed && !friend.is_self());
+        let friends = listed.filter_map(|friend| {
+            let contact = friend.contact();
+            Some(Member { name: contact.name, key: contact.key?, state: contact.state })
+        });
+        Event::Roster { members: core::iter::once(you).chain(friends).collect(), guests: 0 }
+    }
+
+    fn add(&mut self, name: &str, address: &str, out: &mut Vec<Output>) -> Result<(), Failure> {
+        Name::new(name).ok_or_else(|| name_failure(name))?;
+        if !is_address(address) {
+            let message = alloc::format!("`{address}` is no address; type: /add {name} HOST:PORT");
+            return Err((Code::Malformed.word(), message));
+        }
+        let id = match self.listed(name) {
+            Some(id) => {
+                if let Some(friend) = self.friends.get_mut(&id) {
+                    (friend.address, friend.is_stranger) = (Some(address.to_string()), false);
+                    (friend.barred, friend.is_told_away) = (None, false);
+                }
+                self.keep_contacts(Some((Change::Added, id)), out);
+                id
+            }
+            None if self.is_named(name, None) => {
+                let message = alloc::format!("somebody has a name that reads like {name}; choose another");
+                return Err((Code::NameTaken.word(), message));
+            }
+            None => self.add_contact(name, address, out)?,
+        };
+        self.dial(id, out);
+        Ok(())
+    }
+
+    fn remove(&mut self, name: &str, out: &mut Vec<Output>) -> Result<(), Failure> {
+        let id = self
+            .listed(name)
+            .ok_or_else(|| ("no_such_name", alloc::format!("no contact is called {name}; /contacts shows who is")))?;
+        let Some(friend) = self.friends.get_mut(&id) else { return Ok(()) };
+        let contact = friend.contact();
+        let had_drafts = !core::mem::take(&mut friend.drafts).is_empty();
+        // What was said stays on the disk: it would come twice if they dial again.
+        (friend.is_listed, friend.is_told_linked, friend.is_told_away) = (false, false, false);
+        (friend.address, friend.barred, friend.is_stranger) = (None, None, true);
+        if let Some(dial) = friend.dialling.take() {
+            self.dials.remove(&dial);
+        }
+        self.timers.disarm(Timer::Redial(id));
+        self.part(id, Code::Left, out);
+        if had_drafts {
+            self.keep_drafts(out);
+        }
+        self.keep_contacts(None, out);
+        out.push(Output::Event(Event::Contact { change: Change::Removed, contact }));
+        Ok(())
+    }
+}

@@ -1,0 +1,392 @@
+//! Whom a node dials, and which links it keeps (SPEC.md, "Links" and "Whom one talks with").
+
+use alloc::string::{String, ToString as _};
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+use core::time::Duration;
+
+use super::pair::pair_id;
+use super::{Friend, FriendId, Friends, PairLink, Timer, safety_words};
+use crate::code::Code;
+use crate::event::{Change, Event, Reach};
+use crate::id::{DialId, Key, LinkId, MeetingId, RequestId};
+use crate::limits;
+use crate::machine::Output;
+use crate::rule::Rule;
+use crate::time::{Instant, Now};
+use crate::wire::Frame;
+use crate::wire::field::Name;
+use crate::wire::option::{self, OptionsBuffer};
+use crate::wire::session::{Hello, Purpose};
+
+/// A link that stands.
+pub(super) struct Arrival<'a> {
+    pub(super) link: LinkId,
+    pub(super) peer: Key,
+    pub(super) address: SocketAddr,
+    pub(super) hello: Hello<'a>,
+    pub(super) dial: Option<DialId>,
+}
+
+/// The other side may be well, and the network or its program was not.
+const fn is_innocent(code: Code) -> bool {
+    use Code::{Cut, Left, Renewed, Silent, Slow, Stopped, Unneeded};
+    matches!(code, Cut | Left | Renewed | Silent | Slow | Stopped | Unneeded)
+}
+
+impl Friends {
+    /// One attempt, if there is somebody to be dialled, and no link.
+    pub(super) fn dial(&mut self, id: FriendId, out: &mut Vec<Output>) {
+        let Some(friend) = self.friends.get_mut(&id) else { return };
+        let Some(address) = friend.address.clone() else { return };
+        if !friend.links.is_empty() || friend.dialling.is_some() || friend.barred.is_some() || friend.is_self() {
+            return;
+        }
+        self.timers.disarm(Timer::Redial(id));
+        self.last_dial = self.last_dial.saturating_add(1);
+        let dial = DialId(self.last_dial);
+        friend.dialling = Some(dial);
+        self.dials.insert(dial, id);
+        let (us, peer) = (self.us.key(), friend.key());
+        let mut options = OptionsBuffer::default();
+        // SPEC CONTACT-10
+        Name::new(&self.name).into_iter().for_each(|name| options.set(&option::NAME, &name));
+        self.port.into_iter().for_each(|port| options.set(&option::PORT, &port));
+        let (purpose, started_ms) = (Purpose::CONTACT, self.started_ms);
+        let meeting = peer.map_or(MeetingId::ZERO, |peer| pair_id(us, peer));
+        let hello = Frame::from(Hello { purpose, meeting, started_ms, options: options.options() });
+        let hello = hello.encode(RequestId::EVENT);
+        out.push(Output::Dial { id: dial, peer, addresses: alloc::vec![address], hello });
+    }
+
+    pub(super) fn on_up(&mut self, arrival: &Arrival<'_>, now: Now, out: &mut Vec<Output>) {
+        let Arrival { link, peer, ref hello, dial, .. } = *arrival;
+        let dialled = dial.and_then(|dial| self.dials.remove(&dial));
+        if let Some(friend) = dialled.and_then(|id| self.friends.get_mut(&id)) {
+            friend.dialling = None;
+        }
+        // SPEC CONTACT-1
+        let is_ours = [MeetingId::ZERO, pair_id(self.us.key(), peer)].contains(&hello.meeting);
+        if hello.purpose != Purpose::CONTACT || !is_ours || peer == self.us.key() {
+            out.push(close(link, Rule::Contact1));
+            return dialled.into_iter().for_each(|id| self.on_apart(id, Rule::Contact1.code(), false, now, out));
+        }
+        let id = match (dial, dialled) {
+            (Some(_), Some(id)) => match self.meet(id, peer, now, out) {
+                Ok(id) => id,
+                Err(rule) => {
+                    out.push(close(link, rule));
+                    return self.on_apart(id, rule.code(), false, now, out);
+                }
+            },
+            // Its contact was removed meanwhile.
+            (Some(_), None) => {
+                return out.push(Output::Close { link, code: Code::Left, rule: None, reason: String::new() });
+            }
+            (None, _) => match self.take(arrival, now) {
+                Ok(id) => id,
+                Err(rule) => return out.push(close(link, rule)),
+            },
+        };
+        self.learn_address(id, arrival, out);
+        let is_first = self.friends.get(&id).is_some_and(|friend| friend.links.is_empty());
+        if self.keep_one(id, link, hello.started_ms, now, out) {
+            self.begin(id, is_first, now, out);
+        }
+    }
+
+    /// Somebody answers who was dialled.
+    fn meet(&mut self, id: FriendId, peer: Key, now: Now, out: &mut Vec<Output>) -> Result<FriendId, Rule> {
+        let known = self.friends.get(&id).and_then(Friend::key);
+        if known.is_some() {
+            // The driver compares too, and earlier: before it tells who it is.
+            return (known == Some(peer)).then_some(id).ok_or(Rule::Handshake6);
+        }
+        // SPEC CONTACT-11
+        if let Some(other) = self.keys.get(&peer).copied() {
+            self.merge(id, other, out);
+            self.sign_drafts(other, now, out);
+            return Ok(other);
+        }
+        self.give_key(id, peer);
+        let name = self.friends.get(&id).map(|friend| friend.name.clone()).unwrap_or_default();
+        let words = safety_words(pair_id(self.us.key(), peer));
+        let message = alloc::format!(
+            "from now on {name} is the key {peer}; to know that nobody stands between you, compare with {name}: {words}"
+        );
+        self.keep_contacts(Some((Change::Met, id)), out);
+        out.push(Output::Event(Event::Warning { code: "first_use", message }));
+        self.sign_drafts(id, now, out);
+        Ok(id)
+    }
+
+    /// Who was dialled as one turns out to be another, whose key is known: the other stays, under its name if it has one.
+    fn merge(&mut self, id: FriendId, other: FriendId, out: &mut Vec<Output>) {
+        let Some(gone) = self.friends.get_mut(&id) else { return };
+        let contact = gone.contact();
+        let drafts = core::mem::take(&mut gone.drafts);
+        self.forget(id);
+        let Some(friend) = self.friends.get_mut(&other) else { return };
+        friend.drafts.extend(drafts);
+        (friend.address, friend.barred, friend.is_stranger) = (contact.address.clone(), None, false);
+        if core::mem::replace(&mut friend.is_listed, true) {
+            let message =
+                alloc::format!("{} is {}: the key is the same, and one name stays", contact.name, friend.name);
+            out.push(Output::Event(Event::Contact { change: Change::Removed, contact }));
+            out.push(Output::Event(Event::Warning { code: "same_key", message }));
+        } else {
+            friend.name = contact.name;
+        }
+        // Under the name that stays, before the other name is gone.
+        self.keep_drafts(out);
+        self.keep_contacts(Some((Change::Met, other)), out);
+    }
+
+    /// Somebody has dialled: a contact, somebody of earlier, or a stranger.
+    fn take(&mut self, arrival: &Arrival<'_>, now: Now) -> Result<FriendId, Rule> {
+        let known = self.keys.get(&arrival.peer).copied();
+        let is_known =
+            |id: &FriendId| self.friends.get(id).is_some_and(|friend| friend.is_listed || !friend.links.is_empty());
+        if let Some(id) = known.filter(is_known) {
+            return Ok(id);
+        }
+        let strangers = self.friends.values().filter(|friend| match friend.is_listed {
+            true => friend.is_stranger,
+            false => !friend.links.is_empty(),
+        });
+        // SPEC CONTACT-12
+        if strangers.count() >= limits::STRANGERS_MAX || self.friends.len() >= limits::CONTACTS_MAX {
+            return Err(Rule::Contact12);
+        }
+        // SPEC CONTACT-13
+        let burst = limits::STRANGER_INTERVAL.saturating_mul(limits::STRANGER_BURST.saturating_sub(1));
+        let from = self.strangers_from.max(now.tick);
+        if from.since(now.tick) > burst {
+            return Err(Rule::Contact13);
+        }
+        self.strangers_from = from.after(limits::STRANGER_INTERVAL);
+        let id = known.unwrap_or_else(|| self.add_unlisted(arrival.peer));
+        let called = arrival.hello.options.find::<Name<'_>>(&option::NAME);
+        if let (Some(friend), Some(name)) = (self.friends.get_mut(&id), called) {
+            (friend.name, friend.is_stranger) = (name.as_str().to_string(), true);
+        }
+        Ok(id)
+    }
+
+    /// Where somebody who has dialled can be dialled, if the user has not said it.
+    fn learn_address(&mut self, id: FriendId, arrival: &Arrival<'_>, out: &mut Vec<Output>) {
+        let Some(port) = arrival.hello.options.find::<u16>(&option::PORT).filter(|port| *port != 0) else { return };
+        let Some(friend) = self.friends.get_mut(&id).filter(|_| arrival.dial.is_none()) else { return };
+        let address = Some(SocketAddr::new(arrival.address.ip(), port).to_string());
+        if (friend.is_stranger || friend.address.is_none()) && friend.address != address {
+            friend.address = address;
+            if friend.is_listed {
+                self.keep_contacts(None, out);
+            }
+        }
+    }
+
+    /// Of two links of a pair, one stays. False if the new one does not.
+    fn keep_one(&mut self, id: FriendId, link: LinkId, started_ms: u64, now: Now, out: &mut Vec<Output>) -> bool {
+        let us = self.us.key();
+        let Some(friend) = self.friends.get_mut(&id) else { return false };
+        // SPEC CONTACT-8
+        if friend.links.iter().any(|known| known.started_ms > started_ms) {
+            out.push(close(link, Rule::Contact8));
+            return false;
+        }
+        let earlier: Vec<PairLink> = friend.links.extract_if(.., |known| known.started_ms < started_ms).collect();
+        // SPEC CONTACT-7. Who has the larger key waits for the other to choose, with no more than two.
+        let kept = if friend.key().is_some_and(|peer| us < peer) { 0 } else { 1 };
+        let surplus = friend.links.len().saturating_sub(kept);
+        let older: Vec<PairLink> = friend.links.drain(..surplus).collect();
+        friend.links.push(PairLink { link, started_ms });
+        self.links.insert(link, id);
+        self.timers.arm(Timer::Idle(id), now.tick.after(self.idle));
+        for PairLink { link, .. } in &earlier {
+            self.links.remove(link);
+            out.push(close(*link, Rule::Contact8));
+        }
+        for PairLink { link, .. } in &older {
+            self.links.remove(link);
+            out.push(Output::Close { link: *link, code: Code::Unneeded, rule: None, reason: String::new() });
+        }
+        true
+    }
+
+    /// The newest link of a pair is used from now on; `is_first`: there was none.
+    fn begin(&mut self, id: FriendId, is_first: bool, now: Now, out: &mut Vec<Output>) {
+        let Some(friend) = self.friends.get_mut(&id) else { return };
+        self.timers.disarm(Timer::Redial(id));
+        friend.pair.iter_mut().for_each(|pair| pair.begin(is_first));
+        (friend.is_told_away, friend.barred) = (false, None);
+        let (name, key) = (friend.name.clone(), friend.key());
+        if let Some(key) = key.filter(|_| friend.is_listed && !friend.is_told_linked) {
+            friend.is_told_linked = true;
+            out.push(Output::Event(Event::Linked { name, key }));
+        }
+        self.timers.arm(Timer::Idle(id), now.tick.after(self.idle));
+        self.send_rows(id, out);
+        self.pull(id, now, out);
+    }
+
+    pub(super) fn on_down(&mut self, link: LinkId, code: Code, now: Now, out: &mut Vec<Output>) {
+        let Some(id) = self.links.remove(&link) else { return };
+        let Some(friend) = self.friends.get_mut(&id) else { return };
+        let was_used = friend.link() == Some(link);
+        friend.links.retain(|known| known.link != link);
+        friend.pair.iter_mut().for_each(|pair| pair.lost(link));
+        match friend.links.is_empty() {
+            true => self.on_apart(id, code, is_innocent(code), now, out),
+            false if was_used => self.begin(id, false, now, out),
+            false => {}
+        }
+    }
+
+    pub(super) fn on_unreachable(&mut self, dial: DialId, code: Code, now: Now, out: &mut Vec<Output>) {
+        let Some(id) = self.dials.remove(&dial) else { return };
+        if let Some(friend) = self.friends.get_mut(&id) {
+            friend.dialling = None;
+        }
+        self.on_apart(id, code, false, now, out);
+    }
+
+    /// There is no link, or no attempt at one, any more: tell, and try again if something waits. `stood`: there was a
+    /// link, and nothing was wrong with it.
+    fn on_apart(&mut self, id: FriendId, code: Code, stood: bool, now: Now, out: &mut Vec<Output>) {
+        let Some(friend) = self.friends.get_mut(&id).filter(|friend| friend.links.is_empty()) else { return };
+        friend.pair.iter_mut().for_each(super::Pair::end);
+        for timer in [Timer::Idle(id), Timer::Digest(id), Timer::Fetch(id)] {
+            self.timers.disarm(timer);
+        }
+        if friend.is_nobody() {
+            return self.forget(id);
+        }
+        if stood {
+            friend.failures = 0;
+        }
+        let (name, key) = (friend.name.clone(), friend.key());
+        // SPEC CONTACT-9: the end of a link on which nothing is said is nobody's news.
+        if code != Code::Unneeded
+            && let Some(key) = key.filter(|_| core::mem::take(&mut friend.is_told_linked))
+        {
+            out.push(Output::Event(Event::Unlinked { name, key, code }));
+        }
+        if let Code::WrongKey | Code::Superseded | Code::SelfLink = code {
+            friend.barred = Some(code);
+            let (code, message) = barred(friend, code);
+            out.push(Output::Event(Event::Error { code, message, id: None }));
+            return self.tell_held(id, out);
+        }
+        if !friend.is_listed || friend.held() == 0 || friend.dialling.is_some() {
+            return;
+        }
+        let wait = self.backoff(id);
+        if !stood {
+            self.tell_away(id, code, out);
+        }
+        if self.friends.get(&id).is_some_and(|friend| friend.address.is_some()) {
+            self.timers.arm(Timer::Redial(id), now.tick.after(wait));
+        }
+    }
+
+    /// SPEC DIAL-2, with a longest wait of its own.
+    fn backoff(&mut self, id: FriendId) -> Duration {
+        let Some(friend) = self.friends.get_mut(&id) else { return limits::CONTACT_BACKOFF_MAX };
+        let doubled = limits::BACKOFF_MIN.saturating_mul(2_u32.saturating_pow(friend.failures.min(16)));
+        friend.failures = friend.failures.saturating_add(1);
+        let longest = u64::try_from(doubled.min(limits::CONTACT_BACKOFF_MAX).as_millis()).unwrap_or(u64::MAX);
+        Duration::from_millis(self.random.below(longest.saturating_add(1)))
+    }
+
+    /// Something is to be said: dial, or tell why it waits.
+    pub(super) fn want_link(&mut self, id: FriendId, out: &mut Vec<Output>) {
+        let Some(friend) = self.friends.get(&id) else { return };
+        if friend.is_told_away || friend.address.is_none() {
+            self.tell_away(id, Code::Unreachable, out);
+        }
+        if !self.timers.is_armed(Timer::Redial(id)) {
+            self.dial(id, out);
+        }
+    }
+
+    /// Somebody does not answer: told once, until they do.
+    fn tell_away(&mut self, id: FriendId, code: Code, out: &mut Vec<Output>) {
+        let Some(friend) = self.friends.get_mut(&id) else { return };
+        if !core::mem::replace(&mut friend.is_told_away, true) {
+            let name = &friend.name;
+            let message = match &friend.address {
+                Some(address) => alloc::format!(
+                    "{name} does not answer at {address} ({code}); what you write is held, and goes out when {name} is back"
+                ),
+                None => alloc::format!(
+                    "no address of {name} is known; what you write is held until {name} dials, or until: /add {name} HOST:PORT"
+                ),
+            };
+            out.push(Output::Event(Event::Warning { code: "away", message }));
+        }
+        self.tell_held(id, out);
+    }
+
+    fn tell_held(&mut self, id: FriendId, out: &mut Vec<Output>) {
+        let Some(pair) = self.friends.get_mut(&id).and_then(|friend| friend.pair.as_mut()) else { return };
+        for (session, number) in pair.tell_held() {
+            out.push(Output::Event(Event::Delivery { session, number, reach: Reach::Held, have: 0, of: 1 }));
+        }
+    }
+
+    /// SPEC CONTACT-9
+    pub(super) fn on_idle(&mut self, id: FriendId, out: &mut Vec<Output>) {
+        self.send_changes(id, out);
+        self.part(id, Code::Unneeded, out);
+    }
+
+    /// Closes all links of a pair; the user knows why.
+    pub(super) fn part(&mut self, id: FriendId, code: Code, out: &mut Vec<Output>) {
+        let Some(friend) = self.friends.get_mut(&id) else { return };
+        for PairLink { link, .. } in core::mem::take(&mut friend.links) {
+            self.links.remove(&link);
+            out.push(Output::Close { link, code, rule: None, reason: String::new() });
+        }
+        friend.pair.iter_mut().for_each(super::Pair::end);
+        for timer in [Timer::Idle(id), Timer::Digest(id), Timer::Fetch(id)] {
+            self.timers.disarm(timer);
+        }
+        if friend.is_nobody() {
+            self.forget(id);
+        }
+    }
+
+    /// The one way to turn a link away: with the rule that it broke. The other side may be better the next time.
+    pub(super) fn reject(&mut self, link: LinkId, rule: Rule, now: Now, out: &mut Vec<Output>) {
+        out.push(close(link, rule));
+        self.on_down(link, rule.code(), now, out);
+    }
+
+    /// Something was said: the link is not idle.
+    pub(super) fn stay(&mut self, id: FriendId, now: Instant) {
+        if self.timers.is_armed(Timer::Idle(id)) {
+            self.timers.arm(Timer::Idle(id), now.after(self.idle));
+        }
+    }
+}
+
+/// Why nobody dials a friend any more, and what the user can do.
+pub(super) fn barred(friend: &Friend, code: Code) -> (&'static str, String) {
+    let (name, address) = (&friend.name, friend.address.as_deref().unwrap_or("its address"));
+    let message = if code == Code::WrongKey {
+        alloc::format!(
+            "another key than {name}'s answers at {address}: nothing was sent, and nobody dials there again; \
+             ask {name} on another way, and if the new key is right: remove {name}, and add them again"
+        )
+    } else if code == Code::SelfLink {
+        alloc::format!("{address} is your own address: nothing was sent; a note to yourself: write to your own name")
+    } else {
+        alloc::format!("{name} talks with you somewhere else: another program runs with your key; end one of them")
+    };
+    (code.word(), message)
+}
+
+fn close(link: LinkId, rule: Rule) -> Output {
+    Output::Close { link, code: rule.code(), rule: Some(rule), reason: rule.meaning().to_string() }
+}

@@ -1,0 +1,452 @@
+//! Friends (SPEC.md, "Contact"): one machine for all pairs of this node. It dials when there is something to say, keeps
+//! one link a pair in both directions, and closes it when nothing is said.
+
+mod commands;
+mod kept;
+mod links;
+mod pair;
+mod talk;
+#[cfg(test)]
+mod tests;
+
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::string::{String, ToString as _};
+use alloc::vec::Vec;
+use core::time::Duration;
+
+pub use self::kept::{Draft, Line, Listed, Received};
+use self::pair::Pair;
+pub use self::pair::pair_id;
+use crate::charter::Questions;
+use crate::code::Code;
+use crate::event::{Change, Contact, Event, Role, State};
+use crate::id::{DialId, Key, LinkId, MeetingId, RequestId};
+use crate::identity::Identity;
+use crate::limits;
+use crate::machine::{Input, Kept, Machine, Output};
+use crate::random::Random;
+use crate::sync::reading;
+use crate::time::{Instant, Now, Timers};
+use crate::wire::Encoded;
+use crate::wire::field::{Name, Text};
+
+/// What the two of a pair compare to know that nobody stands between them: 128 bits, in eight groups.
+#[must_use]
+pub fn safety_words(pair: MeetingId) -> String {
+    let digits = pair.to_hex();
+    let groups: Vec<&str> = digits.as_bytes().chunks(4).filter_map(|group| str::from_utf8(group).ok()).collect();
+    groups.join(" ")
+}
+
+/// What an earlier run has kept of a pair.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    /// The other's key, as [`Kept::Peer`] has it.
+    pub peer: Key,
+    /// The ENTRY frames.
+    pub entries: Vec<Encoded>,
+    /// What [`Kept::Acknowledged`] has, if it is there.
+    pub acknowledged: Option<Vec<u8>>,
+}
+
+/// What the friends of a node are made of.
+#[derive(Clone, Debug)]
+pub struct FriendsConfig {
+    /// The node's key pair.
+    pub identity: Identity,
+    /// The user's name.
+    pub name: String,
+    /// The wall clock as the node starts, milliseconds since 1970 in UTC.
+    pub started_ms: u64,
+    /// Decides all that is random.
+    pub seed: [u8; 32],
+    /// Where this node takes connections, if it does: others dial back there.
+    pub port: Option<u16>,
+    /// A link on which nothing is said for this long is closed.
+    pub idle: Duration,
+    /// Whether all contacts are dialled once at the start.
+    pub dials_at_start: bool,
+    /// Whether the node ends as soon as one message has come.
+    pub ends_after_one: bool,
+    /// The list of contacts.
+    pub contacts: Vec<Listed>,
+    /// All pairs that an earlier run has kept.
+    pub pairs: Vec<Stored>,
+    /// What [`Kept::Drafts`] has, if it is there.
+    pub drafts: Option<Vec<u8>>,
+    /// How many entries are kept of each pair.
+    pub talk_max: usize,
+}
+
+/// Somebody, for as long as this process runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct FriendId(u64);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Timer {
+    Redial(FriendId),
+    Idle(FriendId),
+    Digest(FriendId),
+    Fetch(FriendId),
+}
+
+/// A link of a pair; `started_ms` of the other side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct PairLink {
+    link: LinkId,
+    started_ms: u64,
+}
+
+/// Somebody with whom this user talks, could, or did.
+#[derive(Clone, Debug)]
+struct Friend {
+    /// What this user calls them; of one that is not listed, what they call themselves.
+    name: String,
+    address: Option<String>,
+    /// In the list of contacts. Who is not has only dialled, or was removed.
+    is_listed: bool,
+    is_stranger: bool,
+    /// Once the key is known.
+    pair: Option<Pair>,
+    /// Texts that wait for the key: time and text.
+    drafts: VecDeque<(u64, String)>,
+    /// The newest last: that one is used.
+    links: Vec<PairLink>,
+    dialling: Option<DialId>,
+    failures: u32,
+    /// The user has been told that they do not answer.
+    is_told_away: bool,
+    /// The user has been told of a link, and not of its end.
+    is_told_linked: bool,
+    /// Not dialled any more, until the user has looked at it.
+    barred: Option<Code>,
+}
+
+impl Friend {
+    fn new(listed: Listed) -> Self {
+        Self {
+            name: listed.name,
+            address: listed.address,
+            is_listed: true,
+            is_stranger: listed.is_stranger,
+            pair: None,
+            drafts: VecDeque::new(),
+            links: Vec::new(),
+            dialling: None,
+            failures: 0,
+            is_told_away: false,
+            is_told_linked: false,
+            barred: None,
+        }
+    }
+
+    fn key(&self) -> Option<Key> {
+        self.pair.as_ref().map(Pair::peer)
+    }
+
+    fn link(&self) -> Option<LinkId> {
+        self.links.last().map(|link| link.link)
+    }
+
+    /// How many messages wait for them.
+    fn held(&self) -> u64 {
+        let drafts = u64::try_from(self.drafts.len()).unwrap_or(u64::MAX);
+        self.pair.as_ref().map_or(0, Pair::held).saturating_add(drafts)
+    }
+
+    fn is_self(&self) -> bool {
+        self.pair.as_ref().is_some_and(Pair::is_self)
+    }
+
+    /// Whether nothing is lost if they are forgotten.
+    fn is_nobody(&self) -> bool {
+        !self.is_listed && self.links.is_empty() && self.pair.as_ref().is_none_or(Pair::is_empty)
+    }
+
+    fn contact(&self) -> Contact {
+        let meeting = self.pair.as_ref().map(|pair| pair.log.meeting());
+        let state = match self.link() {
+            _ if self.is_self() => State::You,
+            Some(_) => State::Linked,
+            None => State::Away,
+        };
+        Contact {
+            name: self.name.clone(),
+            key: self.key(),
+            meeting,
+            address: self.address.clone(),
+            is_stranger: self.is_stranger,
+            state,
+            held: u32::try_from(self.held()).unwrap_or(u32::MAX),
+        }
+    }
+}
+
+/// All friends of one node.
+#[derive(Clone, Debug)]
+pub struct Friends {
+    us: Identity,
+    name: String,
+    started_ms: u64,
+    port: Option<u16>,
+    idle: Duration,
+    dials_at_start: bool,
+    ends_after_one: bool,
+    talk_max: usize,
+    random: Random,
+    friends: BTreeMap<FriendId, Friend>,
+    keys: BTreeMap<Key, FriendId>,
+    links: BTreeMap<LinkId, FriendId>,
+    dials: BTreeMap<DialId, FriendId>,
+    last_friend: u64,
+    last_dial: u64,
+    last_request: u32,
+    /// The highest session of this node's own, in whichever pair.
+    last_session: u64,
+    /// When as many strangers as at the start may come at once.
+    strangers_from: Instant,
+    timers: Timers<Timer>,
+    over: bool,
+}
+
+impl Friends {
+    /// Friends that have not started yet.
+    #[must_use]
+    pub fn new(config: FriendsConfig) -> Self {
+        let mut friends = Self {
+            us: config.identity,
+            name: config.name,
+            started_ms: config.started_ms,
+            port: config.port,
+            idle: config.idle.max(limits::CONTACT_DIGEST_INTERVAL.saturating_mul(2)),
+            dials_at_start: config.dials_at_start,
+            ends_after_one: config.ends_after_one,
+            talk_max: config.talk_max,
+            random: Random::new(config.seed),
+            friends: BTreeMap::new(),
+            keys: BTreeMap::new(),
+            links: BTreeMap::new(),
+            dials: BTreeMap::new(),
+            last_friend: 0,
+            last_dial: 0,
+            last_request: 0,
+            last_session: 0,
+            strangers_from: Instant::default(),
+            timers: Timers::default(),
+            over: false,
+        };
+        config.contacts.into_iter().take(limits::CONTACTS_MAX).for_each(|listed| friends.restore_contact(listed));
+        config.pairs.into_iter().for_each(|stored| friends.restore_pair(&stored));
+        for (to, time_ms, text) in config.drafts.iter().flat_map(|bytes| kept::decode_drafts(bytes)) {
+            if let Some(friend) = friends.listed(&to).and_then(|id| friends.friends.get_mut(&id)) {
+                friend.drafts.push_back((time_ms, text));
+            }
+        }
+        friends
+    }
+
+    fn restore_contact(&mut self, listed: Listed) {
+        let is_taken = listed.key.is_some_and(|key| self.keys.contains_key(&key));
+        if !is_taken && self.listed(&listed.name).is_none() {
+            let key = listed.key;
+            let id = self.add_friend(Friend::new(listed));
+            key.into_iter().for_each(|key| self.give_key(id, key));
+        }
+    }
+
+    fn restore_pair(&mut self, stored: &Stored) {
+        let received = stored.acknowledged.iter().flat_map(|bytes| kept::decode_received(bytes));
+        let pair = Pair::restored(self.us.key(), stored.peer, &stored.entries, received, self.talk_max);
+        self.last_session = self.last_session.max(pair.last_session());
+        let known = self.keys.get(&stored.peer).copied();
+        let Some(id) = known.or_else(|| (!pair.is_empty()).then(|| self.add_unlisted(stored.peer))) else { return };
+        if let Some(friend) = self.friends.get_mut(&id) {
+            friend.pair = Some(pair);
+        }
+    }
+
+    fn add_friend(&mut self, friend: Friend) -> FriendId {
+        self.last_friend = self.last_friend.saturating_add(1);
+        let id = FriendId(self.last_friend);
+        self.friends.insert(id, friend);
+        id
+    }
+
+    /// Somebody who is in no list.
+    fn add_unlisted(&mut self, key: Key) -> FriendId {
+        let name = key.to_hex().get(..8).unwrap_or_default().to_string();
+        let listed = Listed { name, key: Some(key), address: None, is_stranger: true };
+        let id = self.add_friend(Friend { is_listed: false, ..Friend::new(listed) });
+        self.give_key(id, key);
+        id
+    }
+
+    fn give_key(&mut self, id: FriendId, key: Key) {
+        let pair = Pair::new(self.us.key(), key, self.talk_max);
+        if let Some(friend) = self.friends.get_mut(&id) {
+            friend.pair = Some(pair);
+            self.keys.insert(key, id);
+        }
+    }
+
+    /// Lets go of somebody of whom nothing is to be kept.
+    fn forget(&mut self, id: FriendId) {
+        let Some(friend) = self.friends.remove(&id) else { return };
+        if let Some(key) = friend.key() {
+            self.keys.remove(&key);
+        }
+        self.dials.retain(|_, dialled| *dialled != id);
+        for timer in [Timer::Redial(id), Timer::Idle(id), Timer::Digest(id), Timer::Fetch(id)] {
+            self.timers.disarm(timer);
+        }
+    }
+
+    /// The contact of this name.
+    fn listed(&self, name: &str) -> Option<FriendId> {
+        self.friends.iter().find(|(_, friend)| friend.is_listed && friend.name == name).map(|(id, _)| *id)
+    }
+
+    /// Whether another contact, or this user, has a name that reads like `name`.
+    fn is_named(&self, name: &str, id: Option<FriendId>) -> bool {
+        let as_read = reading(name);
+        let others = self.friends.iter().filter(|(other, friend)| friend.is_listed && Some(**other) != id);
+        as_read.is_empty()
+            || reading(&self.name) == as_read
+            || others.map(|(_, friend)| reading(&friend.name)).any(|other| other == as_read)
+    }
+
+    fn next_request(&mut self) -> RequestId {
+        self.last_request = self.last_request.checked_add(1).unwrap_or(1);
+        RequestId(self.last_request)
+    }
+
+    /// The list of contacts has changed, and one of them.
+    fn keep_contacts(&self, change: Option<(Change, FriendId)>, out: &mut Vec<Output>) {
+        let listed = self.friends.values().filter(|friend| friend.is_listed);
+        let contacts: Vec<Listed> = listed
+            .map(|friend| Listed {
+                name: friend.name.clone(),
+                key: friend.key(),
+                address: friend.address.clone(),
+                is_stranger: friend.is_stranger,
+            })
+            .collect();
+        let bytes = Listed::encode_all(&contacts);
+        out.push(Output::Keep { meeting: MeetingId::ZERO, name: Kept::Contacts, bytes });
+        if let Some((change, friend)) = change.and_then(|(change, id)| Some((change, self.friends.get(&id)?))) {
+            out.push(Output::Event(Event::Contact { change, contact: friend.contact() }));
+        }
+    }
+
+    fn keep_drafts(&self, out: &mut Vec<Output>) {
+        let drafts = self.friends.values().flat_map(|friend| {
+            let name = Name::new(&friend.name);
+            friend
+                .drafts
+                .iter()
+                .filter_map(move |(time_ms, text)| Some(Draft { to: name?, time_ms: *time_ms, text: Text::new(text)? }))
+        });
+        let bytes = kept::encode_drafts(drafts);
+        out.push(Output::Keep { meeting: MeetingId::ZERO, name: Kept::Drafts, bytes });
+    }
+
+    fn contacts(&self) -> Event {
+        let listed = self.friends.values().filter(|friend| friend.is_listed);
+        let mut contacts: Vec<Contact> = listed.map(Friend::contact).collect();
+        contacts.sort_by(|one, other| one.name.cmp(&other.name));
+        Event::Contacts { contacts }
+    }
+
+    fn on_start(&mut self, now: Now, out: &mut Vec<Output>) {
+        out.push(Output::Event(Event::Ready {
+            role: Role::Friends,
+            name: self.name.clone(),
+            key: self.us.key(),
+            meeting: MeetingId::ZERO,
+            title: String::new(),
+            ticket: String::new(),
+            questions: Questions::Closed,
+        }));
+        out.push(Output::Event(self.contacts()));
+        let all: Vec<FriendId> = self.friends.keys().copied().collect();
+        let mut at = now.tick;
+        for id in all {
+            // A draft whose contact's key became known just before the last run ended.
+            self.sign_drafts(id, now, out);
+            let friend = self.friends.get(&id);
+            if self.dials_at_start && friend.is_some_and(|friend| friend.is_listed && friend.address.is_some()) {
+                self.timers.arm(Timer::Redial(id), at);
+                at = at.after(limits::CONTACT_DIAL_INTERVAL);
+            }
+        }
+    }
+
+    /// Says goodbye to all, for good.
+    fn leave(&mut self, code: Code, reason: &str, out: &mut Vec<Output>) {
+        let all: Vec<FriendId> = self.friends.keys().copied().collect();
+        all.into_iter().for_each(|id| self.send_changes(id, out));
+        for link in core::mem::take(&mut self.links).into_keys() {
+            out.push(Output::Close { link, code, rule: None, reason: reason.to_string() });
+        }
+        self.friends.values_mut().for_each(|friend| friend.links.clear());
+        (self.timers, self.over) = (Timers::default(), true);
+        out.push(Output::Event(Event::Closed { code, reason: reason.to_string() }));
+    }
+}
+
+impl Machine for Friends {
+    fn handle(&mut self, input: Input<'_>, now: Now, out: &mut Vec<Output>) {
+        if self.over {
+            return;
+        }
+        match input {
+            Input::Start => self.on_start(now, out),
+            Input::Up { link, peer, address, hello, dial } => {
+                self.on_up(&links::Arrival { link, peer, address, hello, dial }, now, out);
+            }
+            Input::Frame { link, id, frame } => self.on_frame(link, id, &frame, now, out),
+            Input::Down { link, code } => self.on_down(link, code, now, out),
+            Input::Unreachable { dial, code } => self.on_unreachable(dial, code, now, out),
+            Input::Command { id, command } => self.on_command(id, command, now, out),
+        }
+    }
+
+    fn handle_timeout(&mut self, now: Now, out: &mut Vec<Output>) {
+        while let Some(timer) = self.timers.expire(now.tick) {
+            match timer {
+                Timer::Redial(id) => self.dial(id, out),
+                Timer::Idle(id) => self.on_idle(id, out),
+                Timer::Digest(id) => self.send_changes(id, out),
+                Timer::Fetch(id) => {
+                    if let Some(pair) = self.friends.get_mut(&id).and_then(|friend| friend.pair.as_mut()) {
+                        pair.gives_up();
+                    }
+                    self.pull(id, now, out);
+                }
+            }
+        }
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.timers.next()
+    }
+
+    fn assert_invariants(&self) {
+        for (link, id) in &self.links {
+            let links = self.friends.get(id).map(|friend| friend.links.as_slice()).unwrap_or_default();
+            assert!(links.iter().any(|known| known.link == *link), "{link:?} leads to nobody");
+        }
+        for (dial, id) in &self.dials {
+            assert!(self.friends.get(id).is_some_and(|friend| friend.dialling == Some(*dial)), "{dial:?} is nobody's");
+        }
+        for (id, friend) in &self.friends {
+            assert!(self.over || friend.links.iter().all(|link| self.links.get(&link.link) == Some(id)), "half a link");
+            assert!(friend.links.len() <= 2, "{} has {} links", friend.name, friend.links.len());
+            let idle = self.timers.is_armed(Timer::Idle(*id));
+            assert_eq!(idle, !friend.links.is_empty(), "{}: a link that is never idle", friend.name);
+            assert_eq!(friend.key().and_then(|key| self.keys.get(&key)), friend.key().map(|_| id), "whose key?");
+            assert!(friend.dialling.is_none() || !self.timers.is_armed(Timer::Redial(*id)), "dialled twice");
+            assert!(!friend.is_nobody(), "{} is nobody", friend.name);
+        }
+    }
+}
