@@ -72,7 +72,7 @@ impl Friends {
             return dialled.into_iter().for_each(|id| self.on_apart(id, Rule::Contact1.code(), false, now, out));
         }
         let id = match (dial, dialled) {
-            (Some(_), Some(id)) => match self.meet(id, peer, now, out) {
+            (Some(_), Some(id)) => match self.meet(id, peer, out) {
                 Ok(id) => id,
                 Err(rule) => {
                     out.push(close(link, rule));
@@ -93,10 +93,11 @@ impl Friends {
         if self.keep_one(id, link, hello.started_ms, now, out) {
             self.begin(id, is_first, now, out);
         }
+        self.sign_drafts(id, now, out);
     }
 
     /// Somebody answers who was dialled.
-    fn meet(&mut self, id: FriendId, peer: Key, now: Now, out: &mut Vec<Output>) -> Result<FriendId, Rule> {
+    fn meet(&mut self, id: FriendId, peer: Key, out: &mut Vec<Output>) -> Result<FriendId, Rule> {
         let known = self.friends.get(&id).and_then(Friend::key);
         if known.is_some() {
             // The driver compares too, and earlier: before it tells who it is.
@@ -105,7 +106,6 @@ impl Friends {
         // SPEC CONTACT-11
         if let Some(other) = self.keys.get(&peer).copied() {
             self.merge(id, other, out);
-            self.sign_drafts(other, now, out);
             return Ok(other);
         }
         self.give_key(id, peer);
@@ -116,11 +116,11 @@ impl Friends {
         );
         self.keep_contacts(Some((Change::Met, id)), out);
         out.push(Output::Event(Event::Warning { code: "first_use", message }));
-        self.sign_drafts(id, now, out);
         Ok(id)
     }
 
-    /// Who was dialled as one turns out to be another, whose key is known: the other stays, under its name if it has one.
+    /// Who was dialled as one turns out to be another, whose key is known: one stays, under the name that the user has
+    /// chosen, and of two such under the older.
     fn merge(&mut self, id: FriendId, other: FriendId, out: &mut Vec<Output>) {
         let Some(gone) = self.friends.get_mut(&id) else { return };
         let contact = gone.contact();
@@ -128,14 +128,19 @@ impl Friends {
         self.forget(id);
         let Some(friend) = self.friends.get_mut(&other) else { return };
         friend.drafts.extend(drafts);
-        (friend.address, friend.barred, friend.is_stranger) = (contact.address.clone(), None, false);
-        if core::mem::replace(&mut friend.is_listed, true) {
-            let message =
-                alloc::format!("{} is {}: the key is the same, and one name stays", contact.name, friend.name);
+        (friend.address, friend.barred) = (contact.address.clone(), None);
+        let was_listed = core::mem::replace(&mut friend.is_listed, true);
+        let had_chosen = was_listed && !core::mem::replace(&mut friend.is_stranger, false);
+        let key = friend.key().unwrap_or(Key::ZERO);
+        if had_chosen {
+            let message = alloc::format!("{} is {}: the key is the same, and one name stays", contact.name, friend.name);
             out.push(Output::Event(Event::Contact { change: Change::Removed, contact }));
             out.push(Output::Event(Event::Warning { code: "same_key", message }));
         } else {
-            friend.name = contact.name;
+            let (old, new) = (core::mem::replace(&mut friend.name, contact.name.clone()), contact.name);
+            if was_listed {
+                out.push(Output::Event(Event::Renamed { key, old, new }));
+            }
         }
         // Under the name that stays, before the other name is gone.
         self.keep_drafts(out);
@@ -336,9 +341,11 @@ impl Friends {
     }
 
     /// SPEC CONTACT-9
-    pub(super) fn on_idle(&mut self, id: FriendId, out: &mut Vec<Output>) {
+    pub(super) fn on_idle(&mut self, id: FriendId, now: Now, out: &mut Vec<Output>) {
         self.send_changes(id, out);
         self.part(id, Code::Unneeded, out);
+        // What was not acknowledged in all that time asks for another link.
+        self.on_apart(id, Code::Unneeded, true, now, out);
     }
 
     /// Closes all links of a pair; the user knows why.

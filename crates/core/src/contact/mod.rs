@@ -415,7 +415,7 @@ impl Machine for Friends {
         while let Some(timer) = self.timers.expire(now.tick) {
             match timer {
                 Timer::Redial(id) => self.dial(id, out),
-                Timer::Idle(id) => self.on_idle(id, out),
+                Timer::Idle(id) => self.on_idle(id, now, out),
                 Timer::Digest(id) => self.send_changes(id, out),
                 Timer::Fetch(id) => {
                     if let Some(pair) = self.friends.get_mut(&id).and_then(|friend| friend.pair.as_mut()) {

@@ -159,7 +159,9 @@ impl Pair {
     /// Whether the own entry of this number goes out unasked (SPEC CONTACT-5).
     pub(super) fn goes_unasked(&mut self, session: u64, number: u64) -> bool {
         let waiting = number.saturating_sub(self.received_below(session));
-        let goes = self.unasked == Some(number) && waiting < limits::UNASKED_MAX;
+        // What an earlier run has said comes first.
+        let is_next = self.own().all(|(other, next)| other == session || next <= self.received_below(other));
+        let goes = is_next && self.unasked == Some(number) && waiting < limits::UNASKED_MAX;
         if goes {
             self.unasked = number.checked_add(1);
         }

@@ -7,6 +7,7 @@ use tertulia_core::code::Code;
 use tertulia_core::event::Event;
 use tertulia_core::id::LinkId;
 use tertulia_core::link::LinkEvent;
+use tertulia_core::log::entry_of;
 use tertulia_core::machine::{Input, Output};
 use tertulia_core::wire::Frame;
 use tertulia_core::wire::frame::{Decoded, decode};
@@ -98,8 +99,10 @@ impl Sim {
                     }
                     self.note(format_args!("node {node} + {}{}", word(&frame), if live { "" } else { " again" }));
                 }
-                Output::Store { frame, .. } => {
-                    this.disk.store(&frame);
+                Output::Store { meeting, frame } => {
+                    if this.planted.stores(entry_of(&frame).is_some_and(|entry| entry.value.lane == Lane::Acts)) {
+                        this.disk.store_of(meeting, &frame);
+                    }
                     self.note(format_args!("node {node} + {}", word(&frame)));
                 }
                 Output::Keep { meeting, name, bytes } => drop(this.disk.kept.insert((meeting, name), bytes)),
@@ -190,11 +193,7 @@ impl Sim {
         if let Frame::Meeting(Meeting::EntryFrame(entry)) = &frame {
             let entry = entry.entry.value;
             let name = (entry.author, entry.lane.number(), entry.session, entry.number);
-            let this = &mut self.nodes[node];
-            assert!(!this.disk.names.contains(&name), "node {node}: an entry came that it holds: {name:?}");
-            let running = this.running.as_mut().expect("it was looked at");
-            let new = running.links.get_mut(&link).is_some_and(|ends| ends.entries.insert(name));
-            assert!(new, "node {node}: an entry came twice on {link:?}: {name:?}");
+            self.count_entry(node, link, name);
         }
         match frame {
             Frame::Meeting(Meeting::Fetch(_)) => self.sometimes("fetch"),
@@ -206,6 +205,22 @@ impl Sim {
             _ => {}
         }
         self.pass_on(node, Input::Frame { link, id, frame });
+    }
+
+    /// In a star, an entry comes once; in a room, how often is counted.
+    fn count_entry(&mut self, node: usize, link: LinkId, name: super::node::EntryName) {
+        let this = &mut self.nodes[node];
+        let is_new = this.came.insert(name);
+        let is_held = this.disk.names.contains(&name);
+        let running = this.running.as_mut().expect("it was looked at");
+        let once = running.links.get_mut(&link).is_some_and(|ends| ends.entries.insert(name));
+        if self.is_room {
+            *self.seen.entry("entry_frames").or_default() += 1;
+            *self.seen.entry("entries").or_default() += u64::from(is_new);
+            return;
+        }
+        assert!(!is_held, "node {node}: an entry came that it holds: {name:?}");
+        assert!(once, "node {node}: an entry came twice on {link:?}: {name:?}");
     }
 
     /// Writes what the links of a node have to say, as far as there is room; lets go of those that are finished.

@@ -62,6 +62,8 @@ pub struct Sim {
     network: Network,
     dice: Random,
     canary: Option<Canary>,
+    /// Everybody dials everybody, and may be sent an entry more than once.
+    is_room: bool,
     next_command: u64,
     trace: String,
     seen: BTreeMap<&'static str, u64>,
@@ -95,11 +97,19 @@ impl Sim {
             network: Network { conditions, ..Network::default() },
             dice: Random::new(widen(seed)),
             canary,
+            is_room: false,
             next_command: 0,
             trace: String::new(),
             seen: BTreeMap::new(),
             tokens: BTreeSet::new(),
         }
+    }
+
+    /// The same world, for rooms: everybody dials everybody, and may be sent an entry more than once.
+    #[must_use]
+    pub const fn of_rooms(mut self) -> Self {
+        self.is_room = true;
+        self
     }
 
     /// Adds a node that listens at `nodeN:1`, N being the number returned. It does not run yet.
@@ -165,6 +175,12 @@ impl Sim {
         self.nodes[node].running.as_ref().is_some_and(|running| !running.closed)
     }
 
+    /// Whether a node's process does nothing just now.
+    #[must_use]
+    pub fn is_stopped(&self, node: usize) -> bool {
+        self.nodes[node].stopped_until > self.now
+    }
+
     /// Which run of a node this is, from 1.
     #[must_use]
     pub fn run_of(&self, node: usize) -> u32 {
@@ -176,6 +192,14 @@ impl Sim {
     pub fn peers(&self, node: usize) -> Vec<Key> {
         let links = self.nodes[node].running.iter().flat_map(|running| running.links.values());
         links.filter(|ends| ends.up && !ends.over).map(|ends| ends.peer).collect()
+    }
+
+    /// The keys that a node has working connections with, once for each, and the node at the other end.
+    #[must_use]
+    pub fn connections(&self, node: usize) -> Vec<(Key, usize)> {
+        let links = self.nodes[node].running.iter().flat_map(|running| running.links.values());
+        let open = links.filter(|ends| ends.up && !ends.over);
+        open.map(|ends| (ends.peer, self.network.connections[ends.connection].ends[1 - ends.side].node)).collect()
     }
 
     /// Whether nothing is left of a node's process.
@@ -334,15 +358,15 @@ impl Sim {
     /// Nobody holds more links than there is a use for: duplicate dialling escapes every check of correctness.
     fn check_resources(&self, node: usize) {
         let Some(running) = &self.nodes[node].running else { return };
-        let mut dialled = 0;
+        let mut dialled: BTreeMap<Key, usize> = BTreeMap::new();
         let mut accepted: BTreeMap<Key, usize> = BTreeMap::new();
         for ends in running.links.values().filter(|ends| !ends.over) {
-            match ends.dial {
-                Some(_) => dialled += 1,
-                None => *accepted.entry(ends.peer).or_default() += 1,
-            }
+            let links = if ends.dial.is_some() { &mut dialled } else { &mut accepted };
+            *links.entry(ends.peer).or_default() += 1;
         }
-        assert!(dialled <= 1, "node {node} has {dialled} links that it dialled");
+        let most = dialled.values().copied().max().unwrap_or(0);
+        assert!(most <= 1, "node {node} has {most} links that it dialled to one key");
+        assert!(self.is_room || dialled.len() <= 1, "node {node} has dialled {} hosts", dialled.len());
         let most = accepted.values().copied().max().unwrap_or(0);
         assert!(most <= LINKS_PER_KEY_MAX, "node {node} has {most} links with one key");
     }

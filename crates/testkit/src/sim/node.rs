@@ -27,6 +27,8 @@ pub(super) type EntryName = (Key, u8, u64, u64);
 pub struct Disk {
     /// ENTRY frames, in the order in which they were stored.
     pub entries: Vec<Encoded>,
+    /// Of them, those that are of friends, by pair.
+    pub pairs: BTreeMap<MeetingId, Vec<Encoded>>,
     /// The meetings' small files.
     pub kept: BTreeMap<(MeetingId, Kept), Vec<u8>>,
     /// Author, lane, session and number of each entry.
@@ -36,6 +38,12 @@ pub struct Disk {
 }
 
 impl Disk {
+    /// What a machine without a feed has stored.
+    pub(super) fn store_of(&mut self, meeting: MeetingId, frame: &Encoded) {
+        self.pairs.entry(meeting).or_default().push(frame.clone());
+        self.store(frame);
+    }
+
     pub(super) fn store(&mut self, frame: &Encoded) {
         let entry = entry_of(frame).expect("only ENTRY is stored").value;
         self.last.insert(entry.lane, (entry.session, entry.number));
@@ -128,6 +136,8 @@ pub(super) struct Node {
     /// The process reads nothing before this.
     pub(super) deaf_until: u64,
     pub(super) planted: Planted,
+    /// Every entry that has ever come.
+    pub(super) came: BTreeSet<EntryName>,
 }
 
 impl Node {
@@ -135,7 +145,13 @@ impl Node {
         Self {
             name,
             spec,
-            disk: Disk { entries: Vec::new(), kept: BTreeMap::new(), last: BTreeMap::new(), names: BTreeSet::new() },
+            disk: Disk {
+                entries: Vec::new(),
+                pairs: BTreeMap::new(),
+                kept: BTreeMap::new(),
+                last: BTreeMap::new(),
+                names: BTreeSet::new(),
+            },
             told: Vec::new(),
             runs: 0,
             running: None,
@@ -144,6 +160,7 @@ impl Node {
             stopped_until: 0,
             deaf_until: 0,
             planted,
+            came: BTreeSet::new(),
         }
     }
 

@@ -189,3 +189,28 @@ fn two_names_for_one_key_become_one() {
     assert_eq!(world.listed(0).iter().map(|listed| listed.name.as_str()).collect::<Vec<_>>(), ["bea"]);
     assert!(world.warnings(0).contains(&"same_key"));
 }
+
+#[test]
+fn a_stranger_who_turns_out_to_be_a_contact_is_called_as_the_user_does() {
+    let mut world = World::new(2);
+    world.add(0, "bea", 1);
+    world.settle();
+    world.command(0, Command::Remove { name: "bea".into() });
+    world.kill(1);
+    // Bea's user has anna; anna's user has bea, and has not met her.
+    let address = world.address(1);
+    world.command(0, Command::Add { name: "bea".into(), address });
+    world.settle();
+    world.start(1);
+    world.add(1, "anna", 0);
+    world.settle();
+    world.say(1, "anna", "hello");
+    world.settle();
+    assert_eq!(world.listed(0).len(), 2, "bea, and a stranger who calls herself so");
+    world.say(0, "bea", "one");
+    world.seconds(31);
+    let listed = world.listed(0);
+    assert_eq!(listed.iter().map(|listed| listed.name.as_str()).collect::<Vec<_>>(), ["bea"]);
+    assert_eq!((listed[0].key, listed[0].is_stranger), (Some(world.key(1)), false));
+    assert_eq!(world.heard(1), ["one"]);
+}

@@ -1,0 +1,280 @@
+//! Friends in the simulator: two to four who write to each other, with cuts, restarts and partitions in between.
+//!
+//! A *safety phase* with faults, then a *liveness phase* without: then everything that was said has come, once and in
+//! its order; who said it knows; and each pair has one link at most. The reference is a plain list of what was said.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tertulia_core::command::Command;
+use tertulia_core::contact::{Friends, FriendsConfig, Listed, Stored, pair_id};
+use tertulia_core::event::{Event, Kind, Reach};
+use tertulia_core::id::{Key, MeetingId};
+use tertulia_core::identity::{Ed25519, Identity, Scheme, Secret};
+use tertulia_core::limits;
+use tertulia_core::machine::Kept;
+
+use crate::sim::{Boot, Canary, Conditions, Maker, NodeSpec, Sim};
+
+const NAMES: [&str; 4] = ["anna", "bea", "carl", "dora"];
+/// How long things go wrong.
+const SAFETY_MS: u64 = 60_000;
+/// How long they may take to be well again: the longest wait, a dead link, and what is asked for.
+const LIVENESS_MS: u64 = 60_000;
+
+/// What one circle of friends has shown.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// How often each thing that should happen sometimes has happened.
+    pub seen: BTreeMap<&'static str, u64>,
+    /// What has happened, a line each.
+    pub trace: String,
+}
+
+/// What kind of circle a seed decides.
+#[derive(Clone, Copy, Debug)]
+struct Mix {
+    friends: usize,
+    real_signatures: bool,
+    /// Whether they know each other's keys beforehand.
+    keys_known: bool,
+    idle: Duration,
+}
+
+impl Mix {
+    const fn draw(seed: u64) -> Self {
+        Self {
+            friends: 2 + (seed % 3) as usize,
+            real_signatures: seed.is_multiple_of(20),
+            keys_known: (seed / 3).is_multiple_of(2),
+            idle: if (seed / 6).is_multiple_of(2) { limits::CONTACT_IDLE } else { Duration::from_secs(7) },
+        }
+    }
+}
+
+fn identity(number: usize, mix: Mix) -> Identity {
+    let scheme: Arc<dyn Scheme> = if mix.real_signatures { Arc::new(Ed25519) } else { Arc::new(crate::scheme::Hashed) };
+    Identity::new(Secret([number as u8 + 1; 32]), scheme)
+}
+
+/// Whom a friend knows before it has met anybody.
+fn known(number: usize, mix: Mix) -> Vec<Listed> {
+    let others = (0..mix.friends).filter(|other| *other != number);
+    others
+        .map(|other| Listed {
+            name: NAMES[other].into(),
+            key: mix.keys_known.then(|| identity(other, mix).key()),
+            address: Some(format!("node{other}:1")),
+            is_stranger: false,
+        })
+        .collect()
+}
+
+fn restore(boot: &Boot<'_>) -> Vec<Stored> {
+    let peers = boot.disk.kept.iter().filter(|((_, name), _)| *name == Kept::Peer);
+    peers
+        .map(|((meeting, _), bytes)| Stored {
+            peer: Key(bytes.as_slice().try_into().expect("a key")),
+            entries: boot.disk.pairs.get(meeting).cloned().unwrap_or_default(),
+            acknowledged: boot.disk.kept.get(&(*meeting, Kept::Acknowledged)).cloned(),
+        })
+        .collect()
+}
+
+fn friend(number: usize, mix: Mix) -> NodeSpec {
+    let us = identity(number, mix);
+    let key = us.key();
+    let maker: Maker = Box::new(move |boot| {
+        let kept = |name| boot.disk.kept.get(&(MeetingId::ZERO, name)).cloned();
+        Box::new(Friends::new(FriendsConfig {
+            identity: us.clone(),
+            name: NAMES[number].into(),
+            started_ms: boot.now.unix_ms,
+            seed: boot.seed,
+            port: None,
+            idle: mix.idle,
+            dials_at_start: true,
+            ends_after_one: false,
+            contacts: kept(Kept::Contacts)
+                .map_or_else(|| known(number, mix), |bytes| Listed::decode_all(&bytes).expect("it was kept whole")),
+            pairs: restore(boot),
+            drafts: kept(Kept::Drafts),
+            talk_max: 1_000,
+        }))
+    });
+    NodeSpec { key, maker, talk_max: 1_000 }
+}
+
+struct Circle {
+    sim: Sim,
+    mix: Mix,
+    /// What each has said to each.
+    said: BTreeMap<(usize, usize), Vec<String>>,
+    count: u64,
+}
+
+impl Circle {
+    fn new(seed: u64, canary: Option<Canary>) -> Self {
+        let mix = Mix::draw(seed);
+        let mut sim = Sim::new(seed, Conditions::default(), canary).of_rooms();
+        (0..mix.friends).for_each(|number| _ = sim.add(friend(number, mix)));
+        Self { sim, mix, said: BTreeMap::new(), count: 0 }
+    }
+
+    fn draw(&mut self, below: usize) -> usize {
+        self.sim.dice().below(below as u64) as usize
+    }
+
+    fn say(&mut self, from: usize, to: usize) {
+        if !self.sim.is_running(from) {
+            return;
+        }
+        self.count += 1;
+        let text = format!("{} to {}: {}", NAMES[from], NAMES[to], self.count);
+        self.sim.command(from, Command::Msg { to: NAMES[to].into(), text: text.clone() });
+        self.said.entry((from, to)).or_default().push(text);
+    }
+
+    fn play(&mut self) {
+        (0..self.mix.friends).for_each(|number| self.sim.start(number));
+        while self.sim.now() < SAFETY_MS {
+            let pause = [20, 300, 3_000][self.draw(3)];
+            let until = self.sim.now() + self.sim.dice().below(pause);
+            self.sim.run_until(until);
+            self.happen();
+            self.look();
+        }
+        self.sim.heal();
+        for number in (0..self.mix.friends).filter(|number| self.sim.has_stopped(*number)).collect::<Vec<_>>() {
+            self.sim.start(number);
+        }
+        let end = self.sim.now() + LIVENESS_MS;
+        self.sim.run_until(end);
+        self.check();
+        let end = end + self.mix.idle.as_millis() as u64 + 10_000;
+        self.sim.run_until(end);
+        for number in 0..self.mix.friends {
+            assert_eq!(self.sim.connections(number), [], "nothing was said, and {} has links", NAMES[number]);
+        }
+    }
+
+    /// One thing that people or networks do.
+    fn happen(&mut self) {
+        let (one, other) = (self.draw(self.mix.friends), self.draw(self.mix.friends));
+        match self.draw(20) {
+            0..8 => self.say(one, other),
+            8..11 if one != other => {
+                // Both at once: with no link between them, both dial.
+                self.sim.sometimes("both_at_once");
+                self.say(one, other);
+                self.say(other, one);
+            }
+            11..14 => {
+                let standing = self.sim.standing();
+                if !standing.is_empty() {
+                    let at = self.draw(standing.len());
+                    self.sim.cut(standing[at]);
+                }
+            }
+            14 => {
+                let standing = self.sim.standing();
+                if !standing.is_empty() {
+                    let (at, side) = (self.draw(standing.len()), self.draw(2));
+                    self.sim.make_half_open(standing[at], side);
+                }
+            }
+            15 if self.sim.is_running(one) => {
+                let silent = self.sim.chance(30);
+                self.sim.crash(one, silent);
+            }
+            16 | 17 if self.sim.has_stopped(one) => self.sim.start(one),
+            18 if one != other => self.sim.block(one, other),
+            19 => (0..self.mix.friends).for_each(|to| self.sim.unblock(one, to)),
+            _ => {}
+        }
+    }
+
+    /// What may never be, whatever goes wrong.
+    fn look(&mut self) {
+        for to in 0..self.mix.friends {
+            for from in 0..self.mix.friends {
+                let said = self.said.get(&(from, to)).cloned().unwrap_or_default();
+                let heard = self.heard(from, to);
+                assert!(said.starts_with(&heard), "{} said {said:?}, {} heard {heard:?}", NAMES[from], NAMES[to]);
+            }
+            let mut peers = self.sim.peers(to);
+            let links = peers.len();
+            peers.sort_unstable();
+            peers.dedup();
+            if links > peers.len() {
+                self.sim.sometimes("two_links");
+            }
+        }
+    }
+
+    /// What `to` was shown of `from`, in all its runs.
+    fn heard(&self, from: usize, to: usize) -> Vec<String> {
+        let key = identity(from, self.mix).key();
+        let pair = pair_id(key, identity(to, self.mix).key());
+        let texts = self.sim.told(to).iter().filter_map(|told| match &told.event {
+            Event::Message { meeting, kind: Kind::Text(origin), text, .. }
+                if *meeting == pair && origin.author == key =>
+            {
+                Some(text.clone())
+            }
+            _ => None,
+        });
+        texts.collect()
+    }
+
+    /// What must be once nothing goes wrong any more.
+    fn check(&mut self) {
+        for (&(from, to), said) in &self.said {
+            assert_eq!(self.heard(from, to), *said, "what {} said to {}", NAMES[from], NAMES[to]);
+        }
+        for number in 0..self.mix.friends {
+            let all = |reach: Reach| {
+                let told = self.sim.told(number).iter();
+                told.filter(|told| matches!(told.event, Event::Delivery { reach: told, .. } if told == reach)).count()
+            };
+            let said: usize = self.said.iter().filter(|((from, _), _)| *from == number).map(|(_, said)| said.len()).sum();
+            assert_eq!(all(Reach::All), said, "{} is told that all has come, once", NAMES[number]);
+            if all(Reach::Held) > 0 {
+                self.sim.sometimes("held");
+            }
+            let mut peers: Vec<Key> = self.sim.connections(number).into_iter().map(|(key, _)| key).collect();
+            let links = peers.len();
+            peers.sort_unstable();
+            peers.dedup();
+            assert_eq!(peers.len(), links, "{} has two links with one friend", NAMES[number]);
+        }
+        let pairs = |number: usize| self.sim.disk(number).pairs.iter().map(|(pair, entries)| (*pair, entries.len()));
+        for (pair, count) in (0..self.mix.friends).flat_map(pairs) {
+            for other in 0..self.mix.friends {
+                let theirs = self.sim.disk(other).pairs.get(&pair).map_or(count, Vec::len);
+                assert_eq!(theirs, count, "the two have the same, each entry once");
+            }
+        }
+    }
+}
+
+/// Plays the circle that `seed` decides, with a bug planted or none.
+///
+/// # Errors
+/// The seed and the first promise that was broken.
+pub fn play(seed: u64, canary: Option<Canary>) -> Result<Report, String> {
+    let mut circle = Circle::new(seed, canary);
+    match catch_unwind(AssertUnwindSafe(|| circle.play())) {
+        Ok(()) => Ok(Report { seen: circle.sim.seen().clone(), trace: circle.sim.trace().to_string() }),
+        Err(panic) => {
+            let text = panic.downcast_ref::<String>().map(String::as_str);
+            let message = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic");
+            let trace = std::env::temp_dir().join(format!("tertulia-friends-{seed}.trace"));
+            let written = canary.is_none() && std::fs::write(&trace, circle.sim.trace()).is_ok();
+            let trace = if written { format!("\n  trace: {}", trace.display()) } else { String::new() };
+            Err(format!("seed {seed}: {message}\n  again: TERTULIA_SEED={seed} cargo test --test friends{trace}"))
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Friends to whom everything comes once, whatever happens. `TERTULIA_SEEDS=1000` plays more, `TERTULIA_SEED=7` one.
+#![expect(clippy::print_stdout, clippy::panic, reason = "for the person who runs more seeds")]
+
+use tertulia_testkit::friends::play;
+use tertulia_testkit::sim::Canary;
+
+const SEEDS: u64 = 200;
+
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{variable} is no number: {text}")))
+}
+
+#[test]
+fn contact_6_and_contact_7_friends_keep_their_promises_whatever_goes_wrong() {
+    if let Some(seed) = number("TERTULIA_SEED") {
+        match play(seed, None) {
+            Ok(report) => println!("{}", report.trace),
+            Err(failure) => panic!("{failure}"),
+        }
+        return;
+    }
+    let seeds = number("TERTULIA_SEEDS").unwrap_or(SEEDS);
+    let played: Vec<_> = (0..seeds).map(|seed| play(seed, None)).collect();
+    let failures: Vec<&String> = played.iter().filter_map(|played| played.as_ref().err()).collect();
+    assert!(failures.is_empty(), "{} of {seeds} failed; the first: {}", failures.len(), failures[0]);
+    for what in SOMETIMES {
+        let times: u64 = played.iter().flatten().filter_map(|report| report.seen.get(what)).sum();
+        assert!(times > 0, "`{what}` has not happened in {seeds} circles: they do not test it");
+    }
+}
+
+/// What must happen at least once in the default seeds, or they show nothing about it.
+const SOMETIMES: &[&str] = &[
+    "cut_by_fault",
+    "half_open",
+    "crash",
+    "silent_death",
+    "partition",
+    "dial_timed_out",
+    "fetch",
+    "held",
+    "both_at_once",
+    "two_links",
+    "unneeded",
+    "cut",
+    "silent",
+];
+
+#[test]
+fn planted_bugs_are_found() {
+    for canary in [
+        Canary::ShownTwice,
+        Canary::NotShown,
+        Canary::DiskForgets,
+        Canary::DigestsLost,
+        Canary::AcknowledgementsLost,
+        Canary::DownNeverTold,
+        Canary::RedialNever,
+        Canary::TimerLate,
+        Canary::DialsTwice,
+    ] {
+        let caught = (0..40).any(|seed| play(seed, Some(canary)).is_err());
+        assert!(caught, "{canary:?} is not noticed");
+    }
+}
