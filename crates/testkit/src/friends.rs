@@ -239,7 +239,8 @@ impl Circle {
                 let told = self.sim.told(number).iter();
                 told.filter(|told| matches!(told.event, Event::Delivery { reach: told, .. } if told == reach)).count()
             };
-            let said: usize = self.said.iter().filter(|((from, _), _)| *from == number).map(|(_, said)| said.len()).sum();
+            let said: usize =
+                self.said.iter().filter(|((from, _), _)| *from == number).map(|(_, said)| said.len()).sum();
             assert_eq!(all(Reach::All), said, "{} is told that all has come, once", NAMES[number]);
             if all(Reach::Held) > 0 {
                 self.sim.sometimes("held");

@@ -103,6 +103,7 @@ pub struct Court<M> {
     closed: bool,
     commands: u64,
     peers: Vec<Key>,
+    purpose: Purpose,
     prepared: Vec<Encoded>,
     /// How many inputs the machine has had, by what they were.
     pub inputs: BTreeMap<&'static str, u64>,
@@ -124,11 +125,19 @@ impl<M: Machine + Clone + Debug> Court<M> {
             closed: false,
             commands: 0,
             peers,
+            purpose: Purpose::STAR,
             prepared,
             inputs: BTreeMap::new(),
         };
         court.handle(&Input::Start);
         court
+    }
+
+    /// The same, with links of another purpose.
+    #[must_use]
+    pub const fn linked_for(mut self, purpose: Purpose) -> Self {
+        self.purpose = purpose;
+        self
     }
 
     /// The machine.
@@ -298,7 +307,7 @@ impl<M: Machine + Clone + Debug> Court<M> {
         if let Some(name) = name.as_deref().and_then(Name::new) {
             options.set(&option::NAME, &name);
         }
-        let purpose = if started_ms % 16 == 15 { Purpose(9) } else { Purpose::STAR };
+        let purpose = if started_ms % 16 == 15 { Purpose(9) } else { self.purpose };
         let hello = Hello { purpose, meeting: MeetingId::ZERO, started_ms, options: options.options() };
         let address = ([127, 0, 0, 1], 40_000).into();
         self.handle(&Input::Up { link, peer, address, hello, dial });

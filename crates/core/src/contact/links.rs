@@ -133,7 +133,8 @@ impl Friends {
         let had_chosen = was_listed && !core::mem::replace(&mut friend.is_stranger, false);
         let key = friend.key().unwrap_or(Key::ZERO);
         if had_chosen {
-            let message = alloc::format!("{} is {}: the key is the same, and one name stays", contact.name, friend.name);
+            let message =
+                alloc::format!("{} is {}: the key is the same, and one name stays", contact.name, friend.name);
             out.push(Output::Event(Event::Contact { change: Change::Removed, contact }));
             out.push(Output::Event(Event::Warning { code: "same_key", message }));
         } else {
