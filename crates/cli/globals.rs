@@ -46,17 +46,8 @@ impl Globals {
     /// # Errors
     /// It can't be used.
     pub(crate) fn open_home(&self, screen: &Screen) -> Result<Home, Fail> {
-        let home = open(&self.home_path()?)?;
-        let path = escape::line(&home.path().display().to_string());
-        tracing::info!(home = %path, key = %home.identity().key(), "opened the home");
-        if let Some(number) = home.guest_number() {
-            let message = format!(
-                "{path} is in use by another tertulia: here you are guest-{number}, with a key that is not kept"
-            );
-            screen.warning("guest", &message);
-        } else if home.is_new() {
-            screen.own(&format!("your new identity is kept in {path}/identity"));
-        }
+        let home = self.open_quietly()?;
+        tell_home(&home, screen);
         Ok(home)
     }
 
@@ -70,6 +61,14 @@ impl Globals {
         let home = self.home.as_ref().map(|home| format!(" --home {}", quoted(&home.display().to_string())));
         let name = name.map(|name| format!(" --name {}", quoted(name)));
         format!("tertulia{}{}", home.unwrap_or_default(), name.unwrap_or_default())
+    }
+
+    /// Opens the home, and tells nothing.
+    ///
+    /// # Errors
+    /// It can't be used.
+    pub(crate) fn open_quietly(&self) -> Result<Home, Fail> {
+        open(&self.home_path()?)
     }
 
     /// Where the home is, whether it exists or not.
@@ -115,6 +114,19 @@ impl Globals {
             (None, None) => system_name(),
         };
         Ok(Called { name, is_chosen: false })
+    }
+}
+
+/// Tells what is new about a home.
+pub(crate) fn tell_home(home: &Home, screen: &Screen) {
+    let path = escape::line(&home.path().display().to_string());
+    tracing::info!(home = %path, key = %home.identity().key(), "opened the home");
+    if let Some(number) = home.guest_number() {
+        let message =
+            format!("{path} is in use by another tertulia: here you are guest-{number}, with a key that is not kept");
+        screen.warning("guest", &message);
+    } else if home.is_new() {
+        screen.own(&format!("your new identity is kept in {path}/identity"));
     }
 }
 

@@ -289,7 +289,11 @@ fn fits(args: &Args, charter: &SignedCharter, plan: &(Admission, Questions, u32)
     }
 }
 
-fn bind(wanted: Option<&String>, again: &str) -> Result<TcpListener, Fail> {
+/// The listener: where it is wanted, else at the default port or the next free one.
+///
+/// # Errors
+/// It can't listen there.
+pub(crate) fn bind(wanted: Option<&String>, again: &str) -> Result<TcpListener, Fail> {
     if let Some(wanted) = wanted {
         let address = listen_address(wanted, again)?;
         return TcpListener::bind(address).map_err(|error| {
@@ -322,7 +326,7 @@ fn no_listener(found: &str, again: &str) -> Fail {
 }
 
 /// What others can dial: what is announced, the address of this machine, and this machine itself.
-fn dialable(listening: SocketAddr, announce: Option<&String>) -> Vec<String> {
+pub(crate) fn dialable(listening: SocketAddr, announce: Option<&String>) -> Vec<String> {
     let port = listening.port();
     let own: Vec<IpAddr> = match listening.ip() {
         ip if !ip.is_unspecified() => vec![ip],

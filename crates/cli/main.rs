@@ -1,8 +1,11 @@
 //! Tertulia's command line: one file a verb, whose arguments' comments are its help.
 
+mod befriend;
 mod console;
+mod contacts;
 mod escape;
 mod fail;
+mod friends;
 mod globals;
 mod host;
 mod id;
@@ -11,7 +14,9 @@ mod join;
 mod json;
 mod logs;
 mod output;
+mod receive;
 mod screen;
+mod send;
 mod session;
 mod signals;
 mod terminal;
@@ -49,6 +54,10 @@ In a terminal, /help lists what can be typed."#;
 enum Verb {
     Host(host::Args),
     Join(join::Args),
+    Friends(friends::Args),
+    Contacts(contacts::Args),
+    Send(send::Args),
+    Receive(receive::Args),
     Id(id::Args),
     Trace(trace::Args),
 }
@@ -68,6 +77,10 @@ fn run(cli: &Cli) -> Result<ExitCode, Fail> {
     match &cli.verb {
         Some(Verb::Host(args)) => host::run(args, &cli.globals),
         Some(Verb::Join(args)) => join::run(args, &cli.globals),
+        Some(Verb::Friends(args)) => friends::run(args, &cli.globals),
+        Some(Verb::Contacts(args)) => contacts::run(args, &cli.globals),
+        Some(Verb::Send(args)) => send::run(args, &cli.globals),
+        Some(Verb::Receive(args)) => receive::run(args, &cli.globals),
         Some(Verb::Id(id::Args {})) => id::run(&cli.globals),
         Some(Verb::Trace(args)) => trace::run(args, &cli.globals),
         None => overview(&cli.globals),
@@ -81,6 +94,7 @@ fn overview(globals: &Globals) -> Result<ExitCode, Fail> {
     for next in [
         "to hold a lecture:  tertulia host TITLE --lecture",
         "to attend one:      tertulia join TARGET",
+        "to write to friends: tertulia friends",
         "to see all there is: tertulia --help",
     ] {
         screen.own(next);
@@ -97,7 +111,16 @@ fn misused(error: &clap::Error) -> ExitCode {
     if !error.use_stderr() {
         return ExitCode::SUCCESS;
     }
-    let examples = [("host", host::EXAMPLE), ("join", join::EXAMPLE), ("id", id::EXAMPLE), ("trace", trace::EXAMPLE)];
+    let examples = [
+        ("host", host::EXAMPLE),
+        ("join", join::EXAMPLE),
+        ("friends", friends::EXAMPLE),
+        ("contacts", contacts::EXAMPLE),
+        ("send", send::EXAMPLE),
+        ("receive", receive::EXAMPLE),
+        ("id", id::EXAMPLE),
+        ("trace", trace::EXAMPLE),
+    ];
     let typed = std::env::args().find_map(|word| examples.iter().find(|(verb, _)| *verb == word));
     let example = typed.map_or(host::EXAMPLE, |(_, example)| example);
     let _ = writeln!(std::io::stderr().lock(), "  try: {}", example.trim_start());

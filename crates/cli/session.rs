@@ -8,7 +8,7 @@ use serde_json::Value;
 use tertulia_core::charter::Questions;
 use tertulia_core::code::Code;
 use tertulia_core::command::Command;
-use tertulia_core::event::{Event, Role};
+use tertulia_core::event::{Event, Reach, Role};
 use tertulia_core::id::{CommandId, MeetingId};
 use tertulia_net::{Home, Node};
 use tokio::time::{Instant, sleep_until};
@@ -93,6 +93,8 @@ struct Session<'a> {
     early: VecDeque<String>,
     closed: Option<Code>,
     undelivered: usize,
+    /// Among friends: how many texts somebody lacks, if that was asked since the last change.
+    held: Option<u32>,
     failure: Option<Fail>,
     interrupts: u32,
     /// What others join with.
@@ -130,6 +132,7 @@ pub(crate) async fn run(
         early: VecDeque::new(),
         closed: None,
         undelivered: 0,
+        held: None,
         failure: None,
         interrupts: 0,
         ticket: String::new(),
@@ -174,7 +177,10 @@ impl Session<'_> {
         };
         self.note_people(event);
         self.has_failed |= matches!(event, Event::Error { .. });
-        self.screen.event(event, asked.flatten());
+        if self.is_for_the_user(event) {
+            self.screen.event(event, asked.flatten());
+        }
+        self.note_held(event);
         if let Event::Ready { name, meeting, title, ticket, questions, .. } = event {
             let is_first = !std::mem::replace(&mut self.has_been_ready, true);
             self.plan.meeting = Some(*meeting);
@@ -188,6 +194,22 @@ impl Session<'_> {
         }
         if let Event::Closed { code, .. } = event {
             self.closed = Some(*code);
+        }
+    }
+
+    /// Among friends, people see what they typed where they typed it; and at the end, they did not ask what is held.
+    fn is_for_the_user(&self, event: &Event) -> bool {
+        let is_own = matches!(event, Event::Message { own: true, .. }) && !self.screen.is_json();
+        let is_asked_at_the_end = matches!(event, Event::Contacts { .. }) && self.stage != Stage::Open;
+        self.plan.role != Role::Friends || !(is_own || is_asked_at_the_end)
+    }
+
+    /// At the end of input, what friends lack is waited for.
+    fn note_held(&mut self, event: &Event) {
+        if let Event::Contacts { contacts } = event {
+            self.held = Some(contacts.iter().map(|contact| contact.held).sum());
+        } else if let Event::Message { own: true, .. } | Event::Delivery { reach: Reach::All, .. } = event {
+            self.held = None;
         }
     }
 
@@ -213,6 +235,12 @@ impl Session<'_> {
     }
 
     fn note_people(&mut self, event: &Event) {
+        if let Event::Contacts { contacts } = event {
+            self.people.extend(contacts.iter().map(|contact| contact.name.clone()));
+        }
+        if let Event::Contact { contact, .. } = event {
+            self.people.insert(contact.name.clone());
+        }
         if let Event::Left { name: gone, .. } | Event::Renamed { old: gone, .. } = event {
             self.people.remove(gone);
         }
@@ -259,14 +287,14 @@ impl Session<'_> {
             Typed::NotText => {
                 self.problem(&Problem::new("malformed", "a line is not UTF-8 and was left out; convert it"), None);
             }
-            Typed::Interrupt if self.plan.role == Role::Attendee || self.is_warned => {
+            Typed::Interrupt if self.plan.role != Role::Host || self.is_warned => {
                 self.on_signal(Signal::Interrupt);
             }
             Typed::Interrupt | Typed::Cleared => {
                 self.is_warned = true;
                 self.screen.own(match self.plan.role {
                     Role::Host => "Ctrl-C again, on the empty line, ends the lecture for all; /stop stops it for now",
-                    Role::Attendee => "Ctrl-C again, on the empty line, leaves",
+                    Role::Attendee | Role::Friends => "Ctrl-C again, on the empty line, leaves",
                 });
             }
             Typed::End if self.plan.ends_with_input => self.empty(),
@@ -366,6 +394,17 @@ impl Session<'_> {
             }
         }
         let is_empty = self.waiting.is_empty() && self.asked.is_empty();
+        if self.plan.role == Role::Friends && matches!(self.stage, Stage::Emptying(_)) && self.is_ready && is_empty {
+            match self.held {
+                Some(0) => {}
+                Some(_) => return,
+                None => {
+                    self.held = Some(u32::MAX);
+                    self.send(Command::Contacts);
+                    return;
+                }
+            }
+        }
         if matches!(self.stage, Stage::Emptying(_)) && self.is_ready && is_empty {
             self.leave(Command::Quit);
         }

@@ -44,7 +44,7 @@ pub(super) fn parse(line: &str, knows: impl Fn(&str) -> bool) -> Result<Wish, Pr
 fn into_wish(wish: Wish) -> Result<Wish, Problem> {
     match wish {
         Wish::Do(command) => checked(command).map(Wish::Do),
-        Wish::Help => Ok(Wish::Help),
+        Wish::Help | Wish::Ticket | Wish::Hint(_) => Ok(wish),
     }
 }
 

@@ -131,7 +131,11 @@ impl Home {
         read_if_there(&self.0.path.join("drafts"))
     }
 
-    pub(crate) fn keep_drafts(&self, drafts: &[u8]) -> Result<(), Error> {
+    /// Puts the texts that wait in the place of those that there were.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn keep_drafts(&self, drafts: &[u8]) -> Result<(), Error> {
         replace(&self.0.path.join("drafts"), drafts)
     }
 

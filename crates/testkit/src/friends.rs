@@ -18,7 +18,6 @@ use tertulia_core::machine::Kept;
 
 use crate::sim::{Boot, Canary, Conditions, Maker, NodeSpec, Sim};
 
-const NAMES: [&str; 4] = ["anna", "bea", "carl", "dora"];
 /// How long things go wrong.
 const SAFETY_MS: u64 = 60_000;
 /// How long they may take to be well again: the longest wait, a dead link, and what is asked for.
@@ -54,6 +53,10 @@ impl Mix {
     }
 }
 
+fn name(number: usize) -> &'static str {
+    ["anna", "bea", "carl", "dora"][number]
+}
+
 fn identity(number: usize, mix: Mix) -> Identity {
     let scheme: Arc<dyn Scheme> = if mix.real_signatures { Arc::new(Ed25519) } else { Arc::new(crate::scheme::Hashed) };
     Identity::new(Secret([number as u8 + 1; 32]), scheme)
@@ -64,7 +67,7 @@ fn known(number: usize, mix: Mix) -> Vec<Listed> {
     let others = (0..mix.friends).filter(|other| *other != number);
     others
         .map(|other| Listed {
-            name: NAMES[other].into(),
+            name: name(other).into(),
             key: mix.keys_known.then(|| identity(other, mix).key()),
             address: Some(format!("node{other}:1")),
             is_stranger: false,
@@ -90,7 +93,7 @@ fn friend(number: usize, mix: Mix) -> NodeSpec {
         let kept = |name| boot.disk.kept.get(&(MeetingId::ZERO, name)).cloned();
         Box::new(Friends::new(FriendsConfig {
             identity: us.clone(),
-            name: NAMES[number].into(),
+            name: name(number).into(),
             started_ms: boot.now.unix_ms,
             seed: boot.seed,
             port: None,
@@ -132,8 +135,8 @@ impl Circle {
             return;
         }
         self.count += 1;
-        let text = format!("{} to {}: {}", NAMES[from], NAMES[to], self.count);
-        self.sim.command(from, Command::Msg { to: NAMES[to].into(), text: text.clone() });
+        let text = format!("{} to {}: {}", name(from), name(to), self.count);
+        self.sim.command(from, Command::Msg { to: name(to).into(), text: text.clone() });
         self.said.entry((from, to)).or_default().push(text);
     }
 
@@ -156,7 +159,7 @@ impl Circle {
         let end = end + self.mix.idle.as_millis() as u64 + 10_000;
         self.sim.run_until(end);
         for number in 0..self.mix.friends {
-            assert_eq!(self.sim.connections(number), [], "nothing was said, and {} has links", NAMES[number]);
+            assert_eq!(self.sim.connections(number), [], "nothing was said, and {} has links", name(number));
         }
     }
 
@@ -202,7 +205,7 @@ impl Circle {
             for from in 0..self.mix.friends {
                 let said = self.said.get(&(from, to)).cloned().unwrap_or_default();
                 let heard = self.heard(from, to);
-                assert!(said.starts_with(&heard), "{} said {said:?}, {} heard {heard:?}", NAMES[from], NAMES[to]);
+                assert!(said.starts_with(&heard), "{} said {said:?}, {} heard {heard:?}", name(from), name(to));
             }
             let mut peers = self.sim.peers(to);
             let links = peers.len();
@@ -232,7 +235,7 @@ impl Circle {
     /// What must be once nothing goes wrong any more.
     fn check(&mut self) {
         for (&(from, to), said) in &self.said {
-            assert_eq!(self.heard(from, to), *said, "what {} said to {}", NAMES[from], NAMES[to]);
+            assert_eq!(self.heard(from, to), *said, "what {} said to {}", name(from), name(to));
         }
         for number in 0..self.mix.friends {
             let all = |reach: Reach| {
@@ -241,7 +244,7 @@ impl Circle {
             };
             let said: usize =
                 self.said.iter().filter(|((from, _), _)| *from == number).map(|(_, said)| said.len()).sum();
-            assert_eq!(all(Reach::All), said, "{} is told that all has come, once", NAMES[number]);
+            assert_eq!(all(Reach::All), said, "{} is told that all has come, once", name(number));
             if all(Reach::Held) > 0 {
                 self.sim.sometimes("held");
             }
@@ -249,7 +252,7 @@ impl Circle {
             let links = peers.len();
             peers.sort_unstable();
             peers.dedup();
-            assert_eq!(peers.len(), links, "{} has two links with one friend", NAMES[number]);
+            assert_eq!(peers.len(), links, "{} has two links with one friend", name(number));
         }
         let pairs = |number: usize| self.sim.disk(number).pairs.iter().map(|(pair, entries)| (*pair, entries.len()));
         for (pair, count) in (0..self.mix.friends).flat_map(pairs) {

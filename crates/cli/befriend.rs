@@ -1,0 +1,130 @@
+//! What the verbs for friends share: the home that they need to themselves, and the machine that is made from it.
+
+use std::time::Duration;
+
+use tertulia_core::code::Code;
+use tertulia_core::command::Command;
+use tertulia_core::contact::{Friends, FriendsConfig, Listed};
+use tertulia_core::event::Event;
+use tertulia_core::id::CommandId;
+use tertulia_core::limits;
+use tertulia_core::machine::{Input, Kept, Machine as _, Output};
+use tertulia_core::time::{Instant, Now};
+use tertulia_net::{Home, Setup, seed, unix_ms};
+
+use crate::escape;
+use crate::fail::Fail;
+use crate::globals::{Globals, tell_home};
+use crate::screen::Screen;
+
+/// How a verb runs its friends.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Manner {
+    pub(crate) port: Option<u16>,
+    pub(crate) dials_at_start: bool,
+    pub(crate) ends_after_one: bool,
+}
+
+/// The home, if no other program holds it: what is said in a guest's name nobody would answer.
+///
+/// # Errors
+/// It can't be used, or another program holds it.
+pub(crate) fn own_home(globals: &Globals, screen: &Screen, instead: &str) -> Result<Home, Fail> {
+    globals.check()?;
+    let home = globals.open_quietly()?;
+    if home.is_guest() {
+        let path = escape::line(&home.path().display().to_string());
+        let holder = home.holder().map_or_else(String::new, |process| format!(", process {process}"));
+        let message = format!("{path} is in use by another tertulia{holder}, which alone can speak for you");
+        return Err(Fail::failed("in_use", message, instead));
+    }
+    tell_home(&home, screen);
+    Ok(home)
+}
+
+/// The machine, with all that the home keeps of friends.
+///
+/// # Errors
+/// A file of the home can't be used.
+pub(crate) fn machine(home: &Home, globals: &Globals, started_ms: u64, manner: Manner) -> Result<Friends, Fail> {
+    let broken = |error: tertulia_net::Error| {
+        Fail::failed("home", error.to_string(), "put it right, or choose another folder: tertulia --home DIR …")
+    };
+    Ok(Friends::new(FriendsConfig {
+        identity: home.identity(),
+        name: globals.called(home)?.name,
+        started_ms,
+        seed: random()?,
+        port: manner.port,
+        idle: home.config().idle.map_or(limits::CONTACT_IDLE, Duration::from_secs),
+        dials_at_start: manner.dials_at_start,
+        ends_after_one: manner.ends_after_one,
+        contacts: home.contacts().map_err(broken)?,
+        pairs: home.pairs().map_err(broken)?,
+        drafts: home.drafts().map_err(broken)?,
+        talk_max: limits::TALK_ENTRIES_MAX,
+    }))
+}
+
+/// What the machine runs with.
+///
+/// # Errors
+/// The system gives no randomness.
+pub(crate) fn setup(
+    home: &Home,
+    globals: &Globals,
+    started_ms: u64,
+    listener: Option<std::net::TcpListener>,
+) -> Result<Setup, Fail> {
+    let (identity, trace) = (home.identity(), globals.trace.clone());
+    Ok(Setup { identity, seed: random()?, started_ms, listener, home: Some(home.clone()), trace })
+}
+
+/// Does one thing to the contacts, without dialling anybody; the events that follow from it.
+///
+/// # Errors
+/// It can't be done, or not kept.
+pub(crate) fn change(home: &Home, globals: &Globals, command: Command) -> Result<Vec<Event>, Fail> {
+    let manner = Manner { port: None, dials_at_start: false, ends_after_one: false };
+    let mut friends = machine(home, globals, unix_ms(), manner)?;
+    let mut out = Vec::new();
+    let now = Now { tick: Instant(0), unix_ms: unix_ms() };
+    friends.handle(Input::Command { id: CommandId(1), command }, now, &mut out);
+    let mut events = Vec::new();
+    for output in out {
+        match output {
+            Output::Keep { name: Kept::Contacts, bytes, .. } => {
+                let contacts = Listed::decode_all(&bytes).unwrap_or_default();
+                home.keep_contacts(&contacts).map_err(|error| unwritten(&error))?;
+            }
+            Output::Keep { name: Kept::Drafts, bytes, .. } => {
+                home.keep_drafts(&bytes).map_err(|error| unwritten(&error))?;
+            }
+            Output::Event(Event::Error { code, message, .. }) => {
+                return Err(Fail::failed(code, message, "tertulia contacts list"));
+            }
+            Output::Event(event) => events.push(event),
+            // Nobody is dialled, and nothing is said.
+            Output::Keep { .. }
+            | Output::Send { .. }
+            | Output::Append { .. }
+            | Output::Store { .. }
+            | Output::Follow { .. }
+            | Output::Dial { .. }
+            | Output::Close { .. } => {}
+        }
+    }
+    Ok(events)
+}
+
+fn unwritten(error: &tertulia_net::Error) -> Fail {
+    Fail::failed(
+        Code::Unwritten.word(),
+        error.to_string(),
+        "make room, or choose another folder: tertulia --home DIR …",
+    )
+}
+
+fn random() -> Result<[u8; 32], Fail> {
+    seed().map_err(|error| Fail::failed("system", error.to_string(), "try again"))
+}

@@ -1,0 +1,75 @@
+//! `tertulia contacts`: whom you talk with outside of meetings.
+
+use std::process::ExitCode;
+
+use tertulia_core::command::Command;
+
+use crate::befriend;
+use crate::fail::{Fail, quoted};
+use crate::globals::Globals;
+use crate::screen::Screen;
+
+/// How it is typed.
+pub(crate) const EXAMPLE: &str = "  tertulia contacts add bea 192.0.2.7:7473";
+
+/// List, add or remove contacts
+///
+/// They stand in contacts.toml of your home, which you may edit while no tertulia runs there. A contact's key is met
+/// the first time that it answers, and kept; from then on nobody else is taken for it.
+#[derive(Debug, clap::Args)]
+#[command(before_help = EXAMPLE)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    action: Option<Action>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// Show all contacts, and what to compare with each to know that nobody stands between you
+    List,
+    /// Add NAME at ADDRESS, or give NAME another address
+    Add {
+        /// What you call them
+        name: String,
+        /// Where they listen, HOST:PORT
+        address: String,
+    },
+    /// Remove NAME; what was said stays in your home
+    Remove {
+        /// What you call them
+        name: String,
+    },
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// The contacts can't be read or changed.
+pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
+    let mut screen = Screen::open(globals.json, globals.verbose)?;
+    let (home, command, next) = match &args.action {
+        None | Some(Action::List) => {
+            globals.check()?;
+            (
+                globals.open_quietly()?,
+                Command::Contacts,
+                "to write to one: tertulia send NAME TEXT, or: tertulia friends".to_string(),
+            )
+        }
+        Some(Action::Add { name, address }) => {
+            let home = befriend::own_home(globals, &screen, &format!("there, type: /add {name} {address}"))?;
+            let command = Command::Add { name: name.clone(), address: address.clone() };
+            (home, command, format!("to write: tertulia send {} TEXT, or: tertulia friends", quoted(name)))
+        }
+        Some(Action::Remove { name }) => {
+            let home = befriend::own_home(globals, &screen, &format!("there, type: /remove {name}"))?;
+            (home, Command::Remove { name: name.clone() }, "to see who is left: tertulia contacts".to_string())
+        }
+    };
+    for event in befriend::change(&home, globals, command)? {
+        screen.event(&event, None);
+    }
+    screen.own(&next);
+    screen.close()?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,87 @@
+//! `tertulia friends`: the console for contacts.
+
+use std::net::TcpListener;
+use std::process::ExitCode;
+
+use tertulia_core::code::Code;
+use tertulia_core::event::Role;
+use tertulia_net::{start, unix_ms};
+
+use crate::befriend::{self, Manner};
+use crate::escape;
+use crate::fail::Fail;
+use crate::globals::Globals;
+use crate::host;
+use crate::screen::Screen;
+use crate::session::{self, Plan};
+use crate::signals::Signals;
+
+/// How it is typed.
+pub(crate) const EXAMPLE: &str = "  tertulia friends\n  bea/hello";
+
+const AGAIN: &str = "tertulia friends";
+
+/// Talk with friends, with no meeting and no server
+///
+/// You are reachable as long as this runs. `NAME/TEXT` writes to a contact, `*/TEXT` to all; `HOST:PORT/TEXT` writes to
+/// whoever is there, and keeps the key that it meets. What somebody does not get because they are away is held, and
+/// goes out when they are back. At the end of input, what is pending is sent (5 s at most) and you leave.
+#[derive(Debug, clap::Args)]
+#[command(before_help = EXAMPLE)]
+pub(crate) struct Args {
+    /// Where to listen [default: port 7473 of all interfaces, the next free one if it is busy]
+    #[arg(long, value_name = "IP:PORT")]
+    listen: Option<String>,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// Nobody can be reached.
+pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
+    let (mut screen, input) = Screen::interactive(globals.json, globals.verbose)?;
+    let home =
+        befriend::own_home(globals, &screen, "type there, or use a home of its own: tertulia --home DIR friends")?;
+    let listener = listen(args.listen.as_ref().or(home.config().listen.as_ref()), &mut screen)?;
+    let port = screen.listen.map(|address| address.port());
+    let started_ms = unix_ms();
+    let manner = Manner { port, dials_at_start: true, ends_after_one: false };
+    let friends = befriend::machine(&home, globals, started_ms, manner)?;
+    let setup = befriend::setup(&home, globals, started_ms, Some(listener))?;
+    let addresses = screen.listen.map(|address| host::dialable(address, None)).unwrap_or_default();
+    crate::runtime()?.block_on(async {
+        let signals = Signals::new().map_err(|error| Fail::failed("system", error.to_string(), "try again"))?;
+        let node = start(friends, setup).map_err(|error| Fail::failed("node", error.to_string(), AGAIN))?;
+        let plan = Plan {
+            role: Role::Friends,
+            ends_with_input: true,
+            home: None,
+            meeting: None,
+            on_ready: Box::new(|ready, screen| {
+                let name = escape::line(ready.name);
+                let at = addresses.first().map_or_else(String::new, |address| format!(" {name} {address}"));
+                screen.own(&format!("you are {name}; others reach you with: tertulia contacts add{at}"));
+                screen.own("NAME/TEXT writes to NAME; /add NAME HOST:PORT, /contacts, /quit; /help has more");
+            }),
+            next: Box::new(farewell),
+        };
+        session::run(node, plan, screen, input, signals).await
+    })
+}
+
+/// The listener, of which the screen is told.
+///
+/// # Errors
+/// It can't listen.
+pub(crate) fn listen(wanted: Option<&String>, screen: &mut Screen) -> Result<TcpListener, Fail> {
+    let listener = host::bind(wanted, AGAIN)?;
+    screen.listen = listener.local_addr().ok();
+    Ok(listener)
+}
+
+fn farewell(code: Code) -> String {
+    match code == Code::Left {
+        true => "what is held goes out the next time: tertulia friends".into(),
+        false => format!("again: {AGAIN}"),
+    }
+}

@@ -1,0 +1,85 @@
+//! `tertulia receive`: what friends say, for scripts.
+
+use std::process::ExitCode;
+
+use tertulia_core::code::Code;
+use tertulia_core::command::Command;
+use tertulia_core::event::Event;
+use tertulia_core::id::CommandId;
+use tertulia_net::{start, unix_ms};
+
+use crate::befriend::{self, Manner};
+use crate::fail::Fail;
+use crate::friends;
+use crate::globals::Globals;
+use crate::screen::Screen;
+use crate::signals::Signals;
+
+/// How it is typed.
+pub(crate) const EXAMPLE: &str = "  tertulia receive --once";
+
+/// Print what friends say
+///
+/// Runs until a signal; with --once until one message has come. What more there is stays with those who hold it, and
+/// comes the next time.
+#[derive(Debug, clap::Args)]
+#[command(before_help = EXAMPLE)]
+pub(crate) struct Args {
+    /// Wait for one message, print it, and end
+    #[arg(long)]
+    once: bool,
+    /// Where to listen [default: port 7473 of all interfaces, the next free one if it is busy]
+    #[arg(long, value_name = "IP:PORT")]
+    listen: Option<String>,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// Nobody can be reached.
+pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
+    let mut screen = Screen::open(globals.json, globals.verbose)?;
+    let home = befriend::own_home(globals, &screen, "end it, or use a home of its own: tertulia --home DIR receive")?;
+    let listener = friends::listen(args.listen.as_ref().or(home.config().listen.as_ref()), &mut screen)?;
+    let port = screen.listen.map(|address| address.port());
+    let started_ms = unix_ms();
+    let manner = Manner { port, dials_at_start: true, ends_after_one: args.once };
+    let friends = befriend::machine(&home, globals, started_ms, manner)?;
+    let setup = befriend::setup(&home, globals, started_ms, Some(listener))?;
+    let code = crate::runtime()?.block_on(async {
+        let system = |error: std::io::Error| Fail::failed("system", error.to_string(), "try again");
+        let failed = |error: tertulia_net::Error| Fail::failed("node", error.to_string(), EXAMPLE.trim());
+        let mut signals = Signals::new().map_err(system)?;
+        let mut node = start(friends, setup).map_err(failed)?;
+        let mut ended = None;
+        loop {
+            tokio::select! {
+                event = node.events.recv() => match event {
+                    Some(event) => {
+                        show(&event, &mut screen);
+                        if let Event::Closed { code, .. } = event {
+                            ended = Some(code);
+                        }
+                    }
+                    None => break,
+                },
+                // Nothing is lost by leaving, and a node that takes no command has ended.
+                _ = signals.next() => drop(node.commands.send((CommandId(1), Command::Quit))),
+            }
+        }
+        node.finished().await.map_err(failed)?;
+        Ok(ended)
+    })?;
+    screen.close()?;
+    let is_well = matches!(code, Some(Code::Left | Code::Stopped));
+    Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// In JSON all; for people what somebody says, and what they should know.
+pub(crate) fn show(event: &Event, screen: &mut Screen) {
+    let is_said = matches!(event, Event::Message { own: false, .. } | Event::Gap { .. });
+    let matters = matches!(event, Event::Warning { .. } | Event::Error { .. } | Event::Contact { .. });
+    if is_said || matters || screen.is_json() {
+        screen.event(event, None);
+    }
+}

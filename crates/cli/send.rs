@@ -1,0 +1,115 @@
+//! `tertulia send`: one text to one friend.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use tertulia_core::command::Command;
+use tertulia_core::event::{Event, Kind, Reach};
+use tertulia_core::id::CommandId;
+use tertulia_net::{Node, start, unix_ms};
+use tokio::time::{Instant, timeout_at};
+
+use crate::befriend::{self, Manner};
+use crate::escape;
+use crate::fail::{Fail, quoted};
+use crate::globals::Globals;
+use crate::receive::show;
+use crate::screen::Screen;
+
+/// How it is typed.
+pub(crate) const EXAMPLE: &str = "  tertulia send bea 'see you at eight'";
+
+/// Send one text to a friend
+///
+/// Ends with exit code 0 once the friend's program has it, and with 1 if it is still held after SECS: then it stays
+/// in your home, and goes out with the next `tertulia friends` or `tertulia send` to that friend.
+#[derive(Debug, clap::Args)]
+#[command(before_help = EXAMPLE)]
+pub(crate) struct Args {
+    /// A contact, or HOST:PORT
+    who: String,
+    /// What to say
+    text: String,
+    /// How long to wait until the other side has it
+    #[arg(long, value_name = "SECS", default_value_t = 10)]
+    wait: u64,
+}
+
+/// What has become of the text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Outcome {
+    Delivered,
+    Held,
+    Failed(&'static str, String),
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// The text can't be sent, or is still held.
+pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
+    let mut screen = Screen::open(globals.json, globals.verbose)?;
+    let instead = format!("where `tertulia friends` runs, type: {}/{}", args.who, args.text);
+    let home = befriend::own_home(globals, &screen, &instead)?;
+    let started_ms = unix_ms();
+    let manner = Manner { port: None, dials_at_start: false, ends_after_one: false };
+    let friends = befriend::machine(&home, globals, started_ms, manner)?;
+    let setup = befriend::setup(&home, globals, started_ms, None)?;
+    let again = format!("tertulia send {} TEXT", quoted(&args.who));
+    let outcome = crate::runtime()?.block_on(async {
+        let mut node = start(friends, setup).map_err(|error| Fail::failed("node", error.to_string(), again.clone()))?;
+        let outcome = send(args, &mut node, &mut screen).await;
+        // Fails if it has ended already.
+        let _ = node.commands.send((CommandId(2), Command::Quit));
+        while let Some(event) = node.events.recv().await {
+            show(&event, &mut screen);
+        }
+        node.finished().await.map_err(|error| Fail::failed("node", error.to_string(), again.clone()))?;
+        Ok(outcome)
+    })?;
+    let who = escape::line(&args.who);
+    match outcome {
+        Outcome::Delivered => screen.own(&format!("{who} has it; to see answers: tertulia friends")),
+        Outcome::Held => {
+            screen.close()?;
+            let message =
+                format!("held: {} did not take it within {} s; it is kept, and goes out later", args.who, args.wait);
+            return Err(Fail::failed("held", message, "tertulia friends"));
+        }
+        Outcome::Failed(code, message) => {
+            screen.close()?;
+            return Err(Fail::failed(code, message, "tertulia contacts list"));
+        }
+    }
+    screen.close()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn send(args: &Args, node: &mut Node, screen: &mut Screen) -> Outcome {
+    let deadline = Instant::now() + Duration::from_secs(args.wait);
+    let command = Command::Msg { to: args.who.clone(), text: args.text.clone() };
+    if node.commands.send((CommandId(1), command)).is_err() {
+        return Outcome::Failed("node", "the node has ended by itself".into());
+    }
+    // An earlier run's messages to the same friend go out too, under other numbers.
+    let mut ours = None;
+    while let Ok(Some(event)) = timeout_at(deadline, node.events.recv()).await {
+        if let Event::Message { kind: Kind::Text(origin), own: true, text, .. } = &event
+            && *text == args.text
+        {
+            ours = Some((origin.session, origin.number));
+        }
+        if let Event::Delivery { session, number, reach: Reach::All, .. } = &event
+            && ours == Some((*session, *number))
+        {
+            show(&event, screen);
+            return Outcome::Delivered;
+        }
+        // The machine speaks of whom it dials, and it dials nobody else.
+        if let Event::Error { code, message, .. } = event {
+            return Outcome::Failed(code, message);
+        }
+        show(&event, screen);
+    }
+    Outcome::Held
+}
