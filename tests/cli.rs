@@ -27,6 +27,10 @@ fn help_leads_with_an_example_and_every_flag_has_a_meaning() {
         (&["--help"][..], "  tertulia host 'Rust for sailors' --lecture\n"),
         (&["host", "--help"], "  tertulia host 'Rust for sailors' --lecture\n"),
         (&["join", "--help"], "  tertulia join 127.0.0.1:7473\n"),
+        (&["friends", "--help"], "  tertulia friends\n  bea/hello\n"),
+        (&["contacts", "--help"], "  tertulia contacts add bea 192.0.2.7:7473\n"),
+        (&["send", "--help"], "  tertulia send bea 'see you at eight'\n"),
+        (&["receive", "--help"], "  tertulia receive --once\n"),
         (&["id", "-h"], "  tertulia id\n"),
     ] {
         let said = run(&home, arguments);
@@ -54,6 +58,7 @@ fn a_refusal_ends_with_the_command_that_would_have_worked() {
         (&["host", "T", "--lecture", "--announce", "here"], 2, "--announce example.org:7473"),
         (&["host", "T", "--lecture", "--filter", "/no/such/file"], 1, "--filter words.txt"),
         (&["join"], 2, "tertulia join 127.0.0.1:7473"),
+        (&["send", "bea"], 2, "tertulia send bea 'see you at eight'"),
         (&["join", "example.org"], 2, "tertulia join example.org:7473"),
         (&["join", "127.0.0.1:0"], 2, "tertulia join 127.0.0.1:7473"),
         (&["join", "tertulia:00@127.0.0.1:1"], 2, "tertulia join 'tertulia:…'"),

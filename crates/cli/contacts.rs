@@ -30,14 +30,16 @@ enum Action {
     /// Add NAME at ADDRESS, or give NAME another address
     Add {
         /// What you call them
-        name: String,
+        #[arg(value_name = "NAME")]
+        who: String,
         /// Where they listen, HOST:PORT
         address: String,
     },
     /// Remove NAME; what was said stays in your home
     Remove {
         /// What you call them
-        name: String,
+        #[arg(value_name = "NAME")]
+        who: String,
     },
 }
 
@@ -56,14 +58,14 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
                 "to write to one: tertulia send NAME TEXT, or: tertulia friends".to_string(),
             )
         }
-        Some(Action::Add { name, address }) => {
-            let home = befriend::own_home(globals, &screen, &format!("there, type: /add {name} {address}"))?;
-            let command = Command::Add { name: name.clone(), address: address.clone() };
-            (home, command, format!("to write: tertulia send {} TEXT, or: tertulia friends", quoted(name)))
+        Some(Action::Add { who, address }) => {
+            let home = befriend::own_home(globals, &screen, &format!("there, type: /add {who} {address}"))?;
+            let command = Command::Add { name: who.clone(), address: address.clone() };
+            (home, command, format!("to write: tertulia send {} TEXT, or: tertulia friends", quoted(who)))
         }
-        Some(Action::Remove { name }) => {
-            let home = befriend::own_home(globals, &screen, &format!("there, type: /remove {name}"))?;
-            (home, Command::Remove { name: name.clone() }, "to see who is left: tertulia contacts".to_string())
+        Some(Action::Remove { who }) => {
+            let home = befriend::own_home(globals, &screen, &format!("there, type: /remove {who}"))?;
+            (home, Command::Remove { name: who.clone() }, "to see who is left: tertulia contacts".to_string())
         }
     };
     for event in befriend::change(&home, globals, command)? {

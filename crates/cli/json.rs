@@ -245,7 +245,8 @@ fn malformed(found: &str) -> Problem {
 
 const EXAMPLE: &str = r#"{"command":"say","text":"hello"}"#;
 
-const KNOWN: &str = "say msg name users quit bans kick unban mute unmute admit deny lock unlock end stop contacts add remove";
+const KNOWN: &str =
+    "say msg name users quit bans kick unban mute unmute admit deny lock unlock end stop contacts add remove";
 
 fn read(fields: &mut Map<String, Value>) -> Result<Command, Problem> {
     let word = take(fields, "command")?;

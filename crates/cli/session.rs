@@ -76,6 +76,15 @@ enum Stage {
     Leaving,
 }
 
+/// Among friends: how many texts wait for somebody, as far as that was asked since the last change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Held {
+    Unknown,
+    /// By this command; so many, if the answer has come.
+    Asked(CommandId, u32),
+    Told(u32),
+}
+
 struct Session<'a> {
     plan: Plan<'a>,
     screen: Screen,
@@ -93,8 +102,7 @@ struct Session<'a> {
     early: VecDeque<String>,
     closed: Option<Code>,
     undelivered: usize,
-    /// Among friends: how many texts somebody lacks, if that was asked since the last change.
-    held: Option<u32>,
+    held: Held,
     failure: Option<Fail>,
     interrupts: u32,
     /// What others join with.
@@ -132,7 +140,7 @@ pub(crate) async fn run(
         early: VecDeque::new(),
         closed: None,
         undelivered: 0,
-        held: None,
+        held: Held::Unknown,
         failure: None,
         interrupts: 0,
         ticket: String::new(),
@@ -206,10 +214,15 @@ impl Session<'_> {
 
     /// At the end of input, what friends lack is waited for.
     fn note_held(&mut self, event: &Event) {
-        if let Event::Contacts { contacts } = event {
-            self.held = Some(contacts.iter().map(|contact| contact.held).sum());
-        } else if let Event::Message { own: true, .. } | Event::Delivery { reach: Reach::All, .. } = event {
-            self.held = None;
+        match (event, &mut self.held) {
+            (Event::Contacts { contacts }, Held::Asked(_, count)) => {
+                *count = contacts.iter().map(|contact| contact.held).sum();
+            }
+            (Event::Done { id }, Held::Asked(asked, count)) if id == asked => self.held = Held::Told(*count),
+            (Event::Message { own: true, .. } | Event::Delivery { reach: Reach::All, .. }, _) => {
+                self.held = Held::Unknown;
+            }
+            (_, Held::Unknown | Held::Asked(..) | Held::Told(_)) => {}
         }
     }
 
@@ -396,11 +409,10 @@ impl Session<'_> {
         let is_empty = self.waiting.is_empty() && self.asked.is_empty();
         if self.plan.role == Role::Friends && matches!(self.stage, Stage::Emptying(_)) && self.is_ready && is_empty {
             match self.held {
-                Some(0) => {}
-                Some(_) => return,
-                None => {
-                    self.held = Some(u32::MAX);
-                    self.send(Command::Contacts);
+                Held::Told(0) => {}
+                Held::Told(_) | Held::Asked(..) => return,
+                Held::Unknown => {
+                    self.held = self.send(Command::Contacts).map_or(Held::Told(0), |id| Held::Asked(id, 0));
                     return;
                 }
             }

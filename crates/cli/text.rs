@@ -5,9 +5,9 @@ use std::collections::VecDeque;
 
 use anstyle::{AnsiColor, Style};
 use tertulia_core::code::Code;
-use tertulia_core::id::Key;
 use tertulia_core::contact::safety_words;
 use tertulia_core::event::{Change, Contact, Event, Kind, Member, Reach, Role, State};
+use tertulia_core::id::Key;
 
 use crate::escape;
 

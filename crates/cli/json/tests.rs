@@ -228,3 +228,41 @@ fn a_wrong_command_says_what_it_wants_and_keeps_its_id() {
         assert_eq!(id, (code != "malformed").then(|| Value::from(5)));
     }
 }
+
+#[test]
+fn friends_are_told_in_the_fields_that_scripts_know() {
+    let bea = |held| Contact {
+        name: "bea".into(),
+        key: Some(KEY),
+        meeting: Some(MeetingId([0x12; 16])),
+        address: Some("host:1".into()),
+        is_stranger: false,
+        state: State::Linked,
+        held,
+    };
+    let carl = Contact { name: "carl".into(), key: None, meeting: None, state: State::Away, ..bea(0) };
+    let fields = |held: u32| {
+        format!(
+            r#""address":"host:1","held":{held},"key":"{}","meeting":"{}","name":"bea","safety":"{}","state":"linked","stranger":false"#,
+            key(),
+            "12".repeat(16),
+            ["1212"; 8].join(" ")
+        )
+    };
+    let unmet = r#"{"address":"host:1","held":0,"key":null,"meeting":null,"name":"carl","safety":null,"state":"away","stranger":false}"#;
+    assert_eq!(
+        shown(&Event::Contacts { contacts: vec![bea(2), carl] }, None),
+        Some(format!(r#"{{"event":"contacts","time_ms":7,"contacts":[{{{}}},{unmet}]}}"#, fields(2)))
+    );
+    assert_eq!(
+        shown(&Event::Contact { change: Change::Met, contact: bea(0) }, None),
+        Some(format!(r#"{{"event":"contact","time_ms":7,"change":"met",{}}}"#, fields(0)))
+    );
+    let add = r#"{"command":"add","name":"bea","address":"host:1","id":1}"#;
+    let command = Command::Add { name: "bea".into(), address: "host:1".into() };
+    assert_eq!(super::command(add, Role::Friends), Ok((command, Some(1.into()))));
+    assert!(super::command(add, Role::Host).is_err(), "a meeting has no contacts");
+    assert!(super::command(r#"{"command":"say","text":"hi"}"#, Role::Friends).is_err(), "to whom?");
+    let all = Command::Msg { to: "*".into(), text: "hi".into() };
+    assert_eq!(super::command(r#"{"command":"msg","to":"*","text":"hi"}"#, Role::Friends), Ok((all, None)));
+}

@@ -155,7 +155,13 @@ impl Friends {
             Frame::Meeting(Meeting::Fork(fork)) => self.on_fork(id, link, fork, now, out),
             Frame::Session(Session::Done(_) | Session::Refused(_)) => self.on_answer(id, link, request, now, out),
             // SPEC CONTACT-2
-            Frame::Meeting(Meeting::Join(_) | Meeting::Welcome(_) | Meeting::Presence(_) | Meeting::Rename(_) | Meeting::Waiting(_))
+            Frame::Meeting(
+                Meeting::Join(_)
+                | Meeting::Welcome(_)
+                | Meeting::Presence(_)
+                | Meeting::Rename(_)
+                | Meeting::Waiting(_),
+            )
             | Frame::Private(Private::Tell(_) | Private::Ask(_)) => self.reject(link, Rule::Contact2, now, out),
             // The link keeps these to itself.
             Frame::Session(Session::Hello(_) | Session::Bye(_) | Session::Ping(_)) => {}
@@ -208,7 +214,7 @@ impl Friends {
         let name = (1_u32..).map(|number| numbered(&wanted, number)).find(|name| !self.is_named(name, Some(id)));
         let Some(friend) = self.friends.get_mut(&id) else { return };
         friend.name = name.unwrap_or(wanted);
-        (friend.is_listed, friend.is_stranger) = (true, true);
+        (friend.is_listed, friend.is_stranger, friend.is_told_linked) = (true, true, true);
         self.keep_contacts(Some((Change::Stranger, id)), out);
     }
 

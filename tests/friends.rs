@@ -1,0 +1,219 @@
+//! Friends, each a process of its own: what is said comes once, whoever is away, killed, or somebody else.
+
+#![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
+#![allow(clippy::indexing_slicing, reason = "a JSON value without the field is null")]
+
+mod support;
+
+use std::io::Write as _;
+use std::process::Stdio;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use support::{Bot, Scratch, tertulia};
+
+/// A friend in a home, and where to dial it.
+fn friend(home: &Arc<Scratch>, name: &str, listen: &str) -> (Bot, String) {
+    let mut bot = Bot::start_in(home, name, &["friends", "--listen", listen]);
+    let ready = bot.wait("ready");
+    assert_eq!((&ready["role"], &ready["meeting"]), (&json!("friends"), &Value::Null));
+    let address = ready["listen"].as_str().expect("a friend listens").to_string();
+    (bot, address)
+}
+
+fn home(name: &str) -> Arc<Scratch> {
+    Arc::new(Scratch::new(name))
+}
+
+fn msg(bot: &mut Bot, to: &str, text: &str) {
+    bot.send(&json!({"command": "msg", "to": to, "text": text, "id": text}));
+}
+
+/// The next text of somebody else's, by the key of the one who reads.
+fn heard(bot: &mut Bot) -> String {
+    bot.wait("message")["text"].as_str().expect("a text").to_string()
+}
+
+fn delivered(bot: &mut Bot) -> String {
+    bot.wait("delivery")["state"].as_str().expect("a state").to_string()
+}
+
+/// What of a process's last events are texts.
+fn texts(bot: &mut Bot) -> Vec<Value> {
+    bot.rest().into_iter().filter(|event| event["event"] == "message").map(|event| event["text"].clone()).collect()
+}
+
+fn signal(process: u32, signal: &str) {
+    let sent = std::process::Command::new("kill").args([signal, &process.to_string()]).status();
+    assert!(sent.expect("there is a kill").success(), "{signal}");
+}
+
+#[test]
+fn who_is_away_gets_what_is_held_once_and_the_sender_is_told() {
+    let (here, there) = (home("held-a"), home("held-b"));
+    let (mut bea, address) = friend(&there, "bea", "127.0.0.1:0");
+    let (mut anna, _) = friend(&here, "anna", "127.0.0.1:0");
+    anna.send(&json!({"command": "add", "name": "bea", "address": address}));
+    anna.wait("linked");
+    msg(&mut anna, "bea", "one");
+    assert_eq!(delivered(&mut anna), "all");
+    let stranger = bea.wait("contact");
+    assert_eq!((&stranger["change"], &stranger["name"]), (&json!("stranger"), &json!("anna")));
+    assert_eq!(heard(&mut bea), "one");
+
+    // This is kill -9.
+    drop(bea);
+    anna.wait("unlinked");
+    msg(&mut anna, "bea", "a/b");
+    assert_eq!(anna.wait("done")["id"], "a/b", "it is on the disk");
+    assert_eq!(delivered(&mut anna), "held");
+    let (mut bea, _) = friend(&there, "bea", &address);
+    assert_eq!(heard(&mut bea), "a/b");
+    assert_eq!(delivered(&mut anna), "all");
+    msg(&mut bea, "anna", "and you?");
+    assert_eq!(delivered(&mut bea), "all");
+    for bot in [&mut anna, &mut bea] {
+        bot.send(&json!({"command": "quit"}));
+    }
+    assert_eq!(texts(&mut anna), ["and you?"], "once");
+    assert_eq!(texts(&mut bea), [""; 0]);
+    assert!(anna.end().success() && bea.end().success());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_sender_killed_before_the_acknowledgement_has_its_text_delivered_once() {
+    let (here, there) = (home("killed-a"), home("killed-b"));
+    let (mut bea, address) = friend(&there, "bea", "127.0.0.1:0");
+    for round in 0..3 {
+        let (mut anna, _) = friend(&here, "anna", "127.0.0.1:0");
+        anna.send(&json!({"command": "add", "name": "bea", "address": address}));
+        anna.wait("linked");
+        // Bea can't acknowledge: anna's last word is in the kernel's hands.
+        signal(bea.id(), "-STOP");
+        let text = format!("text {round}");
+        msg(&mut anna, "bea", &text);
+        anna.wait("done");
+        drop(anna);
+        signal(bea.id(), "-CONT");
+        let (mut anna, _) = friend(&here, "anna", "127.0.0.1:0");
+        assert_eq!(delivered(&mut anna), "all", "round {round}");
+        assert_eq!(heard(&mut bea), text);
+        anna.send(&json!({"command": "quit"}));
+        anna.rest();
+    }
+    bea.send(&json!({"command": "quit"}));
+    assert_eq!(texts(&mut bea), [""; 0], "each came once");
+}
+
+struct Said {
+    out: String,
+    err: String,
+    code: Option<i32>,
+}
+
+fn run(home: &Scratch, arguments: &[&str]) -> Said {
+    let output = tertulia(home).args(arguments).output().expect("the program starts");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("all that is said is UTF-8");
+    Said { out: text(output.stdout), err: text(output.stderr), code: output.status.code() }
+}
+
+#[test]
+fn a_text_to_an_address_pins_the_key_and_another_key_is_a_hard_stop() {
+    let (here, there, elsewhere) = (home("pin-a"), home("pin-b"), home("pin-c"));
+    let (mut bea, address) = friend(&there, "bea", "127.0.0.1:0");
+    let sent = run(&here, &["send", &address, "hello", "--name", "anna"]);
+    assert_eq!(sent.code, Some(0), "{}{}", sent.out, sent.err);
+    assert!(sent.out.contains("compare"), "the new key is told: {}", sent.out);
+    assert_eq!(heard(&mut bea), "hello");
+    let listed = run(&here, &["contacts"]).out;
+    assert!(listed.contains(&address) && listed.contains("safety"), "{listed}");
+    drop(bea);
+
+    let (mut other, _) = friend(&elsewhere, "bea", &address);
+    let stopped = run(&here, &["send", &address, "secret"]);
+    assert_eq!(stopped.code, Some(1));
+    assert!(stopped.err.contains("another key") && stopped.err.contains("nothing was sent"), "{}", stopped.err);
+    other.send(&json!({"command": "quit"}));
+    assert_eq!(texts(&mut other), [""; 0]);
+    other.end();
+
+    // To the right key it goes out all the same, and with it what was held.
+    let (mut bea, _) = friend(&there, "bea", &address);
+    assert_eq!(run(&here, &["send", &address, "again", "--wait", "20"]).code, Some(0));
+    assert_eq!([heard(&mut bea), heard(&mut bea)], ["secret", "again"]);
+}
+
+#[test]
+fn scripts_send_and_receive_one_message_at_a_time() {
+    let (here, there) = (home("once-a"), home("once-b"));
+    // A port that is free: nobody else is given it while it lingers.
+    let (bea, address) = friend(&there, "bea", "127.0.0.1:0");
+    drop(bea);
+    assert_eq!(run(&here, &["contacts", "add", "bea", &address, "--name", "anna"]).code, Some(0));
+    let held = run(&here, &["send", "bea", "one", "--wait", "0"]);
+    assert_eq!(held.code, Some(1));
+    assert!(held.err.contains("held"), "{}", held.err);
+    let receiver = || {
+        let mut receiver = tertulia(&there);
+        receiver.args(["--name", "bea", "receive", "--once", "--listen", &address]);
+        receiver.stdout(Stdio::piped()).spawn().expect("the program starts")
+    };
+    let texts = |output: std::process::Output| {
+        assert_eq!(output.status.code(), Some(0));
+        let lines = String::from_utf8(output.stdout).expect("UTF-8");
+        lines.lines().filter(|line| !line.starts_with("-- ")).map(str::to_string).collect::<Vec<_>>()
+    };
+    let first = receiver();
+    // The second is held while the receiver has the first, or comes first of all to the next.
+    run(&here, &["send", "bea", "two", "--wait", "3", "--name", "anna"]);
+    assert_eq!(texts(first.wait_with_output().expect("it ends")), ["anna: one"]);
+    let second = receiver();
+    run(&here, &["send", "bea", "three", "--wait", "3", "--name", "anna"]);
+    assert_eq!(texts(second.wait_with_output().expect("it ends")), ["anna: two"]);
+}
+
+#[test]
+fn a_home_speaks_with_one_voice() {
+    let here = home("voice");
+    let (mut anna, _) = friend(&here, "anna", "127.0.0.1:0");
+    let process = anna.id().to_string();
+    for arguments in [
+        &["send", "bea", "hi"][..],
+        &["friends", "--listen", "127.0.0.1:0"],
+        &["contacts", "add", "bea", "127.0.0.1:1"],
+        &["receive", "--once", "--listen", "127.0.0.1:0"],
+    ] {
+        let refused = run(&here, arguments);
+        assert_eq!(refused.code, Some(1), "{arguments:?}");
+        assert!(refused.err.contains(&process), "who holds it: {}", refused.err);
+    }
+    assert_eq!(run(&here, &["contacts"]).code, Some(0), "looking harms nobody");
+    msg(&mut anna, "carl", "hello?");
+    let error = anna.wait("error");
+    assert_eq!((&error["code"], &error["id"]), (&json!("no_such_name"), &json!("hello?")));
+    msg(&mut anna, "anna", "a note");
+    assert_eq!(anna.wait("message")["text"], "a note");
+    assert_eq!(delivered(&mut anna), "all");
+    anna.send(&json!({"command": "quit"}));
+    anna.rest();
+    assert!(anna.end().success());
+    assert_eq!(run(&here, &["send", "anna", "another", "--name", "anna"]).code, Some(0), "to oneself");
+}
+
+#[test]
+fn lines_from_a_pipe_are_sent_before_the_end() {
+    let (here, there) = (home("pipe-a"), home("pipe-b"));
+    let (mut bea, address) = friend(&there, "bea", "127.0.0.1:0");
+    let mut anna = tertulia(&here);
+    anna.args(["--name", "anna", "friends", "--listen", "127.0.0.1:0"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut anna = anna.spawn().expect("the program starts");
+    let mut input = anna.stdin.take().expect("stdin is a pipe");
+    write!(input, "{address}/one\nwho?\n/add bea {address}\n{address}/two/three\n").expect("it reads");
+    drop(input);
+    let output = anna.wait_with_output().expect("it ends");
+    assert_eq!([heard(&mut bea), heard(&mut bea)], ["one", "two/three"]);
+    let out = String::from_utf8(output.stdout).expect("UTF-8");
+    assert_eq!(output.status.code(), Some(0), "{out}");
+    assert!(out.contains("to whom?"), "{out}");
+}
