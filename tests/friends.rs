@@ -124,7 +124,7 @@ fn a_text_to_an_address_pins_the_key_and_another_key_is_a_hard_stop() {
     let (mut bea, address) = friend(&there, "bea", "127.0.0.1:0");
     let sent = run(&here, &["send", &address, "hello", "--name", "anna"]);
     assert_eq!(sent.code, Some(0), "{}{}", sent.out, sent.err);
-    assert!(sent.out.contains("compare"), "the new key is told: {}", sent.out);
+    assert!(sent.err.contains("compare"), "the new key is told: {}", sent.err);
     assert_eq!(heard(&mut bea), "hello");
     let listed = run(&here, &["contacts"]).out;
     assert!(listed.contains(&address) && listed.contains("safety"), "{listed}");
@@ -209,11 +209,10 @@ fn lines_from_a_pipe_are_sent_before_the_end() {
     anna.args(["--name", "anna", "friends", "--listen", "127.0.0.1:0"]).stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut anna = anna.spawn().expect("the program starts");
     let mut input = anna.stdin.take().expect("stdin is a pipe");
-    write!(input, "{address}/one\nwho?\n/add bea {address}\n{address}/two/three\n").expect("it reads");
+    write!(input, "{address}/one\n/add bea {address}\n{address}/two/three\n").expect("it reads");
     drop(input);
     let output = anna.wait_with_output().expect("it ends");
     assert_eq!([heard(&mut bea), heard(&mut bea)], ["one", "two/three"]);
     let out = String::from_utf8(output.stdout).expect("UTF-8");
     assert_eq!(output.status.code(), Some(0), "{out}");
-    assert!(out.contains("to whom?"), "{out}");
 }

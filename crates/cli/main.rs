@@ -41,12 +41,14 @@ struct Cli {
     globals: Globals,
 }
 
-const EXAMPLES: &str = "  tertulia host 'Rust for sailors' --lecture\n  tertulia join 127.0.0.1:7473";
+const EXAMPLES: &str =
+    "  tertulia host 'Rust for sailors' --lecture\n  tertulia join 127.0.0.1:7473\n  tertulia friends";
 
 const COMMANDS: &str = r#"With --json, a command is an object like {"command":"say","text":"hello"}. There are, with their fields:
   say text, msg to text, name name, users, quit; for a host also bans, kick name why, unban name,
-  mute name, unmute name, admit name, deny name why, lock, unlock, end, stop. An `id` of yours
-  comes back in what answers it.
+  mute name, unmute name, admit name, deny name why, lock, unlock, end, stop; among friends
+  also contacts, add name address, remove name, and `*` as the name of all. An `id` of yours comes back
+  in what answers it.
 In a terminal, /help lists what can be typed."#;
 
 /// What there is to do. A new verb is a file with its `Args` and `run`, and a line here and in [`run`].
