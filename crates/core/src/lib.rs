@@ -13,7 +13,6 @@ pub mod id;
 pub mod identity;
 pub mod limits;
 pub mod link;
-mod lobby;
 pub mod log;
 pub mod machine;
 pub mod random;
