@@ -107,7 +107,24 @@ pub(crate) fn all() -> Vec<(&'static str, Trace)> {
     all.extend(options());
     all.extend(sessions());
     all.extend(extensions());
+    all.extend(lobby());
     all
+}
+
+/// Who knocks waits, moves up, and is let in or not.
+fn lobby() -> Vec<(&'static str, Trace)> {
+    let note = [said("JOIN", 0)[8..].to_vec(), b"\x00\x17\x00\x0d".to_vec(), text8("it's Bea ;-)")].concat();
+    let note = frame(0x0040, 1, &note);
+    let waiting = |position| frame(0x0050, 0, &u16::to_be_bytes(position));
+    let words = text8("members only");
+    let knock = |title| Made::new(title, &["LOBBY-1"]).open().guest(&note).host(&waiting(3)).host(&waiting(1));
+    vec![
+        knock("a guest with a ticket knocks, and is let in").host(&said("WELCOME", 0)).named("lobby-admitted"),
+        knock("a guest with a ticket knocks, and is told why it is not let in")
+            .host(&frame(0x0008, 1, &[[0x00, 0x50].as_slice(), &words].concat()))
+            .host(&frame(0x0002, 0, &[[0x00, 0x50].as_slice(), &words].concat()))
+            .named("lobby-denied"),
+    ]
 }
 
 fn frames() -> Vec<(&'static str, Trace)> {

@@ -14,7 +14,6 @@ pub mod id;
 pub mod identity;
 pub mod limits;
 pub mod link;
-mod lobby;
 pub mod log;
 pub mod machine;
 pub mod random;

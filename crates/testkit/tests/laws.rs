@@ -38,12 +38,16 @@ fn peers() -> Vec<Key> {
 }
 
 fn charter() -> SignedCharter {
+    charter_with(Admission::Open)
+}
+
+fn charter_with(admission: Admission) -> SignedCharter {
     let founder = identity(1);
     let terms = Terms {
         kind: Purpose::STAR,
         founder: founder.key(),
         nonce: Token([1; 16]),
-        admission: Admission::Open,
+        admission,
         ticket: Key::ZERO,
         questions: Questions::Open,
         history: 3,
@@ -127,9 +131,13 @@ fn from_host() -> Vec<Encoded> {
 }
 
 fn host() -> Court<Host> {
+    host_of(charter())
+}
+
+fn host_of(charter: SignedCharter) -> Court<Host> {
     let host = Host::new(HostConfig {
         identity: identity(1),
-        charter: charter(),
+        charter,
         name: "ada".into(),
         started_ms: NOW.unix_ms,
         seed: [1; 32],
@@ -173,7 +181,9 @@ fn command() -> impl Strategy<Value = Command> {
         1 => name.clone().prop_map(|name| Command::Kick { name, why: String::new() }),
         1 => name.clone().prop_map(|name| Command::Unban { name }),
         1 => name.clone().prop_map(|name| Command::Mute { name }),
-        1 => name.prop_map(|name| Command::Unmute { name }),
+        1 => name.clone().prop_map(|name| Command::Unmute { name }),
+        2 => proptest::option::of(name.clone()).prop_map(|name| Command::Admit { name }),
+        1 => name.prop_map(|name| Command::Deny { name, why: String::new() }),
         1 => prop_oneof![Just(Command::Lock), Just(Command::Unlock)],
     ]
 }
@@ -231,6 +241,12 @@ proptest! {
     }
 
     #[test]
+    fn a_host_with_a_lobby_keeps_the_laws(steps in steps()) {
+        let mut court = host_of(charter_with(Admission::Lobby));
+        steps.iter().for_each(|step| court.step(step));
+    }
+
+    #[test]
     fn an_attendee_keeps_the_laws(steps in steps()) {
         let mut court = attendee();
         steps.iter().for_each(|step| court.step(step));
@@ -246,7 +262,7 @@ fn the_steps_reach_all_that_a_machine_can_be_told() {
     let mut add = |found: &BTreeMap<&'static str, u64>| {
         found.iter().for_each(|(what, times)| *inputs.entry(what).or_default() += times);
     };
-    for _ in 0..60 {
+    for _ in 0..200 {
         let steps = steps().new_tree(&mut runner).unwrap().current();
         let (mut host, mut attendee) = (host(), attendee());
         for step in &steps {
@@ -257,7 +273,7 @@ fn the_steps_reach_all_that_a_machine_can_be_told() {
         add(&attendee.inputs);
     }
     let all = ["start", "up", "down", "unreachable", "command", "timeout", "OK", "ERROR", "JOIN", "WELCOME", "ENTRY"];
-    let more = ["DIGEST", "FETCH", "FORK", "PRESENCE", "RENAME", "TELL", "ASK"];
+    let more = ["DIGEST", "FETCH", "FORK", "PRESENCE", "RENAME", "WAITING", "TELL", "ASK"];
     for what in all.into_iter().chain(more) {
         assert!(inputs.contains_key(what), "{what} never comes: {inputs:?}");
     }

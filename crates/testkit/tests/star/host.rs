@@ -28,6 +28,10 @@ use crate::{ADDRESS, Bench, NONE, closed, events, names, refused, sent};
 pub(crate) const BEA: LinkId = LinkId(1);
 
 pub(crate) fn charter(admission: Admission, guests: u32) -> SignedCharter {
+    charter_of(admission, guests, u32::MAX)
+}
+
+pub(crate) fn charter_of(admission: Admission, guests: u32, history: u32) -> SignedCharter {
     let ticket = if admission.has_tickets() { ticket().key() } else { Key::ZERO };
     let terms = Terms {
         kind: Purpose::STAR,
@@ -36,7 +40,7 @@ pub(crate) fn charter(admission: Admission, guests: u32) -> SignedCharter {
         admission,
         ticket,
         questions: Questions::Open,
-        history: u32::MAX,
+        history,
         guests,
         title: Title::new("Rust").unwrap(),
     };
@@ -92,7 +96,7 @@ pub(crate) fn command(bench: &mut Bench<Host>, command: Command) -> Vec<Output> 
     bench.input(Input::Command { id: CommandId(1), command })
 }
 
-fn say(bench: &mut Bench<Host>, text: &str) -> Encoded {
+pub(crate) fn say(bench: &mut Bench<Host>, text: &str) -> Encoded {
     let out = command(bench, Command::Say { text: text.into() });
     let entry =
         out.iter().find_map(|output| if let Output::Append { frame, .. } = output { Some(frame) } else { None });

@@ -6,6 +6,7 @@ use tertulia_core::command::Command;
 use tertulia_core::event::Event;
 use tertulia_core::id::{LinkId, MeetingId, RequestId};
 use tertulia_core::identity::Identity;
+use tertulia_core::log::entry_of;
 use tertulia_core::machine::{Input, Output};
 use tertulia_core::rule::Rule;
 use tertulia_core::star::Host;
@@ -17,7 +18,7 @@ use tertulia_core::wire::{Encoded, Frame, decode};
 use tertulia_testkit::lecture::{ada, bea, identity};
 
 use crate::guest::{HOST, config, dial, said, started, up as dialled};
-use crate::host::{BEA, charter, command, host, join, up};
+use crate::host::{BEA, charter, charter_of, command, host, join, say, up};
 use crate::{Bench, NONE, closed, events, names, refused, sent};
 
 fn lobby() -> Bench<Host> {
@@ -167,7 +168,6 @@ fn secret(number: u64) -> [u8; 32] {
 fn who_has_been_let_in_need_not_knock_again() {
     let mut bench = lobby();
     knock(&mut bench, BEA, &bea(), "bea");
-    command(&mut bench, Command::Say { text: "while she waits".into() });
     let pass = pass_in(&admit(&mut bench, "bea"), BEA);
     // Another process of the same key takes the place of the one that is in.
     up(&mut bench, LinkId(2), &bea(), "bea");
@@ -183,6 +183,15 @@ fn who_has_been_let_in_need_not_knock_again() {
     // Without the pass it is a stranger again.
     bench.input(Input::Down { link: LinkId(3), code: Code::Cut });
     knock(&mut bench, LinkId(4), &bea(), "bea");
+}
+
+#[test]
+fn history_1_a_newcomers_history_begins_when_it_is_let_in() {
+    let mut bench = host(charter_of(Admission::Lobby, 9, 0));
+    knock(&mut bench, BEA, &bea(), "bea");
+    let meanwhile = say(&mut bench, "while she waits");
+    let lamport = entry_of(&meanwhile).unwrap().value.lamport;
+    assert_eq!(pass_in(&admit(&mut bench, "bea"), BEA).lamport, lamport);
 }
 
 #[test]
@@ -233,6 +242,8 @@ fn a_guest_waits_as_long_as_the_host_says_so_and_tells_its_note() {
     bench.hear(HOST, 0, Waiting { position: 1, options: NONE });
     // The link breaks: ten seconds again to reach the host.
     bench.input(Input::Down { link: HOST, code: Code::Cut });
+    let mut lost = Bench { machine: bench.machine.clone(), millis: bench.millis };
+    assert!(lost.pass(10_000).iter().any(|output| matches!(output, Output::Event(Event::Closed { .. }))));
     let out = bench.pass(9_999);
     let again = dial(&out).expect("it dials again").0;
     assert!(!out.iter().any(|output| matches!(output, Output::Event(Event::Closed { .. }))));
