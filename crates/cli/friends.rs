@@ -76,6 +76,12 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
 pub(crate) fn listen(wanted: Option<&String>, screen: &mut Screen) -> Result<TcpListener, Fail> {
     let listener = host::bind(wanted, AGAIN)?;
     screen.listen = listener.local_addr().ok();
+    if let (None, Some(port)) = (wanted, screen.listen.map(|address| address.port()))
+        && port != host::DEFAULT_PORT
+    {
+        let usual = host::DEFAULT_PORT;
+        screen.warning("port", &format!("port {usual} is busy: others dial {port} this time, not {usual}"));
+    }
     Ok(listener)
 }
 

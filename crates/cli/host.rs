@@ -90,7 +90,8 @@ impl std::str::FromStr for History {
     }
 }
 
-const DEFAULT_PORT: u16 = 7473;
+/// Where who listens is looked for first.
+pub(crate) const DEFAULT_PORT: u16 = 7473;
 /// Ports that are tried from the default one on; then any.
 const PORTS_TRIED: u16 = 64;
 
