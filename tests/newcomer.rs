@@ -346,7 +346,12 @@ fn a_full_disk_is_told_once_and_how_to_go_on() {
     let script = "trap '' XFSZ; ulimit -f 8; exec \"$0\" \"$@\"";
     let mut command = std::process::Command::new("sh");
     command.args(["-c", script, env!("CARGO_BIN_EXE_tertulia"), "host", "T", "--lecture", "--listen", "127.0.0.1:0"]);
-    command.env("TERTULIA_HOME", home.path()).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .env("TERTULIA_HOME", home.path())
+        .env("TERTULIA_REGISTRY", "none")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     let mut child = command.spawn().expect("the program starts");
     let mut input = child.stdin.take().expect("stdin is a pipe");
     let long = "x".repeat(5_000);

@@ -64,6 +64,7 @@ impl Running {
         let mut child = Command::new(env!("CARGO_BIN_EXE_tertulia"))
             .args(words)
             .env("TERTULIA_HOME", home)
+            .env("TERTULIA_REGISTRY", "none")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

@@ -16,7 +16,12 @@ fn terminal(home: &Scratch, arguments: &[&str]) -> OsSession {
     let mut command: Command = tertulia(home);
     // What a process is given by default would keep it from its terminal.
     let mut in_terminal = Command::new(command.get_program());
-    in_terminal.env_clear().env("TERM", "xterm").env("TERTULIA_HOME", home.path()).args(arguments);
+    in_terminal
+        .env_clear()
+        .env("TERM", "xterm")
+        .env("TERTULIA_HOME", home.path())
+        .env("TERTULIA_REGISTRY", "none")
+        .args(arguments);
     std::mem::swap(&mut command, &mut in_terminal);
     let mut session = Session::spawn(command).expect("a terminal");
     session.set_expect_timeout(Some(PATIENCE));
@@ -99,7 +104,7 @@ fn ctrl_c_takes_away_half_a_line_before_it_ends_anything() {
 fn a_dumb_terminal_gets_no_colours() {
     let home = Scratch::new("dumb");
     let mut command = Command::new(env!("CARGO_BIN_EXE_tertulia"));
-    command.env_clear().env("TERM", "dumb").env("TERTULIA_HOME", home.path());
+    command.env_clear().env("TERM", "dumb").env("TERTULIA_HOME", home.path()).env("TERTULIA_REGISTRY", "none");
     command.args(["host", "T", "--lecture", "--listen", "127.0.0.1:0", "--name", "anna"]);
     let mut host = Session::spawn(command).expect("a terminal");
     host.set_expect_timeout(Some(PATIENCE));

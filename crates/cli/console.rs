@@ -1,6 +1,6 @@
 //! What a person types in a console: a line becomes a wish, or the words that would have worked.
 
-use tertulia_core::command::Command;
+use tertulia_core::command::{Command, Directory};
 use tertulia_core::event::Role;
 use tertulia_core::limits;
 use tertulia_core::wire::field::{Name, Reason};
@@ -68,6 +68,8 @@ const WORDS: &[Word] = &[
     word("unlock", "", "let people in again", true),
     word("end", "", "end the lecture for all", true),
     word("stop", "", "stop for now: the lecture goes on when you host the same title again", true),
+    word("register", "", "have registries list you, for tertulia who", true),
+    word("unregister", "", "have them forget you", true),
     word("help", "", "this list", false),
     word("quit", "", "leave (a host has /end and /stop)", false),
 ];
@@ -133,6 +135,8 @@ fn bare(line: &str, knows: &impl Fn(&str) -> bool) -> Option<Wish> {
     let (first, rest) = line.split_once(' ').unwrap_or((line, ""));
     let command = match (first, rest) {
         ("users", "") => Command::Users,
+        ("register", "") => Command::Directory(Directory::Register),
+        ("unregister", "") => Command::Directory(Directory::Unregister),
         ("exit" | "quit" | "disconnect", "") => Command::Quit,
         ("help", "") => return Some(Wish::Help),
         ("rename", name) => Command::Name { name: Name::new(name)?.as_str().into() },
@@ -189,6 +193,8 @@ fn slash(line: &str, role: Role) -> Result<Wish, Problem> {
         "unlock" => Command::Unlock,
         "end" => Command::End,
         "stop" => Command::Stop,
+        "register" => Command::Directory(Directory::Register),
+        "unregister" => Command::Directory(Directory::Unregister),
         "help" => return Ok(Wish::Help),
         "quit" => Command::Quit,
         _ => return Err(misused()),
@@ -222,7 +228,9 @@ pub(crate) fn checked(command: Command, role: Role) -> Result<Command, Problem> 
         Command::Unlock => Ok(Some("unlock")),
         Command::End => Ok(Some("end")),
         Command::Stop => Ok(Some("stop")),
-        Command::Users | Command::Quit => Ok(None),
+        Command::Directory(Directory::Register) => Ok(Some("register")),
+        Command::Directory(Directory::Unregister) => Ok(Some("unregister")),
+        Command::Directory(_) | Command::Users | Command::Quit => Ok(None),
         Command::Contacts | Command::Add { .. } | Command::Remove { .. } => {
             Err(Problem::new("not_here", "this is a meeting; contacts have a console of their own: tertulia friends"))
         }
@@ -357,6 +365,8 @@ mod tests {
             ("/lock", Command::Lock),
             ("/unlock", Command::Unlock),
             ("/end", Command::End),
+            ("/register", Command::Directory(Directory::Register)),
+            ("/unregister", Command::Directory(Directory::Unregister)),
         ] {
             assert_eq!(does(line), command, "{line}");
         }
@@ -377,6 +387,7 @@ mod tests {
         let bea = || "bea".to_string();
         for (line, command) in [
             ("users", Command::Users),
+            ("register", Command::Directory(Directory::Register)),
             ("rename carl", Command::Name { name: "carl".into() }),
             ("msg bea hi there", Command::Msg { to: bea(), text: "hi there".into() }),
             ("message bea hi", Command::Msg { to: bea(), text: "hi".into() }),
@@ -397,7 +408,7 @@ mod tests {
             "message from our sponsor",
             "message in a bottle",
             "msg bea  ",
-            "register",
+            "register me",
             "Quit",
         ] {
             assert_eq!(does(line), text(line), "{line}");

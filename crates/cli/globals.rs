@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use tertulia_core::limits;
+use tertulia_core::ticket::is_address;
 use tertulia_core::wire::field::Name;
 use tertulia_net::{Config, Home};
 
@@ -22,6 +23,13 @@ pub(crate) struct Globals {
     /// Where your identity and meetings are kept [default: $TERTULIA_HOME, else $XDG_DATA_HOME/tertulia]
     #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "DIR")]
     pub(crate) home: Option<PathBuf>,
+    /// Where to publish and to look meetings up; may be repeated [default: $TERTULIA_REGISTRY, else `registry` in
+    /// config.toml, else 127.0.0.1:7472]
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "HOST:PORT")]
+    pub(crate) registry: Vec<String>,
+    /// Use no registry
+    #[arg(long, global = true, help_heading = EVERYWHERE, conflicts_with = "registry")]
+    pub(crate) no_registry: bool,
     /// One JSON object a line: events on stdout, commands on stdin (`tertulia help` has them)
     #[arg(long, global = true, help_heading = EVERYWHERE)]
     pub(crate) json: bool,
@@ -40,7 +48,72 @@ pub(crate) struct Called {
     pub(crate) is_chosen: bool,
 }
 
+/// Which registries to use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Registries {
+    /// `HOST:PORT`; none: use none.
+    pub(crate) addresses: Vec<String>,
+    /// Nobody has chosen: a host may be one itself.
+    pub(crate) is_default: bool,
+}
+
+impl Registries {
+    /// For people and scripts; nothing if there are none.
+    pub(crate) fn shown(&self) -> Option<String> {
+        (!self.addresses.is_empty()).then(|| self.addresses.join(","))
+    }
+}
+
+/// Registries with commas between them; `none` stands for none.
+fn listed(list: &str) -> Vec<String> {
+    list.split(',').map(|address| address.trim().to_string()).filter(|address| address != "none").collect()
+}
+
 impl Globals {
+    /// Which registries to use: the flags, else the environment, else the settings, else the customary one.
+    ///
+    /// # Errors
+    /// What was chosen is no address.
+    pub(crate) fn registries(&self, home: &Home) -> Result<Registries, Fail> {
+        let settled = || Some((listed(home.config().registry.as_ref()?), "`registry` in config.toml"));
+        let Some((addresses, origin)) = self.chosen_registries().or_else(settled) else {
+            return Ok(Registries { addresses: vec![crate::registry::CUSTOMARY.to_string()], is_default: true });
+        };
+        let wrong = addresses.iter().find(|address| !is_address(address));
+        let message = match (wrong, addresses.len()) {
+            (Some(wrong), _) => format!("{origin} takes HOST:PORT, not `{wrong}`"),
+            (None, count) if count > limits::REGISTRIES_MAX => {
+                format!("{origin} has {count} registries, and {} is the most", limits::REGISTRIES_MAX)
+            }
+            (None, _) => return Ok(Registries { addresses, is_default: false }),
+        };
+        Err(Fail::usage(message, "--registry 127.0.0.1:7472"))
+    }
+
+    /// Whether there is a registry, as far as that is known without the settings.
+    pub(crate) fn may_have_registry(&self) -> bool {
+        self.chosen_registries().is_none_or(|(addresses, _)| !addresses.is_empty())
+    }
+
+    fn chosen_registries(&self) -> Option<(Vec<String>, &'static str)> {
+        if self.no_registry {
+            return Some((Vec::new(), "--no-registry"));
+        }
+        if !self.registry.is_empty() {
+            return Some((self.registry.clone(), "--registry"));
+        }
+        let environment = std::env::var("TERTULIA_REGISTRY").ok().filter(|value| !value.trim().is_empty())?;
+        Some((listed(&environment), "TERTULIA_REGISTRY"))
+    }
+
+    /// Opens the home for its settings: that another program has it is nothing to tell.
+    ///
+    /// # Errors
+    /// It can't be used.
+    pub(crate) fn look_into_home(&self) -> Result<Home, Fail> {
+        open(&self.home_path()?)
+    }
+
     /// Opens the home, and tells what is new about it.
     ///
     /// # Errors
@@ -60,7 +133,9 @@ impl Globals {
     pub(crate) fn program_as(&self, name: Option<&str>) -> String {
         let home = self.home.as_ref().map(|home| format!(" --home {}", quoted(&home.display().to_string())));
         let name = name.map(|name| format!(" --name {}", quoted(name)));
-        format!("tertulia{}{}", home.unwrap_or_default(), name.unwrap_or_default())
+        let registries: String = self.registry.iter().map(|one| format!(" --registry {}", quoted(one))).collect();
+        let none = if self.no_registry { " --no-registry" } else { "" };
+        format!("tertulia{}{}{registries}{none}", home.unwrap_or_default(), name.unwrap_or_default())
     }
 
     /// Opens the home, and tells nothing.

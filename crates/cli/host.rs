@@ -11,16 +11,21 @@ use tertulia_core::event::Role;
 use tertulia_core::id::{Key, Signature, Token};
 use tertulia_core::identity::{Identity, Secret};
 use tertulia_core::limits;
+use tertulia_core::node::Node;
+use tertulia_core::registry::{ClientConfig, Reach};
 use tertulia_core::star::{Host, HostConfig};
 use tertulia_core::ticket::is_address;
 use tertulia_core::wire::Encoded;
 use tertulia_core::wire::field::Title;
+use tertulia_core::wire::registry::{Address, Visibility};
 use tertulia_core::wire::session::Purpose;
-use tertulia_net::{Home, Setup, seed, start, unix_ms};
+use tertulia_net::{Home, Setup, start, unix_ms};
 
+use crate::directory::random;
 use crate::escape;
 use crate::fail::{Fail, quoted};
 use crate::globals::Globals;
+use crate::registry;
 use crate::screen::Screen;
 use crate::session::{self, Plan, Ready};
 use crate::signals::Signals;
@@ -61,6 +66,9 @@ pub(crate) struct Args {
     /// What others dial, if not the address of this machine
     #[arg(long, value_name = "HOST:PORT")]
     announce: Option<String>,
+    /// Have registries show it only to who knows its id
+    #[arg(long)]
+    unlisted: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -116,18 +124,20 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
         }
         None => found(args, &home.identity(), &plan)?,
     };
+    let registries = globals.registries(&home)?;
+    let is_default = registries.is_default;
     let listener = bind(args.listen.as_ref().or(home.config().listen.as_ref()), &again)?;
     let address = listener.local_addr().map_err(|error| no_listener(&error.to_string(), &again))?;
     screen.listen = Some(address);
-    let asked = args.listen.is_some() || home.config().listen.is_some();
-    if !asked && address.port() != DEFAULT_PORT {
-        let port = address.port();
-        let message = format!("port {DEFAULT_PORT} is busy: others dial {port} this time, not {DEFAULT_PORT}");
-        screen.warning("port", &message);
+    screen.registry = registries.shown();
+    if args.listen.is_none() && home.config().listen.is_none() {
+        warn_of_port(address.port(), &screen);
     }
     let addresses = dialable(address, args.announce.as_ref());
     tracing::info!(%address, ?addresses, "listening");
     let started_ms = unix_ms();
+    let reach = reach(args, address, &addresses, &screen);
+    let publisher = publisher(home.identity(), &called.name, registries.addresses, reach, started_ms)?;
     let host = Host::new(HostConfig {
         identity: home.identity(),
         charter: lecture.charter.clone(),
@@ -153,7 +163,10 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     let admission = lecture.charter.admission;
     crate::runtime()?.block_on(async {
         let signals = Signals::new().map_err(|error| Fail::failed("system", error.to_string(), "try again"))?;
-        let node = start(host, setup).map_err(|error| Fail::failed("node", error.to_string(), again.clone()))?;
+        // As long as this lives, it is a registry: the last to go.
+        let _registry = is_default.then(|| embed(registry::CUSTOMARY, &screen)).flatten();
+        let node = start(Node::new(host, publisher), setup)
+            .map_err(|error| Fail::failed("node", error.to_string(), again.clone()))?;
         let plan = Plan {
             role: Role::Host,
             ends_with_input: false,
@@ -164,6 +177,52 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
         };
         session::run(node, plan, screen, input, signals).await
     })
+}
+
+fn warn_of_port(port: u16, screen: &Screen) {
+    if port != DEFAULT_PORT {
+        let message = format!("port {DEFAULT_PORT} is busy: others dial {port} this time, not {DEFAULT_PORT}");
+        screen.warning("port", &message);
+    }
+}
+
+/// Starts a registry at `address` if nobody listens there; of two that try at once, one wins, and both use it.
+fn embed(address: SocketAddr, screen: &Screen) -> Option<tertulia_net::Node> {
+    let listener = TcpListener::bind(address).ok()?;
+    match registry::serve(listener, None) {
+        Ok((node, address, _)) => {
+            screen.own(&format!("no registry answers at {address}: this host is one, for as long as it runs"));
+            Some(node)
+        }
+        Err(fail) => {
+            screen.warning("registry", &fail.message);
+            None
+        }
+    }
+}
+
+/// Who tells registries of the lecture.
+fn publisher(
+    identity: Identity,
+    name: &str,
+    registries: Vec<String>,
+    reach: Reach,
+    started_ms: u64,
+) -> Result<ClientConfig, Fail> {
+    let (name, seed) = (name.to_string(), random()?);
+    Ok(ClientConfig { identity, name, registries, reach, started_ms, seed, first_dial: 0 })
+}
+
+/// Where registries are told that this host is.
+fn reach(args: &Args, listening: SocketAddr, addresses: &[String], screen: &Screen) -> Reach {
+    if screen.registry.is_some()
+        && let Some(name) = args.announce.as_ref().filter(|announced| announced.parse::<SocketAddr>().is_err())
+    {
+        screen.own(&format!("registries show addresses, not names: {} is in the ticket alone", escape::line(name)));
+    }
+    let addresses = addresses.iter().filter_map(|address| address.parse().ok()).map(Address::new).collect();
+    let visibility = if args.unlisted { Visibility::Unlisted } else { Visibility::Listed };
+    Reach { port: listening.port(), addresses, visibility }
 }
 
 /// Checks what can be checked before anything is made; gives the policies.
@@ -357,10 +416,6 @@ fn outward(any: IpAddr) -> Option<IpAddr> {
     let socket = UdpSocket::bind((any, 0)).ok()?;
     socket.connect((elsewhere, 9)).ok()?;
     socket.local_addr().ok().map(|address| address.ip()).filter(|ip| !ip.is_loopback() && !ip.is_unspecified())
-}
-
-fn random() -> Result<[u8; 32], Fail> {
-    seed().map_err(|error| Fail::failed("system", error.to_string(), "try again"))
 }
 
 /// Says what others type, and what the user can type now.

@@ -11,10 +11,12 @@ use tertulia_core::limits;
 use tertulia_core::star::{Attendee, AttendeeConfig, Restored};
 use tertulia_core::ticket::{Ticket, is_address};
 use tertulia_core::wire::field::Reason;
-use tertulia_net::{Home, Setup, StoredMeeting, seed, start, unix_ms};
+use tertulia_net::{Home, Setup, StoredMeeting, start, unix_ms};
 
+use crate::directory::random;
 use crate::escape;
 use crate::fail::{Fail, quoted};
+use crate::find::{Place, find, nowhere};
 use crate::globals::Globals;
 use crate::screen::Screen;
 use crate::session::{self, Plan, Ready};
@@ -25,12 +27,13 @@ pub(crate) const EXAMPLE: &str = "  tertulia join 127.0.0.1:7473";
 
 /// Attend a lecture: you listen and ask
 ///
-/// TARGET is the line that the host printed: a ticket, or HOST:PORT. What was said while you were away comes when
-/// you join again with the same words. At the end of input, what is pending is sent and you leave.
+/// TARGET is the line that the host printed, a ticket or HOST:PORT; or what a registry finds: an id, a number that
+/// tertulia list has shown, a title, or words that fit one title. What was said while you were away comes when you
+/// join again. At the end of input, what is pending is sent and you leave.
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLE)]
 pub(crate) struct Args {
-    /// A ticket, or HOST:PORT
+    /// A ticket, HOST:PORT, an id, a number of the last list, a title, or words of one
     target: String,
     /// What the host reads if you have to wait in the lobby
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
@@ -42,18 +45,24 @@ pub(crate) struct Args {
 enum Target {
     Ticket(Box<Ticket>),
     Address(String),
+    Found(Place),
 }
 
 impl Target {
-    fn read(typed: &str) -> Result<Self, Fail> {
+    /// A ticket or an address; nothing, if it is for a registry to find.
+    fn read(typed: &str, has_registry: bool) -> Result<Option<Self>, Fail> {
         let typed = typed.trim();
         if typed.starts_with("tertulia:") {
             let ticket =
                 typed.parse().map_err(|error| Fail::usage(format!("{error}"), "tertulia join 'tertulia:…'"))?;
-            return Ok(Self::Ticket(Box::new(ticket)));
+            return Ok(Some(Self::Ticket(Box::new(ticket))));
         }
         if is_address(typed) {
-            return Ok(Self::Address(typed.into()));
+            return Ok(Some(Self::Address(typed.into())));
+        }
+        let has_port = typed.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u32>().is_ok());
+        if has_registry && !has_port && !typed.is_empty() {
+            return Ok(None);
         }
         let example = match typed {
             host if !host.is_empty() && !host.contains(|letter: char| letter.is_whitespace() || letter == ':') => {
@@ -62,9 +71,30 @@ impl Target {
             _ => "tertulia join 127.0.0.1:7473".into(),
         };
         Err(Fail::usage(
-            format!("`{typed}` is neither a ticket nor HOST:PORT; copy the line that the host printed"),
+            format!(
+                "`{typed}` is neither a ticket nor HOST:PORT, and there is no registry to find it; copy the line that \
+                 the host printed"
+            ),
             example,
         ))
+    }
+}
+
+impl Target {
+    /// What leads there again: a number means something else after the next list, and a title perhaps too.
+    fn again(&self, typed: &str) -> String {
+        match self {
+            Self::Found(place) => place.meeting.to_hex(),
+            Self::Ticket(_) | Self::Address(_) => quoted(typed),
+        }
+    }
+
+    fn greeting(&self) -> String {
+        match self {
+            Self::Ticket(_) => "joining with that ticket …".into(),
+            Self::Address(address) => format!("joining {} …", escape::line(address)),
+            Self::Found(place) => format!("joining `{}` …", escape::line(&place.title)),
+        }
     }
 }
 
@@ -73,27 +103,36 @@ impl Target {
 /// # Errors
 /// The lecture can't be attended.
 pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
-    let target = Target::read(&args.target)?;
     globals.check()?;
-    let target_quoted = quoted(args.target.trim());
-    let again = format!("{} join {target_quoted}", globals.program());
-    let renamed = format!("{} join {target_quoted}", globals.program_as(Some("NAME")));
+    let typed = args.target.trim();
     if Reason::new(&args.note).is_none() {
         let message = format!("a note has at most 255 bytes, this one has {}", args.note.len());
+        let again = format!("{} join {}", globals.program(), quoted(typed));
         return Err(Fail::usage(message, format!("{again} --note 'a shorter one'")));
     }
-    let (screen, input) = Screen::interactive(globals.json, globals.verbose)?;
+    // What makes no sense is refused before anything is made.
+    let target = Target::read(typed, globals.may_have_registry())?;
+    let (mut screen, input) = Screen::interactive(globals.json, globals.verbose)?;
     let home = globals.open_home(&screen)?;
+    let registries = globals.registries(&home)?;
+    screen.registry = registries.shown();
+    let target = match target {
+        Some(target) => target,
+        None if registries.addresses.is_empty() => Target::read(typed, false)?.ok_or_else(|| nowhere(typed))?,
+        None => Target::Found(find(typed, &home, &registries, &mut screen)?),
+    };
+    let again = format!("{} join {}", globals.program(), target.again(typed));
+    let renamed = format!("{} join {}", globals.program_as(Some("NAME")), target.again(typed));
     let called = globals.called(&home)?;
     let restored = restored(&home, &target, &screen)?;
     let kept = restored.as_ref().map(|restored| restored.charter.meeting);
     let started_ms = unix_ms();
-    let random = || seed().map_err(|error| Fail::failed("system", error.to_string(), "try again"));
     let (meeting, host, addresses, ticket) = match &target {
         Target::Ticket(ticket) => {
             (ticket.meeting, Some(ticket.host), ticket.addresses.clone(), Some(ticket.as_ref().clone()))
         }
         Target::Address(address) => (MeetingId::ZERO, None, vec![address.clone()], None),
+        Target::Found(place) => (place.meeting, Some(place.host), place.addresses.clone(), None),
     };
     let attendee = Attendee::new(AttendeeConfig {
         identity: home.identity(),
@@ -118,10 +157,7 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
         home: keeps.clone(),
         trace: globals.trace.clone(),
     };
-    screen.own(&match &target {
-        Target::Ticket(_) => "joining with that ticket …".to_string(),
-        Target::Address(address) => format!("joining {} …", escape::line(address)),
-    });
+    screen.own(&target.greeting());
     crate::runtime()?.block_on(async {
         let signals = Signals::new().map_err(|error| Fail::failed("system", error.to_string(), "try again"))?;
         let node = start(attendee, setup).map_err(|error| Fail::failed("node", error.to_string(), again.clone()))?;
@@ -148,6 +184,7 @@ fn restored(home: &Home, target: &Target, screen: &Screen) -> Result<Option<Rest
     let meetings = home.meetings().map_err(broken)?;
     let found = match target {
         Target::Ticket(ticket) => meetings.into_iter().find(|meeting| meeting.id == ticket.meeting),
+        Target::Found(place) => meetings.into_iter().find(|meeting| meeting.id == place.meeting),
         // One address holds one meeting after the other: the last one joined there may still be on.
         Target::Address(address) => meetings
             .into_iter()

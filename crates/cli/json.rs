@@ -1,10 +1,14 @@
 //! Events as JSON, one object a line, and commands from it: the same vocabulary for bots and tests.
 
+use std::net::SocketAddr;
+
 use serde_json::{Map, Value};
-use tertulia_core::command::Command;
+use tertulia_core::charter::Admission;
+use tertulia_core::command::{Command, Directory};
 use tertulia_core::contact::safety_words;
 use tertulia_core::event::{Change, Contact, Event, Kind, Member, Reach, Role, State};
 use tertulia_core::id::MeetingId;
+use tertulia_core::wire::registry::Kind as RecordKind;
 
 use crate::console::{Problem, checked};
 
@@ -57,6 +61,8 @@ pub(crate) struct Beside {
     pub(crate) now_ms: u64,
     /// Where this process listens.
     pub(crate) listen: Option<String>,
+    /// The registries that it uses.
+    pub(crate) registry: Option<String>,
     /// The id that the command came with.
     pub(crate) id: Option<Value>,
 }
@@ -73,7 +79,7 @@ pub(crate) fn event(event: &Event, beside: &Beside) -> Option<String> {
             .with("meeting", Some(*meeting).filter(|meeting| *meeting != MeetingId::ZERO).map(MeetingId::to_hex))
             .with("title", title.as_str())
             .with("ticket", ticket.as_str())
-            .with("registry", Value::Null),
+            .with("registry", beside.registry.clone()),
         Event::Joined { name, key } => object("joined").with("name", name.as_str()).with("key", key.to_hex()),
         Event::Left { name, key, reason } => {
             object("left").with("name", name.as_str()).with("key", key.to_hex()).with("reason", reason.as_str())
@@ -112,6 +118,16 @@ pub(crate) fn event(event: &Event, beside: &Beside) -> Option<String> {
             .with("session", *session)
             .with("first", *first)
             .with("next", *next),
+        Event::Published { registry, record, addresses } => object("published")
+            .with("registry", registry.as_str())
+            .with("record", record.to_hex())
+            .with("addresses", texts(addresses)),
+        Event::Listing { .. } => listing(event, beside)?,
+        Event::Person { name, key, addresses, since_ms } => object("person")
+            .with("name", name.as_str())
+            .with("key", key.to_hex())
+            .with("address", addresses.first().map(ToString::to_string))
+            .with("since", *since_ms),
         Event::Warning { code, message } => warning(code, message, beside.now_ms),
         Event::Error { code, message, id: _ } => error(code, message, beside.id.as_ref(), beside.now_ms),
         Event::Done { id: _ } => object("done").with("id", beside.id.clone()?),
@@ -152,6 +168,51 @@ fn message(event: &Event, beside: &Beside) -> Option<Object> {
             .with("kind", word)
             .with("text", text.as_str()),
     )
+}
+
+fn listing(event: &Event, beside: &Beside) -> Option<Object> {
+    let Event::Listing { number, meeting, kind, title, host, key, population, age_s, is_locked, admission, addresses } =
+        event
+    else {
+        return None;
+    };
+    Some(
+        Object::new("listing", beside.now_ms)
+            .with("number", *number)
+            .with("meeting", meeting.to_hex())
+            .with("kind", kind_word(*kind))
+            .with("title", title.as_str())
+            .with("host", host.as_str())
+            .with("key", key.to_hex())
+            .with("population", *population)
+            .with("age_s", *age_s)
+            .with("locked", *is_locked)
+            .with("admission", admission_word(*admission))
+            .with("addresses", texts(addresses)),
+    )
+}
+
+fn texts(addresses: &[SocketAddr]) -> Vec<Value> {
+    addresses.iter().map(|address| address.to_string().into()).collect()
+}
+
+/// What a kind is called.
+pub(crate) const fn kind_word(kind: RecordKind) -> &'static str {
+    match kind {
+        RecordKind::Star => "star",
+        RecordKind::Mesh => "mesh",
+        RecordKind::Person => "person",
+    }
+}
+
+/// What an admission is called.
+pub(crate) const fn admission_word(admission: Admission) -> &'static str {
+    match admission {
+        Admission::Open => "open",
+        Admission::Ticket => "ticket",
+        Admission::Lobby => "lobby",
+        Admission::TicketAndLobby => "ticket_and_lobby",
+    }
 }
 
 fn member(member: &Member) -> Value {
@@ -245,8 +306,8 @@ fn malformed(found: &str) -> Problem {
 
 const EXAMPLE: &str = r#"{"command":"say","text":"hello"}"#;
 
-const KNOWN: &str =
-    "say msg name users quit bans kick unban mute unmute admit deny lock unlock end stop contacts add remove";
+const KNOWN: &str = "say msg name users quit bans kick unban mute unmute admit deny lock unlock end stop contacts add \
+     remove register unregister list who";
 
 fn read(fields: &mut Map<String, Value>) -> Result<Command, Problem> {
     let word = take(fields, "command")?;
@@ -273,6 +334,10 @@ fn read(fields: &mut Map<String, Value>) -> Result<Command, Problem> {
         "remove" => Command::Remove { name: take(fields, "name")? },
         "end" => Command::End,
         "stop" => Command::Stop,
+        "register" => Command::Directory(Directory::Register),
+        "unregister" => Command::Directory(Directory::Unregister),
+        "list" => Command::Directory(Directory::List { words: take_or_empty(fields, "words")? }),
+        "who" => Command::Directory(Directory::Who),
         _ => {
             return Err(Problem::new("unknown_command", format!("there is no command `{word}`: there are {KNOWN}")));
         }

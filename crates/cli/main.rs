@@ -1,10 +1,13 @@
 //! Tertulia's command line: one file a verb, whose arguments' comments are its help.
 
 mod befriend;
+mod catalogue;
 mod console;
 mod contacts;
+mod directory;
 mod escape;
 mod fail;
+mod find;
 mod friends;
 mod globals;
 mod host;
@@ -12,9 +15,11 @@ mod id;
 mod input;
 mod join;
 mod json;
+mod list;
 mod logs;
 mod output;
 mod receive;
+mod registry;
 mod screen;
 mod send;
 mod session;
@@ -22,6 +27,7 @@ mod signals;
 mod terminal;
 mod text;
 mod trace;
+mod who;
 
 use std::process::ExitCode;
 
@@ -47,8 +53,8 @@ const EXAMPLES: &str =
 const COMMANDS: &str = r#"With --json, a command is an object like {"command":"say","text":"hello"}. There are, with their fields:
   say text, msg to text, name name, users, quit; for a host also bans, kick name why, unban name,
   mute name, unmute name, admit name, deny name why, lock, unlock, end, stop; among friends
-  also contacts, add name address, remove name, and `*` as the name of all. An `id` of yours comes back
-  in what answers it.
+  also contacts, add name address, remove name, and `*` as the name of all; of registries register,
+  unregister, list words, who. An `id` of yours comes back in what answers it.
 In a terminal, /help lists what can be typed."#;
 
 /// What there is to do. A new verb is a file with its `Args` and `run`, and a line here and in [`run`].
@@ -60,6 +66,9 @@ enum Verb {
     Contacts(contacts::Args),
     Send(send::Args),
     Receive(receive::Args),
+    List(list::Args),
+    Who(who::Args),
+    Registry(registry::Args),
     Id(id::Args),
     Trace(trace::Args),
 }
@@ -83,6 +92,9 @@ fn run(cli: &Cli) -> Result<ExitCode, Fail> {
         Some(Verb::Contacts(args)) => contacts::run(args, &cli.globals),
         Some(Verb::Send(args)) => send::run(args, &cli.globals),
         Some(Verb::Receive(args)) => receive::run(args, &cli.globals),
+        Some(Verb::List(args)) => list::run(args, &cli.globals),
+        Some(Verb::Who(who::Args {})) => who::run(&cli.globals),
+        Some(Verb::Registry(args)) => registry::run(args, &cli.globals),
         Some(Verb::Id(id::Args {})) => id::run(&cli.globals),
         Some(Verb::Trace(args)) => trace::run(args, &cli.globals),
         None => overview(&cli.globals),
@@ -95,6 +107,7 @@ fn overview(globals: &Globals) -> Result<ExitCode, Fail> {
     id::show(&screen, globals)?;
     for next in [
         "to hold a lecture:  tertulia host TITLE --lecture",
+        "to see what is on:  tertulia list",
         "to attend one:      tertulia join TARGET",
         "to write to friends: tertulia friends",
         "to see all there is: tertulia --help",
@@ -120,6 +133,9 @@ fn misused(error: &clap::Error) -> ExitCode {
         ("contacts", contacts::EXAMPLE),
         ("send", send::EXAMPLE),
         ("receive", receive::EXAMPLE),
+        ("list", list::EXAMPLE),
+        ("who", who::EXAMPLE),
+        ("registry", registry::EXAMPLE),
         ("id", id::EXAMPLE),
         ("trace", trace::EXAMPLE),
     ];

@@ -30,6 +30,8 @@ pub(crate) struct Screen {
     is_closed: bool,
     /// Where this process listens.
     pub(crate) listen: Option<SocketAddr>,
+    /// The registries that it uses.
+    pub(crate) registry: Option<String>,
 }
 
 /// Whether stdout shows colours.
@@ -87,7 +89,7 @@ impl Screen {
         let output = output.map_err(|error| no_thread(&error))?;
         logs::start(&output, verbose);
         let style = if json { Style::Json } else { Style::Text(Text::new(has_colour())) };
-        Ok(Self { output, style, has_editor, is_closed: false, listen: None })
+        Ok(Self { output, style, has_editor, is_closed: false, listen: None, registry: None })
     }
 
     /// Whether stdout carries JSON.
@@ -110,7 +112,8 @@ impl Screen {
         let line = match &mut self.style {
             Style::Json => {
                 let listen = self.listen.map(|address| address.to_string());
-                json::event(event, &json::Beside { now_ms: tertulia_net::unix_ms(), listen, id })
+                let registry = self.registry.clone();
+                json::event(event, &json::Beside { now_ms: tertulia_net::unix_ms(), listen, registry, id })
             }
             Style::Text(text) => text.event(event),
         };

@@ -9,7 +9,7 @@ use tertulia_core::contact::safety_words;
 use tertulia_core::event::{Change, Contact, Event, Kind, Member, Reach, Role, State};
 use tertulia_core::id::Key;
 
-use crate::escape;
+use crate::{catalogue, escape};
 
 /// Own lines that may wait for their event.
 const TYPED_MAX: usize = 64;
@@ -96,6 +96,11 @@ impl Text {
                 1 => self.paint(CAUTION, "[1 message missing]"),
                 missing => self.paint(CAUTION, &format!("[{missing} messages missing]")),
             },
+            Event::Published { registry, addresses, .. } => match catalogue::published(registry, addresses) {
+                Ok(shown) => self.own(&shown),
+                Err(hidden) => self.warning(&hidden),
+            },
+            Event::Listing { .. } | Event::Person { .. } => return catalogue::line(event),
             Event::Warning { message, .. } => self.warning(message),
             Event::Error { message, .. } => self.error(message),
             Event::Closed { code: Code::Left | Code::Ended | Code::Stopped, reason } => self.own(&escape::line(reason)),

@@ -7,6 +7,7 @@ use tertulia_core::trace::{Direction, Expect, LinkStep, Step, Trace, parse, repl
 use tertulia_core::wire::entry::EntryBody;
 use tertulia_core::wire::meeting::Meeting;
 use tertulia_core::wire::private::Private;
+use tertulia_core::wire::registry::Registry;
 use tertulia_core::wire::session::Session;
 use tertulia_core::wire::{Frame, decode};
 
@@ -151,5 +152,18 @@ fn essence(frame: &Frame<'_>) -> String {
         Frame::Meeting(Meeting::Rename(rename)) => rename.name.as_str().into(),
         Frame::Private(Private::Tell(tell)) => format!("{} bytes of text", tell.text.as_str().len()),
         Frame::Private(Private::Ask(ask)) => format!("{} bytes of text", ask.text.as_str().len()),
+        Frame::Registry(frame) => entry(frame),
+    }
+}
+
+/// The same of what a registry is sent, and sends.
+fn entry(frame: &Registry<'_>) -> String {
+    match frame {
+        Registry::Publish(publish) => format!("of {}", publish.record.0.value.particulars.id),
+        Registry::Lease(lease) => format!("{} ms, {} addresses", lease.lease_ms, lease.addresses.len()),
+        Registry::Withdraw(withdraw) => format!("of {}", withdraw.record),
+        Registry::Lookup(lookup) => format!("of {}", lookup.record),
+        Registry::Browse(list) => format!("from {}: {}", list.cursor, escape::line(list.words.as_str())),
+        Registry::Listing(listing) => format!("{} records", listing.records.len()),
     }
 }

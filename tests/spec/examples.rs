@@ -12,14 +12,20 @@ use tertulia_core::wire::Frame;
 use tertulia_core::wire::frame::infos;
 use tertulia_core::wire::meeting::Join;
 use tertulia_core::wire::option::{self, OptionsBuffer};
+use tertulia_testkit::directory::{record, visit};
 use tertulia_testkit::layout::{annotate, annotate_as};
 use tertulia_testkit::lecture::{ada, bea, bodies, charter, fork, lecture, pass, ticket_proof, waiting};
 
 use crate::page::{Page, root};
 
 pub(crate) fn sync(page: &mut Page) {
-    let lecture = lecture();
+    let (lecture, visit) = (lecture(), visit());
+    page.sync_block("hex: record", "", &lines(annotate_as("record, signature 64", &record())));
     for info in infos() {
+        if let Some(said) = visit.iter().rfind(|said| info.family == "Registry" && said.name() == info.name) {
+            page.sync_block(&format!("hex: {}", info.name), "", &lines(annotate(&said.frame.0)));
+            continue;
+        }
         let said = lecture.iter().rfind(|said| said.name() == info.name && said.micros < 9_000_000);
         let said = said.or_else(|| lecture.iter().rfind(|said| said.name() == info.name));
         let unsaid = || if info.name == "WAITING" { waiting() } else { fork() };

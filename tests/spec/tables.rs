@@ -9,6 +9,7 @@ use tertulia_core::wire::entry::{Door, EntryBody, Level, Role};
 use tertulia_core::wire::frame::{HEADER, infos};
 use tertulia_core::wire::meeting::{Lane, Whereabouts};
 use tertulia_core::wire::option;
+use tertulia_core::wire::registry::{Kind, RECORD_OPTIONS, Shelf, Visibility};
 use tertulia_testkit::layout::{STRUCTURES, structure};
 
 use crate::page::{Page, Table};
@@ -53,7 +54,7 @@ fn size(layout: &str) -> Option<usize> {
         "u16" => Some(2),
         "u32" => Some(4),
         "u64" => Some(8),
-        "text8" | "text16" | "bytes16" | "charter" => None,
+        "text8" | "text16" | "bytes16" | "charter" | "record" => None,
         bytes => Some(bytes.parse().expect(layout)),
     }
 }
@@ -72,7 +73,7 @@ fn fields_table(name: &str, start: usize, fields: &[(&'static str, String)]) -> 
 }
 
 fn enumerations() -> Table {
-    let all: [(&str, &[(u8, &str)]); 7] = [
+    let all: [(&str, &[(u8, &str)]); 10] = [
         ("admission u8", Admission::TABLE),
         ("questions u8", Questions::TABLE),
         ("lane u8", Lane::TABLE),
@@ -80,6 +81,9 @@ fn enumerations() -> Table {
         ("level u8", Level::TABLE),
         ("role u8", Role::TABLE),
         ("door u8", Door::TABLE),
+        ("kind u8", Kind::TABLE),
+        ("visibility u8", Visibility::TABLE),
+        ("shelf u8", Shelf::TABLE),
     ];
     let rows = all
         .iter()
@@ -128,7 +132,9 @@ fn frames() -> Table {
 fn options() -> Table {
     let rows = option::ALL.iter().map(|known| {
         let carries = |options: &[&option::Known]| options.iter().any(|option| option.kind == known.kind);
-        let of: Vec<&str> = infos().filter(|info| carries(info.options)).map(|info| info.name).collect();
+        let frames = infos().map(|info| (info.name, info.options));
+        let carriers = frames.chain([("a record", RECORD_OPTIONS)]);
+        let of: Vec<&str> = carriers.filter(|(_, options)| carries(options)).map(|(name, _)| name).collect();
         let value = format!("`{}`", (known.layout)());
         vec![format!("0x{:04x}", known.kind), known.name.to_owned(), value, of.join(", ")]
     });

@@ -40,10 +40,10 @@ impl Drop for Scratch {
     }
 }
 
-/// The program, with nothing of the user's but this home.
+/// The program, with nothing of the user's but this home, and no registry unless the test names one.
 pub(crate) fn tertulia(home: &Scratch) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tertulia"));
-    command.env_clear().env("TERTULIA_HOME", home.path()).stdin(Stdio::null());
+    command.env_clear().env("TERTULIA_HOME", home.path()).env("TERTULIA_REGISTRY", "none").stdin(Stdio::null());
     command
 }
 

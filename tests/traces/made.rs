@@ -101,7 +101,7 @@ fn text8(text: &str) -> Vec<u8> {
 pub(crate) fn all() -> Vec<(&'static str, Trace)> {
     let mut lecture = trace();
     lecture.covers = ["TICKET-1", "DIGEST-1"].map(String::from).into();
-    let mut all = vec![("lecture", lecture)];
+    let mut all = vec![("lecture", lecture), ("registry", tertulia_testkit::directory::trace())];
     all.extend(frames());
     all.extend(fields());
     all.extend(options());
@@ -179,6 +179,10 @@ fn fields() -> Vec<(&'static str, Trace)> {
             .joined()
             .garbled(Direction::Initiator, "FETCH", &frame(0x0048, 2, &[0, 65]))
             .named("list-too-long"),
+        Made::broken("a registry's record of more than 1,024 bytes", Rule::Field3)
+            .open()
+            .garbled(Direction::Initiator, "PUBLISH", &tertulia_testkit::directory::oversized().0)
+            .named("registry-record-too-long"),
         Made::broken("a lane that is not defined", Rule::Field4)
             .joined()
             .guest(&frame(0x0046, 0, &[[0, 1].as_slice(), &row].concat()))
@@ -192,7 +196,7 @@ fn options() -> Vec<(&'static str, Trace)> {
             .guest(&hello(b"\x00\x10\x00\x04\x03bea\x00\x01\x00\x02\x01x"))
             .named("options-fall"),
         Made::broken("an option of an even type that HELLO does not have", Rule::Option2)
-            .guest(&hello(b"\x00\x10\x00\x04\x03bea\x00\x20\x00\x01x"))
+            .guest(&hello(b"\x00\x10\x00\x04\x03bea\x0f\x20\x00\x01x"))
             .host(&frame(0x0002, 0, &[[0x00, 0x13].as_slice(), &text8("")].concat()))
             .named("option-unknown-even"),
     ]

@@ -91,7 +91,7 @@ pub(super) fn checked(command: Command) -> Result<Command, Problem> {
         Command::Add { name, address } => {
             Err(Problem::new("bad_address", format!("`{address}` is no address; type: /add {name} HOST:PORT")))
         }
-        Command::Users | Command::Contacts | Command::Quit | Command::Stop => Ok(()),
+        Command::Directory(_) | Command::Users | Command::Contacts | Command::Quit | Command::Stop => Ok(()),
         Command::Bans
         | Command::Admit { .. }
         | Command::Deny { .. }

@@ -7,7 +7,7 @@ const KEY: Key = Key([0xab; 32]);
 const MEETING: MeetingId = MeetingId([0xcd; 16]);
 
 fn shown(what: &Event, id: Option<Value>) -> Option<String> {
-    event(what, &Beside { now_ms: 7, listen: Some("127.0.0.1:7473".into()), id })
+    event(what, &Beside { now_ms: 7, listen: Some("127.0.0.1:7473".into()), registry: None, id })
 }
 
 fn key() -> String {

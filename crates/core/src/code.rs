@@ -72,6 +72,8 @@ codes! {
     0x0037 QuestionsClosed "questions_closed" "The meeting takes no questions."
     0x0038 Filtered "filtered" "The question has a word that the host does not publish."
     0x0039 TooSoon "too_soon" "The key has joined too often just now."
+    0x0040 Stale "stale" "The registry holds a newer record of the same key."
+    0x0041 NoRecord "no_record" "The registry holds no such record of the sender."
     0x0050 Denied "denied" "A host does not admit the sender."
     0x0060 Unneeded "unneeded" "The link is not needed: nothing was said for long, or there is a newer one. Dial again when there is something to say."
     0x0100 Cut "cut" "Never sent: the connection ended without BYE."

@@ -2,6 +2,29 @@
 
 use alloc::string::String;
 
+use crate::id::MeetingId;
+
+/// What a user may ask of registries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Directory {
+    /// What is on.
+    List {
+        /// All of these are in its title; empty: everything.
+        words: String,
+    },
+    /// Who has registered.
+    Who,
+    /// Where a meeting is.
+    Lookup {
+        /// Which.
+        meeting: MeetingId,
+    },
+    /// List this user.
+    Register,
+    /// Forget this user.
+    Unregister,
+}
+
 /// A user's wish.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
@@ -80,6 +103,8 @@ pub enum Command {
     },
     /// End the meeting for all.
     End,
+    /// Something of registries.
+    Directory(Directory),
     /// Leave; a lecture's host ends it.
     Quit,
     /// Stop the program, so that it can go on later where it was.

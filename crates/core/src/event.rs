@@ -1,10 +1,12 @@
 //! What a user is told: one vocabulary for the terminal and JSON.
 
 use alloc::{string::String, vec::Vec};
+use core::net::SocketAddr;
 
-use crate::charter::Questions;
+use crate::charter::{Admission, Questions};
 use crate::code::Code;
 use crate::id::{CommandId, Key, MeetingId, Token};
+use crate::wire::registry;
 
 /// What this node is in its meeting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -258,6 +260,51 @@ pub enum Event {
         first: u64,
         /// One above the last number that is missing.
         next: u64,
+    },
+    /// A registry shows this node's meeting, or its user; or, without addresses, can't reach it.
+    Published {
+        /// Which registry, as it was dialled.
+        registry: String,
+        /// The meeting or the user.
+        record: MeetingId,
+        /// Where the registry has met this node.
+        addresses: Vec<SocketAddr>,
+    },
+    /// A meeting that somebody holds, according to a registry.
+    Listing {
+        /// Its place among the answers, from 1.
+        number: u32,
+        /// The meeting.
+        meeting: MeetingId,
+        /// Lecture or room.
+        kind: registry::Kind,
+        /// What it is called.
+        title: String,
+        /// What its host is called.
+        host: String,
+        /// The host's key.
+        key: Key,
+        /// How many are there.
+        population: u32,
+        /// For how many seconds it has been on.
+        age_s: u64,
+        /// Whether it takes nobody new.
+        is_locked: bool,
+        /// Who gets in.
+        admission: Admission,
+        /// Where it is.
+        addresses: Vec<SocketAddr>,
+    },
+    /// Somebody who has registered.
+    Person {
+        /// What they are called.
+        name: String,
+        /// Their key.
+        key: Key,
+        /// Where they are.
+        addresses: Vec<SocketAddr>,
+        /// Since when, milliseconds since 1970 in UTC.
+        since_ms: u64,
     },
     /// Something that the user should know.
     Warning {

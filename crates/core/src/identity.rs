@@ -71,6 +71,10 @@ pub enum Domain {
     TicketProof,
     /// Signs nothing: opens what is hashed to the id of a pair.
     Contact,
+    /// A publisher's record.
+    Record,
+    /// Signs nothing: opens what is hashed to a person's id.
+    Person,
 }
 
 impl Domain {
@@ -84,6 +88,8 @@ impl Domain {
         Self::Ticket,
         Self::TicketProof,
         Self::Contact,
+        Self::Record,
+        Self::Person,
     ];
 
     /// The ASCII bytes in front of what is signed or hashed.
@@ -98,6 +104,8 @@ impl Domain {
             Self::Ticket => "tertulia 1 ticket:",
             Self::TicketProof => "tertulia 1 ticket proof:",
             Self::Contact => "tertulia 1 contact:",
+            Self::Record => "tertulia 1 record:",
+            Self::Person => "tertulia 1 person:",
         }
     }
 

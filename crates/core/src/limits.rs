@@ -26,7 +26,7 @@ macro_rules! shown {
     })*};
 }
 
-shown!(usize u64 u32 u8);
+shown!(usize u64 u32 u16 u8);
 
 impl Shown for Duration {
     fn shown(self) -> alloc::string::String {
@@ -169,4 +169,38 @@ limits! {
     CONTACT_BACKOFF_MAX: Duration = Duration::from_secs(30);
     /// At its start a node dials its contacts one after the other, this far apart.
     CONTACT_DIAL_INTERVAL: Duration = Duration::from_millis(50);
+    /// Bytes of a registry's record, its signature left out.
+    REGISTRY_RECORD_MAX: usize = 1_024;
+    /// Records of a registry.
+    REGISTRY_RECORDS_MAX: usize = 1_000_000;
+    /// Records of one key in a registry.
+    RECORDS_PER_KEY_MAX: usize = 16;
+    /// Records of one source in a registry.
+    RECORDS_PER_SOURCE_MAX: usize = 1_024;
+    /// Records of one LISTING.
+    LISTED_MAX: usize = 50;
+    /// Records that a registry looks at for one LISTING, each word that it is looked for counted.
+    LIST_STEPS_MAX: usize = 2_048;
+    /// Records that a client takes from the pages of one registry.
+    FOUND_MAX: usize = 1_000;
+    /// Questions of one client that wait for registries.
+    QUERIES_MAX: usize = 16;
+    /// Registries of one client.
+    REGISTRIES_MAX: usize = 4;
+    /// Dial-backs of a registry at one time.
+    PROBES_MAX: usize = 256;
+    /// Dial-backs of a registry to the records of one source at one time.
+    PROBES_PER_SOURCE_MAX: usize = 16;
+    /// The lowest port that a registry dials.
+    PROBE_PORT_MIN: u16 = 1_024;
+    /// The addresses of one record are dialled back no more often.
+    PROBE_INTERVAL: Duration = Duration::from_secs(10);
+    /// A record that has not been renewed for this long is dropped.
+    LEASE: Duration = Duration::from_secs(90);
+    /// A record that has changed is published again no more often.
+    PUBLISH_INTERVAL: Duration = Duration::from_secs(5);
+    /// A client's longest wait between two dials of a registry.
+    REGISTRY_BACKOFF_MAX: Duration = Duration::from_secs(30);
+    /// What registries have not answered by then is told as far as it is known.
+    QUERY_PATIENCE: Duration = Duration::from_secs(10);
 }

@@ -86,7 +86,7 @@ impl<'a> Input<'a> {
         match event {
             LinkEvent::Up { hello } => match decode(hello).ok()?.frame? {
                 Frame::Session(Session::Hello(hello)) => Some(Self::Up { link, peer, address, hello, dial }),
-                Frame::Session(_) | Frame::Meeting(_) | Frame::Private(_) => None,
+                Frame::Session(_) | Frame::Meeting(_) | Frame::Private(_) | Frame::Registry(_) => None,
             },
             LinkEvent::Frame(bytes) => {
                 let decoded = decode(bytes).ok()?;

@@ -114,6 +114,15 @@ rules! {
     Contact12 "CONTACT-12" Full "there is room for strangers"
     Contact13 "CONTACT-13" TooSoon "strangers come eight at once at most, then one in five seconds"
     Age1 "AGE-1" Renewed "no connection outlives 24 h or 2^32 records"
+    Registry1 "REGISTRY-1" NoMeeting "the purpose of a link with a registry is registry, and its meeting zero"
+    Registry2 "REGISTRY-2" Unexpected "a frame fits its link's purpose and its sender's side"
+    Registry3 "REGISTRY-3" Forged "a record carries its publisher's signature"
+    Registry4 "REGISTRY-4" Unexpected "a record comes from its publisher"
+    Registry5 "REGISTRY-5" Forged "a meeting's record is published by the founder in its charter"
+    Registry6 "REGISTRY-6" Forged "a person's record has the hash of its key as id, and no charter"
+    Registry7 "REGISTRY-7" Stale "the number of a record rises"
+    Registry8 "REGISTRY-8" Full "there is room for the record"
+    Registry12 "REGISTRY-12" NoRecord "only what one has published is withdrawn"
 }
 
 impl core::fmt::Display for Rule {

@@ -191,6 +191,24 @@ impl Home {
         Ok(meetings)
     }
 
+    /// Keeps what was listed last, so that its numbers mean something. A guest may: it is nobody's secret.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn remember_listed(&self, meetings: &[MeetingId]) -> Result<(), Error> {
+        let lines: String = meetings.iter().flat_map(|id| [id.to_hex(), "\n".into()]).collect();
+        replace(&self.0.path.join("listed"), lines.as_bytes())
+    }
+
+    /// What was listed last, in its order.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn listed(&self) -> Result<Vec<MeetingId>, Error> {
+        let bytes = read_if_there(&self.0.path.join("listed"))?.unwrap_or_default();
+        Ok(String::from_utf8_lossy(&bytes).lines().filter_map(MeetingId::from_hex).collect())
+    }
+
     /// Keeps what the user typed to join, so that the same words resume.
     ///
     /// # Errors

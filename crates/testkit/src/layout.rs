@@ -7,6 +7,7 @@ use tertulia_core::wire::entry::{Cut, Entry, EntryBody};
 use tertulia_core::wire::frame::{FrameInfo, HEADER, infos};
 use tertulia_core::wire::meeting::{Person, Range, Row};
 use tertulia_core::wire::option::{ALL, Known, Pass, TicketProof};
+use tertulia_core::wire::registry::{Listed, Particulars, RECORD_OPTIONS};
 
 /// Bytes of one line.
 const LINE: usize = 16;
@@ -21,6 +22,8 @@ pub fn structure(word: &str) -> Option<Vec<(&'static str, String)>> {
         "row" => Some(Row::fields()),
         "range" => Some(Range::fields()),
         "person" => Some(Person::fields()),
+        "particulars" => Some(Particulars::fields()),
+        "listed" => Some(Listed::fields()),
         "pass" => Some(Pass::fields()),
         "ticket proof" => Some(TicketProof::fields()),
         _ => None,
@@ -28,7 +31,8 @@ pub fn structure(word: &str) -> Option<Vec<(&'static str, String)>> {
 }
 
 /// Every structure that has a table of its own in SPEC.md.
-pub const STRUCTURES: &[&str] = &["entry", "terms", "cut", "row", "range", "person", "pass", "ticket proof"];
+pub const STRUCTURES: &[&str] =
+    &["entry", "terms", "cut", "row", "range", "person", "pass", "ticket proof", "particulars", "listed"];
 
 /// Takes one whole frame apart: a line a field, with its name and what it says.
 ///
@@ -120,7 +124,8 @@ impl Walk<'_> {
             return self.structure(name, fields);
         }
         match layout.rsplit_once(' ').map_or((layout, layout), |(word, size)| (word, size)) {
-            ("charter", _) => self.charter(name),
+            ("charter", _) => self.with_options(name, "terms", &[]),
+            ("record", _) => self.with_options(name, "particulars", RECORD_OPTIONS),
             (_, "bytes16") => drop(self.bytes16(name)),
             (_, "text8") => self.text(1, name),
             (_, "text16") => self.text(2, name),
@@ -169,12 +174,12 @@ impl Walk<'_> {
         assert_eq!(self.at, end, "{name} is filled");
     }
 
-    /// Terms, then options up to the signature, which is the last 64 bytes.
-    fn charter(&mut self, name: &str) {
+    /// A structure, then options up to the signature, which is the last 64 bytes.
+    fn with_options(&mut self, name: &str, structure: &str, known: &[&Known]) {
         let end = self.bytes.len() - 64;
-        self.field(name, "terms");
+        self.field(name, structure);
         let mut options = Walk { bytes: &self.bytes[..end], at: self.at, lines: Vec::new() };
-        options.options(&[], end);
+        options.options(known, end);
         self.at = options.at;
         self.lines.append(&mut options.lines);
     }
@@ -187,7 +192,10 @@ impl Walk<'_> {
             self.take(2, &name);
             let length = self.count(2, &format!("{name}: bytes"));
             match known.iter().find(|known| known.kind == kind) {
-                Some(known) => self.field(&name, &(known.layout)()),
+                Some(known) => {
+                    let bytes = &self.bytes[..self.at + length];
+                    Walk { bytes, at: self.at, lines: Vec::new() }.within(self, &name, &(known.layout)());
+                }
                 None => self.take(length, &name),
             }
         }

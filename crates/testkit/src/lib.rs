@@ -10,6 +10,7 @@
     reason = "what goes wrong in here fails a test, as it should"
 )]
 
+pub mod directory;
 pub mod friends;
 pub mod fuzz;
 pub mod laws;

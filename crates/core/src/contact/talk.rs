@@ -163,6 +163,8 @@ impl Friends {
                 | Meeting::Waiting(_),
             )
             | Frame::Private(Private::Tell(_) | Private::Ask(_)) => self.reject(link, Rule::Contact2, now, out),
+            // SPEC REGISTRY-2
+            Frame::Registry(_) => self.reject(link, Rule::Registry2, now, out),
             // The link keeps these to itself.
             Frame::Session(Session::Hello(_) | Session::Bye(_) | Session::Ping(_)) => {}
         }

@@ -73,7 +73,7 @@ impl Rates {
                 self.talk.take(1, now);
                 self.bytes.take(length, now);
             }
-            Some(Frame::Session(_) | Frame::Meeting(_)) | None => self.control.take(1, now),
+            Some(Frame::Session(_) | Frame::Meeting(_) | Frame::Registry(_)) | None => self.control.take(1, now),
         }
         let clear_at = self.control.clear_at().max(self.talk.clear_at()).max(self.bytes.clear_at());
         if clear_at <= now {

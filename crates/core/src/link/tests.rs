@@ -165,7 +165,7 @@ impl End {
     fn said_bye(&self) -> Option<Code> {
         match frame::decode(&self.sent.last()?.0).ok()?.frame? {
             Frame::Session(Session::Bye(bye)) => Some(bye.code),
-            Frame::Session(_) | Frame::Meeting(_) | Frame::Private(_) => None,
+            Frame::Session(_) | Frame::Meeting(_) | Frame::Private(_) | Frame::Registry(_) => None,
         }
     }
 

@@ -487,7 +487,7 @@ impl Log {
 pub fn entry_of(frame: &Encoded) -> Option<Signed<'_, Entry<'_>>> {
     match frame::decode(&frame.0).ok()?.frame? {
         Frame::Meeting(Meeting::EntryFrame(frame)) => Some(frame.entry),
-        Frame::Meeting(_) | Frame::Session(_) | Frame::Private(_) => None,
+        Frame::Meeting(_) | Frame::Session(_) | Frame::Private(_) | Frame::Registry(_) => None,
     }
 }
 

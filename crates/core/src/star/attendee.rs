@@ -522,6 +522,8 @@ impl Attendee {
             Frame::Meeting(Meeting::Welcome(_)) => self.reject(link, Rule::Welcome1, now, out),
             // SPEC LOBBY-3
             Frame::Meeting(Meeting::Waiting(_)) => self.reject(link, Rule::Lobby3, now, out),
+            // SPEC REGISTRY-2
+            Frame::Registry(_) => self.reject(link, Rule::Registry2, now, out),
             // The link keeps these to itself.
             Frame::Session(Session::Hello(_) | Session::Bye(_) | Session::Ping(_)) => {}
         }
@@ -662,6 +664,9 @@ impl Attendee {
         }
     }
 }
+
+/// What it attends is its host's to tell.
+impl crate::node::Role for Attendee {}
 
 impl Machine for Attendee {
     fn handle(&mut self, input: Input<'_>, now: Now, out: &mut Vec<Output>) {

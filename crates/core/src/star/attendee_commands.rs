@@ -35,6 +35,7 @@ impl Attendee {
                 Ok(())
             }
             Command::Contacts | Command::Add { .. } | Command::Remove { .. } => Err(no_friends()),
+            Command::Directory(_) => Err(crate::registry::none()),
             Command::Bans
             | Command::Kick { .. }
             | Command::Unban { .. }

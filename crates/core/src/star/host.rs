@@ -10,19 +10,21 @@ use super::presence::presence;
 use super::questions::Filter;
 use crate::charter::{Charter, SignedCharter};
 use crate::code::Code;
-use crate::event::{Event, Kind, Member, Role, State, Whisper};
+use crate::event::{self, Event, Kind, Member, State, Whisper};
 use crate::id::{CommandId, Key, LinkId, RequestId, Signature};
 use crate::identity::{Domain, Identity, Secret};
 use crate::limits;
 use crate::log::{Log, StreamId, entry_of};
 use crate::machine::{Input, Kept, Machine, Output};
+use crate::node::Role;
 use crate::random::Random;
+use crate::registry::Listing;
 use crate::roster::Roster;
 use crate::rule::Rule;
 use crate::sync::{Answer, Delivery, Door, Due, Knock, Lobby, Names, Tokens, message, reading};
 use crate::ticket::Ticket;
 use crate::time::{Instant, Now, Timers};
-use crate::wire::entry::{EntryBody, Level};
+use crate::wire::entry::{self as wire, EntryBody, Level};
 use crate::wire::field::{Block, List, Name, Reason, Signed, decode_all, encode_items};
 use crate::wire::meeting::{Digest, Fetch, Join, Lane, Meeting, Rename, Welcome, Whereabouts};
 use crate::wire::option::{self, Options};
@@ -208,7 +210,7 @@ impl Host {
             addresses: self.addresses.clone(),
         };
         out.push(Output::Event(Event::Ready {
-            role: Role::Host,
+            role: event::Role::Host,
             name: self.name.clone(),
             key: self.us.key(),
             meeting: self.charter.meeting,
@@ -630,6 +632,8 @@ impl Host {
             }
             Frame::Private(Private::Ask(ask)) => self.on_ask(link, id, ask, now, out),
             Frame::Private(Private::Tell(tell)) => self.on_tell(link, id, tell, out),
+            // SPEC REGISTRY-2
+            Frame::Registry(_) => self.reject(link, Rule::Registry2, now, out),
             Frame::Session(Session::Done(_)) => self.on_reply(link, id, None, out),
             Frame::Session(Session::Refused(error)) => self.on_reply(link, id, Some(error), out),
             // The link keeps these to itself.
@@ -703,6 +707,15 @@ impl Machine for Host {
         assert!(self.lobby.links().iter().all(|link| self.guests.contains_key(link)), "a stranger waits");
         self.roster.assert_invariants(&self.charter);
         assert!(self.over || self.changed.is_empty() || self.timers.is_armed(Timer::Presence), "nobody is told");
+    }
+}
+
+impl Role for Host {
+    fn listing(&self) -> Option<Listing<'_>> {
+        let population = u32::try_from(self.joined.len()).unwrap_or(u32::MAX).saturating_add(1);
+        let door = if self.roster.is_locked() { wire::Door::Locked } else { wire::Door::Unlocked };
+        let since_ms = self.session;
+        (!self.over).then_some(Listing { charter: &self.charter, name: &self.name, population, door, since_ms })
     }
 }
 

@@ -35,6 +35,7 @@ impl Host {
                 out.push(Output::Event(self.users()));
                 Ok(())
             }
+            Command::Directory(_) => Err(crate::registry::none()),
             Command::Bans => {
                 out.push(Output::Event(self.bans()));
                 Ok(())

@@ -112,7 +112,7 @@ impl Ends {
 fn opening(frame: &Encoded) -> Option<Session<'_>> {
     match decode(&frame.0).ok()?.frame? {
         Frame::Session(frame) => Some(frame),
-        Frame::Meeting(_) | Frame::Private(_) => None,
+        Frame::Meeting(_) | Frame::Private(_) | Frame::Registry(_) => None,
     }
 }
 

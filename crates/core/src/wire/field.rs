@@ -248,8 +248,15 @@ texts! {
     Text "text text16" u16 1, limits::TEXT_MAX, Field1 if anything;
     /// Where somebody can be dialled: `HOST:PORT`.
     Address "address text8" u8 3, 255, Field5 if crate::ticket::is_address, as ":1";
+    /// What a registry looks for; may be empty.
+    Words "words text8" u8 0, 255, Field1 if anything;
     /// Why somebody did something, for people; may be empty.
     Reason "reason text8" u8 0, 255, Field1 if anything;
+}
+
+impl Words<'_> {
+    /// Whatever there is.
+    pub const NONE: Self = Self("");
 }
 
 impl<'a> Reason<'a> {

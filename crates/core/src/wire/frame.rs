@@ -11,6 +11,7 @@ use super::field::{Draw, Field, draw_up_to};
 use super::meeting::Meeting;
 use super::option::Known;
 use super::private::Private;
+use super::registry::Registry;
 use super::session::Session;
 use crate::id::RequestId;
 use crate::rule::Rule;
@@ -38,6 +39,10 @@ pub enum Sender {
     Host,
     /// A guest of a star.
     Guest,
+    /// A registry.
+    Registry,
+    /// Whoever has dialled a registry.
+    Client,
 }
 
 /// A row of SPEC.md's table of all frames.
@@ -148,7 +153,6 @@ macro_rules! family {
 pub(crate) use family;
 
 /// A known frame, by family.
-#[expect(clippy::large_enum_variant, reason = "borrowed, short-lived, and decoding must not allocate")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Frame<'a> {
     /// Every link has these.
@@ -157,11 +161,13 @@ pub enum Frame<'a> {
     Meeting(Meeting<'a>),
     /// What is between two.
     Private(Private<'a>),
+    /// What is between a registry and its clients.
+    Registry(Registry<'a>),
 }
 
 /// Every frame of this version.
 pub fn infos() -> impl Iterator<Item = &'static FrameInfo> {
-    Session::INFOS.iter().chain(Meeting::INFOS).chain(Private::INFOS)
+    Session::INFOS.iter().chain(Meeting::INFOS).chain(Private::INFOS).chain(Registry::INFOS)
 }
 
 impl<'a> Frame<'a> {
@@ -172,6 +178,7 @@ impl<'a> Frame<'a> {
             Self::Session(frame) => frame.info(),
             Self::Meeting(frame) => frame.info(),
             Self::Private(frame) => frame.info(),
+            Self::Registry(frame) => frame.info(),
         }
     }
 
@@ -183,6 +190,7 @@ impl<'a> Frame<'a> {
             Self::Session(frame) => frame.encode(&mut out),
             Self::Meeting(frame) => frame.encode(&mut out),
             Self::Private(frame) => frame.encode(&mut out),
+            Self::Registry(frame) => frame.encode(&mut out),
         }
         let body = out.split_off(HEADER);
         out.clear();
@@ -266,7 +274,7 @@ fn decode_body(kind: u16, body: &[u8]) -> Result<Option<Frame<'_>>, DecodeError>
             })*
         };
     }
-    families!(Session Meeting Private);
+    families!(Session Meeting Private Registry);
     Ok(None)
 }
 

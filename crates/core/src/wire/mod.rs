@@ -7,6 +7,7 @@ pub mod frame;
 pub mod meeting;
 pub mod option;
 pub mod private;
+pub mod registry;
 pub mod session;
 
 pub use frame::{Encoded, Frame, decode};

@@ -5,12 +5,13 @@ use alloc::{collections::BTreeMap, string::String, vec::Vec};
 use nom::{Parser as _, bytes::complete::take};
 
 use super::error::{Fault, Parsed};
-use super::field::{Draw, Field, Name, Reason, draw_up_to, encode_alone, layouts};
+use super::field::{Draw, Field, Name, Reason, Signed, draw_up_to, encode_alone, layouts};
+use crate::charter::Charter;
 use crate::id::{Key, Signature};
 use crate::limits;
 use crate::rule::Rule;
 
-/// One option that a frame or charter may carry.
+/// One option that a frame, charter or record may carry.
 #[derive(Clone, Copy, Debug)]
 pub struct Known {
     /// The type number. Odd: who does not know it skips it. Even: who does not know it closes.
@@ -56,6 +57,8 @@ options! {
     0x0014 TICKET: TicketProof;
     /// Words for the host of a meeting with a lobby.
     0x0017 NOTE: Reason<'_>;
+    /// The charter of the meeting that a record is of.
+    0x0020 CHARTER: Signed<'_, Charter<'_>>;
 }
 
 layouts! {

@@ -44,6 +44,7 @@ impl Hall {
             .args(["--json", "--name", "host", "host", title, "--lecture", "--listen", "127.0.0.1:0"])
             .env_clear()
             .env("TERTULIA_HOME", &home)
+            .env("TERTULIA_REGISTRY", "none")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true)

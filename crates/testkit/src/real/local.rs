@@ -33,6 +33,12 @@ pub struct Local {
 }
 
 impl Local {
+    /// A node that somebody has started.
+    #[must_use]
+    pub fn new(node: Node, name: &str) -> Self {
+        Self { node, name: name.into() }
+    }
+
     /// Asks something of the node.
     pub fn command(&self, command: Command) {
         self.node.commands.send((CommandId(0), command)).expect("the node runs");
@@ -182,6 +188,22 @@ pub fn dial(name: &str, addresses: &[SocketAddr], ticket: Option<&Ticket>, trace
     });
     let setup = Setup { identity, seed: seed().unwrap(), started_ms, listener: None, home: None, trace };
     Local { node: start(attendee, setup).unwrap(), name: name.into() }
+}
+
+/// Lets this process have so many files open, if the system does.
+///
+/// # Panics
+/// If it does not.
+pub fn allow_files(count: u64) {
+    let allowed = rlimit::increase_nofile_limit(count).unwrap();
+    assert!(allowed >= count, "the system allows {allowed} files, and {count} are wanted: ulimit -n {count}");
+}
+
+/// Has somebody new attend a meeting that a registry has shown, and waits until they are in.
+pub async fn attend_at(name: &str, addresses: &[SocketAddr], meeting: MeetingId, host: Key) -> Local {
+    let ticket = addresses.iter().map(ToString::to_string).collect();
+    let ticket = Ticket { meeting, host, seed: None, endorsement: None, addresses: ticket };
+    attend(name, addresses, Some(&ticket), None).await
 }
 
 /// The same, and waits until they are in.

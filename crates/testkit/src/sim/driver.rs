@@ -19,8 +19,8 @@ use super::canary::{Canary, word};
 use super::network::{ConnectionId, Packet};
 use super::{Attempt, Happening, Sim};
 
-/// Where a node is, as others see it.
-fn address_of(node: usize) -> SocketAddr {
+/// Where a node is, as others see it, and may dial it.
+pub(super) fn address_of(node: usize) -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 40_000 + node as u16))
 }
 

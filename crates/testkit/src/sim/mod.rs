@@ -187,6 +187,12 @@ impl Sim {
         self.nodes[node].runs
     }
 
+    /// Where a node is, for records.
+    #[must_use]
+    pub fn address(node: usize) -> std::net::SocketAddr {
+        driver::address_of(node)
+    }
+
     /// The keys that a node has links with of which its machine knows.
     #[must_use]
     pub fn peers(&self, node: usize) -> Vec<Key> {
@@ -309,7 +315,10 @@ impl Sim {
         let Some(address) = attempt.addresses.get(index) else {
             return self.happen(Happening::Unreachable(attempt, Code::Unreachable));
         };
-        let target = self.nodes.iter().position(|node| node.name == *address);
+        let is_at = |(number, node): (usize, &Node)| {
+            node.name == *address || driver::address_of(number).to_string() == *address
+        };
+        let target = self.nodes.iter().enumerate().position(is_at);
         let Some(target) = target else {
             return self.schedule(self.now + 1, Happening::Dial(attempt, index + 1));
         };

@@ -215,7 +215,7 @@ impl Play {
             let [is_hello, is_bye] = match frame {
                 Frame::Session(Session::Hello(_)) => [true, false],
                 Frame::Session(Session::Bye(_)) => [false, true],
-                Frame::Session(_) | Frame::Meeting(_) | Frame::Private(_) => [false, false],
+                Frame::Session(_) | Frame::Meeting(_) | Frame::Private(_) | Frame::Registry(_) => [false, false],
             };
             assert!(
                 is_bye || is_hello == (self.sent == 0),

@@ -1,0 +1,127 @@
+//! `tertulia registry`: keeps a directory of what is on, for others.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tertulia_core::command::{Command, Directory};
+use tertulia_core::event::Event;
+use tertulia_core::id::{CommandId, Key};
+use tertulia_core::identity::{Ed25519, Identity, Secret};
+use tertulia_core::registry::{Server, ServerConfig};
+use tertulia_net::{Node, Setup, start, unix_ms};
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::directory::random;
+use crate::fail::Fail;
+use crate::globals::Globals;
+use crate::json::Object;
+use crate::screen::Screen;
+use crate::signals::{Signal, Signals};
+
+/// How it is typed.
+pub(crate) const EXAMPLE: &str = "  tertulia registry --listen 0.0.0.0:7472";
+
+/// Where registries are by custom.
+pub(crate) const CUSTOMARY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 7472);
+
+/// Keep a directory of what is on, so that others find it by title
+///
+/// It runs until Ctrl-C, and keeps nothing: whoever is in it comes back by itself after a restart. A registry on
+/// loopback serves this machine alone, for others it listens on an address that they reach.
+#[derive(Debug, clap::Args)]
+#[command(before_help = EXAMPLE)]
+pub(crate) struct Args {
+    /// Where to listen [default: 127.0.0.1:7472]
+    #[arg(long, value_name = "IP:PORT")]
+    listen: Option<SocketAddr>,
+    /// Show everything that is in it, every so many seconds
+    #[arg(long, value_name = "SECS", value_parser = clap::value_parser!(u64).range(1..))]
+    watch: Option<u64>,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// The registry can't listen.
+pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
+    let wanted = args.listen.unwrap_or(CUSTOMARY);
+    let listener = TcpListener::bind(wanted).map_err(|error| {
+        let message = format!("can't listen at {wanted}: {error}");
+        Fail::failed("listen", message, "another port: tertulia registry --listen 127.0.0.1:7480")
+    })?;
+    let mut screen = Screen::open(globals.json, globals.verbose)?;
+    crate::runtime()?.block_on(async {
+        let mut signals = Signals::new().map_err(|error| Fail::failed("system", error.to_string(), "try again"))?;
+        let (mut node, address, key) = serve(listener, globals.trace.clone())?;
+        tell_ready(&screen, address, key);
+        let mut clock = interval(Duration::from_secs(args.watch.unwrap_or(3_600)));
+        clock.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        // The first tick comes at once, when there is nothing to be shown.
+        clock.tick().await;
+        let code = loop {
+            tokio::select! {
+                biased;
+                signal = signals.next() => {
+                    let wish = match signal { Signal::Interrupt => Command::Quit, Signal::Terminate => Command::Stop };
+                    // Told again, it is on its way already.
+                    let _ = node.commands.send((CommandId(0), wish));
+                }
+                event = node.events.recv() => match event {
+                    Some(Event::Done { .. }) => {}
+                    Some(event) => screen.event(&event, None),
+                    None => break node.finished().await,
+                },
+                _ = clock.tick(), if args.watch.is_some() => show(&node, &screen),
+            }
+        };
+        screen.own("to start it again: tertulia registry");
+        screen.close()?;
+        code.map(|()| ExitCode::SUCCESS).map_err(|error| Fail::failed("node", error.to_string(), "start it again"))
+    })
+}
+
+/// Runs a registry at `listener`, under a key that lives as long as it does: nobody asks who a registry is.
+///
+/// # Errors
+/// The listener can't be used.
+pub(crate) fn serve(listener: TcpListener, trace: Option<PathBuf>) -> Result<(Node, SocketAddr, Key), Fail> {
+    let failed =
+        |error: String| Fail::failed("listen", error, "another port: tertulia registry --listen 127.0.0.1:7480");
+    let address = listener.local_addr().map_err(|error| failed(error.to_string()))?;
+    let (identity, started_ms) = (Identity::new(Secret(random()?), Arc::new(Ed25519)), unix_ms());
+    let key = identity.key();
+    let server = Server::new(ServerConfig { identity: identity.clone(), address, started_ms });
+    let setup = Setup { identity, seed: random()?, started_ms, listener: Some(listener), home: None, trace };
+    let node = start(server, setup).map_err(|error| failed(error.to_string()))?;
+    Ok((node, address, key))
+}
+
+fn show(node: &Node, screen: &Screen) {
+    screen.own("in the registry now:");
+    for wish in [Directory::List { words: String::new() }, Directory::Who] {
+        // A node that takes no command says that it is closed.
+        let _ = node.commands.send((CommandId(1), Command::Directory(wish)));
+    }
+}
+
+fn tell_ready(screen: &Screen, address: SocketAddr, key: Key) {
+    if screen.is_json() {
+        let ready = Object::new("ready", unix_ms())
+            .with("role", "registry")
+            .with("key", key.to_hex())
+            .with("listen", address.to_string());
+        return screen.line(&ready.finish());
+    }
+    screen.own(&format!("a registry listens at {address}; Ctrl-C stops it"));
+    let next = if address.ip().is_unspecified() {
+        format!("others use it with --registry IP:{}, IP being an address of this machine", address.port())
+    } else if address == CUSTOMARY {
+        "hosts on this machine use it by themselves: tertulia host TITLE --lecture; tertulia list".into()
+    } else {
+        format!("others use it with --registry {address}")
+    };
+    screen.own(&next);
+}

@@ -1,0 +1,107 @@
+//! All that one process is: the machine of its meeting, and the client that tells registries of it.
+//!
+//! A machine itself, so that driver and simulator run a whole node as they run any other.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::code::Code;
+use crate::command::Command;
+use crate::event::Event;
+use crate::id::DialId;
+use crate::machine::{Input, Machine, Output};
+use crate::registry::{Client, ClientConfig, Listing};
+use crate::time::{Instant, Now};
+use crate::wire::session::Purpose;
+
+/// A machine that holds a meeting, or attends one.
+pub trait Role: Machine {
+    /// What registries say of the meeting; nothing, where it is another's to tell.
+    fn listing(&self) -> Option<Listing<'_>> {
+        None
+    }
+}
+
+/// The dials of a meeting have lower numbers, those of the publisher begin here.
+const PUBLISHER_DIALS: u64 = 0x0100_0000_0000_0000;
+
+/// One process.
+pub struct Node {
+    meeting: Box<dyn Role + Send>,
+    publisher: Client,
+}
+
+impl core::fmt::Debug for Node {
+    fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        formatter.debug_struct("Node").field("publisher", &self.publisher).finish_non_exhaustive()
+    }
+}
+
+impl Node {
+    /// A node that has not started yet.
+    #[must_use]
+    pub fn new(meeting: impl Role + Send + 'static, config: ClientConfig) -> Self {
+        let publisher = Client::new(ClientConfig { first_dial: PUBLISHER_DIALS, ..config });
+        Self { meeting: Box::new(meeting), publisher }
+    }
+
+    /// Whether the publisher is meant.
+    fn is_publishers(&self, input: &Input<'_>) -> bool {
+        let dialled = |dial: &DialId| dial.0 >= PUBLISHER_DIALS;
+        match input {
+            Input::Start => false,
+            Input::Up { dial, .. } => dial.as_ref().is_some_and(dialled),
+            Input::Unreachable { dial, .. } => dialled(dial),
+            Input::Frame { link, .. } | Input::Down { link, .. } => self.publisher.has(*link),
+            Input::Command { command, .. } => matches!(command, Command::Directory(_)),
+        }
+    }
+
+    /// What the meeting has become is published; that it is over is told to registries first.
+    fn follow(&mut self, before: usize, now: Now, out: &mut Vec<Output>) {
+        let is_last = |output: &Output| matches!(output, Output::Event(Event::Closed { .. }));
+        match out.iter().skip(before).position(is_last) {
+            Some(at) => {
+                let last = out.split_off(before.saturating_add(at));
+                self.publisher.leave(out);
+                out.extend(last);
+            }
+            None => self.publisher.publish(self.meeting.listing(), now, out),
+        }
+    }
+}
+
+impl Machine for Node {
+    fn handle(&mut self, input: Input<'_>, now: Now, out: &mut Vec<Output>) {
+        let before = out.len();
+        if let Input::Up { link, hello, dial: None, .. } = &input
+            && hello.purpose == Purpose::PROBE
+        {
+            // SPEC PROBE-4
+            let (code, reason) = (Code::Left, String::new());
+            return out.push(Output::Close { link: *link, code, rule: None, reason });
+        }
+        if self.is_publishers(&input) {
+            return self.publisher.handle(input, now, out);
+        }
+        self.meeting.handle(input, now, out);
+        self.follow(before, now, out);
+    }
+
+    fn handle_timeout(&mut self, now: Now, out: &mut Vec<Output>) {
+        let before = out.len();
+        self.meeting.handle_timeout(now, out);
+        self.follow(before, now, out);
+        self.publisher.handle_timeout(now, out);
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.meeting.poll_timeout().into_iter().chain(self.publisher.poll_timeout()).min()
+    }
+
+    fn assert_invariants(&self) {
+        self.meeting.assert_invariants();
+        self.publisher.assert_invariants();
+    }
+}

@@ -1,0 +1,110 @@
+//! Which addresses a registry dials and shows (SPEC PROBE-2), and whom a record is counted for.
+
+use alloc::vec::Vec;
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use crate::limits;
+use crate::wire::registry::{Address, Particulars};
+
+/// Whom a record is counted for: an address of IPv4, or the network that one subscriber of IPv6 has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Source(u128);
+
+impl Source {
+    /// That of somebody at this address.
+    #[must_use]
+    pub const fn of(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            IpAddr::V4(address) => Self(address.to_ipv6_mapped().to_bits()),
+            IpAddr::V6(address) => Self(address.to_bits() & 0xffff_ffff_ffff_ffff_0000_0000_0000_0000),
+        }
+    }
+}
+
+/// Whether a registry that listens at `registry` may dial `address`, and show it (SPEC PROBE-2).
+#[must_use]
+pub fn can_be_listed(address: Address, registry: Address) -> bool {
+    let (socket, own) = (address.socket(), registry.socket());
+    let ip = socket.ip();
+    let never = match ip {
+        IpAddr::V4(ip) => {
+            ip.is_link_local() || ip.is_broadcast() || Ipv4Addr::from_bits(ip.to_bits() & 0xff00_0000).is_unspecified()
+        }
+        IpAddr::V6(ip) => ip.is_unicast_link_local(),
+    };
+    !never
+        && !ip.is_unspecified()
+        && !ip.is_multicast()
+        && (!ip.is_loopback() || own.ip().is_loopback())
+        && socket.port() >= limits::PROBE_PORT_MIN
+        && address != registry
+}
+
+/// SPEC PROBE-3: where a registry looks for the publisher of a record that came from `observed`.
+pub(super) fn candidates(record: &Particulars<'_>, observed: IpAddr, registry: Address) -> Vec<Address> {
+    let observed = Address::new(SocketAddr::new(observed, record.port));
+    let mut candidates = Vec::new();
+    for address in record.addresses.iter().chain([observed]) {
+        if can_be_listed(address, registry) && !candidates.contains(&address) {
+            candidates.push(address);
+        }
+    }
+    candidates.truncate(limits::ADDRESSES_MAX);
+    candidates
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(text: &str) -> Address {
+        Address::new(text.parse().expect(text))
+    }
+
+    #[test]
+    fn probe_2_what_a_registry_does_not_dial() {
+        let public = address("198.51.100.1:7472");
+        for never in [
+            "127.0.0.1:7473",
+            "127.8.9.1:7473",
+            "[::1]:7473",
+            "[::ffff:127.0.0.1]:7473",
+            "169.254.1.1:7473",
+            "[fe80::1]:7473",
+            "224.0.0.1:7473",
+            "[ff02::1]:7473",
+            "0.0.0.0:7473",
+            "0.1.2.3:7473",
+            "[::]:7473",
+            "255.255.255.255:7473",
+            "192.0.2.1:25",
+            "192.0.2.1:1023",
+            "192.0.2.1:0",
+            "198.51.100.1:7472",
+            "[::ffff:198.51.100.1]:7472",
+        ] {
+            assert!(!can_be_listed(address(never), public), "{never}");
+        }
+        for well in ["192.0.2.1:7473", "192.0.2.1:1024", "[2001:db8::1]:7473", "198.51.100.1:7473", "10.0.0.1:7473"] {
+            assert!(can_be_listed(address(well), public), "{well}");
+        }
+    }
+
+    #[test]
+    fn probe_2_loopback_is_listed_by_a_registry_on_loopback_alone() {
+        let own = address("127.0.0.1:7472");
+        for (text, listed) in [("127.0.0.1:7473", true), ("[::1]:7473", true), ("127.0.0.1:7472", false)] {
+            assert_eq!(can_be_listed(address(text), own), listed, "{text}");
+            assert!(!can_be_listed(address(text), address("0.0.0.0:7472")), "{text}");
+        }
+    }
+
+    #[test]
+    fn sources_are_addresses_of_ipv4_and_networks_of_ipv6() {
+        let source = |text: &str| Source::of(text.parse().unwrap());
+        assert_eq!(source("10.0.0.1"), source("::ffff:10.0.0.1"));
+        assert_ne!(source("10.0.0.1"), source("10.0.0.2"));
+        assert_eq!(source("2001:db8:0:1::1"), source("2001:db8:0:1:ffff::2"));
+        assert_ne!(source("2001:db8:0:1::1"), source("2001:db8:0:2::1"));
+    }
+}

@@ -1,0 +1,85 @@
+//! What a client has to do with one registry: a link, what is asked over it, and what the registry holds.
+
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+
+use crate::id::{CommandId, DialId, LinkId, MeetingId, RequestId};
+
+/// Where a client is with one registry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// No link, and none is on its way.
+    Apart,
+    Dialling(DialId),
+    Open(LinkId),
+}
+
+/// What a request was about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Errand {
+    Publish { record: MeetingId, number: u64 },
+    Withdraw { record: MeetingId },
+    Ask { query: CommandId },
+}
+
+/// One registry.
+#[derive(Clone, Debug)]
+pub(super) struct Desk {
+    /// `HOST:PORT`.
+    pub(super) registry: String,
+    pub(super) stage: Stage,
+    pub(super) failures: u32,
+    /// The user knows that it can't be reached.
+    pub(super) is_told: bool,
+    pub(super) errands: BTreeMap<RequestId, Errand>,
+    /// The numbers of the own records that it holds.
+    pub(super) held: BTreeMap<MeetingId, u64>,
+    /// Where the user was last told that it has met this node.
+    pub(super) shown: BTreeMap<MeetingId, Vec<SocketAddr>>,
+    requests: u32,
+}
+
+impl Desk {
+    pub(super) const fn new(registry: String) -> Self {
+        Self {
+            registry,
+            stage: Stage::Apart,
+            failures: 0,
+            is_told: false,
+            errands: BTreeMap::new(),
+            held: BTreeMap::new(),
+            shown: BTreeMap::new(),
+            requests: 0,
+        }
+    }
+
+    /// Opens a request.
+    pub(super) fn open(&mut self, errand: Errand) -> RequestId {
+        self.requests = self.requests.checked_add(1).unwrap_or(1);
+        let id = RequestId(self.requests);
+        self.errands.insert(id, errand);
+        id
+    }
+
+    /// Whether a request about this record is open: then the next one waits.
+    pub(super) fn is_busy_with(&self, record: MeetingId) -> bool {
+        self.errands.values().any(|errand| match errand {
+            Errand::Publish { record: busy, .. } | Errand::Withdraw { record: busy } => *busy == record,
+            Errand::Ask { .. } => false,
+        })
+    }
+
+    /// Whether this question has been asked here.
+    pub(super) fn has_asked(&self, query: CommandId) -> bool {
+        self.errands.values().any(|errand| *errand == Errand::Ask { query })
+    }
+
+    /// Its link is gone, and with it what it held as far as this side knows.
+    pub(super) fn part(&mut self) {
+        self.stage = Stage::Apart;
+        self.errands.clear();
+        self.held.clear();
+    }
+}

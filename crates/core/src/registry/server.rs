@@ -1,0 +1,466 @@
+//! The registry itself: takes records, dials their publishers back, shows what it has met.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::string::{String, ToString as _};
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+
+use super::address::{Source, candidates};
+use super::index::{Index, Page, Place};
+use super::probes::{Probe, Probes};
+use super::record::{Found, check, text_of};
+use super::slot::{Round, Slot};
+use crate::code::Code;
+use crate::command::{Command, Directory};
+use crate::event::Event;
+use crate::id::{CommandId, DialId, Key, LinkId, MeetingId, RequestId};
+use crate::identity::Identity;
+use crate::limits;
+use crate::machine::{Input, Machine, Output};
+use crate::rule::Rule;
+use crate::time::{Instant, Now, Timers};
+use crate::wire::Frame;
+use crate::wire::field::{List, Reason, Signed, encode_alone, encode_items};
+use crate::wire::option::Options;
+use crate::wire::registry::{Address, Browse, Kind, Lease, Listing, Lookup, Publish, Record, Registry, Shelf};
+use crate::wire::registry::{Visibility, Withdraw};
+use crate::wire::session::{Done, Hello, Purpose, Refused};
+
+/// What a registry is made of.
+#[derive(Clone, Debug)]
+pub struct ServerConfig {
+    /// Its key pair.
+    pub identity: Identity,
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// The wall clock as it starts, milliseconds since 1970 in UTC.
+    pub started_ms: u64,
+}
+
+/// Whoever has dialled.
+#[derive(Clone, Debug)]
+struct Caller {
+    key: Key,
+    address: SocketAddr,
+    /// What has come on this link last; of what is its still, the slots know.
+    published: BTreeSet<MeetingId>,
+}
+
+/// A registry, all in memory: what it loses, its clients publish again.
+#[derive(Clone, Debug)]
+pub struct Server {
+    us: Identity,
+    address: Address,
+    started_ms: u64,
+    callers: BTreeMap<LinkId, Caller>,
+    slots: BTreeMap<Place, Slot>,
+    /// Invariant: how many slots each key and each source has, where it has any.
+    keys: BTreeMap<Key, usize>,
+    sources: BTreeMap<Source, usize>,
+    index: Index,
+    probes: Probes,
+    rounds: u64,
+    /// Invariant: a slot's lease is a timer exactly while the slot is held.
+    leases: Timers<Place>,
+    over: bool,
+}
+
+/// Why a request fails, and the link goes on or not.
+enum Failure {
+    Request(Rule),
+    Link(Rule),
+}
+
+impl Server {
+    /// A registry that holds nothing.
+    #[must_use]
+    pub fn new(config: ServerConfig) -> Self {
+        Self {
+            us: config.identity,
+            address: Address::new(config.address),
+            started_ms: config.started_ms,
+            callers: BTreeMap::new(),
+            slots: BTreeMap::new(),
+            keys: BTreeMap::new(),
+            sources: BTreeMap::new(),
+            index: Index::default(),
+            probes: Probes::default(),
+            rounds: 0,
+            leases: Timers::default(),
+            over: false,
+        }
+    }
+
+    /// How many records it holds, listed or not.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Whether it holds none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    fn on_up(&mut self, link: LinkId, key: Key, address: SocketAddr, hello: &Hello<'_>, out: &mut Vec<Output>) {
+        // SPEC REGISTRY-1
+        if hello.purpose != Purpose::REGISTRY || hello.meeting != MeetingId::ZERO {
+            return out.push(close(link, Rule::Registry1));
+        }
+        self.callers.insert(link, Caller { key, address, published: BTreeSet::new() });
+    }
+
+    fn on_publish(&mut self, link: LinkId, id: RequestId, publish: &Publish<'_>, now: Now, out: &mut Vec<Output>) {
+        match self.take(link, &publish.record.0, now) {
+            Ok(place) => self.look(place, link, id, now, out),
+            Err(Failure::Request(rule)) => out.push(refuse(link, id, rule)),
+            Err(Failure::Link(rule)) => self.reject(link, rule, out),
+        }
+    }
+
+    /// Stores a record, or renews it: in order of price.
+    fn take(&mut self, link: LinkId, record: &Signed<'_, Record<'_>>, now: Now) -> Result<Place, Failure> {
+        let particulars = record.value.particulars;
+        let Some(caller) = self.callers.get_mut(&link) else { return Err(Failure::Link(Rule::Registry1)) };
+        // SPEC REGISTRY-4
+        if particulars.publisher != caller.key {
+            return Err(Failure::Link(Rule::Registry4));
+        }
+        let place = (particulars.id, particulars.publisher);
+        let (bytes, source) = (encode_alone(record), Source::of(caller.address.ip()));
+        let held = self.slots.get(&place);
+        let is_renewed = held.is_some_and(|slot| *slot.bytes == *bytes);
+        // SPEC REGISTRY-7
+        if held.is_some_and(|slot| particulars.number <= slot.number && !is_renewed) {
+            return Err(Failure::Request(Rule::Registry7));
+        }
+        if held.is_none_or(|slot| slot.source != source) {
+            let of_key = if held.is_some() { 0 } else { self.keys.get(&place.1).copied().unwrap_or(0) };
+            let of_source = self.sources.get(&source).copied().unwrap_or(0);
+            // SPEC REGISTRY-8
+            if of_key >= limits::RECORDS_PER_KEY_MAX
+                || of_source >= limits::RECORDS_PER_SOURCE_MAX
+                || self.slots.len() >= limits::REGISTRY_RECORDS_MAX
+            {
+                return Err(Failure::Request(Rule::Registry8));
+            }
+        }
+        if !is_renewed {
+            check(record, &self.us).map_err(Failure::Link)?;
+        }
+        caller.published.insert(place.0);
+        let candidates = candidates(&particulars, caller.address.ip(), self.address);
+        self.keep(place, bytes, particulars.number, source, candidates);
+        // SPEC REGISTRY-9
+        self.leases.arm(place, now.tick.after(limits::LEASE));
+        Ok(place)
+    }
+
+    fn keep(&mut self, place: Place, bytes: Vec<u8>, number: u64, source: Source, candidates: Vec<Address>) {
+        let slot = self.slots.entry(place).or_insert_with(|| {
+            count(&mut self.keys, place.1);
+            count(&mut self.sources, source);
+            Slot {
+                bytes: [].into(),
+                number,
+                link: None,
+                source,
+                candidates: Vec::new(),
+                proved: Vec::new(),
+                round: None,
+                rests_until: Instant::default(),
+                shelved: None,
+            }
+        });
+        if slot.source != source {
+            uncount(&mut self.sources, &slot.source);
+            count(&mut self.sources, source);
+        }
+        (slot.bytes, slot.number, slot.source) = (bytes.into(), number, source);
+        slot.proved.retain(|address| candidates.contains(address));
+        slot.candidates = candidates;
+    }
+
+    /// Has the publisher dialled back where that is not done yet, then answers with its lease.
+    fn look(&mut self, place: Place, link: LinkId, id: RequestId, now: Now, out: &mut Vec<Output>) {
+        let Some(slot) = self.slots.get_mut(&place) else { return };
+        // Whoever comes on another link may have moved: what was proved is proved anew.
+        let before = slot.link.replace(link);
+        let has_moved = before != Some(link);
+        if let Some(caller) = before.filter(|_| has_moved).and_then(|before| self.callers.get_mut(&before)) {
+            caller.published.remove(&place.0);
+        }
+        let lacks = |slot: &Slot| has_moved || slot.candidates.iter().any(|address| !slot.proved.contains(address));
+        if let Some(round) = &mut slot.round {
+            round.waiting.push((link, id));
+        } else if lacks(slot) && slot.rests_until <= now.tick {
+            self.rounds = self.rounds.saturating_add(1);
+            // SPEC PROBE-5
+            slot.rests_until = now.tick.after(limits::PROBE_INTERVAL);
+            let met = if has_moved { Vec::new() } else { slot.proved.clone() };
+            let (number, waiting) = (self.rounds, [(link, id)].into());
+            let mut open = 0_usize;
+            for address in slot.candidates.iter().filter(|address| !met.contains(address)) {
+                open = open.saturating_add(1);
+                self.probes.push(Probe { place, round: number, address: *address, source: slot.source });
+            }
+            slot.round = Some(Round { number, open, met, waiting });
+        } else {
+            out.push(lease(link, id, slot));
+        }
+        self.settle(place, out);
+        self.dial(out);
+    }
+
+    fn dial(&mut self, out: &mut Vec<Output>) {
+        while let Some((id, probe)) = self.probes.begin() {
+            let (record, publisher) = probe.place;
+            let hello =
+                Hello { purpose: Purpose::PROBE, meeting: record, started_ms: self.started_ms, options: Options::NONE };
+            let (hello, addresses) = (Frame::from(hello).encode(RequestId::EVENT), [probe.address.to_string()].into());
+            out.push(Output::Dial { id, peer: Some(publisher), addresses, hello });
+        }
+    }
+
+    /// SPEC PROBE-1: who has answered where a dial-back has led.
+    fn on_dialled(&mut self, dial: DialId, answered: Option<Key>, out: &mut Vec<Output>) {
+        let Some(probe) = self.probes.end(dial) else { return };
+        let slot = self.slots.get_mut(&probe.place);
+        if let Some(round) = slot.and_then(|slot| slot.round.as_mut()).filter(|round| round.number == probe.round) {
+            round.open = round.open.saturating_sub(1);
+            if answered == Some(probe.place.1) {
+                round.met.push(probe.address);
+            }
+            self.settle(probe.place, out);
+        }
+        self.dial(out);
+    }
+
+    /// Ends the round if it is over, and puts the record where it is found, or takes it away from there.
+    fn settle(&mut self, place: Place, out: &mut Vec<Output>) {
+        let Some(slot) = self.slots.get_mut(&place) else { return };
+        if let Some(round) = slot.round.take_if(|round| round.open == 0) {
+            let met = |address: &&Address| round.met.contains(address);
+            slot.proved = slot.candidates.iter().filter(met).copied().collect();
+            let waiting = round.waiting.iter().filter(|(link, _)| self.callers.contains_key(link));
+            out.extend(waiting.map(|(link, id)| lease(*link, *id, slot)));
+        }
+        let record = slot.record().filter(|record| {
+            let is_listed = record.particulars.visibility == Visibility::Listed;
+            is_listed && !slot.proved.is_empty()
+        });
+        let wanted = record.map(|record| {
+            let shelf = if record.particulars.kind == Kind::Person { Shelf::People } else { Shelf::Meetings };
+            (shelf, text_of(&record).to_string())
+        });
+        let is_right = match (&slot.shelved, &wanted) {
+            (Some(shelved), Some((shelf, text))) => shelved.is_for(*shelf, text),
+            (None, None) => true,
+            (Some(_), None) | (None, Some(_)) => false,
+        };
+        if !is_right {
+            if let Some(shelved) = slot.shelved.take() {
+                self.index.remove(&shelved);
+            }
+            slot.shelved = wanted.map(|(shelf, text)| self.index.add(shelf, text, place));
+        }
+    }
+
+    /// A record is gone: with its lease, its publisher, or by wish.
+    fn drop_slot(&mut self, place: Place, out: &mut Vec<Output>) {
+        let Some(slot) = self.slots.remove(&place) else { return };
+        self.leases.disarm(place);
+        self.probes.forget(place, slot.source);
+        uncount(&mut self.keys, &place.1);
+        uncount(&mut self.sources, &slot.source);
+        if let Some(shelved) = &slot.shelved {
+            self.index.remove(shelved);
+        }
+        if let Some(caller) = slot.link.and_then(|link| self.callers.get_mut(&link)) {
+            caller.published.remove(&place.0);
+        }
+        let waiting = slot.round.into_iter().flat_map(|round| round.waiting);
+        let waiting = waiting.filter(|(link, _)| self.callers.contains_key(link));
+        out.extend(waiting.map(|(link, id)| refuse(link, id, Rule::Registry12)));
+    }
+
+    fn on_withdraw(&mut self, link: LinkId, id: RequestId, withdraw: &Withdraw<'_>, out: &mut Vec<Output>) {
+        let Some(key) = self.callers.get(&link).map(|caller| caller.key) else { return };
+        let place = (withdraw.record, key);
+        // SPEC REGISTRY-12
+        if !self.slots.contains_key(&place) {
+            return out.push(refuse(link, id, Rule::Registry12));
+        }
+        self.drop_slot(place, out);
+        out.push(Output::Send { link, frame: Frame::from(Done { options: Options::NONE }).encode(id) });
+    }
+
+    /// SPEC LOOKUP-1
+    fn on_lookup(&self, link: LinkId, id: RequestId, lookup: &Lookup<'_>, out: &mut Vec<Output>) {
+        let held = self.slots.range((lookup.record, Key::ZERO)..=(lookup.record, Key([0xff; 32])));
+        let places = held.filter(|(_, slot)| !slot.proved.is_empty()).map(|(place, _)| *place);
+        let page = Page { places: places.take(limits::LISTED_MAX).collect(), next: 0 };
+        out.push(self.listing(link, id, &page));
+    }
+
+    fn on_browse(&self, link: LinkId, id: RequestId, browse: &Browse<'_>, out: &mut Vec<Output>) {
+        let most = usize::from(browse.most).clamp(1, limits::LISTED_MAX);
+        let page = self.index.page(browse.shelf, browse.words.as_str(), browse.cursor, most);
+        out.push(self.listing(link, id, &page));
+    }
+
+    fn listing(&self, link: LinkId, id: RequestId, page: &Page) -> Output {
+        let (mut count, mut items) = (0_u16, Vec::new());
+        for slot in page.places.iter().filter_map(|place| self.slots.get(place)) {
+            slot.encode_listed(&mut items);
+            count = count.saturating_add(1);
+        }
+        let listing = Listing { next: page.next, records: List::over(count, &items), options: Options::NONE };
+        Output::Send { link, frame: Frame::from(listing).encode(id) }
+    }
+
+    fn on_down(&mut self, link: LinkId, code: Code, out: &mut Vec<Output>) {
+        let Some(caller) = self.callers.remove(&link) else { return };
+        for id in caller.published {
+            let place = (id, caller.key);
+            let Some(slot) = self.slots.get_mut(&place) else { continue };
+            slot.link = None;
+            // SPEC REGISTRY-11
+            if matches!(code, Code::Left | Code::Ended | Code::Stopped) {
+                self.drop_slot(place, out);
+            }
+        }
+    }
+
+    /// The one way to turn away a link: with the rule that it broke.
+    fn reject(&mut self, link: LinkId, rule: Rule, out: &mut Vec<Output>) {
+        self.on_down(link, rule.code(), out);
+        out.push(close(link, rule));
+    }
+
+    fn on_frame(&mut self, link: LinkId, id: RequestId, frame: &Frame<'_>, now: Now, out: &mut Vec<Output>) {
+        if !self.callers.contains_key(&link) {
+            return;
+        }
+        match frame {
+            Frame::Registry(Registry::Publish(publish)) => self.on_publish(link, id, publish, now, out),
+            Frame::Registry(Registry::Withdraw(withdraw)) => self.on_withdraw(link, id, withdraw, out),
+            Frame::Registry(Registry::Lookup(lookup)) => self.on_lookup(link, id, lookup, out),
+            Frame::Registry(Registry::Browse(browse)) => self.on_browse(link, id, browse, out),
+            // SPEC REGISTRY-2
+            Frame::Registry(Registry::Lease(_) | Registry::Listing(_)) | Frame::Meeting(_) | Frame::Private(_) => {
+                self.reject(link, Rule::Registry2, out);
+            }
+            // It asks nothing, so that nothing is answered; the rest the link keeps to itself.
+            Frame::Session(_) => {}
+        }
+    }
+
+    /// For whoever runs it: what a client would be shown.
+    fn on_command(&mut self, id: CommandId, command: &Command, now: Now, out: &mut Vec<Output>) {
+        if matches!(command, Command::Quit | Command::Stop | Command::End) {
+            let reason = "the registry has stopped; meetings go on without it".to_string();
+            self.over = true;
+            return out.push(Output::Event(Event::Closed { code: Code::Stopped, reason }));
+        }
+        let (shelf, words) = if let Command::Directory(Directory::List { words }) = command {
+            (Shelf::Meetings, words.as_str())
+        } else if matches!(command, Command::Directory(Directory::Who)) {
+            (Shelf::People, "")
+        } else {
+            let message = "a registry lists meetings and people, and does nothing else".to_string();
+            return out.push(Output::Event(Event::Error { code: "usage", message, id: Some(id) }));
+        };
+        let page = self.index.page(shelf, words, 0, limits::LISTED_MAX);
+        let slots = page.places.iter().filter_map(|place| self.slots.get(place));
+        let found = slots.filter_map(|slot| Some(Found::of_held(&slot.record()?, &slot.proved)));
+        out.extend((1_u32..).zip(found).map(|(number, found)| Output::Event(found.event(number, now))));
+        out.push(Output::Event(Event::Done { id }));
+    }
+}
+
+impl Machine for Server {
+    fn handle(&mut self, input: Input<'_>, now: Now, out: &mut Vec<Output>) {
+        if self.over {
+            return;
+        }
+        match input {
+            Input::Start => {}
+            Input::Up { link, peer, dial: Some(dial), .. } => {
+                let (code, reason) = (Code::Left, String::new());
+                out.push(Output::Close { link, code, rule: None, reason });
+                self.on_dialled(dial, Some(peer), out);
+            }
+            Input::Up { link, peer, address, hello, dial: None } => self.on_up(link, peer, address, &hello, out),
+            Input::Frame { link, id, frame } => self.on_frame(link, id, &frame, now, out),
+            Input::Down { link, code } => self.on_down(link, code, out),
+            Input::Unreachable { dial, .. } => self.on_dialled(dial, None, out),
+            Input::Command { id, command } => self.on_command(id, &command, now, out),
+        }
+    }
+
+    fn handle_timeout(&mut self, now: Now, out: &mut Vec<Output>) {
+        while !self.over
+            && let Some(place) = self.leases.expire(now.tick)
+        {
+            self.drop_slot(place, out);
+        }
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        if self.over { None } else { self.leases.next() }
+    }
+
+    fn assert_invariants(&self) {
+        self.probes.assert_invariants();
+        let (mut keys, mut sources, mut shelved) = (BTreeMap::new(), BTreeMap::new(), 0_usize);
+        for (place, slot) in &self.slots {
+            count(&mut keys, place.1);
+            count(&mut sources, slot.source);
+            assert!(self.leases.is_armed(*place), "{place:?} has no lease");
+            assert!(slot.proved.iter().all(|address| slot.candidates.contains(address)), "{place:?}: proved by chance");
+            let caller = slot.link.map(|link| self.callers.get(&link));
+            let is_of = |caller: &Caller| caller.key == place.1 && caller.published.contains(&place.0);
+            assert!(caller.is_none_or(|caller| caller.is_some_and(is_of)), "{place:?} is somebody else's");
+            if let Some(at) = &slot.shelved {
+                shelved = shelved.saturating_add(1);
+                assert!(self.index.holds(at, *place) && !slot.proved.is_empty(), "{place:?} is not where it says");
+            }
+            if let Some(round) = &slot.round {
+                assert!(round.open > 0 && round.open == self.probes.count(round.number), "{place:?} waits in vain");
+            }
+        }
+        assert_eq!((&keys, &sources, shelved), (&self.keys, &self.sources, self.index.len()), "miscounted");
+    }
+}
+
+fn count<K: Ord>(counts: &mut BTreeMap<K, usize>, key: K) {
+    let count = counts.entry(key).or_default();
+    *count = count.saturating_add(1);
+}
+
+fn uncount<K: Ord>(counts: &mut BTreeMap<K, usize>, key: &K) {
+    if let Some(count) = counts.get_mut(key) {
+        *count = count.saturating_sub(1);
+        if *count == 0 {
+            counts.remove(key);
+        }
+    }
+}
+
+fn lease(link: LinkId, id: RequestId, slot: &Slot) -> Output {
+    let (count, items) = encode_items(slot.proved.iter().copied(), limits::ADDRESSES_MAX);
+    let lease_ms = u32::try_from(limits::LEASE.as_millis()).unwrap_or(u32::MAX);
+    let lease = Lease { lease_ms, addresses: List::over(count, &items), options: Options::NONE };
+    Output::Send { link, frame: Frame::from(lease).encode(id) }
+}
+
+fn refuse(link: LinkId, id: RequestId, rule: Rule) -> Output {
+    let (code, reason) = (rule.code(), Reason::cut(rule.meaning()));
+    Output::Send { link, frame: Frame::from(Refused { code, reason, options: Options::NONE }).encode(id) }
+}
+
+fn close(link: LinkId, rule: Rule) -> Output {
+    Output::Close { link, code: rule.code(), rule: Some(rule), reason: rule.meaning().to_string() }
+}

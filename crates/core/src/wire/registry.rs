@@ -1,0 +1,238 @@
+//! Frames between a registry and its clients (SPEC.md, "Registry").
+
+use alloc::{string::String, vec::Vec};
+use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
+
+use super::entry::Door;
+use super::error::{Fault, Parsed};
+use super::field::{Block, Draw, Field, List, Name, Signed, Words, draw_up_to, enumerated, layouts};
+use super::frame::family;
+use super::option::{self, Known, Options};
+use crate::id::{Key, MeetingId};
+use crate::limits::{ADDRESSES_MAX, LISTED_MAX, REGISTRY_RECORD_MAX};
+use crate::rule::Rule;
+
+enumerated! {
+    /// What a record is of; also the purpose with which its addresses are dialled.
+    Kind "kind" {
+        /// A lecture.
+        Star = 2,
+        /// A room.
+        Mesh = 3,
+        /// Somebody.
+        Person = 4,
+    }
+    /// Whether a record shows where nobody has named it.
+    Visibility "visibility" {
+        /// LIST shows it.
+        Listed = 0,
+        /// Only LOOKUP does.
+        Unlisted = 1,
+    }
+    /// What LIST is about.
+    Shelf "shelf" {
+        /// Meetings of whatever kind.
+        Meetings = 0,
+        /// People.
+        People = 1,
+    }
+}
+
+/// An IP address and a port; IPv4 as IPv6 maps it. Never a name: nobody is made to ask a name server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Address(SocketAddr);
+
+impl Address {
+    /// Where a socket is; an IPv4 address that IPv6 maps is that IPv4 address.
+    #[must_use]
+    pub const fn new(address: SocketAddr) -> Self {
+        Self(SocketAddr::new(address.ip().to_canonical(), address.port()))
+    }
+
+    /// The same for a socket.
+    #[must_use]
+    pub const fn socket(self) -> SocketAddr {
+        self.0
+    }
+}
+
+impl core::fmt::Display for Address {
+    fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+impl Field<'_> for Address {
+    fn layout() -> String {
+        "address 18".into()
+    }
+
+    fn parse(input: &[u8]) -> Parsed<'_, Self> {
+        let (rest, high) = u64::parse(input)?;
+        let (rest, low) = u64::parse(rest)?;
+        let (rest, port) = u16::parse(rest)?;
+        let bits = u128::from(high).checked_shl(64).unwrap_or(0) | u128::from(low);
+        Ok((rest, Self::new(SocketAddrV6::new(Ipv6Addr::from_bits(bits), port, 0, 0).into())))
+    }
+
+    fn encode(&self, out: &mut Vec<u8>) {
+        let ip = match self.0 {
+            SocketAddr::V4(address) => address.ip().to_ipv6_mapped(),
+            SocketAddr::V6(address) => *address.ip(),
+        };
+        out.extend_from_slice(&ip.octets());
+        self.0.port().encode(out);
+    }
+
+    fn generate(draw: &mut Draw<'_>, out: &mut Vec<u8>) {
+        let mapped = Ipv4Addr::from_bits(0xcb00_7101).to_ipv6_mapped().to_bits();
+        let bits = if draw_up_to(draw, 1) == 0 { mapped } else { u128::from(draw()) };
+        let port = u16::try_from(draw_up_to(draw, 0xffff)).unwrap_or(0);
+        Self::new(SocketAddrV6::new(Ipv6Addr::from_bits(bits), port, 0, 0).into()).encode(out);
+    }
+}
+
+layouts! {
+    /// The fixed part of a record.
+    Particulars<'a> "particulars" {
+        /// What it is of.
+        kind: Kind,
+        /// The meeting; of a person, the hash of the key.
+        id: MeetingId,
+        /// Who says so, and answers at the addresses.
+        publisher: Key,
+        /// The publisher's wall clock as it signed, or one more than the number before, whichever is higher.
+        number: u64,
+        /// Since when it is on: the publisher's wall clock.
+        since_ms: u64,
+        /// How many are there, the publisher included.
+        population: u32,
+        /// Whether it takes anybody new.
+        door: Door,
+        /// Whether LIST shows it.
+        visibility: Visibility,
+        /// Where the publisher listens, at whatever address the registry sees it; 0: nowhere.
+        port: u16,
+        /// What the publisher is called.
+        name: Name<'a>,
+        /// Where else it may be dialled.
+        addresses: List<'a, Address, ADDRESSES_MAX>,
+    }
+    /// A record as a registry shows it.
+    Listed<'a> "listed" {
+        /// Where the registry has met the publisher.
+        addresses: List<'a, Address, ADDRESSES_MAX>,
+        /// The record.
+        record: Block<Signed<'a, Record<'a>>>,
+    }
+}
+
+/// The options that a record may carry.
+pub const RECORD_OPTIONS: &[&Known] = &[&option::CHARTER];
+
+/// What a publisher says of a meeting or of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Record<'a> {
+    /// The fixed part.
+    pub particulars: Particulars<'a>,
+    /// The rest.
+    pub options: Options<'a>,
+}
+
+impl<'a> Field<'a> for Record<'a> {
+    fn layout() -> String {
+        "record".into()
+    }
+
+    // A record ends where its signature begins: the last 64 bytes of what is given.
+    fn parse(input: &'a [u8]) -> Parsed<'a, Self> {
+        let (body, signature) = input.split_at_checked(input.len().saturating_sub(64)).unwrap_or((input, &[]));
+        // SPEC FIELD-3
+        if body.len() > REGISTRY_RECORD_MAX {
+            return Err(Fault::at(Rule::Field3, input));
+        }
+        let (_, record) = Particulars::parse(body)
+            .and_then(|(rest, particulars)| {
+                Options::parse(rest, RECORD_OPTIONS).map(|(rest, options)| (rest, Self { particulars, options }))
+            })
+            .map_err(|fault| Fault::followed_by(fault, signature))?;
+        Ok((signature, record))
+    }
+
+    fn encode(&self, out: &mut Vec<u8>) {
+        self.particulars.encode(out);
+        self.options.encode(out);
+    }
+
+    fn generate(draw: &mut Draw<'_>, out: &mut Vec<u8>) {
+        Particulars::generate(draw, out);
+        Options::generate(RECORD_OPTIONS, draw, out);
+    }
+}
+
+family! {
+    /// Frames between a registry and its clients.
+    Registry {
+        /// Puts a record into the directory, or renews its lease.
+        0x0080 "PUBLISH" Publish Request Client {
+            /// The record.
+            record: Block<Signed<'a, Record<'a>>>,
+        } []
+        /// Says how long the record stays, and where its publisher can be reached.
+        0x0082 "LEASE" Lease Reply Registry {
+            /// For so many milliseconds from now.
+            lease_ms: u32,
+            /// Where the registry has met the publisher.
+            addresses: List<'a, Address, ADDRESSES_MAX>,
+        } []
+        /// Takes a record of the sender's out of the directory.
+        0x0084 "WITHDRAW" Withdraw Request Client {
+            /// Which.
+            record: MeetingId,
+        } []
+        /// Asks for the records with this id.
+        0x0086 "LOOKUP" Lookup Request Client {
+            /// Which.
+            record: MeetingId,
+        } []
+        /// Asks for a page of the directory.
+        0x0088 "LIST" Browse Request Client {
+            /// What it is about.
+            shelf: Shelf,
+            /// All of these are among the words of what is shown.
+            words: Words<'a>,
+            /// Where the page begins: 0, or what the page before has said.
+            cursor: u64,
+            /// How many records at most.
+            most: u16,
+        } []
+        /// Records.
+        0x008a "LISTING" Listing Reply Registry {
+            /// Where the next page begins; 0: there is none.
+            next: u64,
+            /// The records.
+            records: List<'a, Listed<'a>, LISTED_MAX>,
+        } []
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::field::{decode_all, encode_alone};
+
+    #[test]
+    fn an_address_of_ipv4_is_one_whichever_way_it_came() {
+        for (text, hex) in [
+            ("192.0.2.1:7473", "00000000000000000000ffffc00002011d31"),
+            ("[::ffff:192.0.2.1]:7473", "00000000000000000000ffffc00002011d31"),
+            ("[2001:db8::1]:80", "20010db80000000000000000000000010050"),
+        ] {
+            let address = Address::new(text.parse().unwrap());
+            let bytes = encode_alone(&address);
+            let shown: String = bytes.iter().map(|byte| alloc::format!("{byte:02x}")).collect();
+            assert_eq!(shown, hex);
+            assert_eq!(decode_all(&bytes), Ok(address));
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! A registry, hosts and guests as processes of their own: who finds whom, and what a registry's death changes.
+
+#![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
+#![allow(clippy::indexing_slicing, reason = "a JSON value without the field is null")]
+
+mod support;
+
+use std::net::TcpListener;
+use std::process::Output;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use support::{Bot, Scratch, tertulia};
+
+/// A registry at `listen`, and its address.
+fn registry(listen: &str) -> (Bot, String) {
+    let mut registry = Bot::start("registry", &["registry", "--listen", listen]);
+    let ready = registry.wait("ready");
+    assert_eq!((ready["role"].as_str(), ready["key"].as_str().map(str::len)), (Some("registry"), Some(64)));
+    let address = ready["listen"].as_str().expect("it listens").to_string();
+    (registry, address)
+}
+
+/// A host that a registry shows, and what it has said of itself.
+fn host(name: &str, title: &str, registry: &str, flags: &[&str]) -> (Bot, Value) {
+    let mut words = vec!["--registry", registry, "host", title, "--lecture", "--listen", "127.0.0.1:0"];
+    words.extend(flags);
+    let mut host = Bot::start(name, &words);
+    let ready = host.wait("ready");
+    assert_eq!(ready["registry"], registry);
+    let published = host.wait("published");
+    assert_eq!(published["registry"], registry);
+    assert_eq!(published["record"], ready["meeting"]);
+    assert_eq!(published["addresses"], json!([ready["listen"]]));
+    (host, ready)
+}
+
+fn run(home: &Scratch, words: &[&str]) -> (Vec<Value>, Output) {
+    let output = tertulia(home).arg("--json").args(words).output().expect("the program starts");
+    let text = String::from_utf8(output.stdout.clone()).expect("all that is said is UTF-8");
+    (text.lines().map(|line| serde_json::from_str(line).expect("an event a line")).collect(), output)
+}
+
+fn titles(home: &Scratch, registry: &str, words: &[&str]) -> Vec<String> {
+    let (events, output) = run(home, &[&["--registry", registry, "list"], words].concat());
+    assert!(output.status.success(), "{events:?}");
+    let listings = events.iter().filter(|event| event["event"] == "listing");
+    listings.map(|event| event["title"].as_str().expect("a title").to_string()).collect()
+}
+
+/// Joins by `target`, hears the host, and leaves.
+fn joins(home: &Arc<Scratch>, words: &[&str], title: &str, host: &mut Bot) {
+    let mut guest = Bot::start_in(home, "bea", words);
+    assert_eq!(guest.wait("ready")["title"], title, "{words:?}");
+    host.send(&json!({"command": "say", "text": format!("hello {words:?}")}));
+    // Who comes by another way than before may be served what it has heard.
+    while guest.wait("message")["text"] != format!("hello {words:?}") {}
+    guest.send(&json!({"command": "quit"}));
+    assert_eq!(guest.wait("closed")["code"], "left");
+    assert!(guest.end().success());
+}
+
+#[test]
+fn a_meeting_is_joined_by_title_number_id_ticket_and_address_the_last_two_without_a_registry() {
+    let (dying, address) = registry("127.0.0.1:0");
+    let (mut ada, ready) = host("ada", "Friday tertulia", &address, &[]);
+    let (_carl, _) = host("carl", "Rust for sailors", &address, &[]);
+    let home = Arc::new(Scratch::new("finder"));
+    assert_eq!(titles(&home, &address, &[]), ["Rust for sailors", "Friday tertulia"]);
+    assert_eq!(titles(&home, &address, &["TERTULIA"]), ["Friday tertulia"]);
+    assert_eq!(titles(&home, &address, &["friday", "sailors"]), [""; 0]);
+    assert_eq!(titles(&home, &address, &["friday"]), ["Friday tertulia"]);
+
+    let field = |name: &str| ready[name].as_str().expect("a host listens").to_string();
+    let (id, ticket, listen) = (field("meeting"), field("ticket"), field("listen"));
+    // The last list has one line.
+    for target in ["friday Tertulia", "tertulia", "1", &id] {
+        joins(&home, &["--registry", &address, "join", target], "Friday tertulia", &mut ada);
+    }
+    let mut faithful = Bot::start("dora", &["join", &listen]);
+    faithful.wait("linked");
+    drop(dying);
+    assert_eq!(ada.wait("warning")["code"], "registry");
+    for target in [&ticket, &listen] {
+        joins(&home, &["--registry", &address, "join", target], "Friday tertulia", &mut ada);
+    }
+    ada.send(&json!({"command": "say", "text": "who is still here?"}));
+    loop {
+        let event = faithful.next();
+        assert!(event["event"] != "unlinked" && event["event"] != "warning", "{event}");
+        if event["text"] == "who is still here?" {
+            break;
+        }
+    }
+    let (events, output) = run(&home, &["--registry", &address, "join", "Friday tertulia"]);
+    assert_eq!((output.status.code(), events[events.len() - 1]["code"].as_str()), (Some(1), Some("unreachable")));
+    // Another at the same address: what the first has lost comes back by itself.
+    let (_registry, again) = registry(&address);
+    assert_eq!(again, address);
+    loop {
+        let mut shown = titles(&home, &address, &[]);
+        shown.sort();
+        if shown == ["Friday tertulia", "Rust for sailors"] {
+            break;
+        }
+    }
+}
+
+#[test]
+fn what_is_not_there_or_not_unique_is_refused_with_what_would_have_worked() {
+    let (_registry, address) = registry("127.0.0.1:0");
+    let (_ada, one) = host("ada", "Rust 101", &address, &[]);
+    let (_carl, other) = host("carl", "Rust 101", &address, &[]);
+    let home = Scratch::new("refused");
+    let fails = |target: &str, code: &str, hints: &[&Value]| {
+        let (events, output) = run(&home, &["--registry", &address, "join", target]);
+        let error = events.last().expect("an error");
+        assert_eq!((output.status.code(), error["code"].as_str()), (Some(1), Some(code)), "{error}");
+        let message = error["message"].as_str().expect("a message");
+        hints.iter().for_each(|hint| assert!(message.contains(hint.as_str().expect("an id")), "{message}"));
+    };
+    fails("Rust 101", "ambiguous", &[&one["meeting"], &other["meeting"]]);
+    fails("Python", "no_meeting", &[&json!("tertulia list")]);
+    fails(&"7".repeat(32), "no_meeting", &[]);
+}
+
+#[test]
+fn an_unlisted_meeting_is_found_by_its_id_alone() {
+    let (_registry, address) = registry("127.0.0.1:0");
+    let (mut ada, ready) = host("ada", "Secret garden", &address, &["--unlisted"]);
+    let home = Arc::new(Scratch::new("unlisted"));
+    assert_eq!(titles(&home, &address, &[]), [""; 0]);
+    let id = ready["meeting"].as_str().expect("an id");
+    joins(&home, &["--registry", &address, "join", id], "Secret garden", &mut ada);
+}
+
+#[test]
+fn a_record_says_who_is_there_and_a_leavers_is_gone_at_once() {
+    let (_registry, address) = registry("127.0.0.1:0");
+    let (mut ada, ready) = host("ada", "Rust 101", &address, &["--ticket"]);
+    let mut bea = Bot::start("bea", &["join", ready["ticket"].as_str().expect("a ticket")]);
+    bea.wait("ready");
+    ada.send(&json!({"command": "lock"}));
+    let home = Scratch::new("population");
+    let listing = loop {
+        let (events, _) = run(&home, &["--registry", &address, "list"]);
+        let listing = events.into_iter().find(|event| event["event"] == "listing").expect("it is on");
+        if listing["population"] == 2 && listing["locked"] == true {
+            break listing;
+        }
+    };
+    let expected = [("kind", "star"), ("title", "Rust 101"), ("host", "ada"), ("admission", "ticket")];
+    expected.into_iter().for_each(|(field, value)| assert_eq!(listing[field], value));
+    assert_eq!((&listing["meeting"], &listing["key"]), (&ready["meeting"], &ready["key"]));
+    ada.send(&json!({"command": "end"}));
+    ada.wait("closed");
+    assert!(ada.end().success());
+    while !titles(&home, &address, &[]).is_empty() {}
+}
+
+#[test]
+fn people_register_and_leave_and_a_rename_shows() {
+    let (_registry, address) = registry("127.0.0.1:0");
+    let (mut ada, ready) = host("ada", "Rust 101", &address, &[]);
+    let home = Scratch::new("people");
+    let who = || {
+        let (events, output) = run(&home, &["--registry", &address, "who"]);
+        assert!(output.status.success());
+        events.into_iter().filter(|event| event["event"] == "person").collect::<Vec<_>>()
+    };
+    assert!(who().is_empty(), "only who wants to be there is");
+    ada.send(&json!({"command": "register", "id": 1}));
+    assert_eq!(ada.wait("done")["id"], 1);
+    ada.wait("published");
+    let people = who();
+    let [person] = people.as_slice() else { panic!("{people:?}") };
+    assert_eq!((&person["name"], &person["key"]), (&json!("ada"), &ready["key"]));
+    assert_eq!(person["address"], ready["listen"]);
+    assert!(person["since"].is_u64());
+    ada.send(&json!({"command": "name", "name": "hedy"}));
+    while who()[0]["name"] != "hedy" {}
+    ada.send(&json!({"command": "unregister", "id": 2}));
+    while !who().is_empty() {}
+    assert_eq!(titles(&home, &address, &[]), ["Rust 101"], "the meeting stays");
+}
+
+#[test]
+fn several_registries_are_told_and_asked_and_one_that_is_not_there_holds_up_nothing() {
+    let (_one, first) = registry("127.0.0.1:0");
+    let (_other, second) = registry("127.0.0.1:0");
+    let (_ada, _) = host("ada", "At the first", &first, &[]);
+    let (_carl, _) = host("carl", "At the second", &second, &[]);
+    // Nobody listens there: it was free a moment ago, and is again.
+    let nobody = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port");
+    let mut both = Bot::start(
+        "dora",
+        &["--registry", &first, "--registry", &second, "host", "At both", "--lecture", "--listen", "127.0.0.1:0"],
+    );
+    (0..2).for_each(|_| drop(both.wait("published")));
+    let home = Scratch::new("several");
+    let nobody = nobody.to_string();
+    let (events, output) = run(&home, &["--registry", &first, "--registry", &nobody, "--registry", &second, "list"]);
+    assert!(output.status.success());
+    let listings = events.iter().filter(|event| event["event"] == "listing");
+    let mut titles: Vec<&str> = listings.filter_map(|event| event["title"].as_str()).collect();
+    titles.sort_unstable();
+    assert_eq!(titles, ["At both", "At the first", "At the second"]);
+    assert!(events.iter().any(|event| event["event"] == "warning" && event["code"] == "unreachable"), "{events:?}");
+}
+
+#[test]
+fn a_name_that_is_announced_is_not_listed_and_who_announces_an_address_of_nobody_is_not_met_there() {
+    let (_registry, address) = registry("127.0.0.1:0");
+    let (mut ada, _) = host("ada", "By name", &address, &["--announce", "localhost:7473"]);
+    ada.send(&json!({"command": "quit"}));
+    let rest = ada.rest();
+    assert!(rest.iter().all(|event| event["event"] != "error"), "{rest:?}");
+    let (mut carl, _) = host("carl", "Elsewhere", &address, &["--announce", "127.0.0.1:9"]);
+    carl.send(&json!({"command": "quit"}));
+}
+
+#[test]
+fn a_registry_that_cannot_be_had_is_told_once_and_what_was_chosen_is_checked() {
+    let nobody = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port");
+    let home = Scratch::new("nobody");
+    let (events, output) = run(&home, &["--registry", &nobody.to_string(), "list"]);
+    assert_eq!((output.status.code(), events[events.len() - 1]["code"].as_str()), (Some(1), Some("unreachable")));
+    for (words, code) in [
+        (&["--registry", "here", "list"][..], Some(2)),
+        (&["--no-registry", "list"], Some(1)),
+        (&["--no-registry", "join", "Friday tertulia"], Some(2)),
+        (&["registry", "--listen", "here"], Some(2)),
+        (&["registry", "--watch", "0"], Some(2)),
+    ] {
+        assert_eq!(run(&home, words).1.status.code(), code, "{words:?}");
+    }
+    let mut ada = Bot::start(
+        "ada",
+        &["--registry", &nobody.to_string(), "host", "Alone", "--lecture", "--listen", "127.0.0.1:0"],
+    );
+    assert_eq!(ada.wait("warning")["code"], "registry");
+    // It is there at last.
+    let (_registry, address) = registry(&nobody.to_string());
+    assert_eq!(ada.wait("published")["registry"], address);
+}
+
+#[test]
+fn a_registry_shows_at_an_interval_what_is_in_it() {
+    let mut watched = Bot::start("registry", &["registry", "--listen", "127.0.0.1:0", "--watch", "1"]);
+    let address = watched.wait("ready")["listen"].as_str().expect("it listens").to_string();
+    let (_ada, ready) = host("ada", "Rust 101", &address, &[]);
+    (0..2).for_each(|_| assert_eq!(watched.wait("listing")["meeting"], ready["meeting"]));
+}
