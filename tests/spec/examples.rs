@@ -14,7 +14,7 @@ use tertulia_core::wire::meeting::Join;
 use tertulia_core::wire::option::{self, OptionsBuffer};
 use tertulia_testkit::directory::{record, visit};
 use tertulia_testkit::layout::{annotate, annotate_as};
-use tertulia_testkit::lecture::{ada, bea, bodies, charter, fork, lecture, pass, ticket_proof, waiting};
+use tertulia_testkit::lecture::{ada, bea, bodies, charter, fork, lecture, links, pass, ticket_proof, waiting};
 
 use crate::page::{Page, root};
 
@@ -28,7 +28,11 @@ pub(crate) fn sync(page: &mut Page) {
         }
         let said = lecture.iter().rfind(|said| said.name() == info.name && said.micros < 9_000_000);
         let said = said.or_else(|| lecture.iter().rfind(|said| said.name() == info.name));
-        let unsaid = || if info.name == "WAITING" { waiting() } else { fork() };
+        let unsaid = || match info.name {
+            "WAITING" => waiting(),
+            "LINKS" => links(),
+            _ => fork(),
+        };
         let frame = said.map_or_else(unsaid, |said| said.frame.clone());
         page.sync_block(&format!("hex: {}", info.name), "", &lines(annotate(&frame.0)));
     }

@@ -17,6 +17,8 @@ pub enum Role {
     Attendee,
     /// Talks with friends, in no meeting.
     Friends,
+    /// Is in a room.
+    Member,
 }
 
 /// Where somebody is, as this node sees it.
@@ -26,6 +28,8 @@ pub enum State {
     You,
     /// There, over a link of this node's own or its host's.
     Linked,
+    /// There, but only over others.
+    Bridged,
     /// Not heard of for a while.
     Away,
 }

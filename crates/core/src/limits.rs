@@ -203,4 +203,28 @@ limits! {
     REGISTRY_BACKOFF_MAX: Duration = Duration::from_secs(30);
     /// What registries have not answered by then is told as far as it is known.
     QUERY_PATIENCE: Duration = Duration::from_secs(10);
+    /// Members of a mesh.
+    MESH_MAX: usize = 64;
+    /// A member tells of a change this much later, so that several go together.
+    MESH_DIGEST_DELAY: Duration = Duration::from_millis(200);
+    /// A member's DIGEST and LINKS go out no more often.
+    MESH_DIGEST_INTERVAL: Duration = Duration::from_secs(1);
+    /// A member that has a pass, and is not known as granted, is waited for this long.
+    GRANT_TIMEOUT: Duration = Duration::from_secs(1);
+    /// A newcomer waits no longer for acts that it lacks.
+    ARRIVE_TIMEOUT: Duration = Duration::from_secs(2);
+    /// Of two who miss their link, the one with the larger key dials this much later.
+    LINK_GRACE: Duration = Duration::from_millis(500);
+    /// What the author sends by itself is asked of others only after this.
+    PULL_PATIENCE: Duration = Duration::from_secs(1);
+    /// Talk that nobody has offered for this long is gone.
+    GAP_TIMEOUT: Duration = Duration::from_secs(5);
+    /// An entry is shown after this, whatever it waits for.
+    SHOW_TIMEOUT: Duration = Duration::from_secs(5);
+    /// Entries that wait to be shown; then the oldest is.
+    SHOW_WAITING_MAX: usize = 1_024;
+    /// Entries that are remembered as shown.
+    SHOWN_MAX: usize = 16_384;
+    /// Streams of which something is known to be lacking.
+    LACKS_MAX: usize = 4_096;
 }

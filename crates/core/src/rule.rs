@@ -94,6 +94,7 @@ rules! {
     Join10 "JOIN-10" Superseded "one key has one link to a host: the newest"
     Join11 "JOIN-11" Ended "an ended meeting takes nobody"
     Join12 "JOIN-12" Malformed "a guest tells its name in HELLO"
+    Join14 "JOIN-14" WrongKind "the purpose of HELLO is the kind of the meeting"
     Welcome1 "WELCOME-1" Unexpected "WELCOME answers JOIN"
     Guest1 "GUEST-1" Unexpected "what only a host sends comes from no guest"
     Guest2 "GUEST-2" Unexpected "what only a guest sends comes from no host"
@@ -123,6 +124,10 @@ rules! {
     Registry7 "REGISTRY-7" Stale "the number of a record rises"
     Registry8 "REGISTRY-8" Full "there is room for the record"
     Registry12 "REGISTRY-12" NoRecord "only what one has published is withdrawn"
+    Mesh2 "MESH-2" Unexpected "nothing of a room goes over a link before WELCOME"
+    Mesh3 "MESH-3" Unexpected "what only a lecture has comes from no member of a room"
+    Mesh6 "MESH-6" NotYet "whether a key is granted is known in time"
+    Mesh7 "MESH-7" Unexpected "who lets somebody in has granted it"
 }
 
 impl core::fmt::Display for Rule {

@@ -12,7 +12,7 @@ use tertulia_core::trace::{Direction, Expect, Layer, LinkStep, Packet, Step, Tra
 use tertulia_core::wire::entry::{Cut, EntryBody, Level, Role};
 use tertulia_core::wire::field::{Address, Block, List, Name, Reason, Signed, Text, Title, decode_all, encode_items};
 use tertulia_core::wire::meeting::{
-    Digest, Fetch, Join, Lane, Person, Presence, Range, Rename, Waiting, Welcome, Whereabouts,
+    Digest, Fetch, Join, Lane, Links, Person, Presence, Range, Rename, Waiting, Welcome, Whereabouts,
 };
 use tertulia_core::wire::option::{self, Options, OptionsBuffer, Pass, TicketProof};
 use tertulia_core::wire::private::{Ask, Tell};
@@ -271,6 +271,7 @@ pub fn bodies() -> Vec<(&'static str, Encoded)> {
         EntryBody::End { why: Reason::NONE },
         EntryBody::Text { text: Text::new("Welcome!").unwrap() },
         EntryBody::Question { asker: bea().key(), name, token, signature, text },
+        EntryBody::Left {},
     ];
     let mut log = Log::new(charter().meeting, 100);
     let now = Now { tick: Instant(0), unix_ms: START_MS };
@@ -285,6 +286,13 @@ pub fn bodies() -> Vec<(&'static str, Encoded)> {
         written.push((kind, frame));
     }
     written
+}
+
+/// A member tells that it is linked with Bea.
+#[must_use]
+pub fn links() -> Encoded {
+    let (count, keys) = encode_items([bea().key()], 1);
+    Frame::from(Links { keys: List::over(count, &keys), options: Options::NONE }).encode(RequestId::EVENT)
 }
 
 /// The lecture as a trace.

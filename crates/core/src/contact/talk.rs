@@ -160,7 +160,8 @@ impl Friends {
                 | Meeting::Welcome(_)
                 | Meeting::Presence(_)
                 | Meeting::Rename(_)
-                | Meeting::Waiting(_),
+                | Meeting::Waiting(_)
+                | Meeting::Links(_),
             )
             | Frame::Private(Private::Tell(_) | Private::Ask(_)) => self.reject(link, Rule::Contact2, now, out),
             // SPEC REGISTRY-2

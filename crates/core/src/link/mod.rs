@@ -10,6 +10,7 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
+pub(crate) use self::rate::Bucket;
 use self::rate::Rates;
 pub use self::state::{State, Trigger};
 use crate::code::Code;
@@ -86,6 +87,8 @@ pub struct Link {
     us: Key,
     peer: Key,
     asked: Option<Asked>,
+    /// Both ends write.
+    is_mesh: bool,
     started_ms: u64,
     reader: Reader,
     rates: Rates,
@@ -113,6 +116,7 @@ impl Link {
             us,
             peer,
             asked: None,
+            is_mesh: false,
             started_ms: 0,
             reader: Reader::default(),
             rates: Rates::default(),
@@ -301,7 +305,9 @@ impl Link {
                 Err(error) => return self.reject(error.rule, now, out),
             };
             let bytes = self.rest.split_to(decoded.bytes.len());
-            let pause = self.rates.count(decoded.frame.as_ref(), bytes.len(), now);
+            // SPEC MESH-17: nothing has been asked for, so it is the author's own wish.
+            let author = (self.is_mesh && self.ours.is_empty()).then_some(self.peer);
+            let pause = self.rates.count(decoded.frame.as_ref(), author, bytes.len(), now);
             if let Some(frame) = &decoded.frame {
                 self.on_frame(decoded.id, frame, bytes, now, out);
             }
@@ -362,6 +368,7 @@ impl Link {
                 self.reader.owe(answer, 0);
             }
         }
+        self.is_mesh = hello.purpose == Purpose::MESH;
         self.state = self.state.on(Trigger::Hello).unwrap_or(self.state);
         self.timers.disarm(Timer::Hello);
         out.push(LinkEvent::Up { hello: bytes });

@@ -1,5 +1,6 @@
 //! How fast a link may go (SPEC.md, "Rates").
 
+use crate::id::Key;
 use crate::limits;
 use crate::time::Instant;
 use crate::wire::Frame;
@@ -8,14 +9,15 @@ use crate::wire::private::Private;
 
 /// A token bucket, kept as the time at which it will be full again.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Bucket {
+pub(crate) struct Bucket {
     full_at_us: u64,
     rate: u32,
     burst: u32,
 }
 
 impl Bucket {
-    const fn new(rate: u32, burst: u32) -> Self {
+    /// A full bucket that refills by `rate` tokens a second, and holds `burst`.
+    pub(crate) const fn new(rate: u32, burst: u32) -> Self {
         Self { full_at_us: 0, rate, burst }
     }
 
@@ -24,15 +26,22 @@ impl Bucket {
         tokens.saturating_mul(1_000_000).checked_div(u64::from(self.rate)).unwrap_or(u64::MAX)
     }
 
-    fn take(&mut self, tokens: usize, now: Instant) {
+    /// Takes tokens, there or not.
+    pub(crate) fn take(&mut self, tokens: usize, now: Instant) {
         let now_us = now.0.saturating_mul(1_000);
         self.full_at_us = self.full_at_us.max(now_us).saturating_add(self.microseconds(tokens));
     }
 
     /// When the bucket is no longer overdrawn.
     fn clear_at(&self) -> Instant {
+        self.room_at(0)
+    }
+
+    /// When so many tokens are there.
+    pub(crate) fn room_at(&self, tokens: usize) -> Instant {
         let burst = self.microseconds(usize::try_from(self.burst).unwrap_or(usize::MAX));
-        Instant(self.full_at_us.saturating_sub(burst).div_ceil(1_000))
+        let full_at_us = self.full_at_us.saturating_add(self.microseconds(tokens));
+        Instant(full_at_us.saturating_sub(burst).div_ceil(1_000))
     }
 
     const fn is_full(&self, now: Instant) -> bool {
@@ -62,11 +71,23 @@ impl Default for Rates {
 }
 
 impl Rates {
-    /// Counts a frame; when the next one may be looked at, if that is later than now.
-    pub(super) fn count(&mut self, frame: Option<&Frame<'_>>, length: usize, now: Instant) -> Option<Instant> {
+    /// Counts a frame; when the next one may be looked at, if that is later than now. `author`: whose entries count, if
+    /// anybody's.
+    pub(super) fn count(
+        &mut self,
+        frame: Option<&Frame<'_>>,
+        author: Option<Key>,
+        length: usize,
+        now: Instant,
+    ) -> Option<Instant> {
         self.settle(now);
         match frame {
-            // SPEC RATE-2: an author's own entries are limited where they come from a member, not from a star's host.
+            // SPEC MESH-17
+            Some(Frame::Meeting(Meeting::EntryFrame(frame))) if author == Some(frame.entry.value.author) => {
+                self.talk.take(1, now);
+                self.bytes.take(length, now);
+            }
+            // SPEC RATE-2: what a star's host writes, and what was asked for, is not limited.
             Some(Frame::Meeting(Meeting::EntryFrame(_))) => {}
             Some(Frame::Private(Private::Tell(_) | Private::Ask(_)) | Frame::Meeting(Meeting::Rename(_))) => {
                 self.control.take(1, now);

@@ -416,6 +416,17 @@ impl Log {
         changed.iter().filter_map(|id| self.streams.get(id).map(|stream| row(*id, stream, 0))).collect()
     }
 
+    /// The streams that have changed since the last call.
+    pub fn changed_streams(&mut self) -> BTreeSet<StreamId> {
+        core::mem::take(&mut self.changed)
+    }
+
+    /// The row of one stream, for somebody who may have talk above the lamport time `floor`.
+    #[must_use]
+    pub fn row(&self, id: StreamId, floor: u64) -> Option<Row> {
+        self.streams.get(&id).map(|stream| row(id, stream, self.talk_position(floor)))
+    }
+
     /// The position of the first talk above a lamport time.
     fn talk_position(&self, floor: u64) -> u64 {
         let at = self.talk.partition_point(|(.., lamport)| *lamport <= floor);

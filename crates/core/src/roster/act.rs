@@ -115,7 +115,9 @@ impl Act {
             }
             EntryBody::Policy { door, kept } => Self::Policy(Arc::new(Policy { door, kept: kept.iter().collect() })),
             EntryBody::End { why } => Self::End(why.as_str().to_string()),
-            EntryBody::Text { .. } | EntryBody::Question { .. } | EntryBody::Unknown => return None,
+            EntryBody::Text { .. } | EntryBody::Question { .. } | EntryBody::Left {} | EntryBody::Unknown => {
+                return None;
+            }
         })
     }
 }

@@ -200,6 +200,10 @@ pub fn notice(body: &EntryBody<'_>, answered: Option<Level>) -> Option<String> {
         EntryBody::Policy { door: Door::Locked, .. } => Some("locked the door".into()),
         EntryBody::Policy { door: Door::Unlocked, .. } => Some("unlocked the door".into()),
         EntryBody::End { why } => Some(format!("ended the meeting{}", because(why.as_str()))),
-        EntryBody::Person { .. } | EntryBody::Text { .. } | EntryBody::Question { .. } | EntryBody::Unknown => None,
+        EntryBody::Person { .. }
+        | EntryBody::Text { .. }
+        | EntryBody::Question { .. }
+        | EntryBody::Left {}
+        | EntryBody::Unknown => None,
     }
 }

@@ -17,16 +17,16 @@ use crate::machine::{Input, Kept, Machine, Output};
 use crate::random::Random;
 use crate::roster::Roster;
 use crate::rule::Rule;
-use crate::sync::{Outbox, Tokens, is_asked, message, name_failure};
+use crate::sync::{Outbox, Restored, Tokens, is_asked, message, name_failure};
 use crate::ticket::{Ticket, prove_ticket};
 use crate::time::{Instant, Now, Timers};
+use crate::wire::Frame;
 use crate::wire::entry::{Entry, EntryBody};
 use crate::wire::field::{List, Name, Reason, Signed, decode_all, encode_alone, encode_items};
 use crate::wire::meeting::{Digest, Fetch, Fork, Join, Lane, Meeting, Presence, Range, Row, Welcome};
 use crate::wire::option::{self, Options, OptionsBuffer, Pass};
 use crate::wire::private::{Private, Tell};
 use crate::wire::session::{Done, Hello, Purpose, Session};
-use crate::wire::{Encoded, Frame};
 
 /// What an attendee is made of.
 #[derive(Clone, Debug)]
@@ -55,17 +55,6 @@ pub struct AttendeeConfig {
     pub restored: Option<Restored>,
     /// How many entries of talk are kept.
     pub talk_max: usize,
-}
-
-/// What an earlier run has kept of a meeting.
-#[derive(Clone, Debug)]
-pub struct Restored {
-    /// The meeting's charter.
-    pub charter: SignedCharter,
-    /// The pass, as [`Kept::Pass`] has it.
-    pub pass: Option<Vec<u8>>,
-    /// The ENTRY frames.
-    pub entries: Vec<Encoded>,
 }
 
 /// Names that are tried one after the other without a wait.
@@ -524,6 +513,8 @@ impl Attendee {
             Frame::Meeting(Meeting::Waiting(_)) => self.reject(link, Rule::Lobby3, now, out),
             // SPEC REGISTRY-2
             Frame::Registry(_) => self.reject(link, Rule::Registry2, now, out),
+            // SPEC MESH-3
+            Frame::Meeting(Meeting::Links(_)) => self.reject(link, Rule::Mesh3, now, out),
             // The link keeps these to itself.
             Frame::Session(Session::Hello(_) | Session::Bye(_) | Session::Ping(_)) => {}
         }

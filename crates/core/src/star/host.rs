@@ -239,9 +239,9 @@ impl Host {
     }
 
     fn on_up(&mut self, link: LinkId, peer: Key, hello: &Hello<'_>, now: Now, out: &mut Vec<Output>) {
-        // SPEC JOIN-2
+        // SPEC JOIN-14
         if hello.purpose != Purpose::STAR {
-            return out.push(close(link, Rule::Join2));
+            return out.push(close(link, Rule::Join14));
         }
         // SPEC JOIN-12
         let Some(name) = hello.options.find::<Name<'_>>(&option::NAME) else {
@@ -630,6 +630,8 @@ impl Host {
             Frame::Meeting(Meeting::Welcome(_) | Meeting::Presence(_) | Meeting::Waiting(_)) => {
                 self.reject(link, Rule::Guest1, now, out);
             }
+            // SPEC MESH-3
+            Frame::Meeting(Meeting::Links(_)) => self.reject(link, Rule::Mesh3, now, out),
             Frame::Private(Private::Ask(ask)) => self.on_ask(link, id, ask, now, out),
             Frame::Private(Private::Tell(tell)) => self.on_tell(link, id, tell, out),
             // SPEC REGISTRY-2

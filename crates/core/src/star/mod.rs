@@ -9,8 +9,9 @@ mod host_commands;
 mod presence;
 mod questions;
 
-pub use self::attendee::{Attendee, AttendeeConfig, Restored};
+pub use self::attendee::{Attendee, AttendeeConfig};
 pub use self::host::{Host, HostConfig};
+pub use crate::sync::Restored;
 
 #[cfg(test)]
 mod tests;

@@ -6,8 +6,10 @@ mod delivery;
 mod failure;
 mod lobby;
 mod names;
+mod order;
 mod outbox;
 mod proof;
+mod pull;
 mod show;
 mod tokens;
 
@@ -15,7 +17,25 @@ pub(crate) use self::delivery::Delivery;
 pub(crate) use self::failure::{Failure, name_failure, no_friends, nobody, text_failure};
 pub(crate) use self::lobby::{Due, Knock, Lobby};
 pub(crate) use self::names::{Names, reading};
+pub(crate) use self::order::Order;
 pub(crate) use self::outbox::{Errand, Outbox};
 pub(crate) use self::proof::{Door, pass_is_signed, sign_pass};
+pub(crate) use self::pull::{Pull, Step};
 pub(crate) use self::show::{is_asked, message};
 pub(crate) use self::tokens::{Answer, Tokens};
+
+use alloc::vec::Vec;
+
+use crate::charter::SignedCharter;
+use crate::wire::Encoded;
+
+/// What an earlier run has kept of a meeting.
+#[derive(Clone, Debug)]
+pub struct Restored {
+    /// The meeting's charter.
+    pub charter: SignedCharter,
+    /// The pass, as [`crate::machine::Kept::Pass`] has it.
+    pub pass: Option<Vec<u8>>,
+    /// The ENTRY frames.
+    pub entries: Vec<Encoded>,
+}

@@ -42,6 +42,6 @@ pub(crate) fn message(
         | EntryBody::Grant { .. }
         | EntryBody::Policy { .. }
         | EntryBody::End { .. } => tell(Kind::Notice(origin), author, entry.author == us, notice(&body, answered)?),
-        EntryBody::Unknown => None,
+        EntryBody::Left {} | EntryBody::Unknown => None,
     }
 }

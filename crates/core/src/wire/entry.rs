@@ -207,6 +207,8 @@ bodies! {
         /// The question.
         text: Text<'a>,
     }
+    /// A member leaves the room.
+    0x0104 "LEFT" Left Talk {}
 }
 
 /// Reads one signed entry, as it stands in ENTRY, FORK and a log file.

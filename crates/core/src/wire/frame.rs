@@ -43,6 +43,8 @@ pub enum Sender {
     Registry,
     /// Whoever has dialled a registry.
     Client,
+    /// A member of a mesh.
+    Member,
 }
 
 /// A row of SPEC.md's table of all frames.

@@ -6,7 +6,7 @@ use super::frame::family;
 use super::option::Pass;
 use crate::charter::Charter;
 use crate::id::{Hash, Key, MeetingId};
-use crate::limits::{PRESENCE_NAMES_MAX, RANGES_MAX, ROWS_MAX};
+use crate::limits::{MESH_MAX, PRESENCE_NAMES_MAX, RANGES_MAX, ROWS_MAX};
 
 enumerated! {
     /// Which of an author's two streams.
@@ -81,7 +81,7 @@ family! {
             pass: Pass,
             /// What the guest can have.
             rows: List<'a, Row, ROWS_MAX>,
-        } []
+        } [PASS, OBSERVED]
         /// One entry of the log.
         0x0044 "ENTRY" EntryFrame Event Both {
             /// The entry.
@@ -120,6 +120,11 @@ family! {
         0x0050 "WAITING" Waiting Event Host {
             /// 1: nobody has waited longer.
             position: u16,
+        } []
+        /// Whom the sender is linked with: all of them, whenever that has changed.
+        0x0052 "LINKS" Links Event Member {
+            /// Their keys.
+            keys: List<'a, Key, MESH_MAX>,
         } []
     }
 }

@@ -5,7 +5,7 @@ use alloc::{collections::BTreeMap, string::String, vec::Vec};
 use nom::{Parser as _, bytes::complete::take};
 
 use super::error::{Fault, Parsed};
-use super::field::{Draw, Field, Name, Reason, Signed, draw_up_to, encode_alone, layouts};
+use super::field::{Address, Draw, Field, Name, Reason, Signed, draw_up_to, encode_alone, layouts};
 use crate::charter::Charter;
 use crate::id::{Key, Signature};
 use crate::limits;
@@ -57,6 +57,8 @@ options! {
     0x0014 TICKET: TicketProof;
     /// Words for the host of a meeting with a lobby.
     0x0017 NOTE: Reason<'_>;
+    /// The other end of the connection, as the sender sees it.
+    0x0019 OBSERVED: Address<'_>;
     /// The charter of the meeting that a record is of.
     0x0020 CHARTER: Signed<'_, Charter<'_>>;
 }

@@ -124,7 +124,11 @@ impl<'a> Model<'a> {
                     .is_some_and(|(locker, door, kept)| door == Door::Locked && locker < rank && !keeps(kept));
                 admits && !shut
             }
-            EntryBody::Person { .. } | EntryBody::Text { .. } | EntryBody::Question { .. } | EntryBody::Unknown => true,
+            EntryBody::Person { .. }
+            | EntryBody::Text { .. }
+            | EntryBody::Question { .. }
+            | EntryBody::Left {}
+            | EntryBody::Unknown => true,
         }
     }
 

@@ -1,0 +1,203 @@
+//! Who gets in (SPEC.md, "Mesh"): whoever is a member, and whom any member admits.
+
+use alloc::boxed::Box;
+use alloc::string::ToString as _;
+use alloc::vec::Vec;
+
+use super::links::Step;
+use super::member::{Member, Stage, Timer};
+use crate::id::{Hash, Key, LinkId, MeetingId, RequestId};
+use crate::limits;
+use crate::machine::Output;
+use crate::rule::Rule;
+use crate::sync::{pass_is_signed, reading, sign_pass};
+use crate::time::{Instant, Now};
+use crate::wire::entry::{EntryBody, Level, Role};
+use crate::wire::field::{List, Reason, encode_items};
+use crate::wire::meeting::Join;
+use crate::wire::option::{self, Pass, TicketProof};
+
+/// A JOIN, as long as it waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Knock {
+    pub(super) request: RequestId,
+    pub(super) meeting: MeetingId,
+    pub(super) pass: Option<Pass>,
+    pub(super) ticket: Option<TicketProof>,
+    pub(super) since: Instant,
+}
+
+/// What becomes of a JOIN.
+enum Decision {
+    /// It is answered with WELCOME.
+    Now,
+    /// It is looked at again when the roster has changed, and at this time.
+    Wait(Instant),
+    No(Rule),
+}
+
+impl Member {
+    pub(super) fn on_join(&mut self, link: LinkId, id: RequestId, join: &Join<'_>, now: Now, out: &mut Vec<Output>) {
+        let Some(peer) = self.links.get_mut(&link) else { return };
+        // SPEC JOIN-1
+        if peer.step != Step::Silent {
+            return self.reject(link, Rule::Join1, now, out);
+        }
+        let pass = join.options.find::<Pass>(&option::PASS);
+        let ticket = join.options.find::<TicketProof>(&option::TICKET);
+        let knock = Knock { request: id, meeting: join.meeting, pass, ticket, since: now.tick };
+        peer.step = Step::Knocking(Box::new(knock));
+        self.timers.disarm(Timer::Join(link));
+        self.decide(link, now, out);
+    }
+
+    /// Looks at a JOIN, for the first time or again.
+    pub(super) fn decide(&mut self, link: LinkId, now: Now, out: &mut Vec<Output>) {
+        let Some(peer) = self.links.get(&link) else { return };
+        let Step::Knocking(knock) = &peer.step else { return };
+        let knock = **knock;
+        let (key, run) = (peer.key, peer.started_ms);
+        let name = peer.name.clone().unwrap_or_default();
+        match self.judge(key, run, &name, &knock, now) {
+            Decision::Wait(until) => self.timers.arm(Timer::Grant(link), until),
+            Decision::No(rule) => self.reject(link, rule, now, out),
+            Decision::Now if self.roster.is_member(&key) => self.welcome(link, &knock, now, out),
+            // The grant is an act, and after each act all who wait are looked at again.
+            Decision::Now => {
+                if !self.grant(key, &name, knock.ticket, now, out) {
+                    self.reject(link, Rule::Mesh6, now, out);
+                }
+            }
+        }
+    }
+
+    /// Looks again at all who wait.
+    pub(super) fn decide_all(&mut self, now: Now, out: &mut Vec<Output>) {
+        let waits = |step: &Step| matches!(step, Step::Knocking(_));
+        let waiting: Vec<LinkId> =
+            self.links.iter().filter(|(_, peer)| waits(&peer.step)).map(|(link, _)| *link).collect();
+        waiting.into_iter().for_each(|link| self.decide(link, now, out));
+    }
+
+    fn judge(&mut self, key: Key, run: u64, name: &str, knock: &Knock, now: Now) -> Decision {
+        let patience = knock.since.after(limits::JOIN_TIMEOUT);
+        // SPEC JOIN-2
+        if self.charter.is_some() && knock.meeting != MeetingId::ZERO && knock.meeting != self.meeting {
+            return Decision::No(Rule::Join2);
+        }
+        // SPEC MESH-6
+        if self.stage != Stage::Inside {
+            return if now.tick < patience { Decision::Wait(patience) } else { Decision::No(Rule::Mesh6) };
+        }
+        // SPEC JOIN-10: of an earlier run
+        if self.is_outrun(key, run) {
+            return Decision::No(Rule::Join10);
+        }
+        // SPEC JOIN-4: of a key
+        if self.roster.is_revoked(&key, Level::Out) {
+            return Decision::No(Rule::Join4);
+        }
+        let is_member = self.roster.is_member(&key);
+        // SPEC JOIN-7: a name is its key's as long as that is here.
+        if !(is_member && self.people.is_here(&key)) && self.is_named(name, key) {
+            return Decision::No(Rule::Join7);
+        }
+        if is_member {
+            return Decision::Now;
+        }
+        // SPEC MESH-6: who has a pass has been granted elsewhere, and the grant is on its way.
+        let grant = knock.since.after(limits::GRANT_TIMEOUT);
+        if knock.pass.is_some() && now.tick < grant {
+            return Decision::Wait(grant);
+        }
+        self.judge_newcomer(key, knock, now)
+    }
+
+    fn judge_newcomer(&mut self, key: Key, knock: &Knock, now: Now) -> Decision {
+        let Some(charter) = &self.charter else { return Decision::No(Rule::Mesh6) };
+        if charter.admission.has_tickets() {
+            // SPEC JOIN-3
+            let Some(ticket) = knock.ticket.filter(|ticket| charter.proof_holds(ticket, &key, &self.us)) else {
+                return Decision::No(Rule::Join3);
+            };
+            // SPEC JOIN-4: of a ticket
+            if self.roster.is_revoked(&ticket.ticket, Level::Out) {
+                return Decision::No(Rule::Join4);
+            }
+        }
+        // SPEC JOIN-5
+        if self.roster.is_locked() {
+            return Decision::No(Rule::Join5);
+        }
+        // SPEC JOIN-6
+        let room = usize::try_from(charter.guests).unwrap_or(usize::MAX).min(limits::MESH_MAX);
+        if self.roster.members().filter(|member| !self.people.has_left(&member.key)).count() >= room {
+            return Decision::No(Rule::Join6);
+        }
+        if charter.admission.has_lobby() && !self.roster.is_host(&self.us.key()) {
+            // Only a host's grant counts.
+            let patience = knock.since.after(limits::JOIN_TIMEOUT);
+            return if now.tick < patience { Decision::Wait(patience) } else { Decision::No(Rule::Mesh6) };
+        }
+        match self.door.count(key, now.tick) {
+            Ok(()) => Decision::Now,
+            Err(rule) => Decision::No(rule),
+        }
+    }
+
+    fn grant(&mut self, key: Key, name: &str, ticket: Option<TicketProof>, now: Now, out: &mut Vec<Output>) -> bool {
+        let has_tickets = self.charter.as_ref().is_some_and(|charter| charter.admission.has_tickets());
+        let (count, proof) = encode_items(ticket.filter(|_| has_tickets), 1);
+        let (role, answers, name) = (Role::Member, Hash::ZERO, Reason::cut(name));
+        self.write(&EntryBody::Grant { subject: key, role, answers, name, proof: List::over(count, &proof) }, now, out)
+            && self.roster.is_member(&key)
+    }
+
+    /// Whether somebody other than `key` who is here is called `name`, or something that reads alike.
+    pub(super) fn is_named(&self, name: &str, key: Key) -> bool {
+        let reads = reading(name);
+        let mut others = self.roster.members().filter(|member| member.key != key && self.people.is_here(&member.key));
+        reads.is_empty()
+            || others.any(|member| member.name.is_some_and(|other| reading(other) == reads))
+            || self.links.values().any(|peer| {
+                peer.key != key && peer.is_in() && peer.name.as_deref().is_some_and(|other| reading(other) == reads)
+            })
+    }
+
+    /// What lets `key` in again: the pass that it has, or a new one.
+    pub(super) fn pass_for(&self, key: Key, shown: Option<Pass>) -> Pass {
+        let floor = self.floor_for(key, shown);
+        let holds = shown.filter(|pass| self.pass_holds(pass, key));
+        holds.unwrap_or_else(|| sign_pass(self.meeting, key, floor, &self.us))
+    }
+
+    /// The lamport time above which talk is served to `key` (SPEC HISTORY-1).
+    pub(super) fn floor_for(&self, key: Key, shown: Option<Pass>) -> u64 {
+        let Some(charter) = &self.charter else { return u64::MAX };
+        match shown.filter(|pass| self.pass_holds(pass, key)) {
+            Some(pass) => pass.lamport,
+            None if key == charter.founder => 0,
+            None => self.log.floor_of_last(charter.history),
+        }
+    }
+
+    fn pass_holds(&self, pass: &Pass, key: Key) -> bool {
+        pass.signer != key && self.roster.is_member(&pass.signer) && pass_is_signed(pass, self.meeting, key, &self.us)
+    }
+
+    /// What is shown of somebody: a junior whose name reads like a senior's is told apart by its key.
+    pub(super) fn called(&self, key: &Key) -> alloc::string::String {
+        let Some(name) = self.roster.name(key) else {
+            let known = self.links.values().find(|peer| peer.key == *key).and_then(|peer| peer.name.clone());
+            return known.unwrap_or_else(|| key.to_hex().chars().take(8).collect());
+        };
+        let reads = reading(name);
+        let seniors = self.roster.members().take_while(|member| member.key != *key);
+        let mut seniors = seniors.filter(|member| self.people.is_here(&member.key));
+        if seniors.any(|member| member.name.is_some_and(|other| reading(other) == reads)) {
+            let mark: alloc::string::String = key.to_hex().chars().take(8).collect();
+            return alloc::format!("{name}-{mark}");
+        }
+        name.to_string()
+    }
+}

@@ -1,0 +1,125 @@
+//! From the door to a seat: a newcomer fetches the acts, then says who it is and dials everybody.
+
+use alloc::string::{String, ToString as _};
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+
+use super::member::{Member, Stage, Timer};
+use crate::event::{Event, Role};
+use crate::id::Key;
+use crate::limits;
+use crate::machine::{Kept, Output};
+use crate::rule::Rule;
+use crate::ticket::Ticket;
+use crate::time::Now;
+use crate::wire::entry::EntryBody;
+use crate::wire::field::{Address, List, Name, encode_items};
+
+impl Member {
+    /// The acts are complete, as far as anybody who is linked has them.
+    pub(super) fn arrive_if_complete(&mut self, now: Now, out: &mut Vec<Output>) {
+        if !self.lacks_acts() && self.roster.is_member(&self.us.key()) {
+            self.come_inside(now, out);
+        }
+    }
+
+    /// What is still lacking may never come: nobody waits for it for ever.
+    pub(super) fn on_arrive_due(&mut self, now: Now, out: &mut Vec<Output>) {
+        if self.stage != Stage::Arriving {
+            return;
+        }
+        if self.roster.is_member(&self.us.key()) {
+            return self.come_inside(now, out);
+        }
+        // SPEC MESH-7: who says that it lets us in, and can't show it, is none of the room's.
+        let link = self.links.iter().find(|(_, peer)| peer.is_in()).map(|(link, _)| *link);
+        if let Some(link) = link {
+            self.reject(link, Rule::Mesh7, now, out);
+        }
+    }
+
+    /// This node is a member and knows it: it says who it is, and dials everybody.
+    pub(super) fn come_inside(&mut self, now: Now, out: &mut Vec<Output>) {
+        self.stage = Stage::Inside;
+        self.timers.disarm(Timer::Arrive);
+        self.timers.disarm(Timer::Patience);
+        self.timers.disarm(Timer::Door);
+        self.session = self.session.max(self.log.next_session(self.us.key()));
+        let addresses = self.own_addresses();
+        let us = self.us.key();
+        let said = self.roster.members().find(|member| member.key == us);
+        let is_said = said.is_some_and(|said| said.name == Some(&*self.name) && said.addresses == &*addresses);
+        self.show_those_who_are_here();
+        if !(is_said && self.people.is_here(&us)) {
+            self.write_person(now, out);
+        }
+        self.people.shown.insert(us, self.name.clone());
+        self.tell_ready(out);
+        let linked: Vec<Key> = self.linked.keys().copied().collect();
+        linked.into_iter().for_each(|key| self.introduce(key, out));
+        out.push(Output::Event(self.users()));
+        self.decide_all(now, out);
+        self.call_all(now);
+        // Where everybody has moved meanwhile, the first address is all that is left.
+        if self.linked.is_empty() && self.host.is_none() && !self.door_addresses.is_empty() {
+            self.knock(out);
+        }
+    }
+
+    /// Those who are here before this node's user looks are not told one by one.
+    fn show_those_who_are_here(&mut self) {
+        let here: Vec<Key> =
+            self.roster.members().map(|member| member.key).filter(|key| self.people.is_here(key)).collect();
+        for key in here {
+            let name = self.called(&key);
+            self.people.shown.insert(key, name);
+        }
+    }
+
+    /// Says who this is, and where others can dial it.
+    pub(super) fn write_person(&mut self, now: Now, out: &mut Vec<Output>) -> bool {
+        let (name, addresses) = (self.name.clone(), self.own_addresses());
+        let addresses = addresses.iter().filter_map(|address| Address::new(address));
+        let (count, items) = encode_items(addresses, limits::ADDRESSES_MAX);
+        let Some(name) = Name::new(&name) else { return false };
+        self.write(&EntryBody::Person { name, addresses: List::over(count, &items) }, now, out)
+    }
+
+    /// What is announced, after the address at which somebody has seen this node.
+    fn own_addresses(&self) -> Vec<String> {
+        let seen = self.observed.zip(self.port).map(|(ip, port)| SocketAddr::new(ip, port).to_string());
+        let mut addresses: Vec<String> = Vec::new();
+        for address in seen.iter().chain(&self.addresses) {
+            if !addresses.contains(address) && Address::new(address).is_some() {
+                addresses.push(address.clone());
+            }
+        }
+        addresses.truncate(limits::ADDRESSES_MAX);
+        addresses
+    }
+
+    /// Tells the user how others join: any member lets them in.
+    pub(super) fn tell_ready(&self, out: &mut Vec<Output>) {
+        let Some(charter) = &self.charter else { return };
+        let us = self.us.key();
+        let ticket = self.ticket.as_ref().filter(|_| charter.admission.has_tickets());
+        let seed = ticket.and_then(|ticket| ticket.seed);
+        let endorsement = ticket.and_then(|ticket| ticket.endorsement);
+        if let Some(seed) = seed.filter(|_| us == charter.founder) {
+            let mut bytes: Vec<u8> = seed.0.into();
+            bytes.extend(endorsement.iter().flat_map(|endorsement| endorsement.0));
+            out.push(Output::Keep { meeting: self.meeting, name: Kept::Ticket, bytes });
+        }
+        let addresses = self.own_addresses();
+        let invitation = Ticket { meeting: self.meeting, host: us, seed, endorsement, addresses };
+        out.push(Output::Event(Event::Ready {
+            role: Role::Member,
+            name: self.name.clone(),
+            key: us,
+            meeting: self.meeting,
+            title: charter.title.clone(),
+            ticket: invitation.to_string(),
+            questions: charter.questions,
+        }));
+    }
+}

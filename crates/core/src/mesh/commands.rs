@@ -1,0 +1,263 @@
+//! What a member can do, by hand.
+
+use alloc::string::{String, ToString as _};
+use alloc::vec::Vec;
+
+use super::member::{Member, Stage, Timer};
+use crate::code::Code;
+use crate::command::Command;
+use crate::event::Event;
+use crate::id::{CommandId, Hash, Key, Token};
+use crate::identity::{Domain, Identity, Secret};
+use crate::limits;
+use crate::machine::Output;
+use crate::sync::{Errand, Failure, name_failure, no_friends, nobody, text_failure};
+use crate::time::Now;
+use crate::wire::entry::{Door, EntryBody, Level, Role};
+use crate::wire::field::{List, Name, Reason, Text, encode_items};
+
+impl Member {
+    pub(super) fn on_command(&mut self, id: CommandId, command: Command, now: Now, out: &mut Vec<Output>) {
+        let result = match command {
+            Command::Quit => {
+                out.push(Output::Event(Event::Done { id }));
+                return self.leave(now, out);
+            }
+            Command::Stop => {
+                out.push(Output::Event(Event::Done { id }));
+                return self.end(Code::Stopped, Code::Stopped, "this node stops for now", out);
+            }
+            _ if self.stage != Stage::Inside => {
+                Err(("not_yet", "you are not in the room yet; wait until you are".to_string()))
+            }
+            Command::Say { text } => match self.say(id, text, now, out) {
+                // Done once it is said.
+                Ok(false) => return,
+                Ok(true) => Ok(()),
+                Err(failure) => Err(failure),
+            },
+            Command::Msg { to, text } => match self.tell(id, &to, text, out) {
+                // Done once the other side has it.
+                Ok(()) => return,
+                Err(failure) => Err(failure),
+            },
+            Command::Name { name } => self.rename(&name, now, out),
+            Command::Users => {
+                out.push(Output::Event(self.users()));
+                Ok(())
+            }
+            Command::Contacts | Command::Add { .. } | Command::Remove { .. } => Err(no_friends()),
+            Command::Directory(_) => Err(crate::registry::none()),
+            Command::Bans => {
+                let named = |level| self.roster.revoked(level).map(str::to_string).collect();
+                out.push(Output::Event(Event::Bans { muted: named(Level::Mute), out: named(Level::Out) }));
+                Ok(())
+            }
+            command @ (Command::Kick { .. }
+            | Command::Admit { .. }
+            | Command::Deny { .. }
+            | Command::Unban { .. }
+            | Command::Mute { .. }
+            | Command::Unmute { .. }
+            | Command::Lock
+            | Command::Unlock
+            | Command::End) => self.rule(command, now, out),
+        };
+        out.push(Output::Event(match result {
+            Ok(()) => Event::Done { id },
+            Err((code, message)) => Event::Error { code, message, id: Some(id) },
+        }));
+        if self.roster.ended().is_some() {
+            self.leave_if_over(out);
+        }
+    }
+
+    /// True if it was said, false if it waits for its turn.
+    fn say(&mut self, id: CommandId, text: String, now: Now, out: &mut Vec<Output>) -> Result<bool, Failure> {
+        Text::new(&text).ok_or_else(|| text_failure(&text))?;
+        if self.roster.is_revoked(&self.us.key(), Level::Mute) {
+            return Err((Code::Muted.word(), "a host has muted you".to_string()));
+        }
+        if self.speech.has_to_wait(now.tick) {
+            if !self.speech.wait(id, text) {
+                let message = "you have said more than can be sent; wait a little, then say it again".to_string();
+                return Err((Code::Full.word(), message));
+            }
+            self.timers.arm(Timer::Speak, self.speech.free_at().max(now.tick));
+            return Ok(false);
+        }
+        self.speak(&text, now, out);
+        Ok(true)
+    }
+
+    fn speak(&mut self, text: &str, now: Now, out: &mut Vec<Output>) {
+        if let Some(text) = Text::new(text) {
+            self.speech.count(text.as_str().len(), now.tick);
+            self.write(&EntryBody::Text { text }, now, out);
+        }
+    }
+
+    pub(super) fn on_speak_due(&mut self, now: Now, out: &mut Vec<Output>) {
+        while let Some((id, text)) = self.speech.next(now.tick) {
+            self.speak(&text, now, out);
+            out.push(Output::Event(Event::Done { id }));
+        }
+        if self.speech.is_waiting() {
+            self.timers.arm(Timer::Speak, self.speech.free_at());
+        }
+    }
+
+    fn tell(&mut self, id: CommandId, to: &str, text: String, out: &mut Vec<Output>) -> Result<(), Failure> {
+        let key = self.find(to).filter(|key| *key != self.us.key()).ok_or_else(|| nobody(to))?;
+        let errand = Errand::tell(to.to_string(), text, Token(self.random.bytes()))?;
+        let link = self.linked.get(&key).copied();
+        let Some((link, peer)) = link.and_then(|link| Some((link, self.links.get_mut(&link)?))) else {
+            let message = alloc::format!(
+                "there is no link with {to} just now, and private words take no other way; say it again when /users shows one"
+            );
+            return Err(("not_linked", message));
+        };
+        let request = peer.next_request();
+        let outbox = self.outboxes.entry(key).or_default();
+        outbox.push(id, errand, Some((link, request)), self.meeting, &self.us, out)
+    }
+
+    fn rename(&mut self, name: &str, now: Now, out: &mut Vec<Output>) -> Result<(), Failure> {
+        Name::new(name).ok_or_else(|| name_failure(name))?;
+        if self.is_named(name, self.us.key()) {
+            let message = alloc::format!("somebody here is called {name}; choose another name");
+            return Err((Code::NameTaken.word(), message));
+        }
+        let old = core::mem::replace(&mut self.name, name.to_string());
+        if !self.write_person(now, out) {
+            self.name = old;
+            return Err(full());
+        }
+        self.base_name = name.to_string();
+        Ok(())
+    }
+
+    /// What only a host does.
+    fn rule(&mut self, command: Command, now: Now, out: &mut Vec<Output>) -> Result<(), Failure> {
+        if !self.roster.is_host(&self.us.key()) {
+            return Err(("not_host", "only a host of this room can do that; /quit leaves".to_string()));
+        }
+        match command {
+            Command::Kick { name, why } => self.kick(&name, &why, now, out),
+            Command::Unban { name } => self.forgive(&name, Level::Out, now, out),
+            Command::Mute { name } => {
+                let key = self.other(&name)?;
+                self.revoke(key, Level::Mute, &name, "", now, out)
+            }
+            Command::Unmute { name } => self.forgive(&name, Level::Mute, now, out),
+            Command::Lock => {
+                let kept: Vec<Key> = self.roster.kept().collect();
+                let (count, kept) = encode_items(kept, limits::KEPT_MAX);
+                self.act(&EntryBody::Policy { door: Door::Locked, kept: List::over(count, &kept) }, now, out)
+            }
+            Command::Unlock => self.act(&EntryBody::Policy { door: Door::Unlocked, kept: List::NONE }, now, out),
+            Command::End if self.charter.as_ref().is_some_and(|charter| charter.founder == self.us.key()) => {
+                self.act(&EntryBody::End { why: Reason::NONE }, now, out)
+            }
+            Command::End => Err(("not_host", "only the founder ends a room; /quit leaves".to_string())),
+            Command::Admit { .. } | Command::Deny { .. } => {
+                Err(("no_lobby", "this room has no lobby: who may come is let in at once".to_string()))
+            }
+            Command::Say { .. }
+            | Command::Msg { .. }
+            | Command::Name { .. }
+            | Command::Users
+            | Command::Bans
+            | Command::Contacts
+            | Command::Add { .. }
+            | Command::Remove { .. }
+            | Command::Directory(_)
+            | Command::Quit
+            | Command::Stop => Ok(()),
+        }
+    }
+
+    fn other(&self, name: &str) -> Result<Key, Failure> {
+        self.find(name).filter(|key| *key != self.us.key()).ok_or_else(|| nobody(name))
+    }
+
+    fn act(&mut self, body: &EntryBody<'_>, now: Now, out: &mut Vec<Output>) -> Result<(), Failure> {
+        self.write(body, now, out).then_some(()).ok_or_else(full)
+    }
+
+    fn kick(&mut self, name: &str, why: &str, now: Now, out: &mut Vec<Output>) -> Result<(), Failure> {
+        let key = self.other(name)?;
+        self.revoke(key, Level::Out, name, why, now, out)?;
+        // SPEC REVOKE-2: who is out would come back with a new key and the same ticket.
+        let void = self.ticket.as_ref().and_then(|ticket| ticket.seed);
+        let has_tickets = self.charter.as_ref().is_some_and(|charter| charter.admission.has_tickets());
+        let Some(void) = void.filter(|_| has_tickets) else { return Ok(()) };
+        let void = self.us.scheme().public(&void);
+        let kept: Vec<Key> = self.roster.kept().collect();
+        let (count, kept) = encode_items(kept, limits::KEPT_MAX);
+        let (name, why, kept) = (Reason::NONE, Reason::cut(why), List::over(count, &kept));
+        let body = EntryBody::Revoke { subject: void, level: Level::Out, name, why, cuts: List::NONE, kept };
+        self.act(&body, now, out)?;
+        self.renew_ticket(out);
+        Ok(())
+    }
+
+    /// Makes a new ticket to hand out: the founder's word makes it good.
+    fn renew_ticket(&mut self, out: &mut Vec<Output>) {
+        if self.charter.as_ref().is_none_or(|charter| charter.founder != self.us.key()) {
+            return;
+        }
+        let seed = Secret(self.random.bytes());
+        let ticket = Identity::new(seed, self.us.scheme().clone());
+        let endorsement = self.us.sign(Domain::Ticket, &[&self.meeting.0, &ticket.key().0]);
+        if let Some(ticket) = &mut self.ticket {
+            (ticket.seed, ticket.endorsement) = (Some(seed), Some(endorsement));
+        }
+        let message = "the ticket that was handed out is void now; hand out the new one".to_string();
+        out.push(Output::Event(Event::Warning { code: "ticket", message }));
+        self.tell_ready(out);
+    }
+
+    fn revoke(
+        &mut self,
+        subject: Key,
+        level: Level,
+        name: &str,
+        why: &str,
+        now: Now,
+        out: &mut Vec<Output>,
+    ) -> Result<(), Failure> {
+        // SPEC REVOKE-3
+        let (count, cuts) = encode_items(self.log.cuts(subject), limits::CUTS_MAX);
+        let (name, why, cuts) = (Reason::cut(name), Reason::cut(why), List::over(count, &cuts));
+        self.act(&EntryBody::Revoke { subject, level, name, why, cuts, kept: List::NONE }, now, out)
+    }
+
+    fn forgive(&mut self, name: &str, level: Level, now: Now, out: &mut Vec<Output>) -> Result<(), Failure> {
+        let mut revokes: Vec<(Key, Hash)> = self.roster.revoked_by_name(name, level).collect();
+        if let (true, Some(key)) = (revokes.is_empty(), self.find(name)) {
+            revokes = self.roster.revokes_of(&key, level).collect();
+        }
+        if revokes.is_empty() {
+            let word = if level == Level::Out { "shown out" } else { "muted" };
+            return Err(("no_such_name", alloc::format!("nobody called {name} has been {word}; check the name")));
+        }
+        for (subject, answers) in revokes {
+            let (role, name, proof) = (Role::Member, Reason::cut(name), List::NONE);
+            self.act(&EntryBody::Grant { subject, role, answers, name, proof }, now, out)?;
+        }
+        Ok(())
+    }
+
+    /// Leaves for good, and says so once, to all.
+    fn leave(&mut self, now: Now, out: &mut Vec<Output>) {
+        if self.stage == Stage::Inside {
+            self.write(&EntryBody::Left {}, now, out);
+        }
+        self.end(Code::Left, Code::Left, "you have left", out);
+    }
+}
+
+fn full() -> Failure {
+    ("full", "this room has all the acts that it can keep; found a new one".to_string())
+}

@@ -1,0 +1,221 @@
+//! Entries that come and are written (SPEC.md, "Mesh"): only its author pushes one.
+
+use alloc::vec::Vec;
+
+use super::member::{Member, Stage};
+use crate::event::Event;
+use crate::id::{Hash, Key, LinkId, RequestId};
+use crate::limits;
+use crate::log::{Proof, StreamId, Verdict, check_fork, entry_of};
+use crate::machine::Output;
+use crate::rule::Rule;
+use crate::time::Now;
+use crate::wire::entry::{Entry, EntryBody, Level};
+use crate::wire::field::{Body, Signed};
+use crate::wire::meeting::{EntryFrame, Fork, Lane};
+use crate::wire::option::Options;
+use crate::wire::{Encoded, Frame};
+
+impl Member {
+    pub(super) fn on_entry(&mut self, link: LinkId, entry: &Signed<'_, Entry<'_>>, now: Now, out: &mut Vec<Output>) {
+        let (stream, number) = (StreamId::of(&entry.value), entry.value.number);
+        let held = self.log.next_number(stream);
+        let is_asked = self.pull.is_asked(link, stream, number);
+        // SPEC MESH-9: what does not count is not stored, and costs nobody; its author may yet be granted.
+        if number > held || !self.roster.counts(&entry.value) {
+            return self.note_offer(link, stream, number, number.saturating_add(1), now);
+        }
+        match self.log.offer(entry, is_asked, &self.us) {
+            Verdict::Stored => {
+                let frame = Frame::from(EntryFrame { entry: *entry, options: Options::NONE }).encode(RequestId::EVENT);
+                self.on_stored(&frame, now, out);
+                if stream.lane == Lane::Acts {
+                    self.on_acted(Some(link), &frame, now, out);
+                }
+            }
+            Verdict::Dropped => {}
+            Verdict::Ahead { .. } => self.note_offer(link, stream, number, number.saturating_add(1), now),
+            Verdict::Forked(proof) => {
+                out.extend(proof.frame().map(|frame| Output::Send { link, frame }));
+                let (stream, number) = (proof.stream, proof.number);
+                self.on_forked(link, stream, number, &proof, now, out);
+            }
+            Verdict::Refused(rule) => self.reject(link, rule, now, out),
+        }
+    }
+
+    /// Somebody has shown that it holds more of a stream than this node.
+    pub(super) fn note_offer(&mut self, link: LinkId, stream: StreamId, first: u64, next: u64, now: Now) {
+        let Some(peer) = self.links.get(&link) else { return };
+        let is_ours = stream.author == self.us.key() && stream.session >= self.session;
+        if is_ours && self.stage == Stage::Inside {
+            return;
+        }
+        // Its author sends it to all with whom it is linked: no need to ask others at once.
+        let is_on_its_way = stream.author != peer.key && self.linked.contains_key(&stream.author);
+        let ready_at = if is_on_its_way { now.tick.after(limits::PULL_PATIENCE) } else { now.tick };
+        self.pull.offer(link, stream, first, next, self.log.next_number(stream), ready_at);
+        self.is_dirty = true;
+    }
+
+    /// Writes an entry and sends it to all who hold what is before it; false if the log is full of acts.
+    pub(super) fn write(&mut self, body: &EntryBody<'_>, now: Now, out: &mut Vec<Output>) -> bool {
+        let Some(lane) = body.lane() else { return false };
+        // Who is let in again, or may speak again, goes on in a new session: the old streams stay cut.
+        if !self.is_wanted(StreamId { author: self.us.key(), session: self.session, lane }) {
+            self.begin_session(now);
+        }
+        let Some(frame) = self.log.write(&self.us, self.session, body, now) else { return false };
+        self.on_stored(&frame, now, out);
+        let Some(number) = entry_of(&frame).map(|entry| entry.value.number) else { return false };
+        for (link, peer) in self.links.iter_mut().filter(|(_, peer)| peer.is_in() && peer.has_rows) {
+            let reached = peer.reached.entry(lane).or_insert(1);
+            if *reached == number {
+                *reached = number.saturating_add(1);
+                out.push(Output::Send { link: *link, frame: frame.clone() });
+            }
+        }
+        // SPEC MESH-1: the act goes out before what follows from it.
+        if lane == Lane::Acts {
+            self.on_acted(None, &frame, now, out);
+        }
+        true
+    }
+
+    /// SPEC SESSION-1
+    fn begin_session(&mut self, now: Now) {
+        self.session = self.log.next_session(self.us.key()).max(now.unix_ms);
+        self.links.values_mut().for_each(|peer| {
+            peer.reached.clear();
+            peer.told.clear();
+        });
+    }
+
+    /// An entry is in the log.
+    fn on_stored(&mut self, frame: &Encoded, now: Now, out: &mut Vec<Output>) {
+        let Some(entry) = entry_of(frame) else { return };
+        let value = &entry.value;
+        let stream = StreamId::of(value);
+        out.push(Output::Store { meeting: self.meeting, frame: frame.clone() });
+        self.pull.held(stream, self.log.next_number(stream), now.tick);
+        self.people.note(value);
+        // What was before this node's time is not waited for.
+        let is_before = value.lamport.saturating_sub(1) <= self.pass.map_or(0, |pass| pass.lamport);
+        let reference = if is_before { Hash::ZERO } else { value.reference };
+        self.order.push(frame.clone(), self.hash_of(entry.bytes), value.prev, reference, now.tick);
+        self.tell_soon(now);
+        if let (Lane::Acts, Some(charter)) = (value.lane, &self.charter) {
+            self.roster.take(&entry, charter, &self.us);
+        }
+    }
+
+    /// The roster may have changed, by the act in `frame`, which came `from` somebody or is this node's own.
+    fn on_acted(&mut self, from: Option<LinkId>, frame: &Encoded, now: Now, out: &mut Vec<Output>) {
+        self.is_dirty = true;
+        self.pull.try_again(now.tick);
+        // A newcomer has yet to see which revokes have been answered.
+        let is_out = self.stage == Stage::Inside && self.roster.is_revoked(&self.us.key(), Level::Out);
+        let is_over = self.roster.ended().is_some() || is_out;
+        if is_over {
+            // SPEC MESH-8: the cause goes before the goodbye, for whoever is not linked with its author.
+            if from.is_some() {
+                let others = self.links.iter().filter(|(link, peer)| peer.is_in() && Some(**link) != from);
+                out.extend(others.map(|(link, _)| Output::Send { link: *link, frame: frame.clone() }));
+                self.leave_if_over(out);
+            }
+            return;
+        }
+        let revoked: Vec<LinkId> = self
+            .links
+            .iter()
+            .filter(|(_, peer)| peer.is_in() && self.roster.is_revoked(&peer.key, Level::Out))
+            .map(|(link, _)| *link)
+            .collect();
+        for link in revoked {
+            // SPEC REVOKE-1, MESH-8
+            if from.is_some_and(|from| from != link) {
+                out.push(Output::Send { link, frame: frame.clone() });
+            }
+            self.must_go.push(link);
+        }
+        if self.stage == Stage::Inside {
+            let linked: Vec<Key> = self.linked.keys().copied().collect();
+            linked.into_iter().for_each(|key| self.introduce(key, out));
+        }
+        self.decide_all(now, out);
+    }
+
+    /// Closes the links of those who have been shown out: they have been told why.
+    pub(super) fn show_out(&mut self, now: Now, out: &mut Vec<Output>) {
+        for link in core::mem::take(&mut self.must_go) {
+            if self.links.contains_key(&link) {
+                self.reject(link, Rule::Revoke1, now, out);
+            }
+        }
+    }
+
+    /// Whether the next entry of a stream would be stored: its author is granted, and it lies within all cuts.
+    pub(super) fn is_wanted(&self, stream: StreamId) -> bool {
+        let StreamId { author, session, lane } = stream;
+        let number = self.log.next_number(stream);
+        let (prev, reference) = (Hash::ZERO, Hash::ZERO);
+        let body = Body(&[]);
+        let next =
+            Entry { author, session, lane, number, prev, lamport: 1, reference, time_ms: 0, kind: u16::MAX, body };
+        // Of somebody who is not granted yet, the acts are asked for: the grant may be among them.
+        let may_count = self.roster.counts(&next) || (lane == Lane::Acts && self.roster.rank(&author).is_none());
+        may_count && !self.log.is_void(stream, number)
+    }
+
+    pub(super) fn on_fork(&mut self, link: LinkId, fork: &Fork<'_>, now: Now, out: &mut Vec<Output>) {
+        match check_fork(fork, self.meeting, &self.us) {
+            Ok((stream, number)) => {
+                if self.roster.rank(&stream.author).is_some() && self.log.void(stream, number) {
+                    let frame = Frame::Meeting(crate::wire::meeting::Meeting::Fork(*fork)).encode(RequestId::EVENT);
+                    self.forked(Some(link), stream, number, &frame, now, out);
+                }
+            }
+            Err(rule) => self.reject(link, rule, now, out),
+        }
+    }
+
+    fn on_forked(
+        &mut self,
+        link: LinkId,
+        stream: StreamId,
+        number: u64,
+        proof: &Proof,
+        now: Now,
+        out: &mut Vec<Output>,
+    ) {
+        if let Some(frame) = proof.frame() {
+            self.forked(Some(link), stream, number, &frame, now, out);
+        }
+    }
+
+    /// Part of what somebody has said is void: told to the user, and shown to everybody, once (SPEC MESH-10).
+    fn forked(
+        &mut self,
+        from: Option<LinkId>,
+        stream: StreamId,
+        number: u64,
+        proof: &Encoded,
+        now: Now,
+        out: &mut Vec<Output>,
+    ) {
+        let others = self.links.iter().filter(|(link, peer)| peer.is_in() && Some(**link) != from);
+        out.extend(others.map(|(link, _)| Output::Send { link: *link, frame: proof.clone() }));
+        if let Some(charter) = &self.charter {
+            self.roster.void(stream, number, charter);
+        }
+        self.pull.forget_stream(stream);
+        if stream.author == self.us.key() && stream.session == self.session {
+            // What is void is not gone on with.
+            self.begin_session(now);
+        }
+        let name = self.called(&stream.author);
+        let message =
+            alloc::format!("{name} has signed two versions of one entry; what they said from there on is not shown");
+        out.push(Output::Event(Event::Warning { code: "fork", message }));
+    }
+}

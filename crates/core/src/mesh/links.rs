@@ -1,0 +1,322 @@
+//! Links: how two members come to have one (SPEC.md, "Mesh").
+
+use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::string::{String, ToString as _};
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+
+use super::admission::Knock;
+use super::member::{Errand, Member, Stage, Timer};
+use crate::charter::{Charter, SignedCharter};
+use crate::code::Code;
+use crate::event::Event;
+use crate::id::{DialId, Key, LinkId, RequestId};
+use crate::limits;
+use crate::log::Log;
+use crate::machine::{Kept, Output};
+use crate::roster::Roster;
+use crate::rule::Rule;
+use crate::time::Now;
+use crate::wire::Frame;
+use crate::wire::field::{Address, Block, List, Name, Signed, decode_all, encode_alone, encode_items};
+use crate::wire::meeting::{Join, Lane, Welcome};
+use crate::wire::option::{self, OptionsBuffer, Pass};
+use crate::wire::session::{Hello, Purpose};
+
+/// Where a link is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// It was accepted, and JOIN has not come.
+    Silent,
+    /// Its JOIN waits for an answer.
+    Knocking(Box<Knock>),
+    /// We have sent JOIN.
+    Asking(Errand),
+    /// WELCOME has been sent, or has come.
+    In,
+}
+
+/// A link, and who is at its other end.
+#[derive(Clone, Debug)]
+pub(super) struct Peer {
+    pub(super) key: Key,
+    pub(super) name: Option<String>,
+    pub(super) address: SocketAddr,
+    pub(super) started_ms: u64,
+    pub(super) step: Step,
+    /// Talk up to this lamport time is not served to it.
+    pub(super) floor: u64,
+    /// How far it holds our streams of this session, or has been sent them, without a hole; and how far rows have told it.
+    pub(super) reached: BTreeMap<Lane, u64>,
+    pub(super) told: BTreeMap<Lane, u64>,
+    /// Its rows have come.
+    pub(super) has_rows: bool,
+    pub(super) requests: u32,
+    /// Whom it is linked with.
+    pub(super) with: BTreeSet<Key>,
+}
+
+impl Peer {
+    pub(super) const fn is_in(&self) -> bool {
+        matches!(self.step, Step::In)
+    }
+
+    pub(super) fn next_request(&mut self) -> RequestId {
+        self.requests = self.requests.checked_add(1).unwrap_or(1);
+        RequestId(self.requests)
+    }
+}
+
+impl Member {
+    #[expect(clippy::too_many_arguments, reason = "all of an Up")]
+    pub(super) fn on_up(
+        &mut self,
+        link: LinkId,
+        key: Key,
+        address: SocketAddr,
+        hello: &Hello<'_>,
+        dial: Option<DialId>,
+        now: Now,
+        out: &mut Vec<Output>,
+    ) {
+        // SPEC JOIN-14
+        if hello.purpose != Purpose::MESH {
+            return out.push(close(link, Rule::Join14));
+        }
+        let errand = dial.map(|dial| self.dials.remove(&dial));
+        let step = match errand {
+            None => Step::Silent,
+            Some(Some(errand)) => Step::Asking(errand),
+            // Nobody is called any more.
+            Some(None) => return out.push(goodbye(link, Code::Duplicate)),
+        };
+        let name = hello.options.find::<Name<'_>>(&option::NAME).map(|name| name.as_str().to_string());
+        if self.is_outrun(key, hello.started_ms) {
+            return out.push(close(link, Rule::Join10));
+        }
+        // SPEC JOIN-12
+        if step == Step::Silent && name.is_none() {
+            return out.push(close(link, Rule::Join12));
+        }
+        let peer = Peer {
+            key,
+            name,
+            address: SocketAddr::new(address.ip().to_canonical(), address.port()),
+            started_ms: hello.started_ms,
+            step,
+            floor: u64::MAX,
+            reached: BTreeMap::new(),
+            told: BTreeMap::new(),
+            has_rows: false,
+            requests: 0,
+            with: BTreeSet::new(),
+        };
+        let is_accepted = peer.step == Step::Silent;
+        self.links.insert(link, peer);
+        if is_accepted {
+            self.timers.arm(Timer::Join(link), now.tick.after(limits::JOIN_TIMEOUT));
+        } else if self.linked.contains_key(&key) {
+            // It has dialled us meanwhile: one link is enough.
+            self.drop_link(link, Code::Duplicate, now, out);
+        } else {
+            self.send_join(link, out);
+        }
+    }
+
+    fn send_join(&mut self, link: LinkId, out: &mut Vec<Output>) {
+        let mut options = OptionsBuffer::default();
+        if let Some(pass) = &self.pass {
+            options.set(&option::PASS, pass);
+        }
+        if let Some(proof) = self.ticket_proof() {
+            options.set(&option::TICKET, &proof);
+        }
+        let Some(peer) = self.links.get_mut(&link) else { return };
+        let join = Join { meeting: self.meeting, options: options.options() };
+        out.push(Output::Send { link, frame: Frame::from(join).encode(peer.next_request()) });
+    }
+
+    /// Answers JOIN: both are members, and the link is theirs.
+    pub(super) fn welcome(&mut self, link: LinkId, knock: &Knock, now: Now, out: &mut Vec<Output>) {
+        let (Some(charter), Some(peer)) = (&self.charter, self.links.get(&link)) else { return };
+        let Ok(signed) = decode_all::<Signed<'_, Charter<'_>>>(charter.bytes()) else { return };
+        let pass = self.pass_for(peer.key, knock.pass);
+        let rows = self.log.rows(pass.lamport);
+        let (count, items) = encode_items(rows.iter().copied(), limits::ROWS_MAX);
+        let mut options = OptionsBuffer::default();
+        if let Some(ours) = &self.pass {
+            options.set(&option::PASS, ours);
+        }
+        let observed = peer.address.to_string();
+        if let Some(observed) = Address::new(&observed) {
+            options.set(&option::OBSERVED, &observed);
+        }
+        let rows_told = List::over(count, &items);
+        let welcome = Welcome { charter: Block(signed), pass, rows: rows_told, options: options.options() };
+        out.push(Output::Send { link, frame: Frame::from(welcome).encode(knock.request) });
+        if let Some(peer) = self.links.get_mut(&link) {
+            peer.floor = pass.lamport;
+        }
+        self.note_told(link, &rows);
+        if let Some(rest) = rows.get(limits::ROWS_MAX..).filter(|rest| !rest.is_empty()) {
+            self.send_digest(link, rest, out);
+        }
+        self.enter(link, now, out);
+    }
+
+    pub(super) fn on_welcome(&mut self, link: LinkId, welcome: &Welcome<'_>, now: Now, out: &mut Vec<Output>) {
+        let Some(peer) = self.links.get(&link) else { return };
+        let key = peer.key;
+        // SPEC WELCOME-1
+        if !matches!(peer.step, Step::Asking(_)) {
+            return self.reject(link, Rule::Welcome1, now, out);
+        }
+        let charter = match SignedCharter::check(&encode_alone(&welcome.charter.0), self.meeting, &self.us) {
+            // SPEC JOIN-14
+            Ok(charter) if charter.kind != Purpose::MESH => return self.reject(link, Rule::Join14, now, out),
+            Ok(charter) => charter,
+            Err(rule) => return self.reject(link, rule, now, out),
+        };
+        if self.charter.is_none() {
+            self.meeting = charter.meeting;
+            self.log = Log::new(charter.meeting, self.talk_max);
+            self.roster = Roster::fold(&self.log, &charter, &self.us);
+            let (meeting, bytes) = (charter.meeting, charter.bytes().into());
+            out.push(Output::Keep { meeting, name: Kept::Charter, bytes });
+            self.charter = Some(charter);
+        }
+        if self.pass != Some(welcome.pass) {
+            self.pass = Some(welcome.pass);
+            let (meeting, bytes) = (self.meeting, encode_alone(&welcome.pass));
+            out.push(Output::Keep { meeting, name: Kept::Pass, bytes });
+        }
+        let observed = welcome.options.find::<Address<'_>>(&option::OBSERVED);
+        let observed = observed.and_then(|address| address.as_str().parse::<SocketAddr>().ok());
+        self.observed = self.observed.or(observed.map(|address| address.ip()));
+        let floor = self.floor_for(key, welcome.options.find::<Pass>(&option::PASS));
+        if let Some(peer) = self.links.get_mut(&link) {
+            peer.floor = floor;
+        }
+        self.enter(link, now, out);
+        let rows = self.log.rows(floor);
+        self.send_digest(link, &rows, out);
+        self.take_rows(link, welcome.rows.iter(), now, out);
+        if self.stage == Stage::Outside {
+            self.stage = Stage::Arriving;
+            self.timers.disarm(Timer::Door);
+            self.timers.arm(Timer::Arrive, now.tick.after(limits::ARRIVE_TIMEOUT));
+        }
+    }
+
+    /// A link is one of two members now: the one that is used, unless there is a better one.
+    fn enter(&mut self, link: LinkId, now: Now, out: &mut Vec<Output>) {
+        let Some(peer) = self.links.get_mut(&link) else { return };
+        peer.step = Step::In;
+        let (key, run) = (peer.key, peer.started_ms);
+        self.timers.disarm(Timer::Join(link));
+        self.timers.disarm(Timer::Grant(link));
+        self.timers.disarm(Timer::Call(key));
+        self.calls.remove(&key);
+        self.silenced.remove(&key);
+        let is_new = self.linked.insert(key, link).is_none();
+        let older: Vec<(LinkId, u64)> = self
+            .links
+            .iter()
+            .filter(|(other, peer)| **other != link && peer.key == key && peer.is_in())
+            .map(|(other, peer)| (*other, peer.started_ms))
+            .collect();
+        for (other, other_run) in older {
+            if other_run < run {
+                // SPEC JOIN-10
+                self.reject(other, Rule::Join10, now, out);
+            } else if self.us.key() < key {
+                // SPEC MESH-4
+                self.drop_link(other, Code::Duplicate, now, out);
+            }
+        }
+        if is_new {
+            self.tell_links(now);
+            self.introduce(key, out);
+        }
+        self.update_delivery(key, out);
+        if let (Some(outbox), Some(peer)) = (self.outboxes.get_mut(&key), self.links.get_mut(&link)) {
+            outbox.resend(link, self.meeting, &mut peer.requests, &self.us, out);
+        }
+    }
+
+    /// Whether a link of a later run of this key stands: an earlier one does not come in.
+    pub(super) fn is_outrun(&self, key: Key, run: u64) -> bool {
+        self.links.values().any(|peer| peer.key == key && peer.is_in() && peer.started_ms > run)
+    }
+
+    pub(super) fn on_down(&mut self, link: LinkId, code: Code, now: Now, out: &mut Vec<Output>) {
+        self.forget(link, code, now, out);
+    }
+
+    /// The one way to turn away a link: with the rule that it broke.
+    pub(super) fn reject(&mut self, link: LinkId, rule: Rule, now: Now, out: &mut Vec<Output>) {
+        out.push(close(link, rule));
+        self.forget(link, rule.code(), now, out);
+    }
+
+    /// Closes a link that nobody needs.
+    pub(super) fn drop_link(&mut self, link: LinkId, code: Code, now: Now, out: &mut Vec<Output>) {
+        out.push(goodbye(link, code));
+        self.forget(link, code, now, out);
+    }
+
+    /// A link is gone.
+    fn forget(&mut self, link: LinkId, code: Code, now: Now, out: &mut Vec<Output>) {
+        let Some(peer) = self.links.remove(&link) else { return };
+        self.timers.disarm(Timer::Join(link));
+        self.timers.disarm(Timer::Grant(link));
+        match peer.step {
+            Step::Silent | Step::Knocking(_) => {}
+            Step::Asking(errand) => self.on_failed(errand, code, now, out),
+            Step::In => {
+                self.on_lost(link, peer.key, code, now, out);
+                // It was known of them through this link alone, perhaps.
+                peer.with.into_iter().for_each(|key| self.update_delivery(key, out));
+            }
+        }
+    }
+
+    fn on_lost(&mut self, link: LinkId, key: Key, code: Code, now: Now, out: &mut Vec<Output>) {
+        self.pull.forget_link(link);
+        self.is_dirty = true;
+        if self.linked.get(&key) != Some(&link) {
+            return;
+        }
+        let other = self.links.iter().rfind(|(_, peer)| peer.key == key && peer.is_in()).map(|(other, _)| *other);
+        if let Some(other) = other {
+            self.linked.insert(key, other);
+            if let (Some(outbox), Some(peer)) = (self.outboxes.get_mut(&key), self.links.get_mut(&other)) {
+                outbox.resend(other, self.meeting, &mut peer.requests, &self.us, out);
+            }
+            return;
+        }
+        self.linked.remove(&key);
+        self.tell_links(now);
+        self.update_delivery(key, out);
+        if self.people.introduced.remove(&key) && self.is_here(&key) {
+            out.push(Output::Event(Event::Unlinked { name: self.called(&key), key, code }));
+        }
+        if self.stage == Stage::Arriving && self.linked.is_empty() {
+            self.stage = Stage::Outside;
+            self.timers.disarm(Timer::Arrive);
+            return self.on_failed(Errand::Door, code, now, out);
+        }
+        // A WELCOME after which one side breaks a rule is no success: else both would go on at once, for ever.
+        let is_innocent = matches!(code, Code::Cut | Code::Stopped | Code::Renewed | Code::Silent | Code::Slow);
+        self.on_call_failed(key, code, if is_innocent { 0 } else { 1 }, now, out);
+    }
+}
+
+pub(super) fn close(link: LinkId, rule: Rule) -> Output {
+    Output::Close { link, code: rule.code(), rule: Some(rule), reason: rule.meaning().to_string() }
+}
+
+fn goodbye(link: LinkId, code: Code) -> Output {
+    Output::Close { link, code, rule: None, reason: String::new() }
+}

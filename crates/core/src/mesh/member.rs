@@ -1,0 +1,414 @@
+//! A member of a room: what it is made of, and what happens to it.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::net::IpAddr;
+
+use super::people::People;
+use super::speech::Speech;
+use crate::charter::SignedCharter;
+use crate::code::Code;
+use crate::event::Event;
+use crate::id::{DialId, Hash, Key, LinkId, MeetingId, RequestId};
+use crate::identity::Identity;
+use crate::log::{Log, entry_of, hash};
+use crate::machine::{Input, Machine, Output};
+use crate::random::Random;
+use crate::roster::Roster;
+use crate::rule::Rule;
+use crate::sync::{Delivery, Door, Order, Outbox, Pull, Restored, Tokens};
+use crate::ticket::Ticket;
+use crate::time::{Instant, Now, Timers};
+use crate::wire::Frame;
+use crate::wire::field::decode_all;
+use crate::wire::meeting::{Lane, Meeting};
+use crate::wire::option::{Pass, TicketProof};
+use crate::wire::private::Private;
+use crate::wire::session::Session;
+
+use super::links::Peer;
+
+/// What a member is made of.
+#[derive(Clone, Debug)]
+pub struct MemberConfig {
+    /// The member's key pair.
+    pub identity: Identity,
+    /// The member's name.
+    pub name: String,
+    /// Whether the user has chosen it: then a taken one is an error, else it gets a number.
+    pub name_is_chosen: bool,
+    /// The wall clock as the node starts, milliseconds since 1970 in UTC.
+    pub started_ms: u64,
+    /// Decides all that is random.
+    pub seed: [u8; 32],
+    /// The room; zero: whichever is at the address.
+    pub meeting: MeetingId,
+    /// Who must answer there; `None`: whoever does.
+    pub host: Option<Key>,
+    /// The ticket that opens the door: the one that a founder hands out, or the one that a newcomer has.
+    pub ticket: Option<Ticket>,
+    /// Where a newcomer knocks, `HOST:PORT`.
+    pub door: Vec<String>,
+    /// Where others can dial this node, `HOST:PORT`.
+    pub addresses: Vec<String>,
+    /// The port that this node listens on, where its address is for others to see. `None`: `addresses` says it all.
+    pub port: Option<u16>,
+    /// The charter, and what an earlier run has kept. A founder brings its new one, without entries.
+    pub restored: Option<Restored>,
+    /// How many entries of talk are kept.
+    pub talk_max: usize,
+}
+
+/// Where a member is with its room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// Nobody has let it in yet.
+    Outside,
+    /// It has been let in, and fetches the acts.
+    Arriving,
+    /// It is a member, and knows it.
+    Inside,
+    Over,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Timer {
+    /// JOIN has to come on this link.
+    Join(LinkId),
+    /// A JOIN that waits for a grant is looked at again.
+    Grant(LinkId),
+    /// Knock again at the first address.
+    Door,
+    /// Nobody has let us in for too long.
+    Patience,
+    /// The acts have been waited for.
+    Arrive,
+    /// Dial somebody whose link is missing.
+    Call(Key),
+    /// Tell what has changed.
+    Digest,
+    /// Somebody may be asked for what is lacking.
+    Pull,
+    /// Something is shown, whatever it waits for.
+    Show,
+    /// The next line may be said.
+    Speak,
+}
+
+/// A dial on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Errand {
+    /// To the first address, whoever is there.
+    Door,
+    /// To somebody whose link is missing.
+    Call(Key),
+}
+
+/// Somebody whose link is missing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Call {
+    pub(super) failures: u32,
+}
+
+/// One member of a room.
+#[derive(Clone, Debug)]
+pub struct Member {
+    pub(super) us: Identity,
+    pub(super) name: String,
+    pub(super) base_name: String,
+    pub(super) name_is_chosen: bool,
+    pub(super) names_tried: u32,
+    pub(super) started_ms: u64,
+    /// Invariant: above every session of this key that is known, from the moment of being inside.
+    pub(super) session: u64,
+    pub(super) random: Random,
+    pub(super) meeting: MeetingId,
+    pub(super) host: Option<Key>,
+    pub(super) ticket: Option<Ticket>,
+    pub(super) door_addresses: Vec<String>,
+    pub(super) addresses: Vec<String>,
+    pub(super) port: Option<u16>,
+    /// Where somebody has seen us.
+    pub(super) observed: Option<IpAddr>,
+    pub(super) charter: Option<SignedCharter>,
+    pub(super) pass: Option<Pass>,
+    pub(super) log: Log,
+    pub(super) roster: Roster,
+    pub(super) people: People,
+    pub(super) stage: Stage,
+    pub(super) links: BTreeMap<LinkId, Peer>,
+    /// The link on which each member is written to. Invariant: one that is in, and of that key.
+    pub(super) linked: BTreeMap<Key, LinkId>,
+    /// Invariant: everybody who is here and has addresses is linked or called.
+    pub(super) calls: BTreeMap<Key, Call>,
+    /// Those who say that a later run of this key is with them: they are not dialled.
+    pub(super) silenced: BTreeSet<Key>,
+    pub(super) dials: BTreeMap<DialId, Errand>,
+    pub(super) next_dial: u64,
+    pub(super) door_failures: u32,
+    pub(super) last_failure: Code,
+    pub(super) door: Door,
+    pub(super) pull: Pull,
+    pub(super) order: Order,
+    /// How far each has our talk of this session, by its rows.
+    pub(super) acknowledged: BTreeMap<Key, u64>,
+    pub(super) delivery: Delivery<Key>,
+    pub(super) tokens: Tokens,
+    pub(super) outboxes: BTreeMap<Key, Outbox>,
+    pub(super) speech: Speech,
+    /// When the last DIGEST was due.
+    pub(super) told_at: Instant,
+    /// Whom we are linked with has changed since all were told.
+    pub(super) links_changed: bool,
+    /// Something has changed that may make somebody worth asking.
+    pub(super) is_dirty: bool,
+    /// Links of those who have just been shown out.
+    pub(super) must_go: Vec<LinkId>,
+    pub(super) timers: Timers<Timer>,
+    pub(super) talk_max: usize,
+}
+
+impl Member {
+    /// A member that has not started yet.
+    #[must_use]
+    pub fn new(config: MemberConfig) -> Self {
+        let restored = config.restored;
+        let meeting = restored.as_ref().map_or(config.meeting, |restored| restored.charter.meeting);
+        let entries = restored.as_ref().map_or(&[][..], |restored| &restored.entries);
+        let mut log = Log::restored(meeting, config.talk_max, entries);
+        log.changed_rows();
+        let (mut order, mut people) = (Order::default(), People::default());
+        for entry in entries.iter().filter_map(entry_of) {
+            order.note(hash(meeting, entry.bytes));
+            people.note(&entry.value);
+        }
+        let pass = restored.as_ref().and_then(|restored| decode_all::<Pass>(restored.pass.as_ref()?).ok());
+        let charter = restored.map(|restored| restored.charter);
+        let roster =
+            charter.as_ref().map_or_else(Roster::default, |charter| Roster::fold(&log, charter, &config.identity));
+        Self {
+            session: log.next_session(config.identity.key()).max(config.started_ms),
+            us: config.identity,
+            name: config.name.clone(),
+            base_name: config.name,
+            name_is_chosen: config.name_is_chosen,
+            names_tried: 0,
+            started_ms: config.started_ms,
+            random: Random::new(config.seed),
+            meeting,
+            host: config.host,
+            ticket: config.ticket,
+            door_addresses: config.door,
+            addresses: config.addresses,
+            port: config.port,
+            observed: None,
+            charter,
+            pass,
+            log,
+            roster,
+            people,
+            stage: Stage::Outside,
+            links: BTreeMap::new(),
+            linked: BTreeMap::new(),
+            calls: BTreeMap::new(),
+            silenced: BTreeSet::new(),
+            dials: BTreeMap::new(),
+            next_dial: 0,
+            door_failures: 0,
+            last_failure: Code::Unreachable,
+            door: Door::default(),
+            pull: Pull::default(),
+            order,
+            acknowledged: BTreeMap::new(),
+            delivery: Delivery::default(),
+            tokens: Tokens::default(),
+            outboxes: BTreeMap::new(),
+            speech: Speech::default(),
+            told_at: Instant::default(),
+            links_changed: false,
+            is_dirty: false,
+            must_go: Vec::new(),
+            timers: Timers::default(),
+            talk_max: config.talk_max,
+        }
+    }
+
+    fn on_start(&mut self, now: Now, out: &mut Vec<Output>) {
+        if let Some(charter) = &self.charter {
+            let (meeting, bytes) = (charter.meeting, charter.bytes().into());
+            out.push(Output::Keep { meeting, name: crate::machine::Kept::Charter, bytes });
+        }
+        if self.roster.ended().is_some() {
+            self.leave_if_over(out);
+            return;
+        }
+        // Who was shown out asks at the door whether that still holds.
+        if self.roster.is_member(&self.us.key()) {
+            return self.come_inside(now, out);
+        }
+        self.timers.arm(Timer::Patience, now.tick.after(crate::limits::JOIN_PATIENCE));
+        self.knock(out);
+    }
+
+    /// Leaves if the meeting has ended, or this member has been shown out, by the acts that are held.
+    pub(super) fn leave_if_over(&mut self, out: &mut Vec<Output>) {
+        let is_out = self.roster.is_revoked(&self.us.key(), crate::wire::entry::Level::Out);
+        if let Some(why) = self.roster.ended().map(ToString::to_string) {
+            let reason = if why.is_empty() { "the meeting is over".to_string() } else { why };
+            self.end(Code::Ended, Code::Ended, &reason, out);
+        } else if is_out {
+            self.end(Code::Left, Code::Kicked, "a host has shown you out", out);
+        }
+    }
+
+    /// Says goodbye to everybody, for good. `said`: what they are told; `code`: what the user is.
+    pub(super) fn end(&mut self, said: Code, code: Code, reason: &str, out: &mut Vec<Output>) {
+        if self.stage == Stage::Over {
+            return;
+        }
+        self.stage = Stage::Over;
+        self.timers = Timers::default();
+        for (_, mut outbox) in core::mem::take(&mut self.outboxes) {
+            outbox.give_up(code, out);
+        }
+        self.speech.give_up(out);
+        self.linked.clear();
+        self.calls.clear();
+        self.dials.clear();
+        self.pull = Pull::default();
+        for (link, _) in core::mem::take(&mut self.links) {
+            out.push(Output::Close { link, code: said, rule: None, reason: reason.to_string() });
+        }
+        out.push(Output::Event(Event::Closed { code, reason: reason.to_string() }));
+    }
+
+    fn on_frame(&mut self, link: LinkId, id: RequestId, frame: &Frame<'_>, now: Now, out: &mut Vec<Output>) {
+        let Some(peer) = self.links.get(&link) else { return };
+        let is_in = peer.is_in();
+        match frame {
+            Frame::Meeting(Meeting::Join(join)) => self.on_join(link, id, join, now, out),
+            Frame::Meeting(Meeting::Welcome(welcome)) => self.on_welcome(link, welcome, now, out),
+            // SPEC MESH-2
+            Frame::Meeting(_) | Frame::Private(_) if !is_in => self.reject(link, Rule::Mesh2, now, out),
+            Frame::Meeting(Meeting::Digest(digest)) => self.on_digest(link, digest, now, out),
+            Frame::Meeting(Meeting::EntryFrame(frame)) => self.on_entry(link, &frame.entry, now, out),
+            Frame::Meeting(Meeting::Fetch(fetch)) => self.on_fetch(link, id, fetch, now, out),
+            Frame::Meeting(Meeting::Fork(fork)) => self.on_fork(link, fork, now, out),
+            Frame::Meeting(Meeting::Links(links)) => self.on_links(link, links, out),
+            Frame::Private(Private::Tell(tell)) => self.on_tell(link, id, tell, out),
+            Frame::Session(Session::Done(_)) => self.on_done(link, id, out),
+            Frame::Session(Session::Refused(error)) => self.on_refused(link, id, error, out),
+            // SPEC MESH-3
+            Frame::Meeting(Meeting::Presence(_) | Meeting::Rename(_) | Meeting::Waiting(_))
+            | Frame::Private(Private::Ask(_)) => {
+                self.reject(link, Rule::Mesh3, now, out);
+            }
+            // SPEC REGISTRY-2
+            Frame::Registry(_) => self.reject(link, Rule::Registry2, now, out),
+            // The link keeps these to itself.
+            Frame::Session(Session::Hello(_) | Session::Bye(_) | Session::Ping(_)) => {}
+        }
+    }
+
+    fn on_timer(&mut self, timer: Timer, now: Now, out: &mut Vec<Output>) {
+        match timer {
+            // SPEC JOIN-9
+            Timer::Join(link) => self.reject(link, Rule::Join9, now, out),
+            Timer::Grant(link) => self.decide(link, now, out),
+            Timer::Door => self.knock(out),
+            Timer::Patience => self.on_patience(out),
+            Timer::Arrive => self.on_arrive_due(now, out),
+            Timer::Call(key) => self.on_call_due(key, out),
+            Timer::Digest => self.on_digest_due(now, out),
+            Timer::Pull => self.is_dirty = true,
+            Timer::Show => {}
+            Timer::Speak => self.on_speak_due(now, out),
+        }
+    }
+
+    /// What follows from whatever has happened: somebody is asked, something is shown.
+    fn settle(&mut self, now: Now, out: &mut Vec<Output>) {
+        if self.stage == Stage::Over {
+            return;
+        }
+        if core::mem::take(&mut self.is_dirty) {
+            self.ask(now, out);
+        }
+        if self.stage == Stage::Arriving {
+            self.arrive_if_complete(now, out);
+        }
+        self.show_out(now, out);
+        self.seek(now);
+        self.show(now, out);
+    }
+
+    /// Whether an act is lacking that somebody has.
+    pub(super) fn lacks_acts(&self) -> bool {
+        self.pull.lacks(Lane::Acts)
+    }
+
+    pub(super) fn hash_of(&self, signed: &[u8]) -> Hash {
+        hash(self.meeting, signed)
+    }
+
+    /// The proof that this member has a ticket, if it has one.
+    pub(super) fn ticket_proof(&self) -> Option<TicketProof> {
+        let ticket = self.ticket.as_ref()?;
+        let meeting = if self.meeting == MeetingId::ZERO { ticket.meeting } else { self.meeting };
+        ticket.seed.map(|seed| crate::ticket::prove_ticket(seed, ticket.endorsement, meeting, &self.us))
+    }
+}
+
+impl Machine for Member {
+    fn handle(&mut self, input: Input<'_>, now: Now, out: &mut Vec<Output>) {
+        if self.stage == Stage::Over {
+            return;
+        }
+        match input {
+            Input::Start => self.on_start(now, out),
+            Input::Up { link, peer, address, hello, dial } => self.on_up(link, peer, address, &hello, dial, now, out),
+            Input::Frame { link, id, frame } => self.on_frame(link, id, &frame, now, out),
+            Input::Down { link, code } => self.on_down(link, code, now, out),
+            Input::Unreachable { dial, code } => self.on_unreachable(dial, code, now, out),
+            Input::Command { id, command } => self.on_command(id, command, now, out),
+        }
+        self.settle(now, out);
+    }
+
+    fn handle_timeout(&mut self, now: Now, out: &mut Vec<Output>) {
+        while self.stage != Stage::Over
+            && let Some(timer) = self.timers.expire(now.tick)
+        {
+            self.on_timer(timer, now, out);
+            self.settle(now, out);
+        }
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.timers.next()
+    }
+
+    fn assert_invariants(&self) {
+        if self.stage == Stage::Over {
+            assert!(self.timers.next().is_none() && self.links.is_empty(), "it is over, and something is due");
+            return;
+        }
+        for (key, link) in &self.linked {
+            let peer = self.links.get(link);
+            assert!(peer.is_some_and(|peer| peer.key == *key && peer.is_in()), "{key} is not at {link:?}");
+        }
+        for (link, peer) in self.links.iter().filter(|(_, peer)| peer.is_in()) {
+            assert!(self.linked.contains_key(&peer.key), "{link:?} is in, and its key is not linked");
+        }
+        if self.stage == Stage::Inside {
+            for key in self.missing() {
+                let is_due = self.timers.is_armed(Timer::Call(key)) || self.is_on_the_way(key);
+                assert!(is_due, "nobody dials {key}");
+            }
+        }
+        if let Some(charter) = &self.charter {
+            self.roster.assert_invariants(charter);
+        }
+    }
+}

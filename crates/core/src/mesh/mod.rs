@@ -1,0 +1,20 @@
+//! A room (SPEC.md, "Mesh"): everybody writes, every two are linked, and whoever lacks something asks for it.
+//!
+//! One machine for its founder and for everybody else: what they may do, the roster says.
+
+mod admission;
+mod arriving;
+mod commands;
+mod dialling;
+mod entries;
+mod exchange;
+mod links;
+mod member;
+mod people;
+mod showing;
+mod speech;
+#[cfg(test)]
+mod tests;
+
+pub use self::member::{Member, MemberConfig};
+pub use crate::sync::Restored;

@@ -1,0 +1,90 @@
+//! Who is here, by what they have written: a PERSON act says hello, LEFT says goodbye.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::member::{Member, Stage};
+use crate::event::{Event, Member as Shown, State};
+use crate::id::Key;
+use crate::machine::Output;
+use crate::wire::entry::{Entry, EntryBody};
+
+/// Where an entry stands among its author's: a later run counts more.
+type Place = (u64, u64);
+
+/// Who has come and gone, and what the user was told of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct People {
+    came: BTreeMap<Key, Place>,
+    went: BTreeMap<Key, Place>,
+    /// What the user knows each by.
+    pub(super) shown: BTreeMap<Key, String>,
+    /// Those of whose link the user has been told.
+    pub(super) introduced: BTreeSet<Key>,
+}
+
+impl People {
+    /// Takes in an entry that is stored.
+    pub(super) fn note(&mut self, entry: &Entry<'_>) {
+        let place = (entry.session, entry.lamport);
+        let last = match EntryBody::decode(entry.kind, entry.body.0) {
+            Ok(EntryBody::Person { .. }) => self.came.entry(entry.author).or_default(),
+            Ok(EntryBody::Left {}) => self.went.entry(entry.author).or_default(),
+            Ok(_) | Err(_) => return,
+        };
+        *last = place.max(*last);
+    }
+
+    /// Whether somebody has come, and not left since.
+    pub(super) fn is_here(&self, key: &Key) -> bool {
+        self.came.get(key).is_some_and(|came| Some(came) > self.went.get(key))
+    }
+
+    /// Whether somebody has left, and not come back.
+    pub(super) fn has_left(&self, key: &Key) -> bool {
+        self.went.get(key).is_some_and(|went| Some(went) > self.came.get(key))
+    }
+}
+
+impl Member {
+    /// Whether somebody is a member, has come, and has not left.
+    pub(super) fn is_here(&self, key: &Key) -> bool {
+        self.people.is_here(key) && self.roster.is_member(key)
+    }
+
+    /// Tells the user that the link to somebody stands, once it is known who that is.
+    pub(super) fn introduce(&mut self, key: Key, out: &mut Vec<Output>) {
+        let is_known = self.stage == Stage::Inside && self.is_here(&key) && self.linked.contains_key(&key);
+        if is_known && self.people.introduced.insert(key) {
+            out.push(Output::Event(Event::Linked { name: self.called(&key), key }));
+        }
+    }
+
+    /// Where somebody is, as this node sees it.
+    pub(super) fn state_of(&self, key: &Key) -> State {
+        if *key == self.us.key() {
+            State::You
+        } else if self.linked.contains_key(key) {
+            State::Linked
+        } else if self.links.values().any(|peer| peer.is_in() && peer.with.contains(key)) {
+            State::Bridged
+        } else {
+            State::Away
+        }
+    }
+
+    pub(super) fn users(&self) -> Event {
+        let here = self.roster.members().map(|member| member.key).filter(|key| self.people.is_here(key));
+        let members: Vec<Shown> =
+            here.map(|key| Shown { name: self.called(&key), key, state: self.state_of(&key) }).collect();
+        // Nobody is a guest here.
+        Event::Roster { members, guests: 0 }
+    }
+
+    /// The key of the one here who is called `name`.
+    pub(super) fn find(&self, name: &str) -> Option<Key> {
+        let mut here = self.roster.members().map(|member| member.key).filter(|key| self.people.is_here(key));
+        here.find(|key| self.called(key) == name)
+    }
+}

@@ -1,0 +1,102 @@
+//! What the user is told of entries (SPEC.md, "Mesh"): the same for all, and each thing once.
+
+use alloc::string::{String, ToString as _};
+use alloc::vec::Vec;
+
+use super::member::{Member, Stage, Timer};
+use crate::code::Code;
+use crate::event::{Event, Kind, Whisper};
+use crate::id::{Hash, Key};
+use crate::log::entry_of;
+use crate::machine::Output;
+use crate::sync::message;
+use crate::time::Now;
+use crate::wire::Encoded;
+use crate::wire::entry::{Entry, EntryBody, Level};
+use crate::wire::private::Tell;
+
+impl Member {
+    /// Shows what may be shown by now.
+    pub(super) fn show(&mut self, now: Now, out: &mut Vec<Output>) {
+        if self.stage != Stage::Inside {
+            return;
+        }
+        for frame in self.order.take(now.tick) {
+            self.show_entry(&frame, out);
+        }
+        match self.order.deadline() {
+            Some(deadline) => self.timers.arm(Timer::Show, deadline),
+            None => self.timers.disarm(Timer::Show),
+        }
+    }
+
+    fn show_entry(&mut self, frame: &Encoded, out: &mut Vec<Output>) {
+        let Some(entry) = entry_of(frame).map(|entry| entry.value) else { return };
+        let author = entry.author;
+        match EntryBody::decode(entry.kind, entry.body.0) {
+            Ok(EntryBody::Person { name, .. }) => self.show_person(author, name.as_str(), out),
+            Ok(EntryBody::Left {}) => {
+                if !self.people.is_here(&author) {
+                    self.show_left(author, Code::Left.word(), out);
+                }
+            }
+            Ok(EntryBody::Revoke { subject, level, .. }) => {
+                self.show_notice(&entry, out);
+                if level == Level::Out && self.roster.is_revoked(&subject, Level::Out) {
+                    self.show_left(subject, Code::Kicked.word(), out);
+                }
+            }
+            // That somebody was let in says less than that they are here.
+            Ok(EntryBody::Grant { answers: Hash::ZERO, .. }) => {}
+            Ok(EntryBody::Grant { .. } | EntryBody::Policy { .. } | EntryBody::End { .. }) => {
+                self.show_notice(&entry, out);
+            }
+            // A lecture's: nobody here publishes.
+            Ok(EntryBody::Question { .. } | EntryBody::Unknown) | Err(_) => {}
+            Ok(EntryBody::Text { .. }) => self.show_message(&entry, out),
+        }
+    }
+
+    /// Only a host's acts about others have effect.
+    fn show_notice(&self, entry: &Entry<'_>, out: &mut Vec<Output>) {
+        if self.roster.is_host(&entry.author) {
+            self.show_message(entry, out);
+        }
+    }
+
+    fn show_message(&self, entry: &Entry<'_>, out: &mut Vec<Output>) {
+        let author = self.people.shown.get(&entry.author).cloned().unwrap_or_else(|| self.called(&entry.author));
+        out.extend(message(self.meeting, entry, None, &author, self.us.key()).map(Output::Event));
+    }
+
+    fn show_person(&mut self, key: Key, name: &str, out: &mut Vec<Output>) {
+        // Of several that came at once, the last counts.
+        if self.roster.name(&key) != Some(name) || !self.is_here(&key) {
+            return;
+        }
+        let name = self.called(&key);
+        match self.people.shown.insert(key, name.clone()) {
+            None if key != self.us.key() => out.push(Output::Event(Event::Joined { name, key })),
+            Some(old) if old != name => out.push(Output::Event(Event::Renamed { key, old, new: name })),
+            Some(_) | None => {}
+        }
+        self.introduce(key, out);
+    }
+
+    fn show_left(&mut self, key: Key, reason: &str, out: &mut Vec<Output>) {
+        if let Some(name) = self.people.shown.remove(&key) {
+            self.people.introduced.remove(&key);
+            if let Some(mut outbox) = self.outboxes.remove(&key) {
+                outbox.give_up(Code::Left, out);
+            }
+            self.update_delivery(key, out);
+            out.push(Output::Event(Event::Left { name, key, reason: reason.to_string() }));
+        }
+    }
+
+    pub(super) fn show_whisper(&self, author: Key, tell: &Tell<'_>, out: &mut Vec<Output>) {
+        let kind = Kind::Whisper(Whisper { token: tell.token, author, to: self.name.clone() });
+        let (from, text): (String, String) = (self.called(&author), tell.text.as_str().to_string());
+        out.push(Output::Event(Event::Message { meeting: self.meeting, kind, from, own: false, text }));
+    }
+}

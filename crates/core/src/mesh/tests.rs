@@ -1,0 +1,13 @@
+//! Members with nothing between them: no channel, no link, no time that passes by itself.
+
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test that panics has failed"
+)]
+
+mod arriving;
+mod hall;
+mod linked;
+mod talking;

@@ -1,0 +1,220 @@
+//! How one comes in, and out again.
+
+use alloc::string::{String, ToString as _};
+use alloc::vec::Vec;
+
+use super::hall::{Hall, TICKET, charter, identity};
+use crate::charter::Admission;
+use crate::code::Code;
+use crate::command::Command;
+use crate::event::{Event, State};
+use crate::log::entry_of;
+use crate::rule::Rule;
+use crate::sync::sign_pass;
+use crate::ticket::prove_ticket;
+use crate::wire::entry::EntryBody;
+use crate::wire::field::{List, Name, Signed, Text, decode_all};
+use crate::wire::meeting::{Digest, Presence, Welcome};
+use crate::wire::option::{self, Options, OptionsBuffer};
+use crate::wire::session::Purpose;
+
+fn told_joined(hall: &Hall, node: usize) -> Vec<String> {
+    let name = |event: &Event| match event {
+        Event::Joined { name, .. } => Some(name.clone()),
+        Event::Left { name, .. } => Some(alloc::format!("-{name}")),
+        _ => None,
+    };
+    hall.nodes[node].events.iter().filter_map(name).collect()
+}
+
+#[test]
+fn mesh_1_any_member_admits_and_says_so_to_all_before_the_newcomer_is_welcome() {
+    let mut hall = Hall::of(2);
+    let mut config = hall.config(2, "cleo");
+    config.door = alloc::vec!["n1:1".to_string()];
+    let cleo = hall.start(config);
+    hall.pass(3_000);
+    let grant = hall.nodes[0].stored.iter().filter_map(entry_of).any(|entry| {
+        let body = EntryBody::decode(entry.value.kind, entry.value.body.0);
+        entry.value.author == identity(2).key()
+            && matches!(body, Ok(EntryBody::Grant { subject, .. }) if subject == identity(3).key())
+    });
+    assert!(grant, "the founder has the grant of another member");
+    assert!(hall.states(cleo).iter().all(|(_, state)| matches!(state, State::You | State::Linked)));
+    let to_founder = hall.nodes[1].sent.iter().position(|(_, frame)| {
+        entry_of(frame).is_some_and(|entry| {
+            let body = EntryBody::decode(entry.value.kind, entry.value.body.0);
+            matches!(body, Ok(EntryBody::Grant { .. }))
+        })
+    });
+    let is_welcome = |frame: &crate::wire::Encoded| {
+        matches!(
+            crate::wire::decode(&frame.0).expect("a frame").frame,
+            Some(crate::wire::Frame::Meeting(crate::wire::meeting::Meeting::Welcome(_)))
+        )
+    };
+    let welcome = hall.nodes[1].sent.iter().position(|(_, frame)| is_welcome(frame));
+    assert!(to_founder.is_some() && to_founder < welcome);
+}
+
+#[test]
+fn mesh_1_and_join_3_a_room_with_tickets_takes_a_proof_and_passes_it_on() {
+    let mut hall = Hall::new(Admission::Ticket);
+    let eve = hall.stranger(0, identity(9).key(), Purpose::MESH, 5);
+    hall.join_on(0, eve, &OptionsBuffer::default());
+    assert_eq!(hall.nodes[0].closed, [(eve, Code::TicketNeeded, Some(Rule::Join3))]);
+    let bea = hall.join("bea");
+    let cleo = hall.join("cleo");
+    hall.pass(3_000);
+    assert!(hall.states(cleo).iter().all(|(_, state)| matches!(state, State::You | State::Linked)));
+    let proof = prove_ticket(TICKET, None, charter(Admission::Ticket).meeting, &identity(2));
+    let shown = hall.nodes[cleo].stored.iter().filter_map(entry_of).any(|entry| {
+        let body = EntryBody::decode(entry.value.kind, entry.value.body.0);
+        matches!(body, Ok(EntryBody::Grant { subject, proof: shown, .. })
+            if subject == identity(2).key() && shown.iter().eq([proof]))
+    });
+    assert!(shown, "{bea}'s grant carries its proof");
+}
+
+#[test]
+fn mesh_2_nothing_goes_before_welcome_but_join() {
+    let mut hall = Hall::new(Admission::Open);
+    let eve = hall.stranger(0, identity(9).key(), Purpose::MESH, 5);
+    hall.frame(0, eve, 0, Digest { rows: List::NONE, options: Options::NONE });
+    assert_eq!(hall.nodes[0].closed, [(eve, Code::Unexpected, Some(Rule::Mesh2))]);
+    assert_eq!(hall.sent_on(0, eve), [""; 0]);
+}
+
+#[test]
+fn mesh_3_what_only_a_lecture_has_ends_the_link() {
+    let mut hall = Hall::of(2);
+    let link = hall.between(0, 1)[0];
+    hall.frame(0, link, 0, Presence { guests: 0, people: List::NONE, options: Options::NONE });
+    assert!(hall.nodes[0].closed.contains(&(link, Code::Unexpected, Some(Rule::Mesh3))));
+}
+
+#[test]
+fn join_14_a_room_takes_nobody_who_wants_a_lecture() {
+    let mut hall = Hall::new(Admission::Open);
+    let eve = hall.stranger(0, identity(9).key(), Purpose::STAR, 5);
+    assert_eq!(hall.nodes[0].closed, [(eve, Code::WrongKind, Some(Rule::Join14))]);
+}
+
+#[test]
+fn mesh_6_who_has_a_pass_waits_a_second_for_its_grant_and_then_is_a_newcomer() {
+    let mut hall = Hall::of(2);
+    let (eve, meeting) = (identity(9), charter(Admission::Open).meeting);
+    let mut options = OptionsBuffer::default();
+    options.set(&option::PASS, &sign_pass(meeting, eve.key(), 0, &identity(2)));
+    let link = hall.stranger(0, eve.key(), Purpose::MESH, 5);
+    hall.join_on(0, link, &options);
+    hall.pass(999);
+    assert_eq!(hall.sent_on(0, link), [""; 0], "the grant is on its way, for all that is known");
+    hall.pass(1);
+    assert_eq!(hall.sent_on(0, link).first(), Some(&"WELCOME"));
+    // The same, and the grant comes.
+    let link = hall.stranger(0, identity(8).key(), Purpose::MESH, 5);
+    let mut options = OptionsBuffer::default();
+    options.set(&option::PASS, &sign_pass(meeting, identity(8).key(), 0, &identity(2)));
+    hall.join_on(0, link, &options);
+    let other = hall.stranger(1, identity(8).key(), Purpose::MESH, 5);
+    hall.join_on(1, other, &OptionsBuffer::default());
+    assert_eq!(hall.sent_on(0, link).first(), Some(&"WELCOME"), "as soon as it is known");
+}
+
+#[test]
+fn mesh_6_who_is_not_in_itself_lets_others_wait_and_then_says_so() {
+    let mut hall = Hall::new(Admission::Open);
+    hall.blocked.insert((1, 0));
+    let outside = hall.join("bea");
+    let eve = hall.stranger(outside, identity(9).key(), Purpose::MESH, 5);
+    hall.join_on(outside, eve, &OptionsBuffer::default());
+    hall.pass(4_999);
+    assert_eq!(hall.nodes[outside].closed, []);
+    hall.pass(1);
+    assert_eq!(hall.nodes[outside].closed, [(eve, Code::NotYet, Some(Rule::Mesh6))]);
+}
+
+#[test]
+fn mesh_7_who_says_welcome_and_shows_no_grant_is_left() {
+    let mut hall = Hall::new(Admission::Open);
+    hall.blocked.insert((1, 0));
+    let bea = hall.join("bea");
+    // Somebody answers the next dial, with a charter that anybody can have.
+    let (eve, charter) = (identity(9), charter(Admission::Open));
+    let link = hall.answer(eve.key());
+    let signed: Signed<'_, crate::charter::Charter<'_>> = decode_all(charter.bytes()).expect("a charter");
+    let pass = sign_pass(charter.meeting, identity(2).key(), 0, &eve);
+    let (rows, charter) = (List::NONE, crate::wire::field::Block(signed));
+    hall.frame(bea, link, 1, Welcome { charter, pass, rows, options: Options::NONE });
+    hall.pass(2_000);
+    assert!(hall.nodes[bea].closed.contains(&(link, Code::Unexpected, Some(Rule::Mesh7))));
+    hall.blocked.clear();
+    hall.pass(6_000);
+    assert!(hall.states(bea).contains(&("hedy".to_string(), State::Linked)), "and the true room is found");
+}
+
+#[test]
+fn mesh_19_a_newcomer_says_who_it_is_and_where_and_dials_everybody() {
+    let mut hall = Hall::of(3);
+    let mut config = hall.config(3, "dora");
+    (config.addresses, config.port) = (alloc::vec![], Some(7473));
+    let dora = hall.start(config);
+    hall.settle();
+    let links: usize = (0..3).map(|other| hall.between(dora, other).len()).sum();
+    assert_eq!(links, 1, "only the one whom it has asked");
+    hall.pass(1);
+    assert!((0..3).all(|other| hall.between(dora, other).len() == 1), "at once, and everybody");
+    let said = hall.nodes[0].stored.iter().filter_map(entry_of).any(|entry| {
+        let name = Name::new("dora").expect("a name");
+        match EntryBody::decode(entry.value.kind, entry.value.body.0) {
+            Ok(EntryBody::Person { name: said, addresses }) if said == name => {
+                addresses.iter().map(|address| address.as_str()).eq(["192.0.2.1:7473"])
+            }
+            _ => false,
+        }
+    });
+    assert!(said, "where it was seen, and the port at which it listens");
+    assert_eq!(told_joined(&hall, 0), ["m1", "m2", "dora"]);
+    assert_eq!(told_joined(&hall, dora), [""; 0], "who was there before is not told one by one");
+}
+
+#[test]
+fn mesh_18_who_leaves_says_so_once_to_all_and_is_not_dialled() {
+    let mut hall = Hall::of(3);
+    hall.command(2, Command::Quit);
+    assert_eq!(hall.closed_with(2), Some(Code::Left));
+    let dialled = hall.nodes[0].dialled;
+    hall.pass(30_000);
+    assert_eq!(hall.nodes[0].dialled, dialled);
+    assert_eq!(told_joined(&hall, 0), ["m1", "m2", "-m2"]);
+    assert_eq!(told_joined(&hall, 1), ["m2", "-m2"]);
+    assert_eq!(hall.states(0).len(), 2);
+    // Back with what it has kept: not a newcomer.
+    let entries = core::mem::take(&mut hall.nodes[2].stored);
+    hall.back(2, "m2", entries);
+    hall.pass(3_000);
+    assert_eq!(told_joined(&hall, 0), ["m1", "m2", "-m2", "m2"]);
+    assert_eq!(told_joined(&hall, 1), ["m2", "-m2", "m2"]);
+}
+
+#[test]
+fn join_7_and_join_13_a_name_is_refused_or_its_keys() {
+    let mut hall = Hall::of(2);
+    let third = hall.join("M1");
+    hall.pass(3_000);
+    assert!(hall.states(0).iter().any(|(name, _)| name == "M1-2"), "{:?}", hall.states(0));
+    // Killed, and back under the name that is its own.
+    let entries = hall.nodes[third].stored.clone();
+    hall.part(third, 0);
+    hall.part(third, 1);
+    hall.blocked.clear();
+    hall.back(third, "M1-2", entries);
+    hall.pass(3_000);
+    assert_eq!(told_joined(&hall, 0), ["m1", "M1-2"]);
+    assert!(hall.states(0).contains(&("M1-2".to_string(), State::Linked)));
+    let text = Text::new("hello").expect("a text");
+    hall.say(third, text.as_str());
+    hall.pass(1_000);
+    assert_eq!(hall.texts(0), ["hello"]);
+}

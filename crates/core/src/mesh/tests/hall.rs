@@ -1,0 +1,419 @@
+//! A world of members, and strangers who do as the test says.
+
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::string::{String, ToString as _};
+use alloc::sync::Arc;
+use alloc::{vec, vec::Vec};
+
+use crate::charter::{Admission, Questions, SignedCharter, Terms};
+use crate::code::Code;
+use crate::command::Command;
+use crate::event::{Event, Kind, State};
+use crate::id::{CommandId, DialId, Key, LinkId, MeetingId, RequestId, Token};
+use crate::identity::{Ed25519, Identity, Secret};
+use crate::limits;
+use crate::log::entry_of;
+use crate::machine::{Input, Kept, Machine, Output};
+use crate::mesh::{Member, MemberConfig, Restored};
+use crate::rule::Rule;
+use crate::ticket::Ticket;
+use crate::time::{Instant, Now};
+use crate::wire::field::{Name, Title};
+use crate::wire::frame::{self, Frame};
+use crate::wire::option::{self, OptionsBuffer};
+use crate::wire::session::{Hello, Purpose, Session};
+use crate::wire::{Encoded, meeting::Join};
+
+pub(super) const TICKET: Secret = Secret([9; 32]);
+
+pub(super) fn identity(seed: u8) -> Identity {
+    Identity::new(Secret([seed; 32]), Arc::new(Ed25519))
+}
+
+pub(super) fn charter(admission: Admission) -> SignedCharter {
+    let us = identity(1);
+    let ticket = admission.has_tickets().then(|| Identity::new(TICKET, Arc::new(Ed25519)).key());
+    let terms = Terms {
+        kind: Purpose::MESH,
+        founder: us.key(),
+        nonce: Token([3; 16]),
+        admission,
+        ticket: ticket.unwrap_or(Key::ZERO),
+        questions: Questions::Open,
+        history: u32::MAX,
+        guests: 64,
+        title: Title::new("Friday").expect("a title"),
+    };
+    SignedCharter::found(terms, &us).expect("a charter")
+}
+
+/// Where the other end of a link is: a node's own link, or a stranger.
+type Ends = BTreeMap<(usize, LinkId), (usize, LinkId)>;
+
+/// What waits to happen to a node.
+enum Waiting {
+    Up(LinkId, Key, Encoded, Option<DialId>),
+    Frame(LinkId, Encoded),
+    Down(LinkId, Code),
+    Unreachable(DialId, Code),
+}
+
+pub(super) struct Node {
+    pub(super) machine: Member,
+    pub(super) events: Vec<Event>,
+    pub(super) stored: Vec<Encoded>,
+    pub(super) kept: BTreeMap<Kept, Vec<u8>>,
+    pub(super) closed: Vec<(LinkId, Code, Option<Rule>)>,
+    /// Frames sent on each link, ever.
+    pub(super) sent: Vec<(LinkId, Encoded)>,
+    pub(super) dialled: usize,
+}
+
+pub(super) struct Hall {
+    pub(super) nodes: Vec<Node>,
+    ends: Ends,
+    queue: VecDeque<(usize, Waiting)>,
+    /// What is meant for these waits.
+    held: BTreeSet<usize>,
+    /// Whoever answers the next dial.
+    answers: Option<Key>,
+    /// Pairs that do not reach each other.
+    pub(super) blocked: BTreeSet<(usize, usize)>,
+    pub(super) now: Now,
+    links: u64,
+    pub(super) admission: Admission,
+}
+
+impl Hall {
+    /// A room with its founder, node 0.
+    pub(super) fn new(admission: Admission) -> Self {
+        let now = Now { tick: Instant(1_000), unix_ms: 1_000 };
+        let mut hall = Self {
+            nodes: vec![],
+            ends: BTreeMap::new(),
+            queue: VecDeque::new(),
+            held: BTreeSet::new(),
+            answers: None,
+            blocked: BTreeSet::new(),
+            now,
+            links: 0,
+            admission,
+        };
+        hall.start(hall.config(0, "hedy"));
+        hall
+    }
+
+    /// Everybody of an open room of this many, linked.
+    pub(super) fn of(members: usize) -> Self {
+        let mut hall = Self::new(Admission::Open);
+        for number in 1..members {
+            hall.join(&alloc::format!("m{number}"));
+        }
+        hall.pass(3_000);
+        hall
+    }
+
+    pub(super) fn config(&self, number: usize, name: &str) -> MemberConfig {
+        let charter = charter(self.admission);
+        let (us, founder) = (identity(number as u8 + 1), charter.founder);
+        let seed = self.admission.has_tickets().then_some(TICKET);
+        let addresses = vec!["n0:1".to_string()];
+        let ticket = Ticket { meeting: charter.meeting, host: founder, seed, endorsement: None, addresses };
+        let restored = (number == 0).then(|| Restored { charter, pass: None, entries: vec![] });
+        MemberConfig {
+            identity: us,
+            name: name.to_string(),
+            name_is_chosen: false,
+            started_ms: self.now.unix_ms,
+            seed: [number as u8; 32],
+            meeting: MeetingId::ZERO,
+            host: None,
+            ticket: Some(ticket),
+            door: if number == 0 { vec![] } else { vec!["n0:1".to_string()] },
+            addresses: vec![alloc::format!("n{number}:1")],
+            port: None,
+            restored,
+            talk_max: limits::TALK_ENTRIES_MAX,
+        }
+    }
+
+    pub(super) fn start(&mut self, config: MemberConfig) -> usize {
+        let node = self.nodes.len();
+        self.nodes.push(Node {
+            machine: Member::new(config),
+            events: vec![],
+            stored: vec![],
+            kept: BTreeMap::new(),
+            closed: vec![],
+            sent: vec![],
+            dialled: 0,
+        });
+        self.input(node, Input::Start);
+        self.settle();
+        node
+    }
+
+    /// The next newcomer, who knocks at the founder's.
+    pub(super) fn join(&mut self, name: &str) -> usize {
+        let config = self.config(self.nodes.len(), name);
+        self.start(config)
+    }
+
+    fn input(&mut self, node: usize, input: Input<'_>) {
+        let mut out = vec![];
+        self.nodes[node].machine.handle(input, self.now, &mut out);
+        self.apply(node, out);
+    }
+
+    fn apply(&mut self, node: usize, out: Vec<Output>) {
+        self.nodes[node].machine.assert_invariants();
+        for output in out {
+            match output {
+                Output::Send { link, frame } => {
+                    self.nodes[node].sent.push((link, frame.clone()));
+                    if let Some((other, there)) = self.ends.get(&(node, link)).copied() {
+                        self.queue.push_back((other, Waiting::Frame(there, frame)));
+                    }
+                }
+                Output::Store { frame, .. } => self.nodes[node].stored.push(frame),
+                Output::Keep { name, bytes, .. } => drop(self.nodes[node].kept.insert(name, bytes)),
+                Output::Dial { id, peer, addresses, hello } => self.dial(node, id, peer, &addresses, hello),
+                Output::Close { link, code, rule, .. } => {
+                    self.nodes[node].closed.push((link, code, rule));
+                    if let Some((other, there)) = self.ends.remove(&(node, link)) {
+                        self.ends.remove(&(other, there));
+                        self.queue.push_back((other, Waiting::Down(there, code)));
+                    }
+                }
+                Output::Event(event) => self.nodes[node].events.push(event),
+                Output::Append { .. } | Output::Follow { .. } => panic!("a member has no feed"),
+            }
+        }
+    }
+
+    fn dial(&mut self, node: usize, id: DialId, peer: Option<Key>, addresses: &[String], hello: Encoded) {
+        self.nodes[node].dialled += 1;
+        if let Some(key) = self.answers.take() {
+            let (link, hello) = (self.link(), hello_of(Purpose::MESH, 5, None));
+            return self.queue.push_back((node, Waiting::Up(link, key, hello, Some(id))));
+        }
+        let number = |address: &String| address.strip_prefix('n')?.strip_suffix(":1")?.parse::<usize>().ok();
+        let there = addresses.iter().find_map(number).filter(|there| {
+            let key = self.nodes.get(*there).map(|node| node.machine.us.key());
+            key.is_some_and(|key| peer.is_none_or(|peer| peer == key)) && !self.blocked.contains(&(node, *there))
+        });
+        let Some(there) = there else {
+            return self.queue.push_back((node, Waiting::Unreachable(id, Code::Unreachable)));
+        };
+        let (mine, theirs) = (self.link(), self.link());
+        self.ends.extend([((node, mine), (there, theirs)), ((there, theirs), (node, mine))]);
+        let [us, them] = [node, there].map(|node| self.nodes[node].machine.us.key());
+        let answer = self.hello(Purpose::MESH, there, None);
+        self.queue.push_back((there, Waiting::Up(theirs, us, hello, None)));
+        self.queue.push_back((node, Waiting::Up(mine, them, answer, Some(id))));
+    }
+
+    fn link(&mut self) -> LinkId {
+        self.links += 1;
+        LinkId(self.links)
+    }
+
+    fn hello(&self, purpose: Purpose, node: usize, name: Option<&str>) -> Encoded {
+        let started_ms = self.nodes.get(node).map_or(self.now.unix_ms, |node| node.machine.started_ms);
+        hello_of(purpose, started_ms, name)
+    }
+
+    /// Lets all that waits happen.
+    pub(super) fn settle(&mut self) {
+        while let Some(at) = self.queue.iter().position(|(node, _)| !self.held.contains(node)) {
+            if let Some((node, waiting)) = self.queue.remove(at) {
+                self.happen(node, &waiting);
+            }
+        }
+    }
+
+    /// Lets one thing happen.
+    fn happen(&mut self, node: usize, waiting: &Waiting) {
+        let address = ([192, 0, 2, 1], 40_000).into();
+        match waiting {
+            Waiting::Up(link, peer, hello, dial) => {
+                if let Some(Frame::Session(Session::Hello(hello))) = frame::decode(&hello.0).expect("HELLO").frame {
+                    self.input(node, Input::Up { link: *link, peer: *peer, address, hello, dial: *dial });
+                }
+            }
+            Waiting::Frame(link, bytes) => {
+                let decoded = frame::decode(&bytes.0).expect("a frame");
+                let frame = decoded.frame.expect("a known one");
+                self.input(node, Input::Frame { link: *link, id: decoded.id, frame });
+            }
+            Waiting::Down(link, code) => self.input(node, Input::Down { link: *link, code: *code }),
+            Waiting::Unreachable(dial, code) => self.input(node, Input::Unreachable { dial: *dial, code: *code }),
+        }
+    }
+
+    /// Lets time pass, and everything happen on the way.
+    pub(super) fn pass(&mut self, ms: u64) {
+        let end = Instant(self.now.tick.0 + ms);
+        loop {
+            self.settle();
+            let due = self.nodes.iter().enumerate().filter_map(|(at, node)| Some((node.machine.poll_timeout()?, at)));
+            let Some((due, node)) = due.min().filter(|(due, _)| *due <= end) else { break };
+            self.now.unix_ms += due.0.saturating_sub(self.now.tick.0);
+            self.now.tick = self.now.tick.max(due);
+            let mut out = vec![];
+            self.nodes[node].machine.handle_timeout(self.now, &mut out);
+            self.apply(node, out);
+        }
+        self.now.unix_ms += end.0 - self.now.tick.0;
+        self.now.tick = end;
+    }
+
+    pub(super) fn command(&mut self, node: usize, command: Command) {
+        self.input(node, Input::Command { id: CommandId(7), command });
+        self.settle();
+    }
+
+    pub(super) fn say(&mut self, node: usize, text: &str) {
+        self.command(node, Command::Say { text: text.to_string() });
+    }
+
+    /// The links of two, as the first has them.
+    pub(super) fn between(&self, one: usize, other: usize) -> Vec<LinkId> {
+        self.ends.iter().filter(|(here, there)| here.0 == one && there.0 == other).map(|(here, _)| here.1).collect()
+    }
+
+    /// Cuts the links of two, and keeps them from each other.
+    pub(super) fn part(&mut self, one: usize, other: usize) {
+        self.blocked.extend([(one, other), (other, one)]);
+        for link in self.between(one, other) {
+            if let Some((other, there)) = self.ends.remove(&(one, link)) {
+                self.ends.remove(&(other, there));
+                self.queue.push_back((one, Waiting::Down(link, Code::Cut)));
+                self.queue.push_back((other, Waiting::Down(there, Code::Cut)));
+            }
+        }
+        self.settle();
+    }
+
+    /// The same key comes back in a new run, with what it has kept.
+    pub(super) fn back(&mut self, node: usize, name: &str, entries: Vec<Encoded>) {
+        self.now.unix_ms += 10_000;
+        let mut config = self.config(node, name);
+        let pass = self.nodes[node].kept.get(&Kept::Pass).cloned();
+        config.restored = Some(Restored { charter: charter(self.admission), pass, entries: entries.clone() });
+        self.nodes[node].machine = Member::new(config);
+        (self.nodes[node].events, self.nodes[node].stored) = (vec![], entries);
+        self.input(node, Input::Start);
+        self.settle();
+    }
+
+    /// Nothing that is meant for these happens until it is released.
+    pub(super) fn hold<const N: usize>(&mut self, nodes: [usize; N]) {
+        self.held.extend(nodes);
+    }
+
+    /// What was held happens, but no answer comes: the link is cut.
+    pub(super) fn release_then_cut(&mut self, one: usize, other: usize) {
+        self.held.clear();
+        let links = self.between(one, other);
+        let held = core::mem::take(&mut self.queue);
+        for (node, waiting) in held {
+            self.happen(node, &waiting);
+        }
+        // The answers are on their way.
+        self.queue.retain(|(node, _)| *node != one);
+        for link in links {
+            if let Some((other, there)) = self.ends.remove(&(one, link)) {
+                self.ends.remove(&(other, there));
+                self.happen(one, &Waiting::Down(link, Code::Cut));
+                self.happen(other, &Waiting::Down(there, Code::Cut));
+            }
+        }
+        self.settle();
+    }
+
+    /// A link is gone, for a node that has it with a stranger.
+    pub(super) fn down(&mut self, node: usize, link: LinkId, code: Code) {
+        self.happen(node, &Waiting::Down(link, code));
+        self.settle();
+    }
+
+    /// Somebody answers a node's next dial.
+    pub(super) fn answer(&mut self, key: Key) -> LinkId {
+        self.answers = Some(key);
+        self.pass(6_000);
+        assert_eq!(self.answers, None, "it has dialled");
+        LinkId(self.links)
+    }
+
+    /// A stranger dials a node, and says HELLO.
+    pub(super) fn stranger(&mut self, node: usize, key: Key, purpose: Purpose, started_ms: u64) -> LinkId {
+        let link = self.link();
+        let name = alloc::format!("eve-{}", key.0[0]);
+        let hello = hello_of(purpose, started_ms, Some(&name));
+        self.happen(node, &Waiting::Up(link, key, hello, None));
+        self.settle();
+        link
+    }
+
+    pub(super) fn frame<'a>(&mut self, node: usize, link: LinkId, id: u32, frame: impl Into<Frame<'a>>) {
+        let frame = frame.into().encode(RequestId(id));
+        self.happen(node, &Waiting::Frame(link, frame));
+        self.settle();
+    }
+
+    pub(super) fn join_on(&mut self, node: usize, link: LinkId, options: &OptionsBuffer) {
+        let meeting = MeetingId::ZERO;
+        self.frame(node, link, 1, Join { meeting, options: options.options() });
+    }
+
+    /// The names of the frames that a node has sent on a link.
+    pub(super) fn sent_on(&self, node: usize, link: LinkId) -> Vec<&'static str> {
+        let sent = self.nodes[node].sent.iter().filter(|(on, _)| *on == link);
+        sent.filter_map(|(_, bytes)| Some(frame::decode(&bytes.0).ok()?.frame?.info().name)).collect()
+    }
+
+    pub(super) fn texts(&self, node: usize) -> Vec<String> {
+        let text = |event: &Event| match event {
+            Event::Message { kind: Kind::Text(_), text, .. } => Some(text.clone()),
+            Event::Message { kind: Kind::Whisper(_), from, text, own: false, .. } => {
+                Some(alloc::format!("{from} -> you: {text}"))
+            }
+            _ => None,
+        };
+        self.nodes[node].events.iter().filter_map(text).collect()
+    }
+
+    pub(super) fn closed_with(&self, node: usize) -> Option<Code> {
+        let code = |event: &Event| if let Event::Closed { code, .. } = event { Some(*code) } else { None };
+        self.nodes[node].events.iter().find_map(code)
+    }
+
+    /// How a node sees each other node's member.
+    pub(super) fn states(&mut self, node: usize) -> Vec<(String, State)> {
+        self.command(node, Command::Users);
+        let roster = |event: &Event| match event {
+            Event::Roster { members, .. } => Some(members.clone()),
+            _ => None,
+        };
+        let members = self.nodes[node].events.iter().rev().find_map(roster).expect("a roster");
+        members.into_iter().map(|member| (member.name, member.state)).collect()
+    }
+
+    /// What a node has stored, by author, lane, session and number.
+    pub(super) fn has_stored(&self, node: usize, author: Key, number: u64) -> bool {
+        let entries = self.nodes[node].stored.iter().filter_map(entry_of).map(|entry| entry.value);
+        entries
+            .filter(|entry| entry.lane == crate::wire::meeting::Lane::Talk)
+            .any(|entry| (entry.author, entry.number) == (author, number))
+    }
+}
+
+fn hello_of(purpose: Purpose, started_ms: u64, name: Option<&str>) -> Encoded {
+    let mut options = OptionsBuffer::default();
+    if let Some(name) = name.and_then(Name::new) {
+        options.set(&option::NAME, &name);
+    }
+    let hello = Hello { purpose, meeting: MeetingId::ZERO, started_ms, options: options.options() };
+    Frame::from(hello).encode(RequestId::EVENT)
+}

@@ -1,0 +1,154 @@
+//! Links: one a pair, whatever happens.
+
+use alloc::string::{String, ToString as _};
+use alloc::vec;
+
+use super::hall::{Hall, identity};
+use crate::charter::Admission;
+use crate::code::Code;
+use crate::command::Command;
+use crate::event::{Event, State};
+use crate::limits;
+use crate::machine::Machine as _;
+use crate::rule::Rule;
+use crate::wire::field::List;
+use crate::wire::field::encode_items;
+use crate::wire::meeting::Links;
+use crate::wire::option::{Options, OptionsBuffer};
+use crate::wire::session::Purpose;
+
+/// Two of one room, the one with the smaller key first.
+fn sorted(one: usize, other: usize) -> [usize; 2] {
+    let key = |node: usize| identity(node as u8 + 1).key();
+    if key(one) < key(other) { [one, other] } else { [other, one] }
+}
+
+#[test]
+fn mesh_4_of_two_links_the_smaller_key_closes_the_older() {
+    let [small, large] = sorted(0, 1);
+    let mut hall = Hall::of(2);
+    let older = [hall.between(small, large)[0], hall.between(large, small)[0]];
+    // The larger has dialled again: it may not know the older link any more.
+    let started_ms = hall.nodes[large].machine.started_ms;
+    let newer = hall.stranger(small, identity(large as u8 + 1).key(), Purpose::MESH, started_ms);
+    hall.join_on(small, newer, &OptionsBuffer::default());
+    assert!(hall.nodes[small].closed.contains(&(older[0], Code::Duplicate, None)));
+    assert!(hall.sent_on(small, newer).contains(&"WELCOME"));
+    // The other way round, the larger key leaves both.
+    let mut hall = Hall::of(2);
+    let started_ms = hall.nodes[small].machine.started_ms;
+    let newer = hall.stranger(large, identity(small as u8 + 1).key(), Purpose::MESH, started_ms);
+    hall.join_on(large, newer, &OptionsBuffer::default());
+    assert_eq!(hall.nodes[large].closed, []);
+    hall.say(large, "on the newest");
+    assert!(hall.sent_on(large, newer).contains(&"WELCOME"));
+}
+
+#[test]
+fn join_10_the_later_run_of_a_key_stays() {
+    let mut hall = Hall::of(2);
+    let (key, started_ms) = (identity(2).key(), hall.nodes[1].machine.started_ms);
+    let earlier = hall.stranger(0, key, Purpose::MESH, started_ms - 1);
+    assert!(hall.nodes[0].closed.contains(&(earlier, Code::Superseded, Some(Rule::Join10))));
+    let link = hall.between(0, 1)[0];
+    let later = hall.stranger(0, key, Purpose::MESH, started_ms + 1);
+    hall.join_on(0, later, &OptionsBuffer::default());
+    assert!(hall.nodes[0].closed.contains(&(link, Code::Superseded, Some(Rule::Join10))));
+    assert_eq!(hall.closed_with(1), Some(Code::Superseded), "nobody else says otherwise");
+}
+
+#[test]
+fn mesh_5_a_missing_link_is_dialled_for_ever() {
+    let mut hall = Hall::of(3);
+    hall.part(0, 1);
+    assert!(hall.states(0).contains(&("m1".to_string(), State::Bridged)));
+    let dialled = hall.nodes[0].dialled + hall.nodes[1].dialled;
+    hall.pass(600_000);
+    let often = hall.nodes[0].dialled + hall.nodes[1].dialled - dialled;
+    assert!((100..1_000).contains(&often), "{often} dials in ten minutes");
+    hall.blocked.clear();
+    hall.pass(limits::BACKOFF_MAX.as_millis() as u64 + 1_000);
+    assert_eq!(hall.between(0, 1).len(), 1);
+    assert!(hall.states(0).contains(&("m1".to_string(), State::Linked)));
+    let unlinked = hall.nodes[0].events.iter().filter(|event| matches!(event, Event::Unlinked { .. })).count();
+    assert_eq!(unlinked, 1, "shown once, to the two alone");
+    assert!(!hall.nodes[2].events.iter().any(|event| matches!(event, Event::Unlinked { .. })));
+}
+
+#[test]
+fn mesh_5_a_quiet_room_does_nothing() {
+    let mut hall = Hall::of(4);
+    hall.pass(10_000);
+    assert!(hall.nodes.iter().all(|node| node.machine.poll_timeout().is_none()), "nothing is due");
+    assert!((0..4).all(|one| (0..4).all(|other| hall.between(one, other).len() == usize::from(one != other))));
+}
+
+#[test]
+fn mesh_16_everybody_knows_who_is_linked_with_whom() {
+    let mut hall = Hall::of(3);
+    hall.part(0, 1);
+    assert!(hall.states(0).contains(&("m1".to_string(), State::Bridged)));
+    hall.part(2, 1);
+    hall.pass(1_500);
+    assert!(hall.states(0).contains(&("m1".to_string(), State::Away)), "node 2 has told that it lost it too");
+    let link = hall.between(0, 2)[0];
+    let (count, keys) = encode_items([identity(2).key()], 1);
+    hall.frame(0, link, 0, Links { keys: List::over(count, &keys), options: Options::NONE });
+    assert!(hall.states(0).contains(&("m1".to_string(), State::Bridged)));
+}
+
+#[test]
+fn mesh_8_the_end_reaches_those_who_are_not_linked_with_its_author() {
+    let mut hall = Hall::of(4);
+    hall.part(0, 1);
+    hall.command(0, Command::End);
+    for node in 0..4 {
+        assert_eq!(hall.closed_with(node), Some(Code::Ended), "node {node}");
+    }
+    hall.command(1, Command::Users);
+}
+
+#[test]
+fn mesh_8_and_revoke_1_who_is_shown_out_holds_the_act_and_does_not_come_back() {
+    let mut hall = Hall::of(4);
+    hall.part(0, 1);
+    hall.command(2, Command::Kick { name: "m1".to_string(), why: String::new() });
+    assert_eq!(hall.closed_with(1), None, "only a host shows people out");
+    hall.command(0, Command::Kick { name: "m1".to_string(), why: "noise".to_string() });
+    hall.pass(1_000);
+    assert_eq!(hall.closed_with(1), Some(Code::Kicked));
+    let dialled: usize = hall.nodes.iter().map(|node| node.dialled).sum();
+    hall.pass(20_000);
+    assert_eq!(dialled, hall.nodes.iter().map(|node| node.dialled).sum::<usize>());
+    let eve = hall.stranger(2, identity(2).key(), Purpose::MESH, 99_999);
+    hall.join_on(2, eve, &OptionsBuffer::default());
+    assert!(hall.nodes[2].closed.contains(&(eve, Code::Banned, Some(Rule::Join4))));
+    hall.command(0, Command::Unban { name: "m1".to_string() });
+    hall.pass(1_000);
+    let entries = vec![];
+    hall.blocked.clear();
+    hall.back(1, "m1", entries);
+    hall.pass(3_000);
+    assert_eq!(hall.closed_with(1), None);
+    hall.say(1, "thanks");
+    hall.pass(1_000);
+    assert_eq!(hall.texts(2), ["thanks"], "{:?}", hall.nodes[1].events);
+}
+
+#[test]
+fn join_5_a_locked_room_takes_nobody_new_and_lets_members_back() {
+    let mut hall = Hall::of(3);
+    hall.command(0, Command::Lock);
+    let eve = hall.stranger(1, identity(9).key(), Purpose::MESH, 5);
+    hall.join_on(1, eve, &OptionsBuffer::default());
+    assert!(hall.nodes[1].closed.contains(&(eve, Code::Locked, Some(Rule::Join5))));
+    hall.part(1, 2);
+    hall.blocked.clear();
+    hall.pass(6_000);
+    assert_eq!(hall.between(1, 2).len(), 1);
+    hall.command(0, Command::Unlock);
+    let eve = hall.stranger(1, identity(9).key(), Purpose::MESH, 5);
+    hall.join_on(1, eve, &OptionsBuffer::default());
+    assert!(hall.sent_on(1, eve).contains(&"WELCOME"));
+    assert_eq!(hall.admission, Admission::Open);
+}

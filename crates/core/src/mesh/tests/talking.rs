@@ -1,0 +1,249 @@
+//! Entries: who sends them, who asks for them, and when they are shown.
+
+use alloc::string::ToString as _;
+use alloc::vec::Vec;
+
+use super::hall::{Hall, charter, identity};
+use crate::charter::Admission;
+use crate::code::Code;
+use crate::command::Command;
+use crate::event::{Event, Reach};
+use crate::id::LinkId;
+use crate::limits;
+use crate::log::{Log, entry_of};
+use crate::time::{Instant, Now};
+use crate::wire::Frame;
+use crate::wire::entry::EntryBody;
+use crate::wire::field::{List, Text, encode_items};
+use crate::wire::meeting::{Digest, EntryFrame, Lane, Meeting, Row};
+use crate::wire::option::Options;
+
+fn count(names: &[&str], name: &str) -> usize {
+    names.iter().filter(|sent| **sent == name).count()
+}
+
+fn gone(hall: &Hall, node: usize) -> Vec<(u64, u64)> {
+    let gap = |event: &Event| match event {
+        Event::Gap { first, next, .. } => Some((*first, *next)),
+        _ => None,
+    };
+    hall.nodes[node].events.iter().filter_map(gap).collect()
+}
+
+/// What an author has written in another life: its ENTRY frames.
+fn written(number: u8, session: u64, texts: &[&str]) -> Vec<crate::wire::Encoded> {
+    let mut log = Log::new(charter(Admission::Open).meeting, 100);
+    let now = Now { tick: Instant(0), unix_ms: session };
+    let text = |text| EntryBody::Text { text: Text::new(text).expect("a text") };
+    texts.iter().map(|words| log.write(&identity(number), session, &text(words), now).expect("room")).collect()
+}
+
+fn row(author: u8, session: u64, first: u64, next: u64) -> Row {
+    Row { author: identity(author).key(), session, lane: Lane::Talk, first, next, head: crate::id::Hash([1; 16]) }
+}
+
+fn tell_rows(hall: &mut Hall, node: usize, link: LinkId, rows: &[Row]) {
+    let (count, items) = encode_items(rows.iter().copied(), limits::ROWS_MAX);
+    hall.frame(node, link, 0, Digest { rows: List::over(count, &items), options: Options::NONE });
+}
+
+fn show_entry(hall: &mut Hall, node: usize, link: LinkId, frame: &crate::wire::Encoded) {
+    let entry = entry_of(frame).expect("an entry");
+    hall.frame(node, link, 0, Frame::Meeting(Meeting::EntryFrame(EntryFrame { entry, options: Options::NONE })));
+}
+
+#[test]
+fn mesh_11_an_author_sends_to_all_and_nobody_passes_on() {
+    let mut hall = Hall::of(4);
+    let before: Vec<usize> = hall.nodes.iter().map(|node| node.sent.len()).collect();
+    hall.say(1, "hello");
+    for node in [0, 2, 3] {
+        assert_eq!(hall.texts(node), ["hello"]);
+        let more = hall.nodes[node].sent.len() - before[node];
+        assert_eq!(more, 0, "node {node} tells of it in a while, and sends it to nobody");
+    }
+    hall.pass(2_000);
+    let links: Vec<LinkId> = (0..4).flat_map(|other| hall.between(1, other)).collect();
+    assert_eq!(links.len(), 3);
+    assert!(links.iter().all(|link| count(&hall.sent_on(1, *link), "FETCH") <= 1));
+    let all = hall.nodes[1]
+        .events
+        .iter()
+        .any(|event| matches!(event, Event::Delivery { reach: Reach::All, have: 3, of: 3, .. }));
+    assert!(all, "{:?}", hall.nodes[1].events);
+}
+
+#[test]
+fn mesh_12_what_changed_is_told_soon_once_and_not_to_whom_it_was_sent() {
+    let mut hall = Hall::of(3);
+    hall.pass(5_000);
+    let [a, b] = [hall.between(0, 1)[0], hall.between(1, 0)[0]];
+    let before = [count(&hall.sent_on(0, a), "DIGEST"), count(&hall.sent_on(1, b), "DIGEST")];
+    hall.say(0, "one");
+    hall.pass(199);
+    assert_eq!(count(&hall.sent_on(1, b), "DIGEST"), before[1]);
+    hall.pass(1);
+    assert_eq!(count(&hall.sent_on(1, b), "DIGEST"), before[1] + 1);
+    hall.say(0, "two");
+    hall.say(0, "three");
+    hall.pass(998);
+    assert_eq!(count(&hall.sent_on(1, b), "DIGEST"), before[1] + 1, "not twice in a second");
+    hall.pass(2);
+    assert_eq!(count(&hall.sent_on(1, b), "DIGEST"), before[1] + 2);
+    assert_eq!(count(&hall.sent_on(0, a), "DIGEST"), before[0], "the author has sent it");
+}
+
+#[test]
+fn mesh_13_while_two_are_parted_the_others_are_asked() {
+    let mut hall = Hall::of(4);
+    hall.part(0, 1);
+    hall.say(0, "over others");
+    hall.pass(1_000);
+    assert_eq!(hall.texts(1), ["over others"], "bridged, at once: its author is not linked");
+    let served: usize = [2, 3]
+        .map(|node| {
+            let link = hall.between(node, 1)[0];
+            count(&hall.sent_on(node, link), "ENTRY")
+        })
+        .iter()
+        .sum();
+    // Each has sent what it has written itself, and one of them this.
+    assert!(hall.has_stored(1, identity(1).key(), 1) && served >= 1);
+    hall.blocked.clear();
+    hall.pass(7_000);
+    assert_eq!(hall.texts(1), ["over others"], "and once");
+}
+
+#[test]
+fn mesh_13_who_brings_nothing_for_three_seconds_is_not_waited_for() {
+    let mut hall = Hall::of(3);
+    // Node 9 is a member of whom both others tell, and nobody is linked with it.
+    let eve = hall.stranger(0, identity(9).key(), crate::wire::session::Purpose::MESH, 5);
+    hall.join_on(0, eve, &crate::wire::option::OptionsBuffer::default());
+    hall.down(0, eve, Code::Cut);
+    hall.pass(1_000);
+    let [one, other] = [hall.between(0, 1)[0], hall.between(0, 2)[0]];
+    hall.hold([1, 2]);
+    let before = [one, other].map(|link| count(&hall.sent_on(0, link), "FETCH"));
+    for link in [one, other] {
+        tell_rows(&mut hall, 0, link, &[row(9, 7, 1, 2)]);
+    }
+    let asked = |hall: &Hall| [one, other].map(|link| count(&hall.sent_on(0, link), "FETCH"));
+    let first = asked(&hall);
+    assert_eq!(first.iter().sum::<usize>(), before.iter().sum::<usize>() + 1, "one holder at a time");
+    hall.pass(2_999);
+    assert_eq!(asked(&hall), first);
+    hall.pass(1);
+    assert_eq!(asked(&hall).iter().sum::<usize>(), first.iter().sum::<usize>() + 1, "then the next");
+}
+
+#[test]
+fn mesh_14_what_nobody_offers_is_gone_after_a_while() {
+    let mut hall = Hall::of(3);
+    let link = hall.between(0, 1)[0];
+    let lines = written(2, 7, &["one", "two", "three", "four"]);
+    // What nothing is held of begins where it is offered.
+    tell_rows(&mut hall, 0, link, &[row(2, 7, 2, 3)]);
+    assert_eq!(gone(&hall, 0), []);
+    show_entry(&mut hall, 0, link, &lines[1]);
+    tell_rows(&mut hall, 0, link, &[row(2, 7, 4, 5)]);
+    hall.pass(4_999);
+    assert_eq!(gone(&hall, 0), []);
+    hall.pass(1);
+    assert_eq!(gone(&hall, 0), [(3, 4)]);
+    show_entry(&mut hall, 0, link, &lines[3]);
+    assert!(hall.has_stored(0, identity(2).key(), 4));
+}
+
+#[test]
+fn mesh_9_what_does_not_count_is_not_stored_and_costs_nobody() {
+    let mut hall = Hall::of(3);
+    let link = hall.between(0, 1)[0];
+    let lines = written(9, 7, &["who am I?"]);
+    show_entry(&mut hall, 0, link, &lines[0]);
+    assert_eq!((hall.has_stored(0, identity(9).key(), 1), hall.nodes[0].closed.len()), (false, 0));
+    // Granted, it is asked for.
+    let before = count(&hall.sent_on(0, link), "FETCH");
+    let eve = hall.stranger(2, identity(9).key(), crate::wire::session::Purpose::MESH, 5);
+    hall.join_on(2, eve, &crate::wire::option::OptionsBuffer::default());
+    assert_eq!(count(&hall.sent_on(0, link), "FETCH"), before + 1);
+}
+
+#[test]
+fn mesh_10_a_fork_is_shown_to_everybody_once() {
+    let mut hall = Hall::of(3);
+    let [link, other] = [hall.between(0, 1)[0], hall.between(0, 2)[0]];
+    let (yes, no) = (written(2, 7, &["yes"]), written(2, 7, &["no"]));
+    show_entry(&mut hall, 0, link, &yes[0]);
+    show_entry(&mut hall, 0, link, &no[0]);
+    for link in [link, other] {
+        assert_eq!(count(&hall.sent_on(0, link), "FORK"), 1);
+    }
+    hall.pass(3_000);
+    let warned = |node: usize| {
+        let events = hall.nodes[node].events.iter();
+        events.filter(|event| matches!(event, Event::Warning { code: "fork", .. })).count()
+    };
+    assert_eq!([warned(0), warned(2)], [1, 1]);
+    let sent: usize = hall
+        .nodes
+        .iter()
+        .map(|node| {
+            let is_fork = |frame: &crate::wire::Encoded| {
+                matches!(crate::wire::decode(&frame.0).expect("a frame").frame, Some(Frame::Meeting(Meeting::Fork(_))))
+            };
+            node.sent.iter().filter(|(_, frame)| is_fork(frame)).count()
+        })
+        .sum();
+    assert!(sent <= 6, "{sent} proofs for three links");
+}
+
+#[test]
+fn mesh_17_an_author_says_no_more_than_the_others_take() {
+    let mut hall = Hall::of(2);
+    for number in 0..100 {
+        hall.say(0, &alloc::format!("line {number}"));
+    }
+    assert_eq!(hall.texts(1).len(), 40, "a burst");
+    hall.pass(1_000);
+    assert_eq!(hall.texts(1).len(), 60, "then so many a second");
+    hall.pass(3_000);
+    assert_eq!(hall.texts(1).len(), 100);
+    let done = hall.nodes[0].events.iter().filter(|event| matches!(event, Event::Done { .. })).count();
+    assert_eq!(done, 100, "each is done once it is said");
+}
+
+#[test]
+fn mesh_15_history_before_a_newcomer_s_pass_is_shown_at_once() {
+    let mut hall = Hall::of(2);
+    hall.say(0, "one");
+    hall.say(1, "two");
+    hall.pass(2_000);
+    let third = hall.join("late");
+    hall.pass(500);
+    assert_eq!(hall.texts(third), ["one", "two"]);
+}
+
+#[test]
+fn ask_6_and_token_2_a_whisper_whose_link_goes_comes_once_with_the_next() {
+    let mut hall = Hall::of(3);
+    hall.command(0, Command::Msg { to: "nobody".to_string(), text: "psst".to_string() });
+    let errors = |hall: &Hall| -> Vec<&'static str> {
+        let code = |event: &Event| if let Event::Error { code, .. } = event { Some(*code) } else { None };
+        hall.nodes[0].events.iter().filter_map(code).collect()
+    };
+    assert_eq!(errors(&hall), ["no_such_name"]);
+    hall.hold([1]);
+    hall.command(0, Command::Msg { to: "m1".to_string(), text: "psst".to_string() });
+    hall.release_then_cut(0, 1);
+    assert_eq!(hall.texts(1), ["hedy -> you: psst"]);
+    hall.command(0, Command::Msg { to: "m1".to_string(), text: "again".to_string() });
+    assert_eq!(errors(&hall), ["no_such_name", "not_linked"]);
+    let answered =
+        |hall: &Hall| hall.nodes[0].events.iter().filter(|event| matches!(event, Event::Done { .. })).count();
+    let before = answered(&hall);
+    hall.pass(7_000);
+    assert_eq!(hall.texts(1), ["hedy -> you: psst"], "it came again, and is not shown again");
+    assert_eq!(answered(&hall), before + 1);
+    assert!(hall.texts(2).is_empty(), "nobody else has it");
+}

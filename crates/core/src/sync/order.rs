@@ -1,0 +1,115 @@
+//! In which order entries are shown (SPEC.md, "Mesh"): showing waits, storing does not.
+
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::vec::Vec;
+
+use crate::id::Hash;
+use crate::limits;
+use crate::time::Instant;
+use crate::wire::Encoded;
+
+/// An entry that is not shown yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Waiting {
+    hash: Hash,
+    prev: Hash,
+    reference: Hash,
+    deadline: Instant,
+    frame: Encoded,
+}
+
+/// Entries on their way to the user.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Order {
+    shown: BTreeSet<Hash>,
+    /// The same, oldest first: only so many are remembered.
+    oldest: VecDeque<Hash>,
+    waiting: BTreeMap<u64, Waiting>,
+    waiting_for: BTreeSet<Hash>,
+    sequence: u64,
+}
+
+impl Order {
+    /// An entry has been shown, or need not be: others may follow it.
+    pub(crate) fn note(&mut self, hash: Hash) {
+        if self.shown.insert(hash) {
+            self.oldest.push_back(hash);
+        }
+        if self.oldest.len() > limits::SHOWN_MAX
+            && let Some(oldest) = self.oldest.pop_front()
+        {
+            self.shown.remove(&oldest);
+        }
+    }
+
+    /// Takes an entry; `reference` is zero where there is nothing to wait for.
+    pub(crate) fn push(&mut self, frame: Encoded, hash: Hash, prev: Hash, reference: Hash, now: Instant) {
+        let deadline = now.after(limits::SHOW_TIMEOUT);
+        self.sequence = self.sequence.saturating_add(1);
+        self.waiting_for.insert(hash);
+        self.waiting.insert(self.sequence, Waiting { hash, prev, reference, deadline, frame });
+    }
+
+    /// What may be shown by now, in order (SPEC MESH-15).
+    pub(crate) fn take(&mut self, now: Instant) -> Vec<Encoded> {
+        let mut ready = Vec::new();
+        loop {
+            let is_crowded = self.waiting.len() > limits::SHOW_WAITING_MAX;
+            let may_be_shown = |waiting: &Waiting| {
+                let follows = waiting.reference == Hash::ZERO || self.shown.contains(&waiting.reference);
+                (follows && !self.waiting_for.contains(&waiting.prev)) || waiting.deadline <= now || is_crowded
+            };
+            let next = self.waiting.iter().find(|(_, waiting)| may_be_shown(waiting)).map(|(at, _)| *at);
+            let Some(waiting) = next.and_then(|at| self.waiting.remove(&at)) else { return ready };
+            self.waiting_for.remove(&waiting.hash);
+            self.note(waiting.hash);
+            ready.push(waiting.frame);
+        }
+    }
+
+    /// When the next one is shown, whatever it waits for.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.waiting.first_key_value().map(|(_, waiting)| waiting.deadline)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Instant = Instant(0);
+
+    fn frame(number: u8) -> Encoded {
+        Encoded(alloc::vec![number].into())
+    }
+
+    fn hash(number: u8) -> Hash {
+        Hash([number; 16])
+    }
+
+    fn push(order: &mut Order, number: u8, prev: u8, reference: u8) {
+        order.push(frame(number), hash(number), hash(prev), hash(reference), NOW);
+    }
+
+    #[test]
+    fn mesh_15_an_answer_comes_after_what_it_answers_and_after_its_author_s_last() {
+        let mut order = Order::default();
+        push(&mut order, 3, 0, 2);
+        push(&mut order, 4, 3, 0);
+        push(&mut order, 9, 0, 0);
+        assert_eq!(order.take(NOW), [frame(9)], "3 waits for 2, and 4 for 3");
+        push(&mut order, 2, 0, 0);
+        assert_eq!(order.take(NOW), [2, 3, 4].map(frame));
+        assert_eq!(order.deadline(), None);
+    }
+
+    #[test]
+    fn mesh_15_what_does_not_come_is_waited_for_five_seconds() {
+        let mut order = Order::default();
+        push(&mut order, 3, 0, 2);
+        push(&mut order, 4, 3, 3);
+        let due = order.deadline().expect("it waits");
+        assert_eq!(order.take(Instant(due.0.saturating_sub(1))), []);
+        assert_eq!(order.take(due), [3, 4].map(frame));
+    }
+}

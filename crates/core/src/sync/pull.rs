@@ -1,0 +1,231 @@
+//! Who offers what this node lacks, and who is asked for it (SPEC.md, "Mesh"): whoever lacks something pulls it, from
+//! one holder at a time.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use crate::id::{LinkId, RequestId};
+use crate::limits;
+use crate::log::StreamId;
+use crate::time::Instant;
+use crate::wire::meeting::{Lane, Range};
+
+/// What one holder has of a stream: numbers from `first` up to, and without, `next`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Offer {
+    first: u64,
+    next: u64,
+}
+
+/// A stream of which somebody holds more than this node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Lack {
+    offers: BTreeMap<LinkId, Offer>,
+    /// Those who were asked for the number that is wanted, and did not bring it.
+    tried: BTreeSet<LinkId>,
+    /// Nobody is asked before.
+    ready_at: Instant,
+    /// How often everybody has been tried.
+    rounds: u32,
+    /// Since when nobody has offered the number that is wanted.
+    gap_since: Option<Instant>,
+}
+
+/// An open FETCH: a link has one at a time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Open {
+    request: RequestId,
+    /// What it has been asked for, and is still waited for.
+    ranges: BTreeMap<StreamId, (u64, u64)>,
+    /// When it last brought something.
+    since: Instant,
+}
+
+/// What is to be done about what is lacking.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// A FETCH: whoever sends it tells its number with [`Pull::asked`].
+    Ask(LinkId, Vec<Range>),
+    /// Nobody has what lies before this number (SPEC MESH-14).
+    Skip(StreamId, u64),
+}
+
+/// What is lacking, who offers it, and who has been asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Pull {
+    lacks: BTreeMap<StreamId, Lack>,
+    open: BTreeMap<LinkId, Open>,
+}
+
+impl Pull {
+    /// Somebody holds a stream from `first` up to `next`; this node holds it up to `held`. `ready_at`: when to ask at
+    /// the earliest.
+    pub(crate) fn offer(&mut self, link: LinkId, id: StreamId, first: u64, next: u64, held: u64, ready_at: Instant) {
+        if next <= held {
+            return;
+        }
+        if !self.lacks.contains_key(&id) && self.lacks.len() >= limits::LACKS_MAX {
+            return;
+        }
+        let new = Lack { offers: BTreeMap::new(), tried: BTreeSet::new(), ready_at, rounds: 0, gap_since: None };
+        let lack = self.lacks.entry(id).or_insert(new);
+        let offer = lack.offers.entry(link).or_insert(Offer { first, next });
+        if next > offer.next {
+            lack.tried.remove(&link);
+        }
+        (offer.first, offer.next) = (offer.first.min(first), offer.next.max(next));
+        lack.ready_at = lack.ready_at.min(ready_at);
+    }
+
+    /// This node holds a stream up to `next` now.
+    pub(crate) fn held(&mut self, id: StreamId, next: u64, now: Instant) {
+        for open in self.open.values_mut() {
+            if let Some((_, to)) = open.ranges.get(&id).copied() {
+                open.since = now;
+                if next >= to {
+                    open.ranges.remove(&id);
+                }
+            }
+        }
+        let Some(lack) = self.lacks.get_mut(&id) else { return };
+        lack.offers.retain(|_, offer| offer.next > next);
+        (lack.gap_since, lack.rounds) = (None, 0);
+        lack.tried.clear();
+        if lack.offers.is_empty() {
+            self.lacks.remove(&id);
+        }
+    }
+
+    /// A stream is not wanted any more, whatever of it is offered.
+    pub(crate) fn forget_stream(&mut self, id: StreamId) {
+        self.lacks.remove(&id);
+        self.open.values_mut().for_each(|open| _ = open.ranges.remove(&id));
+    }
+
+    /// A link is gone.
+    pub(crate) fn forget_link(&mut self, link: LinkId) {
+        self.open.remove(&link);
+        self.lacks.retain(|_, lack| {
+            lack.offers.remove(&link);
+            lack.tried.remove(&link);
+            !lack.offers.is_empty()
+        });
+    }
+
+    /// What was in vain may not be any more: the roster has changed.
+    pub(crate) fn try_again(&mut self, now: Instant) {
+        for lack in self.lacks.values_mut().filter(|lack| lack.rounds > 0 || !lack.tried.is_empty()) {
+            (lack.rounds, lack.ready_at) = (0, now);
+            lack.tried.clear();
+        }
+    }
+
+    /// Whether an entry is what a link has been asked for.
+    pub(crate) fn is_asked(&self, link: LinkId, id: StreamId, number: u64) -> bool {
+        let range = self.open.get(&link).and_then(|open| open.ranges.get(&id));
+        range.is_some_and(|(from, to)| (*from..*to).contains(&number))
+    }
+
+    /// Whether something on this lane is offered that this node lacks.
+    pub(crate) fn lacks(&self, lane: Lane) -> bool {
+        self.lacks.keys().any(|id| id.lane == lane)
+    }
+
+    /// A FETCH has been sent.
+    pub(crate) fn asked(&mut self, link: LinkId, request: RequestId, ranges: &[Range], now: Instant) {
+        let id = |range: &Range| StreamId { author: range.author, session: range.session, lane: range.lane };
+        let ranges = ranges.iter().map(|range| (id(range), (range.from, range.to))).collect();
+        self.open.insert(link, Open { request, ranges, since: now });
+    }
+
+    /// A FETCH has been answered: what it did not bring is asked of somebody else. False if it was none.
+    pub(crate) fn answered(&mut self, link: LinkId, request: RequestId, held: impl Fn(StreamId) -> u64) -> bool {
+        if self.open.get(&link).is_none_or(|open| open.request != request) {
+            return false;
+        }
+        let Some(open) = self.open.remove(&link) else { return false };
+        for (id, (from, _)) in open.ranges {
+            if let Some(lack) = self.lacks.get_mut(&id)
+                && held(id) <= from
+            {
+                lack.tried.insert(link);
+            }
+        }
+        true
+    }
+
+    /// What is due, by what this node holds and wants.
+    pub(crate) fn due(
+        &mut self,
+        now: Instant,
+        held: impl Fn(StreamId) -> u64,
+        wanted: impl Fn(StreamId) -> bool,
+    ) -> Vec<Step> {
+        self.give_up_waiting(now);
+        let waited: BTreeSet<StreamId> = self.open.values().flat_map(|open| open.ranges.keys().copied()).collect();
+        let mut asks: BTreeMap<LinkId, Vec<Range>> = BTreeMap::new();
+        let mut steps = Vec::new();
+        for (id, lack) in &mut self.lacks {
+            if waited.contains(id) || lack.ready_at > now || !wanted(*id) {
+                continue;
+            }
+            let from = held(*id);
+            let serves = |offer: &Offer| offer.first <= from && offer.next > from;
+            if !lack.offers.values().any(serves) {
+                let since = *lack.gap_since.get_or_insert(now);
+                // Of what nothing is held, nothing is missing: it starts where somebody has it.
+                let patience = if from <= 1 { Duration::ZERO } else { limits::GAP_TIMEOUT };
+                let lowest = lack.offers.values().map(|offer| offer.first).min();
+                if let Some(first) = lowest.filter(|_| id.lane == Lane::Talk && since.after(patience) <= now) {
+                    steps.push(Step::Skip(*id, first));
+                }
+                continue;
+            }
+            let free = |link: &LinkId| {
+                asks.get(link).map_or(0, Vec::len) < limits::RANGES_MAX && !self.open.contains_key(link)
+            };
+            let mut holders = lack.offers.iter().filter(|(link, offer)| serves(offer) && !lack.tried.contains(link));
+            // Those with less to do first: a newcomer asks many, not one.
+            let holder = holders
+                .clone()
+                .filter(|(link, _)| free(link))
+                .min_by_key(|(link, _)| (asks.get(link).map_or(0, Vec::len), **link));
+            if let Some((link, offer)) = holder {
+                let to = offer.next.min(from.saturating_add(limits::FETCH_ENTRIES_MAX.try_into().unwrap_or(u64::MAX)));
+                let range = Range { author: id.author, session: id.session, lane: id.lane, from, to };
+                asks.entry(*link).or_default().push(range);
+            } else if holders.next().is_none() {
+                // SPEC MESH-13: all were asked in vain.
+                lack.tried.clear();
+                lack.ready_at =
+                    now.after(limits::FETCH_TIMEOUT.saturating_mul(2_u32.saturating_pow(lack.rounds.min(4))));
+                lack.rounds = lack.rounds.saturating_add(1);
+            }
+        }
+        steps.extend(asks.into_iter().map(|(link, ranges)| Step::Ask(link, ranges)));
+        steps
+    }
+
+    /// SPEC MESH-13: who has brought nothing for three seconds is not waited for.
+    fn give_up_waiting(&mut self, now: Instant) {
+        for (link, open) in &mut self.open {
+            if open.since.after(limits::FETCH_TIMEOUT) <= now {
+                for (id, _) in core::mem::take(&mut open.ranges) {
+                    if let Some(lack) = self.lacks.get_mut(&id) {
+                        lack.tried.insert(*link);
+                    }
+                }
+            }
+        }
+    }
+
+    /// When something is due.
+    pub(crate) fn next(&self, now: Instant) -> Option<Instant> {
+        let waiting = self.open.values().filter(|open| !open.ranges.is_empty());
+        let patience = waiting.map(|open| open.since.after(limits::FETCH_TIMEOUT));
+        let gaps = self.lacks.values().filter_map(|lack| Some(lack.gap_since?.after(limits::GAP_TIMEOUT)));
+        let ready = self.lacks.values().map(|lack| lack.ready_at);
+        patience.chain(gaps).chain(ready).filter(|due| *due > now).min()
+    }
+}
