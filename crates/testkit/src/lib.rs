@@ -16,6 +16,7 @@ pub mod fuzz;
 pub mod laws;
 pub mod layout;
 pub mod lecture;
+pub mod mesh;
 #[cfg(feature = "sockets")]
 pub mod real;
 pub mod scheme;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{Shutdown, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -46,6 +47,7 @@ struct Shared {
     there: Mutex<Half>,
     back: Mutex<Half>,
     bytes_per_second: Mutex<Option<u32>>,
+    refuses: AtomicBool,
     moved: Notify,
 }
 
@@ -100,6 +102,11 @@ impl Proxy {
         *self.shared.bytes_per_second.lock().unwrap() = bytes_per_second;
     }
 
+    /// Lets nobody new through, or everybody again.
+    pub fn refuse(&self, refuses: bool) {
+        self.shared.refuses.store(refuses, Ordering::Relaxed);
+    }
+
     /// Every byte that has come by, over all connections.
     #[must_use]
     pub fn bytes(&self, way: Way) -> Vec<u8> {
@@ -137,6 +144,9 @@ async fn run(listener: TcpListener, target: SocketAddr, shared: Arc<Shared>) {
     let mut connections = JoinSet::new();
     loop {
         let (near, _) = listener.accept().await.unwrap();
+        if shared.refuses.load(Ordering::Relaxed) {
+            continue;
+        }
         let shared = Arc::clone(&shared);
         connections.spawn(async move {
             let Ok(far) = TcpStream::connect(target).await else { return };

@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 
 use tertulia_core::code::Code;
 use tertulia_core::event::Event;
-use tertulia_core::id::LinkId;
+use tertulia_core::id::{Hash, Key, LinkId, RequestId};
+use tertulia_core::limits;
 use tertulia_core::machine::{Input, Output};
 use tertulia_core::time::{Instant, Now};
+use tertulia_core::wire::field::{List, encode_items};
 use tertulia_core::wire::frame::Decoded;
-use tertulia_core::wire::meeting::Meeting;
+use tertulia_core::wire::meeting::{Digest, Meeting, Row};
 use tertulia_core::wire::session::Session;
 use tertulia_core::wire::{Encoded, Frame, decode};
 
@@ -49,6 +51,10 @@ pub enum Canary {
     DialsTwice,
     /// A link is followed from the beginning, whatever its guest holds.
     FollowsFromStart,
+    /// Nobody is dialled a second time.
+    MissingNotRedialled,
+    /// Rows leave out the newest entry.
+    HeadsLeftOut,
 }
 
 impl Canary {
@@ -71,6 +77,8 @@ impl Canary {
         Self::DoneTwice,
         Self::DialsTwice,
         Self::FollowsFromStart,
+        Self::MissingNotRedialled,
+        Self::HeadsLeftOut,
     ];
 }
 
@@ -81,11 +89,13 @@ pub(super) struct Planted {
     count: u64,
     /// Links that have brought a DIGEST.
     digested: BTreeSet<LinkId>,
+    /// Those who have been dialled.
+    dialled: BTreeSet<Option<Key>>,
 }
 
 impl Planted {
     pub(super) const fn new(canary: Option<Canary>) -> Self {
-        Self { canary, count: 0, digested: BTreeSet::new() }
+        Self { canary, count: 0, digested: BTreeSet::new(), dialled: BTreeSet::new() }
     }
 
     pub(super) fn is(&self, canary: Canary) -> bool {
@@ -141,6 +151,9 @@ impl Planted {
                     self.count += 1;
                     copies = usize::from(self.count <= 3);
                 }
+                Output::Dial { peer, .. } if self.is(Canary::MissingNotRedialled) => {
+                    copies = usize::from(self.dialled.insert(*peer));
+                }
                 Output::Dial { .. } => copies = twice(self.is(Canary::DialsTwice)),
                 _ => {}
             }
@@ -161,6 +174,9 @@ impl Planted {
 
     /// The records of a link, as they are written.
     pub(super) fn on_record(&mut self, record: Vec<u8>) -> Vec<u8> {
+        if self.is(Canary::HeadsLeftOut) {
+            return behead(&record);
+        }
         if !self.is(Canary::EntriesTwice) {
             return record;
         }
@@ -185,6 +201,24 @@ impl Planted {
     pub(super) fn head_at_close(&self, head: u64) -> u64 {
         if self.is(Canary::ByeFirst) { 0 } else { head }
     }
+}
+
+/// The same record, with rows that leave out the newest entry.
+fn behead(record: &[u8]) -> Vec<u8> {
+    let (mut rest, mut written) = (record, Vec::new());
+    while let Ok(Decoded { bytes, rest: after, frame, .. }) = decode(rest) {
+        match frame {
+            Some(Frame::Meeting(Meeting::Digest(digest))) => {
+                let shorter = |row: Row| Row { next: (row.next - 1).max(row.first), head: Hash::ZERO, ..row };
+                let (count, items) = encode_items(digest.rows.iter().map(shorter), limits::ROWS_MAX);
+                let digest = Digest { rows: List::over(count, &items), ..digest };
+                written.extend_from_slice(&Frame::from(digest).encode(RequestId::EVENT).0);
+            }
+            _ => written.extend_from_slice(bytes),
+        }
+        rest = after;
+    }
+    written
 }
 
 /// A short word for a frame, for a trace.

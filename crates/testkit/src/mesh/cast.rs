@@ -1,0 +1,86 @@
+//! Who is in a room: identities, and the machines that are made from what is on disk.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use tertulia_core::charter::{Admission, Questions, SignedCharter, Terms};
+use tertulia_core::id::{Key, MeetingId, Token};
+use tertulia_core::identity::{Ed25519, Identity, Scheme, Secret};
+use tertulia_core::machine::Kept;
+use tertulia_core::mesh::{Member, MemberConfig, Restored};
+use tertulia_core::ticket::Ticket;
+use tertulia_core::wire::field::Title;
+use tertulia_core::wire::session::Purpose;
+
+use super::plan::Mix;
+use crate::sim::{Boot, Maker, NodeSpec};
+
+const TICKET: Secret = Secret([0xcc; 32]);
+
+pub(super) fn identity(number: usize, mix: &Mix) -> Identity {
+    let scheme: Arc<dyn Scheme> = if mix.real_signatures { Arc::new(Ed25519) } else { Arc::new(crate::scheme::Hashed) };
+    Identity::new(Secret([number as u8 + 1; 32]), scheme)
+}
+
+pub(super) fn charter(mix: &Mix) -> SignedCharter {
+    let founder = identity(0, mix);
+    let ticket = Identity::new(TICKET, founder.scheme().clone()).key();
+    let terms = Terms {
+        kind: Purpose::MESH,
+        founder: founder.key(),
+        nonce: Token([0x4e; 16]),
+        admission: if mix.ticket { Admission::Ticket } else { Admission::Open },
+        ticket: if mix.ticket { ticket } else { Key::ZERO },
+        questions: Questions::Open,
+        history: u32::MAX,
+        guests: 64,
+        title: Title::new("Friday tertulia").unwrap(),
+    };
+    SignedCharter::found(terms, &founder).unwrap()
+}
+
+fn address(node: usize) -> String {
+    format!("node{node}:1")
+}
+
+/// The node at which a newcomer knocks: another one once its user has heard that this one is gone.
+pub(super) type DoorCell = Rc<Cell<usize>>;
+
+/// Member `number`; the founder is number 0, and knocks nowhere.
+pub(super) fn member(number: usize, door: &DoorCell, name: &str, mix: &Mix, knows_key: bool) -> NodeSpec {
+    let (us, name, mix, door) = (identity(number, mix), name.to_string(), mix.clone(), door.clone());
+    let (key, talk_max) = (us.key(), 10_000);
+    let maker: Maker = Box::new(move |boot| {
+        let charter = charter(&mix);
+        let restored = restore(boot, &us)
+            .or_else(|| (number == 0).then(|| Restored { charter: charter.clone(), pass: None, entries: Vec::new() }));
+        let host = identity(door.get(), &mix).key();
+        let addresses = vec![address(door.get())];
+        let seed = mix.ticket.then_some(TICKET);
+        let ticket = Ticket { meeting: charter.meeting, host, seed, endorsement: None, addresses: addresses.clone() };
+        Box::new(Member::new(MemberConfig {
+            identity: us.clone(),
+            name: name.clone(),
+            name_is_chosen: false,
+            started_ms: boot.now.unix_ms,
+            seed: boot.seed,
+            meeting: if knows_key { charter.meeting } else { MeetingId::ZERO },
+            host: (knows_key || restored.is_some()).then_some(host),
+            ticket: Some(ticket),
+            door: if number == 0 { Vec::new() } else { addresses },
+            addresses: vec![address(number)],
+            port: None,
+            restored,
+            talk_max: 10_000,
+        }))
+    });
+    NodeSpec { key, maker, talk_max }
+}
+
+fn restore(boot: &Boot<'_>, us: &Identity) -> Option<Restored> {
+    let ((meeting, _), bytes) = boot.disk.kept.iter().find(|((_, name), _)| *name == Kept::Charter)?;
+    let charter = SignedCharter::check(bytes, *meeting, us).expect("it was checked before it was kept");
+    let pass = boot.disk.kept.get(&(*meeting, Kept::Pass)).cloned();
+    Some(Restored { charter, pass, entries: boot.disk.entries.clone() })
+}

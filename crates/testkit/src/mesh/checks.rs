@@ -1,0 +1,236 @@
+//! What must be true of a room once nothing goes wrong any more.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tertulia_core::command::Command;
+use tertulia_core::event::{Event, Kind, Reach, State};
+use tertulia_core::id::Key;
+use tertulia_core::log::entry_of;
+use tertulia_core::wire::entry::EntryBody;
+use tertulia_core::wire::meeting::Lane;
+
+use super::room::Room;
+
+/// Every pair is linked so soon after the last one came.
+const LINKED_MS: u64 = 3_000;
+/// All hold the same so soon after the last fault.
+const COMPLETE_MS: u64 = 20_000;
+
+/// Lamport time, author, session, number: the order of a transcript.
+type Place = (u64, Key, u64, u64);
+
+impl Room {
+    /// The nodes that are to be there.
+    fn expected(&self) -> Vec<usize> {
+        (0..self.people.len()).filter(|node| !self.people[*node].gone).collect()
+    }
+
+    /// Whether every two of those who are to be there have exactly one link, and both know it.
+    fn missing_pair(&self) -> Option<String> {
+        let expected = self.expected();
+        for node in &expected {
+            if !self.is_there(*node) {
+                return Some(format!("node {node} is not in"));
+            }
+            let mut others: Vec<usize> = self.sim.connections(*node).into_iter().map(|(_, other)| other).collect();
+            others.sort_unstable();
+            let wanted: Vec<usize> = expected.iter().copied().filter(|other| other != node).collect();
+            if others != wanted {
+                return Some(format!("node {node} has links with {others:?}, and should with {wanted:?}"));
+            }
+        }
+        None
+    }
+
+    pub(super) fn check_links_soon(&mut self) {
+        let since = self.sim.now();
+        while let Some(missing) = self.missing_pair() {
+            let late = self.sim.now() - since;
+            assert!(late < LINKED_MS, "{late} ms after the last one came: {missing}");
+            self.run_for(20);
+        }
+        self.linked_ms = self.sim.now() - since;
+    }
+
+    /// The liveness phase.
+    pub(super) fn live(&mut self) {
+        self.stop_faults();
+        let since = self.sim.now();
+        for node in self.expected() {
+            if self.is_there(node) {
+                self.say(node);
+            }
+        }
+        loop {
+            let half_open =
+                || self.sim.has_half_open().then(|| "a link is dead, and one end does not know".to_string());
+            let problem = self.missing_pair().or_else(|| self.incomplete()).or_else(half_open);
+            let Some(problem) = problem else { break };
+            let late = self.sim.now() - since;
+            assert!(late < COMPLETE_MS, "{late} ms after the last fault: {problem}");
+            self.run_for(50);
+        }
+        self.complete_ms = self.sim.now() - since;
+        self.settle();
+        self.check_shown();
+        self.check_people();
+        self.check_answers();
+        self.check_whispers();
+        let seen = |what| self.sim.seen().get(what).copied().unwrap_or(0);
+        let (frames, entries) = (seen("entry_frames"), seen("entries"));
+        // Of one room, this is a bound against the worst; on average it is lower.
+        assert!(frames * 10 <= entries * 20 + 1_000, "{frames} ENTRY frames came for {entries} entries");
+    }
+
+    /// What a node holds of talk, in the order of a transcript.
+    fn transcript(&self, node: usize) -> BTreeSet<Place> {
+        let entries = self.sim.disk(node).entries.iter().filter_map(entry_of).map(|entry| entry.value);
+        let talk = entries.filter(|entry| entry.lane == Lane::Talk);
+        talk.map(|entry| (entry.lamport, entry.author, entry.session, entry.number)).collect()
+    }
+
+    /// Whether all hold the same talk.
+    fn incomplete(&self) -> Option<String> {
+        let transcripts: BTreeMap<usize, _> =
+            self.expected().into_iter().map(|node| (node, self.transcript(node))).collect();
+        let all: BTreeSet<Place> = transcripts.values().flatten().copied().collect();
+        let lacks = |(node, held): (&usize, &BTreeSet<Place>)| {
+            all.difference(held).next().map(|place| format!("node {node} lacks {place:?}"))
+        };
+        transcripts.iter().find_map(lacks)
+    }
+
+    /// In a quiet room nobody dials, nothing is asked for, and whoever speaks knows that all have it.
+    fn settle(&mut self) {
+        self.run_for(3_000);
+        let fetches = self.sim.seen().get("fetch").copied();
+        let from = self.expected().into_iter().map(|node| self.sim.told(node).len()).collect::<Vec<_>>();
+        let expected = self.expected();
+        expected.iter().for_each(|node| self.say(*node));
+        self.run_for(5_000);
+        assert_eq!(self.missing_pair(), None, "a quiet room keeps its links");
+        assert_eq!(self.incomplete(), None, "lines of a quiet room are with everybody soon");
+        assert_eq!(self.sim.seen().get("fetch").copied(), fetches, "in a quiet room, authors send everything");
+        for (node, from) in expected.iter().zip(from) {
+            let told = &self.sim.told(*node)[from..];
+            let all = told.iter().any(|told| {
+                let wanted = u32::try_from(expected.len() - 1).expect("few");
+                matches!(told.event, Event::Delivery { reach: Reach::All, have, of, .. } if (have, of) == (wanted, wanted))
+            });
+            assert!(all, "node {node} does not know that all have what it said");
+            let quiet = told.iter().all(|told| !matches!(told.event, Event::Unlinked { .. } | Event::Linked { .. }));
+            assert!(quiet, "node {node} has lost a link in a quiet room");
+        }
+    }
+
+    /// What was stored was shown, once.
+    fn check_shown(&self) {
+        for node in self.expected() {
+            let mut shown = BTreeSet::new();
+            let mut last: BTreeMap<(Key, u64), u64> = BTreeMap::new();
+            for told in self.sim.told(node) {
+                let Event::Message { kind: Kind::Text(origin), .. } = &told.event else { continue };
+                let place = (origin.lamport, origin.author, origin.session, origin.number);
+                assert!(shown.insert(place), "node {node} shows {place:?} twice");
+                let before = last.insert((origin.author, origin.session), origin.number);
+                assert!(before < Some(origin.number), "node {node} shows {place:?} after {before:?}");
+            }
+            if self.sim.run_of(node) == 1 {
+                let texts = self.texts_of(node);
+                assert_eq!(shown, texts, "node {node} does not show what it holds");
+            }
+        }
+    }
+
+    fn texts_of(&self, node: usize) -> BTreeSet<Place> {
+        let entries = self.sim.disk(node).entries.iter().filter_map(entry_of).map(|entry| entry.value);
+        let texts =
+            entries.filter(|entry| matches!(EntryBody::decode(entry.kind, entry.body.0), Ok(EntryBody::Text { .. })));
+        texts.map(|entry| (entry.lamport, entry.author, entry.session, entry.number)).collect()
+    }
+
+    /// Everybody sees the same people, each come once and gone once, and all linked.
+    fn check_people(&mut self) {
+        let expected = self.expected();
+        let mut keys: BTreeSet<Key> = expected.iter().map(|node| self.people[*node].key).collect();
+        keys.extend(self.left_unheard());
+        let mut rosters = Vec::new();
+        for node in &expected {
+            let run = self.sim.run_of(*node);
+            let mut here: BTreeSet<Key> = BTreeSet::new();
+            for told in self.sim.told(*node).iter().filter(|told| told.run == run) {
+                match &told.event {
+                    Event::Roster { members, .. } => here = members.iter().map(|member| member.key).collect(),
+                    Event::Joined { key, .. } => assert!(here.insert(*key), "node {node}: {key} joins twice"),
+                    Event::Left { key, .. } => {
+                        assert!(here.remove(key), "node {node}: {key} leaves, and was not there")
+                    }
+                    _ => {}
+                }
+            }
+            assert_eq!(here, keys, "node {node} was told of other people");
+            let from = self.sim.told(*node).len();
+            self.command(*node, Command::Users);
+            let told = self.sim.told(*node)[from..].iter().find_map(|told| match &told.event {
+                Event::Roster { members, .. } => Some(members.clone()),
+                _ => None,
+            });
+            let mut members = told.expect("/users shows people");
+            let linked = members.iter().filter(|member| member.state == State::Linked).count();
+            assert_eq!(linked, expected.len() - 1, "node {node} sees {members:?}");
+            members.iter_mut().for_each(|member| member.state = State::You);
+            rosters.push(members);
+        }
+        assert!(rosters.windows(2).all(|two| two[0] == two[1]), "people see others: {rosters:?}");
+        let names: BTreeSet<&String> = rosters[0].iter().map(|member| &member.name).collect();
+        assert_eq!(names.len(), rosters[0].len(), "two have one name");
+    }
+
+    /// Those who have left without anybody's hearing it: they may come back, for all that the others know.
+    fn left_unheard(&mut self) -> Vec<Key> {
+        let mut heard = BTreeSet::new();
+        for node in self.expected() {
+            for entry in self.sim.disk(node).entries.iter().filter_map(entry_of).map(|entry| entry.value) {
+                if let Ok(EntryBody::Left {}) = EntryBody::decode(entry.kind, entry.body.0) {
+                    heard.insert(entry.author);
+                }
+            }
+        }
+        let unheard = self.people.iter().filter(|person| person.gone && !heard.contains(&person.key));
+        let unheard: Vec<Key> = unheard.map(|person| person.key).collect();
+        if !unheard.is_empty() {
+            self.sim.sometimes("left_unheard");
+        }
+        unheard
+    }
+
+    /// Every command of a run that still goes on was answered, once.
+    fn check_answers(&self) {
+        for (id, asked) in &self.asked {
+            let answers = asked.done as usize + asked.errors.len();
+            assert!(answers <= 1, "{id:?} {:?} was answered {answers} times", asked.command);
+            let lives = self.sim.run_of(asked.node) == asked.run && self.sim.is_running(asked.node);
+            assert!(!lives || answers == 1, "node {}: {:?} was not answered", asked.node, asked.command);
+        }
+    }
+
+    /// What was done is with the one it was meant for, and nothing came twice.
+    fn check_whispers(&self) {
+        // A receiver that was killed has forgotten which tokens it knew.
+        let mut came: BTreeMap<String, (usize, bool)> = BTreeMap::new();
+        for node in 0..self.people.len() {
+            for told in self.sim.told(node) {
+                if let Event::Message { kind: Kind::Whisper(_), text, own: false, .. } = &told.event {
+                    let (times, was_killed) = came.entry(text.clone()).or_default();
+                    (*times, *was_killed) = (*times + 1, self.sim.run_of(node) > 1);
+                }
+            }
+        }
+        for asked in self.asked.values() {
+            let Command::Msg { text, .. } = &asked.command else { continue };
+            let (times, was_killed) = came.get(text).copied().unwrap_or_default();
+            assert!(times <= 1 || was_killed, "{text} came {times} times; {asked:?}");
+            assert!(asked.done == 0 || times > 0, "{text} is done and has not come; {asked:?}");
+        }
+    }
+}

@@ -1,0 +1,320 @@
+//! One room, from its founder's first word on: who does what, what goes wrong, and what everybody expects.
+
+use std::collections::BTreeMap;
+
+use tertulia_core::code::Code;
+use tertulia_core::command::Command;
+use tertulia_core::event::Event;
+use tertulia_core::id::{CommandId, Key};
+
+use super::cast::{self, DoorCell};
+use super::plan::{Act, Mix};
+use crate::sim::{Canary, Sim};
+
+/// A member, as the people around it see it.
+#[derive(Clone, Debug)]
+pub(super) struct Person {
+    pub(super) key: Key,
+    /// The name that it has given itself last.
+    pub(super) name: String,
+    /// Its user has left: it is not coming back.
+    pub(super) gone: bool,
+    /// When its process starts.
+    pub(super) starts_at: Option<u64>,
+    /// It has been in the room, in whichever run.
+    pub(super) has_been_in: bool,
+    door: DoorCell,
+}
+
+/// What was asked of a node.
+#[derive(Clone, Debug)]
+pub(super) struct Asked {
+    pub(super) node: usize,
+    pub(super) run: u32,
+    pub(super) command: Command,
+    pub(super) done: u32,
+    pub(super) errors: Vec<&'static str>,
+}
+
+pub(super) struct Room {
+    pub(super) sim: Sim,
+    pub(super) mix: Mix,
+    /// By node.
+    pub(super) people: Vec<Person>,
+    pub(super) asked: BTreeMap<CommandId, Asked>,
+    /// How much of what each node was told has been looked at.
+    read: Vec<usize>,
+    /// Partitions, and when they end.
+    partitions: Vec<(u64, usize, usize)>,
+    texts: u64,
+    pub(super) linked_ms: u64,
+    pub(super) complete_ms: u64,
+}
+
+impl Room {
+    pub(super) fn new(seed: u64, mix: Mix, canary: Option<Canary>) -> Self {
+        Self {
+            sim: Sim::new(seed, mix.conditions.clone(), canary).of_rooms(),
+            mix,
+            people: Vec::new(),
+            asked: BTreeMap::new(),
+            read: Vec::new(),
+            partitions: Vec::new(),
+            texts: 0,
+            linked_ms: 0,
+            complete_ms: 0,
+        }
+    }
+
+    pub(super) fn play(&mut self) {
+        let mix = self.mix.clone();
+        self.sim.note(format_args!("{mix:?}"));
+        for (what, is_there) in [("ticket", mix.ticket), ("real", mix.real_signatures)] {
+            if is_there {
+                self.sim.sometimes(what);
+            }
+        }
+        self.add(0, 0);
+        for _ in 1..mix.members {
+            let late = 1 + self.sim.dice().below(mix.coming_ms);
+            self.add_somebody(late);
+        }
+        self.come();
+        let end = self.sim.now() + self.mix.length_ms;
+        while self.sim.now() < end {
+            self.pause();
+            let act = self.mix.clone().next_act(self.sim.dice(), true);
+            self.act(act);
+        }
+        self.live();
+    }
+
+    /// People come and talk; nothing goes wrong.
+    fn come(&mut self) {
+        while self.people.iter().any(|person| person.starts_at.is_some()) {
+            self.pause();
+            let act = self.mix.clone().next_act(self.sim.dice(), false);
+            self.act(act);
+        }
+        self.check_links_soon();
+    }
+
+    pub(super) fn pause(&mut self) {
+        let ms = 1 + self.sim.dice().below(self.mix.pace_ms);
+        self.run_for(ms);
+    }
+
+    /// One more, who knocks at a member that is there by then, or at the founder.
+    fn add_somebody(&mut self, late: u64) {
+        let door = self.some_member().unwrap_or(0);
+        let starts_at = self.sim.now() + late;
+        self.add(door, starts_at);
+    }
+
+    fn add(&mut self, door: usize, starts_at: u64) {
+        let number = self.people.len();
+        // Two of three have a name of their own.
+        let name = if self.sim.chance(35) { "ann".to_string() } else { format!("member{number}") };
+        let knows_key = self.sim.chance(50);
+        let door = DoorCell::new(door.into());
+        let spec = cast::member(number, &door, &name, &self.mix, knows_key);
+        let key = spec.key;
+        assert_eq!(self.sim.add(spec), number, "nodes are members");
+        self.read.push(0);
+        self.people.push(Person { key, name, gone: false, starts_at: Some(starts_at), has_been_in: false, door });
+        if starts_at == 0 {
+            self.do_what_is_due();
+        }
+    }
+
+    /// Whether somebody's node runs, and has been let in.
+    pub(super) fn is_there(&self, node: usize) -> bool {
+        self.sim.is_running(node) && self.people[node].has_been_in
+    }
+
+    /// Lets time pass; people see what they are told, and come when it is their time.
+    pub(super) fn run_for(&mut self, ms: u64) {
+        let end = self.sim.now() + ms;
+        loop {
+            let starts = self.people.iter().filter_map(|person| person.starts_at);
+            let heals = self.partitions.iter().map(|(at, ..)| *at);
+            let next = starts.chain(heals).min().filter(|at| *at <= end);
+            self.sim.run_until(next.unwrap_or(end).max(self.sim.now()));
+            self.read_what_was_told();
+            if next.is_none() {
+                return;
+            }
+            self.do_what_is_due();
+        }
+    }
+
+    fn do_what_is_due(&mut self) {
+        let now = self.sim.now();
+        let due: Vec<_> = self.partitions.extract_if(.., |(at, ..)| *at <= now).collect();
+        for (_, from, to) in due {
+            self.sim.unblock(from, to);
+        }
+        for node in 0..self.people.len() {
+            if self.people[node].starts_at.is_some_and(|at| at <= now) {
+                // A node that is over says its goodbyes first.
+                let has_stopped = self.sim.has_stopped(node);
+                self.people[node].starts_at = (!has_stopped).then_some(now + 100);
+                if has_stopped {
+                    // Whoever was not let in at one door asks somebody else.
+                    if self.sim.run_of(node) > 0 && !self.people[node].has_been_in {
+                        let door = self.some_member().unwrap_or(0);
+                        self.people[node].door.set(door);
+                    }
+                    self.sim.start(node);
+                    if self.sim.run_of(node) > 1 {
+                        self.sim.sometimes("restarted");
+                    }
+                }
+            }
+        }
+        self.read_what_was_told();
+    }
+
+    pub(super) fn read_what_was_told(&mut self) {
+        for node in 0..self.read.len() {
+            while let Some(told) = self.sim.told(node).get(self.read[node]).cloned() {
+                self.read[node] += 1;
+                self.on_told(node, told.event);
+            }
+        }
+    }
+
+    fn on_told(&mut self, node: usize, event: Event) {
+        match event {
+            Event::Done { id } => self.asked.get_mut(&id).expect("only what was asked is done").done += 1,
+            Event::Error { code, id: Some(id), .. } => {
+                self.sim.sometimes(code);
+                self.asked.get_mut(&id).expect("only what was asked fails").errors.push(code);
+            }
+            Event::Ready { name, .. } => {
+                if name.contains('-') {
+                    self.sim.sometimes("another_name");
+                }
+                (self.people[node].name, self.people[node].has_been_in) = (name, true);
+            }
+            Event::Gap { .. } => self.sim.sometimes("gap"),
+            Event::Unlinked { .. } => self.sim.sometimes("unlinked"),
+            Event::Closed { code, .. } => self.on_closed(node, code),
+            _ => {}
+        }
+    }
+
+    fn on_closed(&mut self, node: usize, code: Code) {
+        self.sim.sometimes(code.word());
+        let retry = self.sim.now() + 500 + self.sim.dice().below(1_500);
+        let person = &mut self.people[node];
+        match code {
+            Code::Left if person.gone => {}
+            _ => person.starts_at = Some(retry),
+        }
+    }
+
+    pub(super) fn some_member(&mut self) -> Option<usize> {
+        // Who is stopped takes no commands.
+        let takes = |node: &usize| self.is_there(*node) && !self.sim.is_stopped(*node);
+        let there: Vec<usize> = (0..self.people.len()).filter(takes).collect();
+        let at = self.sim.dice().below(there.len() as u64) as usize;
+        there.get(at).copied()
+    }
+
+    fn text(&mut self, what: &str) -> String {
+        self.texts += 1;
+        format!("{what} {}", self.texts)
+    }
+
+    pub(super) fn command(&mut self, node: usize, command: Command) {
+        let run = self.sim.run_of(node);
+        let id = self.sim.next_command_id();
+        self.asked.insert(id, Asked { node, run, command: command.clone(), done: 0, errors: Vec::new() });
+        assert_eq!(self.sim.command(node, command), id);
+        self.read_what_was_told();
+    }
+
+    pub(super) fn say(&mut self, node: usize) {
+        let text = self.text("line");
+        self.command(node, Command::Say { text });
+    }
+
+    fn act(&mut self, act: Act) {
+        let Some(node) = self.some_member() else { return };
+        match act {
+            Act::Say => self.say(node),
+            Act::Burst => (0..20).for_each(|_| self.say(node)),
+            Act::Whisper => {
+                let other = self.some_member().unwrap_or(node);
+                let (to, text) = (self.people[other].name.clone(), self.text("psst"));
+                self.command(node, Command::Msg { to, text });
+            }
+            Act::Rename => {
+                let name = self.text("new").replace(' ', "");
+                self.people[node].name.clone_from(&name);
+                self.command(node, Command::Name { name });
+            }
+            Act::Join | Act::JoinTogether => {
+                let count = if act == Act::Join { 1 } else { 2 };
+                for _ in 0..count {
+                    if self.people.len() < self.mix.members_max {
+                        self.sim.sometimes("late_join");
+                        self.add_somebody(1);
+                    }
+                }
+            }
+            Act::Quit => {
+                let there = (0..self.people.len()).filter(|node| self.is_there(*node)).count();
+                if there > 2 && node > 0 {
+                    self.people[node].gone = true;
+                    self.command(node, Command::Quit);
+                }
+            }
+            _ => self.go_wrong(act, node),
+        }
+    }
+
+    fn go_wrong(&mut self, act: Act, node: usize) {
+        let standing = self.sim.standing();
+        let at = self.sim.dice().below(standing.len() as u64) as usize;
+        let connection = standing.get(at).copied();
+        let ms = 500 + self.sim.dice().below(8_000);
+        match (act, connection) {
+            (Act::Cut, Some(connection)) => self.sim.cut(connection),
+            (Act::CutAll, _) => standing.into_iter().for_each(|connection| self.sim.cut(connection)),
+            (Act::HalfOpen, Some(connection)) => {
+                let side = self.sim.dice().below(2) as usize;
+                self.sim.make_half_open(connection, side);
+            }
+            (Act::Freeze, Some(connection)) => self.sim.freeze(connection, ms),
+            (Act::Partition, _) => {
+                let other = self.some_member().filter(|other| *other != node);
+                if let Some(other) = other {
+                    for (from, to) in [(node, other), (other, node)] {
+                        self.sim.block(from, to);
+                        self.partitions.push((self.sim.now() + ms, from, to));
+                    }
+                }
+            }
+            (Act::Crash | Act::SilentCrash, _) => {
+                self.sim.crash(node, act == Act::SilentCrash);
+                self.people[node].starts_at = Some(self.sim.now() + ms);
+            }
+            (Act::Stop, _) => self.sim.stop(node, ms),
+            _ => {}
+        }
+    }
+
+    pub(super) fn stop_faults(&mut self) {
+        self.partitions.clear();
+        self.sim.heal();
+        let now = self.sim.now();
+        for person in &mut self.people {
+            if let Some(starts_at) = &mut person.starts_at {
+                *starts_at = now;
+            }
+        }
+        self.run_for(1);
+    }
+}

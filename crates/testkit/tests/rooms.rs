@@ -1,0 +1,89 @@
+//! Rooms that must go well, whatever happens. `TERTULIA_SEEDS=1000` plays more, `TERTULIA_SEED=7` plays one.
+#![expect(
+    clippy::print_stdout,
+    clippy::arithmetic_side_effects,
+    clippy::panic,
+    reason = "for the person who runs more seeds"
+)]
+
+use std::collections::BTreeMap;
+
+use tertulia_testkit::mesh::{Report, play, play_all};
+
+const SEEDS: u64 = 200;
+
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{variable} is no number: {text}")))
+}
+
+#[test]
+fn a_room_keeps_its_promises_whatever_goes_wrong() {
+    if let Some(seed) = number("TERTULIA_SEED") {
+        match play(seed, None) {
+            Ok(report) => println!("{}", report.trace),
+            Err(failure) => panic!("{failure}"),
+        }
+        return;
+    }
+    let (failures, reports) = play_all(0..number("TERTULIA_SEEDS").unwrap_or(SEEDS));
+    let mut seen: BTreeMap<&str, u64> = BTreeMap::new();
+    reports.iter().flat_map(|report| &report.seen).for_each(|(what, times)| *seen.entry(*what).or_insert(0) += times);
+    show(&reports, &seen);
+    let shown: Vec<String> = failures.iter().take(5).map(ToString::to_string).collect();
+    assert!(failures.is_empty(), "{} rooms failed:\n{}", failures.len(), shown.join("\n"));
+    for what in SOMETIMES {
+        assert!(seen.contains_key(what), "`{what}` has not happened in {} rooms: they do not test it", reports.len());
+    }
+    let (frames, entries) = (seen["entry_frames"], seen["entries"]);
+    assert!(frames * 100 <= entries * 110, "{frames} ENTRY frames came for {entries} entries: more than 1.1 each");
+}
+
+/// What must happen at least once in the default seeds, or they show nothing about it.
+const SOMETIMES: &[&str] = &[
+    "cut_by_fault",
+    "half_open",
+    "freeze",
+    "partition",
+    "crash",
+    "silent_death",
+    "stop",
+    "restarted",
+    "late_join",
+    "ticket",
+    "real",
+    "dial_timed_out",
+    "silent",
+    "duplicate",
+    "fetch",
+    "unlinked",
+    "another_name",
+    "name_taken",
+    "no_such_name",
+    "not_linked",
+    "token_again",
+    "left",
+];
+
+#[test]
+fn the_same_seed_gives_the_same_room_byte_for_byte() {
+    for seed in [3, 14, 159] {
+        let [one, other] = [(); 2].map(|()| play(seed, None).unwrap_or_else(|failure| panic!("{failure}")));
+        assert_eq!(one.seen, other.seen);
+        assert!(one.trace == other.trace, "seed {seed} gives two traces");
+    }
+}
+
+fn show(reports: &[Report], seen: &BTreeMap<&str, u64>) {
+    for (what, lag) in [
+        ("linked", (|report: &Report| report.linked_ms) as fn(&Report) -> u64),
+        ("complete", |report| report.complete_ms),
+    ] {
+        let mut lags: Vec<u64> = reports.iter().map(lag).collect();
+        lags.sort_unstable();
+        let at = |percent: usize| lags.get(lags.len() * percent / 100).or(lags.last()).copied().unwrap_or(0);
+        println!("{what} after {} ms (half), {} (9 of 10), {} (99 of 100), {} (all)", at(50), at(90), at(99), at(100));
+    }
+    let share = |what| seen.get(what).copied().unwrap_or(0);
+    println!("{} ENTRY frames for {} entries", share("entry_frames"), share("entries"));
+    println!("{seen:?}");
+}
