@@ -237,7 +237,8 @@ pub(crate) fn checked(command: Command, role: Role) -> Result<Command, Problem> 
     }?;
     match (host_only, role) {
         (Some(word), Role::Attendee) => Err(not_yours(word)),
-        (Some(_), Role::Host | Role::Friends) | (None, _) => Ok(command),
+        // In a room, it is the roster that says who is a host.
+        (Some(_), Role::Host | Role::Friends | Role::Member) | (None, _) => Ok(command),
     }
 }
 
@@ -282,7 +283,7 @@ fn unknown(first: &str, line: &str, role: Role) -> Problem {
 }
 
 fn mine(word: &str, role: Role) -> bool {
-    WORDS.iter().any(|known| known.word == word && (role == Role::Host || !known.host_only))
+    WORDS.iter().any(|known| known.word == word && (role != Role::Attendee || !known.host_only))
 }
 
 /// One begins with the other, or they differ in the order or number of their letters only by a slip.
@@ -309,6 +310,7 @@ fn words_of(role: Role) -> String {
 pub(crate) fn help(role: Role) -> Vec<String> {
     let first = match role {
         Role::Host => "a line goes to all; a line that begins with / is one of these:",
+        Role::Member => "a line goes to all; a line that begins with / is one of these (some are the host's alone):",
         Role::Attendee => "a line is a question to the host; a line that begins with / is one of these:",
         Role::Friends => return friends::help(),
     };

@@ -1,4 +1,4 @@
-//! `tertulia host`: holds a lecture.
+//! `tertulia host`: holds a lecture; a room is opened in `room.rs`.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
@@ -26,6 +26,7 @@ use crate::escape;
 use crate::fail::{Fail, quoted};
 use crate::globals::Globals;
 use crate::registry;
+use crate::room;
 use crate::screen::Screen;
 use crate::session::{self, Plan, Ready};
 use crate::signals::Signals;
@@ -33,46 +34,47 @@ use crate::signals::Signals;
 /// How it is typed.
 pub(crate) const EXAMPLE: &str = "  tertulia host 'Rust for sailors' --lecture";
 
-/// Hold a lecture: you speak, others ask
+/// Open a room, where everybody talks; or hold a lecture, where you speak and others ask
 ///
-/// Whoever has the line that it prints can join. A lecture that was stopped, and not ended, goes on when the same
-/// title is hosted from the same home. Ctrl-C or /end ends it for all; /stop or SIGTERM stops it until later.
+/// Whoever has the line that it prints can join. What was stopped, and not ended, goes on when the same title is hosted
+/// from the same home. Ctrl-C leaves a room, which goes on without you, and ends a lecture for all; /end ends either;
+/// /stop or SIGTERM stops until later.
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLE)]
 pub(crate) struct Args {
-    /// What the lecture is called
-    title: String,
+    /// What the room or lecture is called
+    pub(crate) title: String,
     /// A lecture: one speaks, others ask
     #[arg(long)]
     lecture: bool,
     /// Let in only who has the ticket
     #[arg(long)]
-    ticket: bool,
+    pub(crate) ticket: bool,
     /// Whoever comes waits until you /admit them
     #[arg(long)]
-    lobby: bool,
+    pub(crate) lobby: bool,
     /// What becomes of questions [default: open: clean ones are published at once]
     #[arg(long, value_name = "WHAT")]
-    questions: Option<Asked>,
+    pub(crate) questions: Option<Asked>,
     /// Do not publish questions with a word or phrase of FILE, one a line
     #[arg(long, value_name = "FILE")]
-    filter: Option<PathBuf>,
+    pub(crate) filter: Option<PathBuf>,
     /// How much of what was said newcomers get: none, a number of messages, or all [default: all]
     #[arg(long, value_name = "HOW MUCH")]
-    history: Option<History>,
+    pub(crate) history: Option<History>,
     /// Where to listen [default: port 7473 of all interfaces, the next free one if it is busy]
     #[arg(long, value_name = "IP:PORT")]
-    listen: Option<String>,
+    pub(crate) listen: Option<String>,
     /// What others dial, if not the address of this machine
     #[arg(long, value_name = "HOST:PORT")]
-    announce: Option<String>,
+    pub(crate) announce: Option<String>,
     /// Have registries show it only to who knows its id
     #[arg(long)]
-    unlisted: bool,
+    pub(crate) unlisted: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Asked {
+pub(crate) enum Asked {
     /// Clean ones are published at once
     Open,
     /// None are taken
@@ -81,7 +83,7 @@ enum Asked {
 
 /// How many messages a newcomer is served; `u32::MAX`: all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct History(u32);
+pub(crate) struct History(pub(crate) u32);
 
 impl std::str::FromStr for History {
     type Err = String;
@@ -108,6 +110,9 @@ const PORTS_TRIED: u16 = 64;
 /// # Errors
 /// The lecture can't be held.
 pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
+    if !args.lecture {
+        return room::host(args, globals);
+    }
     let again = format!("{} host {} --lecture", globals.program(), quoted(&args.title));
     let resume = resume(args, &again);
     let plan = check(args, &again)?;
@@ -116,13 +121,13 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     let (mut screen, input) = Screen::interactive(globals.json, globals.verbose)?;
     let home = globals.open_home(&screen)?;
     let called = globals.called(&home)?;
-    let lecture = match stored(&home, &args.title)? {
+    let lecture = match stored(&home, &args.title, Purpose::STAR)? {
         Some(lecture) => {
             fits(args, &lecture.charter, &plan, &again)?;
             screen.own(&format!("this lecture goes on where it stopped, with {} entries", lecture.restored.len()));
             lecture
         }
-        None => found(args, &home.identity(), &plan)?,
+        None => found(args, &home.identity(), &plan, Purpose::STAR)?,
     };
     let registries = globals.registries(&home)?;
     let is_default = registries.is_default;
@@ -224,15 +229,14 @@ fn reach(args: &Args, listening: SocketAddr, addresses: &[String], screen: &Scre
     let visibility = if args.unlisted { Visibility::Unlisted } else { Visibility::Listed };
     Reach { port: listening.port(), addresses, visibility }
 }
+/// Who gets in, what becomes of questions, and how much newcomers are served.
+pub(crate) type Policies = (Admission, Questions, u32);
 
 /// Checks what can be checked before anything is made; gives the policies.
-fn check(args: &Args, again: &str) -> Result<(Admission, Questions, u32), Fail> {
+pub(crate) fn check(args: &Args, again: &str) -> Result<Policies, Fail> {
     if Title::new(&args.title).is_none() {
         let message = format!("a title has 1 to {} bytes, this one has {}", limits::TITLE_MAX, args.title.len());
         return Err(Fail::usage(message, "tertulia host 'A shorter title' --lecture"));
-    }
-    if !args.lecture {
-        return Err(Fail::usage("rooms, where everybody talks, are not there yet; lectures are", again));
     }
     args.listen.as_ref().map(|address| listen_address(address, again)).transpose()?;
     if let Some(address) = args.announce.as_ref().filter(|address| !is_address(address)) {
@@ -275,28 +279,29 @@ fn resume(args: &Args, again: &str) -> String {
 }
 
 /// A lecture that is about to be held.
-struct Lecture {
-    charter: SignedCharter,
-    ticket: Option<Secret>,
-    endorsement: Option<Signature>,
-    restored: Vec<Encoded>,
+pub(crate) struct Lecture {
+    pub(crate) charter: SignedCharter,
+    pub(crate) ticket: Option<Secret>,
+    pub(crate) endorsement: Option<Signature>,
+    pub(crate) restored: Vec<Encoded>,
 }
 
-fn found(args: &Args, us: &Identity, plan: &(Admission, Questions, u32)) -> Result<Lecture, Fail> {
+pub(crate) fn found(args: &Args, us: &Identity, plan: &Policies, kind: Purpose) -> Result<Lecture, Fail> {
     let (admission, questions, history) = *plan;
     let ticket = admission.has_tickets().then(random).transpose()?.map(Secret);
     let ticket_key = ticket.map_or(Key::ZERO, |seed| us.scheme().public(&seed));
     let (nonce, _) = random()?.split_first_chunk::<16>().map(|(nonce, rest)| (*nonce, rest.len())).unwrap_or_default();
     let title = Title::new(&args.title).ok_or_else(|| Fail::usage("no title", "tertulia host TITLE --lecture"))?;
+    let room = if kind == Purpose::MESH { limits::MESH_MAX } else { limits::GUESTS_MAX };
     let terms = Terms {
-        kind: Purpose::STAR,
+        kind,
         founder: us.key(),
         nonce: Token(nonce),
         admission,
         ticket: ticket_key,
         questions,
         history,
-        guests: u32::try_from(limits::GUESTS_MAX).unwrap_or(u32::MAX),
+        guests: u32::try_from(room).unwrap_or(u32::MAX),
         title,
     };
     let charter = SignedCharter::found(terms, us)
@@ -305,14 +310,16 @@ fn found(args: &Args, us: &Identity, plan: &(Admission, Questions, u32)) -> Resu
 }
 
 /// The lecture of this title that this user has stopped and not ended.
-fn stored(home: &Home, title: &str) -> Result<Option<Lecture>, Fail> {
+pub(crate) fn stored(home: &Home, title: &str, kind: Purpose) -> Result<Option<Lecture>, Fail> {
     let us = home.identity();
     let broken = |error: tertulia_net::Error| {
         Fail::failed("home", error.to_string(), "another title, or another folder: tertulia --home DIR …")
     };
     for meeting in home.meetings().map_err(broken)?.into_iter().filter(|meeting| !meeting.ended) {
         let charter = meeting.charter.and_then(|bytes| SignedCharter::check(&bytes, meeting.id, &us).ok());
-        let Some(charter) = charter.filter(|charter| charter.founder == us.key() && charter.title == title) else {
+        let is_it =
+            |charter: &SignedCharter| charter.kind == kind && charter.founder == us.key() && charter.title == title;
+        let Some(charter) = charter.filter(is_it) else {
             continue;
         };
         let restored = home.meeting(meeting.id).and_then(|files| files.load()).map_err(broken)?.entries;
@@ -329,7 +336,7 @@ fn split_ticket(kept: Option<&[u8]>) -> (Option<Secret>, Option<Signature>) {
 }
 
 /// What a lecture is was settled when it was founded: flags that say otherwise are refused.
-fn fits(args: &Args, charter: &SignedCharter, plan: &(Admission, Questions, u32), again: &str) -> Result<(), Fail> {
+pub(crate) fn fits(args: &Args, charter: &SignedCharter, plan: &Policies, again: &str) -> Result<(), Fail> {
     let (_, questions, history) = *plan;
     let other = [
         (args.ticket && !charter.admission.has_tickets(), "--ticket"),
@@ -341,9 +348,7 @@ fn fits(args: &Args, charter: &SignedCharter, plan: &(Admission, Questions, u32)
         None => Ok(()),
         Some((_, flag)) => Err(Fail::failed(
             "settled",
-            format!(
-                "this lecture has begun already, and was founded with another {flag}; leave it out, or choose another title"
-            ),
+            format!("it has begun already, and was founded with another {flag}; leave it out, or choose another title"),
             again,
         )),
     }
@@ -369,7 +374,7 @@ pub(crate) fn bind(wanted: Option<&String>, again: &str) -> Result<TcpListener, 
     }
 }
 
-fn listen_address(typed: &str, again: &str) -> Result<SocketAddr, Fail> {
+pub(crate) fn listen_address(typed: &str, again: &str) -> Result<SocketAddr, Fail> {
     typed.parse().map_err(|_| {
         let message = format!("--listen takes IP:PORT, not `{typed}`");
         // Whoever names an address is not sent to all of them.
@@ -381,7 +386,7 @@ fn listen_address(typed: &str, again: &str) -> Result<SocketAddr, Fail> {
     })
 }
 
-fn no_listener(found: &str, again: &str) -> Fail {
+pub(crate) fn no_listener(found: &str, again: &str) -> Fail {
     Fail::failed("listen", format!("can't listen: {found}"), format!("{again} --listen 0.0.0.0:0"))
 }
 
@@ -406,7 +411,7 @@ pub(crate) fn dialable(listening: SocketAddr, announce: Option<&String>) -> Vec<
 
 /// The address of the interface that leads outward: connecting a datagram socket asks the routing table, and sends
 /// nothing.
-fn outward(any: IpAddr) -> Option<IpAddr> {
+pub(crate) fn outward(any: IpAddr) -> Option<IpAddr> {
     // Addresses that are set aside for documentation.
     let elsewhere: IpAddr = if any.is_ipv4() {
         Ipv4Addr::new(192, 0, 2, 1).into()

@@ -1,4 +1,4 @@
-//! `tertulia join`: attends a lecture.
+//! `tertulia join`: comes into a room, or attends a lecture.
 
 use std::process::ExitCode;
 use std::time::SystemTime;
@@ -7,8 +7,7 @@ use tertulia_core::charter::{Questions, SignedCharter};
 use tertulia_core::code::Code;
 use tertulia_core::event::Role;
 use tertulia_core::id::MeetingId;
-use tertulia_core::limits;
-use tertulia_core::star::{Attendee, AttendeeConfig, Restored};
+use tertulia_core::star::Restored;
 use tertulia_core::ticket::{Ticket, is_address};
 use tertulia_core::wire::field::Reason;
 use tertulia_net::{Home, Setup, StoredMeeting, start, unix_ms};
@@ -18,6 +17,7 @@ use crate::escape;
 use crate::fail::{Fail, quoted};
 use crate::find::{Place, find, nowhere};
 use crate::globals::Globals;
+use crate::room;
 use crate::screen::Screen;
 use crate::session::{self, Plan, Ready};
 use crate::signals::Signals;
@@ -25,7 +25,7 @@ use crate::signals::Signals;
 /// How it is typed.
 pub(crate) const EXAMPLE: &str = "  tertulia join 127.0.0.1:7473";
 
-/// Attend a lecture: you listen and ask
+/// Come into a room, or attend a lecture
 ///
 /// TARGET is the line that the host printed, a ticket or HOST:PORT; or what a registry finds: an id, a number that
 /// tertulia list has shown, a title, or words that fit one title. What was said while you were away comes when you
@@ -38,6 +38,12 @@ pub(crate) struct Args {
     /// What the host reads if you have to wait in the lobby
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     note: String,
+    /// Where to listen for the others of a room [default: any free port of all interfaces]
+    #[arg(long, value_name = "IP:PORT")]
+    listen: Option<String>,
+    /// What the others of a room dial, if not where they see you
+    #[arg(long, value_name = "HOST:PORT")]
+    announce: Option<String>,
 }
 
 /// What was typed to join.
@@ -134,33 +140,26 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
         Target::Address(address) => (MeetingId::ZERO, None, vec![address.clone()], None),
         Target::Found(place) => (place.meeting, Some(place.host), place.addresses.clone(), None),
     };
-    let attendee = Attendee::new(AttendeeConfig {
-        identity: home.identity(),
-        name: called.name,
-        name_is_chosen: called.is_chosen,
-        started_ms,
-        seed: random()?,
-        meeting,
-        host,
-        ticket,
-        note: args.note.clone(),
-        addresses,
-        restored,
-        talk_max: limits::TALK_ENTRIES_MAX,
-    });
+    let place = room::listen(args.listen.as_ref(), args.announce.as_ref(), false, &again)?;
+    screen.listen = place.listener.local_addr().ok();
+    let identity = home.identity();
+    let goal = room::Target { identity, meeting, host, ticket, addresses, restored };
     let keeps = (!home.is_guest()).then(|| home.clone());
+    let is_lecture = goal.is_lecture();
+    let joiner = goal.joiner((called.name, called.is_chosen), &args.note, started_ms, &place)?;
     let setup = Setup {
         identity: home.identity(),
         seed: random()?,
         started_ms,
-        listener: None,
+        // Nobody dials a guest.
+        listener: (!is_lecture).then_some(place.listener),
         home: keeps.clone(),
         trace: globals.trace.clone(),
     };
     screen.own(&target.greeting());
     crate::runtime()?.block_on(async {
         let signals = Signals::new().map_err(|error| Fail::failed("system", error.to_string(), "try again"))?;
-        let node = start(attendee, setup).map_err(|error| Fail::failed("node", error.to_string(), again.clone()))?;
+        let node = start(joiner, setup).map_err(|error| Fail::failed("node", error.to_string(), again.clone()))?;
         let plan = Plan {
             role: Role::Attendee,
             ends_with_input: true,
@@ -218,6 +217,9 @@ fn remember(home: Option<&Home>, meeting: MeetingId, target: &str, screen: &Scre
 }
 
 fn welcome(ready: &Ready<'_>, screen: &Screen, is_back: bool) {
+    if ready.role == Role::Member {
+        return room::entered(ready, screen);
+    }
     let (title, name) = (escape::line(ready.title), escape::line(ready.name));
     screen.own(&format!("you are in the lecture `{title}`, as {name}"));
     if !ready.is_first {

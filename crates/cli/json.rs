@@ -264,6 +264,7 @@ const fn role_word(role: Role) -> &'static str {
         Role::Host => "host",
         Role::Attendee => "attendee",
         Role::Friends => "friends",
+        Role::Member => "member",
     }
 }
 
@@ -271,6 +272,7 @@ const fn state_word(state: State) -> &'static str {
     match state {
         State::You => "you",
         State::Linked => "linked",
+        State::Bridged => "bridged",
         State::Away => "away",
     }
 }

@@ -20,6 +20,7 @@ mod logs;
 mod output;
 mod receive;
 mod registry;
+mod room;
 mod screen;
 mod send;
 mod session;

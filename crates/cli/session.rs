@@ -51,6 +51,8 @@ pub(crate) struct Plan<'a> {
 
 /// What a `ready` tells.
 pub(crate) struct Ready<'a> {
+    /// What this node is in the meeting.
+    pub(crate) role: Role,
     /// The own name.
     pub(crate) name: &'a str,
     /// The meeting.
@@ -189,11 +191,13 @@ impl Session<'_> {
             self.screen.event(event, asked.flatten());
         }
         self.note_held(event);
-        if let Event::Ready { name, meeting, title, ticket, questions, .. } = event {
+        if let Event::Ready { role, name, meeting, title, ticket, questions, .. } = event {
+            // What kind of meeting it is, a joiner learns here.
+            self.plan.role = *role;
             let is_first = !std::mem::replace(&mut self.has_been_ready, true);
             self.plan.meeting = Some(*meeting);
             self.ticket.clone_from(ticket);
-            let ready = Ready { name, meeting: *meeting, title, ticket, questions: *questions, is_first };
+            let ready = Ready { role: *role, name, meeting: *meeting, title, ticket, questions: *questions, is_first };
             tracing::info!(%meeting, "in the meeting");
             (self.plan.on_ready)(&ready, &self.screen);
         }
@@ -229,7 +233,7 @@ impl Session<'_> {
     /// Waits until it is known who is there: only then is it clear whether a line is private.
     fn note_ready(&mut self, event: &Event) {
         let is_there = match (self.plan.role, event) {
-            (Role::Host | Role::Friends, event) => matches!(event, Event::Ready { .. }),
+            (Role::Host | Role::Friends | Role::Member, event) => matches!(event, Event::Ready { .. }),
             (Role::Attendee, event) => matches!(event, Event::Linked { .. }),
         };
         if is_there {
@@ -307,7 +311,7 @@ impl Session<'_> {
                 self.is_warned = true;
                 self.screen.own(match self.plan.role {
                     Role::Host => "Ctrl-C again, on the empty line, ends the lecture for all; /stop stops it for now",
-                    Role::Attendee | Role::Friends => "Ctrl-C again, on the empty line, leaves",
+                    Role::Attendee | Role::Friends | Role::Member => "Ctrl-C again, on the empty line, leaves",
                 });
             }
             Typed::End if self.plan.ends_with_input => self.empty(),

@@ -197,7 +197,7 @@ fn described(contact: &Contact) -> String {
     });
     match contact.state {
         State::You => words.push("(you)".into()),
-        State::Linked => words.push("(linked)".into()),
+        State::Linked | State::Bridged => words.push("(linked)".into()),
         State::Away => {}
     }
     if contact.held > 0 {
@@ -217,6 +217,7 @@ fn roster(members: &[Member], guests: u32, host: Option<Key>) -> String {
             let state = match member.state {
                 State::You => Some("you"),
                 State::Linked => None,
+                State::Bridged => Some("over others"),
                 State::Away => Some("away"),
             };
             let host = (host == Some(member.key)).then_some("host");

@@ -149,6 +149,7 @@ fn essence(frame: &Frame<'_>) -> String {
             format!("{} guests, {} named", presence.guests, presence.people.len())
         }
         Frame::Meeting(Meeting::Waiting(waiting)) => format!("position {}", waiting.position),
+        Frame::Meeting(Meeting::Links(links)) => format!("{} members", links.keys.len()),
         Frame::Meeting(Meeting::Rename(rename)) => rename.name.as_str().into(),
         Frame::Private(Private::Tell(tell)) => format!("{} bytes of text", tell.text.as_str().len()),
         Frame::Private(Private::Ask(ask)) => format!("{} bytes of text", ask.text.as_str().len()),

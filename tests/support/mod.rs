@@ -125,6 +125,12 @@ impl Bot {
     }
 }
 
+/// Sends a signal to a process that the test has started.
+pub(crate) fn signal(process: u32, name: &str) {
+    let sent = Command::new("kill").args([format!("-{name}"), process.to_string()]).status();
+    assert!(sent.expect("kill can be run").success(), "{process} can be sent {name}");
+}
+
 impl Drop for Bot {
     fn drop(&mut self) {
         // It has ended, unless its test has failed.

@@ -74,11 +74,9 @@ fn the_same_seed_gives_the_same_room_byte_for_byte() {
 }
 
 fn show(reports: &[Report], seen: &BTreeMap<&str, u64>) {
-    for (what, lag) in [
-        ("linked", (|report: &Report| report.linked_ms) as fn(&Report) -> u64),
-        ("complete", |report| report.complete_ms),
-    ] {
-        let mut lags: Vec<u64> = reports.iter().map(lag).collect();
+    let linked: Vec<u64> = reports.iter().map(|report| report.linked_ms).collect();
+    let complete: Vec<u64> = reports.iter().map(|report| report.complete_ms).collect();
+    for (what, mut lags) in [("linked", linked), ("complete", complete)] {
         lags.sort_unstable();
         let at = |percent: usize| lags.get(lags.len() * percent / 100).or(lags.last()).copied().unwrap_or(0);
         println!("{what} after {} ms (half), {} (9 of 10), {} (99 of 100), {} (all)", at(50), at(90), at(99), at(100));

@@ -163,7 +163,7 @@ impl Room {
                     Event::Roster { members, .. } => here = members.iter().map(|member| member.key).collect(),
                     Event::Joined { key, .. } => assert!(here.insert(*key), "node {node}: {key} joins twice"),
                     Event::Left { key, .. } => {
-                        assert!(here.remove(key), "node {node}: {key} leaves, and was not there")
+                        assert!(here.remove(key), "node {node}: {key} leaves, and was not there");
                     }
                     _ => {}
                 }

@@ -1,0 +1,237 @@
+//! A room: `tertulia host TITLE` opens one, and `tertulia join` comes into one.
+
+use std::net::TcpListener;
+use std::process::ExitCode;
+
+use tertulia_core::charter::Admission;
+use tertulia_core::code::Code;
+use tertulia_core::event::Role;
+use tertulia_core::id::{Key, MeetingId};
+use tertulia_core::identity::Identity;
+use tertulia_core::joiner::Joiner;
+use tertulia_core::limits;
+use tertulia_core::mesh::{Member, MemberConfig, Restored};
+use tertulia_core::star::{Attendee, AttendeeConfig};
+use tertulia_core::ticket::{Ticket, is_address};
+use tertulia_core::wire::session::Purpose;
+use tertulia_net::{Setup, start, unix_ms};
+
+use crate::directory::random;
+use crate::escape;
+use crate::fail::{Fail, quoted};
+use crate::globals::Globals;
+use crate::host::{Args, DEFAULT_PORT, bind, check, dialable, fits, found, no_listener, outward, stored};
+use crate::screen::Screen;
+use crate::session::{self, Plan, Ready};
+use crate::signals::Signals;
+
+/// Opens a room.
+///
+/// # Errors
+/// The room can't be opened.
+pub(crate) fn host(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
+    let again = format!("{} host {}", globals.program(), quoted(&args.title));
+    let plan = check(args, &again)?;
+    if args.questions.is_some() || args.filter.is_some() {
+        let message = "in a room everybody talks: --questions and --filter are for lectures";
+        return Err(Fail::usage(message, format!("{again} --lecture")));
+    }
+    globals.check()?;
+    let (mut screen, input) = Screen::interactive(globals.json, globals.verbose)?;
+    let home = globals.open_home(&screen)?;
+    let called = globals.called(&home)?;
+    let room = match stored(&home, &args.title, Purpose::MESH)? {
+        Some(room) => {
+            fits(args, &room.charter, &plan, &again)?;
+            screen.own(&format!("this room goes on where you left it, with {} entries", room.restored.len()));
+            room
+        }
+        None => found(args, &home.identity(), &plan, Purpose::MESH)?,
+    };
+    let place = listen(args.listen.as_ref().or(home.config().listen.as_ref()), args.announce.as_ref(), true, &again)?;
+    screen.listen = Some(place.listener.local_addr().map_err(|error| no_listener(&error.to_string(), &again))?);
+    let asked = args.listen.is_some() || home.config().listen.is_some();
+    if let Some(address) = screen.listen.filter(|address| !asked && address.port() != DEFAULT_PORT) {
+        let message =
+            format!("port {DEFAULT_PORT} is busy: others dial {} this time, not {DEFAULT_PORT}", address.port());
+        screen.warning("port", &message);
+    }
+    let (started_ms, us) = (unix_ms(), home.identity());
+    let (meeting, is_open) = (room.charter.meeting, room.charter.admission == Admission::Open);
+    let (seed, endorsement) = (room.ticket, room.endorsement);
+    let addresses = place.addresses.clone();
+    let ticket = Ticket { meeting, host: us.key(), seed, endorsement, addresses: addresses.clone() };
+    let member = Member::new(MemberConfig {
+        identity: us.clone(),
+        name: called.name,
+        name_is_chosen: called.is_chosen,
+        started_ms,
+        seed: random()?,
+        meeting,
+        host: None,
+        ticket: Some(ticket),
+        door: Vec::new(),
+        addresses: place.addresses,
+        port: None,
+        restored: Some(Restored { charter: room.charter, pass: None, entries: room.restored }),
+        talk_max: limits::TALK_ENTRIES_MAX,
+    });
+    let keeps = (!home.is_guest()).then(|| home.clone());
+    let setup = Setup {
+        identity: us,
+        seed: random()?,
+        started_ms,
+        listener: Some(place.listener),
+        home: keeps.clone(),
+        trace: globals.trace.clone(),
+    };
+    crate::runtime()?.block_on(async {
+        let signals = Signals::new().map_err(|error| Fail::failed("system", error.to_string(), "try again"))?;
+        let node = start(member, setup).map_err(|error| Fail::failed("node", error.to_string(), again.clone()))?;
+        let plan = Plan {
+            role: Role::Member,
+            ends_with_input: false,
+            home: keeps,
+            meeting: Some(meeting),
+            on_ready: Box::new(|ready, screen| opened(ready, screen, is_open, &addresses)),
+            next: Box::new(|code| farewell(code, &again)),
+        };
+        session::run(node, plan, screen, input, signals).await
+    })
+}
+
+/// Where a member listens, and what others dial.
+pub(crate) struct Place {
+    pub(crate) listener: TcpListener,
+    pub(crate) addresses: Vec<String>,
+    /// The port, where the address in front of it is for others to see.
+    pub(crate) port: Option<u16>,
+}
+
+/// Listens where the user wants, else at the usual port or at any.
+///
+/// # Errors
+/// Nothing can be listened at.
+pub(crate) fn listen(
+    wanted: Option<&String>,
+    announce: Option<&String>,
+    is_host: bool,
+    again: &str,
+) -> Result<Place, Fail> {
+    let any = "0.0.0.0:0".to_string();
+    if let Some(address) = announce.filter(|address| !is_address(address)) {
+        let message = format!("--announce takes HOST:PORT, not `{address}`");
+        return Err(Fail::usage(message, format!("{again} --announce example.org:{DEFAULT_PORT}")));
+    }
+    let listener = bind(wanted.or((!is_host).then_some(&any)), again)?;
+    let address = listener.local_addr().map_err(|error| no_listener(&error.to_string(), again))?;
+    if let Some(announced) = announce {
+        return Ok(Place { listener, addresses: vec![announced.clone()], port: None });
+    }
+    if is_host || !address.ip().is_unspecified() {
+        return Ok(Place { listener, addresses: dialable(address, None), port: None });
+    }
+    // Whoever lets a newcomer in tells it where it was seen: on one machine, that is the machine itself.
+    let own = outward(address.ip()).map(|ip| std::net::SocketAddr::new(ip, address.port()).to_string());
+    Ok(Place { listener, addresses: own.into_iter().collect(), port: Some(address.port()) })
+}
+
+/// What `join` knows of the room, or of the lecture, that it goes to.
+pub(crate) struct Target {
+    pub(crate) identity: Identity,
+    pub(crate) meeting: MeetingId,
+    pub(crate) host: Option<Key>,
+    pub(crate) ticket: Option<Ticket>,
+    pub(crate) addresses: Vec<String>,
+    pub(crate) restored: Option<Restored>,
+}
+
+impl Target {
+    /// Whether it is known to be a lecture.
+    pub(crate) fn is_lecture(&self) -> bool {
+        self.restored.as_ref().is_some_and(|restored| restored.charter.kind == Purpose::STAR)
+    }
+
+    /// Whoever goes there: into a room, or, if there is none, to a lecture.
+    ///
+    /// # Errors
+    /// The system gives no randomness.
+    pub(crate) fn joiner(
+        self,
+        called: (String, bool),
+        note: &str,
+        started_ms: u64,
+        place: &Place,
+    ) -> Result<Joiner, Fail> {
+        let is_lecture = self.is_lecture();
+        let Self { identity, meeting, host, ticket, addresses, restored } = self;
+        let (name, name_is_chosen) = called;
+        let talk_max = limits::TALK_ENTRIES_MAX;
+        let attendee = AttendeeConfig {
+            identity: identity.clone(),
+            name: name.clone(),
+            name_is_chosen,
+            started_ms,
+            seed: random()?,
+            meeting,
+            host,
+            ticket: ticket.clone(),
+            note: note.into(),
+            addresses: addresses.clone(),
+            restored: restored.clone().filter(|_| is_lecture),
+            talk_max,
+        };
+        if is_lecture {
+            return Ok(Joiner::lecture(Attendee::new(attendee)));
+        }
+        let member = MemberConfig {
+            identity,
+            name,
+            name_is_chosen,
+            started_ms,
+            seed: random()?,
+            meeting,
+            host,
+            ticket,
+            door: addresses,
+            addresses: place.addresses.clone(),
+            port: place.port,
+            restored,
+            talk_max,
+        };
+        Ok(Joiner::new(member, attendee))
+    }
+}
+
+/// Says what others type, and what the user can type now.
+fn opened(ready: &Ready<'_>, screen: &Screen, is_open: bool, addresses: &[String]) {
+    if ready.is_first {
+        let (title, name) = (escape::line(ready.title), escape::line(ready.name));
+        screen.own(&format!("the room `{title}` is open; you are {name}"));
+    }
+    screen.own("others join with one of:");
+    if is_open {
+        addresses.iter().for_each(|address| screen.own(&format!("  tertulia join {}", quoted(address))));
+    }
+    screen.own(&format!("  tertulia join '{}'", ready.ticket));
+    if ready.is_first {
+        screen.own("what you type goes to all; /msg NAME TEXT to one; /users, /kick NAME, /lock, /end; /help has more");
+    }
+}
+
+/// Says where a newcomer has come to.
+pub(crate) fn entered(ready: &Ready<'_>, screen: &Screen) {
+    let (title, name) = (escape::line(ready.title), escape::line(ready.name));
+    screen.own(&format!("you are in the room `{title}`, as {name}"));
+    if ready.is_first {
+        screen.own(&format!("others join with: tertulia join '{}'", ready.ticket));
+        screen.own("what you type goes to all; /msg NAME TEXT to one; /users, /quit; /help has more");
+    }
+}
+
+fn farewell(code: Code, again: &str) -> String {
+    if code == Code::Ended {
+        return "the room is closed for all; the next one: tertulia host TITLE".into();
+    }
+    format!("the room goes on without you; back in: {again}")
+}
