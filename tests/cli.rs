@@ -51,7 +51,7 @@ fn help_leads_with_an_example_and_every_flag_has_a_meaning() {
 fn a_refusal_ends_with_the_command_that_would_have_worked() {
     let home = Scratch::new("refusals");
     for (arguments, code, hint) in [
-        (&["host", "My Talk"][..], 2, "tertulia host 'My Talk' --lecture"),
+        (&["host", "My Talk", "--questions", "closed"][..], 2, "tertulia host 'My Talk' --lecture"),
         (&["host"], 2, "tertulia host 'Rust for sailors' --lecture"),
         (&["host", "", "--lecture"], 2, "tertulia host 'A shorter title' --lecture"),
         (&["host", "T", "--lecture", "--listen", "here"], 2, "tertulia host T --lecture --listen 0.0.0.0:7473"),
@@ -90,7 +90,7 @@ fn what_is_typed_is_escaped_where_it_is_repeated() {
     let home = Scratch::new("escapes");
     let said = run(&home, &["join", "\u{1b}[2J\u{202e}"]);
     assert!(said.err.contains("\\u{1b}[2J\\u{202e}"), "{}", said.err);
-    let said = run(&home, &["host", "\u{1b}]0;x\u{7}"]);
+    let said = run(&home, &["host", "\u{1b}]0;x\u{7}", "--questions", "closed"]);
     assert!(!said.err.contains(['\u{1b}', '\u{7}']), "{:?}", said.err);
 }
 

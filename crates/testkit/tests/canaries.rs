@@ -1,6 +1,7 @@
 //! Bugs planted at run time: the simulator's checks must see each of them, or they are no checks.
 #![expect(clippy::print_stdout, clippy::panic, reason = "for the person who asks which check saw a canary")]
 
+use tertulia_testkit::mesh;
 use tertulia_testkit::sim::Canary;
 use tertulia_testkit::star::{Mix, play, play_mix};
 
@@ -33,6 +34,25 @@ fn the_check_that_is_meant_for_a_canary_sees_it() {
     }
 }
 
+/// What rooms alone can show, or show otherwise, and the word of the check that sees it there.
+const IN_ROOMS: [(Canary, &str); 5] = [
+    (Canary::MissingNotRedialled, "has links with"),
+    (Canary::DialsTwice, "that it dialled to one key"),
+    (Canary::DigestsLost, ""),
+    (Canary::HeadsLeftOut, ""),
+    (Canary::NotShown, "does not show what it holds"),
+];
+
+#[test]
+fn what_is_planted_in_a_room_is_seen() {
+    for (canary, check) in IN_ROOMS {
+        let seen = (0..SEEDS).find_map(|seed| mesh::play_mix(seed, mesh::Mix::calm(), Some(canary)).err());
+        let message = seen.unwrap_or_else(|| panic!("nothing has seen {canary:?}")).message;
+        println!("{canary:?}: {}", message.lines().next().unwrap_or_default());
+        assert!(message.contains(check), "{canary:?} was seen by another check: {message}");
+    }
+}
+
 macro_rules! canaries {
     ($($test:ident $canary:ident)*) => {
         $(#[test]
@@ -42,7 +62,7 @@ macro_rules! canaries {
 
         #[test]
         fn every_canary_is_hunted() {
-            let hunted = [$(Canary::$canary),*];
+            let hunted: Vec<Canary> = [$(Canary::$canary),*].into_iter().chain(IN_ROOMS.map(|(canary, _)| canary)).collect();
             assert!(Canary::ALL.iter().all(|canary| hunted.contains(canary)));
         }
     };
