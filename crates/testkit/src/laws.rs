@@ -125,8 +125,8 @@ impl<M: Machine + Clone + Debug> Court<M> {
             closed: false,
             commands: 0,
             peers,
-            purpose: Purpose::STAR,
             prepared,
+            purpose: Purpose::STAR,
             inputs: BTreeMap::new(),
         };
         court.handle(&Input::Start);

@@ -10,15 +10,17 @@ use proptest::prelude::*;
 use tertulia_core::charter::{Admission, Charter, Questions, SignedCharter, Terms};
 use tertulia_core::code::Code;
 use tertulia_core::command::Command;
-use tertulia_core::id::{Key, MeetingId, RequestId, Token};
+use tertulia_core::id::{Hash, Key, MeetingId, RequestId, Token};
 use tertulia_core::identity::{Domain, Identity, Secret};
+use tertulia_core::joiner::Joiner;
 use tertulia_core::log::Log;
 use tertulia_core::machine::{Input, Machine, Output};
+use tertulia_core::mesh::{Member, MemberConfig, Restored};
 use tertulia_core::star::{Attendee, AttendeeConfig, Host, HostConfig};
 use tertulia_core::time::{Instant, Now, Timers};
-use tertulia_core::wire::entry::{Door, EntryBody};
-use tertulia_core::wire::field::{Block, List, Name, Reason, Signed, Text, Title, decode_all, encode_items};
-use tertulia_core::wire::meeting::{Digest, Join, Welcome};
+use tertulia_core::wire::entry::{Door, EntryBody, Role};
+use tertulia_core::wire::field::{Address, Block, List, Name, Reason, Signed, Text, Title, decode_all, encode_items};
+use tertulia_core::wire::meeting::{Digest, Join, Links, Welcome};
 use tertulia_core::wire::option::{Options, Pass};
 use tertulia_core::wire::private::{Ask, Tell};
 use tertulia_core::wire::session::{Done, Purpose};
@@ -152,7 +154,11 @@ fn host_of(charter: SignedCharter) -> Court<Host> {
 }
 
 fn attendee() -> Court<Attendee> {
-    let attendee = Attendee::new(AttendeeConfig {
+    Court::new(Attendee::new(attendee_config()), peers(), from_host())
+}
+
+fn attendee_config() -> AttendeeConfig {
+    AttendeeConfig {
         identity: identity(2),
         name: "bea".into(),
         name_is_chosen: false,
@@ -165,8 +171,104 @@ fn attendee() -> Court<Attendee> {
         restored: None,
         note: String::new(),
         talk_max: 5,
+    }
+}
+
+/// The charter of a room.
+fn room() -> SignedCharter {
+    let founder = identity(1);
+    let terms = Terms {
+        kind: Purpose::MESH,
+        founder: founder.key(),
+        nonce: Token([1; 16]),
+        admission: Admission::Open,
+        ticket: Key::ZERO,
+        questions: Questions::Open,
+        history: 3,
+        guests: 5,
+        title: Title::new("Laws").unwrap(),
+    };
+    SignedCharter::found(terms, &founder).unwrap()
+}
+
+/// What members send: JOIN, WELCOME, rows, and what they have written in another run, with a rival.
+fn from_members() -> Vec<Encoded> {
+    let charter = room();
+    let signed: Signed<'_, Charter<'_>> = decode_all(charter.bytes()).unwrap();
+    let mut frames = vec![join(), join(), join(), empty_digest(), empty_digest()];
+    let mut log = Log::new(charter.meeting, 100);
+    let mut rival = Log::new(charter.meeting, 100);
+    let mut written = Vec::new();
+    for number in 1..5 {
+        let us = identity(number);
+        let name = format!("p{number}");
+        let (count, addresses) = encode_items([Address::new("a:1").unwrap()], 1);
+        let person = EntryBody::Person { name: Name::new(&name).unwrap(), addresses: List::over(count, &addresses) };
+        let text = |text| EntryBody::Text { text: Text::new(text).unwrap() };
+        let (role, answers, proof) = (Role::Member, Hash::ZERO, List::NONE);
+        for subject in 2..6 {
+            let grant = EntryBody::Grant { subject: identity(subject).key(), role, answers, name: Reason::NONE, proof };
+            written.extend(log.write(&us, 7, &grant, NOW));
+        }
+        written.extend(
+            [person, text("one"), text("two"), EntryBody::Left {}]
+                .iter()
+                .filter_map(|body| log.write(&us, 7, body, NOW)),
+        );
+        written.extend(rival.write(&us, 7, &text("another one"), NOW));
+    }
+    written.extend(log.write(&identity(1), 8, &EntryBody::Policy { door: Door::Locked, kept: List::NONE }, NOW));
+    let pass = Pass { signer: charter.founder, lamport: 0, signature: tertulia_core::id::Signature::ZERO };
+    let (count, items) = encode_items(log.rows(0), 30);
+    let rows = List::over(count, &items);
+    for _ in 0..4 {
+        frames.push(request(Welcome { charter: Block(signed), pass, rows, options: Options::NONE }));
+        frames.push(event(Digest { rows, options: Options::NONE }));
+    }
+    let (count, keys) = encode_items([identity(2).key(), identity(3).key()], 2);
+    frames.push(event(Links { keys: List::over(count, &keys), options: Options::NONE }));
+    frames.push(request(Tell { token: Token([9; 16]), text: Text::new("psst").unwrap(), options: Options::NONE }));
+    frames.extend(written);
+    frames
+}
+
+fn member(number: u8) -> Court<Member> {
+    let restored = (number == 1).then(|| Restored { charter: room(), pass: None, entries: vec![] });
+    let member = Member::new(MemberConfig {
+        identity: identity(number),
+        name: format!("p{number}"),
+        name_is_chosen: false,
+        started_ms: NOW.unix_ms,
+        seed: [1; 32],
+        meeting: MeetingId::ZERO,
+        host: None,
+        ticket: None,
+        door: if number == 1 { vec![] } else { vec!["a:1".into()] },
+        addresses: vec!["b:1".into()],
+        port: None,
+        restored,
+        talk_max: 5,
     });
-    Court::new(attendee, peers(), from_host())
+    Court::new(member, peers(), from_members()).linked_for(Purpose::MESH)
+}
+
+fn joiner() -> Court<Joiner> {
+    let room = MemberConfig {
+        identity: identity(2),
+        name: "bea".into(),
+        name_is_chosen: false,
+        started_ms: NOW.unix_ms,
+        seed: [1; 32],
+        meeting: MeetingId::ZERO,
+        host: None,
+        ticket: None,
+        door: vec!["a:1".into()],
+        addresses: vec![],
+        port: None,
+        restored: None,
+        talk_max: 5,
+    };
+    Court::new(Joiner::new(room, attendee_config()), peers(), from_host())
 }
 
 fn command() -> impl Strategy<Value = Command> {
@@ -243,6 +345,24 @@ proptest! {
     #[test]
     fn a_host_with_a_lobby_keeps_the_laws(steps in steps()) {
         let mut court = host_of(charter_with(Admission::Lobby));
+        steps.iter().for_each(|step| court.step(step));
+    }
+
+    #[test]
+    fn a_founder_of_a_room_keeps_the_laws(steps in steps()) {
+        let mut court = member(1);
+        steps.iter().for_each(|step| court.step(step));
+    }
+
+    #[test]
+    fn a_newcomer_to_a_room_keeps_the_laws(steps in steps()) {
+        let mut court = member(2);
+        steps.iter().for_each(|step| court.step(step));
+    }
+
+    #[test]
+    fn who_does_not_know_where_it_goes_keeps_the_laws(steps in steps()) {
+        let mut court = joiner();
         steps.iter().for_each(|step| court.step(step));
     }
 
