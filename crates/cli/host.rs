@@ -26,7 +26,6 @@ use crate::escape;
 use crate::fail::{Fail, quoted};
 use crate::globals::Globals;
 use crate::registry;
-use crate::room;
 use crate::screen::Screen;
 use crate::session::{self, Plan, Ready};
 use crate::signals::Signals;
@@ -46,7 +45,7 @@ pub(crate) struct Args {
     pub(crate) title: String,
     /// A lecture: one speaks, others ask
     #[arg(long)]
-    lecture: bool,
+    pub(crate) lecture: bool,
     /// Let in only who has the ticket
     #[arg(long)]
     pub(crate) ticket: bool,
@@ -110,9 +109,6 @@ const PORTS_TRIED: u16 = 64;
 /// # Errors
 /// The lecture can't be held.
 pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
-    if !args.lecture {
-        return room::host(args, globals);
-    }
     let again = format!("{} host {} --lecture", globals.program(), quoted(&args.title));
     let resume = resume(args, &again);
     let plan = check(args, &again)?;

@@ -87,7 +87,8 @@ fn main() -> ExitCode {
 
 fn run(cli: &Cli) -> Result<ExitCode, Fail> {
     match &cli.verb {
-        Some(Verb::Host(args)) => host::run(args, &cli.globals),
+        Some(Verb::Host(args)) if args.lecture => host::run(args, &cli.globals),
+        Some(Verb::Host(args)) => room::host(args, &cli.globals),
         Some(Verb::Join(args)) => join::run(args, &cli.globals),
         Some(Verb::Friends(args)) => friends::run(args, &cli.globals),
         Some(Verb::Contacts(args)) => contacts::run(args, &cli.globals),
