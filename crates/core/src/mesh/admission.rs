@@ -1,7 +1,7 @@
 //! Who gets in (SPEC.md, "Mesh"): whoever is a member, and whom any member admits.
 
 use alloc::boxed::Box;
-use alloc::string::ToString as _;
+use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
 use super::links::Step;
@@ -18,12 +18,14 @@ use crate::wire::meeting::Join;
 use crate::wire::option::{self, Pass, TicketProof};
 
 /// A JOIN, as long as it waits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Knock {
     pub(super) request: RequestId,
     pub(super) meeting: MeetingId,
     pub(super) pass: Option<Pass>,
     pub(super) ticket: Option<TicketProof>,
+    /// What it says to the host of a lobby.
+    pub(super) note: String,
     pub(super) since: Instant,
 }
 
@@ -33,6 +35,8 @@ enum Decision {
     Now,
     /// It is looked at again when the roster has changed, and at this time.
     Wait(Instant),
+    /// It waits until a host's user decides.
+    Lobby,
     No(Rule),
 }
 
@@ -45,7 +49,8 @@ impl Member {
         }
         let pass = join.options.find::<Pass>(&option::PASS);
         let ticket = join.options.find::<TicketProof>(&option::TICKET);
-        let knock = Knock { request: id, meeting: join.meeting, pass, ticket, since: now.tick };
+        let note = join.options.find::<Reason<'_>>(&option::NOTE).map_or("", Reason::as_str).to_string();
+        let knock = Knock { request: id, meeting: join.meeting, pass, ticket, note, since: now.tick };
         peer.step = Step::Knocking(Box::new(knock));
         self.timers.disarm(Timer::Join(link));
         self.decide(link, now, out);
@@ -55,11 +60,16 @@ impl Member {
     pub(super) fn decide(&mut self, link: LinkId, now: Now, out: &mut Vec<Output>) {
         let Some(peer) = self.links.get(&link) else { return };
         let Step::Knocking(knock) = &peer.step else { return };
-        let knock = **knock;
+        let knock = knock.clone();
         let (key, run) = (peer.key, peer.started_ms);
+        // Who waits in the lobby does so until a host's word makes it a member, or an outcast.
+        if self.lobby.has(link) && !self.roster.is_member(&key) && !self.roster.is_revoked(&key, Level::Out) {
+            return;
+        }
         let name = peer.name.clone().unwrap_or_default();
         match self.judge(key, run, &name, &knock, now) {
             Decision::Wait(until) => self.timers.arm(Timer::Grant(link), until),
+            Decision::Lobby => self.have_wait(link, now, out),
             Decision::No(rule) => self.reject(link, rule, now, out),
             Decision::Now if self.roster.is_member(&key) => self.welcome(link, &knock, now, out),
             // The grant is an act, and after each act all who wait are looked at again.
@@ -130,14 +140,13 @@ impl Member {
             return Decision::No(Rule::Join5);
         }
         // SPEC JOIN-6
-        let room = usize::try_from(charter.guests).unwrap_or(usize::MAX).min(limits::MESH_MAX);
-        if self.roster.members().filter(|member| !self.people.has_left(&member.key)).count() >= room {
+        if !self.has_room() {
             return Decision::No(Rule::Join6);
         }
-        if charter.admission.has_lobby() && !self.roster.is_host(&self.us.key()) {
-            // Only a host's grant counts.
-            let patience = knock.since.after(limits::JOIN_TIMEOUT);
-            return if now.tick < patience { Decision::Wait(patience) } else { Decision::No(Rule::Mesh6) };
+        if charter.admission.has_lobby() {
+            // SPEC LOBBY-8: only a host's grant counts.
+            let is_host = self.roster.is_host(&self.us.key());
+            return if is_host { Decision::Lobby } else { Decision::No(Rule::Lobby8) };
         }
         match self.door.count(key, now.tick) {
             Ok(()) => Decision::Now,
@@ -145,7 +154,21 @@ impl Member {
         }
     }
 
-    fn grant(&mut self, key: Key, name: &str, ticket: Option<TicketProof>, now: Now, out: &mut Vec<Output>) -> bool {
+    /// Whether one member more may come in.
+    pub(super) fn has_room(&self) -> bool {
+        let Some(charter) = &self.charter else { return false };
+        let room = usize::try_from(charter.guests).unwrap_or(usize::MAX).min(limits::MESH_MAX);
+        self.roster.members().filter(|member| !self.people.has_left(&member.key)).count() < room
+    }
+
+    pub(super) fn grant(
+        &mut self,
+        key: Key,
+        name: &str,
+        ticket: Option<TicketProof>,
+        now: Now,
+        out: &mut Vec<Output>,
+    ) -> bool {
         let has_tickets = self.charter.as_ref().is_some_and(|charter| charter.admission.has_tickets());
         let (count, proof) = encode_items(ticket.filter(|_| has_tickets), 1);
         let (role, answers, name) = (Role::Member, Hash::ZERO, Reason::cut(name));
@@ -158,6 +181,7 @@ impl Member {
         let reads = reading(name);
         let mut others = self.roster.members().filter(|member| member.key != key && self.people.is_here(&member.key));
         reads.is_empty()
+            || self.is_in_lobby(name, key)
             || others.any(|member| member.name.is_some_and(|other| reading(other) == reads))
             || self.links.values().any(|peer| {
                 peer.key != key && peer.is_in() && peer.name.as_deref().is_some_and(|other| reading(other) == reads)
@@ -186,7 +210,7 @@ impl Member {
     }
 
     /// What is shown of somebody: a junior whose name reads like a senior's is told apart by its key.
-    pub(super) fn called(&self, key: &Key) -> alloc::string::String {
+    pub(super) fn called(&self, key: &Key) -> String {
         let Some(name) = self.roster.name(key) else {
             let known = self.links.values().find(|peer| peer.key == *key).and_then(|peer| peer.name.clone());
             return known.unwrap_or_else(|| key.to_hex().chars().take(8).collect());
@@ -195,7 +219,7 @@ impl Member {
         let seniors = self.roster.members().take_while(|member| member.key != *key);
         let mut seniors = seniors.filter(|member| self.people.is_here(&member.key));
         if seniors.any(|member| member.name.is_some_and(|other| reading(other) == reads)) {
-            let mark: alloc::string::String = key.to_hex().chars().take(8).collect();
+            let mark: String = key.to_hex().chars().take(8).collect();
             return alloc::format!("{name}-{mark}");
         }
         name.to_string()

@@ -160,9 +160,8 @@ impl Member {
                 self.act(&EntryBody::End { why: Reason::NONE }, now, out)
             }
             Command::End => Err(("not_host", "only the founder ends a room; /quit leaves".to_string())),
-            Command::Admit { .. } | Command::Deny { .. } => {
-                Err(("no_lobby", "this room has no lobby: who may come is let in at once".to_string()))
-            }
+            Command::Admit { name } => self.let_in(name.as_deref(), now, out),
+            Command::Deny { name, why } => self.send_away(&name, &why, now, out),
             Command::Say { .. }
             | Command::Msg { .. }
             | Command::Name { .. }

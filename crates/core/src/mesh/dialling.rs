@@ -145,7 +145,12 @@ impl Member {
                 return self.knock(out);
             }
         } else if let Some(reason) = final_reason(code) {
-            return self.end(Code::Left, code, reason, out);
+            // SPEC LOBBY-6
+            let words = self.denied.take().filter(|_| code == Code::Denied);
+            return self.end(Code::Left, code, words.as_deref().unwrap_or(reason), out);
+        }
+        if !self.timers.is_armed(Timer::Patience) {
+            self.timers.arm(Timer::Patience, now.tick.after(limits::JOIN_PATIENCE));
         }
         let wait = self.backoff(self.door_failures);
         self.door_failures = self.door_failures.saturating_add(1);
@@ -202,10 +207,12 @@ impl Member {
 const ENDINGS: [Code; 4] = [Code::Ended, Code::Kicked, Code::Banned, Code::Superseded];
 
 /// When there is no use in knocking again: the code, and what to do.
-const FINAL: [(Code, &str); 13] = [
+const FINAL: [(Code, &str); 15] = [
     (Code::Ended, "the meeting is over"),
     (Code::Kicked, "a host has shown you out"),
     (Code::Banned, "you, or your ticket, were shown out of this room; ask a host for a new ticket"),
+    (Code::Denied, "a host has not let you in"),
+    (Code::NotHost, "only a host lets people into this room; ask a host for its ticket or its address"),
     (Code::TicketNeeded, "this room needs a ticket that holds; ask a host, then: tertulia join TICKET"),
     (Code::Superseded, "this key has joined again somewhere else"),
     (Code::SelfLink, "this is your own node; join with another home: tertulia --home DIR join TARGET"),

@@ -19,7 +19,7 @@ use crate::roster::Roster;
 use crate::rule::Rule;
 use crate::time::Now;
 use crate::wire::Frame;
-use crate::wire::field::{Address, Block, List, Name, Signed, decode_all, encode_alone, encode_items};
+use crate::wire::field::{Address, Block, List, Name, Reason, Signed, decode_all, encode_alone, encode_items};
 use crate::wire::meeting::{Join, Lane, Welcome};
 use crate::wire::option::{self, OptionsBuffer, Pass};
 use crate::wire::session::{Hello, Purpose};
@@ -132,6 +132,9 @@ impl Member {
         if let Some(proof) = self.ticket_proof() {
             options.set(&option::TICKET, &proof);
         }
+        if !self.note.is_empty() {
+            options.set(&option::NOTE, &Reason::cut(&self.note));
+        }
         let Some(peer) = self.links.get_mut(&link) else { return };
         let join = Join { meeting: self.meeting, options: options.options() };
         out.push(Output::Send { link, frame: Frame::from(join).encode(peer.next_request()) });
@@ -216,6 +219,7 @@ impl Member {
         let (key, run) = (peer.key, peer.started_ms);
         self.timers.disarm(Timer::Join(link));
         self.timers.disarm(Timer::Grant(link));
+        self.lobby.take(link, now);
         self.timers.disarm(Timer::Call(key));
         self.calls.remove(&key);
         self.silenced.remove(&key);
@@ -251,6 +255,7 @@ impl Member {
     }
 
     pub(super) fn on_down(&mut self, link: LinkId, code: Code, now: Now, out: &mut Vec<Output>) {
+        self.note_gone(link, out);
         self.forget(link, code, now, out);
     }
 
@@ -267,10 +272,11 @@ impl Member {
     }
 
     /// A link is gone.
-    fn forget(&mut self, link: LinkId, code: Code, now: Now, out: &mut Vec<Output>) {
+    pub(super) fn forget(&mut self, link: LinkId, code: Code, now: Now, out: &mut Vec<Output>) {
         let Some(peer) = self.links.remove(&link) else { return };
         self.timers.disarm(Timer::Join(link));
         self.timers.disarm(Timer::Grant(link));
+        self.lobby.take(link, now);
         match peer.step {
             Step::Silent | Step::Knocking(_) => {}
             Step::Asking(errand) => self.on_failed(errand, code, now, out),

@@ -17,7 +17,7 @@ use crate::machine::{Input, Machine, Output};
 use crate::random::Random;
 use crate::roster::Roster;
 use crate::rule::Rule;
-use crate::sync::{Delivery, Door, Order, Outbox, Pull, Restored, Tokens};
+use crate::sync::{Delivery, Door, Lobby, Order, Outbox, Pull, Restored, Tokens};
 use crate::ticket::Ticket;
 use crate::time::{Instant, Now, Timers};
 use crate::wire::Frame;
@@ -27,7 +27,7 @@ use crate::wire::option::{Pass, TicketProof};
 use crate::wire::private::Private;
 use crate::wire::session::Session;
 
-use super::links::Peer;
+use super::links::{Peer, Step};
 
 /// What a member is made of.
 #[derive(Clone, Debug)]
@@ -48,6 +48,8 @@ pub struct MemberConfig {
     pub host: Option<Key>,
     /// The ticket that opens the door: the one that a founder hands out, or the one that a newcomer has.
     pub ticket: Option<Ticket>,
+    /// What a host is told if there is a lobby; may be empty.
+    pub note: String,
     /// Where a newcomer knocks, `HOST:PORT`.
     pub door: Vec<String>,
     /// Where others can dial this node, `HOST:PORT`.
@@ -126,6 +128,7 @@ pub struct Member {
     pub(super) meeting: MeetingId,
     pub(super) host: Option<Key>,
     pub(super) ticket: Option<Ticket>,
+    pub(super) note: String,
     pub(super) door_addresses: Vec<String>,
     pub(super) addresses: Vec<String>,
     pub(super) port: Option<u16>,
@@ -149,6 +152,10 @@ pub struct Member {
     pub(super) door_failures: u32,
     pub(super) last_failure: Code,
     pub(super) door: Door,
+    /// Invariant: who waits here is on a link whose JOIN waits.
+    pub(super) lobby: Lobby,
+    /// What the host has said to whom it does not admit.
+    pub(super) denied: Option<String>,
     pub(super) pull: Pull,
     pub(super) order: Order,
     /// How far each has our talk of this session, by its rows.
@@ -199,6 +206,7 @@ impl Member {
             meeting,
             host: config.host,
             ticket: config.ticket,
+            note: config.note,
             door_addresses: config.door,
             addresses: config.addresses,
             port: config.port,
@@ -218,6 +226,8 @@ impl Member {
             door_failures: 0,
             last_failure: Code::Unreachable,
             door: Door::default(),
+            lobby: Lobby::default(),
+            denied: None,
             pull: Pull::default(),
             order,
             acknowledged: BTreeMap::new(),
@@ -269,6 +279,7 @@ impl Member {
         }
         self.stage = Stage::Over;
         self.timers = Timers::default();
+        self.lobby.clear();
         for (_, mut outbox) in core::mem::take(&mut self.outboxes) {
             outbox.give_up(code, out);
         }
@@ -289,6 +300,7 @@ impl Member {
         match frame {
             Frame::Meeting(Meeting::Join(join)) => self.on_join(link, id, join, now, out),
             Frame::Meeting(Meeting::Welcome(welcome)) => self.on_welcome(link, welcome, now, out),
+            Frame::Meeting(Meeting::Waiting(waiting)) => self.on_waiting(link, waiting, now, out),
             // SPEC MESH-2
             Frame::Meeting(_) | Frame::Private(_) if !is_in => self.reject(link, Rule::Mesh2, now, out),
             Frame::Meeting(Meeting::Digest(digest)) => self.on_digest(link, digest, now, out),
@@ -298,10 +310,10 @@ impl Member {
             Frame::Meeting(Meeting::Links(links)) => self.on_links(link, links, out),
             Frame::Private(Private::Tell(tell)) => self.on_tell(link, id, tell, out),
             Frame::Session(Session::Done(_)) => self.on_done(link, id, out),
+            Frame::Session(Session::Refused(error)) if self.is_denied(link, error, now, out) => {}
             Frame::Session(Session::Refused(error)) => self.on_refused(link, id, error, out),
             // SPEC MESH-3
-            Frame::Meeting(Meeting::Presence(_) | Meeting::Rename(_) | Meeting::Waiting(_))
-            | Frame::Private(Private::Ask(_)) => {
+            Frame::Meeting(Meeting::Presence(_) | Meeting::Rename(_)) | Frame::Private(Private::Ask(_)) => {
                 self.reject(link, Rule::Mesh3, now, out);
             }
             // SPEC REGISTRY-2
@@ -383,16 +395,26 @@ impl Machine for Member {
             self.on_timer(timer, now, out);
             self.settle(now, out);
         }
+        while self.stage != Stage::Over
+            && let Some(due) = self.lobby.expire(now, out)
+        {
+            self.on_lobby_due(due, now, out);
+            self.settle(now, out);
+        }
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        self.timers.next()
+        self.timers.next().into_iter().chain(self.lobby.next()).min()
     }
 
     fn assert_invariants(&self) {
         if self.stage == Stage::Over {
-            assert!(self.timers.next().is_none() && self.links.is_empty(), "it is over, and something is due");
+            assert!(self.poll_timeout().is_none() && self.links.is_empty(), "it is over, and something is due");
             return;
+        }
+        for link in self.lobby.links() {
+            let step = self.links.get(&link).map(|peer| &peer.step);
+            assert!(matches!(step, Some(Step::Knocking(_))), "{link:?} waits, and has not knocked");
         }
         for (key, link) in &self.linked {
             let peer = self.links.get(link);

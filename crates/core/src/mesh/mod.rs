@@ -9,6 +9,7 @@ mod dialling;
 mod entries;
 mod exchange;
 mod links;
+mod lobby;
 mod member;
 mod people;
 mod showing;

@@ -10,4 +10,5 @@
 mod arriving;
 mod hall;
 mod linked;
+mod lobby;
 mod talking;

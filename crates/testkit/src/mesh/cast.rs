@@ -72,6 +72,7 @@ pub(super) fn member(number: usize, door: &DoorCell, name: &str, mix: &Mix, know
             addresses: vec![address(number)],
             port: None,
             restored,
+            note: String::new(),
             talk_max: 10_000,
         }))
     });

@@ -133,6 +133,7 @@ impl Hall {
             addresses: vec![alloc::format!("n{number}:1")],
             port: None,
             restored,
+            note: String::new(),
             talk_max: limits::TALK_ENTRIES_MAX,
         }
     }

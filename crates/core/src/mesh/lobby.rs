@@ -1,0 +1,144 @@
+//! The lobby of a room (SPEC.md, "The lobby"): whom a host alone lets in, both sides of the door.
+
+use alloc::string::{String, ToString as _};
+use alloc::vec::Vec;
+
+use super::links::Step;
+use super::member::{Errand, Member};
+use crate::code::Code;
+use crate::event::Event;
+use crate::id::{Key, LinkId};
+use crate::machine::Output;
+use crate::rule::Rule;
+use crate::sync::{Due, Failure, Knock, reading};
+use crate::time::Now;
+use crate::wire::Frame;
+use crate::wire::field::Reason;
+use crate::wire::meeting::Waiting;
+use crate::wire::option::Options;
+use crate::wire::session::Refused;
+
+impl Member {
+    /// Has a newcomer wait until this host's user decides.
+    pub(super) fn have_wait(&mut self, link: LinkId, now: Now, out: &mut Vec<Output>) {
+        let Some(peer) = self.links.get(&link) else { return };
+        let Step::Knocking(knock) = &peer.step else { return };
+        let (key, run, request) = (peer.key, peer.started_ms, knock.request);
+        let (name, note) = (peer.name.clone().unwrap_or_default(), knock.note.clone());
+        let older = self.lobby.link_of(key);
+        // SPEC JOIN-10: of an earlier run
+        if older.and_then(|older| self.links.get(&older)).is_some_and(|older| older.started_ms > run) {
+            return self.reject(link, Rule::Join10, now, out);
+        }
+        if let Err(rule) = self.lobby.has_room(key).and_then(|()| self.door.count(key, now.tick)) {
+            return self.reject(link, rule, now, out);
+        }
+        if let Some(older) = older {
+            self.reject(older, Rule::Join10, now, out);
+        }
+        self.lobby.knock(Knock { key, reading: reading(&name), name: name.clone(), link, request }, now, out);
+        out.push(Output::Event(Event::Knock { name, key, note }));
+    }
+
+    /// Who waits under this name, or everybody who waits.
+    fn waiting(&self, name: Option<&str>) -> Result<Vec<LinkId>, Failure> {
+        if !self.charter.as_ref().is_some_and(|charter| charter.admission.has_lobby()) {
+            return Err(("no_lobby", "this room has no lobby: who may come is let in at once".to_string()));
+        }
+        let links = match name {
+            Some(name) => self.lobby.named(name).into_iter().collect(),
+            None => self.lobby.links(),
+        };
+        if links.is_empty() {
+            let who = name.map_or_else(|| "nobody".to_string(), |name| alloc::format!("nobody called {name}"));
+            return Err(("no_such_name", alloc::format!("{who} waits in the lobby; check the name")));
+        }
+        Ok(links)
+    }
+
+    pub(super) fn let_in(&mut self, name: Option<&str>, now: Now, out: &mut Vec<Output>) -> Result<(), Failure> {
+        for link in self.waiting(name)? {
+            // SPEC JOIN-6
+            if !self.has_room() {
+                return Err((Code::Full.word(), "the room is full; who waits goes on waiting".to_string()));
+            }
+            let Some(peer) = self.links.get(&link) else { continue };
+            let Step::Knocking(knock) = &peer.step else { continue };
+            let (key, ticket) = (peer.key, knock.ticket);
+            let name = peer.name.clone().unwrap_or_default();
+            self.lobby.take(link, now);
+            // The grant is an act, and after each act all who wait are looked at again.
+            if !self.grant(key, &name, ticket, now, out) {
+                self.reject(link, Rule::Mesh6, now, out);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn send_away(&mut self, name: &str, why: &str, now: Now, out: &mut Vec<Output>) -> Result<(), Failure> {
+        // SPEC LOBBY-6
+        let why = if why.is_empty() { Rule::Lobby6.meaning() } else { why };
+        for link in self.waiting(Some(name))? {
+            self.deny(link, Rule::Lobby6, why, now, out);
+        }
+        Ok(())
+    }
+
+    fn deny(&mut self, link: LinkId, rule: Rule, why: &str, now: Now, out: &mut Vec<Output>) {
+        let Some(knock) = self.lobby.take(link, now) else { return };
+        let refused = Refused { code: rule.code(), reason: Reason::cut(why), options: Options::NONE };
+        out.push(Output::Send { link, frame: Frame::from(refused).encode(knock.request) });
+        out.push(Output::Close { link, code: rule.code(), rule: Some(rule), reason: why.to_string() });
+        self.forget(link, rule.code(), now, out);
+    }
+
+    pub(super) fn on_lobby_due(&mut self, due: Due, now: Now, out: &mut Vec<Output>) {
+        match due {
+            Due::Told => {}
+            // SPEC LOBBY-5
+            Due::Overdue(link) => self.deny(link, Rule::Lobby5, Rule::Lobby5.meaning(), now, out),
+        }
+    }
+
+    /// Who waits has gone: the host's user need not decide.
+    pub(super) fn note_gone(&self, link: LinkId, out: &mut Vec<Output>) {
+        if let Some(peer) = self.links.get(&link).filter(|_| self.lobby.has(link)) {
+            let message = alloc::format!("{} no longer waits in the lobby", peer.name.as_deref().unwrap_or_default());
+            out.push(Output::Event(Event::Warning { code: "lobby", message }));
+        }
+    }
+
+    /// SPEC LOBBY-7: whether a name is that of somebody else who waits, or of all.
+    pub(super) fn is_in_lobby(&self, name: &str, key: Key) -> bool {
+        let reads = reading(name);
+        let has_lobby = self.charter.as_ref().is_some_and(|charter| charter.admission.has_lobby());
+        has_lobby && (reads == "all" || self.lobby.is_taken(&reads, key))
+    }
+
+    /// We wait.
+    pub(super) fn on_waiting(&mut self, link: LinkId, waiting: &Waiting<'_>, now: Now, out: &mut Vec<Output>) {
+        match self.links.get(&link).map(|peer| &peer.step) {
+            Some(Step::Asking(Errand::Door)) => {
+                // It is an answer: who is told to wait, waits.
+                self.timers.disarm(super::member::Timer::Patience);
+                out.push(Output::Event(Event::Waiting { position: waiting.position }));
+            }
+            // A member whose grant is not known there yet: it is on its way.
+            Some(Step::Asking(Errand::Call(_))) | None => {}
+            // SPEC LOBBY-3
+            Some(Step::Silent | Step::Knocking(_) | Step::In) => self.reject(link, Rule::Lobby3, now, out),
+        }
+    }
+
+    /// Our JOIN is answered with no; false if it was not JOIN that was answered.
+    pub(super) fn is_denied(&mut self, link: LinkId, error: &Refused<'_>, now: Now, out: &mut Vec<Output>) -> bool {
+        let asks = |step: &Step| matches!(step, Step::Asking(_));
+        if !self.links.get(&link).is_some_and(|peer| asks(&peer.step)) {
+            return false;
+        }
+        out.push(Output::Close { link, code: Code::Left, rule: None, reason: String::new() });
+        self.denied = Some(error.reason.as_str().to_string());
+        self.forget(link, error.code, now, out);
+        true
+    }
+}
