@@ -64,3 +64,29 @@ fn whoever_knocks_waits_and_is_admitted_or_told_why_not() {
     }
     assert_eq!(host.end().code(), Some(0));
 }
+
+#[test]
+fn a_room_with_a_lobby_lets_in_by_its_hosts_word_and_by_no_other_members() {
+    let mut host = Bot::start("anna", &["host", "Behind a door", "--lobby", "--listen", "127.0.0.1:0"]);
+    let address = host.wait("ready")["listen"].as_str().unwrap_or_default().to_owned();
+    let mut bea = Bot::start("bea", &["join", &address, "--note", "let me in"]);
+    wait_position(&mut bea, 1);
+    assert_eq!(knock(&mut host), (json!("bea"), json!("let me in")));
+    host.send(&json!({"command": "admit", "name": "bea", "id": 1}));
+    assert_eq!(host.wait("done")["id"], 1);
+    let ready = bea.wait("ready");
+    assert_eq!((&ready["role"], &ready["title"]), (&json!("member"), &json!("Behind a door")));
+    let hers = ready["listen"].as_str().unwrap_or_default().to_owned();
+    let mut carl = Bot::start("carl", &["join", &hers]);
+    assert_eq!(carl.wait("closed")["code"], "not_host");
+    assert_eq!(carl.end().code(), Some(1));
+    let mut dora = Bot::start("dora", &["join", &address]);
+    host.wait("knock");
+    host.send(&json!({"command": "deny", "name": "dora", "why": "not today", "id": 2}));
+    let closed = dora.wait("closed");
+    assert_eq!((&closed["code"], &closed["reason"]), (&json!("denied"), &json!("not today")));
+    bea.send(&json!({"command": "say", "text": "nice in here"}));
+    while host.wait("message")["text"] != "nice in here" {}
+    host.send(&json!({"command": "end"}));
+    assert_eq!(bea.wait("closed")["code"], "ended");
+}

@@ -99,6 +99,8 @@ impl std::str::FromStr for History {
     }
 }
 
+/// What whoever opens a lobby can type.
+pub(crate) const LOBBY: &str = "whoever comes waits in the lobby: /admit NAME, /admit all, /deny NAME WHY";
 /// Where who listens is looked for first.
 pub(crate) const DEFAULT_PORT: u16 = 7473;
 /// Ports that are tried from the default one on; then any.
@@ -433,7 +435,7 @@ fn welcome(ready: &Ready<'_>, screen: &Screen, admission: Admission, addresses: 
     if ready.is_first {
         screen.own("what you type goes to all; /msg NAME TEXT to one; /users, /kick NAME, /lock, /end; /help has more");
         if admission.has_lobby() {
-            screen.own("whoever comes waits in the lobby: /admit NAME, /admit all, /deny NAME WHY");
+            screen.own(LOBBY);
         }
     }
 }

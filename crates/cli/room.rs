@@ -20,7 +20,7 @@ use crate::directory::random;
 use crate::escape;
 use crate::fail::{Fail, quoted};
 use crate::globals::Globals;
-use crate::host::{Args, DEFAULT_PORT, bind, check, dialable, fits, found, no_listener, outward, stored};
+use crate::host::{Args, DEFAULT_PORT, LOBBY, bind, check, dialable, fits, found, no_listener, outward, stored};
 use crate::screen::Screen;
 use crate::session::{self, Plan, Ready};
 use crate::signals::Signals;
@@ -57,7 +57,7 @@ pub(crate) fn host(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
         screen.warning("port", &message);
     }
     let (started_ms, us) = (unix_ms(), home.identity());
-    let (meeting, is_open) = (room.charter.meeting, room.charter.admission == Admission::Open);
+    let (meeting, admission) = (room.charter.meeting, room.charter.admission);
     let (seed, endorsement) = (room.ticket, room.endorsement);
     let addresses = place.addresses.clone();
     let ticket = Ticket { meeting, host: us.key(), seed, endorsement, addresses: addresses.clone() };
@@ -73,6 +73,7 @@ pub(crate) fn host(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
         door: Vec::new(),
         addresses: place.addresses,
         port: None,
+        note: String::new(),
         restored: Some(Restored { charter: room.charter, pass: None, entries: room.restored }),
         talk_max: limits::TALK_ENTRIES_MAX,
     });
@@ -93,7 +94,7 @@ pub(crate) fn host(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
             ends_with_input: false,
             home: keeps,
             meeting: Some(meeting),
-            on_ready: Box::new(|ready, screen| opened(ready, screen, is_open, &addresses)),
+            on_ready: Box::new(|ready, screen| opened(ready, screen, admission, &addresses)),
             next: Box::new(|code| farewell(code, &again)),
         };
         session::run(node, plan, screen, input, signals).await
@@ -196,6 +197,7 @@ impl Target {
             door: addresses,
             addresses: place.addresses.clone(),
             port: place.port,
+            note: note.into(),
             restored,
             talk_max,
         };
@@ -204,18 +206,21 @@ impl Target {
 }
 
 /// Says what others type, and what the user can type now.
-fn opened(ready: &Ready<'_>, screen: &Screen, is_open: bool, addresses: &[String]) {
+fn opened(ready: &Ready<'_>, screen: &Screen, admission: Admission, addresses: &[String]) {
     if ready.is_first {
         let (title, name) = (escape::line(ready.title), escape::line(ready.name));
         screen.own(&format!("the room `{title}` is open; you are {name}"));
     }
-    screen.own("others join with one of:");
-    if is_open {
+    screen.own(if admission.has_tickets() { "others join with:" } else { "others join with one of:" });
+    if !admission.has_tickets() {
         addresses.iter().for_each(|address| screen.own(&format!("  tertulia join {}", quoted(address))));
     }
     screen.own(&format!("  tertulia join '{}'", ready.ticket));
     if ready.is_first {
         screen.own("what you type goes to all; /msg NAME TEXT to one; /users, /kick NAME, /lock, /end; /help has more");
+        if admission.has_lobby() {
+            screen.own(LOBBY);
+        }
     }
 }
 
