@@ -188,15 +188,19 @@ impl Room {
 
     /// Those who have left without anybody's hearing it: they may come back, for all that the others know.
     fn left_unheard(&mut self) -> Vec<Key> {
-        let mut heard = BTreeSet::new();
+        let (mut came, mut left) = (BTreeSet::new(), BTreeSet::new());
         for node in self.expected() {
             for entry in self.sim.disk(node).entries.iter().filter_map(entry_of).map(|entry| entry.value) {
-                if let Ok(EntryBody::Left {}) = EntryBody::decode(entry.kind, entry.body.0) {
-                    heard.insert(entry.author);
+                match EntryBody::decode(entry.kind, entry.body.0) {
+                    Ok(EntryBody::Person { .. }) => _ = came.insert(entry.author),
+                    Ok(EntryBody::Left {}) => _ = left.insert(entry.author),
+                    _ => {}
                 }
             }
         }
-        let unheard = self.people.iter().filter(|person| person.gone && !heard.contains(&person.key));
+        // Of somebody whose every word was lost on the way nobody knows that it was there at all.
+        let is_unheard = |key: &Key| came.contains(key) && !left.contains(key);
+        let unheard = self.people.iter().filter(|person| person.gone && is_unheard(&person.key));
         let unheard: Vec<Key> = unheard.map(|person| person.key).collect();
         if !unheard.is_empty() {
             self.sim.sometimes("left_unheard");
