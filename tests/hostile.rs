@@ -239,6 +239,9 @@ async fn h14_a_hosts_texts_are_shown_escaped_to_a_guest() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let mut guest = Shown::start(&home, &["join", &address, "--name", "bea", "-vvv"]);
+    // Who was told an address alone tries a room first.
+    let mut room = Peer::accept(listener.accept().await.unwrap().0, &founder).await.unwrap();
+    room.refuse_kind().await;
     let mut peer = Peer::accept(listener.accept().await.unwrap().0, &founder).await.unwrap();
     peer.take_in(&charter, &founder).await;
     let mut log = Log::new(charter.meeting, 100);

@@ -23,7 +23,12 @@ fn registry(listen: &str) -> (Bot, String) {
 
 /// A host that a registry shows, and what it has said of itself.
 fn host(name: &str, title: &str, registry: &str, flags: &[&str]) -> (Bot, Value) {
-    let mut words = vec!["--registry", registry, "host", title, "--lecture", "--listen", "127.0.0.1:0"];
+    open(name, title, registry, &[&["--lecture"], flags].concat())
+}
+
+/// A room or lecture that a registry shows, and what its host has said of itself.
+fn open(name: &str, title: &str, registry: &str, flags: &[&str]) -> (Bot, Value) {
+    let mut words = vec!["--registry", registry, "host", title, "--listen", "127.0.0.1:0"];
     words.extend(flags);
     let mut host = Bot::start(name, &words);
     let ready = host.wait("ready");
@@ -104,6 +109,20 @@ fn a_meeting_is_joined_by_title_number_id_ticket_and_address_the_last_two_withou
             break;
         }
     }
+}
+
+#[test]
+fn a_room_is_found_by_title_and_gone_with_its_founder() {
+    let (_registry, address) = registry("127.0.0.1:0");
+    let (mut ada, _) = open("ada", "Friday tertulia", &address, &[]);
+    let home = Arc::new(Scratch::new("visitor"));
+    let (events, _) = run(&home, &["--registry", &address, "list"]);
+    let listing = events.iter().find(|event| event["event"] == "listing").expect("it is listed");
+    assert_eq!((listing["title"].as_str(), listing["kind"].as_str()), (Some("Friday tertulia"), Some("mesh")));
+    joins(&home, &["--registry", &address, "join", "friday"], "Friday tertulia", &mut ada);
+    ada.send(&json!({"command": "quit"}));
+    assert!(ada.end().success());
+    assert_eq!(titles(&home, &address, &[]), [""; 0]);
 }
 
 #[test]

@@ -3,7 +3,6 @@
 use tertulia_core::command::Directory;
 use tertulia_core::event::Event;
 use tertulia_core::id::{Key, MeetingId};
-use tertulia_core::wire::registry::Kind;
 use tertulia_net::Home;
 
 use crate::fail::{Fail, quoted};
@@ -15,7 +14,6 @@ use crate::{directory, escape};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
     pub(crate) meeting: MeetingId,
-    pub(crate) kind: Kind,
     pub(crate) host: Key,
     pub(crate) title: String,
     pub(crate) addresses: Vec<String>,
@@ -23,9 +21,9 @@ pub(crate) struct Place {
 
 impl Place {
     fn of(event: &Event) -> Option<Self> {
-        let Event::Listing { meeting, kind, title, key, addresses, .. } = event else { return None };
+        let Event::Listing { meeting, title, key, addresses, .. } = event else { return None };
         let addresses = addresses.iter().map(ToString::to_string).collect();
-        Some(Self { meeting: *meeting, kind: *kind, host: *key, title: title.clone(), addresses })
+        Some(Self { meeting: *meeting, host: *key, title: title.clone(), addresses })
     }
 }
 
@@ -39,15 +37,10 @@ pub(crate) fn find(typed: &str, home: &Home, registries: &Registries, screen: &m
         Ok(found.iter().filter_map(Place::of).collect::<Vec<_>>())
     };
     let listed = home.listed().map_err(|error| Fail::failed("home", error.to_string(), "tertulia list"))?;
-    let place = match MeetingId::from_hex(typed).or_else(|| numbered(typed, &listed)) {
-        Some(meeting) => ask(Directory::Lookup { meeting })?.into_iter().next().ok_or_else(|| nowhere(typed))?,
-        None => choose(typed, ask(Directory::List { words: typed.into() })?)?,
-    };
-    if place.kind != Kind::Star {
-        let message = format!("`{}` is a room, and this version joins lectures", escape::line(&place.title));
-        return Err(Fail::failed("room", message, "tertulia list"));
+    match MeetingId::from_hex(typed).or_else(|| numbered(typed, &listed)) {
+        Some(meeting) => ask(Directory::Lookup { meeting })?.into_iter().next().ok_or_else(|| nowhere(typed)),
+        None => choose(typed, ask(Directory::List { words: typed.into() })?),
     }
-    Ok(place)
 }
 
 /// The meeting that had this number in the last list.
@@ -92,7 +85,7 @@ mod tests {
 
     fn place(number: u8, title: &str) -> Place {
         let meeting = MeetingId([number; 16]);
-        Place { meeting, kind: Kind::Star, host: Key([number; 32]), title: title.into(), addresses: vec![] }
+        Place { meeting, host: Key([number; 32]), title: title.into(), addresses: vec![] }
     }
 
     #[test]

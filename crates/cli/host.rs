@@ -182,7 +182,7 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     })
 }
 
-fn warn_of_port(port: u16, screen: &Screen) {
+pub(crate) fn warn_of_port(port: u16, screen: &Screen) {
     if port != DEFAULT_PORT {
         let message = format!("port {DEFAULT_PORT} is busy: others dial {port} this time, not {DEFAULT_PORT}");
         screen.warning("port", &message);
@@ -190,7 +190,7 @@ fn warn_of_port(port: u16, screen: &Screen) {
 }
 
 /// Starts a registry at `address` if nobody listens there; of two that try at once, one wins, and both use it.
-fn embed(address: SocketAddr, screen: &Screen) -> Option<tertulia_net::Node> {
+pub(crate) fn embed(address: SocketAddr, screen: &Screen) -> Option<tertulia_net::Node> {
     let listener = TcpListener::bind(address).ok()?;
     match registry::serve(listener, None) {
         Ok((node, address, _)) => {
@@ -204,8 +204,11 @@ fn embed(address: SocketAddr, screen: &Screen) -> Option<tertulia_net::Node> {
     }
 }
 
-/// Who tells registries of the lecture.
-fn publisher(
+/// Who tells registries of the meeting.
+///
+/// # Errors
+/// The system gives no randomness.
+pub(crate) fn publisher(
     identity: Identity,
     name: &str,
     registries: Vec<String>,
@@ -217,7 +220,7 @@ fn publisher(
 }
 
 /// Where registries are told that this host is.
-fn reach(args: &Args, listening: SocketAddr, addresses: &[String], screen: &Screen) -> Reach {
+pub(crate) fn reach(args: &Args, listening: SocketAddr, addresses: &[String], screen: &Screen) -> Reach {
     if screen.registry.is_some()
         && let Some(name) = args.announce.as_ref().filter(|announced| announced.parse::<SocketAddr>().is_err())
     {

@@ -11,16 +11,21 @@ use tertulia_core::identity::Identity;
 use tertulia_core::joiner::Joiner;
 use tertulia_core::limits;
 use tertulia_core::mesh::{Member, MemberConfig, Restored};
+use tertulia_core::node::Node;
 use tertulia_core::star::{Attendee, AttendeeConfig};
 use tertulia_core::ticket::{Ticket, is_address};
 use tertulia_core::wire::session::Purpose;
-use tertulia_net::{Setup, start, unix_ms};
+use tertulia_net::{Home, Setup, start, unix_ms};
 
 use crate::directory::random;
 use crate::escape;
 use crate::fail::{Fail, quoted};
 use crate::globals::Globals;
-use crate::host::{Args, DEFAULT_PORT, LOBBY, bind, check, dialable, fits, found, no_listener, outward, stored};
+use crate::host::{
+    Args, DEFAULT_PORT, LOBBY, Lecture, Policies, bind, check, dialable, embed, fits, found, no_listener, outward,
+    publisher, reach, stored, warn_of_port,
+};
+use crate::registry;
 use crate::screen::Screen;
 use crate::session::{self, Plan, Ready};
 use crate::signals::Signals;
@@ -40,27 +45,22 @@ pub(crate) fn host(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     let (mut screen, input) = Screen::interactive(globals.json, globals.verbose)?;
     let home = globals.open_home(&screen)?;
     let called = globals.called(&home)?;
-    let room = match stored(&home, &args.title, Purpose::MESH)? {
-        Some(room) => {
-            fits(args, &room.charter, &plan, &again)?;
-            screen.own(&format!("this room goes on where you left it, with {} entries", room.restored.len()));
-            room
-        }
-        None => found(args, &home.identity(), &plan, Purpose::MESH)?,
-    };
+    let room = stored_or_new(args, &home, &plan, &screen, &again)?;
     let place = listen(args.listen.as_ref().or(home.config().listen.as_ref()), args.announce.as_ref(), true, &again)?;
-    screen.listen = Some(place.listener.local_addr().map_err(|error| no_listener(&error.to_string(), &again))?);
-    let asked = args.listen.is_some() || home.config().listen.is_some();
-    if let Some(address) = screen.listen.filter(|address| !asked && address.port() != DEFAULT_PORT) {
-        let message =
-            format!("port {DEFAULT_PORT} is busy: others dial {} this time, not {DEFAULT_PORT}", address.port());
-        screen.warning("port", &message);
+    let address = place.listener.local_addr().map_err(|error| no_listener(&error.to_string(), &again))?;
+    let registries = globals.registries(&home)?;
+    let is_default = registries.is_default;
+    (screen.listen, screen.registry) = (Some(address), registries.shown());
+    if args.listen.is_none() && home.config().listen.is_none() {
+        warn_of_port(address.port(), &screen);
     }
     let (started_ms, us) = (unix_ms(), home.identity());
     let (meeting, admission) = (room.charter.meeting, room.charter.admission);
     let (seed, endorsement) = (room.ticket, room.endorsement);
     let addresses = place.addresses.clone();
     let ticket = Ticket { meeting, host: us.key(), seed, endorsement, addresses: addresses.clone() };
+    let reach = reach(args, address, &addresses, &screen);
+    let publisher = publisher(us.clone(), &called.name, registries.addresses, reach, started_ms)?;
     let member = Member::new(MemberConfig {
         identity: us.clone(),
         name: called.name,
@@ -88,7 +88,10 @@ pub(crate) fn host(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     };
     crate::runtime()?.block_on(async {
         let signals = Signals::new().map_err(|error| Fail::failed("system", error.to_string(), "try again"))?;
-        let node = start(member, setup).map_err(|error| Fail::failed("node", error.to_string(), again.clone()))?;
+        // As long as this lives, it is a registry: the last to go.
+        let _registry = is_default.then(|| embed(registry::CUSTOMARY, &screen)).flatten();
+        let node = start(Node::new(member, publisher), setup)
+            .map_err(|error| Fail::failed("node", error.to_string(), again.clone()))?;
         let plan = Plan {
             role: Role::Member,
             ends_with_input: false,
@@ -99,6 +102,16 @@ pub(crate) fn host(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
         };
         session::run(node, plan, screen, input, signals).await
     })
+}
+
+/// The room of this title that was left, or a new one.
+fn stored_or_new(args: &Args, home: &Home, plan: &Policies, screen: &Screen, again: &str) -> Result<Lecture, Fail> {
+    let Some(room) = stored(home, &args.title, Purpose::MESH)? else {
+        return found(args, &home.identity(), plan, Purpose::MESH);
+    };
+    fits(args, &room.charter, plan, again)?;
+    screen.own(&format!("this room goes on where you left it, with {} entries", room.restored.len()));
+    Ok(room)
 }
 
 /// Where a member listens, and what others dial.

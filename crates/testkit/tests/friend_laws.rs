@@ -143,7 +143,7 @@ fn the_steps_reach_all_that_friends_can_be_told() {
     use proptest::strategy::ValueTree as _;
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let mut inputs: BTreeMap<&str, u64> = BTreeMap::new();
-    for _ in 0..120 {
+    for _ in 0..400 {
         let mut court = friends();
         steps().new_tree(&mut runner).unwrap().current().iter().for_each(|step| court.step(step));
         court.inputs.iter().for_each(|(what, times)| *inputs.entry(what).or_default() += times);

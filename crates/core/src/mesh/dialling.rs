@@ -7,10 +7,11 @@ use core::time::Duration;
 use super::links::Step;
 use super::member::{Errand, Member, Stage, Timer};
 use crate::code::Code;
+use crate::event::Event;
 use crate::id::{DialId, Key, RequestId};
 use crate::limits;
 use crate::machine::Output;
-use crate::sync::name_failure;
+use crate::sync::{name_failure, no_answer};
 use crate::time::Now;
 use crate::wire::Frame;
 use crate::wire::field::Name;
@@ -137,6 +138,11 @@ impl Member {
             return;
         }
         self.last_failure = code;
+        if self.door_failures == 0 && matches!(code, Code::Unreachable | Code::NoListener) {
+            let what = no_answer(code, &self.door_addresses);
+            let message = alloc::format!("{what}; trying again for {} s", limits::JOIN_PATIENCE.as_secs());
+            out.push(Output::Event(Event::Warning { code: code.word(), message }));
+        }
         if code == Code::NameTaken && !self.name_is_chosen {
             self.take_another_name();
             // Somebody has answered: each name has its own time.
@@ -144,6 +150,9 @@ impl Member {
             if self.names_tried <= NAMES_AT_ONCE {
                 return self.knock(out);
             }
+        } else if code == Code::NoSuchHost {
+            let reason = alloc::format!("{}; is the address right?", no_answer(code, &self.door_addresses));
+            return self.end(Code::Left, code, &reason, out);
         } else if let Some(reason) = final_reason(code) {
             // SPEC LOBBY-6
             let words = self.denied.take().filter(|_| code == Code::Denied);
@@ -196,9 +205,9 @@ impl Member {
     }
 
     pub(super) fn on_patience(&mut self, out: &mut Vec<Output>) {
-        let (code, addresses) = (self.last_failure, self.door_addresses.join(", "));
-        let reason =
-            alloc::format!("nobody let us in at {addresses} ({code}); is the address right, and somebody there?");
+        let code = self.last_failure;
+        let what = no_answer(code, &self.door_addresses);
+        let reason = alloc::format!("{what}; is the address right, and somebody there?");
         self.end(Code::Left, code, &reason, out);
     }
 }

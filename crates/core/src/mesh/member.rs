@@ -14,13 +14,16 @@ use crate::id::{DialId, Hash, Key, LinkId, MeetingId, RequestId};
 use crate::identity::Identity;
 use crate::log::{Log, entry_of, hash};
 use crate::machine::{Input, Machine, Output};
+use crate::node::Role;
 use crate::random::Random;
+use crate::registry::Listing;
 use crate::roster::Roster;
 use crate::rule::Rule;
 use crate::sync::{Delivery, Door, Lobby, Order, Outbox, Pull, Restored, Tokens};
 use crate::ticket::Ticket;
 use crate::time::{Instant, Now, Timers};
 use crate::wire::Frame;
+use crate::wire::entry as wire;
 use crate::wire::field::decode_all;
 use crate::wire::meeting::{Lane, Meeting};
 use crate::wire::option::{Pass, TicketProof};
@@ -277,6 +280,7 @@ impl Member {
         if self.stage == Stage::Over {
             return;
         }
+        self.show_rest(out);
         self.stage = Stage::Over;
         self.timers = Timers::default();
         self.lobby.clear();
@@ -369,6 +373,17 @@ impl Member {
         let ticket = self.ticket.as_ref()?;
         let meeting = if self.meeting == MeetingId::ZERO { ticket.meeting } else { self.meeting };
         ticket.seed.map(|seed| crate::ticket::prove_ticket(seed, ticket.endorsement, meeting, &self.us))
+    }
+}
+
+impl Role for Member {
+    // While only the founder may publish a room, a registry shows it as long as the founder is there.
+    fn listing(&self) -> Option<Listing<'_>> {
+        let charter = self.charter.as_ref().filter(|charter| charter.founder == self.us.key())?;
+        let population = u32::try_from(self.linked.len()).unwrap_or(u32::MAX).saturating_add(1);
+        let door = if self.roster.is_locked() { wire::Door::Locked } else { wire::Door::Unlocked };
+        let (name, since_ms) = (&*self.name, self.session);
+        (self.stage == Stage::Inside).then_some(Listing { charter, name, population, door, since_ms })
     }
 }
 

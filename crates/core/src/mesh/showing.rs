@@ -10,7 +10,7 @@ use crate::id::{Hash, Key};
 use crate::log::entry_of;
 use crate::machine::Output;
 use crate::sync::message;
-use crate::time::Now;
+use crate::time::{Instant, Now};
 use crate::wire::Encoded;
 use crate::wire::entry::{Entry, EntryBody, Level};
 use crate::wire::private::Tell;
@@ -27,6 +27,15 @@ impl Member {
         match self.order.deadline() {
             Some(deadline) => self.timers.arm(Timer::Show, deadline),
             None => self.timers.disarm(Timer::Show),
+        }
+    }
+
+    /// Shows what still waits for something, before nothing is shown any more.
+    pub(super) fn show_rest(&mut self, out: &mut Vec<Output>) {
+        if self.stage == Stage::Inside {
+            for frame in self.order.take(Instant(u64::MAX)) {
+                self.show_entry(&frame, out);
+            }
         }
     }
 

@@ -17,7 +17,7 @@ use crate::machine::{Input, Kept, Machine, Output};
 use crate::random::Random;
 use crate::roster::Roster;
 use crate::rule::Rule;
-use crate::sync::{Outbox, Restored, Tokens, is_asked, message, name_failure};
+use crate::sync::{Outbox, Restored, Tokens, is_asked, message, name_failure, no_answer};
 use crate::ticket::{Ticket, prove_ticket};
 use crate::time::{Instant, Now, Timers};
 use crate::wire::Frame;
@@ -546,8 +546,11 @@ impl Attendee {
         self.stage = Stage::Apart;
         self.last_failure = code;
         if self.failures == 0 && !self.welcomed && matches!(code, Code::Unreachable | Code::NoListener) {
-            let message =
-                alloc::format!("{}; trying again for {} s", self.no_answer(code), limits::JOIN_PATIENCE.as_secs());
+            let message = alloc::format!(
+                "{}; trying again for {} s",
+                no_answer(code, &self.addresses),
+                limits::JOIN_PATIENCE.as_secs()
+            );
             out.push(Output::Event(Event::Warning { code: code.word(), message }));
         }
         // SPEC JOIN-11: its goodbye may have been lost, its last act has not.
@@ -562,7 +565,7 @@ impl Attendee {
                 return self.dial(out);
             }
         } else if code == Code::NoSuchHost && !self.welcomed {
-            let reason = alloc::format!("{}; is the address right?", self.no_answer(code));
+            let reason = alloc::format!("{}; is the address right?", no_answer(code, &self.addresses));
             return self.end(code, &reason, out);
         } else if let Some(reason) = final_reason(code, self.welcomed) {
             // SPEC LOBBY-6
@@ -606,17 +609,8 @@ impl Attendee {
             out.push(Output::Close { link, code: Code::Left, rule: None, reason: String::new() });
         }
         let code = self.last_failure;
-        let reason = alloc::format!("{}; is the address right, and the host there?", self.no_answer(code));
+        let reason = alloc::format!("{}; is the address right, and the host there?", no_answer(code, &self.addresses));
         self.end(code, &reason, out);
-    }
-
-    /// What is wrong with the addresses.
-    fn no_answer(&self, code: Code) -> String {
-        let addresses = self.addresses.join(", ");
-        match NO_ANSWER.iter().find(|(known, _)| *known == code) {
-            Some((_, what)) => alloc::format!("{what} {addresses}"),
-            None => alloc::format!("no host let us in ({code}) at {addresses}"),
-        }
     }
 
     fn on_fetch_timeout(&mut self, now: Now, out: &mut Vec<Output>) {
@@ -709,14 +703,6 @@ impl Machine for Attendee {
 fn close(link: LinkId, rule: Rule) -> Output {
     Output::Close { link, code: rule.code(), rule: Some(rule), reason: rule.meaning().to_string() }
 }
-
-/// Why nobody can be reached at an address, which follows.
-const NO_ANSWER: [(Code, &str); 4] = [
-    (Code::NoListener, "nobody listens at"),
-    (Code::NoSuchHost, "there is no computer of that name:"),
-    (Code::Unreachable, "no answer, because of a firewall or a computer that is off, from"),
-    (Code::HandshakeFailed, "whoever answers is no tertulia, at"),
-];
 
 /// When there is no use in trying again: the code, whether that holds only before the first WELCOME, and what to do.
 const FINAL: [(Code, bool, &str); 13] = [

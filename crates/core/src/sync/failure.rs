@@ -32,3 +32,20 @@ pub(crate) fn name_failure(name: &str) -> Failure {
     );
     (Code::Malformed.word(), message)
 }
+
+/// Why nobody can be reached at an address, which follows.
+const NO_ANSWER: [(Code, &str); 4] = [
+    (Code::NoListener, "nobody listens at"),
+    (Code::NoSuchHost, "there is no computer of that name:"),
+    (Code::Unreachable, "no answer, because of a firewall or a computer that is off, from"),
+    (Code::HandshakeFailed, "whoever answers is no tertulia, at"),
+];
+
+/// What is wrong with the addresses.
+pub(crate) fn no_answer(code: Code, addresses: &[String]) -> String {
+    let addresses = addresses.join(", ");
+    match NO_ANSWER.iter().find(|(known, _)| *known == code) {
+        Some((_, what)) => alloc::format!("{what} {addresses}"),
+        None => alloc::format!("nobody let us in ({code}) at {addresses}"),
+    }
+}

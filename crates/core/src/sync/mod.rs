@@ -14,7 +14,7 @@ mod show;
 mod tokens;
 
 pub(crate) use self::delivery::Delivery;
-pub(crate) use self::failure::{Failure, name_failure, no_friends, nobody, text_failure};
+pub(crate) use self::failure::{Failure, name_failure, no_answer, no_friends, nobody, text_failure};
 pub(crate) use self::lobby::{Due, Knock, Lobby};
 pub(crate) use self::names::{Names, reading};
 pub(crate) use self::order::Order;

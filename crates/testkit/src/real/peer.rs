@@ -239,6 +239,13 @@ impl Peer {
         self.send(&[person.unwrap()]).await;
     }
 
+    /// Refuses whoever has dialled: what is held here is of another kind.
+    pub async fn refuse_kind(&mut self) {
+        let hello = self.next().await.unwrap();
+        let bye = Bye { code: Code::WrongKind, reason: Reason::NONE, options: Options::NONE };
+        self.send(&[answer(&hello), Frame::from(bye).encode(RequestId::EVENT)]).await;
+    }
+
     /// The connection under it all.
     pub const fn stream(&self) -> &TcpStream {
         &self.stream

@@ -242,7 +242,7 @@ fn probe_4_a_probe_is_answered_and_told_nothing() {
             other => panic!("{other:?}"),
         }
         let out = up(&mut node, now, 6, Purpose::REGISTRY, meeting);
-        assert!(matches!(out.as_slice(), [Output::Close { code: Code::NoMeeting, .. }]), "{out:?}");
+        assert!(matches!(out.as_slice(), [Output::Close { code: Code::WrongKind, .. }]), "{out:?}");
     }
 }
 
