@@ -62,8 +62,13 @@ fn every_shell_gets_a_script_that_knows_every_verb() {
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
         let said = run(&home, &["completions", shell]);
         assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{shell}");
-        for word in verbs(&home).iter().map(String::as_str).chain(["questions", "no-registry"]) {
-            assert!(said.out.contains(word), "{shell} does not know {word}");
+        // What a shell shows beside a verb is prose, and may have the same words in it.
+        let known: Vec<&str> = said.out.split(|letter: char| !letter.is_alphanumeric() && letter != '-').collect();
+        for verb in verbs(&home).iter().map(String::as_str) {
+            assert!(known.contains(&verb), "{shell} does not know {verb}");
+        }
+        for flag in ["questions", "no-registry"] {
+            assert!(said.out.contains(flag), "{shell} does not know {flag}");
         }
     }
     let said = run(&home, &["completions", "dos"]);
