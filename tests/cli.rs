@@ -47,6 +47,54 @@ fn help_leads_with_an_example_and_every_flag_has_a_meaning() {
     }
 }
 
+/// What `tertulia --help` lists.
+fn verbs(home: &Scratch) -> Vec<String> {
+    let help = run(home, &["-h"]).out;
+    let list = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    let verbs: Vec<String> = list.filter_map(|line| line.split_whitespace().next()).map(str::to_string).collect();
+    assert!(verbs.len() > 10, "{help}");
+    verbs
+}
+
+#[test]
+fn every_shell_gets_a_script_that_knows_every_verb() {
+    let home = Scratch::new("completions");
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let said = run(&home, &["completions", shell]);
+        assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{shell}");
+        // What a shell shows beside a verb is prose, and may have the same words in it.
+        let known: Vec<&str> = said.out.split(|letter: char| !letter.is_alphanumeric() && letter != '-').collect();
+        for verb in verbs(&home).iter().map(String::as_str) {
+            assert!(known.contains(&verb), "{shell} does not know {verb}");
+        }
+        for flag in ["questions", "no-registry"] {
+            assert!(said.out.contains(flag), "{shell} does not know {flag}");
+        }
+    }
+    let said = run(&home, &["completions", "dos"]);
+    assert_eq!(said.code, Some(2));
+    assert!(said.err.contains("[possible values: bash") && said.err.contains("try: tertulia completions bash"));
+}
+
+#[test]
+fn every_verb_has_a_manual_page() {
+    let home = Scratch::new("man");
+    let folder = home.path().join("new").join("man1");
+    let folder = folder.to_str().expect("UTF-8");
+    let said = run(&home, &["man", folder]);
+    assert_eq!((said.code, said.err.as_str()), (Some(0), ""));
+    assert!(said.out.contains(&format!("man {folder}/tertulia.1")), "{}", said.out);
+    let page = |name: &str| std::fs::read_to_string(format!("{folder}/{name}.1")).expect("the page is there");
+    assert!(page("tertulia").starts_with(".ie"), "roff begins with its own quotes");
+    for verb in verbs(&home).iter().filter(|verb| *verb != "help") {
+        let page = page(&format!("tertulia-{verb}"));
+        assert!(page.contains(&format!("tertulia {verb}")) && page.contains("no\\-registry"), "{verb}: {page}");
+    }
+    let said = run(&home, &["man", "/dev/null/man1"]);
+    assert_eq!(said.code, Some(1));
+    assert!(said.err.contains("/dev/null/man1") && said.err.contains("try: tertulia man ~/"), "{}", said.err);
+}
+
 #[test]
 fn a_refusal_ends_with_the_command_that_would_have_worked() {
     let home = Scratch::new("refusals");

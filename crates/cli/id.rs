@@ -49,12 +49,15 @@ pub(crate) fn show(screen: &Screen, globals: &Globals) -> Result<(), Fail> {
     };
     let (key, name, path) = (key.to_hex(), called.name, path.join("identity").display().to_string());
     if screen.is_json() {
-        let object = Object::new("id", unix_ms()).with("key", key).with("name", name).with("path", path);
-        screen.line(&object.finish());
+        screen.line(&told(unix_ms(), key, name, path).finish());
     } else {
         screen.line(&format!("key   {key}"));
         screen.line(&format!("name  {}", escape::line(&name)));
         screen.line(&format!("path  {}", escape::line(&path)));
     }
     Ok(())
+}
+
+pub(crate) fn told(now_ms: u64, key: String, name: String, path: String) -> Object {
+    Object::new("id", now_ms).with("key", key).with("name", name).with("path", path)
 }

@@ -363,4 +363,6 @@ fn take_or_empty(fields: &mut Map<String, Value>, field: &str) -> Result<String,
 }
 
 #[cfg(test)]
+mod page;
+#[cfg(test)]
 mod tests;

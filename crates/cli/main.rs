@@ -2,6 +2,7 @@
 
 mod befriend;
 mod catalogue;
+mod completions;
 mod console;
 mod contacts;
 mod directory;
@@ -17,6 +18,7 @@ mod join;
 mod json;
 mod list;
 mod logs;
+mod man;
 mod output;
 mod receive;
 mod registry;
@@ -72,6 +74,8 @@ enum Verb {
     Registry(registry::Args),
     Id(id::Args),
     Trace(trace::Args),
+    Completions(completions::Args),
+    Man(man::Args),
 }
 
 fn main() -> ExitCode {
@@ -99,6 +103,8 @@ fn run(cli: &Cli) -> Result<ExitCode, Fail> {
         Some(Verb::Registry(args)) => registry::run(args, &cli.globals),
         Some(Verb::Id(id::Args {})) => id::run(&cli.globals),
         Some(Verb::Trace(args)) => trace::run(args, &cli.globals),
+        Some(Verb::Completions(args)) => completions::run(args, &cli.globals),
+        Some(Verb::Man(args)) => man::run(args, &cli.globals),
         None => overview(&cli.globals),
     }
 }
@@ -140,6 +146,8 @@ fn misused(error: &clap::Error) -> ExitCode {
         ("registry", registry::EXAMPLE),
         ("id", id::EXAMPLE),
         ("trace", trace::EXAMPLE),
+        ("completions", completions::EXAMPLE),
+        ("man", man::EXAMPLE),
     ];
     let typed = std::env::args().find_map(|word| examples.iter().find(|(verb, _)| *verb == word));
     let example = typed.map_or(host::EXAMPLE, |(_, example)| example);

@@ -109,11 +109,7 @@ fn show(node: &Node, screen: &Screen) {
 
 fn tell_ready(screen: &Screen, address: SocketAddr, key: Key) {
     if screen.is_json() {
-        let ready = Object::new("ready", unix_ms())
-            .with("role", "registry")
-            .with("key", key.to_hex())
-            .with("listen", address.to_string());
-        return screen.line(&ready.finish());
+        return screen.line(&ready(unix_ms(), address, key).finish());
     }
     screen.own(&format!("a registry listens at {address}; Ctrl-C stops it"));
     let next = if address.ip().is_unspecified() {
@@ -124,4 +120,8 @@ fn tell_ready(screen: &Screen, address: SocketAddr, key: Key) {
         format!("others use it with --registry {address}")
     };
     screen.own(&next);
+}
+
+pub(crate) fn ready(now_ms: u64, address: SocketAddr, key: Key) -> Object {
+    Object::new("ready", now_ms).with("role", "registry").with("key", key.to_hex()).with("listen", address.to_string())
 }

@@ -56,7 +56,11 @@ fn dropped(lines: u64) -> String {
 }
 
 fn dropped_json(lines: u64) -> String {
-    json::warning(DROPPED, &dropped(lines), tertulia_net::unix_ms()).with("count", lines).finish()
+    dropped_at(lines, tertulia_net::unix_ms()).finish()
+}
+
+pub(crate) fn dropped_at(lines: u64, now_ms: u64) -> json::Object {
+    json::warning(DROPPED, &dropped(lines), now_ms).with("count", lines)
 }
 
 fn dropped_text(lines: u64) -> String {
