@@ -27,7 +27,7 @@ pub(crate) struct Args {}
 pub(crate) fn run(globals: &Globals) -> Result<ExitCode, Fail> {
     let screen = Screen::open(globals.json, globals.verbose)?;
     show(&screen, globals)?;
-    screen.own("to hold a lecture: tertulia host TITLE --lecture; to attend one: tertulia join TARGET");
+    screen.own("to open a room: tertulia host TITLE; to join a meeting: tertulia join TARGET");
     screen.close()?;
     Ok(ExitCode::SUCCESS)
 }

@@ -40,7 +40,7 @@ use crate::fail::Fail;
 use crate::globals::Globals;
 use crate::screen::Screen;
 
-/// Lectures without a server: one speaks, others ask, each over one wire
+/// Meetings without a server in the middle: rooms, lectures, and friends
 #[derive(Debug, clap::Parser)]
 #[command(name = "tertulia", version, before_help = EXAMPLES, after_help = COMMANDS)]
 struct Cli {
@@ -114,9 +114,9 @@ fn overview(globals: &Globals) -> Result<ExitCode, Fail> {
     let screen = Screen::open(globals.json, globals.verbose)?;
     id::show(&screen, globals)?;
     for next in [
-        "to hold a lecture:  tertulia host TITLE --lecture",
+        "to open a room:     tertulia host TITLE (a lecture: with --lecture)",
         "to see what is on:  tertulia list",
-        "to attend one:      tertulia join TARGET",
+        "to join a meeting:  tertulia join TARGET",
         "to write to friends: tertulia friends",
         "to see all there is: tertulia --help",
     ] {

@@ -134,12 +134,17 @@ fn join_1_nothing_of_the_meeting_comes_before_join_and_join_comes_once() {
 }
 
 #[test]
-fn join_2_only_this_meeting_is_held_here_and_only_as_a_star() {
+fn join_14_a_lecture_takes_only_who_wants_a_star() {
     let mut bench = open();
     let (purpose, meeting) = (Purpose(9), MeetingId::ZERO);
     let hello = Hello { purpose, meeting, started_ms: 1, options: NONE };
     let out = bench.input(Input::Up { link: BEA, peer: bea().key(), address: ADDRESS, hello, dial: None });
-    assert_eq!(refused(&out, BEA), Some(Rule::Join2));
+    assert_eq!(refused(&out, BEA), Some(Rule::Join14));
+}
+
+#[test]
+fn join_2_only_this_meeting_is_held_here() {
+    let mut bench = open();
     up(&mut bench, LinkId(2), &bea(), "bea");
     let out = bench.hear(LinkId(2), 1, Join { meeting: MeetingId([7; 16]), options: NONE });
     assert_eq!(refused(&out, LinkId(2)), Some(Rule::Join2));
