@@ -180,7 +180,7 @@ fn without_a_verb_it_says_who_you_are_and_what_to_type() {
     let home = Scratch::new("overview");
     let said = run(&home, &[]);
     assert_eq!(said.code, Some(0));
-    for expected in ["key   ", "tertulia host TITLE --lecture", "tertulia join TARGET", "tertulia --help"] {
+    for expected in ["key   ", "tertulia host TITLE", "tertulia list", "tertulia join TARGET", "tertulia --help"] {
         assert!(said.out.contains(expected), "{}", said.out);
     }
 }
