@@ -100,7 +100,7 @@ impl std::str::FromStr for History {
 }
 
 /// What whoever opens a lobby can type.
-pub(crate) const LOBBY: &str = "whoever comes waits in the lobby: /admit NAME, /admit all, /deny NAME WHY";
+const LOBBY: &str = "whoever comes waits in the lobby: /admit NAME, /admit all, /deny NAME WHY";
 /// Where who listens is looked for first.
 pub(crate) const DEFAULT_PORT: u16 = 7473;
 /// Ports that are tried from the default one on; then any.
@@ -175,7 +175,7 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
             ends_with_input: false,
             home: keeps,
             meeting: Some(lecture.charter.meeting),
-            on_ready: Box::new(|ready, screen| welcome(ready, screen, admission, &addresses)),
+            on_ready: Box::new(|ready, screen| welcome(ready, ("lecture", "is on"), screen, admission, &addresses)),
             next: Box::new(|code| farewell(code, &resume, globals)),
         };
         session::run(node, plan, screen, input, signals).await
@@ -424,11 +424,17 @@ pub(crate) fn outward(any: IpAddr) -> Option<IpAddr> {
     socket.local_addr().ok().map(|address| address.ip()).filter(|ip| !ip.is_loopback() && !ip.is_unspecified())
 }
 
-/// Says what others type, and what the user can type now.
-fn welcome(ready: &Ready<'_>, screen: &Screen, admission: Admission, addresses: &[String]) {
+/// Says what others type, and what the user can type now; `opened`: what, and what it is now.
+pub(crate) fn welcome(
+    ready: &Ready<'_>,
+    opened: (&str, &str),
+    screen: &Screen,
+    admission: Admission,
+    addresses: &[String],
+) {
     if ready.is_first {
-        let (title, name) = (escape::line(ready.title), escape::line(ready.name));
-        screen.own(&format!("the lecture `{title}` is on; you are {name}"));
+        let ((what, is), title, name) = (opened, escape::line(ready.title), escape::line(ready.name));
+        screen.own(&format!("the {what} `{title}` {is}; you are {name}"));
     }
     screen.own(if admission.has_tickets() { "others join with:" } else { "others join with one of:" });
     if !admission.has_tickets() {

@@ -3,7 +3,6 @@
 use std::net::TcpListener;
 use std::process::ExitCode;
 
-use tertulia_core::charter::Admission;
 use tertulia_core::code::Code;
 use tertulia_core::event::Role;
 use tertulia_core::id::{Key, MeetingId};
@@ -22,8 +21,8 @@ use crate::escape;
 use crate::fail::{Fail, quoted};
 use crate::globals::Globals;
 use crate::host::{
-    Args, DEFAULT_PORT, LOBBY, Lecture, Policies, bind, check, dialable, embed, fits, found, no_listener, outward,
-    publisher, reach, stored, warn_of_port,
+    Args, DEFAULT_PORT, Lecture, Policies, bind, check, dialable, embed, fits, found, no_listener, outward, publisher,
+    reach, stored, warn_of_port, welcome,
 };
 use crate::registry;
 use crate::screen::Screen;
@@ -97,7 +96,7 @@ pub(crate) fn host(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
             ends_with_input: false,
             home: keeps,
             meeting: Some(meeting),
-            on_ready: Box::new(|ready, screen| opened(ready, screen, admission, &addresses)),
+            on_ready: Box::new(|ready, screen| welcome(ready, ("room", "is open"), screen, admission, &addresses)),
             next: Box::new(|code| farewell(code, &again)),
         };
         session::run(node, plan, screen, input, signals).await
@@ -215,25 +214,6 @@ impl Target {
             talk_max,
         };
         Ok(Joiner::new(member, attendee))
-    }
-}
-
-/// Says what others type, and what the user can type now.
-fn opened(ready: &Ready<'_>, screen: &Screen, admission: Admission, addresses: &[String]) {
-    if ready.is_first {
-        let (title, name) = (escape::line(ready.title), escape::line(ready.name));
-        screen.own(&format!("the room `{title}` is open; you are {name}"));
-    }
-    screen.own(if admission.has_tickets() { "others join with:" } else { "others join with one of:" });
-    if !admission.has_tickets() {
-        addresses.iter().for_each(|address| screen.own(&format!("  tertulia join {}", quoted(address))));
-    }
-    screen.own(&format!("  tertulia join '{}'", ready.ticket));
-    if ready.is_first {
-        screen.own("what you type goes to all; /msg NAME TEXT to one; /users, /kick NAME, /lock, /end; /help has more");
-        if admission.has_lobby() {
-            screen.own(LOBBY);
-        }
     }
 }
 
