@@ -217,6 +217,8 @@ limits! {
     LINK_GRACE: Duration = Duration::from_millis(500);
     /// What the author sends by itself is asked of others only after this.
     PULL_PATIENCE: Duration = Duration::from_secs(1);
+    /// Private words in a mesh that have waited this long for an answer are given up.
+    TELL_PATIENCE: Duration = Duration::from_secs(30);
     /// Talk that nobody has offered for this long is gone.
     GAP_TIMEOUT: Duration = Duration::from_secs(5);
     /// An entry is shown after this, whatever it waits for.

@@ -36,7 +36,7 @@ impl Member {
                 Ok(true) => Ok(()),
                 Err(failure) => Err(failure),
             },
-            Command::Msg { to, text } => match self.tell(id, &to, text, out) {
+            Command::Msg { to, text } => match self.tell(id, &to, text, now, out) {
                 // Done once the other side has it.
                 Ok(()) => return,
                 Err(failure) => Err(failure),
@@ -107,7 +107,7 @@ impl Member {
         }
     }
 
-    fn tell(&mut self, id: CommandId, to: &str, text: String, out: &mut Vec<Output>) -> Result<(), Failure> {
+    fn tell(&mut self, id: CommandId, to: &str, text: String, now: Now, out: &mut Vec<Output>) -> Result<(), Failure> {
         let key = self.find(to).filter(|key| *key != self.us.key()).ok_or_else(|| nobody(to))?;
         let errand = Errand::tell(to.to_string(), text, Token(self.random.bytes()))?;
         let link = self.linked.get(&key).copied();
@@ -119,7 +119,11 @@ impl Member {
         };
         let request = peer.next_request();
         let outbox = self.outboxes.entry(key).or_default();
-        outbox.push(id, errand, Some((link, request)), self.meeting, &self.us, out)
+        let result = outbox.push(id, errand, Some((link, request)), self.meeting, &self.us, out);
+        if result.is_ok() {
+            self.timers.arm(Timer::Answer(key), now.tick.after(limits::TELL_PATIENCE));
+        }
+        result
     }
 
     fn rename(&mut self, name: &str, now: Now, out: &mut Vec<Output>) -> Result<(), Failure> {

@@ -10,8 +10,7 @@ use crate::limits;
 use crate::log::{StreamId, entry_of};
 use crate::machine::Output;
 use crate::rule::Rule;
-use crate::sync::Pull;
-use crate::sync::Step as PullStep;
+use crate::sync::{Outbox, Pull, Step as PullStep};
 use crate::time::Now;
 use crate::wire::Frame;
 use crate::wire::field::{List, encode_items};
@@ -233,6 +232,7 @@ impl Member {
         if let Some(outbox) = self.outboxes.get_mut(&key) {
             outbox.on_done(id, self.us.key(), &self.name, out);
         }
+        self.drop_empty_outbox(key);
     }
 
     pub(super) fn on_refused(&mut self, link: LinkId, id: RequestId, error: &Refused<'_>, out: &mut Vec<Output>) {
@@ -244,6 +244,22 @@ impl Member {
         let Some(key) = self.links.get(&link).map(|peer| peer.key) else { return };
         if let Some(outbox) = self.outboxes.get_mut(&key) {
             outbox.on_refused(id, error, out);
+        }
+        self.drop_empty_outbox(key);
+    }
+
+    fn drop_empty_outbox(&mut self, key: Key) {
+        if self.outboxes.get(&key).is_some_and(Outbox::is_empty) {
+            self.outboxes.remove(&key);
+            self.timers.disarm(Timer::Answer(key));
+        }
+    }
+
+    /// Somebody will answer nothing any more. `code`: why, as a word for scripts.
+    pub(super) fn give_up_on(&mut self, key: Key, code: &'static str, out: &mut Vec<Output>) {
+        self.timers.disarm(Timer::Answer(key));
+        if let Some(mut outbox) = self.outboxes.remove(&key) {
+            outbox.give_up(code, &self.called(&key), out);
         }
     }
 

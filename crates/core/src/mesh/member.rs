@@ -91,6 +91,8 @@ pub(super) enum Timer {
     Arrive,
     /// Dial somebody whose link is missing.
     Call(Key),
+    /// Private words to somebody have waited for an answer for too long.
+    Answer(Key),
     /// Tell what has changed.
     Digest,
     /// Somebody may be asked for what is lacking.
@@ -165,6 +167,7 @@ pub struct Member {
     pub(super) acknowledged: BTreeMap<Key, u64>,
     pub(super) delivery: Delivery<Key>,
     pub(super) tokens: Tokens,
+    /// Invariant: what is here is not empty, and its time is limited.
     pub(super) outboxes: BTreeMap<Key, Outbox>,
     pub(super) speech: Speech,
     /// When the last DIGEST was due.
@@ -284,8 +287,8 @@ impl Member {
         self.stage = Stage::Over;
         self.timers = Timers::default();
         self.lobby.clear();
-        for (_, mut outbox) in core::mem::take(&mut self.outboxes) {
-            outbox.give_up(code, out);
+        for (key, mut outbox) in core::mem::take(&mut self.outboxes) {
+            outbox.give_up(code.word(), &self.called(&key), out);
         }
         self.speech.give_up(out);
         self.linked.clear();
@@ -336,6 +339,8 @@ impl Member {
             Timer::Patience => self.on_patience(out),
             Timer::Arrive => self.on_arrive_due(now, out),
             Timer::Call(key) => self.on_call_due(key, out),
+            // SPEC MESH-20
+            Timer::Answer(key) => self.give_up_on(key, "not_answered", out),
             Timer::Digest => self.on_digest_due(now, out),
             Timer::Pull => self.is_dirty = true,
             Timer::Show => {}
@@ -437,6 +442,9 @@ impl Machine for Member {
         }
         for (link, peer) in self.links.iter().filter(|(_, peer)| peer.is_in()) {
             assert!(self.linked.contains_key(&peer.key), "{link:?} is in, and its key is not linked");
+        }
+        for (key, outbox) in &self.outboxes {
+            assert!(!outbox.is_empty() && self.timers.is_armed(Timer::Answer(*key)), "{key} may take for ever to answer");
         }
         if self.stage == Stage::Inside {
             for key in self.missing() {

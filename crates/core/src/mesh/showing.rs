@@ -95,9 +95,7 @@ impl Member {
     fn show_left(&mut self, key: Key, reason: &str, out: &mut Vec<Output>) {
         if let Some(name) = self.people.shown.remove(&key) {
             self.people.introduced.remove(&key);
-            if let Some(mut outbox) = self.outboxes.remove(&key) {
-                outbox.give_up(Code::Left, out);
-            }
+            self.give_up_on(key, Code::Left.word(), out);
             self.update_delivery(key, out);
             out.push(Output::Event(Event::Left { name, key, reason: reason.to_string() }));
         }

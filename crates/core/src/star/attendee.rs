@@ -600,7 +600,7 @@ impl Attendee {
         self.stage = Stage::Over;
         self.missing.clear();
         self.timers = Timers::default();
-        self.outbox.give_up(code, out);
+        self.outbox.give_up(code.word(), "the host", out);
         out.push(Output::Event(Event::Closed { code, reason: reason.to_string() }));
     }
 

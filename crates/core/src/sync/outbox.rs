@@ -1,11 +1,10 @@
-//! What a guest wants of its host: kept until the host has answered, whatever becomes of the link (SPEC ASK-6).
+//! What is wanted of one other: kept until it has answered, whatever becomes of the link (SPEC ASK-6).
 
 use alloc::collections::VecDeque;
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
 use super::failure::{Failure, text_failure};
-use crate::code::Code;
 use crate::event::{Event, Kind, Whisper};
 use crate::id::{CommandId, Key, LinkId, MeetingId, RequestId, Token};
 use crate::identity::{Domain, Identity};
@@ -18,7 +17,7 @@ use crate::wire::option::Options;
 use crate::wire::private::{Ask, Tell};
 use crate::wire::session::Refused;
 
-/// Something to be done by the host.
+/// Something to be done by the other side.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Errand {
     Ask { token: Token, text: String },
@@ -53,7 +52,7 @@ impl Errand {
     }
 }
 
-/// Errands that the host has not answered, in the order in which the user gave them.
+/// Errands that have not been answered, in the order in which the user gave them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Outbox {
     pending: VecDeque<(CommandId, Errand, Option<RequestId>)>,
@@ -61,6 +60,11 @@ pub(crate) struct Outbox {
 }
 
 impl Outbox {
+    /// Whether everything has been answered.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.pending.is_empty()
+    }
+
     /// Takes an errand, and sends it if there is a link.
     pub(crate) fn push(
         &mut self,
@@ -73,8 +77,7 @@ impl Outbox {
     ) -> Result<(), Failure> {
         // One place is left for FETCH among the open requests.
         if self.pending.len() >= limits::PENDING_MAX.min(limits::REQUESTS_MAX.saturating_sub(1)) {
-            let message =
-                "the host has not answered what you sent before; wait a little, then send it again".to_string();
+            let message = "what you sent before has not been answered; wait a little, then send it again".to_string();
             return Err(("full", message));
         }
         out.extend(link.and_then(|(link, id)| errand.send(link, id, meeting, us)));
@@ -105,7 +108,7 @@ impl Outbox {
         self.pending.remove(at).map(|(command, errand, _)| (command, errand))
     }
 
-    /// The host has done it. `us`, `name`: who asked. The new one, if that is what it was about.
+    /// It is done. `us`, `name`: who asked. The new one, if that is what it was about.
     pub(crate) fn on_done(&mut self, id: RequestId, us: Key, name: &str, out: &mut Vec<Output>) -> Option<String> {
         let (command, errand) = self.take(id)?;
         let mut renamed = None;
@@ -122,15 +125,15 @@ impl Outbox {
         renamed
     }
 
-    /// Nothing will be answered any more.
-    pub(crate) fn give_up(&mut self, code: Code, out: &mut Vec<Output>) {
+    /// Nothing will be answered any more. `who` had to; `code`: what stands against it, as a word for scripts.
+    pub(crate) fn give_up(&mut self, code: &'static str, who: &str, out: &mut Vec<Output>) {
         for (command, ..) in self.pending.drain(..) {
-            let message = "this was over before the host had answered; nobody may have read it".to_string();
-            out.push(Output::Event(Event::Error { code: code.word(), message, id: Some(command) }));
+            let message = alloc::format!("{who} has not answered, and perhaps not read it; say it again if it matters");
+            out.push(Output::Event(Event::Error { code, message, id: Some(command) }));
         }
     }
 
-    /// The host has not done it.
+    /// It is not done.
     pub(crate) fn on_refused(&mut self, id: RequestId, error: &Refused<'_>, out: &mut Vec<Output>) {
         let Some((command, _)) = self.take(id) else { return };
         let (code, message) = (error.code.word(), error.reason.as_str().to_string());

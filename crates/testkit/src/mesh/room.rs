@@ -36,6 +36,12 @@ pub(super) struct Asked {
     pub(super) errors: Vec<&'static str>,
 }
 
+impl Asked {
+    pub(super) const fn answers(&self) -> usize {
+        self.done as usize + self.errors.len()
+    }
+}
+
 pub(super) struct Room {
     pub(super) sim: Sim,
     pub(super) mix: Mix,

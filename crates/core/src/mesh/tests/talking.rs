@@ -1,6 +1,6 @@
 //! Entries: who sends them, who asks for them, and when they are shown.
 
-use alloc::string::ToString as _;
+use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
 use super::hall::{Hall, charter, identity};
@@ -222,6 +222,25 @@ fn mesh_15_history_before_a_newcomer_s_pass_is_shown_at_once() {
     let third = hall.join("late");
     hall.pass(500);
     assert_eq!(hall.texts(third), ["one", "two"]);
+}
+
+#[test]
+fn mesh_20_a_whisper_that_nobody_answers_is_given_up() {
+    let mut hall = Hall::of(2);
+    hall.hold([1]);
+    hall.command(0, Command::Msg { to: "m1".to_string(), text: "psst".to_string() });
+    hall.part(0, 1);
+    let errors = |hall: &Hall| -> Vec<(&'static str, String)> {
+        let told = |event: &Event| {
+            if let Event::Error { code, message, .. } = event { Some((*code, message.clone())) } else { None }
+        };
+        hall.nodes[0].events.iter().filter_map(told).collect()
+    };
+    hall.pass(29_999);
+    assert_eq!(errors(&hall), []);
+    hall.pass(1);
+    let message = "m1 has not answered, and perhaps not read it; say it again if it matters".to_string();
+    assert_eq!(errors(&hall), [("not_answered", message)]);
 }
 
 #[test]
