@@ -4,7 +4,7 @@
 use tertulia_testkit::friends::play;
 use tertulia_testkit::sim::Canary;
 
-const SEEDS: u64 = 200;
+const SEEDS: u64 = 500;
 
 fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{variable} is no number: {text}")))

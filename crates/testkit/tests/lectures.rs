@@ -8,7 +8,7 @@
 
 use tertulia_testkit::star::{Failure, Mix, Report, play, play_all, play_mix};
 
-const SEEDS: u64 = 200;
+const SEEDS: u64 = 500;
 
 fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{variable} is no number: {text}")))

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use tertulia_testkit::mesh::{Report, play, play_all};
 
-const SEEDS: u64 = 60;
+const SEEDS: u64 = 300;
 
 fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{variable} is no number: {text}")))
