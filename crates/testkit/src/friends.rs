@@ -4,7 +4,6 @@
 //! its order; who said it knows; and each pair has one link at most. The reference is a plain list of what was said.
 
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +15,7 @@ use tertulia_core::identity::{Ed25519, Identity, Scheme, Secret};
 use tertulia_core::limits;
 use tertulia_core::machine::Kept;
 
-use crate::sim::{Boot, Canary, Conditions, Maker, NodeSpec, Sim};
+use crate::sim::{self, Boot, Canary, Conditions, Failure, Maker, NodeSpec, Sim, attempt};
 
 /// How long things go wrong.
 const SAFETY_MS: u64 = 60_000;
@@ -267,18 +266,15 @@ impl Circle {
 /// Plays the circle that `seed` decides, with a bug planted or none.
 ///
 /// # Errors
-/// The seed and the first promise that was broken.
-pub fn play(seed: u64, canary: Option<Canary>) -> Result<Report, String> {
+/// The first promise that was broken.
+pub fn play(seed: u64, canary: Option<Canary>) -> Result<Report, Failure> {
     let mut circle = Circle::new(seed, canary);
-    match catch_unwind(AssertUnwindSafe(|| circle.play())) {
-        Ok(()) => Ok(Report { seen: circle.sim.seen().clone(), trace: circle.sim.trace().to_string() }),
-        Err(panic) => {
-            let text = panic.downcast_ref::<String>().map(String::as_str);
-            let message = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic");
-            let trace = std::env::temp_dir().join(format!("tertulia-friends-{seed}.trace"));
-            let written = canary.is_none() && std::fs::write(&trace, circle.sim.trace()).is_ok();
-            let trace = if written { format!("\n  trace: {}", trace.display()) } else { String::new() };
-            Err(format!("seed {seed}: {message}\n  again: TERTULIA_SEED={seed} cargo test --test friends{trace}"))
-        }
-    }
+    attempt("friends", seed, &mut circle, Circle::play, |circle| &circle.sim)?;
+    Ok(Report { seen: circle.sim.seen().clone(), trace: circle.sim.trace().to_string() })
+}
+
+/// Plays the circles of `seeds`; reports without traces in the order of the seeds, failures first.
+#[must_use]
+pub fn play_all(seeds: std::ops::Range<u64>) -> (Vec<Failure>, Vec<Report>) {
+    sim::play_all(seeds, |seed| play(seed, None).map(|report| Report { trace: String::new(), ..report }))
 }

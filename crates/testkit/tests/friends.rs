@@ -1,14 +1,10 @@
 //! Friends to whom everything comes once, whatever happens. `TERTULIA_SEEDS=1000` plays more, `TERTULIA_SEED=7` one.
-#![expect(clippy::print_stdout, clippy::panic, reason = "for the person who runs more seeds")]
+#![expect(clippy::print_stdout, reason = "for the person who runs more seeds")]
 
-use tertulia_testkit::friends::play;
-use tertulia_testkit::sim::Canary;
+use tertulia_testkit::friends::{play, play_all};
+use tertulia_testkit::sim::{Canary, number};
 
 const SEEDS: u64 = 500;
-
-fn number(variable: &str) -> Option<u64> {
-    std::env::var(variable).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{variable} is no number: {text}")))
-}
 
 #[test]
 fn contact_6_and_contact_7_friends_keep_their_promises_whatever_goes_wrong() {
@@ -20,11 +16,10 @@ fn contact_6_and_contact_7_friends_keep_their_promises_whatever_goes_wrong() {
         return;
     }
     let seeds = number("TERTULIA_SEEDS").unwrap_or(SEEDS);
-    let played: Vec<_> = (0..seeds).map(|seed| play(seed, None)).collect();
-    let failures: Vec<&String> = played.iter().filter_map(|played| played.as_ref().err()).collect();
+    let (failures, reports) = play_all(0..seeds);
     assert!(failures.is_empty(), "{} of {seeds} failed; the first: {}", failures.len(), failures[0]);
     for what in SOMETIMES {
-        let times: u64 = played.iter().flatten().filter_map(|report| report.seen.get(what)).sum();
+        let times: u64 = reports.iter().filter_map(|report| report.seen.get(what)).sum();
         assert!(times > 0, "`{what}` has not happened in {seeds} circles: they do not test it");
     }
 }

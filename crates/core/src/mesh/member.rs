@@ -444,7 +444,10 @@ impl Machine for Member {
             assert!(self.linked.contains_key(&peer.key), "{link:?} is in, and its key is not linked");
         }
         for (key, outbox) in &self.outboxes {
-            assert!(!outbox.is_empty() && self.timers.is_armed(Timer::Answer(*key)), "{key} may take for ever to answer");
+            assert!(
+                !outbox.is_empty() && self.timers.is_armed(Timer::Answer(*key)),
+                "{key} may take for ever to answer"
+            );
         }
         if self.stage == Stage::Inside {
             for key in self.missing() {

@@ -53,6 +53,8 @@ pub struct Mix {
     pub coming_ms: u64,
     /// Whether one needs a ticket.
     pub ticket: bool,
+    /// Whether the host decides about each who comes.
+    pub lobby: bool,
     /// Whether signatures are real ones.
     pub real_signatures: bool,
     /// How long things go wrong, in milliseconds.
@@ -78,6 +80,7 @@ impl Mix {
             members_max: 12,
             coming_ms: [1, 500, 5_000][dice.below(3) as usize],
             ticket: dice.below(3) == 0,
+            lobby: dice.below(4) == 0,
             real_signatures: dice.below(50) == 0,
             length_ms: 5_000 + dice.below(30_000),
             pace_ms: 100 + dice.below(900),
@@ -94,6 +97,7 @@ impl Mix {
             members_max: 5,
             coming_ms: 500,
             ticket: false,
+            lobby: false,
             real_signatures: false,
             length_ms: 15_000,
             pace_ms: 300,

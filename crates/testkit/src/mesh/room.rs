@@ -9,7 +9,7 @@ use tertulia_core::id::{CommandId, Key};
 
 use super::cast::{self, DoorCell};
 use super::plan::{Act, Mix};
-use crate::sim::{Canary, Sim};
+use crate::sim::{Canary, Doorkeeper, Sim, WHY};
 
 /// A member, as the people around it see it.
 #[derive(Clone, Debug)]
@@ -52,6 +52,7 @@ pub(super) struct Room {
     read: Vec<usize>,
     /// Partitions, and when they end.
     partitions: Vec<(u64, usize, usize)>,
+    doorkeeper: Doorkeeper,
     texts: u64,
     pub(super) linked_ms: u64,
     pub(super) complete_ms: u64,
@@ -66,6 +67,7 @@ impl Room {
             asked: BTreeMap::new(),
             read: Vec::new(),
             partitions: Vec::new(),
+            doorkeeper: Doorkeeper::default(),
             texts: 0,
             linked_ms: 0,
             complete_ms: 0,
@@ -75,7 +77,7 @@ impl Room {
     pub(super) fn play(&mut self) {
         let mix = self.mix.clone();
         self.sim.note(format_args!("{mix:?}"));
-        for (what, is_there) in [("ticket", mix.ticket), ("real", mix.real_signatures)] {
+        for (what, is_there) in [("ticket", mix.ticket), ("lobby", mix.lobby), ("real", mix.real_signatures)] {
             if is_there {
                 self.sim.sometimes(what);
             }
@@ -97,7 +99,7 @@ impl Room {
 
     /// People come and talk; nothing goes wrong.
     fn come(&mut self) {
-        while self.people.iter().any(|person| person.starts_at.is_some()) {
+        while self.people.iter().any(|person| person.starts_at.is_some() || !person.has_been_in) {
             self.pause();
             let act = self.mix.clone().next_act(self.sim.dice(), false);
             self.act(act);
@@ -112,7 +114,9 @@ impl Room {
 
     /// One more, who knocks at a member that is there by then, or at the founder.
     fn add_somebody(&mut self, late: u64) {
-        let door = self.some_member().unwrap_or(0);
+        // In a room with a lobby only the founder takes knocks, and not everybody knows that.
+        let knows = self.mix.lobby && self.sim.chance(70);
+        let door = self.some_member().filter(|_| !knows).unwrap_or(0);
         let starts_at = self.sim.now() + late;
         self.add(door, starts_at);
     }
@@ -144,7 +148,7 @@ impl Room {
         loop {
             let starts = self.people.iter().filter_map(|person| person.starts_at);
             let heals = self.partitions.iter().map(|(at, ..)| *at);
-            let next = starts.chain(heals).min().filter(|at| *at <= end);
+            let next = starts.chain(heals).chain(self.doorkeeper.next()).min().filter(|at| *at <= end);
             self.sim.run_until(next.unwrap_or(end).max(self.sim.now()));
             self.read_what_was_told();
             if next.is_none() {
@@ -160,6 +164,12 @@ impl Room {
         for (_, from, to) in due {
             self.sim.unblock(from, to);
         }
+        while let Some(command) = self.doorkeeper.decide(&mut self.sim) {
+            // Its process may have died while the user thought.
+            if self.is_there(0) && !self.sim.is_stopped(0) {
+                self.command(0, command);
+            }
+        }
         for node in 0..self.people.len() {
             if self.people[node].starts_at.is_some_and(|at| at <= now) {
                 // A node that is over says its goodbyes first.
@@ -168,7 +178,7 @@ impl Room {
                 if has_stopped {
                     // Whoever was not let in at one door asks somebody else.
                     if self.sim.run_of(node) > 0 && !self.people[node].has_been_in {
-                        let door = self.some_member().unwrap_or(0);
+                        let door = self.some_member().filter(|_| !self.mix.lobby).unwrap_or(0);
                         self.people[node].door.set(door);
                     }
                     self.sim.start(node);
@@ -197,7 +207,12 @@ impl Room {
                 self.sim.sometimes(code);
                 self.asked.get_mut(&id).expect("only what was asked fails").errors.push(code);
             }
+            Event::Knock { .. } => self.doorkeeper.on_knock(&event, &mut self.sim),
+            Event::Waiting { .. } => self.sim.sometimes("waiting"),
             Event::Ready { name, .. } => {
+                if self.mix.lobby && node > 0 {
+                    self.doorkeeper.check(self.people[node].key);
+                }
                 if name.contains('-') {
                     self.sim.sometimes("another_name");
                 }
@@ -205,6 +220,10 @@ impl Room {
             }
             Event::Gap { .. } => self.sim.sometimes("gap"),
             Event::Unlinked { .. } => self.sim.sometimes("unlinked"),
+            Event::Closed { code: Code::Denied, reason } => {
+                assert_eq!(reason, WHY, "node {node} is told why it is not let in");
+                self.on_closed(node, Code::Denied);
+            }
             Event::Closed { code, .. } => self.on_closed(node, code),
             _ => {}
         }
@@ -314,6 +333,7 @@ impl Room {
 
     pub(super) fn stop_faults(&mut self) {
         self.partitions.clear();
+        self.doorkeeper.is_kind = true;
         self.sim.heal();
         let now = self.sim.now();
         for person in &mut self.people {

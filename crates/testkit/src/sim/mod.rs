@@ -8,8 +8,10 @@ mod driver;
 mod faults;
 mod network;
 mod node;
+mod seeds;
 #[cfg(test)]
 mod tests;
+mod verdict;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -32,6 +34,9 @@ pub use self::network::{Conditions, ConnectionId};
 use self::network::{End, Network};
 pub use self::node::{Boot, Disk, EPOCH_MS, Maker, NodeSpec, Told};
 use self::node::{Ends, Node, Running};
+pub(crate) use self::seeds::attempt;
+pub use self::seeds::{Failure, number, play_all};
+pub(crate) use self::verdict::{Doorkeeper, WHY};
 
 /// One attempt to reach somebody, on its way.
 #[derive(Clone, Debug)]

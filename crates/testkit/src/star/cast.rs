@@ -37,7 +37,12 @@ pub(super) fn charter(mix: &Mix) -> SignedCharter {
         kind: Purpose::STAR,
         founder: founder.key(),
         nonce: Token([0x4e; 16]),
-        admission: if mix.ticket { Admission::Ticket } else { Admission::Open },
+        admission: match (mix.ticket, mix.lobby) {
+            (false, false) => Admission::Open,
+            (true, false) => Admission::Ticket,
+            (false, true) => Admission::Lobby,
+            (true, true) => Admission::TicketAndLobby,
+        },
         ticket: if mix.ticket { ticket } else { Key::ZERO },
         questions: Questions::Open,
         history: mix.history,

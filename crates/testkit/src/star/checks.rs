@@ -16,6 +16,8 @@ use super::lecture::{Asked, Guest, HOST, Lecture};
 
 /// Dead ends are noticed after 15 s, and the longest wait before a dial is 30 s.
 const COMES_BACK_MS: u64 = 60_000;
+/// A link that is silent for so long is dead.
+const DEAD_MS: u64 = 15_000;
 /// A line reaches everybody, and everybody's DIGEST the host.
 const IS_DELIVERED_MS: u64 = 8_000;
 
@@ -51,6 +53,7 @@ impl Lecture {
             if self.expected().iter().all(|key| self.is_complete(*key))
                 && !self.has_twins()
                 && !self.sim.has_half_open()
+                && !self.may_miss_pings()
             {
                 break;
             }
@@ -97,6 +100,12 @@ impl Lecture {
     fn has_twins(&self) -> bool {
         let here: Vec<Key> = self.guests.iter().filter(|guest| !guest.gone).map(|guest| guest.key).collect();
         self.expected().iter().any(|key| here.iter().filter(|other| *other == key).count() > 1)
+    }
+
+    /// Whether a clock has jumped ahead so lately that a live link may still be taken for dead: the other end's clock has
+    /// not, and so its PING is late.
+    fn may_miss_pings(&self) -> bool {
+        self.jumped_at.is_some_and(|at| self.sim.now() < at + DEAD_MS)
     }
 
     /// Lines of a quiet meeting are with everybody soon, and the host knows.

@@ -11,7 +11,7 @@ use tertulia_core::id::{CommandId, Key};
 
 use super::cast::{self, BAD_WORD, HOST_NAME, HandedOut, Knows};
 use super::plan::{Act, Mix};
-use crate::sim::{Canary, Sim};
+use crate::sim::{Canary, Doorkeeper, Sim, WHY};
 
 pub(super) const HOST: usize = 0;
 
@@ -55,6 +55,9 @@ pub(super) struct Lecture {
     read: Vec<usize>,
     /// Partitions, and when they end.
     partitions: Vec<(u64, usize, usize)>,
+    doorkeeper: Doorkeeper,
+    /// When a clock has jumped last.
+    pub(super) jumped_at: Option<u64>,
     texts: u64,
     host_starts_at: Option<u64>,
     pub(super) host_name: String,
@@ -80,6 +83,8 @@ impl Lecture {
             asked: BTreeMap::new(),
             read: vec![0],
             partitions: Vec::new(),
+            doorkeeper: Doorkeeper::default(),
+            jumped_at: None,
             texts: 0,
             host_starts_at: None,
             host_name: HOST_NAME.into(),
@@ -113,9 +118,12 @@ impl Lecture {
     fn note_mix(&mut self) {
         let mix = self.mix.clone();
         self.sim.note(format_args!("{mix:?}"));
-        for (what, is_there) in
-            [("ring_of_15", mix.talk_max == 15), ("ticket", mix.ticket), ("real", mix.real_signatures)]
-        {
+        for (what, is_there) in [
+            ("ring_of_15", mix.talk_max == 15),
+            ("ticket", mix.ticket),
+            ("lobby", mix.lobby),
+            ("real", mix.real_signatures),
+        ] {
             if is_there {
                 self.sim.sometimes(what);
             }
@@ -142,7 +150,12 @@ impl Lecture {
         loop {
             let starts = self.guests.iter().filter_map(|guest| guest.starts_at);
             let heals = self.partitions.iter().map(|(at, ..)| *at);
-            let next = starts.chain(heals).chain(self.host_starts_at).min().filter(|at| *at <= end);
+            let next = starts
+                .chain(heals)
+                .chain(self.host_starts_at)
+                .chain(self.doorkeeper.next())
+                .min()
+                .filter(|at| *at <= end);
             self.sim.run_until(next.unwrap_or(end).max(self.sim.now()));
             self.read_what_was_told();
             if next.is_none() {
@@ -159,6 +172,9 @@ impl Lecture {
             self.host_name = HOST_NAME.into();
             self.sim.start(HOST);
             self.sim.sometimes("host_restarted");
+        }
+        while let Some(command) = self.doorkeeper.decide(&mut self.sim) {
+            self.command(HOST, command);
         }
         let due: Vec<_> = self.partitions.extract_if(.., |(at, ..)| *at <= now).collect();
         for (_, from, to) in due {
@@ -199,7 +215,13 @@ impl Lecture {
             Event::Ready { ticket, .. } if node == HOST => {
                 *self.handed_out.borrow_mut() = ticket.parse().expect("a host prints whole tickets");
             }
+            Event::Knock { .. } => self.doorkeeper.on_knock(&event, &mut self.sim),
+            Event::Waiting { .. } => self.sim.sometimes("waiting"),
             Event::Ready { name, .. } => {
+                if self.mix.lobby {
+                    let key = self.guest_at(node).key;
+                    self.doorkeeper.check(key);
+                }
                 if name.ends_with("-2") {
                     self.sim.sometimes("name-2");
                 }
@@ -215,6 +237,10 @@ impl Lecture {
                 }
             }
             Event::Gap { .. } => self.sim.sometimes("gap"),
+            Event::Closed { code: Code::Denied, reason } => {
+                assert_eq!(reason, WHY, "node {node} is told why it is not let in");
+                self.on_closed(node, Code::Denied);
+            }
             Event::Closed { code, .. } if node != HOST => self.on_closed(node, code),
             _ => {}
         }
@@ -418,6 +444,7 @@ impl Lecture {
                 let wall = self.sim.dice().below(2 * day as u64) as i64 - day;
                 let node = if silent { HOST } else { node };
                 self.sim.jump(node, ms, wall);
+                self.jumped_at = Some(now);
             }
             _ => {}
         }
@@ -426,6 +453,7 @@ impl Lecture {
     /// No more faults: everybody who is to be there comes back.
     pub(super) fn stop_faults(&mut self) {
         self.partitions.clear();
+        self.doorkeeper.is_kind = true;
         self.sim.heal();
         if !self.sim.is_running(HOST) {
             self.host_starts_at = None;

@@ -90,6 +90,8 @@ pub struct Mix {
     pub history: u32,
     /// Whether one needs a ticket.
     pub ticket: bool,
+    /// Whether the host decides about each who comes.
+    pub lobby: bool,
     /// Whether signatures are real ones.
     pub real_signatures: bool,
     /// How long the safety phase is, in milliseconds.
@@ -122,6 +124,7 @@ impl Mix {
             talk_max: if dice.below(4) == 0 { 15 } else { 10_000 },
             history: if dice.below(5) == 0 { dice.below(6) as u32 } else { u32::MAX },
             ticket: dice.below(3) == 0,
+            lobby: dice.below(4) == 0,
             real_signatures: dice.below(50) == 0,
             length_ms: 10_000 + dice.below(50_000),
             pace_ms: 100 + dice.below(900),
@@ -140,7 +143,7 @@ impl Mix {
         let mut acts = TALK.to_vec();
         acts.push((Act::Cut, 6));
         let conditions = Conditions { delay_ms: 1..=100, ..Conditions::default() };
-        Self { conditions, acts, history: u32::MAX, ..Self::draw(seed) }
+        Self { conditions, acts, history: u32::MAX, lobby: false, ..Self::draw(seed) }
     }
 
     /// A short lecture in which nothing goes wrong but connections.
@@ -154,6 +157,7 @@ impl Mix {
             talk_max: 10_000,
             history: u32::MAX,
             ticket: false,
+            lobby: false,
             real_signatures: false,
             length_ms: 20_000,
             pace_ms: 300,

@@ -1,0 +1,60 @@
+//! The user of a host with a lobby: decides about each who knocks, soon.
+
+use std::collections::BTreeSet;
+
+use tertulia_core::command::Command;
+use tertulia_core::event::Event;
+use tertulia_core::id::Key;
+
+use super::Sim;
+
+/// How long a user thinks, at most.
+const THINKS_MS: u64 = 1_000;
+/// What who is not let in is told.
+pub(crate) const WHY: &str = "not tonight";
+
+/// Whom a host's user has still to decide about, and whom it has let in.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Doorkeeper {
+    due: Vec<(u64, Key, String)>,
+    admitted: BTreeSet<Key>,
+    /// Everybody is let in.
+    pub(crate) is_kind: bool,
+}
+
+impl Doorkeeper {
+    /// Somebody has knocked.
+    pub(crate) fn on_knock(&mut self, event: &Event, sim: &mut Sim) {
+        if let Event::Knock { name, key, .. } = event {
+            sim.sometimes("knock");
+            let at = sim.now() + sim.dice().below(THINKS_MS);
+            self.due.push((at, *key, name.clone()));
+        }
+    }
+
+    /// When the next decision is due.
+    pub(crate) fn next(&self) -> Option<u64> {
+        self.due.iter().map(|(at, ..)| *at).min()
+    }
+
+    /// What the user decides now.
+    pub(crate) fn decide(&mut self, sim: &mut Sim) -> Option<Command> {
+        let at = self.due.iter().position(|(at, ..)| *at <= sim.now())?;
+        let (_, key, name) = self.due.remove(at);
+        let denies = sim.chance(15) && !self.is_kind;
+        if denies {
+            return Some(Command::Deny { name, why: WHY.into() });
+        }
+        let all = sim.chance(20);
+        self.admitted.insert(key);
+        if all {
+            self.admitted.extend(self.due.drain(..).map(|(_, key, _)| key));
+        }
+        Some(Command::Admit { name: (!all).then_some(name) })
+    }
+
+    /// Nobody comes in whom the user has not let in.
+    pub(crate) fn check(&self, key: Key) {
+        assert!(self.admitted.contains(&key), "{key} is in, and nobody has let it in");
+    }
+}
