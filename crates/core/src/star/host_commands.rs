@@ -181,6 +181,10 @@ impl Host {
         if let Some(link) = link {
             self.shut(link, reason, now, out);
         }
+        // SPEC LOBBY-9
+        if let Some(link) = self.lobby.link_of(key) {
+            self.deny(link, Rule::Join4, reason, now, out);
+        }
         if let Err((code, message)) = revoked {
             out.push(Output::Event(Event::Warning { code, message }));
         }

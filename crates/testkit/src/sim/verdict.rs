@@ -1,6 +1,6 @@
 //! The user of a host with a lobby: decides about each who knocks, soon.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tertulia_core::command::Command;
 use tertulia_core::event::Event;
@@ -16,7 +16,9 @@ pub(crate) const WHY: &str = "not tonight";
 /// Whom a host's user has still to decide about, and whom it has let in.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Doorkeeper {
-    due: Vec<(u64, Key, String)>,
+    due: Vec<(u64, String)>,
+    /// Who has knocked last under each name.
+    knocked: BTreeMap<String, Key>,
     admitted: BTreeSet<Key>,
     /// Everybody is let in.
     pub(crate) is_kind: bool,
@@ -28,7 +30,8 @@ impl Doorkeeper {
         if let Event::Knock { name, key, .. } = event {
             sim.sometimes("knock");
             let at = sim.now() + sim.dice().below(THINKS_MS);
-            self.due.push((at, *key, name.clone()));
+            self.due.push((at, name.clone()));
+            self.knocked.insert(name.clone(), *key);
         }
     }
 
@@ -40,16 +43,17 @@ impl Doorkeeper {
     /// What the user decides now.
     pub(crate) fn decide(&mut self, sim: &mut Sim) -> Option<Command> {
         let at = self.due.iter().position(|(at, ..)| *at <= sim.now())?;
-        let (_, key, name) = self.due.remove(at);
+        let (_, name) = self.due.remove(at);
         let denies = sim.chance(15) && !self.is_kind;
         if denies {
             return Some(Command::Deny { name, why: WHY.into() });
         }
         let all = sim.chance(20);
-        self.admitted.insert(key);
         if all {
-            self.admitted.extend(self.due.drain(..).map(|(_, key, _)| key));
+            self.due.clear();
+            self.admitted.extend(self.knocked.values());
         }
+        self.admitted.extend(self.knocked.get(&name));
         Some(Command::Admit { name: (!all).then_some(name) })
     }
 

@@ -148,6 +148,19 @@ fn lobby_7_a_key_waits_once_a_name_is_one_persons_and_a_knock_counts_as_a_join()
 }
 
 #[test]
+fn lobby_9_who_is_shown_out_while_it_waits_does_not_come_in() {
+    let mut bench = lobby();
+    knock(&mut bench, BEA, &bea(), "bea");
+    admit(&mut bench, "bea");
+    bench.input(Input::Down { link: BEA, code: Code::Cut });
+    // It has lost its pass.
+    knock(&mut bench, LinkId(2), &bea(), "bea");
+    let out = command(&mut bench, Command::Kick { name: "bea".into(), why: "noise".into() });
+    assert_eq!(refused(&out, LinkId(2)), Some(Rule::Join4));
+    assert_eq!(failed(&admit(&mut bench, "bea")), Some("no_such_name"), "nobody waits");
+}
+
+#[test]
 fn lobby_4_a_full_lobby_takes_nobody() {
     let mut bench = lobby();
     for link in 0..256_u64 {
