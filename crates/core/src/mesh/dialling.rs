@@ -166,7 +166,7 @@ impl Member {
         self.timers.arm(Timer::Door, now.tick.after(wait));
     }
 
-    /// Somebody could not be reached, or does not want us; `failures`: how often in a row.
+    /// Somebody could not be reached, or does not want us; `code`: what they, or the network, have said; `failures`: how often in a row.
     pub(super) fn on_call_failed(&mut self, key: Key, code: Code, failures: u32, now: Now, out: &mut Vec<Output>) {
         if code == Code::Superseded {
             // SPEC MESH-4: a later run of this key is with them.
@@ -175,8 +175,11 @@ impl Member {
             self.take_another_name();
             self.write_person(now, out);
         }
+        // SPEC MESH-21
+        let is_founder = self.charter.as_ref().is_some_and(|charter| charter.founder == self.us.key());
         // One who is still linked knows better.
         if self.linked.is_empty()
+            && !(is_founder && code != Code::Superseded)
             && let Some(reason) = final_reason(code).filter(|_| ENDINGS.contains(&code))
         {
             return self.end(Code::Left, code, reason, out);

@@ -256,23 +256,23 @@ impl Member {
 
     pub(super) fn on_down(&mut self, link: LinkId, code: Code, now: Now, out: &mut Vec<Output>) {
         self.note_gone(link, out);
-        self.forget(link, code, now, out);
+        self.forget(link, code, true, now, out);
     }
 
     /// The one way to turn away a link: with the rule that it broke.
     pub(super) fn reject(&mut self, link: LinkId, rule: Rule, now: Now, out: &mut Vec<Output>) {
         out.push(close(link, rule));
-        self.forget(link, rule.code(), now, out);
+        self.forget(link, rule.code(), false, now, out);
     }
 
     /// Closes a link that nobody needs.
     pub(super) fn drop_link(&mut self, link: LinkId, code: Code, now: Now, out: &mut Vec<Output>) {
         out.push(goodbye(link, code));
-        self.forget(link, code, now, out);
+        self.forget(link, code, false, now, out);
     }
 
-    /// A link is gone.
-    pub(super) fn forget(&mut self, link: LinkId, code: Code, now: Now, out: &mut Vec<Output>) {
+    /// A link is gone. `is_told`: the other end has said why, or the network; else this node has.
+    pub(super) fn forget(&mut self, link: LinkId, code: Code, is_told: bool, now: Now, out: &mut Vec<Output>) {
         let Some(peer) = self.links.remove(&link) else { return };
         self.timers.disarm(Timer::Join(link));
         self.timers.disarm(Timer::Grant(link));
@@ -281,14 +281,14 @@ impl Member {
             Step::Silent | Step::Knocking(_) => {}
             Step::Asking(errand) => self.on_failed(errand, code, now, out),
             Step::In => {
-                self.on_lost(link, peer.key, code, now, out);
+                self.on_lost(link, peer.key, code, is_told, now, out);
                 // It was known of them through this link alone, perhaps.
                 peer.with.into_iter().for_each(|key| self.update_delivery(key, out));
             }
         }
     }
 
-    fn on_lost(&mut self, link: LinkId, key: Key, code: Code, now: Now, out: &mut Vec<Output>) {
+    fn on_lost(&mut self, link: LinkId, key: Key, code: Code, is_told: bool, now: Now, out: &mut Vec<Output>) {
         self.pull.forget_link(link);
         self.is_dirty = true;
         if self.linked.get(&key) != Some(&link) {
@@ -315,7 +315,8 @@ impl Member {
         }
         // A WELCOME after which one side breaks a rule is no success: else both would go on at once, for ever.
         let is_innocent = matches!(code, Code::Cut | Code::Stopped | Code::Renewed | Code::Silent | Code::Slow);
-        self.on_call_failed(key, code, if is_innocent { 0 } else { 1 }, now, out);
+        let told = if is_told { code } else { Code::Left };
+        self.on_call_failed(key, told, if is_innocent { 0 } else { 1 }, now, out);
     }
 }
 

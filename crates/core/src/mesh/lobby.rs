@@ -89,7 +89,7 @@ impl Member {
         let refused = Refused { code: rule.code(), reason: Reason::cut(why), options: Options::NONE };
         out.push(Output::Send { link, frame: Frame::from(refused).encode(knock.request) });
         out.push(Output::Close { link, code: rule.code(), rule: Some(rule), reason: why.to_string() });
-        self.forget(link, rule.code(), now, out);
+        self.forget(link, rule.code(), false, now, out);
     }
 
     pub(super) fn on_lobby_due(&mut self, due: Due, now: Now, out: &mut Vec<Output>) {
@@ -138,7 +138,7 @@ impl Member {
         }
         out.push(Output::Close { link, code: Code::Left, rule: None, reason: String::new() });
         self.denied = Some(error.reason.as_str().to_string());
-        self.forget(link, error.code, now, out);
+        self.forget(link, error.code, true, now, out);
         true
     }
 }

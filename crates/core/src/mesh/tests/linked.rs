@@ -45,6 +45,27 @@ fn mesh_4_of_two_links_the_smaller_key_closes_the_older() {
 }
 
 #[test]
+fn revoke_1_whoever_shows_the_only_other_member_out_stays() {
+    let mut hall = Hall::of(2);
+    hall.command(0, Command::Kick { name: "m1".to_string(), why: "noise".to_string() });
+    assert_eq!((hall.closed_with(0), hall.closed_with(1)), (None, Some(Code::Kicked)));
+    let third = hall.join("m2");
+    assert_eq!(hall.closed_with(third), None, "the room goes on");
+}
+
+#[test]
+fn mesh_21_nobody_shows_the_founder_out() {
+    for code in [Code::Kicked, Code::Banned, Code::Ended] {
+        let mut hall = Hall::of(2);
+        hall.part(0, 1);
+        let link = hall.stranger(0, identity(2).key(), Purpose::MESH, u64::MAX);
+        hall.join_on(0, link, &OptionsBuffer::default());
+        hall.down(0, link, code);
+        assert_eq!(hall.closed_with(0), None, "{code}");
+    }
+}
+
+#[test]
 fn join_10_the_later_run_of_a_key_stays() {
     let mut hall = Hall::of(2);
     let (key, started_ms) = (identity(2).key(), hall.nodes[1].machine.started_ms);
