@@ -108,6 +108,7 @@ pub(crate) fn all() -> Vec<(&'static str, Trace)> {
     all.extend(sessions());
     all.extend(extensions());
     all.extend(lobby());
+    all.extend(tertulia_testkit::scenes::all());
     all
 }
 

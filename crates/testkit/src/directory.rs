@@ -1,5 +1,7 @@
 //! One visit to a registry, frame by frame, with keys that everybody knows: the examples of SPEC.md.
 
+use std::net::SocketAddr;
+
 use tertulia_core::charter::Charter;
 use tertulia_core::code::Code;
 use tertulia_core::id::{MeetingId, RequestId};
@@ -29,20 +31,30 @@ pub fn registry() -> Identity {
 /// What Ada publishes of her lecture, and its signature.
 #[must_use]
 pub fn record() -> Vec<u8> {
+    publish(START_MS + 30, 7_473, "[2001:db8::1]:7473".parse().unwrap())
+}
+
+/// The same with another number, of somebody at another address.
+#[must_use]
+pub fn record_at(number: u64, address: SocketAddr) -> Vec<u8> {
+    publish(number, address.port(), address)
+}
+
+fn publish(number: u64, port: u16, address: SocketAddr) -> Vec<u8> {
     let charter = charter();
     let mut options = OptionsBuffer::default();
     options.set(&option::CHARTER, &decode_all::<Signed<'_, Charter<'_>>>(charter.bytes()).unwrap());
-    let (count, items) = encode_items([Address::new("[2001:db8::1]:7473".parse().unwrap())], 3);
+    let (count, items) = encode_items([Address::new(address)], 3);
     let particulars = Particulars {
         kind: Kind::Star,
         id: charter.meeting,
         publisher: ada().key(),
-        number: START_MS + 30,
+        number,
         since_ms: START_MS,
         population: 2,
         door: Door::Unlocked,
         visibility: Visibility::Listed,
-        port: 7_473,
+        port,
         name: Name::new("Ada").unwrap(),
         addresses: List::over(count, &items),
     };

@@ -33,12 +33,12 @@ pub struct Report {
 
 /// What kind of circle a seed decides.
 #[derive(Clone, Copy, Debug)]
-struct Mix {
-    friends: usize,
-    real_signatures: bool,
+pub(crate) struct Mix {
+    pub(crate) friends: usize,
+    pub(crate) real_signatures: bool,
     /// Whether they know each other's keys beforehand.
-    keys_known: bool,
-    idle: Duration,
+    pub(crate) keys_known: bool,
+    pub(crate) idle: Duration,
 }
 
 impl Mix {
@@ -56,7 +56,7 @@ fn name(number: usize) -> &'static str {
     ["anna", "bea", "carl", "dora"][number]
 }
 
-fn identity(number: usize, mix: Mix) -> Identity {
+pub(crate) fn identity(number: usize, mix: Mix) -> Identity {
     let scheme: Arc<dyn Scheme> = if mix.real_signatures { Arc::new(Ed25519) } else { Arc::new(crate::scheme::Hashed) };
     Identity::new(Secret([number as u8 + 1; 32]), scheme)
 }
@@ -85,7 +85,7 @@ fn restore(boot: &Boot<'_>) -> Vec<Stored> {
         .collect()
 }
 
-fn friend(number: usize, mix: Mix) -> NodeSpec {
+pub(crate) fn friend(number: usize, mix: Mix) -> NodeSpec {
     let us = identity(number, mix);
     let key = us.key();
     let maker: Maker = Box::new(move |boot| {

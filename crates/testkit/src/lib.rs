@@ -19,6 +19,7 @@ pub mod lecture;
 pub mod mesh;
 #[cfg(feature = "sockets")]
 pub mod real;
+pub mod scenes;
 pub mod scheme;
 pub mod sim;
 pub mod star;

@@ -18,12 +18,12 @@ use crate::sim::{Boot, Maker, NodeSpec};
 
 const TICKET: Secret = Secret([0xcc; 32]);
 
-pub(super) fn identity(number: usize, mix: &Mix) -> Identity {
+pub(crate) fn identity(number: usize, mix: &Mix) -> Identity {
     let scheme: Arc<dyn Scheme> = if mix.real_signatures { Arc::new(Ed25519) } else { Arc::new(crate::scheme::Hashed) };
     Identity::new(Secret([number as u8 + 1; 32]), scheme)
 }
 
-pub(super) fn charter(mix: &Mix) -> SignedCharter {
+pub(crate) fn charter(mix: &Mix) -> SignedCharter {
     let founder = identity(0, mix);
     let ticket = Identity::new(TICKET, founder.scheme().clone()).key();
     let terms = Terms {
@@ -50,10 +50,10 @@ fn address(node: usize) -> String {
 }
 
 /// The node at which a newcomer knocks: another one once its user has heard that this one is gone.
-pub(super) type DoorCell = Rc<Cell<usize>>;
+pub(crate) type DoorCell = Rc<Cell<usize>>;
 
 /// Member `number`; the founder is number 0, and knocks nowhere.
-pub(super) fn member(number: usize, door: &DoorCell, name: &str, mix: &Mix, knows_key: bool) -> NodeSpec {
+pub(crate) fn member(number: usize, door: &DoorCell, name: &str, mix: &Mix, knows_key: bool) -> NodeSpec {
     let (us, name, mix, door) = (identity(number, mix), name.to_string(), mix.clone(), door.clone());
     let (key, talk_max) = (us.key(), 10_000);
     let maker: Maker = Box::new(move |boot| {

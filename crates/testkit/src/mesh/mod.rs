@@ -3,7 +3,7 @@
 //! First they come, and nothing goes wrong: three seconds after the last one every pair is linked. Then everything
 //! goes wrong, and more come. Then nothing does any more: twenty seconds later all hold the same.
 
-mod cast;
+pub(crate) mod cast;
 mod checks;
 mod plan;
 mod room;

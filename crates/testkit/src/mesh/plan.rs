@@ -6,7 +6,7 @@ use crate::sim::{Conditions, widen};
 
 /// Something that happens, or is done by somebody, at a random time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Act {
+pub(crate) enum Act {
     Say,
     Burst,
     Whisper,
@@ -63,7 +63,7 @@ pub struct Mix {
     pub pace_ms: u64,
     /// What the network is like.
     pub conditions: Conditions,
-    faults: Vec<(Act, u64)>,
+    pub(crate) faults: Vec<(Act, u64)>,
 }
 
 impl Mix {

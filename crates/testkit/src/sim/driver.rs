@@ -9,6 +9,7 @@ use tertulia_core::id::LinkId;
 use tertulia_core::link::LinkEvent;
 use tertulia_core::log::entry_of;
 use tertulia_core::machine::{Input, Output};
+use tertulia_core::trace::LinkStep;
 use tertulia_core::wire::Frame;
 use tertulia_core::wire::frame::{Decoded, decode};
 use tertulia_core::wire::meeting::{Lane, Meeting};
@@ -128,6 +129,7 @@ impl Sim {
                         ends.link.close(code, &reason, head, now);
                         ends.over = true;
                         self.note(format_args!("node {node} closes {} {code}", link.0));
+                        self.recorder(node).into_iter().for_each(|recorder| recorder.link(link, LinkStep::Down(code)));
                     }
                 }
                 Output::Event(event) => self.on_event(node, event),
@@ -175,6 +177,7 @@ impl Sim {
                     let (up, dial) = (ends.up, ends.dial);
                     ends.over = true;
                     self.note(format_args!("node {node} down {} {code} {rule:?}", link.0));
+                    self.recorder(node).into_iter().for_each(|recorder| recorder.link(link, LinkStep::Down(code)));
                     self.sometimes(code.word());
                     match dial {
                         _ if up => self.pass_on(node, Input::Down { link, code }),
@@ -259,6 +262,10 @@ impl Sim {
                 break;
             }
             ends.link.written();
+            let now = self.now;
+            if let Some(recorder) = self.recorder.as_mut().filter(|recorder| recorder.node == node) {
+                recorder.frames(link, side, &record, now);
+            }
             if let Some(arrival) = self.network.write(connection, side, record, self.now, &mut self.dice) {
                 self.sequence += 1;
                 self.queue.insert((arrival, self.sequence), Happening::Arrive(connection, side));
@@ -299,7 +306,11 @@ impl Sim {
             let Some(ends) = ends else { continue };
             let mut events = Vec::new();
             match packet {
-                Packet::Record(record) => ends.link.receive(&record, now, &mut events),
+                Packet::Record(record) => {
+                    let recorder = self.recorder.as_mut().filter(|recorder| recorder.node == to.node);
+                    recorder.into_iter().for_each(|recorder| recorder.frames(to.link, side, &record, self.now));
+                    ends.link.receive(&record, now, &mut events);
+                }
                 Packet::End => ends.link.end_of_stream(&mut events),
             }
             self.dispatch(to.node, to.link, events);

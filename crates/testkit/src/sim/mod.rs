@@ -8,6 +8,7 @@ mod driver;
 mod faults;
 mod network;
 mod node;
+mod recorder;
 mod seeds;
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,7 @@ use tertulia_core::link::{Link, Opening};
 use tertulia_core::machine::Input;
 use tertulia_core::random::Random;
 use tertulia_core::time::Instant;
+use tertulia_core::trace::{LinkStep, Trace};
 use tertulia_core::wire::Encoded;
 
 pub use self::canary::Canary;
@@ -34,6 +36,7 @@ pub use self::network::{Conditions, ConnectionId};
 use self::network::{End, Network};
 pub use self::node::{Boot, Disk, EPOCH_MS, Maker, NodeSpec, Told};
 use self::node::{Ends, Node, Running};
+use self::recorder::Recorder;
 pub(crate) use self::seeds::attempt;
 pub use self::seeds::{Failure, number, play_all};
 pub(crate) use self::verdict::{Doorkeeper, WHY};
@@ -74,6 +77,7 @@ pub struct Sim {
     seen: BTreeMap<&'static str, u64>,
     /// Tokens of texts that have come to each node.
     tokens: BTreeSet<(usize, Token)>,
+    recorder: Option<Recorder>,
 }
 
 impl std::fmt::Debug for Sim {
@@ -107,7 +111,32 @@ impl Sim {
             trace: String::new(),
             seen: BTreeMap::new(),
             tokens: BTreeSet::new(),
+            recorder: None,
         }
+    }
+
+    /// From now on writes down what one node's links say.
+    pub fn record(&mut self, node: usize) {
+        self.recorder = Some(Recorder::new(node));
+    }
+
+    /// Adds a line for people to what is written down.
+    pub fn comment(&mut self, text: &str) {
+        self.recorder.iter_mut().for_each(|recorder| recorder.comment(text));
+    }
+
+    /// What was written down.
+    ///
+    /// # Panics
+    /// If nothing was.
+    #[must_use]
+    pub fn recorded(&mut self) -> Trace {
+        self.recorder.take().expect("somebody asked for it").into_trace()
+    }
+
+    /// The recorder, if it is at this node.
+    fn recorder(&mut self, node: usize) -> Option<&mut Recorder> {
+        self.recorder.as_mut().filter(|recorder| recorder.node == node)
     }
 
     /// The same world, for rooms: everybody dials everybody, and may be sent an entry more than once.
@@ -358,6 +387,10 @@ impl Sim {
         let openings = [Opening::Dialled { hello }, Opening::Accepted { started_ms }];
         let sides = [(here, dialler, listener, Some(id)), (there, listener, dialler, None)];
         for (side, ((end, us, peer, dial), opening)) in sides.into_iter().zip(openings).enumerate() {
+            if let Some(recorder) = self.recorder(end.node) {
+                recorder.link(end.link, if side == 0 { LinkStep::Dialled } else { LinkStep::Accepted });
+                recorder.link(end.link, LinkStep::Up(peer));
+            }
             let (seed, now) = (self.dice.bytes(), self.nodes[end.node].now(self.now).tick);
             let link = Link::new(opening, us, peer, seed, now);
             let entries = BTreeSet::new();
