@@ -24,7 +24,7 @@ pub(super) fn all() -> Vec<(&'static str, Trace)> {
         ("room-two", two()),
         ("room-third", third()),
         ("room-two-at-once", two_at_once()),
-        ("room-restarted", restarted()),
+        ("room-elsewhere", elsewhere()),
         ("room-through-another", through_another()),
         ("room-ticket", ticket()),
     ];
@@ -102,28 +102,30 @@ fn two_at_once() -> Trace {
     unreachable!("some seed has them dial at once")
 }
 
-fn restarted() -> Trace {
-    let mut scene = with_bea(&mix(), 4);
-    // The founder writes this down.
-    scene.sim.record(0);
-    scene.sim.comment("bea's computer dies, and she is back before anybody has noticed.");
-    scene.sim.crash(1, true);
-    scene.pass(500);
-    scene.start(1);
-    scene.say(1, "back again");
-    assert!(scene.sim.seen().contains_key(Code::Superseded.word()) || scene.sim.peers(0).len() == 1);
-    scene.done("a member is back in a new run while its old link still stands", &["JOIN-10"])
+fn elsewhere() -> Trace {
+    let mut scene = founded(&mix(), 4);
+    let bea = scene.watch(newcomer(1, 0, "bea", &mix()));
+    scene.sim.comment("Bea joins once more, from another computer with the same key.");
+    let again = scene.add(newcomer(1, 0, "bea", &mix()));
+    scene.start(again);
+    scene.pass(1_000);
+    assert_eq!(scene.closed(bea), Some(Code::Superseded));
+    scene.done("a key joins again in a later run, and the earlier one leaves", &["JOIN-10"])
 }
 
 fn through_another() -> Trace {
     let mut scene = with_bea(&mix(), 5);
     let cleo = scene.watch(newcomer(2, 0, "cleo", &mix()));
     scene.pass(1_500);
+    scene.sim.comment("The link of cleo and ada is cut, and there is no way for another.");
+    // bea's was the first, and cleo's with her is the third.
+    let with_ada = scene.sim.standing()[1];
+    scene.sim.cut(with_ada);
+    scene.pass(50);
     for (from, to) in [(0, cleo), (cleo, 0)] {
         scene.sim.block(from, to);
     }
-    scene.sim.comment("Nothing goes between cleo and ada any more.");
-    scene.pass(16_000);
+    scene.pass(2_000);
     scene.say(0, "can cleo read this?");
     scene.pass(5_000);
     let came = |event: &Event| matches!(event, Event::Message { text, .. } if text == "can cleo read this?");
