@@ -129,6 +129,7 @@ rules! {
     Mesh3 "MESH-3" Unexpected "what only a lecture has comes from no member of a room"
     Mesh6 "MESH-6" NotYet "whether a key is granted is known in time"
     Mesh7 "MESH-7" Unexpected "who lets somebody in has granted it"
+    Mesh22 "MESH-22" NotYet "the other end of a link is a member still"
 }
 
 impl core::fmt::Display for Rule {

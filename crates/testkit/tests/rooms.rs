@@ -57,6 +57,11 @@ const SOMETIMES: &[&str] = &[
     "no_such_name",
     "not_linked",
     "token_again",
+    "kicked",
+    "banned",
+    "forgiven",
+    "muted",
+    "locked",
     "left",
 ];
 

@@ -109,7 +109,7 @@ impl Member {
         }
         let is_member = self.roster.is_member(&key);
         // SPEC JOIN-7: a name is its key's as long as that is here.
-        if !(is_member && self.people.is_here(&key)) && self.is_named(name, key) {
+        if !(is_member && self.is_here(&key)) && self.is_named(name, key) {
             return Decision::No(Rule::Join7);
         }
         if is_member {
@@ -179,7 +179,7 @@ impl Member {
     /// Whether somebody other than `key` who is here is called `name`, or something that reads alike.
     pub(super) fn is_named(&self, name: &str, key: Key) -> bool {
         let reads = reading(name);
-        let mut others = self.roster.members().filter(|member| member.key != key && self.people.is_here(&member.key));
+        let mut others = self.roster.members().filter(|member| member.key != key && self.is_here(&member.key));
         reads.is_empty()
             || self.is_in_lobby(name, key)
             || others.any(|member| member.name.is_some_and(|other| reading(other) == reads))
@@ -217,7 +217,7 @@ impl Member {
         };
         let reads = reading(name);
         let seniors = self.roster.members().take_while(|member| member.key != *key);
-        let mut seniors = seniors.filter(|member| self.people.is_here(&member.key));
+        let mut seniors = seniors.filter(|member| self.is_here(&member.key));
         if seniors.any(|member| member.name.is_some_and(|other| reading(other) == reads)) {
             let mark: String = key.to_hex().chars().take(8).collect();
             return alloc::format!("{name}-{mark}");

@@ -50,7 +50,7 @@ impl Member {
         let said = self.roster.members().find(|member| member.key == us);
         let is_said = said.is_some_and(|said| said.name == Some(&*self.name) && said.addresses == &*addresses);
         self.show_those_who_are_here();
-        if !(is_said && self.people.is_here(&us)) {
+        if !(is_said && self.is_here(&us)) {
             self.write_person(now, out);
         }
         self.people.shown.insert(us, self.name.clone());
@@ -58,6 +58,8 @@ impl Member {
         let linked: Vec<Key> = self.linked.keys().copied().collect();
         linked.into_iter().for_each(|key| self.introduce(key, out));
         out.push(Output::Event(self.users()));
+        // Those who were out by the acts that have come first may have been let in again by the last.
+        self.must_judge = true;
         self.decide_all(now, out);
         self.call_all(now);
         // Where everybody has moved meanwhile, the first address is all that is left.
@@ -68,8 +70,7 @@ impl Member {
 
     /// Those who are here before this node's user looks are not told one by one.
     fn show_those_who_are_here(&mut self) {
-        let here: Vec<Key> =
-            self.roster.members().map(|member| member.key).filter(|key| self.people.is_here(key)).collect();
+        let here: Vec<Key> = self.roster.members().map(|member| member.key).filter(|key| self.is_here(key)).collect();
         for key in here {
             let name = self.called(&key);
             self.people.shown.insert(key, name);

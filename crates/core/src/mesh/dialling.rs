@@ -49,10 +49,7 @@ impl Member {
     pub(super) fn missing(&self) -> impl Iterator<Item = Key> {
         let members = self.roster.members().filter(|member| !member.addresses.is_empty()).map(|member| member.key);
         members.filter(|key| {
-            *key != self.us.key()
-                && self.people.is_here(key)
-                && !self.linked.contains_key(key)
-                && !self.silenced.contains(key)
+            *key != self.us.key() && self.is_here(key) && !self.linked.contains_key(key) && !self.silenced.contains(key)
         })
     }
 

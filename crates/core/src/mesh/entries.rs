@@ -8,9 +8,9 @@ use crate::id::{Hash, Key, LinkId, RequestId};
 use crate::limits;
 use crate::log::{Proof, StreamId, Verdict, check_fork, entry_of};
 use crate::machine::Output;
-use crate::rule::Rule;
+use crate::sync::Delivery;
 use crate::time::Now;
-use crate::wire::entry::{Entry, EntryBody, Level};
+use crate::wire::entry::{Entry, EntryBody};
 use crate::wire::field::{Body, Signed};
 use crate::wire::meeting::{EntryFrame, Fork, Lane};
 use crate::wire::option::Options;
@@ -63,7 +63,7 @@ impl Member {
         let Some(lane) = body.lane() else { return false };
         // Who is let in again, or may speak again, goes on in a new session: the old streams stay cut.
         if !self.is_wanted(StreamId { author: self.us.key(), session: self.session, lane }) {
-            self.begin_session(now);
+            self.begin_session(now, out);
         }
         let Some(frame) = self.log.write(&self.us, self.session, body, now) else { return false };
         self.on_stored(&frame, now, out);
@@ -83,12 +83,18 @@ impl Member {
     }
 
     /// SPEC SESSION-1
-    fn begin_session(&mut self, now: Now) {
-        self.session = self.log.next_session(self.us.key()).max(now.unix_ms);
+    fn begin_session(&mut self, now: Now, out: &mut Vec<Output>) {
+        let us = self.us.key();
+        self.session = self.log.next_session(us).max(now.unix_ms).max(self.roster.session_after_cuts(&us));
         self.links.values_mut().for_each(|peer| {
             peer.reached.clear();
             peer.told.clear();
         });
+        // How far the old session has come says nothing of the new one.
+        self.delivery = Delivery::default();
+        self.acknowledged.clear();
+        let members: Vec<Key> = self.roster.members().map(|member| member.key).collect();
+        members.into_iter().filter(|key| *key != us).for_each(|key| self.update_delivery(key, out));
     }
 
     /// An entry is in the log.
@@ -113,44 +119,10 @@ impl Member {
     fn on_acted(&mut self, from: Option<LinkId>, frame: &Encoded, now: Now, out: &mut Vec<Output>) {
         self.is_dirty = true;
         self.pull.try_again(now.tick);
-        // A newcomer has yet to see which revokes have been answered.
-        let is_out = self.stage == Stage::Inside && self.roster.is_revoked(&self.us.key(), Level::Out);
-        let is_over = self.roster.ended().is_some() || is_out;
-        if is_over {
-            // SPEC MESH-8: the cause goes before the goodbye, for whoever is not linked with its author.
-            if from.is_some() {
-                let others = self.links.iter().filter(|(link, peer)| peer.is_in() && Some(**link) != from);
-                out.extend(others.map(|(link, _)| Output::Send { link: *link, frame: frame.clone() }));
-                self.leave_if_over(out);
-            }
-            return;
-        }
-        let revoked: Vec<LinkId> = self
-            .links
-            .iter()
-            .filter(|(_, peer)| peer.is_in() && self.roster.is_revoked(&peer.key, Level::Out))
-            .map(|(link, _)| *link)
-            .collect();
-        for link in revoked {
-            // SPEC REVOKE-1, MESH-8
-            if from.is_some_and(|from| from != link) {
-                out.push(Output::Send { link, frame: frame.clone() });
-            }
-            self.must_go.push(link);
-        }
-        if self.stage == Stage::Inside {
-            let linked: Vec<Key> = self.linked.keys().copied().collect();
-            linked.into_iter().for_each(|key| self.introduce(key, out));
-        }
-        self.decide_all(now, out);
-    }
-
-    /// Closes the links of those who have been shown out: they have been told why.
-    pub(super) fn show_out(&mut self, now: Now, out: &mut Vec<Output>) {
-        for link in core::mem::take(&mut self.must_go) {
-            if self.links.contains_key(&link) {
-                self.reject(link, Rule::Revoke1, now, out);
-            }
+        self.unjudged.push((from, frame.clone()));
+        self.must_judge = true;
+        if from.is_none() {
+            self.judge_all(now, out);
         }
     }
 
@@ -209,9 +181,10 @@ impl Member {
             self.roster.void(stream, number, charter);
         }
         self.pull.forget_stream(stream);
+        self.must_judge = true;
         if stream.author == self.us.key() && stream.session == self.session {
             // What is void is not gone on with.
-            self.begin_session(now);
+            self.begin_session(now, out);
         }
         let name = self.called(&stream.author);
         let message =

@@ -311,7 +311,7 @@ impl Member {
         if self.stage == Stage::Arriving && self.linked.is_empty() {
             self.stage = Stage::Outside;
             self.timers.disarm(Timer::Arrive);
-            return self.on_failed(Errand::Door, code, now, out);
+            return self.on_failed(Errand::Door, if is_told { code } else { Code::Left }, now, out);
         }
         // A WELCOME after which one side breaks a rule is no success: else both would go on at once, for ever.
         let is_innocent = matches!(code, Code::Cut | Code::Stopped | Code::Renewed | Code::Silent | Code::Slow);

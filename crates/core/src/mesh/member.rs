@@ -22,13 +22,13 @@ use crate::rule::Rule;
 use crate::sync::{Delivery, Door, Lobby, Order, Outbox, Pull, Restored, Tokens};
 use crate::ticket::Ticket;
 use crate::time::{Instant, Now, Timers};
-use crate::wire::Frame;
 use crate::wire::entry as wire;
 use crate::wire::field::decode_all;
 use crate::wire::meeting::{Lane, Meeting};
 use crate::wire::option::{Pass, TicketProof};
 use crate::wire::private::Private;
 use crate::wire::session::Session;
+use crate::wire::{Encoded, Frame};
 
 use super::links::{Peer, Step};
 
@@ -93,6 +93,8 @@ pub(super) enum Timer {
     Call(Key),
     /// Private words to somebody have waited for an answer for too long.
     Answer(Key),
+    /// Acts have come, and others are lacking for too long.
+    Judge,
     /// Tell what has changed.
     Digest,
     /// Somebody may be asked for what is lacking.
@@ -176,6 +178,9 @@ pub struct Member {
     pub(super) links_changed: bool,
     /// Something has changed that may make somebody worth asking.
     pub(super) is_dirty: bool,
+    /// Acts that have come, or were written, since everybody's standing was looked at.
+    pub(super) unjudged: Vec<(Option<LinkId>, Encoded)>,
+    pub(super) must_judge: bool,
     /// Links of those who have just been shown out.
     pub(super) must_go: Vec<LinkId>,
     pub(super) timers: Timers<Timer>,
@@ -244,6 +249,8 @@ impl Member {
             told_at: Instant::default(),
             links_changed: false,
             is_dirty: false,
+            unjudged: Vec::new(),
+            must_judge: false,
             must_go: Vec::new(),
             timers: Timers::default(),
             talk_max: config.talk_max,
@@ -341,6 +348,8 @@ impl Member {
             Timer::Call(key) => self.on_call_due(key, out),
             // SPEC MESH-20
             Timer::Answer(key) => self.give_up_on(key, "not_answered", out),
+            // SPEC MESH-22
+            Timer::Judge => self.judge_all(now, out),
             Timer::Digest => self.on_digest_due(now, out),
             Timer::Pull => self.is_dirty = true,
             Timer::Show => {}
@@ -359,6 +368,7 @@ impl Member {
         if self.stage == Stage::Arriving {
             self.arrive_if_complete(now, out);
         }
+        self.judge_if_complete(now, out);
         self.show_out(now, out);
         self.seek(now);
         self.show(now, out);

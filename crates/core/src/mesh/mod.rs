@@ -14,6 +14,7 @@ mod member;
 mod people;
 mod showing;
 mod speech;
+mod standing;
 #[cfg(test)]
 mod tests;
 

@@ -36,9 +36,10 @@ impl People {
         *last = place.max(*last);
     }
 
-    /// Whether somebody has come, and not left since.
-    pub(super) fn is_here(&self, key: &Key) -> bool {
-        self.came.get(key).is_some_and(|came| Some(came) > self.went.get(key))
+    /// The session in which somebody has come, if it has not left since.
+    pub(super) fn came_in(&self, key: &Key) -> Option<u64> {
+        let came = self.came.get(key).filter(|came| Some(*came) > self.went.get(key));
+        came.map(|(session, _)| *session)
     }
 
     /// Whether somebody has left, and not come back.
@@ -48,9 +49,10 @@ impl People {
 }
 
 impl Member {
-    /// Whether somebody is a member, has come, and has not left.
+    /// Whether somebody is a member, has come, has not left, and was not shown out since (SPEC MESH-18).
     pub(super) fn is_here(&self, key: &Key) -> bool {
-        self.people.is_here(key) && self.roster.is_member(key)
+        let session = self.people.came_in(key);
+        self.roster.is_member(key) && session.is_some_and(|session| self.roster.is_back(key, session))
     }
 
     /// Tells the user that the link to somebody stands, once it is known who that is.
@@ -75,7 +77,7 @@ impl Member {
     }
 
     pub(super) fn users(&self) -> Event {
-        let here = self.roster.members().map(|member| member.key).filter(|key| self.people.is_here(key));
+        let here = self.roster.members().map(|member| member.key).filter(|key| self.is_here(key));
         let members: Vec<Shown> =
             here.map(|key| Shown { name: self.called(&key), key, state: self.state_of(&key) }).collect();
         // Nobody is a guest here.
@@ -84,7 +86,7 @@ impl Member {
 
     /// The key of the one here who is called `name`.
     pub(super) fn find(&self, name: &str) -> Option<Key> {
-        let mut here = self.roster.members().map(|member| member.key).filter(|key| self.people.is_here(key));
+        let mut here = self.roster.members().map(|member| member.key).filter(|key| self.is_here(key));
         here.find(|key| self.called(key) == name)
     }
 }

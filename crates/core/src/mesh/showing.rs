@@ -45,13 +45,15 @@ impl Member {
         match EntryBody::decode(entry.kind, entry.body.0) {
             Ok(EntryBody::Person { name, .. }) => self.show_person(author, name.as_str(), out),
             Ok(EntryBody::Left {}) => {
-                if !self.people.is_here(&author) {
+                if !self.is_here(&author) {
                     self.show_left(author, Code::Left.word(), out);
                 }
             }
             Ok(EntryBody::Revoke { subject, level, .. }) => {
                 self.show_notice(&entry, out);
-                if level == Level::Out && self.roster.is_revoked(&subject, Level::Out) {
+                // Of this node's own, the user hears as it ends, if nobody has answered by then.
+                let is_other = subject != self.us.key();
+                if is_other && level == Level::Out && !self.is_here(&subject) {
                     self.show_left(subject, Code::Kicked.word(), out);
                 }
             }

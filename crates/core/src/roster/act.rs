@@ -54,7 +54,12 @@ impl Revoke {
 
     /// Whether the session is one in which the key may go on, once the revoke is answered.
     pub(super) fn is_before(&self, session: u64) -> bool {
-        self.cuts.iter().all(|cut| cut.session < session)
+        session >= self.session_after()
+    }
+
+    /// The lowest of these sessions.
+    pub(super) fn session_after(&self) -> u64 {
+        self.cuts.iter().map(|cut| cut.session.saturating_add(1)).max().unwrap_or(0)
     }
 }
 

@@ -173,6 +173,11 @@ impl Standing {
         answered.is_some_and(|rank| *rank <= revoked.author)
     }
 
+    /// All revokes of a key or ticket, answered or not.
+    pub(super) fn revokes_of(&self, subject: &Key) -> impl Iterator<Item = &Revoke> {
+        self.revokes.get(subject).into_iter().flat_map(BTreeMap::values).map(|revoked| &*revoked.revoke)
+    }
+
     /// The revokes of a key or ticket that nobody has answered.
     pub(super) fn unanswered(&self, subject: &Key) -> impl Iterator<Item = &Revoke> {
         let revoked = self.revokes.get(subject).into_iter().flat_map(BTreeMap::values);

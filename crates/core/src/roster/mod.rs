@@ -145,6 +145,18 @@ impl Roster {
         self.standing.unanswered(subject).any(|revoke| revoke.level == level)
     }
 
+    /// Whether a session of a key begins after all that has ever shown it out (SPEC ROSTER-6).
+    #[must_use]
+    pub fn is_back(&self, key: &Key, session: u64) -> bool {
+        self.standing.revokes_of(key).all(|revoke| revoke.level != Level::Out || revoke.is_before(session))
+    }
+
+    /// The lowest session of a key that no cut has to do with.
+    #[must_use]
+    pub fn session_after_cuts(&self, key: &Key) -> u64 {
+        self.standing.revokes_of(key).map(Revoke::session_after).max().unwrap_or(0)
+    }
+
     /// The level of the revoke that `body` answers, before it is taken in.
     #[must_use]
     pub fn answered(&self, body: &EntryBody<'_>) -> Option<Level> {

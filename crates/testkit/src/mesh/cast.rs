@@ -1,11 +1,11 @@
 //! Who is in a room: identities, and the machines that are made from what is on disk.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
 use tertulia_core::charter::{Admission, Questions, SignedCharter, Terms};
-use tertulia_core::id::{Key, MeetingId, Token};
+use tertulia_core::id::{Key, MeetingId, Signature, Token};
 use tertulia_core::identity::{Ed25519, Identity, Scheme, Secret};
 use tertulia_core::machine::Kept;
 use tertulia_core::mesh::{Member, MemberConfig, Restored};
@@ -49,12 +49,23 @@ fn address(node: usize) -> String {
     format!("node{node}:1")
 }
 
+/// The ticket that the founder's user has handed out last.
+pub(crate) type HandedOut = Rc<RefCell<Option<Ticket>>>;
+
 /// The node at which a newcomer knocks: another one once its user has heard that this one is gone.
 pub(crate) type DoorCell = Rc<Cell<usize>>;
 
 /// Member `number`; the founder is number 0, and knocks nowhere.
-pub(crate) fn member(number: usize, door: &DoorCell, name: &str, mix: &Mix, knows_key: bool) -> NodeSpec {
+pub(crate) fn member(
+    number: usize,
+    door: &DoorCell,
+    name: &str,
+    mix: &Mix,
+    knows_key: bool,
+    handed_out: &HandedOut,
+) -> NodeSpec {
     let (us, name, mix, door) = (identity(number, mix), name.to_string(), mix.clone(), door.clone());
+    let handed_out = handed_out.clone();
     let (key, talk_max) = (us.key(), 10_000);
     let maker: Maker = Box::new(move |boot| {
         let charter = charter(&mix);
@@ -62,8 +73,11 @@ pub(crate) fn member(number: usize, door: &DoorCell, name: &str, mix: &Mix, know
             .or_else(|| (number == 0).then(|| Restored { charter: charter.clone(), pass: None, entries: Vec::new() }));
         let host = identity(door.get(), &mix).key();
         let addresses = vec![address(door.get())];
-        let seed = mix.ticket.then_some(TICKET);
-        let ticket = Ticket { meeting: charter.meeting, host, seed, endorsement: None, addresses: addresses.clone() };
+        let kept = kept_ticket(boot, charter.meeting).filter(|_| number == 0);
+        let handed = handed_out.borrow().as_ref().and_then(|ticket| Some((ticket.seed?, ticket.endorsement)));
+        let (seed, endorsement) = kept.or(handed).unwrap_or((TICKET, None));
+        let seed = mix.ticket.then_some(seed);
+        let ticket = Ticket { meeting: charter.meeting, host, seed, endorsement, addresses: addresses.clone() };
         Box::new(Member::new(MemberConfig {
             identity: us.clone(),
             name: name.clone(),
@@ -82,6 +96,13 @@ pub(crate) fn member(number: usize, door: &DoorCell, name: &str, mix: &Mix, know
         }))
     });
     NodeSpec { key, maker, talk_max }
+}
+
+/// What the founder has kept of its ticket.
+fn kept_ticket(boot: &Boot<'_>, meeting: MeetingId) -> Option<(Secret, Option<Signature>)> {
+    let bytes = boot.disk.kept.get(&(meeting, Kept::Ticket))?;
+    let seed = Secret(bytes.get(..32)?.try_into().ok()?);
+    Some((seed, bytes.get(32..96).and_then(|bytes| bytes.try_into().ok()).map(Signature)))
 }
 
 fn restore(boot: &Boot<'_>, us: &Identity) -> Option<Restored> {

@@ -1,12 +1,13 @@
 //! What must be true of a room once nothing goes wrong any more.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use tertulia_core::command::Command;
 use tertulia_core::event::{Event, Kind, Reach, State};
 use tertulia_core::id::Key;
 use tertulia_core::log::entry_of;
-use tertulia_core::wire::entry::EntryBody;
+use tertulia_core::wire::entry::{Entry, EntryBody, Level};
 use tertulia_core::wire::meeting::Lane;
 
 use super::room::{Asked, Room};
@@ -24,7 +25,24 @@ type Place = (u64, Key, u64, u64);
 impl Room {
     /// The nodes that are to be there.
     fn expected(&self) -> Vec<usize> {
-        (0..self.people.len()).filter(|node| !self.people[*node].gone).collect()
+        let revoked = self.revoked();
+        let stays = |node: &usize| !self.people[*node].gone && !revoked.contains(&self.people[*node].key);
+        (0..self.people.len()).filter(stays).collect()
+    }
+
+    /// The keys that the founder has shown out, folded anew when it has stored something.
+    fn revoked(&self) -> Rc<BTreeSet<Key>> {
+        let held = self.sim.disk(0).entries.len();
+        if let Some((at, revoked)) = &*self.folded.borrow()
+            && *at == held
+        {
+            return revoked.clone();
+        }
+        let roster = self.roster(0);
+        let keys = self.people.iter().map(|person| person.key);
+        let revoked = Rc::new(keys.filter(|key| roster.is_revoked(key, Level::Out)).collect::<BTreeSet<Key>>());
+        *self.folded.borrow_mut() = Some((held, revoked.clone()));
+        revoked
     }
 
     /// Whether every two of those who are to be there have exactly one link, and both know it.
@@ -84,10 +102,12 @@ impl Room {
         assert!(frames * 10 <= entries * 20 + 1_000, "{frames} ENTRY frames came for {entries} entries");
     }
 
-    /// What a node holds of talk, in the order of a transcript.
+    /// What a node holds of talk that counts, in the order of a transcript.
     fn transcript(&self, node: usize) -> BTreeSet<Place> {
         let entries = self.sim.disk(node).entries.iter().filter_map(entry_of).map(|entry| entry.value);
-        let talk = entries.filter(|entry| entry.lane == Lane::Talk);
+        let roster = self.mix.has_politics().then(|| self.roster(node));
+        let counts = |entry: &Entry<'_>| roster.as_ref().is_none_or(|roster| roster.counts(entry));
+        let talk = entries.filter(|entry| entry.lane == Lane::Talk && counts(entry));
         talk.map(|entry| (entry.lamport, entry.author, entry.session, entry.number)).collect()
     }
 
@@ -113,13 +133,15 @@ impl Room {
         assert_eq!(self.missing_pair(), None, "a quiet room keeps its links");
         assert_eq!(self.incomplete(), None, "lines of a quiet room are with everybody soon");
         assert_eq!(self.sim.seen().get("fetch").copied(), fetches, "in a quiet room, authors send everything");
+        let roster = self.roster(0);
         for (node, from) in expected.iter().zip(from) {
             let told = &self.sim.told(*node)[from..];
             let all = told.iter().any(|told| {
                 let wanted = u32::try_from(expected.len() - 1).expect("few");
                 matches!(told.event, Event::Delivery { reach: Reach::All, have, of, .. } if (have, of) == (wanted, wanted))
             });
-            assert!(all, "node {node} does not know that all have what it said");
+            let is_muted = roster.is_revoked(&self.people[*node].key, Level::Mute);
+            assert!(all || is_muted, "node {node} does not know that all have what it said");
             let quiet = told.iter().all(|told| !matches!(told.event, Event::Unlinked { .. } | Event::Linked { .. }));
             assert!(quiet, "node {node} has lost a link in a quiet room");
         }
@@ -139,7 +161,15 @@ impl Room {
             }
             if self.sim.run_of(node) == 1 {
                 let texts = self.texts_of(node);
-                assert_eq!(shown, texts, "node {node} does not show what it holds");
+                if self.mix.has_politics() {
+                    // What has become void since may have been shown, and need not be.
+                    let counting = self.transcript(node);
+                    assert!(shown.is_subset(&texts), "node {node} shows what it does not hold");
+                    let missing = texts.intersection(&counting).find(|text| !shown.contains(text));
+                    assert_eq!(missing, None, "node {node} does not show what it holds");
+                } else {
+                    assert_eq!(shown, texts, "node {node} does not show what it holds");
+                }
             }
         }
     }
@@ -191,17 +221,23 @@ impl Room {
     /// Those who have left without anybody's hearing it: they may come back, for all that the others know.
     fn left_unheard(&mut self) -> Vec<Key> {
         let (mut came, mut left) = (BTreeSet::new(), BTreeSet::new());
+        let roster = self.roster(0);
         for node in self.expected() {
             for entry in self.sim.disk(node).entries.iter().filter_map(entry_of).map(|entry| entry.value) {
                 match EntryBody::decode(entry.kind, entry.body.0) {
-                    Ok(EntryBody::Person { .. }) => _ = came.insert(entry.author),
-                    Ok(EntryBody::Left {}) => _ = left.insert(entry.author),
+                    Ok(EntryBody::Person { .. }) if roster.is_back(&entry.author, entry.session) => {
+                        came.insert(entry.author);
+                    }
+                    Ok(EntryBody::Left {}) => {
+                        left.insert(entry.author);
+                    }
                     _ => {}
                 }
             }
         }
         // Of somebody whose every word was lost on the way nobody knows that it was there at all.
-        let is_unheard = |key: &Key| came.contains(key) && !left.contains(key);
+        let revoked = self.revoked();
+        let is_unheard = |key: &Key| came.contains(key) && !left.contains(key) && !revoked.contains(key);
         let unheard = self.people.iter().filter(|person| person.gone && is_unheard(&person.key));
         let unheard: Vec<Key> = unheard.map(|person| person.key).collect();
         if !unheard.is_empty() {

@@ -14,6 +14,12 @@ pub(crate) enum Act {
     Join,
     JoinTogether,
     Quit,
+    Kick,
+    Unban,
+    Mute,
+    Unmute,
+    Lock,
+    Unlock,
     Cut,
     CutAll,
     HalfOpen,
@@ -26,6 +32,10 @@ pub(crate) enum Act {
 
 /// What people do.
 const TALK: [(Act, u64); 4] = [(Act::Say, 20), (Act::Burst, 1), (Act::Whisper, 3), (Act::Rename, 1)];
+
+/// What the founder does in some rooms.
+const POLITICS: [(Act, u64); 6] =
+    [(Act::Kick, 1), (Act::Unban, 1), (Act::Mute, 1), (Act::Unmute, 1), (Act::Lock, 1), (Act::Unlock, 2)];
 
 /// What happens in some rooms.
 const FAULTS: [(Act, u64); 11] = [
@@ -73,7 +83,10 @@ impl Mix {
         let mut seed = widen(seed);
         seed[31] = 2;
         let mut dice = Random::new(seed);
-        let faults = FAULTS.iter().copied().filter(|_| dice.below(100) < 50).collect();
+        let mut faults: Vec<(Act, u64)> = FAULTS.iter().copied().filter(|_| dice.below(100) < 50).collect();
+        if dice.below(3) == 0 {
+            faults.extend(POLITICS.iter().filter(|_| dice.below(100) < 60));
+        }
         let members = 2 + dice.below(10) as usize;
         Self {
             members,
@@ -104,6 +117,11 @@ impl Mix {
             conditions: Conditions::default(),
             faults: vec![(Act::Cut, 3)],
         }
+    }
+
+    /// Whether the founder shows people out, mutes them, or locks the door.
+    pub(super) fn has_politics(&self) -> bool {
+        self.faults.iter().any(|(act, _)| POLITICS.iter().any(|(political, _)| act == political))
     }
 
     /// What is done next: only talk while people are coming.

@@ -1,13 +1,18 @@
 //! One room, from its founder's first word on: who does what, what goes wrong, and what everybody expects.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use tertulia_core::code::Code;
 use tertulia_core::command::Command;
 use tertulia_core::event::Event;
 use tertulia_core::id::{CommandId, Key};
+use tertulia_core::log::Log;
+use tertulia_core::roster::Roster;
+use tertulia_core::wire::entry::Level;
 
-use super::cast::{self, DoorCell};
+use super::cast::{self, DoorCell, HandedOut};
 use super::plan::{Act, Mix};
 use crate::sim::{Canary, Doorkeeper, Sim, WHY};
 
@@ -24,6 +29,8 @@ pub(super) struct Person {
     /// It has been in the room, in whichever run.
     pub(super) has_been_in: bool,
     door: DoorCell,
+    /// It was shown out, and waits to be forgiven, or for a new ticket.
+    pub(super) is_out: bool,
 }
 
 /// What was asked of a node.
@@ -53,10 +60,15 @@ pub(super) struct Room {
     /// Partitions, and when they end.
     partitions: Vec<(u64, usize, usize)>,
     doorkeeper: Doorkeeper,
+    handed_out: HandedOut,
+    pub(super) folded: RefCell<Option<Folded>>,
     texts: u64,
     pub(super) linked_ms: u64,
     pub(super) complete_ms: u64,
 }
+
+/// How much the founder held at the time, and whom it had shown out by then.
+type Folded = (usize, Rc<BTreeSet<Key>>);
 
 impl Room {
     pub(super) fn new(seed: u64, mix: Mix, canary: Option<Canary>) -> Self {
@@ -68,6 +80,8 @@ impl Room {
             read: Vec::new(),
             partitions: Vec::new(),
             doorkeeper: Doorkeeper::default(),
+            handed_out: HandedOut::default(),
+            folded: RefCell::new(None),
             texts: 0,
             linked_ms: 0,
             complete_ms: 0,
@@ -127,11 +141,19 @@ impl Room {
         let name = if self.sim.chance(35) { "ann".to_string() } else { format!("member{number}") };
         let knows_key = self.sim.chance(50);
         let door = DoorCell::new(door.into());
-        let spec = cast::member(number, &door, &name, &self.mix, knows_key);
+        let spec = cast::member(number, &door, &name, &self.mix, knows_key, &self.handed_out);
         let key = spec.key;
         assert_eq!(self.sim.add(spec), number, "nodes are members");
         self.read.push(0);
-        self.people.push(Person { key, name, gone: false, starts_at: Some(starts_at), has_been_in: false, door });
+        self.people.push(Person {
+            key,
+            name,
+            gone: false,
+            starts_at: Some(starts_at),
+            has_been_in: false,
+            door,
+            is_out: false,
+        });
         if starts_at == 0 {
             self.do_what_is_due();
         }
@@ -209,7 +231,10 @@ impl Room {
             }
             Event::Knock { .. } => self.doorkeeper.on_knock(&event, &mut self.sim),
             Event::Waiting { .. } => self.sim.sometimes("waiting"),
-            Event::Ready { name, .. } => {
+            Event::Ready { name, ticket, .. } => {
+                if node == 0 {
+                    *self.handed_out.borrow_mut() = Some(ticket.parse().expect("a founder prints whole tickets"));
+                }
                 if self.mix.lobby && node > 0 {
                     self.doorkeeper.check(self.people[node].key);
                 }
@@ -235,7 +260,12 @@ impl Room {
         let person = &mut self.people[node];
         match code {
             Code::Left if person.gone => {}
+            Code::Kicked | Code::Banned => person.is_out = true,
             _ => person.starts_at = Some(retry),
+        }
+        // Its ticket was void, and by now there is another.
+        if self.doorkeeper.is_kind {
+            self.forgive();
         }
     }
 
@@ -296,8 +326,48 @@ impl Room {
                     self.command(node, Command::Quit);
                 }
             }
+            Act::Kick | Act::Unban | Act::Mute | Act::Unmute | Act::Lock | Act::Unlock => self.rule(act, node),
             _ => self.go_wrong(act, node),
         }
+    }
+
+    /// The founder rules: about somebody who is there, or was.
+    fn rule(&mut self, act: Act, node: usize) {
+        if !self.is_there(0) || self.sim.is_stopped(0) {
+            return;
+        }
+        let (name, roster) = (self.people[node].name.clone(), self.roster(0));
+        let revoked = |level| roster.revoked(level).next().unwrap_or("nobody").to_string();
+        self.command(
+            0,
+            match act {
+                Act::Kick if node > 0 => Command::Kick { name, why: "noise".into() },
+                Act::Mute if node > 0 => Command::Mute { name },
+                Act::Unban => Command::Unban { name: revoked(Level::Out) },
+                Act::Unmute => Command::Unmute { name: revoked(Level::Mute) },
+                Act::Lock => Command::Lock,
+                _ => Command::Unlock,
+            },
+        );
+        self.forgive();
+    }
+
+    /// Whoever waits outside for no reason any more tries again.
+    fn forgive(&mut self) {
+        let (now, roster) = (self.sim.now(), self.roster(0));
+        for person in &mut self.people {
+            if person.is_out && !roster.is_revoked(&person.key, Level::Out) {
+                self.sim.sometimes("forgiven");
+                (person.is_out, person.starts_at) = (false, Some(now + 1_000));
+            }
+        }
+    }
+
+    /// Who is what, by the acts that a node has on its disk.
+    pub(super) fn roster(&self, node: usize) -> Roster {
+        let charter = cast::charter(&self.mix);
+        let log = Log::restored(charter.meeting, 10_000, &self.sim.disk(node).entries);
+        Roster::fold(&log, &charter, &cast::identity(0, &self.mix))
     }
 
     fn go_wrong(&mut self, act: Act, node: usize) {
@@ -336,6 +406,12 @@ impl Room {
         self.doorkeeper.is_kind = true;
         self.sim.heal();
         let now = self.sim.now();
+        if !self.is_there(0) {
+            self.people[0].starts_at = Some(now);
+            self.run_for(200);
+        }
+        self.command(0, Command::Unlock);
+        self.forgive();
         for person in &mut self.people {
             if let Some(starts_at) = &mut person.starts_at {
                 *starts_at = now;

@@ -15,7 +15,7 @@ use tertulia_core::wire::session::Purpose;
 use super::{Outlaw, Scene, frame};
 use crate::lecture::identity;
 use crate::mesh::Mix;
-use crate::mesh::cast::{DoorCell, charter, member};
+use crate::mesh::cast::{DoorCell, HandedOut, charter, member};
 
 const NO_OPTIONS: Options<'static> = Options::NONE;
 
@@ -40,14 +40,14 @@ fn mix() -> Mix {
 
 fn founded(mix: &Mix, seed: u64) -> Scene {
     let mut scene = Scene::new(seed);
-    let ada = scene.add(member(0, &DoorCell::default(), "ada", mix, false));
+    let ada = scene.add(member(0, &DoorCell::default(), "ada", mix, false, &HandedOut::default()));
     scene.start(ada);
     scene
 }
 
 /// Somebody who knocks at the node `door`.
 fn newcomer(number: usize, door: usize, name: &str, mix: &Mix) -> crate::sim::NodeSpec {
-    member(number, &DoorCell::new(door.into()), name, mix, false)
+    member(number, &DoorCell::new(door.into()), name, mix, false, &HandedOut::default())
 }
 
 /// A room in which bea is already.

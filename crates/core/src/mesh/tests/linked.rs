@@ -66,6 +66,41 @@ fn mesh_21_nobody_shows_the_founder_out() {
 }
 
 #[test]
+fn mesh_22_who_was_shown_out_and_let_in_again_meanwhile_stays() {
+    let mut hall = Hall::of(3);
+    [(0, 2), (1, 2)].into_iter().for_each(|(one, other)| hall.part(one, other));
+    hall.command(0, Command::Kick { name: "m2".to_string(), why: "noise".to_string() });
+    hall.command(0, Command::Unban { name: "m2".to_string() });
+    hall.pass(100);
+    assert!(!hall.states(1).iter().any(|(name, _)| name == "m2"), "it has not come since");
+    hall.blocked.clear();
+    hall.pass(10_000);
+    assert_eq!(hall.closed_with(2), None, "the grant came with the revoke");
+    assert_eq!(hall.states(1).into_iter().filter(|(_, state)| *state == State::Linked).count(), 2);
+    hall.say(2, "here again");
+    hall.pass(1_000);
+    assert_eq!(hall.texts(1).last().map(String::as_str), Some("here again"));
+}
+
+#[test]
+fn mesh_22_and_roster_8_a_lock_shuts_out_whom_a_junior_let_in_at_the_same_time() {
+    let mut hall = Hall::of(2);
+    hall.part(0, 1);
+    hall.command(0, Command::Lock);
+    let mut config = hall.config(2, "m2");
+    config.door = alloc::vec!["n1:1".to_string()];
+    let late = hall.start(config);
+    hall.blocked.insert((late, 0));
+    hall.pass(1_000);
+    assert!(hall.states(late).len() > 1, "the junior does not know of the lock");
+    hall.blocked.remove(&(0, 1));
+    hall.blocked.remove(&(1, 0));
+    hall.pass(12_000);
+    assert_eq!(hall.closed_with(late), Some(Code::Locked));
+    assert_eq!(hall.states(1).len(), 2, "nobody else sees it");
+}
+
+#[test]
 fn join_10_the_later_run_of_a_key_stays() {
     let mut hall = Hall::of(2);
     let (key, started_ms) = (identity(2).key(), hall.nodes[1].machine.started_ms);

@@ -1,0 +1,109 @@
+//! Who is still a member, and who has to go (SPEC MESH-22): once the acts that belong together have come.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::member::{Member, Stage, Timer};
+use crate::code::Code;
+use crate::id::{Key, LinkId};
+use crate::limits;
+use crate::log::entry_of;
+use crate::machine::Output;
+use crate::rule::Rule;
+use crate::time::Now;
+use crate::wire::Encoded;
+use crate::wire::entry::{EntryBody, Level};
+
+impl Member {
+    /// Looks at everybody's standing if acts have come, and none is lacking that may say otherwise.
+    pub(super) fn judge_if_complete(&mut self, now: Now, out: &mut Vec<Output>) {
+        if !self.must_judge {
+            self.timers.disarm(Timer::Judge);
+        } else if !self.lacks_acts() {
+            self.judge_all(now, out);
+        } else if !self.timers.is_armed(Timer::Judge) {
+            self.timers.arm(Timer::Judge, now.tick.after(limits::ARRIVE_TIMEOUT));
+        }
+    }
+
+    /// Does what the acts say about who is out, and whether the meeting is over.
+    pub(super) fn judge_all(&mut self, now: Now, out: &mut Vec<Output>) {
+        self.must_judge = false;
+        let acts = core::mem::take(&mut self.unjudged);
+        // A newcomer has yet to see which revokes have been answered.
+        if self.stage != Stage::Inside {
+            return self.decide_all(now, out);
+        }
+        let us = self.us.key();
+        let has_come = acts.iter().any(|(from, _)| from.is_some());
+        if self.roster.ended().is_some() || self.roster.is_revoked(&us, Level::Out) {
+            // Of what this node has decided itself, its user hears in another way.
+            if has_come {
+                let links: Vec<LinkId> =
+                    self.links.iter().filter(|(_, peer)| peer.is_in()).map(|(link, _)| *link).collect();
+                links.into_iter().for_each(|link| tell_why(link, &acts, out));
+                self.leave_if_over(out);
+            }
+            return;
+        }
+        self.must_go = self.links_of_outsiders();
+        self.must_go.iter().for_each(|link| tell_why(*link, &acts, out));
+        let linked: Vec<Key> = self.linked.keys().copied().collect();
+        linked.into_iter().for_each(|key| self.introduce(key, out));
+        self.decide_all(now, out);
+        if !self.roster.is_member(&us) {
+            self.start_over(now, out);
+        } else if has_come && !self.is_here(&us) {
+            // It was shown out and let in again before it knew of either.
+            self.write_person(now, out);
+        }
+    }
+
+    /// The links of those who have been shown out, or are no members by all acts that are known.
+    fn links_of_outsiders(&self) -> Vec<LinkId> {
+        let is_complete = !self.lacks_acts();
+        let is_outside =
+            |key: &Key| self.roster.is_revoked(key, Level::Out) || is_complete && !self.roster.is_member(key);
+        self.links.iter().filter(|(_, peer)| peer.is_in() && is_outside(&peer.key)).map(|(link, _)| *link).collect()
+    }
+
+    /// Closes the links of those who are no members any more: they have been told why.
+    pub(super) fn show_out(&mut self, now: Now, out: &mut Vec<Output>) {
+        for link in core::mem::take(&mut self.must_go) {
+            let Some(peer) = self.links.get(&link) else { continue };
+            let is_revoked = self.roster.is_revoked(&peer.key, Level::Out);
+            self.reject(link, if is_revoked { Rule::Revoke1 } else { Rule::Mesh22 }, now, out);
+        }
+    }
+
+    /// What had let this node in has no effect any more: it knocks again, where it knows somebody.
+    fn start_over(&mut self, now: Now, out: &mut Vec<Output>) {
+        self.stage = Stage::Outside;
+        let members = self.roster.members().filter(|member| self.is_here(&member.key));
+        let known: Vec<String> = members.filter_map(|member| member.addresses.first().cloned()).collect();
+        for address in known {
+            if self.door_addresses.len() < limits::ADDRESSES_MAX && !self.door_addresses.contains(&address) {
+                self.door_addresses.push(address);
+            }
+        }
+        self.host = None;
+        for key in core::mem::take(&mut self.calls).into_keys() {
+            self.timers.disarm(Timer::Call(key));
+        }
+        let links: Vec<LinkId> = self.links.keys().copied().collect();
+        links.into_iter().for_each(|link| self.drop_link(link, Code::NotYet, now, out));
+        self.dials.clear();
+        self.timers.arm(Timer::Patience, now.tick.after(limits::JOIN_PATIENCE));
+        self.knock(out);
+    }
+}
+
+/// SPEC MESH-8: the cause goes before the goodbye, for whoever is not linked with its author.
+fn tell_why(link: LinkId, acts: &[(Option<LinkId>, Encoded)], out: &mut Vec<Output>) {
+    for (_, frame) in acts.iter().filter(|(from, _)| from.is_some_and(|from| from != link)) {
+        let body = entry_of(frame).and_then(|entry| EntryBody::decode(entry.value.kind, entry.value.body.0).ok());
+        if matches!(body, Some(EntryBody::Revoke { .. } | EntryBody::Policy { .. } | EntryBody::End { .. })) {
+            out.push(Output::Send { link, frame: frame.clone() });
+        }
+    }
+}
