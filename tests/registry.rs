@@ -177,16 +177,85 @@ fn a_record_says_who_is_there_and_a_leavers_is_gone_at_once() {
     while !titles(&home, &address, &[]).is_empty() {}
 }
 
+/// Who has registered.
+fn who(home: &Scratch, registry: &str) -> Vec<Value> {
+    let (events, output) = run(home, &["--registry", registry, "who"]);
+    assert!(output.status.success(), "{events:?}");
+    events.into_iter().filter(|event| event["event"] == "person").collect()
+}
+
+/// Somebody among friends, in a home of their own, and what they have said of themselves.
+fn friend(name: &str, registry: &str) -> (Bot, Value) {
+    let mut friend = Bot::start(name, &["--registry", registry, "friends", "--listen", "127.0.0.1:0"]);
+    let ready = friend.wait("ready");
+    assert_eq!((&ready["role"], &ready["registry"]), (&json!("friends"), &json!(registry)));
+    (friend, ready)
+}
+
+#[test]
+fn friends_register_rename_and_are_gone_when_they_leave_or_ask_for_it() {
+    let (_registry, address) = registry("127.0.0.1:0");
+    let (mut anna, ready) = friend("anna", &address);
+    let (mut bea, _) = friend("bea", &address);
+    let home = Scratch::new("friends-who");
+    assert!(who(&home, &address).is_empty(), "only who wants to be there is");
+    anna.send(&json!({"command": "unregister", "id": 0}));
+    let error = anna.wait("error");
+    assert_eq!((&error["code"], &error["id"]), (&json!("not_registered"), &json!(0)));
+    for friend in [&mut anna, &mut bea] {
+        friend.send(&json!({"command": "register", "id": 1}));
+        assert_eq!(friend.wait("done")["id"], 1);
+        assert_eq!(friend.wait("published")["registry"], address);
+    }
+    // She sees herself.
+    anna.send(&json!({"command": "who"}));
+    let seen = [anna.wait("person"), anna.wait("person")];
+    let herself = seen.iter().find(|person| person["key"] == ready["key"]).expect("anna is there");
+    assert_eq!((&herself["name"], &herself["address"]), (&json!("anna"), &ready["listen"]));
+    assert!(herself["since"].is_u64());
+    anna.send(&json!({"command": "name", "name": "ann"}));
+    while !who(&home, &address).iter().any(|person| person["name"] == "ann") {}
+    anna.send(&json!({"command": "unregister", "id": 2}));
+    assert_eq!(anna.wait("done")["id"], 2);
+    let names = |people: Vec<Value>| people.into_iter().map(|person| person["name"].clone()).collect::<Vec<_>>();
+    while names(who(&home, &address)) != ["bea"] {}
+    bea.send(&json!({"command": "quit"}));
+    assert!(bea.end().success());
+    while !who(&home, &address).is_empty() {}
+}
+
+#[test]
+fn registry_13_friends_are_told_of_a_dead_registry_and_listed_again_when_it_is_back() {
+    let nobody = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port");
+    let nobody = nobody.to_string();
+    let (mut anna, _) = friend("anna", &nobody);
+    let (mut bea, listening) = friend("bea", &nobody);
+    anna.send(&json!({"command": "register"}));
+    let warning = anna.wait("warning");
+    assert_eq!(warning["code"], "registry");
+    let message = warning["message"].as_str().expect("a message");
+    assert!(message.contains(&nobody) && message.contains("lists you as soon as it answers"), "{message}");
+    anna.send(&json!({"command": "add", "name": "bea", "address": listening["listen"]}));
+    anna.send(&json!({"command": "msg", "to": "bea", "text": "who needs it?"}));
+    assert_eq!(bea.wait("message")["text"], "who needs it?");
+    let home = Scratch::new("friends-back");
+    for _ in 0..2 {
+        let (dying, _) = registry(&nobody);
+        assert_eq!(anna.wait("published")["registry"], nobody);
+        assert_eq!(who(&home, &nobody).len(), 1);
+        drop(dying);
+        assert_eq!(anna.wait("warning")["code"], "registry", "a new loss is a new story");
+    }
+    anna.send(&json!({"command": "msg", "to": "bea", "text": "still there?"}));
+    assert_eq!(bea.wait("message")["text"], "still there?");
+}
+
 #[test]
 fn people_register_and_leave_and_a_rename_shows() {
     let (_registry, address) = registry("127.0.0.1:0");
     let (mut ada, ready) = host("ada", "Rust 101", &address, &[]);
     let home = Scratch::new("people");
-    let who = || {
-        let (events, output) = run(&home, &["--registry", &address, "who"]);
-        assert!(output.status.success());
-        events.into_iter().filter(|event| event["event"] == "person").collect::<Vec<_>>()
-    };
+    let who = || who(&home, &address);
     assert!(who().is_empty(), "only who wants to be there is");
     ada.send(&json!({"command": "register", "id": 1}));
     assert_eq!(ada.wait("done")["id"], 1);

@@ -29,7 +29,7 @@ pub(crate) fn run(globals: &Globals) -> Result<ExitCode, Fail> {
     let found = directory::ask(Directory::Who, &registries, globals.trace.clone(), &mut screen)?;
     found.iter().for_each(|event| screen.event(event, None));
     match found.len() {
-        0 => screen.own("nobody has registered; to be here, host something and type /register"),
+        0 => screen.own("nobody has registered; to be here, type /register in: tertulia friends"),
         count => screen.own(&format!("{count} registered; what is on: tertulia list")),
     }
     screen.close()?;

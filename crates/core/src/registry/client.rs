@@ -124,14 +124,22 @@ impl Client {
         }
         self.meeting = meeting;
         if let Some(draft) = draft {
-            self.name.clone_from(&draft.name);
-            self.write(draft, now);
-        }
-        if let Some(own) = self.own.get(&person(self.us.key())).filter(|own| own.draft.name != self.name) {
-            let draft = Draft { name: self.name.clone(), ..own.draft.clone() };
             self.write(draft, now);
         }
         self.work(out);
+    }
+
+    /// Its user is called `name` from now on. Costs nothing where nothing has changed.
+    pub fn rename(&mut self, name: &str, now: Now, out: &mut Vec<Output>) {
+        if self.name == name || self.over {
+            return;
+        }
+        self.name = name.to_string();
+        if let Some(own) = self.own.get(&person(self.us.key())) {
+            let draft = Draft { name: self.name.clone(), ..own.draft.clone() };
+            self.write(draft, now);
+            self.work(out);
+        }
     }
 
     /// Takes a draft over: it is signed at once, or as soon as the one before is old enough.
@@ -249,9 +257,14 @@ impl Client {
         self.timers.arm(Timer::Redial(at), now.tick.after(wait));
         let registry = desk.registry.clone();
         if !self.own.is_empty() && !core::mem::replace(&mut desk.is_told, true) {
+            // That it shows them again is news then.
+            desk.shown.clear();
+            let rest = match self.meeting {
+                Some(_) => "the meeting goes on, and is joined by ticket or HOST:PORT meanwhile",
+                None => "it lists you as soon as it answers; friends do without it",
+            };
             let message = alloc::format!(
-                "the registry {registry} can't be reached ({code}): it is tried again and again; the meeting goes on, \
-                 and is joined by ticket or HOST:PORT meanwhile"
+                "the registry {registry} can't be reached ({code}): it is tried again and again; {rest}"
             );
             out.push(Output::Event(Event::Warning { code: "registry", message }));
         }
@@ -424,6 +437,9 @@ impl Client {
                 let message = "nobody can reach you here: only who listens can be registered".to_string();
                 return Some(("not_listening", message));
             }
+            Directory::Unregister if !self.own.contains_key(&person(self.us.key())) => {
+                return Some(("not_registered", "no registry lists you; to be listed: /register".to_string()));
+            }
             Directory::Register => self.register(now),
             Directory::Unregister => drop(self.own.remove(&person(self.us.key()))),
         }
@@ -432,8 +448,15 @@ impl Client {
         None
     }
 
+    /// Who asks once more has every registry tried at once, and is told once more what each says.
     fn register(&mut self, now: Now) {
-        let since_ms = self.own.get(&person(self.us.key())).map_or(now.unix_ms, |own| own.draft.since_ms);
+        let record = person(self.us.key());
+        for (at, desk) in self.desks.iter_mut().enumerate() {
+            desk.shown.remove(&record);
+            desk.is_told = false;
+            self.timers.disarm(Timer::Redial(at));
+        }
+        let since_ms = self.own.get(&record).map_or(now.unix_ms, |own| own.draft.since_ms);
         self.write(Draft::of_person(self.us.key(), &self.name, since_ms), now);
     }
 
