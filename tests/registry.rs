@@ -251,6 +251,62 @@ fn registry_13_friends_are_told_of_a_dead_registry_and_listed_again_when_it_is_b
 }
 
 #[test]
+fn without_a_verb_it_shows_what_is_on_and_which_contacts_have_registered_by_their_keys() {
+    let (registry, address) = registry("127.0.0.1:0");
+    let (mut ada, ready) = host("ada", "Rust 101", &address, &[]);
+    let mut guest = Bot::start("gil", &["join", ready["listen"].as_str().expect("it listens")]);
+    guest.wait("ready");
+    let hosts: Vec<_> = (0..5).map(|number| open("carl", &format!("Room {number}"), &address, &[])).collect();
+    let (mut bea, listening) = friend("bea", &address);
+    let home = Arc::new(Scratch::new("overview"));
+    // Somebody who calls herself what the user calls another.
+    let (mut false_bea, _) = friend("beatrix", &address);
+    for friend in [&mut bea, &mut false_bea] {
+        friend.send(&json!({"command": "register"}));
+        friend.wait("published");
+    }
+    let at = listening["listen"].as_str().expect("it listens");
+    for words in [&["contacts", "add", "beatrix", at][..], &["send", "beatrix", "hi"], &["contacts", "add", "dora", at]]
+    {
+        assert!(run(&home, words).1.status.success(), "{words:?}");
+    }
+    let fullest = |events: &[Value]| events.iter().any(|event| event["number"] == 1 && event["population"] == 2);
+    let events = loop {
+        let (events, output) = run(&home, &["--registry", &address]);
+        assert!(output.status.success(), "{events:?}");
+        if fullest(&events) {
+            break events;
+        }
+    };
+    let of = |event: &str| events.iter().filter(|shown| shown["event"] == event).collect::<Vec<_>>();
+    assert_eq!(of("listing").len(), 5, "{events:?}");
+    assert_eq!(of("listing")[0]["title"], "Rust 101");
+    let people = of("person");
+    let [person] = people.as_slice() else { panic!("{people:?}") };
+    assert_eq!((&person["name"], &person["key"]), (&json!("beatrix"), &listening["key"]));
+    let output = tertulia(&home).args(["--registry", &address]).output().expect("the program starts");
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    for expected in
+        ["  1  Rust 101: lecture of ada", "and 1 more: tertulia", "of your contacts (2), 1 registered", "join 1\n"]
+    {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+    joins(&home, &["--registry", &address, "join", "1"], "Rust 101", &mut ada);
+    drop(hosts);
+
+    // One that takes connections and says nothing.
+    support::signal(registry.id(), "STOP");
+    let before = std::time::Instant::now();
+    let (events, output) = run(&home, &["--registry", &address]);
+    assert!(before.elapsed() < std::time::Duration::from_secs(5), "{:?}", before.elapsed());
+    assert!(output.status.success(), "{events:?}");
+    let [id, warning] = events.as_slice() else { panic!("{events:?}") };
+    assert_eq!((&id["event"], &warning["code"]), (&json!("id"), &json!("unreachable")));
+    assert!(warning["message"].as_str().is_some_and(|message| message.contains(&address)), "{warning}");
+    support::signal(registry.id(), "CONT");
+}
+
+#[test]
 fn people_register_and_leave_and_a_rename_shows() {
     let (_registry, address) = registry("127.0.0.1:0");
     let (mut ada, ready) = host("ada", "Rust 101", &address, &[]);

@@ -82,6 +82,8 @@ pub struct Client {
     queries: BTreeMap<CommandId, Query>,
     dials: u64,
     timers: Timers<Timer>,
+    /// So long a question waits for registries.
+    patience: Duration,
     over: bool,
 }
 
@@ -102,8 +104,15 @@ impl Client {
             queries: BTreeMap::new(),
             dials: config.first_dial,
             timers: Timers::default(),
+            patience: limits::QUERY_PATIENCE,
             over: false,
         }
+    }
+
+    /// The same, but its questions wait for registries only so long.
+    #[must_use]
+    pub fn with_patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     /// Says what is held here from now on, or that nothing is. Costs nothing where nothing has changed.
@@ -269,7 +278,8 @@ impl Client {
             out.push(Output::Event(Event::Warning { code: "registry", message }));
         }
         // Who asks wants to know now, unless it may only have been busy.
-        if code == Code::Unreachable || desk.failures > QUERY_TRIES {
+        let is_nobody_there = matches!(code, Code::Unreachable | Code::NoListener | Code::NoSuchHost);
+        if is_nobody_there || desk.failures > QUERY_TRIES {
             for query in self.queries.values_mut() {
                 query.fail(at, &registry, code);
             }
@@ -472,7 +482,7 @@ impl Client {
             return Some(("full", message));
         }
         self.queries.insert(id, Query::new(question, self.desks.len()));
-        self.timers.arm(Timer::Patience(id), now.tick.after(limits::QUERY_PATIENCE));
+        self.timers.arm(Timer::Patience(id), now.tick.after(self.patience));
         // A registry that has failed just now is waited for; the question does not wait with it.
         (0..self.desks.len()).for_each(|at| self.timers.disarm(Timer::Redial(at)));
         self.work(out);
