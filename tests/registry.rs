@@ -307,6 +307,35 @@ fn without_a_verb_it_shows_what_is_on_and_which_contacts_have_registered_by_thei
 }
 
 #[test]
+fn who_has_joined_is_told_where_registries_are_asked() {
+    for flags in [&["--lecture"][..], &[]] {
+        let mut host = Bot::start("ada", &[&["host", "T", "--listen", "127.0.0.1:0"], flags].concat());
+        let address = host.wait("ready")["listen"].as_str().expect("it listens").to_string();
+        let mut guest = Bot::start("bea", &["join", &address]);
+        guest.wait("ready");
+        for (command, next) in [
+            ("list", "tertulia list"),
+            ("who", "tertulia who"),
+            ("register", "tertulia friends"),
+            ("add", "tertulia friends"),
+        ] {
+            let mut wish = json!({"command": command, "id": command});
+            if command == "add" {
+                (wish["name"], wish["address"]) = (json!("carl"), json!("127.0.0.1:1"));
+            }
+            guest.send(&wish);
+            let error = guest.wait("error");
+            let message = error["message"].as_str().expect("a message");
+            assert!(
+                error["id"] == command && message.contains(&format!("in another terminal: {next}")),
+                "{flags:?}: {error}"
+            );
+        }
+        host.send(&json!({"command": "end"}));
+    }
+}
+
+#[test]
 fn people_register_and_leave_and_a_rename_shows() {
     let (_registry, address) = registry("127.0.0.1:0");
     let (mut ada, ready) = host("ada", "Rust 101", &address, &[]);

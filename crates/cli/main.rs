@@ -1,5 +1,6 @@
 //! Tertulia's command line: one file a verb, whose arguments' comments are its help.
 
+mod ahead;
 mod befriend;
 mod catalogue;
 mod completions;

@@ -76,9 +76,7 @@ impl Text {
             Event::Linked { name, .. } => self.own(&format!("linked with {}", escape::line(name))),
             // `closed` follows at once, and says more.
             Event::Unlinked { code: Code::Ended | Code::Kicked | Code::Banned | Code::Superseded, .. } => return None,
-            Event::Unlinked { name, code, .. } => {
-                self.own(&format!("cut off from {} ({code}); trying again", escape::line(name)))
-            }
+            Event::Unlinked { name, code, .. } => self.own(&self.parted(&escape::line(name), *code)),
             Event::Knock { name, note, .. } => {
                 let name = escape::line(name);
                 let says = if note.is_empty() { String::new() } else { format!(" and says: {}", escape::line(note)) };
@@ -106,6 +104,18 @@ impl Text {
             Event::Closed { code: Code::Left | Code::Ended | Code::Stopped, reason } => self.own(&escape::line(reason)),
             Event::Closed { reason, .. } => self.error(reason),
         })
+    }
+
+    /// Who goes on purpose is not in trouble; and friends are dialled when there is something to say.
+    fn parted(&self, name: &str, code: Code) -> String {
+        match (self.role, code) {
+            (_, Code::Left) | (Some(Role::Friends), Code::Stopped) => format!("{name} left"),
+            (_, Code::Stopped) => format!("{name} has stopped for now; trying again"),
+            (Some(Role::Friends), _) => {
+                format!("cut off from {name} ({code}); what you write waits until they are back")
+            }
+            _ => format!("cut off from {name} ({code}); trying again"),
+        }
     }
 
     /// A lecture's guest is linked with its host alone.
@@ -300,6 +310,23 @@ mod tests {
         ] {
             assert_eq!(plain(&event).as_deref(), Some(line));
         }
+    }
+
+    #[test]
+    fn who_leaves_on_purpose_is_not_cut_off() {
+        let parted = |role, code| {
+            let mut text = Text::new(false);
+            let (name, ticket, title) = ("anna".into(), String::new(), String::new());
+            let questions = tertulia_core::charter::Questions::Open;
+            text.event(&Event::Ready { role, name, key: KEY, meeting: MeetingId::ZERO, title, ticket, questions });
+            text.event(&Event::Unlinked { name: "bea".into(), key: KEY, code }).unwrap()
+        };
+        assert_eq!(parted(Role::Friends, Code::Left), "-- bea left");
+        assert_eq!(parted(Role::Friends, Code::Stopped), "-- bea left");
+        assert_eq!(parted(Role::Attendee, Code::Stopped), "-- bea has stopped for now; trying again");
+        assert_eq!(parted(Role::Member, Code::Silent), "-- cut off from bea (silent); trying again");
+        let cut = parted(Role::Friends, Code::Cut);
+        assert!(cut.starts_with("-- cut off from bea (cut); ") && !cut.contains("trying"), "{cut}");
     }
 
     #[test]

@@ -116,11 +116,8 @@ fn unknown(first: &str) -> Problem {
     let habit = HABITS.iter().find(|(habit, _)| *habit == first).map(|(_, word)| *word);
     let alike = WORDS.iter().map(|(word, ..)| *word).filter(|word| resembles(first, word));
     let meant = habit.into_iter().chain(alike).find_map(|word| WORDS.iter().find(|(known, ..)| *known == word));
-    let advice = match meant {
-        Some((word, takes, _)) => format!("did you mean /{word}{takes}"),
-        None => format!("there are {}", words()),
-    };
-    Problem::new("unknown_command", format!("there is no /{first}: {advice}?"))
+    let meant = meant.map(|(word, takes, _)| (*word, *takes));
+    super::missing(first, meant, &words(), super::outside(first).map(Into::into))
 }
 
 fn words() -> String {
@@ -192,6 +189,10 @@ mod tests {
             ("/contact", "unknown_command", "/contacts"),
             ("/kick bea", "unknown_command", "/msg"),
             ("/who", "unknown_command", "/users"),
+            ("/who", "unknown_command", "in another terminal: tertulia who"),
+            ("/list", "unknown_command", "in another terminal: tertulia list"),
+            ("/join x", "unknown_command", "in another terminal: tertulia join TARGET"),
+            ("/register me", "usage", "type: /register"),
             ("/name a b", "usage", "/name NEW"),
         ] {
             let problem = parse(line, |name| name == "bea").expect_err(line);
