@@ -229,6 +229,25 @@ fn who_leaves_on_purpose_is_unlinked_for_that_and_nobody_joins_or_leaves_a_meeti
 }
 
 #[test]
+fn outside_of_the_console_a_refusal_ends_with_what_a_shell_takes() {
+    let here = home("shell");
+    for (words, hint) in [
+        (&["send", "bob", "hi"][..], "contacts add bob HOST:PORT"),
+        (&["contacts", "add", "bob", "nowhere"], "contacts add bob HOST:PORT"),
+        (&["contacts", "remove", "bob"], "contacts list"),
+    ] {
+        let refused = run(&here, words);
+        assert_eq!(refused.code, Some(1), "{words:?}");
+        assert!(refused.err.ends_with(&format!("  try: tertulia {hint}\n")), "{words:?}: {}", refused.err);
+        assert!(!refused.err.contains(" /"), "{words:?}: {}", refused.err);
+    }
+    let path = here.path().display().to_string();
+    let listed = run(&here, &["--home", &path, "contacts"]);
+    assert!(listed.out.contains("tertulia contacts add NAME HOST:PORT"), "{}", listed.out);
+    assert!(listed.out.contains(&format!("tertulia --home {path} send NAME TEXT")), "{}", listed.out);
+}
+
+#[test]
 fn lines_from_a_pipe_are_sent_before_the_end() {
     let (here, there) = (home("pipe-a"), home("pipe-b"));
     let (mut bea, address) = friend(&there, "bea", "127.0.0.1:0");

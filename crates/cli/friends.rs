@@ -78,7 +78,7 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
                 screen
                     .own("NAME/TEXT writes to NAME; /add NAME HOST:PORT, /contacts, /register, /quit; /help has more");
             }),
-            next: Box::new(farewell),
+            next: Box::new(|code| farewell(code, globals)),
         };
         session::run(node, plan, screen, input, signals).await
     })
@@ -100,9 +100,10 @@ pub(crate) fn listen(wanted: Option<&String>, screen: &mut Screen) -> Result<Tcp
     Ok(listener)
 }
 
-fn farewell(code: Code) -> String {
+fn farewell(code: Code, globals: &Globals) -> String {
+    let program = globals.program();
     match code == Code::Left {
-        true => "what is held goes out the next time: tertulia friends".into(),
-        false => format!("again: {AGAIN}"),
+        true => format!("what is held goes out the next time: {program} friends"),
+        false => format!("again: {program} friends"),
     }
 }

@@ -44,7 +44,7 @@ pub(crate) fn run(globals: &Globals) -> Result<ExitCode, Fail> {
         screen.warning("home", &error.message);
     }
     if answer.failure.is_none() {
-        people(&answer, &contacts, &mut screen);
+        people(&answer, &contacts, &program, &mut screen);
     }
     unanswered(&answer, &screen);
     // One that lets in whoever comes.
@@ -112,7 +112,7 @@ fn numbered(event: &Event, place: u32) -> Event {
 }
 
 /// Shows the contacts who have registered: by the key that was met, under the name that the user has given them.
-fn people(answer: &Answer, contacts: &[Listed], screen: &mut Screen) {
+fn people(answer: &Answer, contacts: &[Listed], program: &str, screen: &mut Screen) {
     let of_contact = |event: &Event| {
         let Event::Person { key, addresses, since_ms, .. } = event else { return None };
         let contact = contacts.iter().find(|contact| contact.key == Some(*key))?;
@@ -126,7 +126,7 @@ fn people(answer: &Answer, contacts: &[Listed], screen: &mut Screen) {
     };
     let all = contacts.len();
     screen.own(&match there.len() {
-        0 if all == 0 => "you have no contacts yet".into(),
+        0 if all == 0 => format!("you have no contacts yet; to add one: {program} contacts add NAME HOST:PORT"),
         0 => format!("none of your contacts ({all}) has registered; they may be there all the same{unmet}"),
         count => format!("of your contacts ({all}), {count} registered{unmet}:"),
     });

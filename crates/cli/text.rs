@@ -150,7 +150,11 @@ impl Text {
     /// A line each.
     pub(crate) fn contacts(&self, contacts: &[Contact]) -> String {
         let lines: Vec<String> = contacts.iter().map(|contact| self.own(&described(contact))).collect();
-        if lines.is_empty() { self.own("no contacts yet: /add NAME HOST:PORT adds one") } else { lines.join("\n") }
+        match self.role {
+            _ if !lines.is_empty() => lines.join("\n"),
+            Some(_) => self.own("no contacts yet: /add NAME HOST:PORT adds one"),
+            None => self.own("no contacts yet; to add one: tertulia contacts add NAME HOST:PORT"),
+        }
     }
 
     fn contact(&self, change: Change, contact: &Contact) -> Option<String> {
