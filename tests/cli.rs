@@ -100,6 +100,8 @@ fn a_refusal_ends_with_the_command_that_would_have_worked() {
     let home = Scratch::new("refusals");
     for (arguments, code, hint) in [
         (&["host", "My Talk", "--questions", "closed"][..], 2, "tertulia host 'My Talk' --lecture"),
+        (&["who"], 1, "tertulia who --registry HOST:PORT"),
+        (&["friends", "--announce", "here"], 2, "tertulia friends --announce example.org:7473"),
         (&["host"], 2, "tertulia host 'Rust for sailors' --lecture"),
         (&["host", "", "--lecture"], 2, "tertulia host 'A shorter title' --lecture"),
         (&["host", "T", "--lecture", "--listen", "here"], 2, "tertulia host T --lecture --listen 0.0.0.0:7473"),

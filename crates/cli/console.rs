@@ -301,22 +301,18 @@ fn unknown(first: &str, line: &str, role: Role) -> Problem {
         .find(|word| mine(word, role));
     let meant = instead.and_then(|word| WORDS.iter().find(|known| known.word == word));
     let meant = meant.map(|word| (word.word, word.takes));
-    missing(
-        first,
-        meant,
-        &words_of(role),
-        Some(outside(first).map_or_else(|| format!("as text: /say /{line}"), Into::into)),
-    )
+    missing(first, meant, &words_of(role), Some(format!("as text: /say /{line}")))
 }
 
-/// There is no such word: one that may be meant, else all that there are; then what else would do.
+/// There is no such word: what may be meant, or else all that there are; and what else would do.
 fn missing(typed: &str, meant: Option<(&str, &str)>, words: &str, instead: Option<String>) -> Problem {
+    let outside = outside(typed);
     let advice = match meant {
-        Some((word, takes)) => format!("perhaps /{word}{takes} is meant"),
-        None => format!("there are {words}"),
+        Some((word, takes)) => Some(format!("perhaps /{word}{takes} is meant")),
+        None => outside.is_none().then(|| format!("there are {words}")),
     };
-    let instead = instead.map(|instead| format!("; {instead}")).unwrap_or_default();
-    Problem::new("unknown_command", format!("there is no /{typed} here: {advice}{instead}"))
+    let says: Vec<String> = advice.into_iter().chain(outside.map(Into::into).or(instead)).collect();
+    Problem::new("unknown_command", format!("there is no /{typed} here: {}", says.join("; ")))
 }
 
 fn mine(word: &str, role: Role) -> bool {
@@ -496,7 +492,12 @@ mod tests {
                 "unknown_command",
                 "/users is meant; to see who has registered, in another terminal: tertulia who",
             ),
-            ("/contacts", Role::Member, "unknown_command", "in another terminal: tertulia friends"),
+            (
+                "/contacts",
+                Role::Member,
+                "unknown_command",
+                "no /contacts here: contacts have a console of their own, in another",
+            ),
             ("/register", Role::Attendee, "host_only", "tertulia friends, and there: /register"),
             ("unregister", Role::Attendee, "host_only", "tertulia friends, and there: /register"),
             ("/register me", Role::Host, "usage", "type: /register"),

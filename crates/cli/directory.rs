@@ -68,10 +68,11 @@ pub(crate) fn ask(
     trace: Option<PathBuf>,
     screen: &mut Screen,
 ) -> Result<Vec<Event>, Fail> {
+    let hint = if question == Directory::Who { WHO_HINT } else { HINT };
     let answer = ask_all(&[question], limits::QUERY_PATIENCE, registries, trace)?;
     answer.warnings.iter().for_each(|(code, message)| screen.warning(code, message));
     match answer.failure {
-        Some((code, message)) => Err(Fail::failed(code, message, HINT)),
+        Some((code, message)) => Err(Fail::failed(code, message, hint)),
         None => Ok(answer.found),
     }
 }
@@ -117,5 +118,7 @@ pub(crate) fn ask_all(
         Ok(answer)
     })
 }
+
+const WHO_HINT: &str = "tertulia who --registry HOST:PORT";
 
 const HINT: &str = "tertulia join HOST:PORT, or with the host's ticket: tertulia join 'tertulia:…'";

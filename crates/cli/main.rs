@@ -42,6 +42,8 @@ use crate::fail::Fail;
 use crate::globals::Globals;
 
 /// Meetings without a server in the middle: rooms, lectures, and friends
+///
+/// Without a command, it shows who you are, what is on, which of your contacts have registered, and what to type next.
 #[derive(Debug, clap::Parser)]
 #[command(name = "tertulia", version, before_help = EXAMPLES, after_help = COMMANDS)]
 struct Cli {

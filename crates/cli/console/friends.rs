@@ -117,7 +117,7 @@ fn unknown(first: &str) -> Problem {
     let alike = WORDS.iter().map(|(word, ..)| *word).filter(|word| resembles(first, word));
     let meant = habit.into_iter().chain(alike).find_map(|word| WORDS.iter().find(|(known, ..)| *known == word));
     let meant = meant.map(|(word, takes, _)| (*word, *takes));
-    super::missing(first, meant, &words(), super::outside(first).map(Into::into))
+    super::missing(first, meant, &words(), None)
 }
 
 fn words() -> String {
