@@ -100,6 +100,8 @@ fn a_refusal_ends_with_the_command_that_would_have_worked() {
     let home = Scratch::new("refusals");
     for (arguments, code, hint) in [
         (&["host", "My Talk", "--questions", "closed"][..], 2, "tertulia host 'My Talk' --lecture"),
+        (&["who"], 1, "tertulia who --registry HOST:PORT"),
+        (&["friends", "--announce", "here"], 2, "tertulia friends --announce example.org:7473"),
         (&["host"], 2, "tertulia host 'Rust for sailors' --lecture"),
         (&["host", "", "--lecture"], 2, "tertulia host 'A shorter title' --lecture"),
         (&["host", "T", "--lecture", "--listen", "here"], 2, "tertulia host T --lecture --listen 0.0.0.0:7473"),
@@ -179,10 +181,26 @@ fn id_makes_a_home_once_and_tells_key_and_path() {
 fn without_a_verb_it_says_who_you_are_and_what_to_type() {
     let home = Scratch::new("overview");
     let said = run(&home, &[]);
-    assert_eq!(said.code, Some(0));
-    for expected in ["key   ", "tertulia host TITLE", "tertulia list", "tertulia join TARGET", "tertulia --help"] {
+    assert_eq!((said.code, said.err.as_str()), (Some(0), ""));
+    assert!(said.out.starts_with("-- your new identity is kept in "), "{}", said.out);
+    let commands =
+        ["tertulia join HOST:PORT", "tertulia host 'Friday tertulia'", "tertulia friends", "tertulia --help"];
+    for expected in ["key   ", "there is no registry to ask"].iter().chain(&commands) {
         assert!(said.out.contains(expected), "{}", said.out);
     }
+    let said = run(&home, &["--home", home.path().to_str().expect("UTF-8")]);
+    let next = format!("tertulia --home {} friends\n", home.path().display());
+    assert!(said.out.contains(&next), "what is printed works as it is: {}", said.out);
+    let said = run(&home, &["--json", "--name", "anna"]);
+    let events: Vec<Value> = said.out.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let [id, warning] = events.as_slice() else { panic!("{events:?}") };
+    assert_eq!((id["event"].as_str(), id["name"].as_str()), (Some("id"), Some("anna")));
+    assert_eq!((warning["event"].as_str(), warning["code"].as_str()), (Some("warning"), Some("no_registry")));
+    // Without a home it tells what it can.
+    let said = run(&home, &["--home", "/dev/null/home"]);
+    assert_eq!(said.code, Some(1));
+    assert!(said.err.contains("/dev/null/home") && said.out.contains("tertulia --help"), "{}{}", said.out, said.err);
+    assert_eq!(run(&home, &["--name", "two words"]).code, Some(2));
 }
 
 #[test]

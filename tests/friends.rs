@@ -202,6 +202,52 @@ fn a_home_speaks_with_one_voice() {
 }
 
 #[test]
+fn who_leaves_on_purpose_is_unlinked_for_that_and_nobody_joins_or_leaves_a_meeting() {
+    let (here, there) = (home("leaves-a"), home("leaves-b"));
+    let (mut bea, address) = friend(&there, "bea", "127.0.0.1:0");
+    let mut anna = tertulia(&here);
+    anna.args(["--name", "anna", "friends", "--listen", "127.0.0.1:0"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut anna = anna.spawn().expect("the program starts");
+    let mut input = anna.stdin.take().expect("stdin is a pipe");
+    writeln!(input, "/add bea {address}\nbea/hello").expect("it reads");
+    assert_eq!(heard(&mut bea), "hello");
+    bea.send(&json!({"command": "quit"}));
+    let events = bea.rest();
+    assert!(events.iter().all(|event| event["event"] != "joined" && event["event"] != "left"), "{events:?}");
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(anna.stdout.take().expect("stdout is a pipe")));
+    let parted = lines.by_ref().map(|line| line.expect("UTF-8")).find(|line| line.contains("bea left"));
+    assert_eq!(parted.as_deref(), Some("-- bea left"), "it is no trouble");
+
+    let (mut bea, _) = friend(&there, "bea", &address);
+    writeln!(input, "bea/again").expect("it reads");
+    assert_eq!(heard(&mut bea), "again");
+    drop(input);
+    let unlinked = bea.wait("unlinked");
+    assert_eq!((&unlinked["name"], &unlinked["reason"]), (&json!("anna"), &json!("left")));
+    lines.for_each(|line| assert!(!line.expect("UTF-8").contains("trying again")));
+    assert!(anna.wait().expect("it ends").success());
+}
+
+#[test]
+fn outside_of_the_console_a_refusal_ends_with_what_a_shell_takes() {
+    let here = home("shell");
+    for (words, hint) in [
+        (&["send", "bob", "hi"][..], "contacts add bob HOST:PORT"),
+        (&["contacts", "add", "bob", "nowhere"], "contacts add bob HOST:PORT"),
+        (&["contacts", "remove", "bob"], "contacts list"),
+    ] {
+        let refused = run(&here, words);
+        assert_eq!(refused.code, Some(1), "{words:?}");
+        assert!(refused.err.ends_with(&format!("  try: tertulia {hint}\n")), "{words:?}: {}", refused.err);
+        assert!(!refused.err.contains(" /"), "{words:?}: {}", refused.err);
+    }
+    let path = here.path().display().to_string();
+    let listed = run(&here, &["--home", &path, "contacts"]);
+    assert!(listed.out.contains("tertulia contacts add NAME HOST:PORT"), "{}", listed.out);
+    assert!(listed.out.contains(&format!("tertulia --home {path} send NAME TEXT")), "{}", listed.out);
+}
+
+#[test]
 fn lines_from_a_pipe_are_sent_before_the_end() {
     let (here, there) = (home("pipe-a"), home("pipe-b"));
     let (mut bea, address) = friend(&there, "bea", "127.0.0.1:0");

@@ -177,16 +177,170 @@ fn a_record_says_who_is_there_and_a_leavers_is_gone_at_once() {
     while !titles(&home, &address, &[]).is_empty() {}
 }
 
+/// Who has registered.
+fn who(home: &Scratch, registry: &str) -> Vec<Value> {
+    let (events, output) = run(home, &["--registry", registry, "who"]);
+    assert!(output.status.success(), "{events:?}");
+    events.into_iter().filter(|event| event["event"] == "person").collect()
+}
+
+/// Somebody among friends, in a home of their own, and what they have said of themselves.
+fn friend(name: &str, registry: &str) -> (Bot, Value) {
+    let mut friend = Bot::start(name, &["--registry", registry, "friends", "--listen", "127.0.0.1:0"]);
+    let ready = friend.wait("ready");
+    assert_eq!((&ready["role"], &ready["registry"]), (&json!("friends"), &json!(registry)));
+    (friend, ready)
+}
+
+#[test]
+fn friends_register_rename_and_are_gone_when_they_leave_or_ask_for_it() {
+    let (_registry, address) = registry("127.0.0.1:0");
+    let (mut anna, ready) = friend("anna", &address);
+    let (mut bea, _) = friend("bea", &address);
+    let home = Scratch::new("friends-who");
+    assert!(who(&home, &address).is_empty(), "only who wants to be there is");
+    anna.send(&json!({"command": "unregister", "id": 0}));
+    let error = anna.wait("error");
+    assert_eq!((&error["code"], &error["id"]), (&json!("not_registered"), &json!(0)));
+    for friend in [&mut anna, &mut bea] {
+        friend.send(&json!({"command": "register", "id": 1}));
+        assert_eq!(friend.wait("done")["id"], 1);
+        assert_eq!(friend.wait("published")["registry"], address);
+    }
+    // She sees herself.
+    anna.send(&json!({"command": "who"}));
+    let seen = [anna.wait("person"), anna.wait("person")];
+    let herself = seen.iter().find(|person| person["key"] == ready["key"]).expect("anna is there");
+    assert_eq!((&herself["name"], &herself["address"]), (&json!("anna"), &ready["listen"]));
+    assert!(herself["since"].is_u64());
+    anna.send(&json!({"command": "name", "name": "ann"}));
+    while !who(&home, &address).iter().any(|person| person["name"] == "ann") {}
+    anna.send(&json!({"command": "unregister", "id": 2}));
+    assert_eq!(anna.wait("done")["id"], 2);
+    let names = |people: Vec<Value>| people.into_iter().map(|person| person["name"].clone()).collect::<Vec<_>>();
+    while names(who(&home, &address)) != ["bea"] {}
+    bea.send(&json!({"command": "quit"}));
+    assert!(bea.end().success());
+    while !who(&home, &address).is_empty() {}
+}
+
+#[test]
+fn registry_13_friends_are_told_of_a_dead_registry_and_listed_again_when_it_is_back() {
+    let nobody = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port");
+    let nobody = nobody.to_string();
+    let (mut anna, _) = friend("anna", &nobody);
+    let (mut bea, listening) = friend("bea", &nobody);
+    anna.send(&json!({"command": "register"}));
+    let warning = anna.wait("warning");
+    assert_eq!(warning["code"], "registry");
+    let message = warning["message"].as_str().expect("a message");
+    assert!(message.contains(&nobody) && message.contains("lists you as soon as it answers"), "{message}");
+    anna.send(&json!({"command": "add", "name": "bea", "address": listening["listen"]}));
+    anna.send(&json!({"command": "msg", "to": "bea", "text": "who needs it?"}));
+    assert_eq!(bea.wait("message")["text"], "who needs it?");
+    let home = Scratch::new("friends-back");
+    for _ in 0..2 {
+        let (dying, _) = registry(&nobody);
+        assert_eq!(anna.wait("published")["registry"], nobody);
+        assert_eq!(who(&home, &nobody).len(), 1);
+        drop(dying);
+        assert_eq!(anna.wait("warning")["code"], "registry", "a new loss is a new story");
+    }
+    anna.send(&json!({"command": "msg", "to": "bea", "text": "still there?"}));
+    assert_eq!(bea.wait("message")["text"], "still there?");
+}
+
+#[test]
+fn without_a_verb_it_shows_what_is_on_and_which_contacts_have_registered_by_their_keys() {
+    let (registry, address) = registry("127.0.0.1:0");
+    let (mut ada, ready) = host("ada", "Rust 101", &address, &[]);
+    let mut guest = Bot::start("gil", &["join", ready["listen"].as_str().expect("it listens")]);
+    guest.wait("ready");
+    let hosts: Vec<_> = (0..5).map(|number| open("carl", &format!("Room {number}"), &address, &[])).collect();
+    let (mut bea, listening) = friend("bea", &address);
+    let home = Arc::new(Scratch::new("overview"));
+    // Somebody who calls herself what the user calls another.
+    let (mut false_bea, _) = friend("beatrix", &address);
+    for friend in [&mut bea, &mut false_bea] {
+        friend.send(&json!({"command": "register"}));
+        friend.wait("published");
+    }
+    let at = listening["listen"].as_str().expect("it listens");
+    for words in [&["contacts", "add", "beatrix", at][..], &["send", "beatrix", "hi"], &["contacts", "add", "dora", at]]
+    {
+        assert!(run(&home, words).1.status.success(), "{words:?}");
+    }
+    let fullest = |events: &[Value]| events.iter().any(|event| event["number"] == 1 && event["population"] == 2);
+    let events = loop {
+        let (events, output) = run(&home, &["--registry", &address]);
+        assert!(output.status.success(), "{events:?}");
+        if fullest(&events) {
+            break events;
+        }
+    };
+    let of = |event: &str| events.iter().filter(|shown| shown["event"] == event).collect::<Vec<_>>();
+    assert_eq!(of("listing").len(), 5, "{events:?}");
+    assert_eq!(of("listing")[0]["title"], "Rust 101");
+    let people = of("person");
+    let [person] = people.as_slice() else { panic!("{people:?}") };
+    assert_eq!((&person["name"], &person["key"]), (&json!("beatrix"), &listening["key"]));
+    let output = tertulia(&home).args(["--registry", &address]).output().expect("the program starts");
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    for expected in
+        ["  1  Rust 101: lecture of ada", "and 1 more: tertulia", "of your contacts (2), 1 registered", "join 1\n"]
+    {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+    joins(&home, &["--registry", &address, "join", "1"], "Rust 101", &mut ada);
+    drop(hosts);
+
+    // One that takes connections and says nothing.
+    support::signal(registry.id(), "STOP");
+    let before = std::time::Instant::now();
+    let (events, output) = run(&home, &["--registry", &address]);
+    assert!(before.elapsed() < std::time::Duration::from_secs(5), "{:?}", before.elapsed());
+    assert!(output.status.success(), "{events:?}");
+    let [id, warning] = events.as_slice() else { panic!("{events:?}") };
+    assert_eq!((&id["event"], &warning["code"]), (&json!("id"), &json!("unreachable")));
+    assert!(warning["message"].as_str().is_some_and(|message| message.contains(&address)), "{warning}");
+    support::signal(registry.id(), "CONT");
+}
+
+#[test]
+fn who_has_joined_is_told_where_registries_are_asked() {
+    for flags in [&["--lecture"][..], &[]] {
+        let mut host = Bot::start("ada", &[&["host", "T", "--listen", "127.0.0.1:0"], flags].concat());
+        let address = host.wait("ready")["listen"].as_str().expect("it listens").to_string();
+        let mut guest = Bot::start("bea", &["join", &address]);
+        guest.wait("ready");
+        for (command, next) in [
+            ("list", "tertulia list"),
+            ("who", "tertulia who"),
+            ("register", "tertulia friends"),
+            ("add", "tertulia friends"),
+        ] {
+            let mut wish = json!({"command": command, "id": command});
+            if command == "add" {
+                (wish["name"], wish["address"]) = (json!("carl"), json!("127.0.0.1:1"));
+            }
+            guest.send(&wish);
+            let error = guest.wait("error");
+            let message = error["message"].as_str().expect("a message");
+            assert!(
+                error["id"] == command && message.contains(&format!("in another terminal: {next}")),
+                "{flags:?}: {error}"
+            );
+        }
+        host.send(&json!({"command": "end"}));
+    }
+}
+
 #[test]
 fn people_register_and_leave_and_a_rename_shows() {
     let (_registry, address) = registry("127.0.0.1:0");
     let (mut ada, ready) = host("ada", "Rust 101", &address, &[]);
     let home = Scratch::new("people");
-    let who = || {
-        let (events, output) = run(&home, &["--registry", &address, "who"]);
-        assert!(output.status.success());
-        events.into_iter().filter(|event| event["event"] == "person").collect::<Vec<_>>()
-    };
+    let who = || who(&home, &address);
     assert!(who().is_empty(), "only who wants to be there is");
     ada.send(&json!({"command": "register", "id": 1}));
     assert_eq!(ada.wait("done")["id"], 1);

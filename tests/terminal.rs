@@ -81,6 +81,32 @@ fn a_line_that_is_refused_can_be_changed() {
 }
 
 #[test]
+fn a_line_that_is_refused_does_not_join_what_is_typed_ahead() {
+    let home = Scratch::new("typed-ahead");
+    let (mut host, address) = host(&home);
+    let mut bea = Bot::start("bea", &["join", &address]);
+    host.expect("-- bea joined").expect("bea is there");
+    host.send("/msg x\r/frob\r").expect("two lines are typed at once");
+    host.expect("-- error: there is no /frob here").expect("the second is refused for itself");
+    host.expect("> /frob").expect("and handed back");
+    let clear = |host: &mut OsSession| {
+        host.send("\u{3}").expect("Ctrl-C is typed");
+        host.expect("Ctrl-C again, on the empty line").expect("it is gone");
+    };
+    clear(&mut host);
+    host.send("\u{1b}[A\u{1b}[A").expect("the arrow key is pressed");
+    host.expect("> /msg x").expect("what was refused first is there");
+    clear(&mut host);
+    host.send("/kick\r\rhello\r").expect("an empty line is between the two");
+    assert_eq!(bea.wait("message")["text"], "hello");
+    host.send("/users x\rhalf ").expect("half a line is typed ahead");
+    host.send("a line\r").expect("it is finished");
+    assert_eq!(bea.wait("message")["text"], "half a line");
+    host.send("/end\r").expect("it is typed");
+    host.expect("-- the meeting is over").expect("it ends");
+}
+
+#[test]
 fn ctrl_c_takes_away_half_a_line_before_it_ends_anything() {
     let home = Scratch::new("cleared");
     let (mut host, address) = host(&home);

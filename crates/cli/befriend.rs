@@ -10,10 +10,11 @@ use tertulia_core::id::CommandId;
 use tertulia_core::limits;
 use tertulia_core::machine::{Input, Kept, Machine as _, Output};
 use tertulia_core::time::{Instant, Now};
+use tertulia_core::wire::field::Name;
 use tertulia_net::{Home, Setup, seed, unix_ms};
 
 use crate::escape;
-use crate::fail::Fail;
+use crate::fail::{Fail, quoted};
 use crate::globals::{Globals, tell_home};
 use crate::screen::Screen;
 
@@ -86,6 +87,8 @@ pub(crate) fn setup(
 /// It can't be done, or not kept.
 pub(crate) fn change(home: &Home, globals: &Globals, command: Command) -> Result<Vec<Event>, Fail> {
     let manner = Manner { port: None, dials_at_start: false, ends_after_one: false };
+    let name =
+        if let Command::Add { name, .. } | Command::Remove { name } = &command { name.clone() } else { String::new() };
     let mut friends = machine(home, globals, unix_ms(), manner)?;
     let mut out = Vec::new();
     let now = Now { tick: Instant(0), unix_ms: unix_ms() };
@@ -101,7 +104,7 @@ pub(crate) fn change(home: &Home, globals: &Globals, command: Command) -> Result
                 home.keep_drafts(&bytes).map_err(|error| unwritten(&error))?;
             }
             Output::Event(Event::Error { code, message, .. }) => {
-                return Err(Fail::failed(code, message, "tertulia contacts list"));
+                return Err(refusal(code, &message, &name, globals));
             }
             Output::Event(event) => events.push(event),
             // Nobody is dialled, and nothing is said.
@@ -115,6 +118,17 @@ pub(crate) fn change(home: &Home, globals: &Globals, command: Command) -> Result
         }
     }
     Ok(events)
+}
+
+/// What friends refuse outside of their console, where nobody can type what the machine proposes after its reason.
+pub(crate) fn refusal(code: &'static str, message: &str, name: &str, globals: &Globals) -> Fail {
+    let reason = ["; /", "; type: /"].iter().find_map(|proposal| Some(message.split_once(proposal)?.0));
+    let program = globals.program();
+    let hint = match message.contains("/add ") && Name::new(name).is_some() {
+        true => format!("{program} contacts add {} HOST:PORT", quoted(name)),
+        false => format!("{program} contacts list"),
+    };
+    Fail::failed(code, reason.unwrap_or(message), hint)
 }
 
 fn unwritten(error: &tertulia_net::Error) -> Fail {

@@ -47,8 +47,8 @@ fn age(span: Duration) -> String {
     found.unwrap_or_else(|| "just now".into())
 }
 
-/// What a registry says of this node.
-pub(crate) fn published(registry: &str, addresses: &[SocketAddr]) -> Result<String, String> {
+/// What a registry says of this node; `does`: what it does if it can reach it.
+pub(crate) fn published(registry: &str, does: &str, addresses: &[SocketAddr]) -> Result<String, String> {
     let registry = escape::line(registry);
     if addresses.is_empty() {
         return Err(format!(
@@ -57,7 +57,7 @@ pub(crate) fn published(registry: &str, addresses: &[SocketAddr]) -> Result<Stri
         ));
     }
     let addresses: Vec<String> = addresses.iter().map(text).collect();
-    Ok(format!("the registry {registry} shows you at {}", addresses.join(", ")))
+    Ok(format!("the registry {registry} {does} at {}", addresses.join(", ")))
 }
 
 #[cfg(test)]
@@ -80,10 +80,10 @@ mod tests {
 
     #[test]
     fn a_registry_that_reaches_nobody_says_what_to_do() {
-        assert!(published("r:1", &[]).unwrap_err().contains("--announce"));
+        assert!(published("r:1", "lists you", &[]).unwrap_err().contains("--announce"));
         assert_eq!(
-            published("r:1", &["192.0.2.1:7473".parse().unwrap()]).unwrap(),
-            "the registry r:1 shows you at 192.0.2.1:7473"
+            published("r:1", "lists you", &["192.0.2.1:7473".parse().unwrap()]).unwrap(),
+            "the registry r:1 lists you at 192.0.2.1:7473"
         );
     }
 }

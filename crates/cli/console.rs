@@ -95,6 +95,25 @@ const HABITS: &[(&str, &str)] = &[
     ("who", "users"),
 ];
 
+/// What is done outside of the console that it is typed in.
+const OUTSIDE: &[(&str, &str)] = &[
+    ("add", CONTACTS),
+    ("contacts", CONTACTS),
+    ("friends", CONTACTS),
+    ("host", "to host something else, in another terminal: tertulia host TITLE"),
+    ("join", "to join something else, in another terminal: tertulia join TARGET"),
+    ("list", "to see what is on, in another terminal: tertulia list"),
+    ("remove", CONTACTS),
+    ("send", CONTACTS),
+    ("who", "to see who has registered, in another terminal: tertulia who"),
+];
+
+const CONTACTS: &str = "contacts have a console of their own, in another terminal: tertulia friends";
+
+fn outside(typed: &str) -> Option<&'static str> {
+    OUTSIDE.iter().find(|(word, _)| *word == typed).map(|(_, instead)| *instead)
+}
+
 /// Reads one line. Nothing comes of an empty one. `knows` tells whether somebody of that name is here.
 ///
 /// # Errors
@@ -232,7 +251,7 @@ pub(crate) fn checked(command: Command, role: Role) -> Result<Command, Problem> 
         Command::Directory(Directory::Unregister) => Ok(Some("unregister")),
         Command::Directory(_) | Command::Users | Command::Quit => Ok(None),
         Command::Contacts | Command::Add { .. } | Command::Remove { .. } => {
-            Err(Problem::new("not_here", "this is a meeting; contacts have a console of their own: tertulia friends"))
+            Err(Problem::new("not_here", format!("this is a meeting; {CONTACTS}")))
         }
     }?;
     match (host_only, role) {
@@ -264,6 +283,11 @@ fn named(name: &str) -> Result<(), Problem> {
 pub(crate) const NAME_RULE: &str = "a name has 1 to 64 bytes, no white space or /, and no * @ # in front";
 
 fn not_yours(word: &str) -> Problem {
+    if let "register" | "unregister" = word {
+        let message =
+            "attendees are not listed; to be listed, in another terminal: tertulia friends, and there: /register";
+        return Problem::new("host_only", message);
+    }
     Problem::new("host_only", format!("only the host has /{word}; you have {}", words_of(Role::Attendee)))
 }
 
@@ -275,11 +299,20 @@ fn unknown(first: &str, line: &str, role: Role) -> Problem {
         .into_iter()
         .chain(WORDS.iter().filter(|word| resembles(first, word.word)).map(|word| word.word))
         .find(|word| mine(word, role));
-    let advice = match instead.and_then(|word| WORDS.iter().find(|known| known.word == word)) {
-        Some(word) => format!("did you mean /{}{}", word.word, word.takes),
-        None => format!("there are {}", words_of(role)),
+    let meant = instead.and_then(|word| WORDS.iter().find(|known| known.word == word));
+    let meant = meant.map(|word| (word.word, word.takes));
+    missing(first, meant, &words_of(role), Some(format!("as text: /say /{line}")))
+}
+
+/// There is no such word: what may be meant, or else all that there are; and what else would do.
+fn missing(typed: &str, meant: Option<(&str, &str)>, words: &str, instead: Option<String>) -> Problem {
+    let outside = outside(typed);
+    let advice = match meant {
+        Some((word, takes)) => Some(format!("perhaps /{word}{takes} is meant")),
+        None => outside.is_none().then(|| format!("there are {words}")),
     };
-    Problem::new("unknown_command", format!("there is no /{first}: {advice}? As text: /say /{line}"))
+    let says: Vec<String> = advice.into_iter().chain(outside.map(Into::into).or(instead)).collect();
+    Problem::new("unknown_command", format!("there is no /{typed} here: {}", says.join("; ")))
 }
 
 fn mine(word: &str, role: Role) -> bool {
@@ -451,6 +484,23 @@ mod tests {
             ("/kick bea", Role::Attendee, "host_only", "/msg"),
             ("/end", Role::Attendee, "host_only", "/quit"),
             ("/name @all", Role::Host, "bad_name", "64 bytes"),
+            ("/list", Role::Host, "unknown_command", "in another terminal: tertulia list"),
+            ("/list rust", Role::Attendee, "unknown_command", "in another terminal: tertulia list"),
+            (
+                "/who",
+                Role::Member,
+                "unknown_command",
+                "/users is meant; to see who has registered, in another terminal: tertulia who",
+            ),
+            (
+                "/contacts",
+                Role::Member,
+                "unknown_command",
+                "no /contacts here: contacts have a console of their own, in another",
+            ),
+            ("/register", Role::Attendee, "host_only", "tertulia friends, and there: /register"),
+            ("unregister", Role::Attendee, "host_only", "tertulia friends, and there: /register"),
+            ("/register me", Role::Host, "usage", "type: /register"),
         ] {
             let problem = refused(line, role);
             assert_eq!(problem.code, code, "{line}: {}", problem.message);

@@ -49,23 +49,24 @@ enum Action {
 /// The contacts can't be read or changed.
 pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     let mut screen = Screen::open(globals.json, globals.verbose)?;
+    let program = globals.program();
     let (home, command, next) = match &args.action {
         None | Some(Action::List) => {
             globals.check()?;
             (
                 globals.open_quietly()?,
                 Command::Contacts,
-                "to write to one: tertulia send NAME TEXT, or: tertulia friends".to_string(),
+                format!("to write to one: {program} send NAME TEXT, or: {program} friends"),
             )
         }
         Some(Action::Add { who, address }) => {
             let home = befriend::own_home(globals, &screen, &format!("there, type: /add {who} {address}"))?;
             let command = Command::Add { name: who.clone(), address: address.clone() };
-            (home, command, format!("to write: tertulia send {} TEXT, or: tertulia friends", quoted(who)))
+            (home, command, format!("to write: {program} send {} TEXT, or: {program} friends", quoted(who)))
         }
         Some(Action::Remove { who }) => {
             let home = befriend::own_home(globals, &screen, &format!("there, type: /remove {who}"))?;
-            (home, Command::Remove { name: who.clone() }, "to see who is left: tertulia contacts".to_string())
+            (home, Command::Remove { name: who.clone() }, format!("to see who is left: {program} contacts"))
         }
     };
     for event in befriend::change(&home, globals, command)? {

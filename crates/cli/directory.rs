@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tertulia_core::command::{Command, Directory};
 use tertulia_core::event::Event;
 use tertulia_core::id::CommandId;
 use tertulia_core::identity::{Ed25519, Identity, Secret};
+use tertulia_core::limits;
 use tertulia_core::registry::{Client, ClientConfig, Reach};
 use tertulia_core::wire::registry::Visibility;
 use tertulia_net::{Setup, seed, start, unix_ms};
@@ -28,6 +30,34 @@ pub(crate) fn random() -> Result<[u8; 32], Fail> {
     seed().map_err(|error| Fail::failed("system", error.to_string(), "try again"))
 }
 
+/// What registries have said to some questions.
+#[derive(Debug, Default)]
+pub(crate) struct Answer {
+    /// Meetings and people, in the order in which they came.
+    pub(crate) found: Vec<Event>,
+    /// Code and message of what is missing, or was left out; each once.
+    pub(crate) warnings: Vec<(&'static str, String)>,
+    /// Why there is no answer at all to one of the questions.
+    pub(crate) failure: Option<(&'static str, String)>,
+}
+
+impl Answer {
+    /// Takes an event; true if it answers a question.
+    fn take(&mut self, event: Event) -> bool {
+        let is_last = matches!(event, Event::Error { .. } | Event::Done { .. });
+        if let Event::Error { code, message, .. } = event {
+            self.failure = Some((code, message));
+        } else if let Event::Warning { code, message } = event {
+            if !self.warnings.iter().any(|(_, known)| *known == message) {
+                self.warnings.push((code, message));
+            }
+        } else if !is_last {
+            self.found.push(event);
+        }
+        is_last
+    }
+}
+
 /// What all registries together know; what they do not answer is shown.
 ///
 /// # Errors
@@ -38,6 +68,25 @@ pub(crate) fn ask(
     trace: Option<PathBuf>,
     screen: &mut Screen,
 ) -> Result<Vec<Event>, Fail> {
+    let hint = if question == Directory::Who { WHO_HINT } else { HINT };
+    let answer = ask_all(&[question], limits::QUERY_PATIENCE, registries, trace)?;
+    answer.warnings.iter().for_each(|(code, message)| screen.warning(code, message));
+    match answer.failure {
+        Some((code, message)) => Err(Fail::failed(code, message, hint)),
+        None => Ok(answer.found),
+    }
+}
+
+/// The same for several questions at once; a registry has so long for them.
+///
+/// # Errors
+/// The system is at fault.
+pub(crate) fn ask_all(
+    questions: &[Directory],
+    patience: Duration,
+    registries: &Registries,
+    trace: Option<PathBuf>,
+) -> Result<Answer, Fail> {
     let (identity, started_ms) = (stranger()?, unix_ms());
     let client = Client::new(ClientConfig {
         identity: identity.clone(),
@@ -50,25 +99,26 @@ pub(crate) fn ask(
     });
     let setup = Setup { identity, seed: random()?, started_ms, listener: None, home: None, trace };
     crate::runtime()?.block_on(async {
-        let mut node = start(client, setup).map_err(|error| Fail::failed("node", error.to_string(), "try again"))?;
-        let id = CommandId(1);
-        // A node that takes no command says that it is closed.
-        let _ = node.commands.send((id, Command::Directory(question)));
-        let mut found = Vec::new();
-        let result = loop {
-            match node.events.recv().await {
-                Some(event @ (Event::Listing { .. } | Event::Person { .. })) => found.push(event),
-                Some(Event::Error { code, message, .. }) => break Err(Fail::failed(code, message, HINT)),
-                Some(Event::Done { .. } | Event::Closed { .. }) | None => break Ok(()),
-                Some(event) => screen.event(&event, None),
-            }
-        };
-        let _ = node.commands.send((id, Command::Quit));
+        let node = start(client.with_patience(patience), setup);
+        let mut node = node.map_err(|error| Fail::failed("node", error.to_string(), "try again"))?;
+        for (id, question) in (1..).zip(questions) {
+            // A node that takes no command says that it is closed.
+            let _ = node.commands.send((CommandId(id), Command::Directory(question.clone())));
+        }
+        let (mut answer, mut open) = (Answer::default(), questions.len());
+        while open > 0
+            && let Some(event) = node.events.recv().await
+        {
+            open = open.saturating_sub(usize::from(answer.take(event)));
+        }
+        let _ = node.commands.send((CommandId(0), Command::Quit));
         while node.events.recv().await.is_some() {}
         // What could go wrong has been told, or is of no interest to who has the answer.
         let _ = node.finished().await;
-        result.map(|()| found)
+        Ok(answer)
     })
 }
+
+const WHO_HINT: &str = "tertulia who --registry HOST:PORT";
 
 const HINT: &str = "tertulia join HOST:PORT, or with the host's ticket: tertulia join 'tertulia:…'";

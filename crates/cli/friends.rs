@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 use tertulia_core::code::Code;
 use tertulia_core::event::Role;
+use tertulia_core::node::Node;
+use tertulia_core::wire::registry::Visibility;
 use tertulia_net::{start, unix_ms};
 
 use crate::befriend::{self, Manner};
@@ -25,13 +27,17 @@ const AGAIN: &str = "tertulia friends";
 ///
 /// You are reachable as long as this runs. `NAME/TEXT` writes to a contact, `*/TEXT` to all; `HOST:PORT/TEXT` writes to
 /// whoever is there, and keeps the key that it meets. What somebody does not get because they are away is held, and
-/// goes out when they are back. At the end of input, what is pending is sent (5 s at most) and you leave.
+/// goes out when they are back. `/register` has registries list you, for `tertulia who`, until `/unregister` or the end.
+/// At the end of input, what is pending is sent (5 s at most) and you leave.
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLE)]
 pub(crate) struct Args {
     /// Where to listen [default: port 7473 of all interfaces, the next free one if it is busy]
     #[arg(long, value_name = "IP:PORT")]
     listen: Option<String>,
+    /// What others dial, if not the address of this machine
+    #[arg(long, value_name = "HOST:PORT")]
+    announce: Option<String>,
 }
 
 /// Runs the verb.
@@ -39,6 +45,7 @@ pub(crate) struct Args {
 /// # Errors
 /// Nobody can be reached.
 pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
+    host::check_announced(args.announce.as_ref(), AGAIN)?;
     let (mut screen, input) = Screen::interactive(globals.json, globals.verbose)?;
     let home =
         befriend::own_home(globals, &screen, "type there, or use a home of its own: tertulia --home DIR friends")?;
@@ -48,10 +55,17 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     let manner = Manner { port, dials_at_start: true, ends_after_one: false };
     let friends = befriend::machine(&home, globals, started_ms, manner)?;
     let setup = befriend::setup(&home, globals, started_ms, Some(listener))?;
-    let addresses = screen.listen.map(|address| host::dialable(address, None)).unwrap_or_default();
+    let registries = globals.registries(&home)?;
+    screen.registry = registries.shown();
+    let announced = args.announce.as_ref();
+    let addresses = screen.listen.map(|address| host::dialable(address, announced)).unwrap_or_default();
+    let reach = host::reach(announced, Visibility::Listed, port.unwrap_or(0), &addresses, &screen);
+    let name = globals.called(&home)?.name;
+    let client = host::publisher(home.identity(), &name, registries.addresses, reach, started_ms)?;
     crate::runtime()?.block_on(async {
         let signals = Signals::new().map_err(|error| Fail::failed("system", error.to_string(), "try again"))?;
-        let node = start(friends, setup).map_err(|error| Fail::failed("node", error.to_string(), AGAIN))?;
+        let node =
+            start(Node::new(friends, client), setup).map_err(|error| Fail::failed("node", error.to_string(), AGAIN))?;
         let plan = Plan {
             role: Role::Friends,
             ends_with_input: true,
@@ -61,9 +75,10 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
                 let name = escape::line(ready.name);
                 let at = addresses.first().map_or_else(String::new, |address| format!(" {name} {address}"));
                 screen.own(&format!("you are {name}; others reach you with: tertulia contacts add{at}"));
-                screen.own("NAME/TEXT writes to NAME; /add NAME HOST:PORT, /contacts, /quit; /help has more");
+                screen
+                    .own("NAME/TEXT writes to NAME; /add NAME HOST:PORT, /contacts, /register, /quit; /help has more");
             }),
-            next: Box::new(farewell),
+            next: Box::new(|code| farewell(code, globals)),
         };
         session::run(node, plan, screen, input, signals).await
     })
@@ -85,9 +100,10 @@ pub(crate) fn listen(wanted: Option<&String>, screen: &mut Screen) -> Result<Tcp
     Ok(listener)
 }
 
-fn farewell(code: Code) -> String {
+fn farewell(code: Code, globals: &Globals) -> String {
+    let program = globals.program();
     match code == Code::Left {
-        true => "what is held goes out the next time: tertulia friends".into(),
-        false => format!("again: {AGAIN}"),
+        true => format!("what is held goes out the next time: {program} friends"),
+        false => format!("again: {program} friends"),
     }
 }

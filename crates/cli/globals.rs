@@ -75,7 +75,15 @@ impl Globals {
     /// # Errors
     /// What was chosen is no address.
     pub(crate) fn registries(&self, home: &Home) -> Result<Registries, Fail> {
-        let settled = || Some((listed(home.config().registry.as_ref()?), "`registry` in config.toml"));
+        self.registries_in(home.config())
+    }
+
+    /// The same for whoever has these settings.
+    ///
+    /// # Errors
+    /// What was chosen is no address.
+    pub(crate) fn registries_in(&self, config: &Config) -> Result<Registries, Fail> {
+        let settled = || Some((listed(config.registry.as_ref()?), "`registry` in config.toml"));
         let Some((addresses, origin)) = self.chosen_registries().or_else(settled) else {
             return Ok(Registries { addresses: vec![crate::registry::CUSTOMARY.to_string()], is_default: true });
         };

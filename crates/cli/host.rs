@@ -72,6 +72,12 @@ pub(crate) struct Args {
     pub(crate) unlisted: bool,
 }
 
+impl Args {
+    pub(crate) const fn visibility(&self) -> Visibility {
+        if self.unlisted { Visibility::Unlisted } else { Visibility::Listed }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Asked {
     /// Clean ones are published at once
@@ -139,7 +145,7 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     let addresses = dialable(address, args.announce.as_ref());
     tracing::info!(%address, ?addresses, "listening");
     let started_ms = unix_ms();
-    let reach = reach(args, address, &addresses, &screen);
+    let reach = reach(args.announce.as_ref(), args.visibility(), address.port(), &addresses, &screen);
     let publisher = publisher(home.identity(), &called.name, registries.addresses, reach, started_ms)?;
     let host = Host::new(HostConfig {
         identity: home.identity(),
@@ -220,16 +226,22 @@ pub(crate) fn publisher(
 }
 
 /// Where registries are told that this host is.
-pub(crate) fn reach(args: &Args, listening: SocketAddr, addresses: &[String], screen: &Screen) -> Reach {
+pub(crate) fn reach(
+    announce: Option<&String>,
+    visibility: Visibility,
+    port: u16,
+    addresses: &[String],
+    screen: &Screen,
+) -> Reach {
     if screen.registry.is_some()
-        && let Some(name) = args.announce.as_ref().filter(|announced| announced.parse::<SocketAddr>().is_err())
+        && let Some(name) = announce.filter(|announced| announced.parse::<SocketAddr>().is_err())
     {
-        screen.own(&format!("registries show addresses, not names: {} is in the ticket alone", escape::line(name)));
+        screen.own(&format!("registries show addresses, not names: they are not told {}", escape::line(name)));
     }
     let addresses = addresses.iter().filter_map(|address| address.parse().ok()).map(Address::new).collect();
-    let visibility = if args.unlisted { Visibility::Unlisted } else { Visibility::Listed };
-    Reach { port: listening.port(), addresses, visibility }
+    Reach { port, addresses, visibility }
 }
+
 /// Who gets in, what becomes of questions, and how much newcomers are served.
 pub(crate) type Policies = (Admission, Questions, u32);
 
@@ -240,16 +252,27 @@ pub(crate) fn check(args: &Args, again: &str) -> Result<Policies, Fail> {
         return Err(Fail::usage(message, "tertulia host 'A shorter title' --lecture"));
     }
     args.listen.as_ref().map(|address| listen_address(address, again)).transpose()?;
-    if let Some(address) = args.announce.as_ref().filter(|address| !is_address(address)) {
-        let message = format!("--announce takes HOST:PORT, not `{address}`");
-        return Err(Fail::usage(message, format!("{again} --announce example.org:{DEFAULT_PORT}")));
-    }
+    check_announced(args.announce.as_ref(), again)?;
     let admission = Admission::of(args.ticket, args.lobby);
     let questions = match args.questions {
         Some(Asked::Closed) => Questions::Closed,
         Some(Asked::Open) | None => Questions::Open,
     };
     Ok((admission, questions, args.history.map_or(u32::MAX, |history| history.0)))
+}
+
+/// What others are to dial.
+///
+/// # Errors
+/// It is no address.
+pub(crate) fn check_announced(announced: Option<&String>, again: &str) -> Result<(), Fail> {
+    match announced.filter(|address| !is_address(address)) {
+        None => Ok(()),
+        Some(address) => {
+            let message = format!("--announce takes HOST:PORT, not `{address}`");
+            Err(Fail::usage(message, format!("{again} --announce example.org:{DEFAULT_PORT}")))
+        }
+    }
 }
 
 /// The words and phrases of a filter file. Only letters and digits count, so a line needs one.

@@ -27,7 +27,8 @@ pub(crate) struct Args {}
 pub(crate) fn run(globals: &Globals) -> Result<ExitCode, Fail> {
     let screen = Screen::open(globals.json, globals.verbose)?;
     show(&screen, globals)?;
-    screen.own("to open a room: tertulia host TITLE; to join a meeting: tertulia join TARGET");
+    let program = globals.program();
+    screen.own(&format!("to open a room: {program} host TITLE; to join a meeting: {program} join TARGET"));
     screen.close()?;
     Ok(ExitCode::SUCCESS)
 }

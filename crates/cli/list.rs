@@ -45,11 +45,12 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     if let Err(error) = home.remember_listed(&listed) {
         screen.warning("home", &error.to_string());
     }
-    match (listed.is_empty(), words.is_empty()) {
-        (true, true) => screen.own("nothing is on; to begin something: tertulia host TITLE --lecture"),
-        (true, false) => screen.own("nothing like that is on; everything: tertulia list"),
-        (false, _) => screen.own("to join: tertulia join NUMBER"),
-    }
+    let program = globals.program();
+    screen.own(&match (listed.is_empty(), words.is_empty()) {
+        (true, true) => format!("nothing is on; to begin something: {program} host TITLE"),
+        (true, false) => format!("nothing like that is on; everything: {program} list"),
+        (false, _) => format!("to join: {program} join NUMBER"),
+    });
     screen.close()?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,5 +1,6 @@
 //! Tertulia's command line: one file a verb, whose arguments' comments are its help.
 
+mod ahead;
 mod befriend;
 mod catalogue;
 mod completions;
@@ -20,6 +21,7 @@ mod list;
 mod logs;
 mod man;
 mod output;
+mod overview;
 mod receive;
 mod registry;
 mod room;
@@ -38,9 +40,10 @@ use clap::Parser as _;
 
 use crate::fail::Fail;
 use crate::globals::Globals;
-use crate::screen::Screen;
 
 /// Meetings without a server in the middle: rooms, lectures, and friends
+///
+/// Without a command, it shows who you are, what is on, which of your contacts have registered, and what to type next.
 #[derive(Debug, clap::Parser)]
 #[command(name = "tertulia", version, before_help = EXAMPLES, after_help = COMMANDS)]
 struct Cli {
@@ -105,25 +108,8 @@ fn run(cli: &Cli) -> Result<ExitCode, Fail> {
         Some(Verb::Trace(args)) => trace::run(args, &cli.globals),
         Some(Verb::Completions(args)) => completions::run(args, &cli.globals),
         Some(Verb::Man(args)) => man::run(args, &cli.globals),
-        None => overview(&cli.globals),
+        None => overview::run(&cli.globals),
     }
-}
-
-/// Who you are, and what to type next.
-fn overview(globals: &Globals) -> Result<ExitCode, Fail> {
-    let screen = Screen::open(globals.json, globals.verbose)?;
-    id::show(&screen, globals)?;
-    for next in [
-        "to open a room:     tertulia host TITLE (a lecture: with --lecture)",
-        "to see what is on:  tertulia list",
-        "to join a meeting:  tertulia join TARGET",
-        "to write to friends: tertulia friends",
-        "to see all there is: tertulia --help",
-    ] {
-        screen.own(next);
-    }
-    screen.close()?;
-    Ok(ExitCode::SUCCESS)
 }
 
 /// Help and version, or what is wrong with the arguments and what would have worked.

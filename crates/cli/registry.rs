@@ -27,6 +27,9 @@ pub(crate) const EXAMPLE: &str = "  tertulia registry --listen 0.0.0.0:7472";
 /// Where registries are by custom.
 pub(crate) const CUSTOMARY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 7472);
 
+/// What is asked last, each time that everything is shown.
+const LAST: CommandId = CommandId(2);
+
 /// Keep a directory of what is on, so that others find it by title
 ///
 /// It runs until Ctrl-C, and keeps nothing: whoever is in it comes back by itself after a restart. A registry on
@@ -61,6 +64,7 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
         clock.set_missed_tick_behavior(MissedTickBehavior::Skip);
         // The first tick comes at once, when there is nothing to be shown.
         clock.tick().await;
+        let mut shown = 0_usize;
         let code = loop {
             tokio::select! {
                 biased;
@@ -70,14 +74,22 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
                     let _ = node.commands.send((CommandId(0), wish));
                 }
                 event = node.events.recv() => match event {
+                    Some(Event::Done { id: LAST }) if shown == 0 => screen.own("nothing, and nobody"),
                     Some(Event::Done { .. }) => {}
-                    Some(event) => screen.event(&event, None),
+                    Some(event) => {
+                        shown = shown.saturating_add(1);
+                        screen.event(&event, None);
+                    }
                     None => break node.finished().await,
                 },
-                _ = clock.tick(), if args.watch.is_some() => show(&node, &screen),
+                _ = clock.tick(), if args.watch.is_some() => {
+                    shown = 0;
+                    show(&node, &screen);
+                }
             }
         };
-        screen.own("to start it again: tertulia registry");
+        let listen = args.listen.map_or_else(String::new, |address| format!(" --listen {address}"));
+        screen.own(&format!("to start it again: tertulia registry{listen}"));
         screen.close()?;
         code.map(|()| ExitCode::SUCCESS).map_err(|error| Fail::failed("node", error.to_string(), "start it again"))
     })
@@ -101,9 +113,9 @@ pub(crate) fn serve(listener: TcpListener, trace: Option<PathBuf>) -> Result<(No
 
 fn show(node: &Node, screen: &Screen) {
     screen.own("in the registry now:");
-    for wish in [Directory::List { words: String::new() }, Directory::Who] {
+    for (id, wish) in [(CommandId(1), Directory::List { words: String::new() }), (LAST, Directory::Who)] {
         // A node that takes no command says that it is closed.
-        let _ = node.commands.send((CommandId(1), Command::Directory(wish)));
+        let _ = node.commands.send((id, Command::Directory(wish)));
     }
 }
 
@@ -115,7 +127,7 @@ fn tell_ready(screen: &Screen, address: SocketAddr, key: Key) {
     let next = if address.ip().is_unspecified() {
         format!("others use it with --registry IP:{}, IP being an address of this machine", address.port())
     } else if address == CUSTOMARY {
-        "hosts on this machine use it by themselves: tertulia host TITLE --lecture; tertulia list".into()
+        "hosts on this machine use it by themselves: tertulia host TITLE; tertulia list".into()
     } else {
         format!("others use it with --registry {address}")
     };

@@ -12,7 +12,7 @@ use tertulia_core::limits;
 use tertulia_core::mesh::{Member, MemberConfig, Restored};
 use tertulia_core::node::Node;
 use tertulia_core::star::{Attendee, AttendeeConfig};
-use tertulia_core::ticket::{Ticket, is_address};
+use tertulia_core::ticket::Ticket;
 use tertulia_core::wire::session::Purpose;
 use tertulia_net::{Home, Setup, start, unix_ms};
 
@@ -21,8 +21,8 @@ use crate::escape;
 use crate::fail::{Fail, quoted};
 use crate::globals::Globals;
 use crate::host::{
-    Args, DEFAULT_PORT, Lecture, Policies, bind, check, dialable, embed, fits, found, no_listener, outward, publisher,
-    reach, stored, warn_of_port, welcome,
+    Args, Lecture, Policies, bind, check, check_announced, dialable, embed, fits, found, no_listener, outward,
+    publisher, reach, stored, warn_of_port, welcome,
 };
 use crate::registry;
 use crate::screen::Screen;
@@ -58,7 +58,7 @@ pub(crate) fn host(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     let (seed, endorsement) = (room.ticket, room.endorsement);
     let addresses = place.addresses.clone();
     let ticket = Ticket { meeting, host: us.key(), seed, endorsement, addresses: addresses.clone() };
-    let reach = reach(args, address, &addresses, &screen);
+    let reach = reach(args.announce.as_ref(), args.visibility(), address.port(), &addresses, &screen);
     let publisher = publisher(us.clone(), &called.name, registries.addresses, reach, started_ms)?;
     let member = Member::new(MemberConfig {
         identity: us.clone(),
@@ -132,10 +132,7 @@ pub(crate) fn listen(
     again: &str,
 ) -> Result<Place, Fail> {
     let any = "0.0.0.0:0".to_string();
-    if let Some(address) = announce.filter(|address| !is_address(address)) {
-        let message = format!("--announce takes HOST:PORT, not `{address}`");
-        return Err(Fail::usage(message, format!("{again} --announce example.org:{DEFAULT_PORT}")));
-    }
+    check_announced(announce, again)?;
     let listener = bind(wanted.or((!is_host).then_some(&any)), again)?;
     let address = listener.local_addr().map_err(|error| no_listener(&error.to_string(), again))?;
     if let Some(announced) = announce {

@@ -55,7 +55,8 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     let manner = Manner { port: None, dials_at_start: false, ends_after_one: false };
     let friends = befriend::machine(&home, globals, started_ms, manner)?;
     let setup = befriend::setup(&home, globals, started_ms, None)?;
-    let again = format!("tertulia send {} TEXT", quoted(&args.who));
+    let program = globals.program();
+    let again = format!("{program} send {} TEXT", quoted(&args.who));
     let outcome = crate::runtime()?.block_on(async {
         let mut node = start(friends, setup).map_err(|error| Fail::failed("node", error.to_string(), again.clone()))?;
         let outcome = send(args, &mut node, &mut screen).await;
@@ -69,16 +70,16 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     })?;
     let who = escape::line(&args.who);
     match outcome {
-        Outcome::Delivered => screen.own(&format!("{who} has it; to see answers: tertulia friends")),
+        Outcome::Delivered => screen.own(&format!("{who} has it; to see answers: {program} friends")),
         Outcome::Held => {
             screen.close()?;
             let message =
                 format!("held: {} did not take it within {} s; it is kept, and goes out later", args.who, args.wait);
-            return Err(Fail::failed("held", message, "tertulia friends"));
+            return Err(Fail::failed("held", message, format!("{program} friends")));
         }
         Outcome::Failed(code, message) => {
             screen.close()?;
-            return Err(Fail::failed(code, message, "tertulia contacts list"));
+            return Err(befriend::refusal(code, &message, &args.who, globals));
         }
     }
     screen.close()?;

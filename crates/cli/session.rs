@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tertulia_core::charter::Questions;
 use tertulia_core::code::Code;
-use tertulia_core::command::Command;
+use tertulia_core::command::{Command, Directory};
 use tertulia_core::event::{Event, Reach, Role};
 use tertulia_core::id::{CommandId, MeetingId};
 use tertulia_net::{Home, Node};
@@ -87,6 +87,23 @@ enum Held {
     Told(u32),
 }
 
+/// A command on its way.
+#[derive(Debug)]
+struct Asked {
+    /// The id that its answer repeats.
+    id: Option<Value>,
+    /// What people read once it is done, where nothing else shows it.
+    done: Option<&'static str>,
+}
+
+/// What people read once `command` is done.
+fn done(command: &Command) -> Option<&'static str> {
+    if *command == Command::Directory(Directory::Register) {
+        return Some("registries are asked to list you, until /unregister or the end");
+    }
+    (*command == Command::Directory(Directory::Unregister)).then_some("registries forget you")
+}
+
 struct Session<'a> {
     plan: Plan<'a>,
     screen: Screen,
@@ -97,8 +114,8 @@ struct Session<'a> {
     is_ready: bool,
     people: BTreeSet<String>,
     last_id: u64,
-    /// Commands on their way, and the ids that their answers repeat.
-    asked: BTreeMap<CommandId, Option<Value>>,
+    /// Commands on their way.
+    asked: BTreeMap<CommandId, Asked>,
     waiting: VecDeque<(Command, Option<Value>)>,
     /// Lines that came before the node was in its meeting: what they mean depends on who is there.
     early: VecDeque<String>,
@@ -185,10 +202,13 @@ impl Session<'_> {
         } else {
             None
         };
+        if let (Event::Done { .. }, Some(done)) = (event, asked.as_ref().and_then(|asked| asked.done)) {
+            self.screen.own(done);
+        }
         self.note_people(event);
         self.has_failed |= matches!(event, Event::Error { .. });
         if self.is_for_the_user(event) {
-            self.screen.event(event, asked.flatten());
+            self.screen.event(event, asked.and_then(|asked| asked.id));
         }
         self.note_held(event);
         if let Event::Ready { role, name, meeting, title, ticket, questions, .. } = event {
@@ -289,7 +309,8 @@ impl Session<'_> {
                 };
                 if let Some(verdict) = verdict {
                     if !taken && !std::mem::replace(&mut self.has_seen_again, true) {
-                        self.screen.own("the line is back below: change it, or clear it with Ctrl-C");
+                        self.screen
+                            .own("the line is back below, or under the arrow key: change it, or clear it with Ctrl-C");
                     }
                     // The editor is gone only with the program.
                     let _ = verdict.send(if taken { Verdict::Taken } else { Verdict::Again });
@@ -406,8 +427,9 @@ impl Session<'_> {
     fn pump(&mut self) {
         while self.is_ready && self.stage != Stage::Leaving && self.asked.len() < ASKED_MAX {
             let Some((command, id)) = self.waiting.pop_front() else { break };
+            let done = done(&command);
             if let Some(number) = self.send(command) {
-                self.asked.insert(number, id);
+                self.asked.insert(number, Asked { id, done });
             }
         }
         let is_empty = self.waiting.is_empty() && self.asked.is_empty();

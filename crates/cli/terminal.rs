@@ -7,10 +7,11 @@ use std::time::Duration;
 use rustyline::error::ReadlineError;
 use rustyline::history::MemHistory;
 use rustyline::{
-    Cmd, ConditionalEventHandler, Config, Editor, Event, EventContext, EventHandler, ExternalPrinter, KeyEvent,
-    Movement, RepeatCount,
+    Cmd, CompletionType, ConditionalEventHandler, Config, Editor, Event, EventContext, EventHandler, ExternalPrinter,
+    KeyEvent, Movement, RepeatCount,
 };
 
+use crate::ahead::Ahead;
 use crate::input::{self, Receiver, Sender, Typed, Verdict};
 use crate::output::{Plain, Sink, Stream};
 
@@ -101,10 +102,14 @@ pub(crate) fn restore() {
 }
 
 fn edit(sender: &Sender, opened: &mpsc::SyncSender<Box<dyn Sink>>) {
-    let config = Config::builder().max_history_size(HISTORY_MAX).map(rustyline::config::Builder::build);
-    let Ok(mut editor) = config.and_then(|config| Editor::<(), _>::with_history(config, MemHistory::new())) else {
+    let config = Config::builder().completion_type(CompletionType::List).max_history_size(HISTORY_MAX);
+    let config = config.map(rustyline::config::Builder::build);
+    let Ok(mut editor) = config.and_then(|config| Editor::<Ahead, _>::with_history(config, MemHistory::new())) else {
         return;
     };
+    let ahead = Ahead::default();
+    editor.set_helper(Some(ahead.clone()));
+    editor.bind_sequence(Event::Any, EventHandler::Conditional(Box::new(ahead.clone())));
     let clear = EventHandler::Conditional(Box::new(Clear(sender.clone())));
     editor.bind_sequence(KeyEvent::ctrl('C'), clear);
     let Ok(printer) = editor.create_external_printer() else { return };
@@ -133,14 +138,17 @@ fn edit(sender: &Sender, opened: &mpsc::SyncSender<Box<dyn Sink>>) {
         }
         match told.recv() {
             Ok(Verdict::Taken) => {}
-            Ok(Verdict::Again) => initial = line,
+            Ok(Verdict::Again) => {
+                initial = line;
+                ahead.again();
+            }
             Err(_) => return,
         }
     }
 }
 
 /// Nothing at the end of input; no line when the user interrupts.
-fn edited_line(editor: &mut Editor<(), MemHistory>, initial: &str) -> Option<Option<String>> {
+fn edited_line(editor: &mut Editor<Ahead, MemHistory>, initial: &str) -> Option<Option<String>> {
     match editor.readline_with_initial(PROMPT, (initial, "")) {
         Ok(line) => {
             // A line that the history leaves out is still a line.

@@ -2,12 +2,13 @@
 //! that somebody else sends does.
 
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 
 use anstyle::{AnsiColor, Style};
 use tertulia_core::code::Code;
 use tertulia_core::contact::safety_words;
 use tertulia_core::event::{Change, Contact, Event, Kind, Member, Reach, Role, State};
-use tertulia_core::id::Key;
+use tertulia_core::id::{Key, MeetingId};
 
 use crate::{catalogue, escape};
 
@@ -24,6 +25,7 @@ pub(crate) struct Text {
     role: Option<Role>,
     /// Who holds the lecture.
     host: Option<Key>,
+    meeting: Option<MeetingId>,
 }
 
 const OWN: Style = Style::new().dimmed();
@@ -35,7 +37,7 @@ const CAUTION: Style = AnsiColor::Yellow.on_default();
 
 impl Text {
     pub(crate) const fn new(colour: bool) -> Self {
-        Self { colour, typed: VecDeque::new(), role: None, host: None }
+        Self { colour, typed: VecDeque::new(), role: None, host: None, meeting: None }
     }
 
     /// A line that stands on the screen as its user typed it, and so isn't shown again.
@@ -76,9 +78,7 @@ impl Text {
             Event::Linked { name, .. } => self.own(&format!("linked with {}", escape::line(name))),
             // `closed` follows at once, and says more.
             Event::Unlinked { code: Code::Ended | Code::Kicked | Code::Banned | Code::Superseded, .. } => return None,
-            Event::Unlinked { name, code, .. } => {
-                self.own(&format!("cut off from {} ({code}); trying again", escape::line(name)))
-            }
+            Event::Unlinked { name, code, .. } => self.own(&self.parted(&escape::line(name), *code)),
             Event::Knock { name, note, .. } => {
                 let name = escape::line(name);
                 let says = if note.is_empty() { String::new() } else { format!(" and says: {}", escape::line(note)) };
@@ -96,7 +96,7 @@ impl Text {
                 1 => self.paint(CAUTION, "[1 message missing]"),
                 missing => self.paint(CAUTION, &format!("[{missing} messages missing]")),
             },
-            Event::Published { registry, addresses, .. } => match catalogue::published(registry, addresses) {
+            Event::Published { registry, record, addresses } => match self.published(registry, *record, addresses) {
                 Ok(shown) => self.own(&shown),
                 Err(hidden) => self.warning(&hidden),
             },
@@ -108,8 +108,29 @@ impl Text {
         })
     }
 
+    /// What a registry says of the meeting, or of the user.
+    fn published(&self, registry: &str, record: MeetingId, addresses: &[SocketAddr]) -> Result<String, String> {
+        let whom = if self.meeting == Some(record) { "shows this meeting" } else { "lists you" };
+        catalogue::published(registry, whom, addresses)
+    }
+
+    /// Who goes on purpose is not in trouble; and friends are dialled when there is something to say.
+    fn parted(&self, name: &str, code: Code) -> String {
+        match (self.role, code) {
+            (_, Code::Left) | (Some(Role::Friends), Code::Stopped) => format!("{name} left"),
+            (_, Code::Stopped) => format!("{name} has stopped for now; trying again"),
+            (Some(Role::Friends), _) => {
+                format!("cut off from {name} ({code}); what you write waits until they are back")
+            }
+            _ => format!("cut off from {name} ({code}); trying again"),
+        }
+    }
+
     /// A lecture's guest is linked with its host alone.
     const fn note_host(&mut self, event: &Event) {
+        if let Event::Ready { meeting, .. } = event {
+            self.meeting = Some(*meeting);
+        }
         match (event, self.role) {
             (Event::Ready { role: Role::Host, key, .. }, _) | (Event::Linked { key, .. }, Some(Role::Attendee)) => {
                 self.host = Some(*key);
@@ -140,7 +161,11 @@ impl Text {
     /// A line each.
     pub(crate) fn contacts(&self, contacts: &[Contact]) -> String {
         let lines: Vec<String> = contacts.iter().map(|contact| self.own(&described(contact))).collect();
-        if lines.is_empty() { self.own("no contacts yet: /add NAME HOST:PORT adds one") } else { lines.join("\n") }
+        match self.role {
+            _ if !lines.is_empty() => lines.join("\n"),
+            Some(_) => self.own("no contacts yet: /add NAME HOST:PORT adds one"),
+            None => self.own("no contacts yet; to add one: tertulia contacts add NAME HOST:PORT"),
+        }
     }
 
     fn contact(&self, change: Change, contact: &Contact) -> Option<String> {
@@ -237,7 +262,7 @@ fn roster(members: &[Member], guests: u32, host: Option<Key>) -> String {
 mod tests {
     use super::*;
     use tertulia_core::event::{Origin, Whisper};
-    use tertulia_core::id::{MeetingId, Token};
+    use tertulia_core::id::Token;
 
     const KEY: Key = Key([1; 32]);
     const ORIGIN: Origin = Origin { author: KEY, session: 1, number: 1, lamport: 1, time_ms: 1 };
@@ -300,6 +325,39 @@ mod tests {
         ] {
             assert_eq!(plain(&event).as_deref(), Some(line));
         }
+    }
+
+    #[test]
+    fn what_a_registry_says_of_the_meeting_and_of_its_user_differs() {
+        let mut text = Text::new(false);
+        let (name, ticket, title, meeting) = ("anna".into(), String::new(), String::new(), MeetingId([7; 16]));
+        let questions = tertulia_core::charter::Questions::Open;
+        text.event(&Event::Ready { role: Role::Host, name, key: KEY, meeting, title, ticket, questions });
+        let mut says = |record, addresses: &[&str]| {
+            let addresses = addresses.iter().map(|address| address.parse().unwrap()).collect();
+            text.event(&Event::Published { registry: "r:1".into(), record, addresses }).unwrap()
+        };
+        assert_eq!(says(meeting, &["192.0.2.1:7473"]), "-- the registry r:1 shows this meeting at 192.0.2.1:7473");
+        assert_eq!(says(MeetingId([8; 16]), &["192.0.2.1:7473"]), "-- the registry r:1 lists you at 192.0.2.1:7473");
+        let hidden = says(MeetingId([8; 16]), &[]);
+        assert!(hidden.starts_with("-- warning: the registry r:1 can't reach you") && hidden.contains("--announce"));
+    }
+
+    #[test]
+    fn who_leaves_on_purpose_is_not_cut_off() {
+        let parted = |role, code| {
+            let mut text = Text::new(false);
+            let (name, ticket, title) = ("anna".into(), String::new(), String::new());
+            let questions = tertulia_core::charter::Questions::Open;
+            text.event(&Event::Ready { role, name, key: KEY, meeting: MeetingId::ZERO, title, ticket, questions });
+            text.event(&Event::Unlinked { name: "bea".into(), key: KEY, code }).unwrap()
+        };
+        assert_eq!(parted(Role::Friends, Code::Left), "-- bea left");
+        assert_eq!(parted(Role::Friends, Code::Stopped), "-- bea left");
+        assert_eq!(parted(Role::Attendee, Code::Stopped), "-- bea has stopped for now; trying again");
+        assert_eq!(parted(Role::Member, Code::Silent), "-- cut off from bea (silent); trying again");
+        let cut = parted(Role::Friends, Code::Cut);
+        assert!(cut.starts_with("-- cut off from bea (cut); ") && !cut.contains("trying"), "{cut}");
     }
 
     #[test]

@@ -28,10 +28,11 @@ pub(crate) fn run(globals: &Globals) -> Result<ExitCode, Fail> {
     let registries = globals.registries(&globals.look_into_home()?)?;
     let found = directory::ask(Directory::Who, &registries, globals.trace.clone(), &mut screen)?;
     found.iter().for_each(|event| screen.event(event, None));
-    match found.len() {
-        0 => screen.own("nobody has registered; to be here, host something and type /register"),
-        count => screen.own(&format!("{count} registered; what is on: tertulia list")),
-    }
+    let program = globals.program();
+    screen.own(&match found.len() {
+        0 => format!("nobody has registered; to be here, type /register in: {program} friends"),
+        count => format!("{count} registered; what is on: {program} list"),
+    });
     screen.close()?;
     Ok(ExitCode::SUCCESS)
 }

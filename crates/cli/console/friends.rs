@@ -1,6 +1,6 @@
 //! What a person types among friends.
 
-use tertulia_core::command::Command;
+use tertulia_core::command::{Command, Directory};
 use tertulia_core::ticket::is_address;
 
 use super::{HABITS, Problem, Wish, fits, named, resembles};
@@ -13,6 +13,8 @@ const WORDS: &[(&str, &str, &str)] = &[
     ("remove", " NAME", "talk with NAME no more"),
     ("users", "", "who is linked with you"),
     ("name", " NEW", "be called NEW from now on"),
+    ("register", "", "have registries list you, for tertulia who, until /unregister or the end"),
+    ("unregister", "", "have them forget you"),
     ("help", "", "this list"),
     ("quit", "", "leave; what is held goes out the next time"),
 ];
@@ -69,6 +71,8 @@ fn slash(line: &str) -> Result<Wish, Problem> {
         "add" => Command::Add { name: name.into(), address: tail.into() },
         "remove" => Command::Remove { name: name.into() },
         "users" => Command::Users,
+        "register" => Command::Directory(Directory::Register),
+        "unregister" => Command::Directory(Directory::Unregister),
         "name" => Command::Name { name: name.into() },
         "help" => return Ok(Wish::Help),
         "quit" => Command::Quit,
@@ -112,11 +116,8 @@ fn unknown(first: &str) -> Problem {
     let habit = HABITS.iter().find(|(habit, _)| *habit == first).map(|(_, word)| *word);
     let alike = WORDS.iter().map(|(word, ..)| *word).filter(|word| resembles(first, word));
     let meant = habit.into_iter().chain(alike).find_map(|word| WORDS.iter().find(|(known, ..)| *known == word));
-    let advice = match meant {
-        Some((word, takes, _)) => format!("did you mean /{word}{takes}"),
-        None => format!("there are {}", words()),
-    };
-    Problem::new("unknown_command", format!("there is no /{first}: {advice}?"))
+    let meant = meant.map(|(word, takes, _)| (*word, *takes));
+    super::missing(first, meant, &words(), None)
 }
 
 fn words() -> String {
@@ -164,6 +165,10 @@ mod tests {
             ("/remove carl", Command::Remove { name: "carl".into() }),
             ("/name ann", Command::Name { name: "ann".into() }),
             ("rename ann", Command::Name { name: "ann".into() }),
+            ("/register", Command::Directory(Directory::Register)),
+            ("register", Command::Directory(Directory::Register)),
+            ("/unregister", Command::Directory(Directory::Unregister)),
+            ("unregister", Command::Directory(Directory::Unregister)),
             ("quit", Command::Quit),
         ] {
             assert_eq!(does(line), command, "{line}");
@@ -184,6 +189,10 @@ mod tests {
             ("/contact", "unknown_command", "/contacts"),
             ("/kick bea", "unknown_command", "/msg"),
             ("/who", "unknown_command", "/users"),
+            ("/who", "unknown_command", "in another terminal: tertulia who"),
+            ("/list", "unknown_command", "in another terminal: tertulia list"),
+            ("/join x", "unknown_command", "in another terminal: tertulia join TARGET"),
+            ("/register me", "usage", "type: /register"),
             ("/name a b", "usage", "/name NEW"),
         ] {
             let problem = parse(line, |name| name == "bea").expect_err(line);

@@ -1,4 +1,5 @@
-//! All that one process is: the machine of its meeting, and the client that tells registries of it.
+//! All that one process is: the machine of its meeting or of its user's friends, and the client that tells registries of
+//! them.
 //!
 //! A machine itself, so that driver and simulator run a whole node as they run any other.
 
@@ -15,8 +16,11 @@ use crate::registry::{Client, ClientConfig, Listing};
 use crate::time::{Instant, Now};
 use crate::wire::session::Purpose;
 
-/// A machine that holds a meeting, or attends one.
+/// A machine that holds a meeting, attends one, or talks with friends.
 pub trait Role: Machine {
+    /// What its user is called.
+    fn name(&self) -> &str;
+
     /// What registries say of the meeting; nothing, where it is another's to tell.
     fn listing(&self) -> Option<Listing<'_>> {
         None
@@ -67,7 +71,10 @@ impl Node {
                 self.publisher.leave(out);
                 out.extend(last);
             }
-            None => self.publisher.publish(self.meeting.listing(), now, out),
+            None => {
+                self.publisher.rename(self.meeting.name(), now, out);
+                self.publisher.publish(self.meeting.listing(), now, out);
+            }
         }
     }
 }

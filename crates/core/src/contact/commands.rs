@@ -39,7 +39,7 @@ impl Friends {
                 out.push(Output::Event(Event::Done { id }));
                 return self.leave(Code::Stopped, "stopped", out);
             }
-            Command::Directory(_) => Err(crate::registry::none()),
+            Command::Directory(wish) => Err(crate::registry::elsewhere(&wish)),
             Command::Say { .. } => Err(("to_whom", "to whom? type NAME/TEXT, or */TEXT for all".to_string())),
             Command::Bans
             | Command::Admit { .. }

@@ -394,6 +394,13 @@ impl Friends {
     }
 }
 
+/// Friends hold no meeting: registries are told of their user alone, who has asked for it.
+impl crate::node::Role for Friends {
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
+
 impl Machine for Friends {
     fn handle(&mut self, input: Input<'_>, now: Now, out: &mut Vec<Output>) {
         if self.over {

@@ -47,7 +47,7 @@ impl Member {
                 Ok(())
             }
             Command::Contacts | Command::Add { .. } | Command::Remove { .. } => Err(no_friends()),
-            Command::Directory(_) => Err(crate::registry::none()),
+            Command::Directory(wish) => Err(crate::registry::elsewhere(&wish)),
             Command::Bans => {
                 let named = |level| self.roster.revoked(level).map(str::to_string).collect();
                 out.push(Output::Event(Event::Bans { muted: named(Level::Mute), out: named(Level::Out) }));

@@ -392,6 +392,10 @@ impl Member {
 }
 
 impl Role for Member {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
     // While only the founder may publish a room, a registry shows it as long as the founder is there.
     fn listing(&self) -> Option<Listing<'_>> {
         let charter = self.charter.as_ref().filter(|charter| charter.founder == self.us.key())?;

@@ -82,6 +82,8 @@ pub struct Client {
     queries: BTreeMap<CommandId, Query>,
     dials: u64,
     timers: Timers<Timer>,
+    /// So long a question waits for registries.
+    patience: Duration,
     over: bool,
 }
 
@@ -102,8 +104,15 @@ impl Client {
             queries: BTreeMap::new(),
             dials: config.first_dial,
             timers: Timers::default(),
+            patience: limits::QUERY_PATIENCE,
             over: false,
         }
+    }
+
+    /// The same, but its questions wait for registries only so long.
+    #[must_use]
+    pub fn with_patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     /// Says what is held here from now on, or that nothing is. Costs nothing where nothing has changed.
@@ -124,14 +133,22 @@ impl Client {
         }
         self.meeting = meeting;
         if let Some(draft) = draft {
-            self.name.clone_from(&draft.name);
-            self.write(draft, now);
-        }
-        if let Some(own) = self.own.get(&person(self.us.key())).filter(|own| own.draft.name != self.name) {
-            let draft = Draft { name: self.name.clone(), ..own.draft.clone() };
             self.write(draft, now);
         }
         self.work(out);
+    }
+
+    /// Its user is called `name` from now on. Costs nothing where nothing has changed.
+    pub fn rename(&mut self, name: &str, now: Now, out: &mut Vec<Output>) {
+        if self.name == name || self.over {
+            return;
+        }
+        self.name = name.to_string();
+        if let Some(own) = self.own.get(&person(self.us.key())) {
+            let draft = Draft { name: self.name.clone(), ..own.draft.clone() };
+            self.write(draft, now);
+            self.work(out);
+        }
     }
 
     /// Takes a draft over: it is signed at once, or as soon as the one before is old enough.
@@ -249,14 +266,20 @@ impl Client {
         self.timers.arm(Timer::Redial(at), now.tick.after(wait));
         let registry = desk.registry.clone();
         if !self.own.is_empty() && !core::mem::replace(&mut desk.is_told, true) {
+            // That it shows them again is news then.
+            desk.shown.clear();
+            let rest = match self.meeting {
+                Some(_) => "the meeting goes on, and is joined by ticket or HOST:PORT meanwhile",
+                None => "it lists you as soon as it answers; friends do without it",
+            };
             let message = alloc::format!(
-                "the registry {registry} can't be reached ({code}): it is tried again and again; the meeting goes on, \
-                 and is joined by ticket or HOST:PORT meanwhile"
+                "the registry {registry} can't be reached ({code}): it is tried again and again; {rest}"
             );
             out.push(Output::Event(Event::Warning { code: "registry", message }));
         }
         // Who asks wants to know now, unless it may only have been busy.
-        if code == Code::Unreachable || desk.failures > QUERY_TRIES {
+        let is_nobody_there = matches!(code, Code::Unreachable | Code::NoListener | Code::NoSuchHost);
+        if is_nobody_there || desk.failures > QUERY_TRIES {
             for query in self.queries.values_mut() {
                 query.fail(at, &registry, code);
             }
@@ -424,6 +447,9 @@ impl Client {
                 let message = "nobody can reach you here: only who listens can be registered".to_string();
                 return Some(("not_listening", message));
             }
+            Directory::Unregister if !self.own.contains_key(&person(self.us.key())) => {
+                return Some(("not_registered", "no registry lists you; to be listed: /register".to_string()));
+            }
             Directory::Register => self.register(now),
             Directory::Unregister => drop(self.own.remove(&person(self.us.key()))),
         }
@@ -432,8 +458,15 @@ impl Client {
         None
     }
 
+    /// Who asks once more has every registry tried at once, and is told once more what each says.
     fn register(&mut self, now: Now) {
-        let since_ms = self.own.get(&person(self.us.key())).map_or(now.unix_ms, |own| own.draft.since_ms);
+        let record = person(self.us.key());
+        for (at, desk) in self.desks.iter_mut().enumerate() {
+            desk.shown.remove(&record);
+            desk.is_told = false;
+            self.timers.disarm(Timer::Redial(at));
+        }
+        let since_ms = self.own.get(&record).map_or(now.unix_ms, |own| own.draft.since_ms);
         self.write(Draft::of_person(self.us.key(), &self.name, since_ms), now);
     }
 
@@ -449,7 +482,7 @@ impl Client {
             return Some(("full", message));
         }
         self.queries.insert(id, Query::new(question, self.desks.len()));
-        self.timers.arm(Timer::Patience(id), now.tick.after(limits::QUERY_PATIENCE));
+        self.timers.arm(Timer::Patience(id), now.tick.after(self.patience));
         // A registry that has failed just now is waited for; the question does not wait with it.
         (0..self.desks.len()).for_each(|at| self.timers.disarm(Timer::Redial(at)));
         self.work(out);

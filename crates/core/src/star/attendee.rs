@@ -651,7 +651,11 @@ impl Attendee {
 }
 
 /// What it attends is its host's to tell.
-impl crate::node::Role for Attendee {}
+impl crate::node::Role for Attendee {
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
 
 impl Machine for Attendee {
     fn handle(&mut self, input: Input<'_>, now: Now, out: &mut Vec<Output>) {

@@ -35,7 +35,7 @@ impl Attendee {
                 Ok(())
             }
             Command::Contacts | Command::Add { .. } | Command::Remove { .. } => Err(no_friends()),
-            Command::Directory(_) => Err(crate::registry::none()),
+            Command::Directory(wish) => Err(crate::registry::elsewhere(&wish)),
             Command::Bans
             | Command::Kick { .. }
             | Command::Unban { .. }

@@ -713,6 +713,10 @@ impl Machine for Host {
 }
 
 impl Role for Host {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
     fn listing(&self) -> Option<Listing<'_>> {
         let population = u32::try_from(self.joined.len()).unwrap_or(u32::MAX).saturating_add(1);
         let door = if self.roster.is_locked() { wire::Door::Locked } else { wire::Door::Unlocked };

@@ -35,7 +35,7 @@ impl Host {
                 out.push(Output::Event(self.users()));
                 Ok(())
             }
-            Command::Directory(_) => Err(crate::registry::none()),
+            Command::Directory(wish) => Err(crate::registry::elsewhere(&wish)),
             Command::Bans => {
                 out.push(Output::Event(self.bans()));
                 Ok(())

@@ -11,4 +11,5 @@
 
 mod crowd;
 mod laws;
+mod people;
 mod town;

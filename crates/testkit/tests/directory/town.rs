@@ -22,11 +22,11 @@ use tertulia_testkit::scheme::Hashed;
 use tertulia_testkit::sim::{Boot, Conditions, Maker, NodeSpec, Sim};
 
 const HOSTS: usize = 5;
-const REGISTRY: usize = 0;
+pub(super) const REGISTRY: usize = 0;
 /// The only guest, at the first host's lecture.
 const GUEST: usize = HOSTS + 1;
 
-fn identity(number: usize) -> Identity {
+pub(super) fn identity(number: usize) -> Identity {
     Identity::new(Secret([number as u8; 32]), Arc::new(Hashed))
 }
 
@@ -47,7 +47,7 @@ fn charter(number: usize) -> SignedCharter {
     SignedCharter::found(terms, &founder).unwrap()
 }
 
-fn registry() -> NodeSpec {
+pub(super) fn registry() -> NodeSpec {
     let identity = identity(200);
     let key = identity.key();
     let maker: Maker = Box::new(move |boot| {

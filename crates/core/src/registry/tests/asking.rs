@@ -172,21 +172,22 @@ fn a_registry_that_goes_on_for_ever_is_heard_for_a_while() {
 
 #[test]
 fn nobody_answers_and_the_user_is_told_what_else_works() {
-    let mut bench = client(&["a:1", "b:1"]);
+    let mut bench = client(&["a:1", "b:1", "c:1"]);
     let out = bench.handle(Input::Command { id: QUERY, command: Command::Directory(list()) });
-    let [(first, ..), (second, ..)] = dials(&out).try_into().unwrap();
+    let [(first, ..), (second, ..), (third, ..)] = dials(&out).try_into().unwrap();
     assert_eq!(events(&bench.handle(Input::Unreachable { dial: first, code: Code::Unreachable })), []);
-    let out = bench.handle(Input::Unreachable { dial: second, code: Code::Unreachable });
+    assert_eq!(events(&bench.handle(Input::Unreachable { dial: second, code: Code::NoListener })), []);
+    let out = bench.handle(Input::Unreachable { dial: third, code: Code::NoSuchHost });
     match events(&out).as_slice() {
         [Event::Error { code: "unreachable", message, id: Some(QUERY) }] => {
-            assert!(message.contains("a:1 (unreachable), b:1 (unreachable)"), "{message}");
+            assert!(message.contains("a:1 (unreachable), b:1 (no_listener), c:1 (no_such_host)"), "{message}");
         }
         other => panic!("{other:?}"),
     }
     assert_eq!(bench.pass(100_000), [], "nothing is left to be done");
     // Asked again, it dials again.
     let out = bench.handle(Input::Command { id: CommandId(4), command: Command::Directory(list()) });
-    assert_eq!(dials(&out).len(), 2);
+    assert_eq!(dials(&out).len(), 3);
 }
 
 #[test]
@@ -229,6 +230,23 @@ fn who_says_nothing_is_waited_for_a_while_and_the_others_answers_count() {
         other => panic!("{other:?}"),
     }
     assert_eq!(closed(&out), [(2, Code::Left, None)]);
+}
+
+#[test]
+fn who_only_looks_around_waits_no_longer_than_they_like_for_any_of_their_questions() {
+    let mut bench = client(&["a:1", "b:1"]);
+    bench.machine = bench.machine.with_patience(Duration::from_secs(1));
+    let out = bench.handle(Input::Command { id: QUERY, command: Command::Directory(list()) });
+    let [(first, ..), _] = dials(&out).try_into().unwrap();
+    assert_eq!(bench.handle(Input::Command { id: CommandId(4), command: Command::Directory(Directory::Who) }), []);
+    let out = bench.up(1, identity(200).key(), "192.0.2.1:7472", Purpose::REGISTRY, Some(first));
+    assert_eq!(sent(&out).len(), 2, "both at once");
+    bench.frame(1, &listing(1, 0, &[record(1, "Rust one", 5)], "192.0.2.7:7473"));
+    bench.frame(1, &listing(2, 0, &[], "192.0.2.7:7473"));
+    assert_eq!(events(&bench.pass(999)), []);
+    let told = events(&bench.pass(1));
+    assert_eq!(told.iter().filter(|event| matches!(event, Event::Done { .. })).count(), 2, "{told:?}");
+    assert_eq!(titles(&told), ["Rust one"]);
 }
 
 #[test]

@@ -137,7 +137,8 @@ fn registry_13_a_registry_that_is_gone_is_dialled_again_and_the_user_told_once()
     // It is back: what it has lost is published at once, and a new loss is a new story.
     let [(dial, ..)] = dials(&bench.pass(30_000)).try_into().unwrap();
     let out = bench.answered(dial, 6);
-    bench.leased(&out, &["192.0.2.7:7473"]);
+    let out = bench.leased(&out, &["192.0.2.7:7473"]);
+    assert!(matches!(events(&out).as_slice(), [Event::Published { .. }]), "the user knows that it was gone: {out:?}");
     let out = bench.handle(Input::Down { link: LinkId(6), code: Code::Stopped });
     assert_eq!(events(&out).len(), 1);
 }
@@ -176,6 +177,61 @@ fn registry_12_who_unregisters_and_still_hosts_withdraws_the_one() {
     assert_eq!(sent(&bench.pass(31_000)).len(), 1, "the meeting's record alone is renewed");
 }
 
+fn wish(bench: &mut Bench<Client>, wish: Directory) -> Vec<Output> {
+    bench.handle(Input::Command { id: CommandId(3), command: Command::Directory(wish) })
+}
+
+#[test]
+fn who_holds_no_meeting_registers_renames_and_unregisters_alone() {
+    let mut bench = client(1, &[REGISTRY]);
+    let out = wish(&mut bench, Directory::Unregister);
+    assert!(matches!(events(&out).as_slice(), [Event::Error { code: "not_registered", .. }]), "{out:?}");
+    let out = wish(&mut bench, Directory::Register);
+    let [(dial, ..)] = dials(&out).try_into().unwrap();
+    let out = bench.answered(dial, 5);
+    let (_, _, first) = published(&out);
+    assert_eq!((first.kind, first.name.as_str()), (Kind::Person, "ada"));
+    assert!(matches!(events(&bench.leased(&out, &[])).as_slice(), [Event::Published { .. }]));
+    bench.pass(limits::PUBLISH_INTERVAL.as_millis() as u64);
+    let mut out = Vec::new();
+    bench.machine.rename("bea", bench.now, &mut out);
+    let (_, _, second) = published(&out);
+    assert_eq!((second.name.as_str(), second.since_ms), ("bea", first.since_ms));
+    assert_eq!(bench.leased(&out, &[]), [], "nothing new");
+    // Whoever has opened a port meanwhile wants to know.
+    bench.pass(limits::PUBLISH_INTERVAL.as_millis() as u64);
+    let out = wish(&mut bench, Directory::Register);
+    assert!(matches!(events(&bench.leased(&out, &[])).as_slice(), [Event::Published { .. }]), "{out:?}");
+    let out = wish(&mut bench, Directory::Unregister);
+    assert_eq!(closed(&out), [(5, Code::Left, None)], "REGISTRY-11: the record goes with its link");
+    assert_eq!(bench.pass(100_000), []);
+}
+
+#[test]
+fn registry_13_who_registers_where_nobody_answers_is_told_once_and_once_more_on_asking_again() {
+    let mut bench = client(1, &[REGISTRY]);
+    for _ in 0..2 {
+        let mut out = wish(&mut bench, Directory::Register);
+        let mut told = Vec::new();
+        for _ in 0..5 {
+            let [(dial, ..)] = dials(&out).try_into().unwrap();
+            told.extend(events(&bench.handle(Input::Unreachable { dial, code: Code::NoListener })));
+            out = loop {
+                let out = bench.pass(1);
+                if !out.is_empty() {
+                    break out;
+                }
+            };
+        }
+        let [(dial, ..)] = dials(&out).try_into().unwrap();
+        bench.handle(Input::Unreachable { dial, code: Code::NoListener });
+        match told.as_slice() {
+            [Event::Warning { code: "registry", message }] => assert!(message.contains("lists you"), "{message}"),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
 #[test]
 fn a_rename_shows_in_the_persons_record_too() {
     let mut bench = listed();
@@ -185,7 +241,9 @@ fn a_rename_shows_in_the_persons_record_too() {
     let charter = charter(&identity(1), Purpose::STAR, "Rust for all");
     let listing = Listing { charter: &charter, name: "bea", population: 1, door: Door::Locked, since_ms: 7 };
     let mut out = Vec::new();
+    bench.machine.rename("bea", bench.now, &mut out);
     bench.machine.publish(Some(listing), bench.now, &mut out);
+    bench.machine.rename("bea", bench.now, &mut out);
     let names: Vec<_> = sent(&out)
         .iter()
         .map(|(_, _, frame)| match frame {
