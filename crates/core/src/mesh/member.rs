@@ -270,6 +270,7 @@ impl Member {
         if self.roster.is_member(&self.us.key()) {
             return self.come_inside(now, out);
         }
+        self.learn_doors();
         self.timers.arm(Timer::Patience, now.tick.after(crate::limits::JOIN_PATIENCE));
         self.knock(out);
     }

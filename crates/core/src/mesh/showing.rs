@@ -59,9 +59,14 @@ impl Member {
             }
             // That somebody was let in says less than that they are here.
             Ok(EntryBody::Grant { answers: Hash::ZERO, .. }) => {}
-            Ok(EntryBody::Grant { .. } | EntryBody::Policy { .. } | EntryBody::End { .. }) => {
+            Ok(EntryBody::Grant { subject, .. }) => {
                 self.show_notice(&entry, out);
+                // Its PERSON may have come before what answers its revoke.
+                if let Some(name) = self.roster.name(&subject).map(String::from) {
+                    self.show_person(subject, &name, out);
+                }
             }
+            Ok(EntryBody::Policy { .. } | EntryBody::End { .. }) => self.show_notice(&entry, out),
             // A lecture's: nobody here publishes.
             Ok(EntryBody::Question { .. } | EntryBody::Unknown) | Err(_) => {}
             Ok(EntryBody::Text { .. }) => self.show_message(&entry, out),

@@ -79,14 +79,7 @@ impl Member {
     /// What had let this node in has no effect any more: it knocks again, where it knows somebody.
     fn start_over(&mut self, now: Now, out: &mut Vec<Output>) {
         self.stage = Stage::Outside;
-        let members = self.roster.members().filter(|member| self.is_here(&member.key));
-        let known: Vec<String> = members.filter_map(|member| member.addresses.first().cloned()).collect();
-        for address in known {
-            if self.door_addresses.len() < limits::ADDRESSES_MAX && !self.door_addresses.contains(&address) {
-                self.door_addresses.push(address);
-            }
-        }
-        self.host = None;
+        self.learn_doors();
         for key in core::mem::take(&mut self.calls).into_keys() {
             self.timers.disarm(Timer::Call(key));
         }
@@ -95,6 +88,20 @@ impl Member {
         self.dials.clear();
         self.timers.arm(Timer::Patience, now.tick.after(limits::JOIN_PATIENCE));
         self.knock(out);
+    }
+}
+
+impl Member {
+    /// Whoever is not in any more knocks at the members that it knows, too: its first door may be gone.
+    pub(super) fn learn_doors(&mut self) {
+        let members = self.roster.members().filter(|member| self.is_here(&member.key));
+        let known: Vec<String> = members.filter_map(|member| member.addresses.first().cloned()).collect();
+        for address in known {
+            if self.door_addresses.len() < limits::ADDRESSES_MAX && !self.door_addresses.contains(&address) {
+                self.door_addresses.push(address);
+                self.host = None;
+            }
+        }
     }
 }
 
