@@ -181,6 +181,8 @@ pub struct Member {
     /// Acts that have come, or were written, since everybody's standing was looked at.
     pub(super) unjudged: Vec<(Option<LinkId>, Encoded)>,
     pub(super) must_judge: bool,
+    /// Who is shown as here may be another than who is.
+    pub(super) must_reconcile: bool,
     /// Links of those who have just been shown out.
     pub(super) must_go: Vec<LinkId>,
     pub(super) timers: Timers<Timer>,
@@ -251,6 +253,7 @@ impl Member {
             is_dirty: false,
             unjudged: Vec::new(),
             must_judge: false,
+            must_reconcile: false,
             must_go: Vec::new(),
             timers: Timers::default(),
             talk_max: config.talk_max,

@@ -26,8 +26,28 @@ impl Member {
         }
         match self.order.deadline() {
             Some(deadline) => self.timers.arm(Timer::Show, deadline),
-            None => self.timers.disarm(Timer::Show),
+            None => {
+                self.timers.disarm(Timer::Show);
+                if core::mem::take(&mut self.must_reconcile) {
+                    self.reconcile(out);
+                }
+            }
         }
+    }
+
+    /// Whoever is here by all acts is shown, and nobody else: an act may undo what an earlier one has shown.
+    fn reconcile(&mut self, out: &mut Vec<Output>) {
+        let us = self.us.key();
+        let gone: Vec<Key> =
+            self.people.shown.keys().filter(|key| **key != us && !self.is_here(key)).copied().collect();
+        for key in gone {
+            let is_out = self.roster.is_revoked(&key, Level::Out);
+            self.show_left(key, if is_out { Code::Kicked } else { Code::Left }.word(), out);
+        }
+        let members = self.roster.members().filter(|member| !self.people.shown.contains_key(&member.key));
+        let come: Vec<(Key, String)> =
+            members.filter_map(|member| Some((member.key, member.name?.to_string()))).collect();
+        come.into_iter().for_each(|(key, name)| self.show_person(key, &name, out));
     }
 
     /// Shows what still waits for something, before nothing is shown any more.
@@ -59,14 +79,9 @@ impl Member {
             }
             // That somebody was let in says less than that they are here.
             Ok(EntryBody::Grant { answers: Hash::ZERO, .. }) => {}
-            Ok(EntryBody::Grant { subject, .. }) => {
+            Ok(EntryBody::Grant { .. } | EntryBody::Policy { .. } | EntryBody::End { .. }) => {
                 self.show_notice(&entry, out);
-                // Its PERSON may have come before what answers its revoke.
-                if let Some(name) = self.roster.name(&subject).map(String::from) {
-                    self.show_person(subject, &name, out);
-                }
             }
-            Ok(EntryBody::Policy { .. } | EntryBody::End { .. }) => self.show_notice(&entry, out),
             // A lecture's: nobody here publishes.
             Ok(EntryBody::Question { .. } | EntryBody::Unknown) | Err(_) => {}
             Ok(EntryBody::Text { .. }) => self.show_message(&entry, out),

@@ -29,6 +29,7 @@ impl Member {
     /// Does what the acts say about who is out, and whether the meeting is over.
     pub(super) fn judge_all(&mut self, now: Now, out: &mut Vec<Output>) {
         self.must_judge = false;
+        self.must_reconcile = true;
         let acts = core::mem::take(&mut self.unjudged);
         // A newcomer has yet to see which revokes have been answered.
         if self.stage != Stage::Inside {
