@@ -71,6 +71,10 @@ limits! {
     PRESENCE_NAMES_MAX: usize = 256;
     /// Acts of a meeting, kept for ever.
     ACTS_MAX: usize = 4_096;
+    /// Of these, the last are for what hosts' users do.
+    ACTS_OF_HOSTS: usize = 1_024;
+    /// Acts of an author that is no host; of one who has more, none has effect.
+    ACTS_OF_MEMBER_MAX: usize = 256;
     /// Streams of a key that a REVOKE cuts at a number of their own.
     CUTS_MAX: usize = 256;
     /// Members whom a lock, or the revoke of a ticket, lists.

@@ -140,10 +140,11 @@ impl Member {
             return Decision::No(Rule::Join5);
         }
         // SPEC JOIN-6
-        if !self.has_room() {
+        let has_lobby = charter.admission.has_lobby();
+        if !self.has_room() || !has_lobby && !self.may_act_unasked() {
             return Decision::No(Rule::Join6);
         }
-        if charter.admission.has_lobby() {
+        if has_lobby {
             // SPEC LOBBY-8: only a host's grant counts.
             let is_host = self.roster.is_host(&self.us.key());
             return if is_host { Decision::Lobby } else { Decision::No(Rule::Lobby8) };

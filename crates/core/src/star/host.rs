@@ -517,7 +517,7 @@ impl Host {
             out.push(Output::Event(Event::Warning { code: Rule::Ask4.code().word(), message }));
         }
         match strike {
-            Some(limits::STRIKES_MAX) => self.show_out(asker, "three bad questions", now, out),
+            Some(limits::STRIKES_MAX) => self.strike_out(link, asker, now, out),
             Some(strike) => out.push(warn(link, id, strike, found.as_deref())),
             None => {
                 let Some(name) = Name::new(&name) else { return };
@@ -525,6 +525,16 @@ impl Host {
                 self.write(&EntryBody::Question { asker, name, token, signature, text: ask.text }, now, out);
                 out.push(done(link, id));
             }
+        }
+    }
+
+    fn strike_out(&mut self, link: LinkId, asker: Key, now: Now, out: &mut Vec<Output>) {
+        let why = "three bad questions";
+        if self.log.has_only_hosts_acts_left() {
+            // SPEC ACTS-2
+            self.shut(link, why, now, out);
+        } else {
+            self.show_out(asker, why, now, out);
         }
     }
 

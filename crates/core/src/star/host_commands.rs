@@ -190,7 +190,7 @@ impl Host {
         }
     }
 
-    fn shut(&mut self, link: LinkId, reason: &str, now: Now, out: &mut Vec<Output>) {
+    pub(super) fn shut(&mut self, link: LinkId, reason: &str, now: Now, out: &mut Vec<Output>) {
         self.forget(link, Code::Kicked.word(), now, out);
         let (code, rule) = (Rule::Revoke1.code(), Some(Rule::Revoke1));
         out.push(Output::Close { link, code, rule, reason: reason.to_string() });

@@ -777,6 +777,28 @@ fn ask_3_a_muted_guest_asks_nothing_until_forgiven() {
 }
 
 #[test]
+fn acts_2_a_word_filter_leaves_the_last_acts_to_the_host_s_user() {
+    let mut lecture = Lecture::new(&Options { filter: vec!["damn".to_string()], ..Options::default() });
+    let anna = lecture.join(attendee_config(2, "anna"));
+    let bea = lecture.join(attendee_config(3, "bea"));
+    let (now, mut out) = (lecture.now, vec![]);
+    let name = Name::new("hedy").expect("a name");
+    while !lecture.host.machine.log.has_only_hosts_acts_left() {
+        let person = EntryBody::Person { name, addresses: List::NONE };
+        assert!(lecture.host.machine.write(&person, now, &mut out));
+    }
+    (0..3).for_each(|_| lecture.ask(anna, "damn?"));
+    assert_eq!(lecture.attendees[&anna].closed_with(), Some(Code::Kicked));
+    assert!(
+        !lecture.host.machine.roster.is_revoked(&identity(2).key(), crate::wire::entry::Level::Out),
+        "no act is spent on it"
+    );
+    lecture.host_command(Command::Kick { name: "bea".to_string(), why: String::new() });
+    assert_eq!(lecture.attendees[&bea].closed_with(), Some(Code::Kicked));
+    assert!(lecture.host.machine.roster.is_revoked(&identity(3).key(), crate::wire::entry::Level::Out));
+}
+
+#[test]
 fn ask_4_the_third_bad_question_is_goodbye() {
     let mut lecture = Lecture::new(&Options { filter: vec!["damn".to_string()], ..Options::default() });
     let anna = lecture.join(attendee_config(2, "anna"));
