@@ -196,7 +196,7 @@ fn check(outputs: &[String; 2], sent: usize) {
 async fn h14_field_2_names_with_control_characters_are_refused() {
     let hall = Hall::open(program(), "names").await;
     let address = hall.ticket.addresses[0].parse().unwrap();
-    for nasty in NASTY.into_iter().filter(|nasty| *nasty != "\u{202e}").chain(["two words", "a/b", "*a", "@a", "#a"]) {
+    for nasty in NASTY.into_iter().chain(["two words", "a/b", "*a", "@a", "#a"]) {
         let mut peer = Peer::dial(address, &identity()).await.unwrap();
         peer.send(&[hello(&name(nasty))]).await;
         peer.ends_by(Rule::Field2).await;

@@ -54,7 +54,7 @@ rules! {
     Frame4 "FRAME-4" FrameUnknown "an even frame type is known"
     Frame5 "FRAME-5" Malformed "an event has id 0, a request and a reply another"
     Field1 "FIELD-1" Malformed "text is UTF-8 within its bounds"
-    Field2 "FIELD-2" Malformed "a name has no control, white space or slash, and no * @ # in front"
+    Field2 "FIELD-2" Malformed "a name has nothing invisible, no control, white space or slash, and no * @ # in front"
     Field3 "FIELD-3" Malformed "a list has no more items than its limit"
     Field4 "FIELD-4" Malformed "a number is one that its field defines"
     Field5 "FIELD-5" Malformed "an address is HOST:PORT"

@@ -9,8 +9,9 @@ use super::member::{Member, Stage, Timer};
 use crate::id::{Hash, Key, LinkId, MeetingId, RequestId};
 use crate::limits;
 use crate::machine::Output;
+use crate::name::reading;
 use crate::rule::Rule;
-use crate::sync::{pass_is_signed, reading, sign_pass};
+use crate::sync::{pass_is_signed, sign_pass};
 use crate::time::{Instant, Now};
 use crate::wire::entry::{EntryBody, Level, Role};
 use crate::wire::field::{List, Reason, encode_items};
@@ -181,8 +182,7 @@ impl Member {
     pub(super) fn is_named(&self, name: &str, key: Key) -> bool {
         let reads = reading(name);
         let mut others = self.roster.members().filter(|member| member.key != key && self.is_here(&member.key));
-        reads.is_empty()
-            || self.is_in_lobby(name, key)
+        self.is_in_lobby(name, key)
             || others.any(|member| member.name.is_some_and(|other| reading(other) == reads))
             || self.links.values().any(|peer| {
                 peer.key != key && peer.is_in() && peer.name.as_deref().is_some_and(|other| reading(other) == reads)

@@ -16,12 +16,13 @@ use crate::identity::{Domain, Identity, Secret};
 use crate::limits;
 use crate::log::{Log, StreamId, entry_of};
 use crate::machine::{Input, Kept, Machine, Output};
+use crate::name::reading;
 use crate::node::Role;
 use crate::random::Random;
 use crate::registry::Listing;
 use crate::roster::Roster;
 use crate::rule::Rule;
-use crate::sync::{Answer, Delivery, Door, Due, Knock, Lobby, Names, Tokens, message, reading};
+use crate::sync::{Answer, Delivery, Door, Due, Knock, Lobby, Names, Tokens, message};
 use crate::ticket::Ticket;
 use crate::time::{Instant, Now, Timers};
 use crate::wire::entry::{self as wire, EntryBody, Level};
@@ -387,7 +388,9 @@ impl Host {
         let reading = reading(name);
         // SPEC LOBBY-7
         let in_lobby = self.charter.admission.has_lobby() && (self.lobby.is_taken(&reading, key) || reading == "all");
-        in_lobby || self.names.is_taken(name, key) || key != self.us.key() && reading == self::reading(&self.name)
+        in_lobby
+            || self.names.is_taken(name, key)
+            || key != self.us.key() && reading == crate::name::reading(&self.name)
     }
 
     pub(super) fn welcome(&mut self, link: LinkId, id: RequestId, now: Now, out: &mut Vec<Output>) {

@@ -649,11 +649,11 @@ fn join_7_whoever_was_renamed_keeps_to_the_new_name() {
 fn join_7_names_that_read_alike_are_one_name() {
     let mut lecture = Lecture::new(&Options::default());
     let anna = lecture.join(attendee_config(2, "anna"));
-    for (seed, name) in [(3, "hedy\u{200b}"), (4, "\u{202d}Hedy"), (5, "an\u{ad}na"), (6, "\u{3164}")] {
+    for (seed, name) in [(3, "h\u{435}dy"), (4, "Hedy"), (5, "\u{430}nna"), (6, "ANN\u{391}")] {
         let link = lecture.join(AttendeeConfig { name_is_chosen: true, ..attendee_config(seed, name) });
         assert_eq!(rule_of(&lecture, link), Some(Rule::Join7), "{name:?}");
     }
-    lecture.command(anna, Command::Name { name: "he\u{2060}dy".to_string() });
+    lecture.command(anna, Command::Name { name: "ｈedy".to_string() });
     let refused = |event: &Event| matches!(event, Event::Error { code: "name_taken", .. });
     assert!(lecture.attendees[&anna].events.iter().any(refused));
     lecture.command(anna, Command::Name { name: "ANNA".to_string() });
