@@ -95,6 +95,7 @@ rules! {
     Join11 "JOIN-11" Ended "an ended meeting takes nobody"
     Join12 "JOIN-12" Malformed "a guest tells its name in HELLO"
     Join14 "JOIN-14" WrongKind "the purpose of HELLO is the kind of the meeting"
+    Join15 "JOIN-15" TooSoon "who is in or has a pass joins again at most ten times at once, then every second"
     Welcome1 "WELCOME-1" Unexpected "WELCOME answers JOIN"
     Guest1 "GUEST-1" Unexpected "what only a host sends comes from no guest"
     Guest2 "GUEST-2" Unexpected "what only a guest sends comes from no host"
@@ -130,6 +131,7 @@ rules! {
     Mesh6 "MESH-6" NotYet "whether a key is granted is known in time"
     Mesh7 "MESH-7" Unexpected "who lets somebody in has granted it"
     Mesh22 "MESH-22" NotYet "the other end of a link is a member still"
+    Mesh24 "MESH-24" TooSoon "newcomers from one source come 64 at once at most, then one in five seconds"
 }
 
 impl core::fmt::Display for Rule {

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use super::links::Step;
 use super::member::{Member, Stage, Timer};
-use crate::id::{Hash, Key, LinkId, MeetingId, RequestId};
+use crate::id::{Hash, Key, LinkId, MeetingId, RequestId, Source};
 use crate::limits;
 use crate::machine::Output;
 use crate::name::reading;
@@ -27,6 +27,7 @@ pub(super) struct Knock {
     pub(super) ticket: Option<TicketProof>,
     /// What it says to the host of a lobby.
     pub(super) note: String,
+    pub(super) source: Source,
     pub(super) since: Instant,
 }
 
@@ -51,7 +52,8 @@ impl Member {
         let pass = join.options.find::<Pass>(&option::PASS);
         let ticket = join.options.find::<TicketProof>(&option::TICKET);
         let note = join.options.find::<Reason<'_>>(&option::NOTE).map_or("", Reason::as_str).to_string();
-        let knock = Knock { request: id, meeting: join.meeting, pass, ticket, note, since: now.tick };
+        let (source, since) = (Source::of(peer.address.ip()), now.tick);
+        let knock = Knock { request: id, meeting: join.meeting, pass, ticket, note, source, since };
         peer.step = Step::Knocking(Box::new(knock));
         self.timers.disarm(Timer::Join(link));
         self.decide(link, now, out);
@@ -114,7 +116,8 @@ impl Member {
             return Decision::No(Rule::Join7);
         }
         if is_member {
-            return Decision::Now;
+            // SPEC JOIN-15
+            return self.door.count_again(key, now.tick).map_or_else(Decision::No, |()| Decision::Now);
         }
         // SPEC MESH-6: who has a pass has been granted elsewhere, and the grant is on its way.
         let grant = knock.since.after(limits::GRANT_TIMEOUT);
@@ -150,7 +153,7 @@ impl Member {
             let is_host = self.roster.is_host(&self.us.key());
             return if is_host { Decision::Lobby } else { Decision::No(Rule::Lobby8) };
         }
-        match self.door.count(key, now.tick) {
+        match self.door.count_newcomer(key, knock.source, now.tick) {
             Ok(()) => Decision::Now,
             Err(rule) => Decision::No(rule),
         }

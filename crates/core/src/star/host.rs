@@ -22,7 +22,7 @@ use crate::random::Random;
 use crate::registry::Listing;
 use crate::roster::Roster;
 use crate::rule::Rule;
-use crate::sync::{Answer, Delivery, Door, Due, Knock, Lobby, Names, Tokens, message};
+use crate::sync::{Answer, Calm, Delivery, Door, Due, Knock, Lobby, Names, Tokens, message};
 use crate::ticket::Ticket;
 use crate::time::{Instant, Now, Timers};
 use crate::wire::entry::{self as wire, EntryBody, Level};
@@ -118,6 +118,7 @@ pub struct Host {
     pub(super) random: Random,
     pub(super) over: bool,
     door: Door,
+    calm: Calm,
     /// Invariant: who waits here is on a link of `guests`, with a `knock`.
     pub(super) lobby: Lobby,
     tokens: Tokens,
@@ -149,6 +150,7 @@ impl Host {
             }
         }
         Self {
+            calm: Calm::new(identity.key()),
             roster: Roster::fold(&log, &charter, &identity),
             session: log.next_session(identity.key()).max(config.started_ms),
             us: identity,
@@ -323,6 +325,8 @@ impl Host {
         // Last: who is told to come with another name is not counted for it.
         if admitted.is_new {
             self.door.count(key, now.tick)?;
+        } else {
+            self.door.count_again(key, now.tick)?;
         }
         if let Some(older) = self.lobby.link_of(key) {
             self.reject(older, Rule::Join10, now, out);
@@ -662,6 +666,7 @@ impl Machine for Host {
         if self.over {
             return;
         }
+        let from = out.len();
         match input {
             Input::Start => self.on_start(now, out),
             Input::Up { link, peer, hello, .. } => self.on_up(link, peer, &hello, now, out),
@@ -670,9 +675,12 @@ impl Machine for Host {
             Input::Unreachable { .. } => {}
             Input::Command { id, command } => self.on_command(id, command, now, out),
         }
+        self.calm.filter(from, now.tick, out);
     }
 
     fn handle_timeout(&mut self, now: Now, out: &mut Vec<Output>) {
+        self.calm.expire(now.tick, out);
+        let from = out.len();
         while !self.over
             && let Some(timer) = self.timers.expire(now.tick)
         {
@@ -691,10 +699,12 @@ impl Machine for Host {
                 Due::Overdue(link) => self.deny(link, Rule::Lobby5, Rule::Lobby5.meaning(), now, out),
             }
         }
+        self.calm.filter(from, now.tick, out);
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        if self.over { None } else { self.timers.next().into_iter().chain(self.lobby.next()).min() }
+        let due = self.timers.next().into_iter().chain(self.lobby.next()).chain(self.calm.next()).min();
+        due.filter(|_| !self.over)
     }
 
     fn assert_invariants(&self) {

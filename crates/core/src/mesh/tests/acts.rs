@@ -131,3 +131,62 @@ fn acts_2_a_flood_of_members_leaves_hosts_their_part() {
     hall.say(2, "and on it goes");
     assert_eq!(hall.texts(0), ["and on it goes"]);
 }
+
+#[test]
+fn mesh_24_newcomers_from_one_source_spend_acts_no_faster_than_one_in_5_s() {
+    let mut hall = Hall::new(Admission::Open);
+    let come_and_go = |hall: &mut Hall, number: u8| {
+        let guest = sybil(number);
+        let link = hall.stranger(0, guest.key(), Purpose::MESH, 5);
+        hall.join_on(0, link, &OptionsBuffer::default());
+        let is_in = hall.sent_on(0, link).contains(&"WELCOME");
+        // It makes room for the next.
+        show(hall, 0, link, &written(&guest, 1, &[EntryBody::Left {}]));
+        hall.down(0, link, Code::Left);
+        is_in
+    };
+    let admitted = (0..100).filter(|number| come_and_go(&mut hall, *number)).count();
+    assert_eq!(u32::try_from(admitted), Ok(limits::NEWCOMER_BURST));
+    let refused = hall.nodes[0].closed.last().map(|(_, code, rule)| (*code, *rule));
+    assert_eq!(refused, Some((Code::TooSoon, Some(Rule::Mesh24))));
+    hall.pass(4_999);
+    assert!(!come_and_go(&mut hall, 100));
+    hall.pass(1);
+    assert!(come_and_go(&mut hall, 101) && !come_and_go(&mut hall, 102), "then one in five seconds");
+}
+
+#[test]
+fn join_15_and_show_2_a_member_that_comes_and_goes_is_let_in_and_told_of_only_so_often() {
+    let mut hall = Hall::of(3);
+    let eve = sybil(1);
+    let mut log = Log::new(charter(Admission::Open).meeting, 100);
+    let is_line = |event: &&Event| {
+        let key = match event {
+            Event::Joined { key, .. } | Event::Left { key, .. } => *key,
+            Event::Linked { key, .. } | Event::Unlinked { key, .. } => *key,
+            _ => return false,
+        };
+        key == eve.key()
+    };
+    let mut joins = 0;
+    // A hundred times a second for 20 s, and each time in a run of its own.
+    for run in 1..=2_000 {
+        let link = hall.stranger(0, eve.key(), Purpose::MESH, run);
+        hall.join_on(0, link, &OptionsBuffer::default());
+        if hall.sent_on(0, link).contains(&"WELCOME") {
+            joins += 1;
+            let now = Now { tick: Instant(0), unix_ms: run };
+            let bodies = [person("eve"), EntryBody::Left {}];
+            let frames = bodies.iter().map(|body| log.write(&eve, run, body, now).expect("room"));
+            show(&mut hall, 0, link, &frames.collect::<Vec<_>>());
+        }
+        hall.down(0, link, Code::Left);
+        hall.pass(10);
+    }
+    assert!((20..=2 + 10 + 20).contains(&joins), "{joins} joins in 20 s");
+    hall.pass(5_000);
+    for node in 0..3 {
+        let lines = hall.nodes[node].events.iter().filter(is_line).count();
+        assert!((6..=6 + 5).contains(&lines), "{lines} lines in 25 s at {node}");
+    }
+}
