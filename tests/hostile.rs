@@ -13,7 +13,7 @@
 
 mod support;
 
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Stdio};
@@ -25,7 +25,7 @@ use tertulia_core::charter::Admission;
 use tertulia_core::code::Code;
 use tertulia_core::id::{MeetingId, RequestId, Token};
 use tertulia_core::identity::{Domain, Identity};
-use tertulia_core::limits::RATE_PATIENCE;
+use tertulia_core::limits::{RATE_PATIENCE, TEXT_MAX};
 use tertulia_core::log::Log;
 use tertulia_core::rule::Rule;
 use tertulia_core::time::{Instant as Tick, Now};
@@ -49,6 +49,8 @@ const FRAMES_A_RECORD: usize = 8_189;
 const MILLION: usize = 1_000_000;
 /// What two floods may add to the host's memory at its peak: their connections, and records of 64 KiB in hand.
 const GROWTH_MAX_KIB: u64 = 2_048;
+/// Whoever types is answered by then, whatever has just arrived.
+const RESPONSIVE: Duration = Duration::from_secs(5);
 
 fn program() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_tertulia"))
@@ -170,6 +172,11 @@ impl Shown {
         }
     }
 
+    /// Types a line.
+    fn type_in(&mut self, line: &str) {
+        writeln!(self.child.stdin.as_mut().unwrap(), "{line}").unwrap();
+    }
+
     /// Kills it, and gives all that it has printed and logged.
     fn end(mut self) -> [String; 2] {
         self.child.kill().unwrap();
@@ -196,7 +203,7 @@ fn check(outputs: &[String; 2], sent: usize) {
 async fn h14_field_2_names_with_control_characters_are_refused() {
     let hall = Hall::open(program(), "names").await;
     let address = hall.ticket.addresses[0].parse().unwrap();
-    for nasty in NASTY.into_iter().filter(|nasty| *nasty != "\u{202e}").chain(["two words", "a/b", "*a", "@a", "#a"]) {
+    for nasty in NASTY.into_iter().chain(["two words", "a/b", "*a", "@a", "#a"]) {
         let mut peer = Peer::dial(address, &identity()).await.unwrap();
         peer.send(&[hello(&name(nasty))]).await;
         peer.ends_by(Rule::Field2).await;
@@ -254,4 +261,80 @@ async fn h14_a_hosts_texts_are_shown_escaped_to_a_guest() {
     peer.send(&[tell(100, "the last one")]).await;
     guest.until("the last one");
     check(&guest.end(), 2);
+}
+
+/// What no text may be: 64 KiB of combining marks, 65,000 line breaks, no UTF-8.
+fn no_texts() -> [Vec<u8>; 3] {
+    ["\u{301}".repeat(32_500).into_bytes(), vec![b'\n'; 65_000], vec![0xc3, 0x28]]
+}
+
+/// The longest texts of what is worst to show: marks and line breaks.
+fn worst_texts() -> [String; 2] {
+    ["\u{301}".repeat(TEXT_MAX / 2), "\n".repeat(TEXT_MAX)]
+}
+
+/// These bytes as a text, with its length.
+fn text16(bytes: &[u8]) -> Vec<u8> {
+    [&u16::try_from(bytes.len()).unwrap().to_be_bytes()[..], bytes].concat()
+}
+
+/// An ENTRY of `author`'s that has `body`, and no signature that holds.
+fn entry(author: &Identity, body: &[u8]) -> Encoded {
+    let (zeros, one, text) = ([0; 16], 1_u64.to_be_bytes(), [1, 0]);
+    let fields: [&[u8]; 11] =
+        [&author.key().0, &one, &[1], &one, &zeros, &one, &zeros, &one, &text, &text16(body), &[0; 64]];
+    frame(0x44, 0, &fields.concat())
+}
+
+/// Sends what is refused, then the worst that is not, to somebody whose output is a pipe.
+async fn floods_with_text(purpose: Purpose) {
+    let home = Scratch::new(&format!("h16-{purpose:?}"));
+    let kind = (purpose == Purpose::STAR).then_some("--lecture");
+    let mut arguments = vec!["host", "H16", "--name", "ada", "--listen", "127.0.0.1:0"];
+    arguments.extend(kind);
+    let mut host = Shown::start(&home, &arguments);
+    let address: SocketAddr = host.until("tertulia join ").parse().unwrap();
+    for no_text in no_texts() {
+        let mut peer = Peer::dial(address, &identity()).await.unwrap();
+        peer.enter(purpose, "mallory", &Proof::default()).await.unwrap();
+        peer.send(&[frame(0x60, 2, &[&[7; 16][..], &text16(&no_text)].concat())]).await;
+        peer.ends_by(Rule::Field1).await;
+        if purpose == Purpose::MESH {
+            let eve = identity();
+            let mut peer = Peer::dial(address, &eve).await.unwrap();
+            peer.enter(purpose, "eve", &Proof::default()).await.unwrap();
+            // What is too long for any body is not looked into.
+            let (body, rule) =
+                if no_text.len() > TEXT_MAX { (no_text, Rule::Field3) } else { (text16(&no_text), Rule::Field1) };
+            peer.send(&[entry(&eve, &body)]).await;
+            peer.ends_by(rule).await;
+        }
+    }
+    let mut peer = Peer::dial(address, &identity()).await.unwrap();
+    peer.enter(purpose, "bea", &Proof::default()).await.unwrap();
+    for (id, worst) in (2..).zip(worst_texts().iter().cycle().take(6)) {
+        peer.send(&[tell(id, worst)]).await;
+        answered(&mut peer, id).await;
+    }
+    let asked = Instant::now();
+    peer.send(&[tell(100, "that was all")]).await;
+    host.until("that was all");
+    host.type_in("/users");
+    let here = host.until(" here: ");
+    assert!(asked.elapsed() < RESPONSIVE, "it has answered after {:?}", asked.elapsed());
+    assert!(here.contains("ada (you"), "{here}");
+    let [shown, _] = host.end();
+    assert!(shown.lines().all(|line| !line.contains(&"\u{301}".repeat(5))), "a pile of marks is shown escaped");
+    let breaks = shown.lines().filter(|line| line.trim_end() == "    |").count();
+    assert!(breaks >= 3 * (TEXT_MAX - 1), "{breaks} empty lines, each of which is marked as no line of ours");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn h16_field_1_texts_too_long_for_a_lecture_are_refused_and_the_worst_others_shown() {
+    floods_with_text(Purpose::STAR).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn h16_field_1_texts_too_long_for_a_room_are_refused_and_the_worst_others_shown() {
+    floods_with_text(Purpose::MESH).await;
 }

@@ -5,11 +5,16 @@
 mod support;
 
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use expectrl::session::OsSession;
 use expectrl::{Expect as _, Session};
 use serde_json::json;
 use support::{Bot, PATIENCE, Scratch, tertulia};
+use tertulia_core::limits::TEXT_MAX;
+
+/// Whoever types is answered by then, whatever has just arrived.
+const RESPONSIVE: Duration = Duration::from_secs(5);
 
 /// The program in a terminal.
 fn terminal(home: &Scratch, arguments: &[&str]) -> OsSession {
@@ -28,9 +33,15 @@ fn terminal(home: &Scratch, arguments: &[&str]) -> OsSession {
     session
 }
 
-/// A host in a terminal, and where to dial it.
+/// The host of a lecture in a terminal, and where to dial it.
 fn host(home: &Scratch) -> (OsSession, String) {
-    let mut host = terminal(home, &["host", "T", "--lecture", "--listen", "127.0.0.1:0", "--name", "anna"]);
+    host_of(home, &["--lecture"])
+}
+
+/// The same, of any meeting.
+fn host_of(home: &Scratch, kind: &[&str]) -> (OsSession, String) {
+    let arguments = [&["host", "T", "--listen", "127.0.0.1:0", "--name", "anna"], kind].concat();
+    let mut host = terminal(home, &arguments);
     let found = host.expect(expectrl::Regex("tertulia join (127.0.0.1:[0-9]+)")).expect("it says how to join");
     let address = found.get(1).map(String::from_utf8_lossy).expect("an address").into_owned();
     host.expect("/help has more").expect("it says what to type");
@@ -164,4 +175,38 @@ fn lines_that_come_at_once_are_all_sent() {
     }
     host.send("/stop\r").expect("it is typed");
     host.expect("-- the lecture can go on").expect("it stops, and says how to go on");
+}
+
+/// Sends the worst texts that there are to somebody who is typing.
+fn floods_whoever_types(name: &str, kind: &[&str]) {
+    let home = Scratch::new(name);
+    let (mut host, address) = host_of(&home, kind);
+    let mut bea = Bot::start("bea", &["join", &address]);
+    host.expect("-- bea joined").expect("bea is there");
+    bea.wait("ready");
+    host.send("half of ").expect("it is typed");
+    host.expect("half of ").expect("it is shown");
+    // As long as a text can be: marks that pile up over one letter, and line breaks; then one that shows the end.
+    let worst = ["a\u{301}".repeat(TEXT_MAX / 3), "\u{301}".repeat(TEXT_MAX / 2), "\n".repeat(TEXT_MAX)];
+    for text in worst.iter().map(String::as_str).chain(["is that all?"]) {
+        bea.send(&json!({"command": "say", "text": text}));
+    }
+    host.expect("is that all?").expect("it arrives");
+    host.expect("half of ").expect("what was typed is still there");
+    let typed = Instant::now();
+    host.send("a line\r").expect("it is finished");
+    while bea.wait("message").get("text") != Some(&json!("half of a line")) {}
+    host.send("/users\r").expect("it is typed");
+    host.expect(" here: anna (you").expect("it is answered");
+    assert!(typed.elapsed() < RESPONSIVE, "after {:?}", typed.elapsed());
+}
+
+#[test]
+fn h16_a_lecture_s_worst_texts_leave_the_line_to_whoever_types() {
+    floods_whoever_types("worst-lecture", &["--lecture"]);
+}
+
+#[test]
+fn h16_a_room_s_worst_texts_leave_the_line_to_whoever_types() {
+    floods_whoever_types("worst-room", &[]);
 }

@@ -3,6 +3,7 @@
 use tertulia_core::command::{Command, Directory};
 use tertulia_core::event::Role;
 use tertulia_core::limits;
+use tertulia_core::name::normal;
 use tertulia_core::wire::field::{Name, Reason};
 
 #[path = "console/friends.rs"]
@@ -225,7 +226,10 @@ fn slash(line: &str, role: Role) -> Result<Wish, Problem> {
 ///
 /// # Errors
 /// What would have worked.
-pub(crate) fn checked(command: Command, role: Role) -> Result<Command, Problem> {
+pub(crate) fn checked(mut command: Command, role: Role) -> Result<Command, Problem> {
+    if let Command::Name { name } = &mut command {
+        *name = normal(name);
+    }
     if role == Role::Friends {
         return friends::checked(command);
     }
@@ -280,7 +284,8 @@ fn named(name: &str) -> Result<(), Problem> {
 }
 
 /// What makes a name, for whoever has typed another.
-pub(crate) const NAME_RULE: &str = "a name has 1 to 64 bytes, no white space or /, and no * @ # in front";
+pub(crate) const NAME_RULE: &str =
+    "a name has 1 to 64 bytes, nothing invisible, no white space or /, and no * @ # in front";
 
 fn not_yours(word: &str) -> Problem {
     if let "register" | "unregister" = word {

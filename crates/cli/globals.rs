@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use tertulia_core::limits;
+use tertulia_core::name::normal;
 use tertulia_core::ticket::is_address;
 use tertulia_core::wire::field::Name;
 use tertulia_net::{Config, Home};
@@ -226,7 +227,7 @@ pub(crate) fn unusable(error: &tertulia_net::Error) -> Fail {
 const NAME_HINT: &str = "choose another: --name anna";
 
 fn valid(name: &str, origin: &str, hint: &str) -> Result<String, Fail> {
-    match Name::new(name) {
+    match Name::new(&normal(name)) {
         Some(name) => Ok(name.as_str().into()),
         None => Err(Fail::usage(format!("{origin} is `{name}`, but {NAME_RULE}"), hint)),
     }
@@ -239,10 +240,8 @@ fn system_name() -> String {
 
 /// As much of `name` as a name can have.
 fn sanitised(name: &str) -> String {
-    let clean: String = name
-        .chars()
-        .filter(|letter| !letter.is_whitespace() && *letter != '/' && !escape::is_unsafe(*letter))
-        .collect();
+    let clean: String = name.chars().filter(|letter| Name::new(&format!("a{letter}")).is_some()).collect();
+    let clean = normal(&clean);
     let clean = clean.trim_start_matches(['*', '@', '#']);
     clean.get(..clean.floor_char_boundary(limits::NAME_MAX)).unwrap_or_default().into()
 }

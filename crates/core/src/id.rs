@@ -2,6 +2,7 @@
 
 use alloc::string::String;
 use core::fmt;
+use core::net::IpAddr;
 
 macro_rules! octets {
     ($($(#[$doc:meta])* $name:ident $length:literal)*) => {$(
@@ -81,3 +82,32 @@ impl RequestId {
 /// One command of this process's user, numbered by whoever passes it in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CommandId(pub u64);
+
+/// Whom something is counted for that any key may do: an address of IPv4, or the network that one subscriber of IPv6 has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Source(u128);
+
+impl Source {
+    /// That of somebody at this address.
+    #[must_use]
+    pub const fn of(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            IpAddr::V4(address) => Self(address.to_ipv6_mapped().to_bits()),
+            IpAddr::V6(address) => Self(address.to_bits() & 0xffff_ffff_ffff_ffff_0000_0000_0000_0000),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sources_are_addresses_of_ipv4_and_networks_of_ipv6() {
+        let source = |text: &str| Source::of(text.parse().unwrap());
+        assert_eq!(source("10.0.0.1"), source("::ffff:10.0.0.1"));
+        assert_ne!(source("10.0.0.1"), source("10.0.0.2"));
+        assert_eq!(source("2001:db8:0:1::1"), source("2001:db8:0:1:ffff::2"));
+        assert_ne!(source("2001:db8:0:1::1"), source("2001:db8:0:2::1"));
+    }
+}

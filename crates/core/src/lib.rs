@@ -18,6 +18,7 @@ pub mod link;
 pub mod log;
 pub mod machine;
 pub mod mesh;
+pub mod name;
 pub mod node;
 pub mod random;
 pub mod registry;

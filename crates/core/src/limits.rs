@@ -71,6 +71,10 @@ limits! {
     PRESENCE_NAMES_MAX: usize = 256;
     /// Acts of a meeting, kept for ever.
     ACTS_MAX: usize = 4_096;
+    /// Of these, the last are for what hosts' users do.
+    ACTS_OF_HOSTS: usize = 1_024;
+    /// Acts of an author that is no host; of one who has more, none has effect.
+    ACTS_OF_MEMBER_MAX: usize = 256;
     /// Streams of a key that a REVOKE cuts at a number of their own.
     CUTS_MAX: usize = 256;
     /// Members whom a lock, or the revoke of a ticket, lists.
@@ -107,6 +111,18 @@ limits! {
     JOIN_INTERVAL: Duration = Duration::from_secs(5);
     /// New joins of one key that may come at once.
     JOIN_BURST: u32 = 3;
+    /// A key that is in, or has a pass, joins again after this.
+    REJOIN_INTERVAL: Duration = Duration::from_secs(1);
+    /// Joins of one key that is in, or has a pass, that may come at once.
+    REJOIN_BURST: u32 = 10;
+    /// A member admits another newcomer from one source after this.
+    NEWCOMER_INTERVAL: Duration = Duration::from_secs(5);
+    /// Newcomers from one source whom a member admits at once.
+    NEWCOMER_BURST: u32 = 64;
+    /// A user is told again of one who comes and goes after this.
+    TOLD_INTERVAL: Duration = Duration::from_secs(5);
+    /// Lines about one who comes and goes that may be told at once.
+    TOLD_BURST: u32 = 6;
     /// How many may wait in a lobby.
     LOBBY_MAX: usize = 256;
     /// Whoever has waited in a lobby for this long, undecided, is denied.

@@ -54,7 +54,7 @@ rules! {
     Frame4 "FRAME-4" FrameUnknown "an even frame type is known"
     Frame5 "FRAME-5" Malformed "an event has id 0, a request and a reply another"
     Field1 "FIELD-1" Malformed "text is UTF-8 within its bounds"
-    Field2 "FIELD-2" Malformed "a name has no control, white space or slash, and no * @ # in front"
+    Field2 "FIELD-2" Malformed "a name has nothing invisible, no control, white space or slash, and no * @ # in front"
     Field3 "FIELD-3" Malformed "a list has no more items than its limit"
     Field4 "FIELD-4" Malformed "a number is one that its field defines"
     Field5 "FIELD-5" Malformed "an address is HOST:PORT"
@@ -95,6 +95,7 @@ rules! {
     Join11 "JOIN-11" Ended "an ended meeting takes nobody"
     Join12 "JOIN-12" Malformed "a guest tells its name in HELLO"
     Join14 "JOIN-14" WrongKind "the purpose of HELLO is the kind of the meeting"
+    Join15 "JOIN-15" TooSoon "who is in or has a pass joins again at most ten times at once, then every second"
     Welcome1 "WELCOME-1" Unexpected "WELCOME answers JOIN"
     Guest1 "GUEST-1" Unexpected "what only a host sends comes from no guest"
     Guest2 "GUEST-2" Unexpected "what only a guest sends comes from no host"
@@ -130,6 +131,7 @@ rules! {
     Mesh6 "MESH-6" NotYet "whether a key is granted is known in time"
     Mesh7 "MESH-7" Unexpected "who lets somebody in has granted it"
     Mesh22 "MESH-22" NotYet "the other end of a link is a member still"
+    Mesh24 "MESH-24" TooSoon "newcomers from one source come 64 at once at most, then one in five seconds"
 }
 
 impl core::fmt::Display for Rule {

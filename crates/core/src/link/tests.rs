@@ -126,6 +126,16 @@ impl End {
         end
     }
 
+    /// The same, of a room.
+    fn of_a_room() -> Self {
+        let mut end = Self::accepted();
+        end.receive(&[hello(Purpose::MESH, MeetingId::ZERO, Some("bea"))], START);
+        end.write(START);
+        end.told.clear();
+        end.sent.clear();
+        end
+    }
+
     fn receive(&mut self, frames: &[Encoded], now: Instant) {
         self.link.receive(&record(frames), now, &mut self.told);
     }

@@ -133,6 +133,12 @@ impl Log {
         &self.feed
     }
 
+    /// Whether all acts are held but those that are for what hosts' users do (SPEC ACTS-2).
+    #[must_use]
+    pub const fn has_only_hosts_acts_left(&self) -> bool {
+        self.acts >= limits::ACTS_MAX.saturating_sub(limits::ACTS_OF_HOSTS)
+    }
+
     /// The oldest session of which talk is held.
     #[must_use]
     pub fn oldest_talk_session(&self) -> Option<u64> {

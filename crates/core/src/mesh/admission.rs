@@ -6,11 +6,12 @@ use alloc::vec::Vec;
 
 use super::links::Step;
 use super::member::{Member, Stage, Timer};
-use crate::id::{Hash, Key, LinkId, MeetingId, RequestId};
+use crate::id::{Hash, Key, LinkId, MeetingId, RequestId, Source};
 use crate::limits;
 use crate::machine::Output;
+use crate::name::reading;
 use crate::rule::Rule;
-use crate::sync::{pass_is_signed, reading, sign_pass};
+use crate::sync::{pass_is_signed, sign_pass};
 use crate::time::{Instant, Now};
 use crate::wire::entry::{EntryBody, Level, Role};
 use crate::wire::field::{List, Reason, encode_items};
@@ -26,6 +27,7 @@ pub(super) struct Knock {
     pub(super) ticket: Option<TicketProof>,
     /// What it says to the host of a lobby.
     pub(super) note: String,
+    pub(super) source: Source,
     pub(super) since: Instant,
 }
 
@@ -50,7 +52,8 @@ impl Member {
         let pass = join.options.find::<Pass>(&option::PASS);
         let ticket = join.options.find::<TicketProof>(&option::TICKET);
         let note = join.options.find::<Reason<'_>>(&option::NOTE).map_or("", Reason::as_str).to_string();
-        let knock = Knock { request: id, meeting: join.meeting, pass, ticket, note, since: now.tick };
+        let (source, since) = (Source::of(peer.address.ip()), now.tick);
+        let knock = Knock { request: id, meeting: join.meeting, pass, ticket, note, source, since };
         peer.step = Step::Knocking(Box::new(knock));
         self.timers.disarm(Timer::Join(link));
         self.decide(link, now, out);
@@ -113,7 +116,8 @@ impl Member {
             return Decision::No(Rule::Join7);
         }
         if is_member {
-            return Decision::Now;
+            // SPEC JOIN-15
+            return self.door.count_again(key, now.tick).map_or_else(Decision::No, |()| Decision::Now);
         }
         // SPEC MESH-6: who has a pass has been granted elsewhere, and the grant is on its way.
         let grant = knock.since.after(limits::GRANT_TIMEOUT);
@@ -140,15 +144,16 @@ impl Member {
             return Decision::No(Rule::Join5);
         }
         // SPEC JOIN-6
-        if !self.has_room() {
+        let has_lobby = charter.admission.has_lobby();
+        if !self.has_room() || !has_lobby && !self.may_act_unasked() {
             return Decision::No(Rule::Join6);
         }
-        if charter.admission.has_lobby() {
+        if has_lobby {
             // SPEC LOBBY-8: only a host's grant counts.
             let is_host = self.roster.is_host(&self.us.key());
             return if is_host { Decision::Lobby } else { Decision::No(Rule::Lobby8) };
         }
-        match self.door.count(key, now.tick) {
+        match self.door.count_newcomer(key, knock.source, now.tick) {
             Ok(()) => Decision::Now,
             Err(rule) => Decision::No(rule),
         }
@@ -180,8 +185,7 @@ impl Member {
     pub(super) fn is_named(&self, name: &str, key: Key) -> bool {
         let reads = reading(name);
         let mut others = self.roster.members().filter(|member| member.key != key && self.is_here(&member.key));
-        reads.is_empty()
-            || self.is_in_lobby(name, key)
+        self.is_in_lobby(name, key)
             || others.any(|member| member.name.is_some_and(|other| reading(other) == reads))
             || self.links.values().any(|peer| {
                 peer.key != key && peer.is_in() && peer.name.as_deref().is_some_and(|other| reading(other) == reads)

@@ -135,7 +135,7 @@ impl Member {
         let old = core::mem::replace(&mut self.name, name.to_string());
         if !self.write_person(now, out) {
             self.name = old;
-            return Err(full());
+            return Err(self.full());
         }
         self.base_name = name.to_string();
         Ok(())
@@ -185,7 +185,7 @@ impl Member {
     }
 
     fn act(&mut self, body: &EntryBody<'_>, now: Now, out: &mut Vec<Output>) -> Result<(), Failure> {
-        self.write(body, now, out).then_some(()).ok_or_else(full)
+        self.write(body, now, out).then_some(()).ok_or_else(|| self.full())
     }
 
     fn kick(&mut self, name: &str, why: &str, now: Now, out: &mut Vec<Output>) -> Result<(), Failure> {
@@ -252,6 +252,17 @@ impl Member {
         Ok(())
     }
 
+    /// Why no act can be written.
+    fn full(&self) -> Failure {
+        let us = self.us.key();
+        let message = if !self.roster.is_hosts(&us) && self.roster.acts_of(&us) >= limits::ACTS_OF_MEMBER_MAX {
+            "you have changed name, come back or let somebody in as often as a member can; talk goes on"
+        } else {
+            "this room has all the acts that it can keep; found a new one"
+        };
+        ("full", message.to_string())
+    }
+
     /// Leaves for good, and says so once, to all.
     fn leave(&mut self, now: Now, out: &mut Vec<Output>) {
         if self.stage == Stage::Inside {
@@ -259,8 +270,4 @@ impl Member {
         }
         self.end(Code::Left, Code::Left, "you have left", out);
     }
-}
-
-fn full() -> Failure {
-    ("full", "this room has all the acts that it can keep; found a new one".to_string())
 }

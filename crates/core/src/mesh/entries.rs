@@ -22,7 +22,7 @@ impl Member {
         let held = self.log.next_number(stream);
         let is_asked = self.pull.is_asked(link, stream, number);
         // SPEC MESH-9: what does not count is not stored, and costs nobody; its author may yet be granted.
-        if number > held || !self.roster.counts(&entry.value) {
+        if number > held || !self.roster.counts(&entry.value) || !self.has_place_for(stream) {
             return self.note_offer(link, stream, number, number.saturating_add(1), now);
         }
         match self.log.offer(entry, is_asked, &self.us) {
@@ -58,9 +58,30 @@ impl Member {
         self.is_dirty = true;
     }
 
-    /// Writes an entry and sends it to all who hold what is before it; false if the log is full of acts.
+    /// Whether one entry more of a stream is kept.
+    fn has_place_for(&self, stream: StreamId) -> bool {
+        // SPEC ACTS-2, ACTS-3
+        stream.lane == Lane::Talk
+            || self.roster.is_hosts(&stream.author)
+            || !self.log.has_only_hosts_acts_left() && self.roster.acts_of(&stream.author) <= limits::ACTS_OF_MEMBER_MAX
+    }
+
+    /// Whether this node may write an act that its user has not asked for.
+    pub(super) fn may_act_unasked(&self) -> bool {
+        // SPEC ACTS-2
+        !self.log.has_only_hosts_acts_left() && self.may_act()
+    }
+
+    fn may_act(&self) -> bool {
+        let us = self.us.key();
+        // SPEC ACTS-2, ACTS-3
+        self.roster.is_hosts(&us)
+            || !self.log.has_only_hosts_acts_left() && self.roster.acts_of(&us) < limits::ACTS_OF_MEMBER_MAX
+    }
+
+    /// Writes an entry and sends it to all who hold what is before it; false if there is no room for another act.
     pub(super) fn write(&mut self, body: &EntryBody<'_>, now: Now, out: &mut Vec<Output>) -> bool {
-        let Some(lane) = body.lane() else { return false };
+        let Some(lane) = body.lane().filter(|lane| *lane == Lane::Talk || self.may_act()) else { return false };
         // Who is let in again, or may speak again, goes on in a new session: the old streams stay cut.
         if !self.is_wanted(StreamId { author: self.us.key(), session: self.session, lane }) {
             self.begin_session(now, out);
@@ -136,7 +157,7 @@ impl Member {
             Entry { author, session, lane, number, prev, lamport: 1, reference, time_ms: 0, kind: u16::MAX, body };
         // Of somebody who is not granted yet, the acts are asked for: the grant may be among them.
         let may_count = self.roster.counts(&next) || (lane == Lane::Acts && self.roster.rank(&author).is_none());
-        may_count && !self.log.is_void(stream, number)
+        may_count && !self.log.is_void(stream, number) && self.has_place_for(stream)
     }
 
     pub(super) fn on_fork(&mut self, link: LinkId, fork: &Fork<'_>, now: Now, out: &mut Vec<Output>) {

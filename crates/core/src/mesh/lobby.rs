@@ -9,8 +9,9 @@ use crate::code::Code;
 use crate::event::Event;
 use crate::id::{Key, LinkId};
 use crate::machine::Output;
+use crate::name::reading;
 use crate::rule::Rule;
-use crate::sync::{Due, Failure, Knock, reading};
+use crate::sync::{Due, Failure, Knock};
 use crate::time::Now;
 use crate::wire::Frame;
 use crate::wire::field::Reason;
@@ -23,14 +24,14 @@ impl Member {
     pub(super) fn have_wait(&mut self, link: LinkId, now: Now, out: &mut Vec<Output>) {
         let Some(peer) = self.links.get(&link) else { return };
         let Step::Knocking(knock) = &peer.step else { return };
-        let (key, run, request) = (peer.key, peer.started_ms, knock.request);
+        let (key, run, request, source) = (peer.key, peer.started_ms, knock.request, knock.source);
         let (name, note) = (peer.name.clone().unwrap_or_default(), knock.note.clone());
         let older = self.lobby.link_of(key);
         // SPEC JOIN-10: of an earlier run
         if older.and_then(|older| self.links.get(&older)).is_some_and(|older| older.started_ms > run) {
             return self.reject(link, Rule::Join10, now, out);
         }
-        if let Err(rule) = self.lobby.has_room(key).and_then(|()| self.door.count(key, now.tick)) {
+        if let Err(rule) = self.lobby.has_room(key).and_then(|()| self.door.count_newcomer(key, source, now.tick)) {
             return self.reject(link, rule, now, out);
         }
         if let Some(older) = older {

@@ -19,7 +19,7 @@ use crate::random::Random;
 use crate::registry::Listing;
 use crate::roster::Roster;
 use crate::rule::Rule;
-use crate::sync::{Delivery, Door, Lobby, Order, Outbox, Pull, Restored, Tokens};
+use crate::sync::{Calm, Delivery, Door, Lobby, Order, Outbox, Pull, Restored, Tokens};
 use crate::ticket::Ticket;
 use crate::time::{Instant, Now, Timers};
 use crate::wire::entry as wire;
@@ -185,6 +185,7 @@ pub struct Member {
     pub(super) must_reconcile: bool,
     /// Links of those who have just been shown out.
     pub(super) must_go: Vec<LinkId>,
+    pub(super) calm: Calm,
     pub(super) timers: Timers<Timer>,
     pub(super) talk_max: usize,
 }
@@ -208,6 +209,7 @@ impl Member {
         let roster =
             charter.as_ref().map_or_else(Roster::default, |charter| Roster::fold(&log, charter, &config.identity));
         Self {
+            calm: Calm::with_links(config.identity.key()),
             session: log.next_session(config.identity.key()).max(config.started_ms),
             us: config.identity,
             name: config.name.clone(),
@@ -415,6 +417,7 @@ impl Machine for Member {
         if self.stage == Stage::Over {
             return;
         }
+        let from = out.len();
         match input {
             Input::Start => self.on_start(now, out),
             Input::Up { link, peer, address, hello, dial } => self.on_up(link, peer, address, &hello, dial, now, out),
@@ -424,9 +427,12 @@ impl Machine for Member {
             Input::Command { id, command } => self.on_command(id, command, now, out),
         }
         self.settle(now, out);
+        self.calm.filter(from, now.tick, out);
     }
 
     fn handle_timeout(&mut self, now: Now, out: &mut Vec<Output>) {
+        self.calm.expire(now.tick, out);
+        let from = out.len();
         while self.stage != Stage::Over
             && let Some(timer) = self.timers.expire(now.tick)
         {
@@ -439,10 +445,11 @@ impl Machine for Member {
             self.on_lobby_due(due, now, out);
             self.settle(now, out);
         }
+        self.calm.filter(from, now.tick, out);
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        self.timers.next().into_iter().chain(self.lobby.next()).min()
+        self.timers.next().into_iter().chain(self.lobby.next()).chain(self.calm.next()).min()
     }
 
     fn assert_invariants(&self) {

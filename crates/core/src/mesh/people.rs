@@ -8,6 +8,7 @@ use super::member::{Member, Stage};
 use crate::event::{Event, Member as Shown, State};
 use crate::id::Key;
 use crate::machine::Output;
+use crate::name::normal;
 use crate::wire::entry::{Entry, EntryBody};
 
 /// Where an entry stands among its author's: a later run counts more.
@@ -87,6 +88,7 @@ impl Member {
     /// The key of the one here who is called `name`.
     pub(super) fn find(&self, name: &str) -> Option<Key> {
         let mut here = self.roster.members().map(|member| member.key).filter(|key| self.is_here(key));
-        here.find(|key| self.called(key) == name)
+        let name = normal(name);
+        here.find(|key| normal(&self.called(key)) == name)
     }
 }

@@ -1,25 +1,10 @@
-//! Which addresses a registry dials and shows (SPEC PROBE-2), and whom a record is counted for.
+//! Which addresses a registry dials and shows (SPEC PROBE-2).
 
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use crate::limits;
 use crate::wire::registry::{Address, Particulars};
-
-/// Whom a record is counted for: an address of IPv4, or the network that one subscriber of IPv6 has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Source(u128);
-
-impl Source {
-    /// That of somebody at this address.
-    #[must_use]
-    pub const fn of(address: IpAddr) -> Self {
-        match address.to_canonical() {
-            IpAddr::V4(address) => Self(address.to_ipv6_mapped().to_bits()),
-            IpAddr::V6(address) => Self(address.to_bits() & 0xffff_ffff_ffff_ffff_0000_0000_0000_0000),
-        }
-    }
-}
 
 /// Whether a registry that listens at `registry` may dial `address`, and show it (SPEC PROBE-2).
 #[must_use]
@@ -97,14 +82,5 @@ mod tests {
             assert_eq!(can_be_listed(address(text), own), listed, "{text}");
             assert!(!can_be_listed(address(text), address("0.0.0.0:7472")), "{text}");
         }
-    }
-
-    #[test]
-    fn sources_are_addresses_of_ipv4_and_networks_of_ipv6() {
-        let source = |text: &str| Source::of(text.parse().unwrap());
-        assert_eq!(source("10.0.0.1"), source("::ffff:10.0.0.1"));
-        assert_ne!(source("10.0.0.1"), source("10.0.0.2"));
-        assert_eq!(source("2001:db8:0:1::1"), source("2001:db8:0:1:ffff::2"));
-        assert_ne!(source("2001:db8:0:1::1"), source("2001:db8:0:2::1"));
     }
 }

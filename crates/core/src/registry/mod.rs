@@ -11,7 +11,7 @@ mod record;
 mod server;
 mod slot;
 
-pub use self::address::{Source, can_be_listed};
+pub use self::address::can_be_listed;
 pub use self::client::{Client, ClientConfig};
 pub use self::record::{Found, Listing, Reach, check, person};
 pub use self::server::{Server, ServerConfig};

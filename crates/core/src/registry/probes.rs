@@ -3,9 +3,8 @@
 use alloc::collections::{BTreeMap, VecDeque};
 use core::ops::Bound;
 
-use super::address::Source;
 use super::index::Place;
-use crate::id::DialId;
+use crate::id::{DialId, Source};
 use crate::limits;
 use crate::wire::registry::Address;
 

@@ -5,7 +5,7 @@ use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
-use super::address::{Source, candidates};
+use super::address::candidates;
 use super::index::{Index, Page, Place};
 use super::probes::{Probe, Probes};
 use super::record::{Found, check, text_of};
@@ -13,7 +13,7 @@ use super::slot::{Round, Slot};
 use crate::code::Code;
 use crate::command::{Command, Directory};
 use crate::event::Event;
-use crate::id::{CommandId, DialId, Key, LinkId, MeetingId, RequestId};
+use crate::id::{CommandId, DialId, Key, LinkId, MeetingId, RequestId, Source};
 use crate::identity::Identity;
 use crate::limits;
 use crate::machine::{Input, Machine, Output};

@@ -3,9 +3,8 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use super::address::Source;
 use super::index::Shelved;
-use crate::id::{LinkId, RequestId};
+use crate::id::{LinkId, RequestId, Source};
 use crate::time::Instant;
 use crate::wire::field::{Field as _, List, Signed, decode_all, encode_items};
 use crate::wire::registry::{Address, Record};

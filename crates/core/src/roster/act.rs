@@ -87,7 +87,7 @@ pub(super) struct Policy {
     pub(super) kept: BTreeSet<Key>,
 }
 
-/// One of the five acts. The larger ones are shared with what is folded from them.
+/// One of the five acts, or what a later version has. The larger ones are shared with what is folded from them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Act {
     Grant(Grant),
@@ -95,10 +95,11 @@ pub(super) enum Act {
     Person(Arc<Person>),
     Policy(Arc<Policy>),
     End(String),
+    Unknown,
 }
 
 impl Act {
-    /// The act that `entry` is; `None` for talk, and for what a later version has.
+    /// The act that `entry` is; `None` for talk.
     pub(super) fn read(entry: &Signed<'_, Entry<'_>>, charter: &SignedCharter, us: &Identity) -> Option<Self> {
         Some(match EntryBody::decode(entry.value.kind, entry.value.body.0).ok()? {
             EntryBody::Person { name, addresses } => Self::Person(Arc::new(Person {
@@ -120,6 +121,7 @@ impl Act {
             }
             EntryBody::Policy { door, kept } => Self::Policy(Arc::new(Policy { door, kept: kept.iter().collect() })),
             EntryBody::End { why } => Self::End(why.as_str().to_string()),
+            EntryBody::Unknown if entry.value.lane == Lane::Acts => Self::Unknown,
             EntryBody::Text { .. } | EntryBody::Question { .. } | EntryBody::Left {} | EntryBody::Unknown => {
                 return None;
             }

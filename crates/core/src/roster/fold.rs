@@ -5,6 +5,7 @@ use alloc::{collections::BTreeMap, string::String, sync::Arc, vec::Vec};
 use super::act::{Act, Grant, Person, Place, Policy, Revoke};
 use crate::charter::{Admission, SignedCharter};
 use crate::id::{Hash, Key};
+use crate::limits;
 use crate::wire::entry::{Door, Level, Role};
 use crate::wire::meeting::Lane;
 use crate::wire::session::Purpose;
@@ -57,7 +58,7 @@ impl Standing {
                 Act::Grant(grant) if grant.role == Role::Host => standing.seat(grant.subject, 0, *place),
                 // SPEC ROSTER-3
                 Act::End(why) => standing.ended = Some(why.clone()),
-                Act::Grant(_) | Act::Revoke(_) | Act::Person(_) | Act::Policy(_) => {}
+                Act::Grant(_) | Act::Revoke(_) | Act::Person(_) | Act::Policy(_) | Act::Unknown => {}
             }
         }
         standing.hosts = standing.seats.len();
@@ -81,8 +82,9 @@ impl Standing {
 
     /// The acts of `key` that count. All revokes that can name a host are known once those above it have ruled.
     fn counted<'a>(&self, key: Key, acts: &'a Acts) -> impl Iterator<Item = (&'a Place, &'a Act)> {
-        let acts = acts.get(&key).into_iter().flatten();
-        acts.filter(move |(place, _)| self.reaches(&key, place.session, Lane::Acts, place.number))
+        // SPEC ROSTER-11
+        let acts = acts.get(&key).filter(|acts| self.is_host(&key) || acts.len() <= limits::ACTS_OF_MEMBER_MAX);
+        acts.into_iter().flatten().filter(move |(place, _)| self.reaches(&key, place.session, Lane::Acts, place.number))
     }
 
     /// Takes in what the host of this rank decides about others.
@@ -100,7 +102,7 @@ impl Standing {
                 Act::Policy(new) if policy.as_ref().is_none_or(|(last, ..)| last < place) => {
                     policy = Some((*place, rank, Arc::clone(new)));
                 }
-                Act::Grant(_) | Act::Revoke(_) | Act::Person(_) | Act::Policy(_) | Act::End(_) => {}
+                Act::Grant(_) | Act::Revoke(_) | Act::Person(_) | Act::Policy(_) | Act::End(_) | Act::Unknown => {}
             }
         }
         self.policy = policy;
@@ -124,7 +126,7 @@ impl Standing {
             match act {
                 Act::Person(new) => person = Some((*place, Arc::clone(new))),
                 Act::Grant(grant) if self.lets_in(rank, grant, charter) => granted.push((grant.subject, *place)),
-                Act::Grant(_) | Act::Revoke(_) | Act::Policy(_) | Act::End(_) => {}
+                Act::Grant(_) | Act::Revoke(_) | Act::Policy(_) | Act::End(_) | Act::Unknown => {}
             }
         }
         self.people.extend(person.map(|person| (key, person)));
@@ -193,6 +195,11 @@ impl Standing {
         self.ranks.get(key).copied()
     }
 
+    /// Whether a key is a host's, or was until it was revoked.
+    pub(super) fn is_host(&self, key: &Key) -> bool {
+        self.rank(key).is_some_and(|rank| rank < self.hosts)
+    }
+
     pub(super) const fn hosts(&self) -> usize {
         self.hosts
     }
@@ -224,7 +231,13 @@ impl Standing {
         if !self.reaches(&author, place.session, Lane::Acts, place.number) {
             return true;
         }
+        // SPEC ROSTER-11: the first act too many takes the effect of all.
+        let count = acts.get(&author).map_or(0, BTreeMap::len);
+        if rank >= self.hosts && count > limits::ACTS_OF_MEMBER_MAX {
+            return count > limits::ACTS_OF_MEMBER_MAX.saturating_add(1);
+        }
         match act {
+            Act::Unknown => true,
             Act::Person(person) => {
                 if self.people.get(&author).is_none_or(|(last, _)| *last < place) {
                     self.people.insert(author, (place, Arc::clone(person)));

@@ -83,7 +83,7 @@ impl Roster {
     /// Whether a key is the founder's, or that of somebody whom the founder has made a host; and may be there.
     #[must_use]
     pub fn is_host(&self, key: &Key) -> bool {
-        self.rank(key).is_some_and(|rank| rank < self.standing.hosts()) && !self.standing.is_out(key)
+        self.is_hosts(key) && !self.standing.is_out(key)
     }
 
     /// Whether a key is granted, and not out.
@@ -125,6 +125,18 @@ impl Roster {
     pub fn counts(&self, entry: &Entry<'_>) -> bool {
         let Entry { author, session, lane, number, .. } = entry;
         self.rank(author).is_some() && self.standing.reaches(author, *session, *lane, *number)
+    }
+
+    /// Whether a key is the founder's, or one that the founder has made a host, even if it has been revoked since.
+    #[must_use]
+    pub fn is_hosts(&self, key: &Key) -> bool {
+        self.standing.is_host(key)
+    }
+
+    /// How many acts of `author` there are.
+    #[must_use]
+    pub fn acts_of(&self, author: &Key) -> usize {
+        self.acts.get(author).map_or(0, |acts| acts.len())
     }
 
     /// Whether anybody new gets in.

@@ -385,3 +385,27 @@ fn who_comes_and_says_its_name_has_nothing_folded_again() {
     assert_eq!(roster.name(&key(7)), Some("anna"));
     assert_eq!(roster.name(&key(9)), None, "nobody has granted 9");
 }
+
+#[test]
+fn roster_11_one_act_too_many_takes_the_effect_of_all_and_a_host_may_write_more() {
+    let mut room = Room::staffed();
+    let mut roster = room.roster();
+    let name = EntryBody::Person { name: Name::new("anna").expect("a name"), addresses: List::NONE };
+    // 2 is a host; 4 is a member, and has granted 5.
+    for author in [2, 4] {
+        while roster.acts_of(&key(author)) < limits::ACTS_OF_MEMBER_MAX {
+            let frame = room.say(author, 9, &name);
+            roster.take(&entry_of(&frame).expect("an entry"), &room.charter, &person(1));
+        }
+        roster.assert_invariants(&room.charter);
+    }
+    assert_eq!(room.members(), [1, 2, 3, 4, 5]);
+    for (author, called) in [(2, Some("anna")), (4, None), (4, None)] {
+        let frame = room.say(author, 7, &name);
+        roster.take(&entry_of(&frame).expect("an entry"), &room.charter, &person(1));
+        roster.assert_invariants(&room.charter);
+        assert_eq!(roster.name(&key(author)), called);
+    }
+    assert_eq!(room.members(), [1, 2, 3, 4], "5 was granted by 4");
+    assert_eq!(roster, room.roster(), "in whatever order");
+}

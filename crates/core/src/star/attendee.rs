@@ -17,7 +17,7 @@ use crate::machine::{Input, Kept, Machine, Output};
 use crate::random::Random;
 use crate::roster::Roster;
 use crate::rule::Rule;
-use crate::sync::{Outbox, Restored, Tokens, is_asked, message, name_failure, no_answer};
+use crate::sync::{Calm, Outbox, Restored, Tokens, is_asked, message, name_failure, no_answer};
 use crate::ticket::{Ticket, prove_ticket};
 use crate::time::{Instant, Now, Timers};
 use crate::wire::Frame;
@@ -130,6 +130,7 @@ pub struct Attendee {
     welcomed: bool,
     /// The user has been told of the link that stands.
     introduced: bool,
+    calm: Calm,
     timers: Timers<Timer>,
     talk_max: usize,
 }
@@ -150,6 +151,7 @@ impl Attendee {
         let fold = |charter: &SignedCharter| Roster::fold(&log, charter, &config.identity);
         let roster = charter.as_ref().map(fold).unwrap_or_default();
         Self {
+            calm: Calm::new(config.identity.key()),
             us: config.identity,
             name: config.name.clone(),
             base_name: config.name,
@@ -662,6 +664,7 @@ impl Machine for Attendee {
         if self.stage == Stage::Over {
             return;
         }
+        let from = out.len();
         match input {
             Input::Start => {
                 for (lane, frame) in self.log.frames() {
@@ -678,9 +681,12 @@ impl Machine for Attendee {
             Input::Unreachable { .. } => {}
             Input::Command { id, command } => self.on_command(id, command, out),
         }
+        self.calm.filter(from, now.tick, out);
     }
 
     fn handle_timeout(&mut self, now: Now, out: &mut Vec<Output>) {
+        self.calm.expire(now.tick, out);
+        let from = out.len();
         while let Some(timer) = self.timers.expire(now.tick) {
             match timer {
                 Timer::Redial => self.dial(out),
@@ -689,10 +695,11 @@ impl Machine for Attendee {
                 Timer::Fetch => self.on_fetch_timeout(now, out),
             }
         }
+        self.calm.filter(from, now.tick, out);
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        self.timers.next()
+        self.timers.next().into_iter().chain(self.calm.next()).min()
     }
 
     fn assert_invariants(&self) {

@@ -16,12 +16,13 @@ use crate::identity::{Domain, Identity, Secret};
 use crate::limits;
 use crate::log::{Log, StreamId, entry_of};
 use crate::machine::{Input, Kept, Machine, Output};
+use crate::name::reading;
 use crate::node::Role;
 use crate::random::Random;
 use crate::registry::Listing;
 use crate::roster::Roster;
 use crate::rule::Rule;
-use crate::sync::{Answer, Delivery, Door, Due, Knock, Lobby, Names, Tokens, message, reading};
+use crate::sync::{Answer, Calm, Delivery, Door, Due, Knock, Lobby, Names, Tokens, message};
 use crate::ticket::Ticket;
 use crate::time::{Instant, Now, Timers};
 use crate::wire::entry::{self as wire, EntryBody, Level};
@@ -117,6 +118,7 @@ pub struct Host {
     pub(super) random: Random,
     pub(super) over: bool,
     door: Door,
+    calm: Calm,
     /// Invariant: who waits here is on a link of `guests`, with a `knock`.
     pub(super) lobby: Lobby,
     tokens: Tokens,
@@ -148,6 +150,7 @@ impl Host {
             }
         }
         Self {
+            calm: Calm::new(identity.key()),
             roster: Roster::fold(&log, &charter, &identity),
             session: log.next_session(identity.key()).max(config.started_ms),
             us: identity,
@@ -322,6 +325,8 @@ impl Host {
         // Last: who is told to come with another name is not counted for it.
         if admitted.is_new {
             self.door.count(key, now.tick)?;
+        } else {
+            self.door.count_again(key, now.tick)?;
         }
         if let Some(older) = self.lobby.link_of(key) {
             self.reject(older, Rule::Join10, now, out);
@@ -387,7 +392,9 @@ impl Host {
         let reading = reading(name);
         // SPEC LOBBY-7
         let in_lobby = self.charter.admission.has_lobby() && (self.lobby.is_taken(&reading, key) || reading == "all");
-        in_lobby || self.names.is_taken(name, key) || key != self.us.key() && reading == self::reading(&self.name)
+        in_lobby
+            || self.names.is_taken(name, key)
+            || key != self.us.key() && reading == crate::name::reading(&self.name)
     }
 
     pub(super) fn welcome(&mut self, link: LinkId, id: RequestId, now: Now, out: &mut Vec<Output>) {
@@ -517,7 +524,7 @@ impl Host {
             out.push(Output::Event(Event::Warning { code: Rule::Ask4.code().word(), message }));
         }
         match strike {
-            Some(limits::STRIKES_MAX) => self.show_out(asker, "three bad questions", now, out),
+            Some(limits::STRIKES_MAX) => self.strike_out(link, asker, now, out),
             Some(strike) => out.push(warn(link, id, strike, found.as_deref())),
             None => {
                 let Some(name) = Name::new(&name) else { return };
@@ -525,6 +532,16 @@ impl Host {
                 self.write(&EntryBody::Question { asker, name, token, signature, text: ask.text }, now, out);
                 out.push(done(link, id));
             }
+        }
+    }
+
+    fn strike_out(&mut self, link: LinkId, asker: Key, now: Now, out: &mut Vec<Output>) {
+        let why = "three bad questions";
+        if self.log.has_only_hosts_acts_left() {
+            // SPEC ACTS-2
+            self.shut(link, why, now, out);
+        } else {
+            self.show_out(asker, why, now, out);
         }
     }
 
@@ -649,6 +666,7 @@ impl Machine for Host {
         if self.over {
             return;
         }
+        let from = out.len();
         match input {
             Input::Start => self.on_start(now, out),
             Input::Up { link, peer, hello, .. } => self.on_up(link, peer, &hello, now, out),
@@ -657,9 +675,12 @@ impl Machine for Host {
             Input::Unreachable { .. } => {}
             Input::Command { id, command } => self.on_command(id, command, now, out),
         }
+        self.calm.filter(from, now.tick, out);
     }
 
     fn handle_timeout(&mut self, now: Now, out: &mut Vec<Output>) {
+        self.calm.expire(now.tick, out);
+        let from = out.len();
         while !self.over
             && let Some(timer) = self.timers.expire(now.tick)
         {
@@ -678,10 +699,12 @@ impl Machine for Host {
                 Due::Overdue(link) => self.deny(link, Rule::Lobby5, Rule::Lobby5.meaning(), now, out),
             }
         }
+        self.calm.filter(from, now.tick, out);
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        if self.over { None } else { self.timers.next().into_iter().chain(self.lobby.next()).min() }
+        let due = self.timers.next().into_iter().chain(self.lobby.next()).chain(self.calm.next()).min();
+        due.filter(|_| !self.over)
     }
 
     fn assert_invariants(&self) {

@@ -12,6 +12,7 @@ use crate::id::{CommandId, Key, LinkId, RequestId, Token};
 use crate::identity::{Domain, Identity, Secret};
 use crate::limits;
 use crate::machine::Output;
+use crate::name::normal;
 use crate::rule::Rule;
 use crate::sync::{Failure, name_failure, no_friends, nobody, text_failure};
 use crate::time::Now;
@@ -134,7 +135,8 @@ impl Host {
             return Err(("yourself", "that is you; /end ends the lecture for all, /stop stops it for now".to_string()));
         }
         let guests = self.joined.values().filter_map(|link| self.guests.get(link));
-        let here = guests.filter(|guest| guest.name == name).map(|guest| guest.key).next();
+        let wanted = normal(name);
+        let here = guests.filter(|guest| normal(&guest.name) == wanted).map(|guest| guest.key).next();
         here.or_else(|| self.gone.named(name)).ok_or_else(|| nobody(name))
     }
 
@@ -190,7 +192,7 @@ impl Host {
         }
     }
 
-    fn shut(&mut self, link: LinkId, reason: &str, now: Now, out: &mut Vec<Output>) {
+    pub(super) fn shut(&mut self, link: LinkId, reason: &str, now: Now, out: &mut Vec<Output>) {
         self.forget(link, Code::Kicked.word(), now, out);
         let (code, rule) = (Rule::Revoke1.code(), Some(Rule::Revoke1));
         out.push(Output::Close { link, code, rule, reason: reason.to_string() });

@@ -30,7 +30,7 @@ use crate::wire::Encoded;
 use crate::wire::entry::{Entry, EntryBody};
 use crate::wire::field::{Block, List, Name, Signed, Text, Title, encode_alone, encode_items};
 use crate::wire::frame::{self, Frame};
-use crate::wire::meeting::{Digest, Fork, Join, Lane, Meeting, Row};
+use crate::wire::meeting::{Digest, Fork, Join, Lane, Meeting, Row, Whereabouts};
 use crate::wire::session::{Hello, Purpose, Session};
 
 /// Where everybody is.
@@ -649,11 +649,11 @@ fn join_7_whoever_was_renamed_keeps_to_the_new_name() {
 fn join_7_names_that_read_alike_are_one_name() {
     let mut lecture = Lecture::new(&Options::default());
     let anna = lecture.join(attendee_config(2, "anna"));
-    for (seed, name) in [(3, "hedy\u{200b}"), (4, "\u{202d}Hedy"), (5, "an\u{ad}na"), (6, "\u{3164}")] {
+    for (seed, name) in [(3, "h\u{435}dy"), (4, "Hedy"), (5, "\u{430}nna"), (6, "ANN\u{391}")] {
         let link = lecture.join(AttendeeConfig { name_is_chosen: true, ..attendee_config(seed, name) });
         assert_eq!(rule_of(&lecture, link), Some(Rule::Join7), "{name:?}");
     }
-    lecture.command(anna, Command::Name { name: "he\u{2060}dy".to_string() });
+    lecture.command(anna, Command::Name { name: "ｈedy".to_string() });
     let refused = |event: &Event| matches!(event, Event::Error { code: "name_taken", .. });
     assert!(lecture.attendees[&anna].events.iter().any(refused));
     lecture.command(anna, Command::Name { name: "ANNA".to_string() });
@@ -673,6 +673,55 @@ fn join_8_a_key_joins_anew_only_so_often() {
     lecture.pass(limits::JOIN_INTERVAL.as_millis() as u64);
     let texts = lecture.attendees[&link].events.iter().filter(|event| matches!(event, Event::Ready { .. })).count();
     assert_eq!(texts, 1, "it was let in when it came again");
+}
+
+#[test]
+fn join_15_and_show_2_a_key_with_a_pass_joins_again_and_is_told_of_only_so_often() {
+    let mut lecture = Lecture::new(&Options::default());
+    let anna = lecture.join(attendee_config(2, "anna"));
+    // Its link is cut as soon as it stands, for 20 s.
+    for _ in 0..2_000 {
+        if lecture.readers.contains_key(&anna) {
+            lecture.cut(anna);
+        }
+        lecture.pass(10);
+    }
+    let is_joined = |event: &&Event| matches!(event, Event::Linked { .. });
+    let joins = lecture.attendees[&anna].events.iter().filter(is_joined).count();
+    assert!((15..=1 + 10 + 20).contains(&joins), "{joins} joins in 20 s");
+    assert!(lecture.host.closed.iter().any(|(.., rule)| *rule == Some(Rule::Join15)));
+    // SHOW-2: six lines, and then one in five seconds.
+    let is_line =
+        |event: &&Event| matches!(event, Event::Joined { name, .. } | Event::Left { name, .. } if name == "anna");
+    let lines = lecture.host.events.iter().filter(is_line).count();
+    assert!((6..=6 + 4).contains(&lines), "{lines} lines in 20 s");
+    lecture.pass(limits::BACKOFF_MAX.as_millis() as u64);
+    assert!(lecture.readers.contains_key(&anna), "it is let in in the end");
+    lecture.pass(limits::BACKOFF_MAX.as_millis() as u64);
+    assert!(matches!(lecture.host.events.iter().rfind(is_line), Some(Event::Joined { .. })), "and the host is told");
+}
+
+#[test]
+fn show_2_a_guest_is_told_of_one_who_comes_and_goes_only_so_often() {
+    let mut lecture = Lecture::new(&Options::default());
+    let anna = lecture.join(attendee_config(2, "anna"));
+    let eve = identity(9).key();
+    let mut is_here = false;
+    let is_line = |event: &&Event| matches!(event, Event::Joined { key, .. } | Event::Left { key, .. } if *key == eve);
+    for _ in 0..61 {
+        is_here = !is_here;
+        let whereabouts = if is_here { Whereabouts::Here } else { Whereabouts::Gone };
+        let people = [(identity(2).key(), Whereabouts::Here, "anna"), (eve, whereabouts, "eve")];
+        let frame = presence::presence(2 + usize::from(is_here), people.into_iter());
+        lecture.readers.get_mut(&anna).expect("a link").owe(frame, lecture.feed.head());
+        lecture.deliver();
+        lecture.pass(1_000);
+    }
+    lecture.pass(10_000);
+    let events = &lecture.attendees[&anna].events;
+    let lines = events.iter().filter(is_line).count();
+    assert!((6..=6 + 14).contains(&lines), "{lines} lines in 71 s");
+    assert!(matches!(events.iter().rfind(is_line), Some(Event::Joined { .. })), "and in the end, how it is");
 }
 
 #[test]
@@ -774,6 +823,28 @@ fn ask_3_a_muted_guest_asks_nothing_until_forgiven() {
     lecture.host_command(Command::Unmute { name: "anna".to_string() });
     lecture.ask(anna, "two?");
     assert_eq!(lecture.host.texts(), ["anna? two?"]);
+}
+
+#[test]
+fn acts_2_a_word_filter_leaves_the_last_acts_to_the_host_s_user() {
+    let mut lecture = Lecture::new(&Options { filter: vec!["damn".to_string()], ..Options::default() });
+    let anna = lecture.join(attendee_config(2, "anna"));
+    let bea = lecture.join(attendee_config(3, "bea"));
+    let (now, mut out) = (lecture.now, vec![]);
+    let name = Name::new("hedy").expect("a name");
+    while !lecture.host.machine.log.has_only_hosts_acts_left() {
+        let person = EntryBody::Person { name, addresses: List::NONE };
+        assert!(lecture.host.machine.write(&person, now, &mut out));
+    }
+    (0..3).for_each(|_| lecture.ask(anna, "damn?"));
+    assert_eq!(lecture.attendees[&anna].closed_with(), Some(Code::Kicked));
+    assert!(
+        !lecture.host.machine.roster.is_revoked(&identity(2).key(), crate::wire::entry::Level::Out),
+        "no act is spent on it"
+    );
+    lecture.host_command(Command::Kick { name: "bea".to_string(), why: String::new() });
+    assert_eq!(lecture.attendees[&bea].closed_with(), Some(Code::Kicked));
+    assert!(lecture.host.machine.roster.is_revoked(&identity(3).key(), crate::wire::entry::Level::Out));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //!
 //! The machines above do not know each other; what they share lies here.
 
+mod calm;
 mod delivery;
 mod failure;
 mod lobby;
@@ -13,10 +14,11 @@ mod pull;
 mod show;
 mod tokens;
 
+pub(crate) use self::calm::Calm;
 pub(crate) use self::delivery::Delivery;
 pub(crate) use self::failure::{Failure, name_failure, no_answer, no_friends, nobody, text_failure};
 pub(crate) use self::lobby::{Due, Knock, Lobby};
-pub(crate) use self::names::{Names, reading};
+pub(crate) use self::names::Names;
 pub(crate) use self::order::Order;
 pub(crate) use self::outbox::{Errand, Outbox};
 pub(crate) use self::proof::{Door, pass_is_signed, sign_pass};

@@ -1,31 +1,68 @@
 //! What proves at the door that somebody may come in (SPEC.md, "Ticket" and "Pass"), and how often they may try.
 
-use crate::id::{Key, MeetingId};
+use core::time::Duration;
+
+use crate::id::{Key, MeetingId, Source};
 use crate::identity::{Domain, Identity};
 use crate::limits;
 use crate::rule::Rule;
 use crate::time::{Instant, Timers};
 use crate::wire::option::Pass;
 
-/// How often each key has come lately.
+/// How often each key has come lately, and how many from each source.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Door {
-    /// When a key's joins will all be forgiven.
-    joins: Timers<Key>,
+    joins: Tally<Key>,
+    rejoins: Tally<Key>,
+    newcomers: Tally<Source>,
 }
 
 impl Door {
-    /// SPEC JOIN-8: a bucket of `JOIN_BURST` joins that refills by one each `JOIN_INTERVAL`.
+    /// Somebody new.
     ///
     /// # Errors
     /// JOIN-8.
     pub(crate) fn count(&mut self, guest: Key, now: Instant) -> Result<(), Rule> {
-        while self.joins.expire(now).is_some() {}
-        let forgiven = self.joins.deadline(guest).unwrap_or(now).after(limits::JOIN_INTERVAL);
-        if forgiven.since(now) > limits::JOIN_INTERVAL.saturating_mul(limits::JOIN_BURST) {
-            return Err(Rule::Join8);
+        self.joins.count(guest, limits::JOIN_BURST, limits::JOIN_INTERVAL, now, Rule::Join8)
+    }
+
+    /// Somebody who is in, or has a pass.
+    ///
+    /// # Errors
+    /// JOIN-15.
+    pub(crate) fn count_again(&mut self, guest: Key, now: Instant) -> Result<(), Rule> {
+        self.rejoins.count(guest, limits::REJOIN_BURST, limits::REJOIN_INTERVAL, now, Rule::Join15)
+    }
+
+    /// Somebody new in a room, of whom an act will be kept for ever.
+    ///
+    /// # Errors
+    /// JOIN-8, MESH-24.
+    pub(crate) fn count_newcomer(&mut self, guest: Key, source: Source, now: Instant) -> Result<(), Rule> {
+        self.count(guest, now)?;
+        self.newcomers.count(source, limits::NEWCOMER_BURST, limits::NEWCOMER_INTERVAL, now, Rule::Mesh24)
+    }
+}
+
+/// Buckets that are forgotten once they are full again: when that will be.
+#[derive(Clone, Debug)]
+struct Tally<K: Ord>(Timers<K>);
+
+impl<K: Ord + Copy> Default for Tally<K> {
+    fn default() -> Self {
+        Self(Timers::default())
+    }
+}
+
+impl<K: Ord + Copy> Tally<K> {
+    /// Takes one of `burst` that are there at most, of which one comes each `interval`.
+    fn count(&mut self, key: K, burst: u32, interval: Duration, now: Instant, rule: Rule) -> Result<(), Rule> {
+        while self.0.expire(now).is_some() {}
+        let full_at = self.0.deadline(key).unwrap_or(now).after(interval);
+        if full_at.since(now) > interval.saturating_mul(burst) {
+            return Err(rule);
         }
-        self.joins.arm(guest, forgiven);
+        self.0.arm(key, full_at);
         Ok(())
     }
 }

@@ -9,6 +9,7 @@ use super::error::{Fault, Parsed, complete};
 use crate::code::Code;
 use crate::id::{Hash, Key, MeetingId, Signature, Token};
 use crate::limits;
+use crate::name::is_invisible;
 use crate::rule::Rule;
 
 /// Numbers for a test's values; `u64::MAX` for ever draws the largest.
@@ -235,7 +236,8 @@ fn anything(_: &str) -> bool {
 
 /// SPEC FIELD-2.
 fn is_name(text: &str) -> bool {
-    let forbidden = |letter: char| letter.is_control() || letter.is_whitespace() || letter == '/';
+    let forbidden =
+        |letter: char| letter.is_control() || letter.is_whitespace() || letter == '/' || is_invisible(letter);
     !text.starts_with(['*', '@', '#']) && !text.contains(forbidden)
 }
 

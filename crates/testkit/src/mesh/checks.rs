@@ -124,7 +124,8 @@ impl Room {
 
     /// In a quiet room nobody dials, nothing is asked for, and whoever speaks knows that all have it.
     fn settle(&mut self) {
-        self.run_for(3_000);
+        // What was held back about who came and went is told by then (SHOW-2).
+        self.run_for(11_000);
         let fetches = self.sim.seen().get("fetch").copied();
         let from = self.expected().into_iter().map(|node| self.sim.told(node).len()).collect::<Vec<_>>();
         let expected = self.expected();

@@ -184,7 +184,15 @@ impl Peer {
     /// # Errors
     /// The code of BYE.
     pub async fn join(&mut self, name: &str, proof: &Proof) -> Result<Admission, Code> {
-        self.send(&[hello(name), proof.join(1)]).await;
+        self.enter(Purpose::STAR, name, proof).await
+    }
+
+    /// The same, of whatever kind the meeting is.
+    ///
+    /// # Errors
+    /// The code of BYE.
+    pub async fn enter(&mut self, purpose: Purpose, name: &str, proof: &Proof) -> Result<Admission, Code> {
+        self.send(&[hello_to(purpose, name.as_bytes()), proof.join(1)]).await;
         loop {
             let Some(frame) = self.next().await else { return Err(Code::Cut) };
             match decode(&frame.0).unwrap().frame {
@@ -284,9 +292,15 @@ impl Proof {
 /// A guest's HELLO.
 #[must_use]
 pub fn hello(name: &str) -> Encoded {
+    hello_to(Purpose::STAR, name.as_bytes())
+}
+
+/// The HELLO of a newcomer, whose name may be none.
+#[must_use]
+pub fn hello_to(purpose: Purpose, name: &[u8]) -> Encoded {
     let mut options = OptionsBuffer::default();
-    options.set(&option::NAME, &Name::new(name).unwrap());
-    let (purpose, meeting) = (Purpose::STAR, MeetingId::ZERO);
+    options.set_raw(0x10, [&[u8::try_from(name.len()).unwrap()][..], name].concat());
+    let meeting = MeetingId::ZERO;
     Frame::from(Hello { purpose, meeting, started_ms: unix_ms(), options: options.options() }).encode(RequestId::EVENT)
 }
 

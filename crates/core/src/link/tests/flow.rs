@@ -62,6 +62,34 @@ fn rate_1_talk_has_a_bucket_of_its_own_and_bytes_too() {
 }
 
 #[test]
+fn mesh_17_what_an_author_sends_unasked_counts_as_talk_and_what_was_fetched_does_not() {
+    let mut end = End::of_a_room();
+    end.receive(&(1..=41).map(entry).collect::<Vec<_>>(), START);
+    assert_eq!((end.frames_told(), end.link.paused_until()), (41, Some(START.after(Duration::from_millis(50)))));
+    // Who does not stop is not read on, and closed in the end.
+    let flood: Vec<Encoded> = (1..=20).map(entry).collect();
+    while end.down().is_none() {
+        let due = end.link.poll_timeout().expect("a pause ends");
+        end.link.handle_timeout(due, &mut end.told);
+        if end.link.paused_until().is_none() {
+            end.receive(&flood, due);
+        }
+    }
+    assert!(end.frames_told() <= 41 + 20 * 10 + 20, "{} entries were let through", end.frames_told());
+    end.assert_rejected(Rule::Rate1, START.after(limits::RATE_PATIENCE));
+
+    let mut end = End::of_a_room();
+    let ranges = List::NONE;
+    end.link.send(Frame::from(Fetch { ranges, options: Options::NONE }).encode(RequestId(1)), 0);
+    end.write(START);
+    end.receive(&(1..=200).map(entry).collect::<Vec<_>>(), START);
+    assert_eq!((end.frames_told(), end.link.paused_until()), (200, None), "this side has asked for them");
+    end.receive(&[done(1)], START);
+    end.receive(&(201..=241).map(entry).collect::<Vec<_>>(), START);
+    assert!(end.link.paused_until().is_some(), "and has its answer");
+}
+
+#[test]
 fn rate_2_a_hosts_entries_are_not_limited() {
     let mut end = End::open();
     for _ in 0..100 {

@@ -1,0 +1,126 @@
+//! Names that look like others': refused at the door, or marked where two doors let them in. The meeting goes on.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking, in its helpers too"
+)]
+#![allow(clippy::indexing_slicing, reason = "a JSON value without the field is null")]
+
+mod support;
+
+use std::net::SocketAddr;
+
+use serde_json::json;
+use tertulia_core::identity::Identity;
+use tertulia_core::log::Log;
+use tertulia_core::rule::Rule;
+use tertulia_core::time::{Instant, Now};
+use tertulia_core::wire::entry::EntryBody;
+use tertulia_core::wire::field::{List, Name};
+use tertulia_core::wire::session::Purpose;
+use tertulia_testkit::real::local::identity;
+use tertulia_testkit::real::peer::{Peer, Proof, hello_to};
+
+use support::{Bot, Scratch, tertulia};
+
+/// What reads like `ada` or `José`, who are there.
+const ALIKE: [&str; 4] = ["\u{430}da", "AD\u{410}", "ａda", "Jose\u{301}"];
+/// What nobody sees, or what turns letters round.
+const HIDDEN: [&str; 3] = ["ada\u{200b}", "\u{202e}ada", "a\u{2066}da"];
+
+/// A meeting that `ada` holds, and `José` is in, whose keyboard has composed the name otherwise.
+struct Meeting {
+    ada: Bot,
+    jose: Bot,
+    address: String,
+    purpose: Purpose,
+}
+
+impl Meeting {
+    fn hold(purpose: Purpose) -> Self {
+        let kind = (purpose == Purpose::STAR).then_some("--lecture");
+        let arguments: Vec<&str> = ["host", "H15", "--listen", "127.0.0.1:0"].into_iter().chain(kind).collect();
+        let mut ada = Bot::start("ada", &arguments);
+        let address = ada.wait("ready")["listen"].as_str().expect("an address").to_string();
+        let mut jose = Bot::start("Jose\u{301}", &["join", &address]);
+        assert_eq!(jose.wait("ready")["name"], "José", "a name is sent composed");
+        assert_eq!(ada.wait("joined")["name"], "José");
+        Self { ada, jose, address, purpose }
+    }
+
+    fn refuses_look_alikes(&mut self) {
+        for name in ALIKE {
+            let mut twin = Bot::start(name, &["join", &self.address]);
+            assert_eq!(twin.wait("closed")["code"], "name_taken", "{name:?}");
+            assert_eq!(twin.end().code(), Some(1), "{name:?}");
+        }
+        let home = Scratch::new("hidden");
+        for name in HIDDEN {
+            let ended = tertulia(&home).args(["--name", name, "join", &self.address]).output().expect("it runs");
+            let said = String::from_utf8(ended.stderr).expect("text");
+            assert_eq!(ended.status.code(), Some(2), "{name:?}: {said}");
+            assert!(said.contains("nothing invisible") && said.contains("--name anna"), "{said}");
+            assert!(!said.contains(['\u{200b}', '\u{202e}', '\u{2066}']), "it is shown escaped: {said:?}");
+        }
+    }
+
+    fn refuses_to_rename(&mut self) {
+        let renames = [("\u{430}da", "name_taken"), ("ada\u{200b}", "bad_name"), ("\u{202e}eve", "bad_name")];
+        for (id, (name, code)) in (1..).zip(renames) {
+            self.jose.send(&json!({"command": "name", "name": name, "id": id}));
+            let refused = self.jose.wait("error");
+            assert_eq!((&refused["code"], &refused["id"]), (&json!(code), &json!(id)), "{name:?}: {refused}");
+        }
+    }
+
+    /// Whoever sends such a name as bytes is no better off.
+    async fn refuses_bytes(&self) {
+        let address: SocketAddr = self.address.parse().expect("an address");
+        for name in HIDDEN {
+            let mut peer = Peer::dial(address, &identity()).await.expect("a handshake");
+            peer.send(&[hello_to(self.purpose, name.as_bytes())]).await;
+            peer.ends_by(Rule::Field2).await;
+        }
+    }
+
+    fn goes_on(&mut self) {
+        self.ada.send(&json!({"command": "say", "text": "on it goes"}));
+        assert_eq!(self.jose.wait("message")["text"], "on it goes");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn h15_join_7_a_lecture_takes_no_name_that_looks_like_another() {
+    let mut lecture = Meeting::hold(Purpose::STAR);
+    lecture.refuses_look_alikes();
+    lecture.refuses_to_rename();
+    lecture.refuses_bytes().await;
+    lecture.goes_on();
+}
+
+/// A PERSON that tells this name, whatever it looks like.
+fn person(meeting: tertulia_core::id::MeetingId, author: &Identity, name: &str) -> tertulia_core::wire::Encoded {
+    let body = EntryBody::Person { name: Name::new(name).expect("a name"), addresses: List::NONE };
+    let now = Now { tick: Instant(0), unix_ms: 1 };
+    Log::new(meeting, 1).write(author, 1, &body, now).expect("an entry")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn h15_join_7_a_room_takes_no_name_that_looks_like_another_and_marks_what_comes_by_itself() {
+    let mut room = Meeting::hold(Purpose::MESH);
+    room.refuses_look_alikes();
+    room.refuses_to_rename();
+    room.refuses_bytes().await;
+    // A member needs no door for another name.
+    let eve = identity();
+    let mut peer = Peer::dial(room.address.parse().unwrap(), &eve).await.expect("a handshake");
+    let meeting = peer.enter(Purpose::MESH, "eve", &Proof::default()).await.expect("it is let in").charter.meeting;
+    peer.send(&[person(meeting, &eve, "\u{430}da")]).await;
+    let mark: String = eve.key().to_string().chars().take(8).collect();
+    for bot in [&mut room.ada, &mut room.jose] {
+        assert_eq!(bot.wait("joined")["name"], format!("\u{430}da-{mark}"));
+    }
+    room.goes_on();
+}
