@@ -67,6 +67,9 @@ pub(super) struct Room {
     pub(super) complete_ms: u64,
 }
 
+/// Everybody is in so soon after the last has come, though a host thinks about each, and two may want one name.
+const COMES_IN_MS: u64 = 60_000;
+
 /// How much the founder held at the time, and whom it had shown out by then.
 type Folded = (usize, Rc<BTreeSet<Key>>);
 
@@ -113,7 +116,9 @@ impl Room {
 
     /// People come and talk; nothing goes wrong.
     fn come(&mut self) {
+        let patience = self.sim.now() + self.mix.coming_ms + COMES_IN_MS;
         while self.people.iter().any(|person| person.starts_at.is_some() || !person.has_been_in) {
+            assert!(self.sim.now() < patience, "somebody does not come in, and nothing goes wrong");
             self.pause();
             let act = self.mix.clone().next_act(self.sim.dice(), false);
             self.act(act);
