@@ -199,6 +199,45 @@ fn mesh_18_who_leaves_says_so_once_to_all_and_is_not_dialled() {
 }
 
 #[test]
+fn mesh_18_and_roster_5_who_is_muted_leaves_as_others_do() {
+    let mut hall = Hall::of(4);
+    hall.say(2, "before");
+    hall.part(2, 3);
+    hall.command(0, Command::Mute { name: "m2".to_string() });
+    hall.pass(2_000);
+    hall.command(2, Command::Quit);
+    hall.pass(4_000);
+    for node in [0, 1, 3] {
+        let told = told_joined(&hall, node);
+        assert_eq!(told.iter().filter(|told| *told == "-m2").count(), 1, "node {node}: {told:?}");
+        assert!(hall.states(node).iter().all(|(name, _)| name != "m2"), "node {node}");
+    }
+    hall.join("m2");
+    assert_eq!(hall.states(0).iter().filter(|(name, _)| name == "m2").count(), 1, "and her name is free");
+}
+
+#[test]
+fn digest_2_and_pass_1_what_is_kept_of_a_room_counts_at_every_door() {
+    let mut hall = Hall::new(Admission::Open);
+    hall.join("m1");
+    hall.join("m2");
+    hall.pass(3_000);
+    for line in ["one", "two"] {
+        hall.say(0, line);
+    }
+    hall.command(2, Command::Quit);
+    hall.say(1, "meanwhile");
+    hall.pass(3_000);
+    let stored = hall.nodes[2].stored.len();
+    hall.elsewhere(2, "m2", 1);
+    hall.pass(6_000);
+    assert_eq!(hall.texts(2), ["meanwhile"], "nothing is shown again, nothing is missed");
+    assert_eq!(hall.nodes[2].stored.len(), stored + 2, "that line, and who she is");
+    assert_eq!(hall.states(2).len(), 3);
+    assert_eq!(hall.closed_with(2), None);
+}
+
+#[test]
 fn join_7_and_join_13_a_name_is_refused_or_its_keys() {
     let mut hall = Hall::of(2);
     let third = hall.join("M1");
