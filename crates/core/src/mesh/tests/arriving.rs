@@ -96,8 +96,9 @@ fn mesh_3_what_only_a_lecture_has_ends_the_link() {
 #[test]
 fn join_14_a_room_takes_nobody_who_wants_a_lecture() {
     let mut hall = Hall::new(Admission::Open);
-    let eve = hall.stranger(0, identity(9).key(), Purpose::STAR, 5);
-    assert_eq!(hall.nodes[0].closed, [(eve, Code::WrongKind, Some(Rule::Join14))]);
+    let purposes = [Purpose::STAR, Purpose::REGISTRY, Purpose(9)];
+    let eves = purposes.map(|purpose| hall.stranger(0, identity(9).key(), purpose, 5));
+    assert_eq!(hall.nodes[0].closed, eves.map(|eve| (eve, Code::WrongKind, Some(Rule::Join14))));
 }
 
 #[test]
@@ -235,6 +236,35 @@ fn digest_2_and_pass_1_what_is_kept_of_a_room_counts_at_every_door() {
     assert_eq!(hall.nodes[2].stored.len(), stored + 2, "that line, and who she is");
     assert_eq!(hall.states(2).len(), 3);
     assert_eq!(hall.closed_with(2), None);
+}
+
+#[test]
+fn join_7_and_join_5_who_has_left_comes_back_through_a_locked_door_but_not_with_a_taken_name() {
+    let mut hall = Hall::of(3);
+    hall.command(2, Command::Quit);
+    hall.join("m2");
+    hall.pass(2_000);
+    hall.command(0, Command::Lock);
+    let entries = core::mem::take(&mut hall.nodes[2].stored);
+    hall.back(2, "m2", entries);
+    hall.pass(3_000);
+    let names: Vec<String> = hall.states(0).into_iter().map(|(name, _)| name).collect();
+    let is_other = |name: &&String| name.starts_with("m2-");
+    assert_eq!((names.len(), names.iter().filter(is_other).count()), (4, 1), "{names:?}");
+}
+
+#[test]
+fn pass_1_and_history_1_a_member_without_its_pass_gets_a_new_one_and_its_history_begins_anew() {
+    let mut hall = Hall::of(2);
+    let key = identity(2).key();
+    hall.say(0, "one");
+    let machine = &hall.nodes[0].machine;
+    let old = machine.pass_for(key, None);
+    assert_eq!(machine.pass_for(key, Some(old)), old, "what holds comes back unchanged");
+    hall.say(0, "two");
+    let machine = &hall.nodes[0].machine;
+    assert_eq!(machine.floor_for(key, Some(old)), old.lamport);
+    assert_eq!(machine.floor_for(identity(1).key(), None), 0, "the founder is served all");
 }
 
 #[test]

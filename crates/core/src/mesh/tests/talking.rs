@@ -283,6 +283,16 @@ fn mesh_15_history_before_a_newcomer_s_pass_is_shown_at_once() {
 }
 
 #[test]
+fn roster_5_level_mute_takes_no_private_words_away() {
+    let mut hall = Hall::of(2);
+    hall.command(0, Command::Mute { name: "m1".to_string() });
+    hall.pass(1_000);
+    hall.say(1, "to all");
+    hall.command(1, Command::Msg { to: "hedy".to_string(), text: "why?".to_string() });
+    assert_eq!(hall.texts(0), ["m1 -> you: why?"]);
+}
+
+#[test]
 fn mesh_20_a_whisper_that_nobody_answers_is_given_up() {
     let mut hall = Hall::of(2);
     hall.hold([1]);
