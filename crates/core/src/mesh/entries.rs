@@ -159,7 +159,11 @@ impl Member {
         // Of who is muted, that it leaves; of somebody who is not granted yet, the acts: the grant may be among them.
         let is_stranger = stream.lane == Lane::Acts && self.roster.rank(&stream.author).is_none();
         let may_be_act = is_stranger && !self.log.is_void(stream, self.log.next_number(stream));
-        (may_be_act || self.would_count(stream, &EntryBody::Left {})) && self.has_place_for(stream)
+        // SPEC MESH-18: who is muted leaves in a new session.
+        let is_new = stream.session >= self.roster.session_after_cuts(&stream.author);
+        let may_count = |body| self.would_count(stream, &body);
+        (may_be_act || may_count(EntryBody::Unknown) || is_new && may_count(EntryBody::Left {}))
+            && self.has_place_for(stream)
     }
 
     /// Whether an entry with this body would count as the next of a stream.
