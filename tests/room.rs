@@ -156,6 +156,28 @@ fn mesh_5_and_mesh_11_twelve_processes_are_linked_each_with_each_and_print_the_s
 }
 
 /// The states of the others, by name, as a member sees them.
+#[test]
+fn digest_2_at_another_door_nothing_is_shown_again() {
+    let mut ada = Bot::start("ada", &["host", "Two doors", "--listen", "127.0.0.1:0"]);
+    let door = |ready: &Value| ready["listen"].as_str().expect("it listens").to_string();
+    let first = door(&ada.wait("ready"));
+    let mut poe = Bot::start("poe", &["join", &first, "--listen", "127.0.0.1:0"]);
+    let second = door(&poe.wait("ready"));
+    let home = std::sync::Arc::new(support::Scratch::new("two-doors"));
+    ada.send(&json!({"command": "say", "text": "one"}));
+    let mut bea = Bot::start_in(&home, "bea", &["join", &first, "--listen", "127.0.0.1:0"]);
+    assert_eq!(bea.wait("message")["text"], "one");
+    bea.send(&json!({"command": "quit"}));
+    assert!(bea.end().success());
+    ada.send(&json!({"command": "say", "text": "two"}));
+    assert_eq!(
+        (poe.wait("message")["text"].clone(), poe.wait("message")["text"].clone()),
+        (json!("one"), json!("two"))
+    );
+    let mut bea = Bot::start_in(&home, "bea", &["join", &second, "--listen", "127.0.0.1:0"]);
+    assert_eq!(bea.wait("message")["text"], "two");
+}
+
 fn states(bot: &mut Bot, seen: &mut Vec<Value>) -> BTreeMap<String, String> {
     bot.send(&json!({"command": "users"}));
     loop {

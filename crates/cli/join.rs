@@ -130,8 +130,9 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     let again = format!("{} join {}", globals.program(), target.again(typed));
     let renamed = format!("{} join {}", globals.program_as(Some("NAME")), target.again(typed));
     let called = globals.called(&home)?;
-    let restored = restored(&home, &target, &screen)?;
+    let (restored, others) = restored(&home, &target, &screen)?;
     let kept = restored.as_ref().map(|restored| restored.charter.meeting);
+    let all_kept: Vec<MeetingId> = others.iter().map(|other| other.charter.meeting).chain(kept).collect();
     let started_ms = unix_ms();
     let (meeting, host, addresses, ticket) = match &target {
         Target::Ticket(ticket) => {
@@ -143,7 +144,7 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     let place = room::listen(args.listen.as_ref(), args.announce.as_ref(), false, &again)?;
     screen.listen = place.listener.local_addr().ok();
     let identity = home.identity();
-    let goal = room::Target { identity, meeting, host, ticket, addresses, restored };
+    let goal = room::Target { identity, meeting, host, ticket, addresses, restored, others };
     let keeps = (!home.is_guest()).then(|| home.clone());
     let is_lecture = goal.is_lecture();
     let joiner = goal.joiner((called.name, called.is_chosen), &args.note, started_ms, &place)?;
@@ -167,7 +168,7 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
             meeting: kept,
             on_ready: Box::new(|ready, screen| {
                 remember(keeps.as_ref(), ready.meeting, args.target.trim(), screen);
-                welcome(ready, screen, kept == Some(ready.meeting));
+                welcome(ready, screen, all_kept.contains(&ready.meeting));
             }),
             next: Box::new(|code| farewell(code, &again, &renamed)),
         };
@@ -175,33 +176,45 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     })
 }
 
-/// What an earlier run has kept of the meeting that `target` means.
-fn restored(home: &Home, target: &Target, screen: &Screen) -> Result<Option<Restored>, Fail> {
-    let broken = |error: tertulia_net::Error| {
-        Fail::failed("home", error.to_string(), "another folder: tertulia --home DIR join TARGET")
-    };
-    let meetings = home.meetings().map_err(broken)?;
+/// What an earlier run has kept of the meeting that `target` means; of all that are not over, if that shows only there.
+fn restored(home: &Home, target: &Target, screen: &Screen) -> Result<(Option<Restored>, Vec<Restored>), Fail> {
+    let meetings = home.meetings().map_err(|error| broken(&error))?;
     let found = match target {
-        Target::Ticket(ticket) => meetings.into_iter().find(|meeting| meeting.id == ticket.meeting),
-        Target::Found(place) => meetings.into_iter().find(|meeting| meeting.id == place.meeting),
+        Target::Ticket(ticket) => meetings.iter().find(|meeting| meeting.id == ticket.meeting),
+        Target::Found(place) => meetings.iter().find(|meeting| meeting.id == place.meeting),
         // One address holds one meeting after the other: the last one joined there may still be on.
         Target::Address(address) => meetings
-            .into_iter()
+            .iter()
             .filter(|meeting| !meeting.ended && meeting.target.as_ref() == Some(address))
             .max_by_key(|meeting| joined_at(home, meeting)),
     };
-    let Some(meeting) = found else { return Ok(None) };
-    let Some(charter) = meeting.charter else { return Ok(None) };
-    match SignedCharter::check(&charter, meeting.id, &home.identity()) {
+    if let (None, Target::Address(_)) = (found, target) {
+        let others = meetings.iter().filter(|meeting| !meeting.ended);
+        let others: Result<Vec<_>, Fail> = others.filter_map(|other| load(home, other, screen).transpose()).collect();
+        return Ok((None, others?));
+    }
+    let restored = found.map(|meeting| load(home, meeting, screen)).transpose()?.flatten();
+    Ok((restored, Vec::new()))
+}
+
+/// What is kept of a meeting, if it is one.
+fn load(home: &Home, meeting: &StoredMeeting, screen: &Screen) -> Result<Option<Restored>, Fail> {
+    let Some(charter) = &meeting.charter else { return Ok(None) };
+    match SignedCharter::check(charter, meeting.id, &home.identity()) {
         Ok(charter) => {
-            let entries = home.meeting(meeting.id).and_then(|files| files.load()).map_err(broken)?.entries;
-            Ok(Some(Restored { charter, pass: meeting.pass, entries }))
+            let files = home.meeting(meeting.id).and_then(|files| files.load());
+            let entries = files.map_err(|error| broken(&error))?.entries;
+            Ok(Some(Restored { charter, pass: meeting.pass.clone(), entries }))
         }
         Err(rule) => {
-            screen.warning("home", &format!("what was kept of this meeting is damaged and is fetched again: {rule}"));
+            screen.warning("home", &format!("what was kept of a meeting is damaged and is fetched again: {rule}"));
             Ok(None)
         }
     }
+}
+
+fn broken(error: &tertulia_net::Error) -> Fail {
+    Fail::failed("home", error.to_string(), "another folder: tertulia --home DIR join TARGET")
 }
 
 fn joined_at(home: &Home, meeting: &StoredMeeting) -> Option<SystemTime> {

@@ -74,6 +74,7 @@ pub(crate) fn host(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
         port: None,
         note: String::new(),
         restored: Some(Restored { charter: room.charter, pass: None, entries: room.restored }),
+        others: Vec::new(),
         talk_max: limits::TALK_ENTRIES_MAX,
     });
     let keeps = (!home.is_guest()).then(|| home.clone());
@@ -154,6 +155,8 @@ pub(crate) struct Target {
     pub(crate) ticket: Option<Ticket>,
     pub(crate) addresses: Vec<String>,
     pub(crate) restored: Option<Restored>,
+    /// What is kept of meetings that may be the one that is met there.
+    pub(crate) others: Vec<Restored>,
 }
 
 impl Target {
@@ -174,7 +177,8 @@ impl Target {
         place: &Place,
     ) -> Result<Joiner, Fail> {
         let is_lecture = self.is_lecture();
-        let Self { identity, meeting, host, ticket, addresses, restored } = self;
+        let Self { identity, meeting, host, ticket, addresses, restored, others } = self;
+        let (rooms, lectures) = others.into_iter().partition(|other| other.charter.kind == Purpose::MESH);
         let (name, name_is_chosen) = called;
         let talk_max = limits::TALK_ENTRIES_MAX;
         let attendee = AttendeeConfig {
@@ -189,6 +193,7 @@ impl Target {
             note: note.into(),
             addresses: addresses.clone(),
             restored: restored.clone().filter(|_| is_lecture),
+            others: lectures,
             talk_max,
         };
         if is_lecture {
@@ -208,6 +213,7 @@ impl Target {
             port: place.port,
             note: note.into(),
             restored,
+            others: rooms,
             talk_max,
         };
         Ok(Joiner::new(member, attendee))

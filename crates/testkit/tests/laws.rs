@@ -169,6 +169,7 @@ fn attendee_config() -> AttendeeConfig {
         ticket: None,
         addresses: vec!["a:1".into()],
         restored: None,
+        others: Vec::new(),
         note: String::new(),
         talk_max: 5,
     }
@@ -248,6 +249,7 @@ fn member(number: u8) -> Court<Member> {
         addresses: vec!["b:1".into()],
         port: None,
         restored,
+        others: Vec::new(),
         talk_max: 5,
     });
     Court::new(member, peers(), from_members()).linked_for(Purpose::MESH)
@@ -268,6 +270,7 @@ fn joiner() -> Court<Joiner> {
         addresses: vec![],
         port: None,
         restored: None,
+        others: Vec::new(),
         talk_max: 5,
     };
     Court::new(Joiner::new(room, attendee_config()), peers(), from_host())

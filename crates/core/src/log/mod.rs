@@ -396,15 +396,13 @@ impl Log {
         let stream = self.streams.get(&id).filter(|stream| stream.next == row.next)?;
         stream.head.filter(|head| row.head != Hash::ZERO && *head != row.head)?;
         let (_, position) = stream.held.last_key_value()?;
-        let served = id.lane == Lane::Acts || *position >= self.talk_position(floor);
-        self.feed.at(*position).filter(|_| served).cloned()
+        self.feed.at(*position).filter(|_| self.is_served(id.lane, *position, floor)).cloned()
     }
 
     /// A row for each stream, for somebody who may have talk above the lamport time `floor`.
     #[must_use]
     pub fn rows(&self, floor: u64) -> Vec<Row> {
-        let floor = self.talk_position(floor);
-        self.streams.iter().map(|(id, stream)| row(*id, stream, floor)).collect()
+        self.streams.iter().map(|(id, stream)| self.row_of(*id, stream, floor)).collect()
     }
 
     /// How far each stream of `author` is known, the newest sessions first (SPEC REVOKE-3).
@@ -419,7 +417,7 @@ impl Log {
     /// The rows that have changed since the last call.
     pub fn changed_rows(&mut self) -> Vec<Row> {
         let changed = core::mem::take(&mut self.changed);
-        changed.iter().filter_map(|id| self.streams.get(id).map(|stream| row(*id, stream, 0))).collect()
+        changed.iter().filter_map(|id| self.row(*id, 0)).collect()
     }
 
     /// The streams that have changed since the last call.
@@ -430,10 +428,31 @@ impl Log {
     /// The row of one stream, for somebody who may have talk above the lamport time `floor`.
     #[must_use]
     pub fn row(&self, id: StreamId, floor: u64) -> Option<Row> {
-        self.streams.get(&id).map(|stream| row(id, stream, self.talk_position(floor)))
+        self.streams.get(&id).map(|stream| self.row_of(id, stream, floor))
     }
 
-    /// The position of the first talk above a lamport time.
+    fn row_of(&self, id: StreamId, stream: &Stream, floor: u64) -> Row {
+        let served = stream.held.iter().find(|(_, position)| self.is_served(id.lane, **position, floor));
+        Row {
+            author: id.author,
+            session: id.session,
+            lane: id.lane,
+            first: served.map_or(stream.next, |(number, _)| *number),
+            next: stream.next,
+            head: stream.head.unwrap_or(Hash::ZERO),
+        }
+    }
+
+    /// Whether what is held at `position` is for somebody who may have talk above the lamport time `floor`.
+    fn is_served(&self, lane: Lane, position: u64, floor: u64) -> bool {
+        let lamport = || {
+            let at = self.talk.binary_search_by_key(&position, |(position, ..)| *position).ok()?;
+            self.talk.get(at).map(|(.., lamport)| *lamport)
+        };
+        lane == Lane::Acts || floor == 0 || lamport().is_some_and(|lamport| lamport > floor)
+    }
+
+    /// The position of the first talk above a lamport time, in a log of one author.
     fn talk_position(&self, floor: u64) -> u64 {
         let at = self.talk.partition_point(|(.., lamport)| *lamport <= floor);
         self.talk.get(at).map_or(self.feed.head(), |(position, ..)| *position)
@@ -443,10 +462,11 @@ impl Log {
     #[must_use]
     pub fn floor_of_last(&self, count: u32) -> u64 {
         let count = usize::try_from(count).unwrap_or(usize::MAX);
-        match self.talk.len().checked_sub(count) {
-            None | Some(0) => 0,
-            Some(before) => before.checked_sub(1).and_then(|at| self.talk.get(at)).map_or(0, |(.., lamport)| *lamport),
-        }
+        // SPEC LAMPORT-2: a leap is not followed here either, or nobody new would be served what comes after it.
+        let mut lamports: Vec<u64> = self.talk.iter().map(|(.., lamport)| (*lamport).min(self.lamport)).collect();
+        // SPEC HISTORY-1: of several with the lamport time at the border, none.
+        lamports.sort_unstable_by(|one, other| other.cmp(one));
+        lamports.get(count).copied().unwrap_or(0)
     }
 
     /// Where to start sending to somebody who holds `rows` and may have talk above `floor`.
@@ -467,14 +487,13 @@ impl Log {
 
     /// The answer to a FETCH, in the order stored.
     pub fn fetch(&self, ranges: impl Iterator<Item = Range>, floor: u64) -> Vec<Encoded> {
-        let floor = self.talk_position(floor);
         let mut positions: Vec<u64> = ranges
             .filter_map(|range| {
                 let id = StreamId { author: range.author, session: range.session, lane: range.lane };
                 let held = self.streams.get(&id)?.held.range(range.from..range.to.max(range.from));
                 let served = held
                     .map(|(_, position)| *position)
-                    .filter(move |position| id.lane == Lane::Acts || *position >= floor);
+                    .filter(move |position| self.is_served(id.lane, *position, floor));
                 Some(served.take(limits::FETCH_ENTRIES_MAX))
             })
             .flatten()
@@ -531,16 +550,4 @@ fn check_bytes(entry: &Entry<'_>) -> Result<(), Rule> {
         return Err(Rule::Entry4);
     }
     Ok(())
-}
-
-fn row(id: StreamId, stream: &Stream, floor: u64) -> Row {
-    let served = stream.held.iter().find(|(_, position)| id.lane == Lane::Acts || **position >= floor);
-    Row {
-        author: id.author,
-        session: id.session,
-        lane: id.lane,
-        first: served.map_or(stream.next, |(number, _)| *number),
-        next: stream.next,
-        head: stream.head.unwrap_or(Hash::ZERO),
-    }
 }

@@ -438,6 +438,26 @@ fn floor_of_last_leaves_that_many_lines() {
 }
 
 #[test]
+fn history_1_the_last_are_the_last_by_lamport_time_and_of_a_tie_all_or_none_are_served() {
+    let (authors, mut log) = ([1, 2, 3].map(identity), log());
+    for author in &authors {
+        offer_all(&mut log, &talk(author, 5, 2));
+    }
+    for (count, floor, lines) in [(0, 2, 0), (2, 2, 0), (3, 1, 3), (5, 1, 3), (6, 0, 6)] {
+        assert_eq!(log.floor_of_last(count), floor, "{count}");
+        let ranges =
+            authors.iter().map(|author| Range { author: author.key(), session: 5, lane: Lane::Talk, from: 0, to: 9 });
+        assert_eq!(log.fetch(ranges, floor).len(), lines, "{count}");
+        let first: Vec<u64> = log.rows(floor).iter().map(|row| row.first).collect();
+        assert_eq!(first, [floor + 1; 3], "{count}");
+    }
+    // A leap takes nobody's future.
+    let leap = forged(&talk(&identity(4), 5, 1)[0], &identity(4), MEETING, |entry| entry.lamport = 1 << 60);
+    offer_all(&mut log, &[leap]);
+    assert_eq!(log.floor_of_last(0), 2);
+}
+
+#[test]
 fn row_1_a_row_tells_what_is_served_and_what_comes_next() {
     let (ann, mut log) = (identity(1), log());
     let entries = written(&ann, 5, &[lock(), text("one"), text("two"), text("three")]);

@@ -8,7 +8,7 @@ use crate::id::{Hash, Key, LinkId, RequestId};
 use crate::limits;
 use crate::log::{Proof, StreamId, Verdict, check_fork, entry_of};
 use crate::machine::Output;
-use crate::sync::Delivery;
+use crate::sync::{Delivery, Offer};
 use crate::time::Now;
 use crate::wire::entry::{Entry, EntryBody};
 use crate::wire::field::{Body, Signed};
@@ -21,9 +21,15 @@ impl Member {
         let (stream, number) = (StreamId::of(&entry.value), entry.value.number);
         let held = self.log.next_number(stream);
         let is_asked = self.pull.is_asked(link, stream, number);
+        let mut offer = Offer::told(number, number.saturating_add(1));
+        // SPEC FETCH-2: its author holds what lies between. But talk of which nothing is held begins anywhere.
+        let is_pushed = !is_asked && self.links.get(&link).is_some_and(|peer| peer.key == stream.author);
+        if is_pushed && number > held && (held > 1 || stream.lane == Lane::Acts) {
+            offer.first = held;
+        }
         // SPEC MESH-9: what does not count is not stored, and costs nobody; its author may yet be granted.
         if number > held || !self.roster.counts(&entry.value) || !self.has_place_for(stream) {
-            return self.note_offer(link, stream, number, number.saturating_add(1), now);
+            return self.note_offer(link, stream, offer, now);
         }
         match self.log.offer(entry, is_asked, &self.us) {
             Verdict::Stored => {
@@ -34,7 +40,7 @@ impl Member {
                 }
             }
             Verdict::Dropped => {}
-            Verdict::Ahead { .. } => self.note_offer(link, stream, number, number.saturating_add(1), now),
+            Verdict::Ahead { .. } => self.note_offer(link, stream, offer, now),
             Verdict::Forked(proof) => {
                 out.extend(proof.frame().map(|frame| Output::Send { link, frame }));
                 let (stream, number) = (proof.stream, proof.number);
@@ -45,7 +51,7 @@ impl Member {
     }
 
     /// Somebody has shown that it holds more of a stream than this node.
-    pub(super) fn note_offer(&mut self, link: LinkId, stream: StreamId, first: u64, next: u64, now: Now) {
+    pub(super) fn note_offer(&mut self, link: LinkId, stream: StreamId, offer: Offer, now: Now) {
         let Some(peer) = self.links.get(&link) else { return };
         let is_ours = stream.author == self.us.key() && stream.session >= self.session;
         if is_ours && self.stage == Stage::Inside {
@@ -54,7 +60,7 @@ impl Member {
         // Its author sends it to all with whom it is linked: no need to ask others at once.
         let is_on_its_way = stream.author != peer.key && self.linked.contains_key(&stream.author);
         let ready_at = if is_on_its_way { now.tick.after(limits::PULL_PATIENCE) } else { now.tick };
-        self.pull.offer(link, stream, first, next, self.log.next_number(stream), ready_at);
+        self.pull.offer(link, stream, offer, self.log.next_number(stream), ready_at);
         self.is_dirty = true;
     }
 
@@ -82,8 +88,9 @@ impl Member {
     /// Writes an entry and sends it to all who hold what is before it; false if there is no room for another act.
     pub(super) fn write(&mut self, body: &EntryBody<'_>, now: Now, out: &mut Vec<Output>) -> bool {
         let Some(lane) = body.lane().filter(|lane| *lane == Lane::Talk || self.may_act()) else { return false };
-        // Who is let in again, or may speak again, goes on in a new session: the old streams stay cut.
-        if !self.is_wanted(StreamId { author: self.us.key(), session: self.session, lane }) {
+        // Who is let in again, or may speak again, goes on in a new session: the old streams stay cut. Who is muted
+        // leaves in a new one: what lies before in the old one may be void.
+        if !self.would_count(StreamId { author: self.us.key(), session: self.session, lane }, &EntryBody::Unknown) {
             self.begin_session(now, out);
         }
         let Some(frame) = self.log.write(&self.us, self.session, body, now) else { return false };
@@ -147,17 +154,27 @@ impl Member {
         }
     }
 
-    /// Whether the next entry of a stream would be stored: its author is granted, and it lies within all cuts.
+    /// Whether the next entry of a stream may be one to store: its author is granted, and it lies within all cuts.
     pub(super) fn is_wanted(&self, stream: StreamId) -> bool {
+        // Of who is muted, that it leaves; of somebody who is not granted yet, the acts: the grant may be among them.
+        let is_stranger = stream.lane == Lane::Acts && self.roster.rank(&stream.author).is_none();
+        let may_be_act = is_stranger && !self.log.is_void(stream, self.log.next_number(stream));
+        // SPEC MESH-18: who is muted leaves in a new session.
+        let is_new = stream.session >= self.roster.session_after_cuts(&stream.author);
+        let may_count = |body| self.would_count(stream, &body);
+        (may_be_act || may_count(EntryBody::Unknown) || is_new && may_count(EntryBody::Left {}))
+            && self.has_place_for(stream)
+    }
+
+    /// Whether an entry with this body would count as the next of a stream.
+    fn would_count(&self, stream: StreamId, body: &EntryBody<'_>) -> bool {
         let StreamId { author, session, lane } = stream;
         let number = self.log.next_number(stream);
         let (prev, reference) = (Hash::ZERO, Hash::ZERO);
-        let body = Body(&[]);
-        let next =
-            Entry { author, session, lane, number, prev, lamport: 1, reference, time_ms: 0, kind: u16::MAX, body };
-        // Of somebody who is not granted yet, the acts are asked for: the grant may be among them.
-        let may_count = self.roster.counts(&next) || (lane == Lane::Acts && self.roster.rank(&author).is_none());
-        may_count && !self.log.is_void(stream, number) && self.has_place_for(stream)
+        let (kind, body) = body.encode();
+        let (time_ms, body) = (0, Body(&body));
+        let next = Entry { author, session, lane, number, prev, lamport: 1, reference, time_ms, kind, body };
+        self.roster.counts(&next) && !self.log.is_void(stream, number)
     }
 
     pub(super) fn on_fork(&mut self, link: LinkId, fork: &Fork<'_>, now: Now, out: &mut Vec<Output>) {

@@ -10,7 +10,7 @@ use crate::limits;
 use crate::log::{StreamId, entry_of};
 use crate::machine::Output;
 use crate::rule::Rule;
-use crate::sync::{Outbox, Pull, Step as PullStep};
+use crate::sync::{Offer, Outbox, Pull, Step as PullStep};
 use crate::time::Now;
 use crate::wire::Frame;
 use crate::wire::field::{List, encode_items};
@@ -61,7 +61,7 @@ impl Member {
             }
             // SPEC DIGEST-3: who holds another head of the same length needs the proof of a fork.
             out.extend(self.log.rival_head(&row, floor).map(|frame| Output::Send { link, frame }));
-            self.note_offer(link, stream, row.first, row.next, now);
+            self.note_offer(link, stream, Offer::told(row.first, row.next), now);
         }
         self.catch_up(link, out);
     }

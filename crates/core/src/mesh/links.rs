@@ -182,6 +182,14 @@ impl Member {
             Err(rule) => return self.reject(link, rule, now, out),
         };
         if self.charter.is_none() {
+            let others = core::mem::take(&mut self.others);
+            // SPEC DIGEST-2
+            if let Some(kept) = others.into_iter().find(|kept| kept.charter.meeting == charter.meeting) {
+                self.links.remove(&link);
+                out.push(goodbye(link, Code::Left));
+                self.restore(kept);
+                return self.on_start(now, out);
+            }
             self.meeting = charter.meeting;
             self.log = Log::new(charter.meeting, self.talk_max);
             self.roster = Roster::fold(&self.log, &charter, &self.us);

@@ -61,6 +61,8 @@ pub struct MemberConfig {
     pub port: Option<u16>,
     /// The charter, and what an earlier run has kept. A founder brings its new one, without entries.
     pub restored: Option<Restored>,
+    /// What earlier runs have kept of other rooms: an address may lead to one of them.
+    pub others: Vec<Restored>,
     /// How many entries of talk are kept.
     pub talk_max: usize,
 }
@@ -143,6 +145,8 @@ pub struct Member {
     pub(super) observed: Option<IpAddr>,
     pub(super) charter: Option<SignedCharter>,
     pub(super) pass: Option<Pass>,
+    /// Invariant: empty once the room is known.
+    pub(super) others: Vec<Restored>,
     pub(super) log: Log,
     pub(super) roster: Roster,
     pub(super) people: People,
@@ -194,21 +198,8 @@ impl Member {
     /// A member that has not started yet.
     #[must_use]
     pub fn new(config: MemberConfig) -> Self {
-        let restored = config.restored;
-        let meeting = restored.as_ref().map_or(config.meeting, |restored| restored.charter.meeting);
-        let entries = restored.as_ref().map_or(&[][..], |restored| &restored.entries);
-        let mut log = Log::restored(meeting, config.talk_max, entries);
-        log.changed_rows();
-        let (mut order, mut people) = (Order::default(), People::default());
-        for entry in entries.iter().filter_map(entry_of) {
-            order.note(hash(meeting, entry.bytes));
-            people.note(&entry.value);
-        }
-        let pass = restored.as_ref().and_then(|restored| decode_all::<Pass>(restored.pass.as_ref()?).ok());
-        let charter = restored.map(|restored| restored.charter);
-        let roster =
-            charter.as_ref().map_or_else(Roster::default, |charter| Roster::fold(&log, charter, &config.identity));
-        Self {
+        let log = Log::new(config.meeting, config.talk_max);
+        let mut member = Self {
             calm: Calm::with_links(config.identity.key()),
             session: log.next_session(config.identity.key()).max(config.started_ms),
             us: config.identity,
@@ -218,7 +209,7 @@ impl Member {
             names_tried: 0,
             started_ms: config.started_ms,
             random: Random::new(config.seed),
-            meeting,
+            meeting: config.meeting,
             host: config.host,
             ticket: config.ticket,
             note: config.note,
@@ -226,11 +217,12 @@ impl Member {
             addresses: config.addresses,
             port: config.port,
             observed: None,
-            charter,
-            pass,
+            charter: None,
+            pass: None,
+            others: config.others,
             log,
-            roster,
-            people,
+            roster: Roster::default(),
+            people: People::default(),
             stage: Stage::Outside,
             links: BTreeMap::new(),
             linked: BTreeMap::new(),
@@ -244,7 +236,7 @@ impl Member {
             lobby: Lobby::default(),
             denied: None,
             pull: Pull::default(),
-            order,
+            order: Order::default(),
             acknowledged: BTreeMap::new(),
             delivery: Delivery::default(),
             tokens: Tokens::default(),
@@ -259,10 +251,30 @@ impl Member {
             must_go: Vec::new(),
             timers: Timers::default(),
             talk_max: config.talk_max,
+        };
+        if let Some(restored) = config.restored {
+            member.restore(restored);
         }
+        member
     }
 
-    fn on_start(&mut self, now: Now, out: &mut Vec<Output>) {
+    /// Goes on with what an earlier run has kept.
+    pub(super) fn restore(&mut self, restored: Restored) {
+        let Restored { charter, pass, entries } = restored;
+        self.meeting = charter.meeting;
+        self.log = Log::restored(charter.meeting, self.talk_max, &entries);
+        self.log.changed_rows();
+        for entry in entries.iter().filter_map(entry_of) {
+            self.order.note(hash(charter.meeting, entry.bytes));
+            self.people.note(&entry.value);
+        }
+        self.pass = pass.and_then(|pass| decode_all::<Pass>(&pass).ok());
+        self.roster = Roster::fold(&self.log, &charter, &self.us);
+        self.session = self.log.next_session(self.us.key()).max(self.started_ms);
+        self.charter = Some(charter);
+    }
+
+    pub(super) fn on_start(&mut self, now: Now, out: &mut Vec<Output>) {
         if let Some(charter) = &self.charter {
             let (meeting, bytes) = (charter.meeting, charter.bytes().into());
             out.push(Output::Keep { meeting, name: crate::machine::Kept::Charter, bytes });

@@ -60,7 +60,8 @@ impl Member {
     }
 
     fn show_entry(&mut self, frame: &Encoded, out: &mut Vec<Output>) {
-        let Some(entry) = entry_of(frame).map(|entry| entry.value) else { return };
+        let Some(signed) = entry_of(frame) else { return };
+        let (act, entry) = (self.hash_of(signed.bytes), signed.value);
         let author = entry.author;
         match EntryBody::decode(entry.kind, entry.body.0) {
             Ok(EntryBody::Person { name, .. }) => self.show_person(author, name.as_str(), out),
@@ -70,7 +71,7 @@ impl Member {
                 }
             }
             Ok(EntryBody::Revoke { subject, level, .. }) => {
-                self.show_notice(&entry, out);
+                self.show_notice(&entry, act, out);
                 // Of this node's own, the user hears as it ends, if nobody has answered by then.
                 let is_other = subject != self.us.key();
                 if is_other && level == Level::Out && !self.is_here(&subject) {
@@ -80,7 +81,7 @@ impl Member {
             // That somebody was let in says less than that they are here.
             Ok(EntryBody::Grant { answers: Hash::ZERO, .. }) => {}
             Ok(EntryBody::Grant { .. } | EntryBody::Policy { .. } | EntryBody::End { .. }) => {
-                self.show_notice(&entry, out);
+                self.show_notice(&entry, act, out);
             }
             // A lecture's: nobody here publishes.
             Ok(EntryBody::Question { .. } | EntryBody::Unknown) | Err(_) => {}
@@ -88,9 +89,9 @@ impl Member {
         }
     }
 
-    /// Only a host's acts about others have effect.
-    fn show_notice(&self, entry: &Entry<'_>, out: &mut Vec<Output>) {
-        if self.roster.is_host(&entry.author) {
+    /// What has no effect is not told.
+    fn show_notice(&self, entry: &Entry<'_>, act: Hash, out: &mut Vec<Output>) {
+        if self.roster.has_effect(entry, act) {
             self.show_message(entry, out);
         }
     }

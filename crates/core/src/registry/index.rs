@@ -94,7 +94,7 @@ impl Index {
             None => Box::new(self.order.range((shelf, 0)..(shelf, below)).rev().map(|((_, serial), _)| *serial)),
         };
         let others = sets.as_slice();
-        let (mut steps, mut last) = (0_usize, 0);
+        let (mut steps, mut last) = (0_usize, below);
         for serial in candidates {
             if page.places.len() >= most || steps >= limits::LIST_STEPS_MAX {
                 page.next = last;

@@ -305,7 +305,7 @@ impl Server {
     }
 
     fn on_browse(&self, link: LinkId, id: RequestId, browse: &Browse<'_>, out: &mut Vec<Output>) {
-        let most = usize::from(browse.most).clamp(1, limits::LISTED_MAX);
+        let most = usize::from(browse.most).min(limits::LISTED_MAX);
         let page = self.index.page(browse.shelf, browse.words.as_str(), browse.cursor, most);
         out.push(self.listing(link, id, &page));
     }

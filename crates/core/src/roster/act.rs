@@ -42,9 +42,9 @@ pub(super) struct Revoke {
 }
 
 impl Revoke {
-    /// Whether anything on `lane` is cut.
-    pub(super) fn cuts_lane(&self, lane: Lane) -> bool {
-        self.level == Level::Out || lane == Lane::Talk
+    /// Whether anything on `lane` is cut. Who is muted may still leave.
+    pub(super) fn cuts(&self, lane: Lane, is_leaving: bool) -> bool {
+        self.level == Level::Out || lane == Lane::Talk && !is_leaving
     }
 
     /// Whether the author of the revoke knew that number of that stream.

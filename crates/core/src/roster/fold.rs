@@ -84,7 +84,7 @@ impl Standing {
     fn counted<'a>(&self, key: Key, acts: &'a Acts) -> impl Iterator<Item = (&'a Place, &'a Act)> {
         // SPEC ROSTER-11
         let acts = acts.get(&key).filter(|acts| self.is_host(&key) || acts.len() <= limits::ACTS_OF_MEMBER_MAX);
-        acts.into_iter().flatten().filter(move |(place, _)| self.reaches(&key, place.session, Lane::Acts, place.number))
+        acts.into_iter().flatten().filter(move |(place, _)| self.has_act(&key, **place))
     }
 
     /// Takes in what the host of this rank decides about others.
@@ -158,12 +158,17 @@ impl Standing {
         self.unanswered(ticket).all(|revoke| revoke.kept.contains(subject))
     }
 
-    /// Whether an entry of `key` lies within every cut.
-    pub(super) fn reaches(&self, key: &Key, session: u64, lane: Lane, number: u64) -> bool {
+    /// Whether an act of `key` lies within every cut.
+    fn has_act(&self, key: &Key, place: Place) -> bool {
+        self.reaches(key, place.session, Lane::Acts, place.number, false)
+    }
+
+    /// Whether an entry of `key` lies within every cut; `is_leaving`: it is LEFT.
+    pub(super) fn reaches(&self, key: &Key, session: u64, lane: Lane, number: u64, is_leaving: bool) -> bool {
         // SPEC ROSTER-5, ROSTER-6
         let mut revokes = self.revokes.get(key).into_iter().flat_map(BTreeMap::values);
         revokes.all(|revoked| {
-            !revoked.revoke.cuts_lane(lane)
+            !revoked.revoke.cuts(lane, is_leaving)
                 || revoked.revoke.spares(session, lane, number)
                 || revoked.revoke.is_before(session) && self.is_answered(revoked)
         })
@@ -184,6 +189,11 @@ impl Standing {
     pub(super) fn unanswered(&self, subject: &Key) -> impl Iterator<Item = &Revoke> {
         let revoked = self.revokes.get(subject).into_iter().flat_map(BTreeMap::values);
         revoked.filter(|revoked| !self.is_answered(revoked)).map(|revoked| &*revoked.revoke)
+    }
+
+    /// The rank of the author of a revoke that has effect, answered or not.
+    pub(super) fn revoker(&self, subject: &Key, act: Hash) -> Option<usize> {
+        self.revokes.get(subject)?.get(&act).map(|revoked| revoked.author)
     }
 
     /// Whose revokes there are.
@@ -228,7 +238,7 @@ impl Standing {
     pub(super) fn take(&mut self, author: Key, place: Place, act: &Act, acts: &Acts, charter: &SignedCharter) -> bool {
         // Who is not granted changes nothing; but a fold of nothing does not even know its founder.
         let Some(rank) = self.rank(&author) else { return self.hosts > 0 };
-        if !self.reaches(&author, place.session, Lane::Acts, place.number) {
+        if !self.has_act(&author, place) {
             return true;
         }
         // SPEC ROSTER-11: the first act too many takes the effect of all.

@@ -124,7 +124,26 @@ impl Roster {
     #[must_use]
     pub fn counts(&self, entry: &Entry<'_>) -> bool {
         let Entry { author, session, lane, number, .. } = entry;
-        self.rank(author).is_some() && self.standing.reaches(author, *session, *lane, *number)
+        let is_leaving = matches!(EntryBody::decode(entry.kind, entry.body.0), Ok(EntryBody::Left {}));
+        self.rank(author).is_some() && self.standing.reaches(author, *session, *lane, *number, is_leaving)
+    }
+
+    /// Whether what an act decides about others has effect (SPEC ROSTER-3, ROSTER-4, ROSTER-6). `act`: its hash.
+    #[must_use]
+    pub fn has_effect(&self, entry: &Entry<'_>, act: Hash) -> bool {
+        let Some(rank) = self.rank(&entry.author).filter(|rank| *rank < self.standing.hosts() && self.counts(entry))
+        else {
+            return false;
+        };
+        match EntryBody::decode(entry.kind, entry.body.0) {
+            Ok(EntryBody::Revoke { subject, .. }) => self.standing.revoker(&subject, act).is_some(),
+            Ok(EntryBody::Grant { subject, answers, .. }) => {
+                self.standing.revoker(&subject, answers).is_some_and(|revoker| rank <= revoker)
+            }
+            Ok(EntryBody::End { .. }) => rank == 0,
+            Ok(_) => true,
+            Err(_) => false,
+        }
     }
 
     /// Whether a key is the founder's, or one that the founder has made a host, even if it has been revoked since.

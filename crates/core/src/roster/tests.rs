@@ -205,8 +205,10 @@ fn roster_5_at_level_mute_only_talk_is_cut() {
     let mute = room.revoke(1, key(4), Level::Mute, &after, &[]);
     let after = room.say(4, 1, &text);
     room.grant(4, 6, Role::Member);
+    let left = room.say(4, 1, &EntryBody::Left {});
     let counts = |room: &Room, frame: &Encoded| room.roster().counts(&entry_of(frame).expect("an entry").value);
     assert!(counts(&room, &before) && !counts(&room, &after));
+    assert!(counts(&room, &left), "who is muted may still leave");
     assert_eq!(room.members(), [1, 2, 3, 4, 5, 6]);
     assert!(room.roster().is_revoked(&key(4), Level::Mute));
     room.grant_with(2, 1, key(4), Role::Member, mute, None);

@@ -53,6 +53,8 @@ pub struct AttendeeConfig {
     pub addresses: Vec<String>,
     /// What an earlier run has kept.
     pub restored: Option<Restored>,
+    /// What earlier runs have kept of other lectures: an address may lead to one of them.
+    pub others: Vec<Restored>,
     /// How many entries of talk are kept.
     pub talk_max: usize,
 }
@@ -113,6 +115,8 @@ pub struct Attendee {
     pub(super) stage: Stage,
     charter: Option<SignedCharter>,
     pass: Option<Pass>,
+    /// Invariant: empty once the lecture is known.
+    others: Vec<Restored>,
     pub(super) log: Log,
     roster: Roster,
     people: People,
@@ -139,18 +143,7 @@ impl Attendee {
     /// An attendee that has not started yet.
     #[must_use]
     pub fn new(config: AttendeeConfig) -> Self {
-        let restored = config.restored;
-        let meeting = restored.as_ref().map_or(config.meeting, |restored| restored.charter.meeting);
-        let mut log = Log::new(meeting, config.talk_max);
-        for entry in restored.iter().flat_map(|restored| &restored.entries).filter_map(entry_of) {
-            log.restore(&entry);
-        }
-        log.changed_rows();
-        let pass = restored.as_ref().and_then(|restored| decode_all::<Pass>(restored.pass.as_ref()?).ok());
-        let charter = restored.map(|restored| restored.charter);
-        let fold = |charter: &SignedCharter| Roster::fold(&log, charter, &config.identity);
-        let roster = charter.as_ref().map(fold).unwrap_or_default();
-        Self {
+        let mut attendee = Self {
             calm: Calm::new(config.identity.key()),
             us: config.identity,
             name: config.name.clone(),
@@ -166,10 +159,11 @@ impl Attendee {
             note: config.note,
             addresses: config.addresses,
             stage: Stage::Apart,
-            roster,
-            charter,
-            pass,
-            log,
+            roster: Roster::default(),
+            charter: None,
+            pass: None,
+            others: config.others,
+            log: Log::new(config.meeting, config.talk_max),
             people: People::default(),
             outbox: Outbox::default(),
             tokens: Tokens::default(),
@@ -183,7 +177,34 @@ impl Attendee {
             introduced: false,
             timers: Timers::default(),
             talk_max: config.talk_max,
+        };
+        if let Some(restored) = config.restored {
+            attendee.restore(restored);
         }
+        attendee
+    }
+
+    /// Goes on with what an earlier run has kept.
+    fn restore(&mut self, restored: Restored) {
+        let Restored { charter, pass, entries } = restored;
+        self.log = Log::new(charter.meeting, self.talk_max);
+        for entry in entries.iter().filter_map(entry_of) {
+            self.log.restore(&entry);
+        }
+        self.log.changed_rows();
+        self.pass = pass.and_then(|pass| decode_all::<Pass>(&pass).ok());
+        self.roster = Roster::fold(&self.log, &charter, &self.us);
+        self.charter = Some(charter);
+    }
+
+    /// Dials, with all that is kept.
+    fn begin(&mut self, now: Now, out: &mut Vec<Output>) {
+        for (lane, frame) in self.log.frames() {
+            let meeting = self.log.meeting();
+            out.push(Output::Append { meeting, frame: frame.clone(), lane, live: false });
+        }
+        self.timers.arm(Timer::Patience, now.tick.after(limits::JOIN_PATIENCE));
+        self.dial(out);
     }
 
     fn dial(&mut self, out: &mut Vec<Output>) {
@@ -240,6 +261,14 @@ impl Attendee {
         }
         self.host = Some(charter.founder);
         let meeting = charter.meeting;
+        let others = core::mem::take(&mut self.others);
+        // SPEC DIGEST-2
+        if let Some(kept) = others.into_iter().find(|kept| kept.charter.meeting == meeting) {
+            self.meeting = meeting;
+            self.restore(kept);
+            out.push(Output::Close { link, code: Code::Left, rule: None, reason: String::new() });
+            return self.begin(now, out);
+        }
         if self.log.meeting() != meeting {
             self.log = Log::new(meeting, self.talk_max);
         }
@@ -666,14 +695,7 @@ impl Machine for Attendee {
         }
         let from = out.len();
         match input {
-            Input::Start => {
-                for (lane, frame) in self.log.frames() {
-                    let meeting = self.log.meeting();
-                    out.push(Output::Append { meeting, frame: frame.clone(), lane, live: false });
-                }
-                self.timers.arm(Timer::Patience, now.tick.after(limits::JOIN_PATIENCE));
-                self.dial(out);
-            }
+            Input::Start => self.begin(now, out),
             Input::Up { link, peer, dial, .. } => self.on_up(link, peer, dial, out),
             Input::Frame { link, id, frame } => self.on_frame(link, id, &frame, now, out),
             Input::Down { link, code } => self.on_down(link, code, now, out),

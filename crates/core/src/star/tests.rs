@@ -137,6 +137,7 @@ fn attendee_config(seed: u8, name: &str) -> AttendeeConfig {
         ticket: None,
         addresses: vec!["host:1".to_string()],
         restored: None,
+        others: Vec::new(),
         note: String::new(),
         talk_max: limits::TALK_ENTRIES_MAX,
     }
@@ -375,6 +376,22 @@ fn digest_2_a_guest_that_was_restarted_gets_exactly_what_it_missed() {
     let again = lecture.join(AttendeeConfig { restored, started_ms: 3_000, ..attendee_config(2, "anna") });
     assert_eq!(lecture.attendees[&again].texts(), ["three"]);
     assert_eq!(lecture.entries_sent(again), 1);
+}
+
+#[test]
+fn digest_2_a_guest_that_meets_a_lecture_it_knows_at_another_address_gets_exactly_what_it_missed() {
+    let mut lecture = Lecture::new(&Options { history: 0, ..Options::default() });
+    let anna = lecture.join(attendee_config(2, "anna"));
+    ["one", "two"].into_iter().for_each(|text| lecture.say(text));
+    lecture.cut(anna);
+    let old = lecture.attendees.remove(&anna).expect("anna");
+    lecture.say("three");
+    let charter = SignedCharter::check(&old.kept[&Kept::Charter], MeetingId::ZERO, &identity(2)).expect("a charter");
+    let pass = old.kept.get(&Kept::Pass).cloned();
+    let others = vec![Restored { charter, pass, entries: old.stored }];
+    let again = lecture.join(AttendeeConfig { others, started_ms: 3_000, ..attendee_config(2, "anna") });
+    lecture.pass(1_000);
+    assert_eq!(lecture.attendees[&again].texts(), ["three"]);
 }
 
 #[test]

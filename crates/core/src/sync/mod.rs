@@ -22,7 +22,7 @@ pub(crate) use self::names::Names;
 pub(crate) use self::order::Order;
 pub(crate) use self::outbox::{Errand, Outbox};
 pub(crate) use self::proof::{Door, pass_is_signed, sign_pass};
-pub(crate) use self::pull::{Pull, Step};
+pub(crate) use self::pull::{Offer, Pull, Step};
 pub(crate) use self::show::{is_asked, message};
 pub(crate) use self::tokens::{Answer, Tokens};
 

@@ -11,11 +11,21 @@ use crate::log::StreamId;
 use crate::time::Instant;
 use crate::wire::meeting::{Lane, Range};
 
-/// What one holder has of a stream: numbers from `first` up to, and without, `next`.
+/// What one holder has of a stream: numbers up to, and without, `next`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Offer {
-    first: u64,
-    next: u64,
+pub(crate) struct Offer {
+    /// It should have all from here on, until it has been asked in vain.
+    pub(crate) first: u64,
+    /// It has told of all from here on.
+    pub(crate) told: u64,
+    pub(crate) next: u64,
+}
+
+impl Offer {
+    /// What a holder tells of: from `first` on.
+    pub(crate) const fn told(first: u64, next: u64) -> Self {
+        Self { first, told: first, next }
+    }
 }
 
 /// A stream of which somebody holds more than this node.
@@ -59,22 +69,22 @@ pub(crate) struct Pull {
 }
 
 impl Pull {
-    /// Somebody holds a stream from `first` up to `next`; this node holds it up to `held`. `ready_at`: when to ask at
-    /// the earliest.
-    pub(crate) fn offer(&mut self, link: LinkId, id: StreamId, first: u64, next: u64, held: u64, ready_at: Instant) {
-        if next <= held {
+    /// Somebody holds more of a stream; this node holds it up to `held`. `ready_at`: when to ask at the earliest.
+    pub(crate) fn offer(&mut self, link: LinkId, id: StreamId, new: Offer, held: u64, ready_at: Instant) {
+        if new.next <= held {
             return;
         }
         if !self.lacks.contains_key(&id) && self.lacks.len() >= limits::LACKS_MAX {
             return;
         }
-        let new = Lack { offers: BTreeMap::new(), tried: BTreeSet::new(), ready_at, rounds: 0, gap_since: None };
-        let lack = self.lacks.entry(id).or_insert(new);
-        let offer = lack.offers.entry(link).or_insert(Offer { first, next });
-        if next > offer.next {
+        let lack = Lack { offers: BTreeMap::new(), tried: BTreeSet::new(), ready_at, rounds: 0, gap_since: None };
+        let lack = self.lacks.entry(id).or_insert(lack);
+        let offer = lack.offers.entry(link).or_insert(new);
+        if new.next > offer.next {
             lack.tried.remove(&link);
         }
-        (offer.first, offer.next) = (offer.first.min(first), offer.next.max(next));
+        (offer.first, offer.told) = (offer.first.min(new.first), offer.told.min(new.told));
+        offer.next = offer.next.max(new.next);
         lack.ready_at = lack.ready_at.min(ready_at);
     }
 
@@ -150,6 +160,9 @@ impl Pull {
                 && held(id) <= from
             {
                 lack.tried.insert(link);
+                if let Some(offer) = lack.offers.get_mut(&link) {
+                    offer.first = offer.told;
+                }
             }
         }
         true

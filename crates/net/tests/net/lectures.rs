@@ -63,6 +63,7 @@ fn attendee(number: u8, address: SocketAddr, home: Option<Home>, restored: Optio
         ticket: None,
         addresses: vec![address.to_string()],
         restored,
+        others: Vec::new(),
         note: String::new(),
         talk_max: TALK_ENTRIES_MAX,
     });

@@ -91,6 +91,7 @@ pub(crate) fn member(
             addresses: vec![address(number)],
             port: None,
             restored,
+            others: Vec::new(),
             note: String::new(),
             talk_max: 10_000,
         }))

@@ -216,6 +216,7 @@ async fn attend(
         addresses: ticket.addresses.clone(),
         ticket: Some(ticket),
         restored: None,
+        others: Vec::new(),
         // No more than what may still be asked for.
         note: String::new(),
         talk_max: 16,

@@ -183,6 +183,7 @@ pub fn dial(name: &str, addresses: &[SocketAddr], ticket: Option<&Ticket>, trace
         ticket: ticket.cloned(),
         addresses: addresses.iter().map(ToString::to_string).collect(),
         restored: None,
+        others: Vec::new(),
         note: String::new(),
         talk_max: limits::TALK_ENTRIES_MAX,
     });

@@ -103,6 +103,7 @@ pub(super) fn guest(number: u8, name: &str, mix: &Mix, handed_out: &HandedOut, k
             addresses: ticket.addresses.clone(),
             ticket: ticketed.then_some(ticket),
             restored,
+            others: Vec::new(),
             note: String::new(),
             talk_max,
         }))

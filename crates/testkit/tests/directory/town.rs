@@ -110,6 +110,7 @@ fn guest() -> NodeSpec {
             ticket: None,
             addresses: vec![Sim::address(1).to_string()],
             restored: None,
+            others: Vec::new(),
             talk_max: 100,
         }))
     });

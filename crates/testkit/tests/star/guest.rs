@@ -45,6 +45,7 @@ pub(crate) fn config() -> AttendeeConfig {
         ticket: Some(ticket),
         addresses,
         restored: None,
+        others: Vec::new(),
         note: String::new(),
         talk_max: 1_000,
     }

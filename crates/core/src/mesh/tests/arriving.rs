@@ -96,8 +96,9 @@ fn mesh_3_what_only_a_lecture_has_ends_the_link() {
 #[test]
 fn join_14_a_room_takes_nobody_who_wants_a_lecture() {
     let mut hall = Hall::new(Admission::Open);
-    let eve = hall.stranger(0, identity(9).key(), Purpose::STAR, 5);
-    assert_eq!(hall.nodes[0].closed, [(eve, Code::WrongKind, Some(Rule::Join14))]);
+    let purposes = [Purpose::STAR, Purpose::REGISTRY, Purpose(9)];
+    let eves = purposes.map(|purpose| hall.stranger(0, identity(9).key(), purpose, 5));
+    assert_eq!(hall.nodes[0].closed, eves.map(|eve| (eve, Code::WrongKind, Some(Rule::Join14))));
 }
 
 #[test]
@@ -196,6 +197,74 @@ fn mesh_18_who_leaves_says_so_once_to_all_and_is_not_dialled() {
     hall.pass(3_000);
     assert_eq!(told_joined(&hall, 0), ["m1", "m2", "-m2", "m2"]);
     assert_eq!(told_joined(&hall, 1), ["m2", "-m2", "m2"]);
+}
+
+#[test]
+fn mesh_18_and_roster_5_who_is_muted_leaves_as_others_do() {
+    let mut hall = Hall::of(4);
+    hall.say(2, "before");
+    hall.part(2, 3);
+    hall.command(0, Command::Mute { name: "m2".to_string() });
+    hall.pass(2_000);
+    hall.command(2, Command::Quit);
+    hall.pass(4_000);
+    for node in [0, 1, 3] {
+        let told = told_joined(&hall, node);
+        assert_eq!(told.iter().filter(|told| *told == "-m2").count(), 1, "node {node}: {told:?}");
+        assert!(hall.states(node).iter().all(|(name, _)| name != "m2"), "node {node}");
+    }
+    hall.join("m2");
+    assert_eq!(hall.states(0).iter().filter(|(name, _)| name == "m2").count(), 1, "and her name is free");
+}
+
+#[test]
+fn digest_2_and_pass_1_what_is_kept_of_a_room_counts_at_every_door() {
+    let mut hall = Hall::new(Admission::Open);
+    hall.join("m1");
+    hall.join("m2");
+    hall.pass(3_000);
+    for line in ["one", "two"] {
+        hall.say(0, line);
+    }
+    hall.command(2, Command::Quit);
+    hall.say(1, "meanwhile");
+    hall.pass(3_000);
+    let stored = hall.nodes[2].stored.len();
+    hall.elsewhere(2, "m2", 1);
+    hall.pass(6_000);
+    assert_eq!(hall.texts(2), ["meanwhile"], "nothing is shown again, nothing is missed");
+    assert_eq!(hall.nodes[2].stored.len(), stored + 2, "that line, and who she is");
+    assert_eq!(hall.states(2).len(), 3);
+    assert_eq!(hall.closed_with(2), None);
+}
+
+#[test]
+fn join_7_and_join_5_who_has_left_comes_back_through_a_locked_door_but_not_with_a_taken_name() {
+    let mut hall = Hall::of(3);
+    hall.command(2, Command::Quit);
+    hall.join("m2");
+    hall.pass(2_000);
+    hall.command(0, Command::Lock);
+    let entries = core::mem::take(&mut hall.nodes[2].stored);
+    hall.back(2, "m2", entries);
+    hall.pass(3_000);
+    let names: Vec<String> = hall.states(0).into_iter().map(|(name, _)| name).collect();
+    let is_other = |name: &&String| name.starts_with("m2-");
+    assert_eq!((names.len(), names.iter().filter(is_other).count()), (4, 1), "{names:?}");
+}
+
+#[test]
+fn pass_1_and_history_1_a_member_without_its_pass_gets_a_new_one_and_its_history_begins_anew() {
+    let mut hall = Hall::of(2);
+    let key = identity(2).key();
+    hall.say(0, "one");
+    let machine = &hall.nodes[0].machine;
+    let old = machine.pass_for(key, None);
+    assert_eq!(machine.pass_for(key, Some(old)), old, "what holds comes back unchanged");
+    hall.say(0, "two");
+    let machine = &hall.nodes[0].machine;
+    assert_eq!(machine.floor_for(key, Some(old)), old.lamport);
+    assert_eq!(machine.floor_for(identity(1).key(), None), 0, "the founder is served all");
 }
 
 #[test]

@@ -133,6 +133,7 @@ impl Hall {
             addresses: vec![alloc::format!("n{number}:1")],
             port: None,
             restored,
+            others: Vec::new(),
             note: String::new(),
             talk_max: limits::TALK_ENTRIES_MAX,
         }
@@ -278,6 +279,21 @@ impl Hall {
         self.command(node, Command::Say { text: text.to_string() });
     }
 
+    /// A node writes what its user could not.
+    pub(super) fn write(&mut self, node: usize, body: &crate::wire::entry::EntryBody<'_>, now: Now) {
+        let mut out = vec![];
+        assert!(self.nodes[node].machine.write(body, now, &mut out), "there is room");
+        self.apply(node, out);
+        self.settle();
+    }
+
+    /// The id of the last request that a node has sent on a link.
+    pub(super) fn last_request(&self, node: usize, link: LinkId) -> u32 {
+        let mut sent = self.nodes[node].sent.iter().rev().filter(|(on, _)| *on == link);
+        let id = sent.find_map(|(_, bytes)| Some(frame::decode(&bytes.0).ok()?.id.0).filter(|id| *id > 0));
+        id.expect("it has asked")
+    }
+
     /// The links of two, as the first has them.
     pub(super) fn between(&self, one: usize, other: usize) -> Vec<LinkId> {
         self.ends.iter().filter(|(here, there)| here.0 == one && there.0 == other).map(|(here, _)| here.1).collect()
@@ -304,6 +320,20 @@ impl Hall {
         config.restored = Some(Restored { charter: charter(self.admission), pass, entries: entries.clone() });
         self.nodes[node].machine = Member::new(config);
         (self.nodes[node].events, self.nodes[node].stored) = (vec![], entries);
+        self.input(node, Input::Start);
+        self.settle();
+    }
+
+    /// The same key comes in a new run through another's door, and does not know what is on there.
+    pub(super) fn elsewhere(&mut self, node: usize, name: &str, door: usize) {
+        self.now.unix_ms += 10_000;
+        let mut config = self.config(node, name);
+        let pass = self.nodes[node].kept.get(&Kept::Pass).cloned();
+        let (charter, entries) = (charter(self.admission), self.nodes[node].stored.clone());
+        config.others = vec![Restored { charter, pass, entries }];
+        (config.ticket, config.door) = (None, vec![alloc::format!("n{door}:1")]);
+        self.nodes[node].machine = Member::new(config);
+        self.nodes[node].events = vec![];
         self.input(node, Input::Start);
         self.settle();
     }

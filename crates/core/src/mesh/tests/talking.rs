@@ -38,6 +38,25 @@ fn written(number: u8, session: u64, texts: &[&str]) -> Vec<crate::wire::Encoded
     texts.iter().map(|words| log.write(&identity(number), session, &text(words), now).expect("room")).collect()
 }
 
+/// The same of acts that say who it is.
+fn written_acts(number: u8, session: u64, count: usize) -> Vec<crate::wire::Encoded> {
+    let mut log = Log::new(charter(Admission::Open).meeting, 100);
+    let now = Now { tick: Instant(0), unix_ms: session };
+    let name = crate::wire::field::Name::new("m1").expect("a name");
+    let person = EntryBody::Person { name, addresses: List::NONE };
+    (0..count).map(|_| log.write(&identity(number), session, &person, now).expect("room")).collect()
+}
+
+/// The range that a node has asked a link for last.
+fn fetched(hall: &Hall, node: usize, link: LinkId) -> Option<(u64, u64)> {
+    let sent = hall.nodes[node].sent.iter().rev().filter(|(on, _)| *on == link);
+    let fetch = |bytes: &crate::wire::Encoded| match crate::wire::decode(&bytes.0).ok()?.frame? {
+        Frame::Meeting(Meeting::Fetch(fetch)) => fetch.ranges.iter().next().map(|range| (range.from, range.to)),
+        _ => None,
+    };
+    sent.filter_map(|(_, bytes)| fetch(bytes)).next()
+}
+
 fn row(author: u8, session: u64, first: u64, next: u64) -> Row {
     Row { author: identity(author).key(), session, lane: Lane::Talk, first, next, head: crate::id::Hash([1; 16]) }
 }
@@ -156,6 +175,45 @@ fn mesh_14_what_nobody_offers_is_gone_after_a_while() {
 }
 
 #[test]
+fn fetch_2_and_mesh_13_what_an_author_has_left_out_is_asked_of_it() {
+    let mut hall = Hall::of(3);
+    hall.pass(3_000);
+    let link = hall.between(0, 1)[0];
+    let lines = written(2, 7, &["one", "two", "three", "four"]);
+    show_entry(&mut hall, 0, link, &lines[0]);
+    show_entry(&mut hall, 0, link, &lines[2]);
+    assert_eq!(fetched(&hall, 0, link), Some((2, 4)), "at once, up to what was sent");
+    for line in &lines[1..3] {
+        show_entry(&mut hall, 0, link, line);
+    }
+    assert!(hall.has_stored(0, identity(2).key(), 3));
+    // An act, too.
+    let acts = written_acts(2, 8, 2);
+    show_entry(&mut hall, 0, link, &acts[1]);
+    hall.pass(3_000);
+    assert_eq!(fetched(&hall, 0, link), Some((1, 3)));
+}
+
+#[test]
+fn mesh_14_what_an_author_has_left_out_and_has_not_got_is_gone_after_a_while() {
+    let mut hall = Hall::of(3);
+    hall.pass(3_000);
+    let link = hall.between(0, 1)[0];
+    hall.hold([1]);
+    let lines = written(2, 7, &["one", "two", "three"]);
+    show_entry(&mut hall, 0, link, &lines[0]);
+    show_entry(&mut hall, 0, link, &lines[2]);
+    assert_eq!(fetched(&hall, 0, link), Some((2, 4)));
+    let request = hall.last_request(0, link);
+    hall.frame(0, link, request, crate::wire::session::Done { options: Options::NONE });
+    hall.pass(4_999);
+    assert_eq!(gone(&hall, 0), []);
+    hall.pass(1);
+    assert_eq!(gone(&hall, 0), [(2, 3)]);
+    assert_eq!(fetched(&hall, 0, link), Some((3, 4)));
+}
+
+#[test]
 fn mesh_9_what_does_not_count_is_not_stored_and_costs_nobody() {
     let mut hall = Hall::of(3);
     let link = hall.between(0, 1)[0];
@@ -225,6 +283,16 @@ fn mesh_15_history_before_a_newcomer_s_pass_is_shown_at_once() {
 }
 
 #[test]
+fn roster_5_level_mute_takes_no_private_words_away() {
+    let mut hall = Hall::of(2);
+    hall.command(0, Command::Mute { name: "m1".to_string() });
+    hall.pass(1_000);
+    hall.say(1, "to all");
+    hall.command(1, Command::Msg { to: "hedy".to_string(), text: "why?".to_string() });
+    assert_eq!(hall.texts(0), ["m1 -> you: why?"]);
+}
+
+#[test]
 fn mesh_20_a_whisper_that_nobody_answers_is_given_up() {
     let mut hall = Hall::of(2);
     hall.hold([1]);
@@ -265,4 +333,48 @@ fn ask_6_and_token_2_a_whisper_whose_link_goes_comes_once_with_the_next() {
     assert_eq!(hall.texts(1), ["hedy -> you: psst"], "it came again, and is not shown again");
     assert_eq!(answered(&hall), before + 1);
     assert!(hall.texts(2).is_empty(), "nobody else has it");
+}
+
+#[test]
+fn roster_4_and_roster_3_what_has_no_effect_is_not_announced() {
+    let mut hall = Hall::of(4);
+    let now = hall.now;
+    let reason = |text| crate::wire::field::Reason::new(text).expect("a reason");
+    let host = |subject: u8| EntryBody::Grant {
+        subject: identity(subject).key(),
+        role: crate::wire::entry::Role::Host,
+        answers: crate::id::Hash::ZERO,
+        name: reason("m1"),
+        proof: List::NONE,
+    };
+    let revoke = |subject: u8, name| EntryBody::Revoke {
+        subject: identity(subject).key(),
+        level: crate::wire::entry::Level::Mute,
+        name: reason(name),
+        why: reason(""),
+        cuts: List::NONE,
+        kept: List::NONE,
+    };
+    hall.write(0, &host(2), now);
+    hall.pass(2_000);
+    let acts = |hall: &Hall, node: usize| -> Vec<String> {
+        let act = |event: &Event| match event {
+            Event::Message { kind: crate::event::Kind::Notice(_), text, .. } => Some(text.clone()),
+            _ => None,
+        };
+        hall.nodes[node].events.iter().filter_map(act).collect()
+    };
+    hall.write(1, &revoke(1, "hedy"), now);
+    hall.write(1, &revoke(2, "m1"), now);
+    hall.write(1, &EntryBody::End { why: reason("enough") }, now);
+    hall.write(2, &revoke(4, "m3"), now);
+    hall.pass(2_000);
+    for node in 0..4 {
+        assert_eq!(acts(&hall, node), [""; 0], "node {node}");
+    }
+    hall.write(1, &revoke(4, "m3"), now);
+    hall.pass(2_000);
+    for node in 0..4 {
+        assert_eq!(acts(&hall, node), ["muted m3"], "node {node}");
+    }
 }

@@ -410,6 +410,23 @@ fn the_largest_records_fill_a_listing_that_fits_a_record() {
 }
 
 #[test]
+fn list_2_who_wants_no_record_gets_none_and_where_to_go_on() {
+    let mut bench = with_caller(1);
+    hold(&mut bench, 1, "A", 5);
+    let words = Words::new("").expect("words");
+    let page = |cursor, most| Browse { shelf: Shelf::Meetings, words, cursor, most, options: Options::NONE };
+    let none = bench.frame(1, &Frame::from(page(0, 0)).encode(RequestId(901)));
+    assert_eq!(shown(&none).len(), 0);
+    let next = match sent(&none).as_slice() {
+        [(_, _, Frame::Registry(Registry::Listing(listing)))] => listing.next,
+        other => panic!("{other:?}"),
+    };
+    assert_ne!(next, 0, "there is one");
+    let one = bench.frame(1, &Frame::from(page(next, 1)).encode(RequestId(902)));
+    assert_eq!(shown(&one).len(), 1);
+}
+
+#[test]
 fn what_an_own_user_is_shown_is_what_a_client_would_be() {
     use crate::command::{Command, Directory};
     let mut bench = with_caller(1);
