@@ -36,10 +36,10 @@ impl Member {
             return self.decide_all(now, out);
         }
         let us = self.us.key();
-        let has_come = acts.iter().any(|(from, _)| from.is_some());
+        let is_own = !acts.is_empty() && acts.iter().all(|(from, _)| from.is_none());
         if self.roster.ended().is_some() || self.roster.is_revoked(&us, Level::Out) {
             // Of what this node has decided itself, its user hears in another way.
-            if has_come {
+            if !is_own {
                 let links: Vec<LinkId> =
                     self.links.iter().filter(|(_, peer)| peer.is_in()).map(|(link, _)| *link).collect();
                 links.into_iter().for_each(|link| tell_why(link, &acts, out));
@@ -54,7 +54,7 @@ impl Member {
         self.decide_all(now, out);
         if !self.roster.is_member(&us) {
             self.start_over(now, out);
-        } else if has_come && !self.is_here(&us) {
+        } else if !is_own && !self.is_here(&us) {
             // It was shown out and let in again before it knew of either.
             self.write_person(now, out);
         }
