@@ -109,10 +109,11 @@ async fn is_told_of_seldom(purpose: Purpose) {
     assert!(taken <= 3 + REJOIN_BURST + seconds, "{taken} joins in {seconds} s");
     assert!(refused > 50, "{refused} were refused, and {taken} not");
     ada.send(&json!({"command": "say", "text": "it is over"}));
-    for bot in [&mut ada, &mut bob] {
+    // PRESENCE tells guests at most once a second: who has gone by then was never there for them.
+    for (bot, least) in [(&mut ada, 1), (&mut bob, u32::from(purpose == Purpose::MESH))] {
         let lines = lines(bot);
         let intervals = u32::try_from(start.elapsed().as_secs() / TOLD_INTERVAL.as_secs()).unwrap() + 1;
-        assert!((1..=TOLD_BURST + intervals).contains(&u32::try_from(lines).unwrap()), "{lines} lines");
+        assert!((least..=TOLD_BURST + intervals).contains(&u32::try_from(lines).unwrap()), "{lines} lines");
     }
 }
 
