@@ -8,7 +8,7 @@ use tertulia_testkit::fuzz::TARGETS;
 use tertulia_testkit::fuzz::seeds::seeds;
 
 /// The corpus is read with every test run, and by people when one fails.
-const FILES_MAX: usize = 200;
+const FILES_MAX: usize = 300;
 const BYTES_MAX: usize = 500 << 10;
 
 fn root() -> PathBuf {
