@@ -88,7 +88,8 @@ impl Member {
         links.into_iter().for_each(|link| self.drop_link(link, Code::NotYet, now, out));
         self.dials.clear();
         self.timers.arm(Timer::Patience, now.tick.after(limits::JOIN_PATIENCE));
-        self.knock(out);
+        // What is being dialled comes to nothing first: nobody gets two links of one node.
+        self.timers.arm(Timer::Door, now.tick.after(limits::BACKOFF_MIN));
     }
 }
 
