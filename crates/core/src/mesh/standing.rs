@@ -91,9 +91,7 @@ impl Member {
         // What is being dialled comes to nothing first: nobody gets two links of one node.
         self.timers.arm(Timer::Door, now.tick.after(limits::BACKOFF_MIN));
     }
-}
 
-impl Member {
     /// Whoever is not in any more knocks at the members that it knows, too: its first door may be gone.
     pub(super) fn learn_doors(&mut self) {
         let members = self.roster.members().filter(|member| self.is_here(&member.key));
