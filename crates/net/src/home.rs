@@ -4,6 +4,7 @@ pub(crate) mod config;
 mod contacts;
 mod identity;
 pub(crate) mod meeting;
+mod text;
 
 use std::fs::{self, File, TryLockError};
 use std::io::Write as _;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::read_if_there;
+use super::{read_if_there, text};
 use crate::error::Error;
 
 /// What `config.toml` may say.
@@ -28,8 +28,8 @@ impl Config {
         let Some(bytes) = read_if_there(path)? else {
             return Ok(Self::default());
         };
-        let error = |found: String| Error::Config { path: path.into(), found: found.trim_end().into() };
-        let text = str::from_utf8(&bytes).map_err(|utf8| error(utf8.to_string()))?;
-        toml::from_str(text).map_err(|toml| error(toml.to_string()))
+        let error = |found: String| Error::Config { path: path.into(), found };
+        let text = text::text(&bytes).map_err(error)?;
+        toml::from_str(text).map_err(|toml| error(text::found(text, toml.span(), toml.message())))
     }
 }

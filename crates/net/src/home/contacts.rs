@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use tertulia_core::contact::Listed;
 use tertulia_core::id::Key;
 
-use super::{read_if_there, replace};
+use super::{read_if_there, replace, text};
 use crate::error::Error;
 
 const HEAD: &str = "\
@@ -38,10 +38,10 @@ struct Line {
 
 /// The contacts in the file at `path`; none if there is none.
 pub(super) fn read(path: &Path) -> Result<Vec<Listed>, Error> {
-    let error = |found: String| Error::Contacts { path: path.into(), found: found.trim_end().into() };
+    let error = |found: String| Error::Contacts { path: path.into(), found };
     let Some(bytes) = read_if_there(path)? else { return Ok(Vec::new()) };
-    let text = str::from_utf8(&bytes).map_err(|utf8| error(utf8.to_string()))?;
-    let file: File = toml::from_str(text).map_err(|toml| error(toml.to_string()))?;
+    let text = text::text(&bytes).map_err(error)?;
+    let file: File = toml::from_str(text).map_err(|toml| error(text::found(text, toml.span(), toml.message())))?;
     let mut contacts: Vec<Listed> = Vec::new();
     for Line { name, address, key, stranger } in file.contact {
         let key = match key {

@@ -78,7 +78,11 @@ fn settings_are_read_and_a_wrong_one_is_named() {
         fs::write(&path, wrong).unwrap();
         let error = Home::open(folder.path()).expect_err(wrong).to_string();
         assert!(error.contains(named) && error.contains("config.toml"), "{error}");
+        assert!(error.contains("line 1, column ") && !error.contains(['\n', '^']), "{error:?}");
     }
+    // Some editors begin a file with a byte order mark.
+    fs::write(&path, "\u{feff}name = \"bea\"\n").unwrap();
+    assert_eq!(Home::open(folder.path()).unwrap().config().name.as_deref(), Some("bea"));
 }
 
 #[test]
