@@ -12,6 +12,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+pub(crate) mod namespaces;
+
 /// A test that waits longer than this for one event has failed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -26,6 +28,11 @@ impl Scratch {
         let path = std::env::temp_dir().join(format!("tertulia-cli-{}-{name}", std::process::id()));
         std::fs::create_dir_all(&path).expect("a folder for the test");
         Self(path)
+    }
+
+    /// A folder for one of several who may have the same name.
+    pub(crate) fn numbered(name: &str) -> Self {
+        Self::new(&format!("{name}-{}", STARTED.fetch_add(1, Ordering::Relaxed)))
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -59,13 +66,16 @@ pub(crate) struct Bot {
 impl Bot {
     /// Starts `tertulia --json --name NAME ARGUMENTS…` in a home of its own.
     pub(crate) fn start(name: &str, arguments: &[&str]) -> Self {
-        let number = STARTED.fetch_add(1, Ordering::Relaxed);
-        Self::start_in(&Arc::new(Scratch::new(&format!("{name}-{number}"))), name, arguments)
+        Self::start_in(&Arc::new(Scratch::numbered(name)), name, arguments)
     }
 
     /// The same in a home that may be somebody else's too.
     pub(crate) fn start_in(home: &Arc<Scratch>, name: &str, arguments: &[&str]) -> Self {
-        let mut command = tertulia(home);
+        Self::spawn(tertulia(home), home, name, arguments)
+    }
+
+    /// The same with a program that is prepared already.
+    pub(crate) fn spawn(mut command: Command, home: &Arc<Scratch>, name: &str, arguments: &[&str]) -> Self {
         command.args(["--json", "--name", name]).args(arguments);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the program starts");
         let (input, output) = (child.stdin.take(), child.stdout.take().expect("stdout is a pipe"));
