@@ -126,6 +126,23 @@ fn a_room_is_found_by_title_and_gone_with_its_founder() {
 }
 
 #[test]
+fn list_1_a_meeting_is_found_by_how_its_words_begin_and_by_no_mere_sign() {
+    let (_registry, address) = registry("127.0.0.1:0");
+    let (mut ada, _) = open("ada", "Friday café 日本語の会", &address, &[]);
+    let home = Arc::new(Scratch::new("beginnings"));
+    for words in ["frid", "cafe", "cafe\u{301}", "CAFÉ fri", "日本", "会"] {
+        assert_eq!(titles(&home, &address, &[words]), ["Friday café 日本語の会"], "{words}");
+    }
+    for words in ["?", "--", "riday", "本日"] {
+        assert_eq!(titles(&home, &address, &["--", words]), [""; 0], "{words}");
+        let (events, output) = run(&home, &["--registry", &address, "join", "--", words]);
+        let error = events.last().expect("an error");
+        assert_eq!((output.status.code(), error["code"].as_str()), (Some(1), Some("no_meeting")), "{words}: {error}");
+    }
+    joins(&home, &["--registry", &address, "join", "cafe"], "Friday café 日本語の会", &mut ada);
+}
+
+#[test]
 fn what_is_not_there_or_not_unique_is_refused_with_what_would_have_worked() {
     let (_registry, address) = registry("127.0.0.1:0");
     let (_ada, one) = host("ada", "Rust 101", &address, &[]);

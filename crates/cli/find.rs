@@ -3,6 +3,7 @@
 use tertulia_core::command::Directory;
 use tertulia_core::event::Event;
 use tertulia_core::id::{Key, MeetingId};
+use tertulia_core::registry::folded;
 use tertulia_net::Home;
 
 use crate::fail::{Fail, quoted};
@@ -51,7 +52,7 @@ fn numbered(typed: &str, listed: &[MeetingId]) -> Option<MeetingId> {
 
 /// The one whose title this is, or the only one that there is.
 fn choose(typed: &str, found: Vec<Place>) -> Result<Place, Fail> {
-    let same = |place: &Place| place.title.to_lowercase() == typed.to_lowercase();
+    let same = |place: &Place| folded(&place.title) == folded(typed);
     let (titled, others): (Vec<_>, Vec<_>) = found.into_iter().partition(same);
     let fitting = if titled.is_empty() { others } else { titled };
     let mut rest = fitting.iter();
@@ -99,6 +100,8 @@ mod tests {
         assert_eq!(choose("all", vec![]).unwrap_err().code, "no_meeting");
         let twins = vec![place(1, "Rust"), place(2, "rust"), place(3, "Rust 101")];
         assert!(choose("RUST", twins).unwrap_err().message.starts_with("2 meetings"));
+        let marked = vec![place(1, "Café"), place(2, "Cafe au lait")];
+        assert_eq!(choose("CAFE", marked).unwrap().meeting, MeetingId([1; 16]));
     }
 
     #[test]

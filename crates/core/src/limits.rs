@@ -197,6 +197,8 @@ limits! {
     LISTED_MAX: usize = 50;
     /// Records that a registry looks at for one LISTING, each word that it is looked for counted.
     LIST_STEPS_MAX: usize = 2_048;
+    /// Words of the directory that one LIST's words may begin, all together, before a registry looks at records instead.
+    LIST_WORDS_MAX: usize = 512;
     /// Records that a client takes from the pages of one registry.
     FOUND_MAX: usize = 1_000;
     /// Questions of one client that wait for registries.

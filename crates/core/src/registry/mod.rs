@@ -10,11 +10,13 @@ mod query;
 mod record;
 mod server;
 mod slot;
+mod words;
 
 pub use self::address::can_be_listed;
 pub use self::client::{Client, ClientConfig};
 pub use self::record::{Found, Listing, Reach, check, person};
 pub use self::server::{Server, ServerConfig};
+pub use self::words::folded;
 
 use alloc::string::{String, ToString as _};
 
