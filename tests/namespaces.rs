@@ -2,11 +2,19 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
 #![allow(clippy::indexing_slicing, reason = "a JSON value without the field is null")]
+#![allow(clippy::arithmetic_side_effects, reason = "small numbers")]
 
 mod support;
 
-use serde_json::json;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::mpsc::channel;
+use std::time::Instant;
+
+use serde_json::{Value, json};
 use support::namespaces::{Families, Machines};
+use support::{Bot, PATIENCE, Scratch, signal};
 
 #[test]
 fn who_listens_at_an_address_of_the_cable_is_met_from_the_other_machine() {
@@ -20,4 +28,291 @@ fn who_listens_at_an_address_of_the_cable_is_met_from_the_other_machine() {
         ada.send(&json!({"command": "say", "text": "over the cable"}));
         assert_eq!(bea.wait("message")["text"], "over the cable", "{families:?}");
     }
+}
+
+/// What somebody's plain console says until a line with `part` in it.
+fn lines_until(command: &mut Command, part: &str) -> (Running, Vec<String>) {
+    let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the program starts");
+    let mut running = Running(child);
+    let output = running.0.stdout.take().expect("stdout is a pipe");
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || {
+        BufReader::new(output).lines().map_while(Result::ok).for_each(|line| _ = sender.send(line));
+    });
+    let mut lines: Vec<String> = Vec::new();
+    while lines.last().is_none_or(|line| !line.contains(part)) {
+        let line = receiver.recv_timeout(PATIENCE);
+        lines.push(line.unwrap_or_else(|_| panic!("expected `{part}`, saw {lines:#?}")));
+    }
+    (running, lines)
+}
+
+/// A program that ends with the test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// What a command says on both its streams, and whether it is content.
+fn run(machines: &Machines, machine: usize, home: &Scratch, words: &[&str]) -> (String, bool) {
+    let output = machines.tertulia(machine, home).args(words).output().expect("the program starts");
+    let said = [output.stdout, output.stderr].concat();
+    (String::from_utf8(said).expect("all that is said is UTF-8"), output.status.success())
+}
+
+fn word<'a>(ready: &'a Value, field: &str) -> &'a str {
+    ready[field].as_str().expect("a text")
+}
+
+/// What is typed after `tertulia join`, in the order in which it is shown.
+fn targets(lines: &[String]) -> Vec<String> {
+    let targets = lines.iter().filter_map(|line| Some(line.split_once("  tertulia join ")?.1));
+    targets.map(|target| target.trim_matches('\'').to_string()).collect()
+}
+
+/// Joins by `target`, says something that the other end's `host` hears, and leaves.
+fn joins(machines: &Machines, machine: usize, target: &str) {
+    let mut guest = machines.start(machine, "guest", &["join", target]);
+    guest.wait("ready");
+    guest.send(&json!({"command": "quit"}));
+    assert_eq!(guest.wait("closed")["code"], "left", "{target}");
+    // Who has said goodbye to all holds no name any more.
+    assert!(guest.end().success(), "{target}");
+}
+
+#[test]
+fn without_a_route_others_join_by_each_line_that_a_host_prints() {
+    for families in [Families::Both, Families::Four, Families::Six] {
+        let Some(machines) = Machines::connect(families) else { return };
+        for kind in [&[][..], &["--lecture"]] {
+            let home = Scratch::numbered("printed");
+            let mut command = machines.tertulia(0, &home);
+            command.args(["--name", "ada", "host", "T"]).args(kind);
+            let (_ada, lines) = lines_until(&mut command, "what you type goes to all");
+            let targets = targets(&lines);
+            let (ticket, addresses) = targets.split_last().expect("a ticket at least");
+            let mut expected = Vec::new();
+            expected.extend(families.has_four().then(|| format!("{}:7473", machines.address(0))));
+            expected.extend(families.has_six().then(|| format!("{}:7473", machines.address_six(0))));
+            assert_eq!(addresses, expected, "{lines:#?}");
+            assert!(ticket.ends_with(&format!("@{}/", expected.join(","))), "{ticket}");
+            targets.iter().for_each(|target| joins(&machines, 1, target));
+            let here = if families.has_four() { "127.0.0.1:7473" } else { "'[::1]:7473'" };
+            let told = format!("on this machine: tertulia join {here}");
+            assert!(lines.iter().any(|line| line.contains(&told)), "{told}: {lines:#?}");
+            joins(&machines, 0, here.trim_matches('\''));
+        }
+    }
+}
+
+#[test]
+fn a_vpn_that_takes_all_that_goes_out_does_not_hide_the_cable() {
+    let Some(machines) = Machines::connect(Families::Both) else { return };
+    machines.add_tunnel(0, "10.88.0.1");
+    let mut ada = machines.start(0, "ada", &["--no-registry", "host", "T"]);
+    let ready = ada.wait("ready");
+    assert!(word(&ready, "ticket").contains(&format!("{}:7473", machines.address(0))), "{ready}");
+    assert!(!word(&ready, "ticket").contains("127.0.0.1"), "{ready}");
+    joins(&machines, 1, word(&ready, "ticket"));
+}
+
+#[test]
+fn members_of_a_meeting_without_ipv4_are_linked_and_not_bridged() {
+    for families in [Families::Six, Families::Both] {
+        let Some(machines) = Machines::connect(families) else { return };
+        let target = format!("{}:7473", machines.address_six(0));
+        let mut room = vec![machines.start(0, "ada", &["--no-registry", "host", "Six"])];
+        room[0].wait("ready");
+        // The host sees her come from loopback, where the others would find nobody.
+        for (machine, name, target) in [(1, "bea", &*target), (1, "carl", &target), (0, "dora", "[::1]:7473")] {
+            let mut member = machines.start(machine, name, &["--no-registry", "join", target]);
+            let ready = member.wait("ready");
+            let ticket = word(&ready, "ticket");
+            assert!(!ticket.contains("[::1]") && !ticket.contains("127.0.0.1"), "{ticket}");
+            room.push(member);
+        }
+        for member in &mut room {
+            let deadline = Instant::now() + PATIENCE;
+            loop {
+                member.send(&json!({"command": "users"}));
+                let roster = member.wait("roster");
+                let members = roster["members"].as_array().expect("members");
+                if members.iter().filter(|one| one["state"] == "linked").count() == 3 {
+                    break;
+                }
+                assert!(Instant::now() < deadline, "{roster}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_machine_with_nothing_but_loopback_works_with_defaults() {
+    for families in [Families::Six, Families::Both] {
+        let Some(machines) = Machines::connect(families) else { return };
+        machines.unplug();
+        let here = if families.has_four() { "127.0.0.1" } else { "[::1]" };
+        let home = Arc::new(Scratch::numbered("alone"));
+        let mut ada = machines.start(0, "ada", &["host", "Alone"]);
+        let ready = ada.wait("ready");
+        assert!(word(&ready, "ticket").ends_with(&format!("@{here}:7473/")), "{ready}");
+        assert_eq!(ready["registry"], format!("{here}:7472"));
+        assert_eq!(ada.wait("published")["addresses"], json!([format!("{here}:7473")]));
+        joins(&machines, 0, word(&ready, "ticket"));
+        let (said, is_well) = run(&machines, 0, &home, &["list"]);
+        assert!(is_well && said.contains("Alone: room of ada"), "{said}");
+        let mut guest = machines.start_in(0, &home, "bea", &["join", "1"]);
+        assert_eq!(guest.wait("ready")["title"], "Alone");
+        let mut friend = machines.start(0, "carl", &["friends"]);
+        friend.wait("ready");
+        // Friends look for the same port as hosts do.
+        let writer = Scratch::numbered("writer");
+        let (said, is_well) = run(&machines, 0, &writer, &["send", &format!("{here}:7474"), "hello"]);
+        assert!(is_well, "{said}");
+        assert_eq!(friend.wait("message")["text"], "hello");
+    }
+}
+
+#[test]
+fn host_lan_is_a_registry_for_its_network_and_list_says_what_to_type() {
+    for families in [Families::Both, Families::Four, Families::Six] {
+        let Some(machines) = Machines::connect(families) else { return };
+        let mut ada = machines.start(0, "ada", &["host", "For all", "--lan"]);
+        ada.wait("ready");
+        let published = ada.wait("published");
+        let addresses = published["addresses"].as_array().expect("addresses");
+        assert!(addresses.contains(&json!(format!("{}:7473", machines.address(0)))), "{published}");
+        assert!(!published.to_string().contains("[\"127.0.0.1") && !published.to_string().contains("\"[::1]:7473"));
+        let home = Arc::new(Scratch::numbered("elsewhere"));
+        let (said, is_well) = run(&machines, 1, &home, &["list"]);
+        assert!(!is_well && said.contains("host TITLE --lan"), "{said}");
+        assert!(said.contains("tertulia list --registry IP:7472"), "{said}");
+        let registry = format!("{}:7472", machines.address(0));
+        let (said, is_well) = run(&machines, 1, &home, &["list", "--registry", &registry]);
+        assert!(is_well && said.contains("  1  For all: room of ada"), "{said}");
+        let mut bea = machines.start_in(1, &home, "bea", &["join", "1", "--registry", &registry]);
+        assert_eq!(bea.wait("ready")["title"], "For all");
+        let mut carl = machines.start(1, "carl", &["host", "At home", "--registry", &registry]);
+        carl.wait("published");
+        // On the machine itself nothing has to be said.
+        let (said, is_well) = run(&machines, 0, &Scratch::numbered("beside"), &["list"]);
+        assert!(is_well && said.contains("For all") && said.contains("At home"), "{said}");
+    }
+}
+
+#[test]
+fn host_lan_says_what_others_type_and_when_it_cannot_be_one() {
+    let Some(machines) = Machines::connect(Families::Both) else { return };
+    let homes = [Scratch::numbered("one"), Scratch::numbered("two")];
+    let mut command = machines.tertulia(0, &homes[0]);
+    let (one, lines) = lines_until(command.args(["host", "One"]), "what you type goes to all");
+    assert!(lines.iter().any(|line| line.contains("tertulia host One --lan")), "{lines:#?}");
+    let mut other = machines.start(0, "bea", &["host", "Two", "--lan"]);
+    while !word(&other.wait("warning"), "message").contains("no registry for its network") {}
+    drop((one, other));
+    let mut command = machines.tertulia(0, &homes[1]);
+    let (_one, lines) = lines_until(command.args(["host", "One", "--lan"]), "what you type goes to all");
+    let told = format!("tertulia list --registry {}:7472", machines.address(0));
+    assert!(lines.iter().any(|line| line.contains(&told)), "{lines:#?}");
+    let (said, is_well) = run(&machines, 1, &homes[0], &["--no-registry", "host", "T", "--lan"]);
+    assert!(!is_well && said.contains("--no-registry says that there is none"), "{said}");
+}
+
+#[test]
+fn a_registry_for_the_network_takes_both_families() {
+    let Some(machines) = Machines::connect(Families::Both) else { return };
+    let mut registry = machines.start(0, "registry", &["registry", "--lan"]);
+    assert_eq!(registry.wait("ready")["listen"], "[::]:7472");
+    for (number, address) in [machines.address(0), machines.address_six(0)].into_iter().enumerate() {
+        let (name, place) = (format!("host-{number}"), format!("{address}:7472"));
+        let mut host = machines.start(1, &name, &["--registry", &place, "host", &name, "--lecture"]);
+        host.wait("published");
+        let (said, is_well) = run(&machines, 0, &Scratch::numbered("asker"), &["list"]);
+        assert!(is_well && said.contains(&name), "{said}");
+    }
+}
+
+#[test]
+fn two_hosts_that_come_back_in_the_other_order_have_their_ports_again() {
+    let Some(machines) = Machines::connect(Families::Both) else { return };
+    let names = ["ada", "bea"];
+    let homes = names.map(|name| Arc::new(Scratch::numbered(name)));
+    let kinds = [&["--no-registry", "host", "ada"][..], &["--no-registry", "host", "bea", "--lecture"]];
+    let open = |number: usize| machines.start_in(0, &homes[number], names[number], kinds[number]);
+    let address = |number: usize| format!("{}:{}", machines.address(0), 7_473 + number);
+    let (mut hosts, mut guests): (Vec<Bot>, Vec<Bot>) = (Vec::new(), Vec::new());
+    for number in [0, 1] {
+        let mut host = open(number);
+        host.wait("ready");
+        let mut guest = machines.start(1, "guest", &["--no-registry", "join", &address(number)]);
+        guest.wait("linked");
+        hosts.push(host);
+        guests.push(guest);
+    }
+    for host in hosts {
+        signal(host.id(), "TERM");
+        assert!(host.end().success());
+    }
+    guests.iter_mut().for_each(|guest| _ = guest.wait("unlinked"));
+    let mut back: Vec<Bot> = Vec::new();
+    for number in [1, 0] {
+        let mut host = open(number);
+        let ready = host.wait("ready");
+        assert!(word(&ready, "ticket").contains(&address(number)), "{ready}");
+        guests[number].wait("linked");
+        back.push(host);
+    }
+
+    // Somebody else has taken it meanwhile.
+    let last = back.remove(0);
+    signal(last.id(), "TERM");
+    assert!(last.end().success());
+    let mut other = machines.start(0, "registry", &["registry", "--listen", "[::]:7474"]);
+    other.wait("ready");
+    let mut moved = open(1);
+    let warning = moved.wait("warning");
+    assert_eq!(warning["code"], "port");
+    assert!(word(&warning, "message").contains("7474") && word(&warning, "message").contains("7475"), "{warning}");
+    let ready = moved.wait("ready");
+    assert!(word(&ready, "ticket").contains(":7475"), "{ready}");
+    joins(&machines, 1, word(&ready, "ticket"));
+}
+
+#[test]
+fn friends_and_members_have_their_ports_again() {
+    let Some(machines) = Machines::connect(Families::Both) else { return };
+    let mut ada = machines.start(0, "ada", &["--no-registry", "host", "T"]);
+    let ticket = word(&ada.wait("ready"), "ticket").to_string();
+    let open = |home: &Arc<Scratch>, words: &[&str]| {
+        let mut bot = machines.start_in(0, home, "bea", &[&["--no-registry"], words].concat());
+        let ready = bot.wait("ready");
+        (bot, word(&ready, "listen").to_string())
+    };
+    let leave = |bot: Bot| {
+        signal(bot.id(), "TERM");
+        assert!(bot.end().success());
+    };
+    let homes = [Arc::new(Scratch::numbered("member")), Arc::new(Scratch::numbered("friend"))];
+    let (member, first) = open(&homes[0], &["join", &ticket]);
+    leave(member);
+    let (_member, again) = open(&homes[0], &["join", &ticket]);
+    assert_eq!(first, again);
+    let (friend, first) = open(&homes[1], &["friends"]);
+    assert_eq!(first, "[::]:7474");
+    leave(friend);
+    // The usual port is free now, but friends know another.
+    leave(ada);
+    let (friend, again) = open(&homes[1], &["friends"]);
+    assert_eq!(first, again);
+    leave(friend);
+    let mut other = machines.start(0, "registry", &["registry", "--listen", "[::]:7474"]);
+    other.wait("ready");
+    let mut moved = machines.start_in(0, &homes[1], "bea", &["--no-registry", "friends"]);
+    let warning = moved.wait("warning");
+    assert_eq!(warning["code"], "port");
+    assert!(word(&warning, "message").contains("7474") && word(&warning, "message").contains("7473"), "{warning}");
 }

@@ -7,16 +7,17 @@ use tertulia_core::code::Code;
 use tertulia_core::event::Role;
 use tertulia_core::node::Node;
 use tertulia_core::wire::registry::Visibility;
-use tertulia_net::{start, unix_ms};
+use tertulia_net::{Home, start, unix_ms};
 
 use crate::befriend::{self, Manner};
 use crate::escape;
-use crate::fail::Fail;
-use crate::globals::Globals;
-use crate::host;
+use crate::fail::{Fail, quoted};
+use crate::globals::{Globals, unusable};
+use crate::host::check_announced;
 use crate::screen::Screen;
 use crate::session::{self, Plan};
 use crate::signals::Signals;
+use crate::venue::{self, Place, Wish};
 
 /// How it is typed.
 pub(crate) const EXAMPLE: &str = "  tertulia friends\n  bea/hello";
@@ -32,7 +33,7 @@ const AGAIN: &str = "tertulia friends";
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLE)]
 pub(crate) struct Args {
-    /// Where to listen [default: port 7473 of all interfaces, the next free one if it is busy]
+    /// Where to listen [default: all addresses, at the port of the time before, else 7473 or the next free one]
     #[arg(long, value_name = "IP:PORT")]
     listen: Option<String>,
     /// What others dial, if not the address of this machine
@@ -45,23 +46,20 @@ pub(crate) struct Args {
 /// # Errors
 /// Nobody can be reached.
 pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
-    host::check_announced(args.announce.as_ref(), AGAIN)?;
+    check_announced(args.announce.as_ref(), AGAIN)?;
     let (mut screen, input) = Screen::interactive(globals.json, globals.verbose)?;
     let home =
         befriend::own_home(globals, &screen, "type there, or use a home of its own: tertulia --home DIR friends")?;
-    let listener = listen(args.listen.as_ref().or(home.config().listen.as_ref()), &mut screen)?;
-    let port = screen.listen.map(|address| address.port());
+    let (listener, place) = listen(args.listen.as_ref(), args.announce.as_ref(), &home, &mut screen)?;
     let started_ms = unix_ms();
-    let manner = Manner { port, dials_at_start: true, ends_after_one: false };
+    let manner = Manner { port: Some(place.port), dials_at_start: true, ends_after_one: false };
     let friends = befriend::machine(&home, globals, started_ms, manner)?;
     let setup = befriend::setup(&home, globals, started_ms, Some(listener))?;
     let registries = globals.registries(&home)?;
     screen.registry = registries.shown();
-    let announced = args.announce.as_ref();
-    let addresses = screen.listen.map(|address| host::dialable(address, announced)).unwrap_or_default();
-    let reach = host::reach(announced, Visibility::Listed, port.unwrap_or(0), &addresses, &screen);
+    let reach = place.reach(args.announce.as_ref(), Visibility::Listed, &screen);
     let name = globals.called(&home)?.name;
-    let client = host::publisher(home.identity(), &name, registries.addresses, reach, started_ms)?;
+    let client = venue::publisher(home.identity(), &name, registries.addresses, reach, started_ms)?;
     crate::runtime()?.block_on(async {
         let signals = Signals::new().map_err(|error| Fail::failed("system", error.to_string(), "try again"))?;
         let node =
@@ -73,7 +71,8 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
             meeting: None,
             on_ready: Box::new(|ready, screen| {
                 let name = escape::line(ready.name);
-                let at = addresses.first().map_or_else(String::new, |address| format!(" {name} {address}"));
+                let at =
+                    place.addresses.first().map_or_else(String::new, |address| format!(" {name} {}", quoted(address)));
                 screen.own(&format!("you are {name}; others reach you with: tertulia contacts add{at}"));
                 screen
                     .own("NAME/TEXT writes to NAME; /add NAME HOST:PORT, /contacts, /register, /quit; /help has more");
@@ -84,20 +83,23 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     })
 }
 
-/// The listener, of which the screen is told.
+/// The listener, of which the screen is told; its port is kept for the next time.
 ///
 /// # Errors
 /// It can't listen.
-pub(crate) fn listen(wanted: Option<&String>, screen: &mut Screen) -> Result<TcpListener, Fail> {
-    let listener = host::bind(wanted, AGAIN)?;
-    screen.listen = listener.local_addr().ok();
-    if let (None, Some(port)) = (wanted, screen.listen.map(|address| address.port()))
-        && port != host::DEFAULT_PORT
-    {
-        let usual = host::DEFAULT_PORT;
-        screen.warning("port", &format!("port {usual} is busy: others dial {port} this time, not {usual}"));
+pub(crate) fn listen(
+    wanted: Option<&String>,
+    announce: Option<&String>,
+    home: &Home,
+    screen: &mut Screen,
+) -> Result<(TcpListener, Place), Fail> {
+    let listen = wanted.or(home.config().listen.as_ref());
+    let kept = home.port().map_err(|error| unusable(&error))?;
+    let (listener, place) = venue::open(Wish { listen, announce, kept, is_host: true }, screen, AGAIN)?;
+    if let Err(error) = home.keep_port(place.port) {
+        screen.warning("home", &error.to_string());
     }
-    Ok(listener)
+    Ok((listener, place))
 }
 
 fn farewell(code: Code, globals: &Globals) -> String {

@@ -86,7 +86,7 @@ impl Globals {
     pub(crate) fn registries_in(&self, config: &Config) -> Result<Registries, Fail> {
         let settled = || Some((listed(config.registry.as_ref()?), "`registry` in config.toml"));
         let Some((addresses, origin)) = self.chosen_registries().or_else(settled) else {
-            return Ok(Registries { addresses: vec![crate::registry::CUSTOMARY.to_string()], is_default: true });
+            return Ok(Registries { addresses: vec![crate::registry::customary().to_string()], is_default: true });
         };
         let wrong = addresses.iter().find(|address| !is_address(address));
         let message = match (wrong, addresses.len()) {

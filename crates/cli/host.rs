@@ -1,6 +1,6 @@
 //! `tertulia host`: holds a lecture; a room is opened in `room.rs`.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -12,23 +12,22 @@ use tertulia_core::id::{Key, Signature, Token};
 use tertulia_core::identity::{Identity, Secret};
 use tertulia_core::limits;
 use tertulia_core::node::Node;
-use tertulia_core::registry::{ClientConfig, Reach};
 use tertulia_core::star::{Host, HostConfig};
 use tertulia_core::ticket::is_address;
 use tertulia_core::wire::Encoded;
 use tertulia_core::wire::field::Title;
-use tertulia_core::wire::registry::{Address, Visibility};
+use tertulia_core::wire::registry::Visibility;
 use tertulia_core::wire::session::Purpose;
-use tertulia_net::{Home, Setup, start, unix_ms};
+use tertulia_net::{Home, Setup, listen, start, unix_ms};
 
 use crate::directory::random;
 use crate::escape;
 use crate::fail::{Fail, quoted};
 use crate::globals::Globals;
-use crate::registry;
 use crate::screen::Screen;
 use crate::session::{self, Plan, Ready};
 use crate::signals::Signals;
+use crate::venue::{self, DEFAULT_PORT, Place, Wish};
 
 /// How it is typed.
 pub(crate) const EXAMPLE: &str = "  tertulia host 'Rust for sailors' --lecture";
@@ -61,7 +60,7 @@ pub(crate) struct Args {
     /// How much of what was said newcomers get: none, a number of messages, or all [default: all]
     #[arg(long, value_name = "HOW MUCH")]
     pub(crate) history: Option<History>,
-    /// Where to listen [default: port 7473 of all interfaces, the next free one if it is busy]
+    /// Where to listen [default: all addresses, at the port of the time before, else 7473 or the next free one]
     #[arg(long, value_name = "IP:PORT")]
     pub(crate) listen: Option<String>,
     /// What others dial, if not the address of this machine
@@ -70,11 +69,20 @@ pub(crate) struct Args {
     /// Have registries show it only to who knows its id
     #[arg(long)]
     pub(crate) unlisted: bool,
+    /// Be a registry for the whole network, not for this machine alone: others see it in their `tertulia list`
+    #[arg(long)]
+    pub(crate) lan: bool,
 }
 
 impl Args {
     pub(crate) const fn visibility(&self) -> Visibility {
         if self.unlisted { Visibility::Unlisted } else { Visibility::Listed }
+    }
+
+    /// Where it is to be; `kept`: its port of the time before.
+    pub(crate) fn wish<'a>(&'a self, home: &'a Home, kept: Option<u16>) -> Wish<'a> {
+        let listen = self.listen.as_ref().or(home.config().listen.as_ref());
+        Wish { listen, announce: self.announce.as_ref(), kept, is_host: true }
     }
 }
 
@@ -107,10 +115,6 @@ impl std::str::FromStr for History {
 
 /// What whoever opens a lobby can type.
 const LOBBY: &str = "whoever comes waits in the lobby: /admit NAME, /admit all, /deny NAME WHY";
-/// Where who listens is looked for first.
-pub(crate) const DEFAULT_PORT: u16 = 7473;
-/// Ports that are tried from the default one on; then any.
-const PORTS_TRIED: u16 = 64;
 
 /// Runs the verb.
 ///
@@ -133,20 +137,13 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
         }
         None => found(args, &home.identity(), &plan, Purpose::STAR)?,
     };
-    let registries = globals.registries(&home)?;
-    let is_default = registries.is_default;
-    let listener = bind(args.listen.as_ref().or(home.config().listen.as_ref()), &again)?;
-    let address = listener.local_addr().map_err(|error| no_listener(&error.to_string(), &again))?;
-    screen.listen = Some(address);
+    let registries = venue::registries(args.lan, globals, &home, &again)?;
+    let is_registry = registries.is_default || args.lan;
     screen.registry = registries.shown();
-    if args.listen.is_none() && home.config().listen.is_none() {
-        warn_of_port(address.port(), &screen);
-    }
-    let addresses = dialable(address, args.announce.as_ref());
-    tracing::info!(%address, ?addresses, "listening");
+    let (listener, place) = venue::open(args.wish(&home, lecture.port), &mut screen, &again)?;
     let started_ms = unix_ms();
-    let reach = reach(args.announce.as_ref(), args.visibility(), address.port(), &addresses, &screen);
-    let publisher = publisher(home.identity(), &called.name, registries.addresses, reach, started_ms)?;
+    let reach = place.reach(args.announce.as_ref(), args.visibility(), &screen);
+    let publisher = venue::publisher(home.identity(), &called.name, registries.addresses, reach, started_ms)?;
     let host = Host::new(HostConfig {
         identity: home.identity(),
         charter: lecture.charter.clone(),
@@ -156,7 +153,7 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
         filter,
         ticket: lecture.ticket,
         endorsement: lecture.endorsement,
-        addresses: addresses.clone(),
+        addresses: place.addresses.clone(),
         restored: lecture.restored,
         talk_max: limits::TALK_ENTRIES_MAX,
     });
@@ -173,73 +170,22 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     crate::runtime()?.block_on(async {
         let signals = Signals::new().map_err(|error| Fail::failed("system", error.to_string(), "try again"))?;
         // As long as this lives, it is a registry: the last to go.
-        let _registry = is_default.then(|| embed(registry::CUSTOMARY, &screen)).flatten();
+        let _registry = is_registry.then(|| venue::embed(args.lan, &again, &screen)).flatten();
         let node = start(Node::new(host, publisher), setup)
             .map_err(|error| Fail::failed("node", error.to_string(), again.clone()))?;
         let plan = Plan {
             role: Role::Host,
             ends_with_input: false,
-            home: keeps,
+            home: keeps.clone(),
             meeting: Some(lecture.charter.meeting),
-            on_ready: Box::new(|ready, screen| welcome(ready, ("lecture", "is on"), screen, admission, &addresses)),
+            on_ready: Box::new(|ready, screen| {
+                venue::keep_port(keeps.as_ref(), ready.meeting, place.port, screen);
+                welcome(ready, ("lecture", "is on"), screen, admission, &place);
+            }),
             next: Box::new(|code| farewell(code, &resume, globals)),
         };
         session::run(node, plan, screen, input, signals).await
     })
-}
-
-pub(crate) fn warn_of_port(port: u16, screen: &Screen) {
-    if port != DEFAULT_PORT {
-        let message = format!("port {DEFAULT_PORT} is busy: others dial {port} this time, not {DEFAULT_PORT}");
-        screen.warning("port", &message);
-    }
-}
-
-/// Starts a registry at `address` if nobody listens there; of two that try at once, one wins, and both use it.
-pub(crate) fn embed(address: SocketAddr, screen: &Screen) -> Option<tertulia_net::Node> {
-    let listener = TcpListener::bind(address).ok()?;
-    match registry::serve(listener, None) {
-        Ok((node, address, _)) => {
-            screen.own(&format!("no registry answers at {address}: this host is one, for as long as it runs"));
-            Some(node)
-        }
-        Err(fail) => {
-            screen.warning("registry", &fail.message);
-            None
-        }
-    }
-}
-
-/// Who tells registries of the meeting.
-///
-/// # Errors
-/// The system gives no randomness.
-pub(crate) fn publisher(
-    identity: Identity,
-    name: &str,
-    registries: Vec<String>,
-    reach: Reach,
-    started_ms: u64,
-) -> Result<ClientConfig, Fail> {
-    let (name, seed) = (name.to_string(), random()?);
-    Ok(ClientConfig { identity, name, registries, reach, started_ms, seed, first_dial: 0 })
-}
-
-/// Where registries are told that this host is.
-pub(crate) fn reach(
-    announce: Option<&String>,
-    visibility: Visibility,
-    port: u16,
-    addresses: &[String],
-    screen: &Screen,
-) -> Reach {
-    if screen.registry.is_some()
-        && let Some(name) = announce.filter(|announced| announced.parse::<SocketAddr>().is_err())
-    {
-        screen.own(&format!("registries show addresses, not names: they are not told {}", escape::line(name)));
-    }
-    let addresses = addresses.iter().filter_map(|address| address.parse().ok()).map(Address::new).collect();
-    Reach { port, addresses, visibility }
 }
 
 /// Who gets in, what becomes of questions, and how much newcomers are served.
@@ -308,6 +254,8 @@ pub(crate) struct Lecture {
     pub(crate) ticket: Option<Secret>,
     pub(crate) endorsement: Option<Signature>,
     pub(crate) restored: Vec<Encoded>,
+    /// The port at which it was the time before.
+    pub(crate) port: Option<u16>,
 }
 
 pub(crate) fn found(args: &Args, us: &Identity, plan: &Policies, kind: Purpose) -> Result<Lecture, Fail> {
@@ -330,7 +278,7 @@ pub(crate) fn found(args: &Args, us: &Identity, plan: &Policies, kind: Purpose) 
     };
     let charter = SignedCharter::found(terms, us)
         .map_err(|rule| Fail::failed("charter", rule.to_string(), "another title: tertulia host TITLE --lecture"))?;
-    Ok(Lecture { charter, ticket, endorsement: None, restored: Vec::new() })
+    Ok(Lecture { charter, ticket, endorsement: None, restored: Vec::new(), port: None })
 }
 
 /// The lecture of this title that this user has stopped and not ended.
@@ -348,7 +296,7 @@ pub(crate) fn stored(home: &Home, title: &str, kind: Purpose) -> Result<Option<L
         };
         let restored = home.meeting(meeting.id).and_then(|files| files.load()).map_err(broken)?.entries;
         let (ticket, endorsement) = split_ticket(meeting.ticket.as_deref());
-        return Ok(Some(Lecture { charter, ticket, endorsement, restored }));
+        return Ok(Some(Lecture { charter, ticket, endorsement, restored, port: meeting.port }));
     }
     Ok(None)
 }
@@ -378,24 +326,16 @@ pub(crate) fn fits(args: &Args, charter: &SignedCharter, plan: &Policies, again:
     }
 }
 
-/// The listener: where it is wanted, else at the default port or the next free one.
+/// A listener where it is wanted.
 ///
 /// # Errors
 /// It can't listen there.
-pub(crate) fn bind(wanted: Option<&String>, again: &str) -> Result<TcpListener, Fail> {
-    if let Some(wanted) = wanted {
-        let address = listen_address(wanted, again)?;
-        return TcpListener::bind(address).map_err(|error| {
-            let message = format!("can't listen: {address}: {error}");
-            Fail::failed("listen", message, format!("{again} --listen {}", SocketAddr::new(address.ip(), 0)))
-        });
-    }
-    let ports = (DEFAULT_PORT..DEFAULT_PORT.saturating_add(PORTS_TRIED)).chain([0]);
-    let mut tries = ports.map(|port| TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)));
-    match tries.find_map(Result::ok) {
-        Some(listener) => Ok(listener),
-        None => Err(no_listener("no port is free", again)),
-    }
+pub(crate) fn listen_at(wanted: &str, again: &str) -> Result<TcpListener, Fail> {
+    let address = listen_address(wanted, again)?;
+    listen(address).map_err(|error| {
+        let message = format!("can't listen: {address}: {error}");
+        Fail::failed("listen", message, format!("{again} --listen {}", SocketAddr::new(address.ip(), 0)))
+    })
 }
 
 pub(crate) fn listen_address(typed: &str, again: &str) -> Result<SocketAddr, Fail> {
@@ -410,60 +350,13 @@ pub(crate) fn listen_address(typed: &str, again: &str) -> Result<SocketAddr, Fai
     })
 }
 
-pub(crate) fn no_listener(found: &str, again: &str) -> Fail {
-    Fail::failed("listen", format!("can't listen: {found}"), format!("{again} --listen 0.0.0.0:0"))
-}
-
-/// What others can dial: what is announced, the address of this machine, and this machine itself.
-pub(crate) fn dialable(listening: SocketAddr, announce: Option<&String>) -> Vec<String> {
-    let port = listening.port();
-    let own: Vec<IpAddr> = match listening.ip() {
-        ip if !ip.is_unspecified() => vec![ip],
-        IpAddr::V4(_) => {
-            outward(IpAddr::V4(Ipv4Addr::UNSPECIFIED)).into_iter().chain([Ipv4Addr::LOCALHOST.into()]).collect()
-        }
-        IpAddr::V6(_) => {
-            outward(IpAddr::V6(Ipv6Addr::UNSPECIFIED)).into_iter().chain([Ipv6Addr::LOCALHOST.into()]).collect()
-        }
-    };
-    let own = own.into_iter().map(|ip| SocketAddr::new(ip, port).to_string());
-    let mut addresses: Vec<String> = announce.cloned().into_iter().chain(own).collect();
-    addresses.dedup();
-    addresses.truncate(limits::ADDRESSES_MAX);
-    addresses
-}
-
-/// The address of the interface that leads outward: connecting a datagram socket asks the routing table, and sends
-/// nothing.
-pub(crate) fn outward(any: IpAddr) -> Option<IpAddr> {
-    // Addresses that are set aside for documentation.
-    let elsewhere: IpAddr = if any.is_ipv4() {
-        Ipv4Addr::new(192, 0, 2, 1).into()
-    } else {
-        Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into()
-    };
-    let socket = UdpSocket::bind((any, 0)).ok()?;
-    socket.connect((elsewhere, 9)).ok()?;
-    socket.local_addr().ok().map(|address| address.ip()).filter(|ip| !ip.is_loopback() && !ip.is_unspecified())
-}
-
 /// Says what others type, and what the user can type now; `opened`: what, and what it is now.
-pub(crate) fn welcome(
-    ready: &Ready<'_>,
-    opened: (&str, &str),
-    screen: &Screen,
-    admission: Admission,
-    addresses: &[String],
-) {
+pub(crate) fn welcome(ready: &Ready<'_>, opened: (&str, &str), screen: &Screen, admission: Admission, place: &Place) {
     if ready.is_first {
         let ((what, is), title, name) = (opened, escape::line(ready.title), escape::line(ready.name));
         screen.own(&format!("the {what} `{title}` {is}; you are {name}"));
     }
-    screen.own(if admission.has_tickets() { "others join with:" } else { "others join with one of:" });
-    if !admission.has_tickets() {
-        addresses.iter().for_each(|address| screen.own(&format!("  tertulia join {}", quoted(address))));
-    }
-    screen.own(&format!("  tertulia join '{}'", ready.ticket));
+    venue::invite(place, ready.ticket, admission, screen);
     if ready.is_first {
         screen.own("what you type goes to all; /msg NAME TEXT to one; /users, /kick NAME, /lock, /end; /help has more");
         if admission.has_lobby() {
@@ -482,28 +375,6 @@ fn farewell(code: Code, resume: &str, globals: &Globals) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_is_announced_is_dialled_first() {
-        let listening: SocketAddr = "127.0.0.1:7474".parse().unwrap();
-        assert_eq!(dialable(listening, None), ["127.0.0.1:7474"]);
-        assert_eq!(dialable(listening, Some(&"example.org:1".into())), ["example.org:1", "127.0.0.1:7474"]);
-        let any = dialable("0.0.0.0:7473".parse().unwrap(), None);
-        assert_eq!(any.last().map(String::as_str), Some("127.0.0.1:7473"));
-        assert!(any.iter().all(|address| is_address(address)), "{any:?}");
-        let six = dialable("[::]:7473".parse().unwrap(), Some(&"a:1".into()));
-        assert_eq!(six.last().map(String::as_str), Some("[::1]:7473"));
-    }
-
-    #[test]
-    fn a_busy_default_port_leads_to_the_next_one_and_a_busy_wanted_one_to_an_error() {
-        let first = bind(None, "").expect("some port is free");
-        let second = bind(None, "").expect("another port is free");
-        assert_ne!(first.local_addr().unwrap(), second.local_addr().unwrap());
-        let taken = second.local_addr().unwrap().to_string();
-        let fail = bind(Some(&taken), "tertulia host T --lecture").expect_err("it is busy");
-        assert!(fail.message.contains(&taken) && fail.hint.contains("--listen 0.0.0.0:0"), "{fail:?}");
-    }
 
     #[test]
     fn a_kept_ticket_comes_apart_where_it_was_put_together() {

@@ -21,6 +21,7 @@ use crate::room;
 use crate::screen::Screen;
 use crate::session::{self, Plan, Ready};
 use crate::signals::Signals;
+use crate::venue::{self, Wish};
 
 /// How it is typed.
 pub(crate) const EXAMPLE: &str = "  tertulia join 127.0.0.1:7473";
@@ -38,7 +39,7 @@ pub(crate) struct Args {
     /// What the host reads if you have to wait in the lobby
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     note: String,
-    /// Where to listen for the others of a room [default: any free port of all interfaces]
+    /// Where to listen for the others of a room [default: all addresses, at the port of the time before, or any]
     #[arg(long, value_name = "IP:PORT")]
     listen: Option<String>,
     /// What the others of a room dial, if not where they see you
@@ -141,8 +142,9 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
         Target::Address(address) => (MeetingId::ZERO, None, vec![address.clone()], None),
         Target::Found(place) => (place.meeting, Some(place.host), place.addresses.clone(), None),
     };
-    let place = room::listen(args.listen.as_ref(), args.announce.as_ref(), false, &again)?;
-    screen.listen = place.listener.local_addr().ok();
+    let port = kept.and_then(|kept| home.meeting(kept).ok()?.port().ok()?);
+    let wish = Wish { listen: args.listen.as_ref(), announce: args.announce.as_ref(), kept: port, is_host: false };
+    let (listener, place) = venue::open(wish, &mut screen, &again)?;
     let identity = home.identity();
     let goal = room::Target { identity, meeting, host, ticket, addresses, restored, others };
     let keeps = (!home.is_guest()).then(|| home.clone());
@@ -153,7 +155,7 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
         seed: random()?,
         started_ms,
         // Nobody dials a guest.
-        listener: (!is_lecture).then_some(place.listener),
+        listener: (!is_lecture).then_some(listener),
         home: keeps.clone(),
         trace: globals.trace.clone(),
     };
@@ -168,6 +170,9 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
             meeting: kept,
             on_ready: Box::new(|ready, screen| {
                 remember(keeps.as_ref(), ready.meeting, args.target.trim(), screen);
+                if ready.role == Role::Member {
+                    venue::keep_port(keeps.as_ref(), ready.meeting, place.port, screen);
+                }
                 welcome(ready, screen, all_kept.contains(&ready.meeting));
             }),
             next: Box::new(|code| farewell(code, &again, &renamed)),

@@ -32,6 +32,7 @@ mod signals;
 mod terminal;
 mod text;
 mod trace;
+mod venue;
 mod who;
 
 use std::process::ExitCode;

@@ -28,7 +28,7 @@ pub(crate) struct Args {
     /// Wait for one message, print it, and end
     #[arg(long)]
     once: bool,
-    /// Where to listen [default: port 7473 of all interfaces, the next free one if it is busy]
+    /// Where to listen [default: all addresses, at the port of the time before, else 7473 or the next free one]
     #[arg(long, value_name = "IP:PORT")]
     listen: Option<String>,
 }
@@ -40,10 +40,9 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     let mut screen = Screen::open(globals.json, globals.verbose)?;
     let home = befriend::own_home(globals, &screen, "end it, or use a home of its own: tertulia --home DIR receive")?;
-    let listener = friends::listen(args.listen.as_ref().or(home.config().listen.as_ref()), &mut screen)?;
-    let port = screen.listen.map(|address| address.port());
+    let (listener, place) = friends::listen(args.listen.as_ref(), None, &home, &mut screen)?;
     let started_ms = unix_ms();
-    let manner = Manner { port, dials_at_start: true, ends_after_one: args.once };
+    let manner = Manner { port: Some(place.port), dials_at_start: true, ends_after_one: args.once };
     let friends = befriend::machine(&home, globals, started_ms, manner)?;
     let setup = befriend::setup(&home, globals, started_ms, Some(listener))?;
     let code = crate::runtime()?.block_on(async {

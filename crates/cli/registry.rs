@@ -1,6 +1,6 @@
 //! `tertulia registry`: keeps a directory of what is on, for others.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -11,21 +11,32 @@ use tertulia_core::event::Event;
 use tertulia_core::id::{CommandId, Key};
 use tertulia_core::identity::{Ed25519, Identity, Secret};
 use tertulia_core::registry::{Server, ServerConfig};
-use tertulia_net::{Node, Setup, start, unix_ms};
+use tertulia_net::{Node, Setup, listen, listen_everywhere, machine_addresses, machine_loopback, start, unix_ms};
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::directory::random;
-use crate::fail::Fail;
+use crate::fail::{Fail, quoted};
 use crate::globals::Globals;
 use crate::json::Object;
 use crate::screen::Screen;
 use crate::signals::{Signal, Signals};
 
 /// How it is typed.
-pub(crate) const EXAMPLE: &str = "  tertulia registry --listen 0.0.0.0:7472";
+pub(crate) const EXAMPLE: &str = "  tertulia registry --lan";
 
 /// Where registries are by custom.
-pub(crate) const CUSTOMARY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 7472);
+pub(crate) const CUSTOMARY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7472);
+
+/// How long loopback has to answer.
+const LOOPBACK_PATIENCE: Duration = Duration::from_millis(200);
+
+/// Where the registry of this machine is: at whichever loopback address one answers, else at that which there is.
+pub(crate) fn customary() -> SocketAddr {
+    let places = [IpAddr::from(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()];
+    let mut places = places.into_iter().map(|ip| SocketAddr::new(ip, CUSTOMARY.port()));
+    let answers = |place: &SocketAddr| TcpStream::connect_timeout(place, LOOPBACK_PATIENCE).is_ok();
+    places.find(answers).unwrap_or_else(|| SocketAddr::new(machine_loopback(), CUSTOMARY.port()))
+}
 
 /// What is asked last, each time that everything is shown.
 const LAST: CommandId = CommandId(2);
@@ -33,13 +44,16 @@ const LAST: CommandId = CommandId(2);
 /// Keep a directory of what is on, so that others find it by title
 ///
 /// It runs until Ctrl-C, and keeps nothing: whoever is in it comes back by itself after a restart. A registry on
-/// loopback serves this machine alone, for others it listens on an address that they reach.
+/// loopback serves this machine alone, for others it listens on an address that they reach, or with --lan on all.
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLE)]
 pub(crate) struct Args {
     /// Where to listen [default: 127.0.0.1:7472]
     #[arg(long, value_name = "IP:PORT")]
     listen: Option<SocketAddr>,
+    /// Listen at port 7472 of all addresses of this machine
+    #[arg(long, conflicts_with = "listen")]
+    lan: bool,
     /// Show everything that is in it, every so many seconds
     #[arg(long, value_name = "SECS", value_parser = clap::value_parser!(u64).range(1..))]
     watch: Option<u64>,
@@ -50,8 +64,13 @@ pub(crate) struct Args {
 /// # Errors
 /// The registry can't listen.
 pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
-    let wanted = args.listen.unwrap_or(CUSTOMARY);
-    let listener = TcpListener::bind(wanted).map_err(|error| {
+    let wanted = match args.listen {
+        Some(wanted) => wanted,
+        None if args.lan => SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), CUSTOMARY.port()),
+        None => customary(),
+    };
+    let listener = if args.lan { listen_everywhere(wanted.port()) } else { listen(wanted) };
+    let listener = listener.map_err(|error| {
         let message = format!("can't listen at {wanted}: {error}");
         Fail::failed("listen", message, "another port: tertulia registry --listen 127.0.0.1:7480")
     })?;
@@ -88,8 +107,11 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
                 }
             }
         };
-        let listen = args.listen.map_or_else(String::new, |address| format!(" --listen {address}"));
-        screen.own(&format!("to start it again: tertulia registry{listen}"));
+        let place = match args.listen {
+            Some(address) => format!(" --listen {}", quoted(&address.to_string())),
+            None => if args.lan { " --lan" } else { "" }.into(),
+        };
+        screen.own(&format!("to start it again: tertulia registry{place}"));
         screen.close()?;
         code.map(|()| ExitCode::SUCCESS).map_err(|error| Fail::failed("node", error.to_string(), "start it again"))
     })
@@ -125,13 +147,20 @@ fn tell_ready(screen: &Screen, address: SocketAddr, key: Key) {
     }
     screen.own(&format!("a registry listens at {address}; Ctrl-C stops it"));
     let next = if address.ip().is_unspecified() {
-        format!("others use it with --registry IP:{}, IP being an address of this machine", address.port())
-    } else if address == CUSTOMARY {
+        format!("others use it with --registry {}", seen_by_others(address.port()))
+    } else if address.ip().is_loopback() && address.port() == CUSTOMARY.port() {
         "hosts on this machine use it by themselves: tertulia host TITLE; tertulia list".into()
     } else {
-        format!("others use it with --registry {address}")
+        format!("others use it with --registry {}", quoted(&address.to_string()))
     };
     screen.own(&next);
+}
+
+/// What others type to use a registry at this port of all addresses of this machine.
+pub(crate) fn seen_by_others(port: u16) -> String {
+    machine_addresses()
+        .first()
+        .map_or_else(|| format!("IP:{port}"), |ip| quoted(&SocketAddr::new(*ip, port).to_string()))
 }
 
 pub(crate) fn ready(now_ms: u64, address: SocketAddr, key: Key) -> Object {

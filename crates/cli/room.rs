@@ -1,6 +1,5 @@
 //! A room: `tertulia host TITLE` opens one, and `tertulia join` comes into one.
 
-use std::net::TcpListener;
 use std::process::ExitCode;
 
 use tertulia_core::code::Code;
@@ -20,14 +19,11 @@ use crate::directory::random;
 use crate::escape;
 use crate::fail::{Fail, quoted};
 use crate::globals::Globals;
-use crate::host::{
-    Args, Lecture, Policies, bind, check, check_announced, dialable, embed, fits, found, no_listener, outward,
-    publisher, reach, stored, warn_of_port, welcome,
-};
-use crate::registry;
+use crate::host::{Args, Lecture, Policies, check, fits, found, stored, welcome};
 use crate::screen::Screen;
 use crate::session::{self, Plan, Ready};
 use crate::signals::Signals;
+use crate::venue::{self, Place};
 
 /// Opens a room.
 ///
@@ -45,21 +41,16 @@ pub(crate) fn host(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     let home = globals.open_home(&screen)?;
     let called = globals.called(&home)?;
     let room = stored_or_new(args, &home, &plan, &screen, &again)?;
-    let place = listen(args.listen.as_ref().or(home.config().listen.as_ref()), args.announce.as_ref(), true, &again)?;
-    let address = place.listener.local_addr().map_err(|error| no_listener(&error.to_string(), &again))?;
-    let registries = globals.registries(&home)?;
-    let is_default = registries.is_default;
-    (screen.listen, screen.registry) = (Some(address), registries.shown());
-    if args.listen.is_none() && home.config().listen.is_none() {
-        warn_of_port(address.port(), &screen);
-    }
+    let registries = venue::registries(args.lan, globals, &home, &again)?;
+    let is_registry = registries.is_default || args.lan;
+    screen.registry = registries.shown();
+    let (listener, place) = venue::open(args.wish(&home, room.port), &mut screen, &again)?;
     let (started_ms, us) = (unix_ms(), home.identity());
     let (meeting, admission) = (room.charter.meeting, room.charter.admission);
     let (seed, endorsement) = (room.ticket, room.endorsement);
-    let addresses = place.addresses.clone();
-    let ticket = Ticket { meeting, host: us.key(), seed, endorsement, addresses: addresses.clone() };
-    let reach = reach(args.announce.as_ref(), args.visibility(), address.port(), &addresses, &screen);
-    let publisher = publisher(us.clone(), &called.name, registries.addresses, reach, started_ms)?;
+    let ticket = Ticket { meeting, host: us.key(), seed, endorsement, addresses: place.addresses.clone() };
+    let reach = place.reach(args.announce.as_ref(), args.visibility(), &screen);
+    let publisher = venue::publisher(us.clone(), &called.name, registries.addresses, reach, started_ms)?;
     let member = Member::new(MemberConfig {
         identity: us.clone(),
         name: called.name,
@@ -70,7 +61,7 @@ pub(crate) fn host(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
         host: None,
         ticket: Some(ticket),
         door: Vec::new(),
-        addresses: place.addresses,
+        addresses: place.addresses.clone(),
         port: None,
         note: String::new(),
         restored: Some(Restored { charter: room.charter, pass: None, entries: room.restored }),
@@ -82,22 +73,25 @@ pub(crate) fn host(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
         identity: us,
         seed: random()?,
         started_ms,
-        listener: Some(place.listener),
+        listener: Some(listener),
         home: keeps.clone(),
         trace: globals.trace.clone(),
     };
     crate::runtime()?.block_on(async {
         let signals = Signals::new().map_err(|error| Fail::failed("system", error.to_string(), "try again"))?;
         // As long as this lives, it is a registry: the last to go.
-        let _registry = is_default.then(|| embed(registry::CUSTOMARY, &screen)).flatten();
+        let _registry = is_registry.then(|| venue::embed(args.lan, &again, &screen)).flatten();
         let node = start(Node::new(member, publisher), setup)
             .map_err(|error| Fail::failed("node", error.to_string(), again.clone()))?;
         let plan = Plan {
             role: Role::Member,
             ends_with_input: false,
-            home: keeps,
+            home: keeps.clone(),
             meeting: Some(meeting),
-            on_ready: Box::new(|ready, screen| welcome(ready, ("room", "is open"), screen, admission, &addresses)),
+            on_ready: Box::new(|ready, screen| {
+                venue::keep_port(keeps.as_ref(), meeting, place.port, screen);
+                welcome(ready, ("room", "is open"), screen, admission, &place);
+            }),
             next: Box::new(|code| farewell(code, &again)),
         };
         session::run(node, plan, screen, input, signals).await
@@ -112,39 +106,6 @@ fn stored_or_new(args: &Args, home: &Home, plan: &Policies, screen: &Screen, aga
     fits(args, &room.charter, plan, again)?;
     screen.own(&format!("this room goes on where you left it, with {} entries", room.restored.len()));
     Ok(room)
-}
-
-/// Where a member listens, and what others dial.
-pub(crate) struct Place {
-    pub(crate) listener: TcpListener,
-    pub(crate) addresses: Vec<String>,
-    /// The port, where the address in front of it is for others to see.
-    pub(crate) port: Option<u16>,
-}
-
-/// Listens where the user wants, else at the usual port or at any.
-///
-/// # Errors
-/// Nothing can be listened at.
-pub(crate) fn listen(
-    wanted: Option<&String>,
-    announce: Option<&String>,
-    is_host: bool,
-    again: &str,
-) -> Result<Place, Fail> {
-    let any = "0.0.0.0:0".to_string();
-    check_announced(announce, again)?;
-    let listener = bind(wanted.or((!is_host).then_some(&any)), again)?;
-    let address = listener.local_addr().map_err(|error| no_listener(&error.to_string(), again))?;
-    if let Some(announced) = announce {
-        return Ok(Place { listener, addresses: vec![announced.clone()], port: None });
-    }
-    if is_host || !address.ip().is_unspecified() {
-        return Ok(Place { listener, addresses: dialable(address, None), port: None });
-    }
-    // Whoever lets a newcomer in tells it where it was seen: on one machine, that is the machine itself.
-    let own = outward(address.ip()).map(|ip| std::net::SocketAddr::new(ip, address.port()).to_string());
-    Ok(Place { listener, addresses: own.into_iter().collect(), port: Some(address.port()) })
 }
 
 /// What `join` knows of the room, or of the lecture, that it goes to.
@@ -210,7 +171,7 @@ impl Target {
             ticket,
             door: addresses,
             addresses: place.addresses.clone(),
-            port: place.port,
+            port: place.seen,
             note: note.into(),
             restored,
             others: rooms,

@@ -87,11 +87,17 @@ impl Machines {
     /// One more address of a machine, on an interface of its own: what a VPN looks like that takes all that goes out.
     pub(crate) fn add_tunnel(&self, machine: usize, address: &str) {
         let name = &self.names[machine];
-        let made = ip(&["-n", name, "link", "add", "vpn", "type", "dummy"])
+        let made = ip(&["-n", name, "link", "add", "vpn", "type", "veth", "peer", "name", "far"])
             .and_then(|()| ip(&["-n", name, "addr", "add", &format!("{address}/24"), "dev", "vpn"]))
+            .and_then(|()| ip(&["-n", name, "link", "set", "far", "up"]))
             .and_then(|()| ip(&["-n", name, "link", "set", "vpn", "up"]))
             .and_then(|()| ip(&["-n", name, "route", "add", "default", "dev", "vpn"]));
         made.expect("whoever may have a namespace may have an interface in it");
+    }
+
+    /// Takes the cable out: each machine is alone.
+    pub(crate) fn unplug(&self) {
+        ip(&["-n", &self.names[0], "link", "del", "cable"]).expect("it was put in");
     }
 
     /// Where a machine is reached, without a port.

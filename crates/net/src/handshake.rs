@@ -1,7 +1,7 @@
 //! Runs core's handshake on a socket.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use tertulia_core::channel::{Established, HANDSHAKE_INPUT_MAX, Handshake};
 use tertulia_core::code::Code;
@@ -41,10 +41,18 @@ pub(crate) async fn initiate(stream: TcpStream, identity: &Identity, expected: O
 }
 
 async fn run(stream: TcpStream, handshake: Handshake, first: Vec<u8>) -> Result<Channel, Code> {
-    let address = stream.peer_addr().map_err(|_| Code::HandshakeFailed)?;
+    let address = canonical(stream.peer_addr().map_err(|_| Code::HandshakeFailed)?);
     let done = timeout(HANDSHAKE_TIMEOUT, exchange(&stream, handshake, first)).await;
     let (established, rest) = done.unwrap_or(Err(Code::HandshakeFailed))?;
     Ok(Channel { stream, address, established, rest })
+}
+
+/// A socket of both families shows an IPv4 address as IPv6 maps it; nobody else gets to see that.
+fn canonical(address: SocketAddr) -> SocketAddr {
+    match address.ip().to_canonical() {
+        IpAddr::V4(ip) => SocketAddr::new(ip.into(), address.port()),
+        IpAddr::V6(_) => address,
+    }
 }
 
 async fn exchange(

@@ -155,6 +155,25 @@ impl Home {
         Ok(pairs)
     }
 
+    /// The port at which friends reached this user the time before.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn port(&self) -> Result<Option<u16>, Error> {
+        read_port(&self.0.path.join(PORT))
+    }
+
+    /// Keeps the port at which friends reach this user.
+    ///
+    /// # Errors
+    /// [`Error::GuestHome`] for a guest; the file cannot be written.
+    pub fn keep_port(&self, port: u16) -> Result<(), Error> {
+        if self.is_guest() {
+            return Err(Error::GuestHome { path: self.0.path.clone() });
+        }
+        replace(&self.0.path.join(PORT), port.to_string().as_bytes())
+    }
+
     /// The settings.
     #[must_use]
     pub fn config(&self) -> &Config {
@@ -217,6 +236,15 @@ impl Home {
     pub fn remember_target(&self, id: MeetingId, target: &str) -> Result<(), Error> {
         self.meeting(id)?.remember_target(target)
     }
+}
+
+/// The file with the port at which others reach a meeting, or this user.
+const PORT: &str = "port";
+
+/// The port that `path` holds; what is none is as good as nothing.
+fn read_port(path: &Path) -> Result<Option<u16>, Error> {
+    let bytes = read_if_there(path)?.unwrap_or_default();
+    Ok(String::from_utf8_lossy(&bytes).trim().parse().ok().filter(|port| *port != 0))
 }
 
 /// 32 bytes of the system's randomness.

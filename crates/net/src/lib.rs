@@ -1,6 +1,7 @@
 //! Tertulia's machines on real sockets, clocks and files.
 //!
 //! - [`start`] runs a machine: [`Setup`] in, [`Node`] out.
+//! - [`listen`] and [`listen_everywhere`] open a socket for others, [`machine_addresses`] says where they find it.
 //! - [`Home`] is what a user keeps: identity, settings, meetings.
 //!
 //! Invariant: no decision of the protocol is made here. What a frame means and which rule it breaks is known to
@@ -13,9 +14,11 @@ mod driver;
 mod error;
 mod handshake;
 mod home;
+mod interfaces;
 mod listener;
 mod node;
 mod shared;
+mod sockets;
 mod store;
 mod trace;
 
@@ -24,4 +27,6 @@ pub use error::Error;
 pub use home::config::Config;
 pub use home::meeting::{MeetingFiles, StoredLog, StoredMeeting};
 pub use home::{Home, seed};
+pub use interfaces::{machine_addresses, machine_loopback};
 pub use node::{Node, Setup, start};
+pub use sockets::{listen, listen_everywhere};

@@ -86,7 +86,8 @@ impl Member {
         self.write(&EntryBody::Person { name, addresses: List::over(count, &items) }, now, out)
     }
 
-    /// What is announced, after the address at which somebody has seen this node.
+    /// What is announced, after the address at which somebody has seen this node. On one machine that is loopback, which
+    /// leads everybody else to themselves: it is told where there is no other.
     fn own_addresses(&self) -> Vec<String> {
         let seen = self.observed.zip(self.port).map(|(ip, port)| SocketAddr::new(ip, port).to_string());
         let mut addresses: Vec<String> = Vec::new();
@@ -94,6 +95,11 @@ impl Member {
             if !addresses.contains(address) && Address::new(address).is_some() {
                 addresses.push(address.clone());
             }
+        }
+        let is_loopback =
+            |address: &String| address.parse::<SocketAddr>().is_ok_and(|address| address.ip().is_loopback());
+        if !addresses.iter().all(is_loopback) {
+            addresses.retain(|address| !is_loopback(address));
         }
         addresses.truncate(limits::ADDRESSES_MAX);
         addresses

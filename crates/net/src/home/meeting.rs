@@ -10,7 +10,7 @@ use tertulia_core::machine::Kept;
 use tertulia_core::wire::frame::HEADER;
 use tertulia_core::wire::{Encoded, decode};
 
-use super::{make_folder, read_if_there, replace};
+use super::{PORT, make_folder, read_if_there, read_port, replace};
 use crate::error::Error;
 
 /// What is known of a meeting without reading its entries.
@@ -26,6 +26,8 @@ pub struct StoredMeeting {
     pub ticket: Option<Vec<u8>>,
     /// What the user typed to join.
     pub target: Option<String>,
+    /// The port at which others reached it the time before.
+    pub port: Option<u16>,
     /// Whether it is over.
     pub ended: bool,
 }
@@ -65,6 +67,7 @@ impl MeetingFiles {
             pass: self.kept(Kept::Pass)?,
             ticket: self.kept(Kept::Ticket)?,
             target: target.map(|target| String::from_utf8_lossy(&target).trim_end().into()),
+            port: self.port()?,
             ended: self.folder.join("ended").exists(),
         })
     }
@@ -91,6 +94,22 @@ impl MeetingFiles {
     /// The file cannot be written.
     pub fn remember_target(&self, target: &str) -> Result<(), Error> {
         self.write("target", target.as_bytes())
+    }
+
+    /// The port at which others reached it the time before.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn port(&self) -> Result<Option<u16>, Error> {
+        read_port(&self.folder.join(PORT))
+    }
+
+    /// Keeps the port at which others reach it.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn keep_port(&self, port: u16) -> Result<(), Error> {
+        self.write(PORT, port.to_string().as_bytes())
     }
 
     /// Marks the meeting as over.

@@ -96,12 +96,14 @@ fn small_files_are_kept_and_replaced() {
         files.keep(Kept::Pass, bytes).unwrap();
     }
     home.remember_target(MEETING, "127.0.0.1:7473").unwrap();
+    home.meeting(MEETING).unwrap().keep_port(7_480).unwrap();
     let mut stored = StoredMeeting {
         id: MEETING,
         charter: Some(b"two".into()),
         pass: Some(b"two".into()),
         ticket: None,
         target: Some("127.0.0.1:7473".into()),
+        port: Some(7_480),
         ended: false,
     };
     assert_eq!(home.meetings().unwrap(), [stored.clone()]);

@@ -1,0 +1,284 @@
+//! Where a node listens, and what others dial.
+
+use std::net::{IpAddr, SocketAddr, TcpListener};
+
+use tertulia_core::charter::Admission;
+use tertulia_core::id::MeetingId;
+use tertulia_core::identity::Identity;
+use tertulia_core::limits;
+use tertulia_core::registry::{ClientConfig, Reach};
+use tertulia_core::wire::registry::{Address, Visibility};
+use tertulia_net::{Home, Node, listen, listen_everywhere, machine_addresses, machine_loopback};
+
+use crate::directory::random;
+use crate::escape;
+use crate::fail::{Fail, quoted};
+use crate::globals::{Globals, Registries};
+use crate::host::{check_announced, listen_at};
+use crate::registry;
+use crate::screen::Screen;
+
+/// Where who listens is looked for first.
+pub(crate) const DEFAULT_PORT: u16 = 7473;
+/// Ports that are tried from the default one on; then any.
+const PORTS_TRIED: u16 = 64;
+
+/// What decides where a node listens.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wish<'a> {
+    /// Where the user or the settings want it, IP:PORT.
+    pub(crate) listen: Option<&'a String>,
+    /// What others are to dial.
+    pub(crate) announce: Option<&'a String>,
+    /// The port of the time before: others know it.
+    pub(crate) kept: Option<u16>,
+    /// Whether newcomers look for it at the usual port.
+    pub(crate) is_host: bool,
+}
+
+/// What others come to.
+#[derive(Debug)]
+pub(crate) struct Place {
+    /// What others dial: loopback only where there is nothing else.
+    pub(crate) addresses: Vec<String>,
+    /// What is dialled on this machine, if anything is.
+    pub(crate) here: Option<String>,
+    /// The port that is listened at.
+    pub(crate) port: u16,
+    /// The same, where the address in front of it is for others to see.
+    pub(crate) seen: Option<u16>,
+}
+
+/// Listens where the user wants; else at the port of the time before, at the usual one, or at any. The screen is told
+/// where.
+///
+/// # Errors
+/// Nothing can be listened at, or nobody can dial what is announced.
+pub(crate) fn open(wish: Wish<'_>, screen: &mut Screen, again: &str) -> Result<(TcpListener, Place), Fail> {
+    check_announced(wish.announce, again)?;
+    let listener = bind(wish, again)?;
+    let address = listener.local_addr().map_err(|error| no_listener(&error.to_string(), again))?;
+    screen.listen = Some(address);
+    if let Some(message) = other_port(wish, address.port()) {
+        screen.warning("port", &message);
+    }
+    let addresses = match wish.announce {
+        Some(announced) if !wish.is_host => vec![announced.clone()],
+        announced => dialable(address, announced),
+    };
+    let (ip, port) = (address.ip(), address.port());
+    let itself = if ip.is_unspecified() { machine_loopback() } else { ip };
+    let here = itself.is_loopback().then(|| SocketAddr::new(itself, port).to_string());
+    let seen = (ip.is_unspecified() && wish.announce.is_none()).then_some(port);
+    tracing::info!(%address, ?addresses, "listening");
+    Ok((listener, Place { addresses, here, port, seen }))
+}
+
+impl Place {
+    /// Where registries are told that this node is.
+    pub(crate) fn reach(&self, announce: Option<&String>, visibility: Visibility, screen: &Screen) -> Reach {
+        if screen.registry.is_some()
+            && let Some(name) = announce.filter(|announced| announced.parse::<SocketAddr>().is_err())
+        {
+            screen.own(&format!("registries show addresses, not names: they are not told {}", escape::line(name)));
+        }
+        let addresses = self.addresses.iter().filter_map(|address| address.parse().ok()).map(Address::new).collect();
+        Reach { port: self.port, addresses, visibility }
+    }
+}
+
+/// The listener: where it is wanted, else at the first port that is free.
+fn bind(wish: Wish<'_>, again: &str) -> Result<TcpListener, Fail> {
+    if let Some(wanted) = wish.listen {
+        return listen_at(wanted, again);
+    }
+    let usual = wish.is_host.then(|| DEFAULT_PORT..DEFAULT_PORT.saturating_add(PORTS_TRIED));
+    let ports = wish.kept.into_iter().chain(usual.into_iter().flatten()).chain([0]);
+    let mut tries = ports.map(listen_everywhere);
+    tries.find_map(Result::ok).ok_or_else(|| no_listener("no port is free", again))
+}
+
+pub(crate) fn no_listener(found: &str, again: &str) -> Fail {
+    Fail::failed("listen", format!("can't listen: {found}"), format!("{again} --listen 0.0.0.0:0"))
+}
+
+/// What to say where others look at another port than this.
+fn other_port(wish: Wish<'_>, port: u16) -> Option<String> {
+    if wish.listen.is_some() {
+        return None;
+    }
+    match wish.kept {
+        Some(kept) if kept == port => None,
+        Some(kept) => Some(format!(
+            "port {kept}, where others know you, is busy: from now on they dial {port}; give them the new ticket or address"
+        )),
+        None if !wish.is_host || port == DEFAULT_PORT => None,
+        None => Some(format!("port {DEFAULT_PORT} is busy: others dial {port} this time, not {DEFAULT_PORT}")),
+    }
+}
+
+/// What others can dial: what is announced, and the addresses of this machine; loopback, if there is nothing else.
+fn dialable(listening: SocketAddr, announce: Option<&String>) -> Vec<String> {
+    let fits = |ip: &IpAddr| listening.is_ipv6() || ip.is_ipv4();
+    let (own, itself): (Vec<IpAddr>, IpAddr) = match listening.ip() {
+        ip if ip.is_unspecified() => (machine_addresses().into_iter().filter(fits).collect(), machine_loopback()),
+        ip if ip.is_loopback() => (Vec::new(), ip),
+        ip => (vec![ip], ip),
+    };
+    let text = |ip: IpAddr| SocketAddr::new(ip, listening.port()).to_string();
+    let mut addresses: Vec<String> = announce.cloned().into_iter().chain(own.into_iter().map(text)).collect();
+    if addresses.is_empty() {
+        addresses.push(text(itself));
+    }
+    addresses.dedup();
+    addresses.truncate(limits::ADDRESSES_MAX);
+    addresses
+}
+
+/// Keeps the port at which a meeting is reached: whoever knows it finds the meeting there again.
+pub(crate) fn keep_port(home: Option<&Home>, meeting: MeetingId, port: u16, screen: &Screen) {
+    let kept = home.map(|home| home.meeting(meeting).and_then(|files| files.keep_port(port)));
+    if let Some(Err(error)) = kept {
+        screen.warning("home", &error.to_string());
+    }
+}
+
+/// The registries that a host tells: with --lan, its own among them.
+///
+/// # Errors
+/// What was chosen is no address, or no registry at all.
+pub(crate) fn registries(lan: bool, globals: &Globals, home: &Home, again: &str) -> Result<Registries, Fail> {
+    let mut registries = globals.registries(home)?;
+    if lan && globals.no_registry {
+        let message = "--lan makes this host a registry for its network, and --no-registry says that there is none";
+        return Err(Fail::usage(message, format!("{again} --no-registry")));
+    }
+    if lan && !registries.is_default {
+        registries.addresses.insert(0, registry::customary().to_string());
+        registries.addresses.truncate(limits::REGISTRIES_MAX);
+    }
+    Ok(registries)
+}
+
+/// Starts a registry, for this machine or for its network too, if nobody is one; of two that try at once, one wins, and
+/// both use it.
+pub(crate) fn embed(lan: bool, again: &str, screen: &Screen) -> Option<Node> {
+    let customary = registry::customary();
+    let listener = match if lan { listen_everywhere(customary.port()) } else { listen(customary) } {
+        Ok(listener) => listener,
+        Err(error) if lan => {
+            let message = format!(
+                "this host is no registry for its network: can't listen at port {}: {error}; end the tertulia that is \
+                 one for this machine, then: {again} --lan",
+                customary.port()
+            );
+            screen.warning("registry", &message);
+            return None;
+        }
+        Err(_) => return None,
+    };
+    match registry::serve(listener, None) {
+        Ok((node, address, _)) => {
+            screen.own(&match lan {
+                true => format!(
+                    "this host is a registry for its network, for as long as it runs; others see what is on with: \
+                     tertulia list --registry {}",
+                    registry::seen_by_others(address.port())
+                ),
+                false => format!(
+                    "no registry answers at {address}: this host is one, for as long as it runs; for its network too: \
+                     {again} --lan"
+                ),
+            });
+            Some(node)
+        }
+        Err(fail) => {
+            screen.warning("registry", &fail.message);
+            None
+        }
+    }
+}
+
+/// Who tells registries of the meeting.
+///
+/// # Errors
+/// The system gives no randomness.
+pub(crate) fn publisher(
+    identity: Identity,
+    name: &str,
+    registries: Vec<String>,
+    reach: Reach,
+    started_ms: u64,
+) -> Result<ClientConfig, Fail> {
+    let (name, seed) = (name.to_string(), random()?);
+    Ok(ClientConfig { identity, name, registries, reach, started_ms, seed, first_dial: 0 })
+}
+
+/// Says what others type to join, here and elsewhere.
+pub(crate) fn invite(place: &Place, ticket: &str, admission: Admission, screen: &Screen) {
+    let is_here = |address: &&String| address.parse().is_ok_and(|address: SocketAddr| address.ip().is_loopback());
+    let (own, others): (Vec<&String>, Vec<&String>) = place.addresses.iter().partition(is_here);
+    if place.seen.is_some() && others.is_empty() {
+        screen.own("this machine is in no network: only who is on it can join");
+    }
+    screen.own(if admission.has_tickets() { "others join with:" } else { "others join with one of:" });
+    if !admission.has_tickets() {
+        others.iter().for_each(|address| screen.own(&format!("  tertulia join {}", quoted(address))));
+        let here = own.first().copied().or(place.here.as_ref());
+        here.into_iter()
+            .for_each(|address| screen.own(&format!("  on this machine: tertulia join {}", quoted(address))));
+    }
+    screen.own(&format!("  tertulia join '{ticket}'"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOST: Wish<'static> = Wish { listen: None, announce: None, kept: None, is_host: true };
+
+    #[test]
+    fn loopback_is_dialled_by_nobody_who_has_another_address() {
+        let at = |text: &str| text.parse::<SocketAddr>().unwrap();
+        let announced = "example.org:1".to_string();
+        assert_eq!(dialable(at("127.0.0.1:7474"), None), ["127.0.0.1:7474"]);
+        assert_eq!(dialable(at("127.0.0.1:7474"), Some(&announced)), ["example.org:1"]);
+        assert_eq!(dialable(at("192.0.2.1:7474"), Some(&announced)), ["example.org:1", "192.0.2.1:7474"]);
+        for any in ["0.0.0.0:7473", "[::]:7473"] {
+            let addresses: Vec<SocketAddr> =
+                dialable(at(any), None).iter().map(|address| address.parse().unwrap()).collect();
+            let loopback = addresses.iter().filter(|address| address.ip().is_loopback()).count();
+            assert!(!addresses.is_empty() && (loopback == 0 || addresses.len() == 1), "{addresses:?}");
+            assert!(addresses.iter().all(|address| address.port() == 7473), "{addresses:?}");
+        }
+    }
+
+    #[test]
+    fn a_busy_port_leads_to_the_next_one_and_a_busy_wanted_one_to_an_error() {
+        let first = bind(HOST, "").expect("some port is free");
+        let second = bind(HOST, "").expect("another port is free");
+        assert_ne!(first.local_addr().unwrap(), second.local_addr().unwrap());
+        let taken = second.local_addr().unwrap();
+        let wanted = taken.to_string();
+        let fail = bind(Wish { listen: Some(&wanted), ..HOST }, "tertulia host T --lecture").expect_err("it is busy");
+        assert!(fail.message.contains(&wanted) && fail.hint.contains("--listen"), "{fail:?}");
+        let third = bind(Wish { kept: Some(taken.port()), ..HOST }, "").expect("another port is free");
+        assert_ne!(third.local_addr().unwrap().port(), taken.port());
+        drop(second);
+        let again = bind(Wish { kept: Some(taken.port()), ..HOST }, "").expect("it is free");
+        assert_eq!(again.local_addr().unwrap().port(), taken.port());
+    }
+
+    #[test]
+    fn another_port_than_others_know_is_told() {
+        let kept = Wish { kept: Some(7_480), ..HOST };
+        assert_eq!(other_port(HOST, DEFAULT_PORT), None);
+        assert!(other_port(HOST, 7_474).unwrap().contains("others dial 7474"));
+        assert_eq!(other_port(kept, 7_480), None);
+        let told = other_port(kept, DEFAULT_PORT).unwrap();
+        assert!(told.contains("7480") && told.contains("7473") && told.contains("ticket"), "{told}");
+        let wanted = "127.0.0.1:9000".to_string();
+        assert_eq!(other_port(Wish { listen: Some(&wanted), ..kept }, 9_000), None);
+        assert_eq!(other_port(Wish { is_host: false, ..HOST }, 40_000), None);
+    }
+}

@@ -1,0 +1,56 @@
+//! Listening sockets: one for both families, where the system has both.
+
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+/// Connections that the kernel holds ready until a node has taken the listener over.
+const BACKLOG: i32 = 128;
+
+/// Listens at `address`; all addresses of IPv6 are all of IPv4 too.
+///
+/// # Errors
+/// The system refuses: somebody else listens there, or it has no such address.
+pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    // Whoever comes back takes its port at once. Windows would let two listen at one.
+    #[cfg(unix)]
+    socket.set_reuse_address(true)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(!address.ip().is_unspecified())?;
+    }
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// Listens at `port` of all addresses of this machine, of both families or of that which there is.
+///
+/// # Errors
+/// As [`listen`].
+pub fn listen_everywhere(port: u16) -> io::Result<TcpListener> {
+    match listen(SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), port)) {
+        Err(error) if error.kind() != io::ErrorKind::AddrInUse => {
+            listen(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port))
+        }
+        listener => listener,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpStream;
+
+    #[test]
+    fn one_socket_takes_both_families_and_one_of_an_address_that_alone() {
+        let listener = listen_everywhere(0).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+        TcpStream::connect((Ipv6Addr::LOCALHOST, port)).unwrap();
+        assert_eq!(listen_everywhere(port).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        let six = listen((Ipv6Addr::LOCALHOST, 0).into()).unwrap();
+        TcpStream::connect((Ipv4Addr::LOCALHOST, six.local_addr().unwrap().port())).unwrap_err();
+    }
+}
