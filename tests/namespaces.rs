@@ -316,3 +316,28 @@ fn friends_and_members_have_their_ports_again() {
     assert_eq!(warning["code"], "port");
     assert!(word(&warning, "message").contains("7474") && word(&warning, "message").contains("7473"), "{warning}");
 }
+
+#[test]
+fn friends_learn_where_a_stranger_is_as_it_is_written_in_its_family() {
+    let Some(machines) = Machines::connect(Families::Both) else { return };
+    let mut ada = machines.start(0, "ada", &["--no-registry", "friends"]);
+    ada.wait("ready");
+    for (name, place) in [("bea", 0), ("carl", 1)] {
+        let at = |machine| if place == 0 { machines.address(machine) } else { machines.address_six(machine) };
+        let mut writer = machines.start(1, name, &["--no-registry", "friends"]);
+        let ready = writer.wait("ready");
+        let port = word(&ready, "listen").rsplit(':').next().expect("a port");
+        writer.send(&json!({"command": "add", "name": "ada", "address": format!("{}:7473", at(0))}));
+        writer.send(&json!({"command": "msg", "to": "ada", "text": "hello"}));
+        let stranger = loop {
+            let contact = ada.wait("contact");
+            if contact["change"] == "stranger" {
+                break contact;
+            }
+        };
+        assert_eq!(stranger["address"], format!("{}:{port}", at(1)), "{stranger}");
+        assert_eq!(ada.wait("message")["text"], "hello");
+        ada.send(&json!({"command": "msg", "to": name, "text": "hello back"}));
+        while writer.wait("message")["text"] != "hello back" {}
+    }
+}

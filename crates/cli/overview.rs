@@ -47,6 +47,9 @@ pub(crate) fn run(globals: &Globals) -> Result<ExitCode, Fail> {
         people(&answer, &contacts, &program, &mut screen);
     }
     unanswered(&answer, &screen);
+    if answer.failure.is_some() {
+        screen.own(&format!("what is on on another machine, hosted with --lan: {program} list --registry IP:7472"));
+    }
     // One that lets in whoever comes.
     let is_open = |event: &&Event| matches!(event, Event::Listing { is_locked: false, admission: Admission::Open, .. });
     let target = match listed.iter().find(is_open) {

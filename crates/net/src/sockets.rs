@@ -41,16 +41,16 @@ pub fn listen_everywhere(port: u16) -> io::Result<TcpListener> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::net::TcpStream;
+    use std::net::{IpAddr, TcpStream};
 
     #[test]
-    fn one_socket_takes_both_families_and_one_of_an_address_that_alone() {
-        let listener = listen_everywhere(0).unwrap();
-        let port = listener.local_addr().unwrap().port();
-        TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
-        TcpStream::connect((Ipv6Addr::LOCALHOST, port)).unwrap();
-        assert_eq!(listen_everywhere(port).unwrap_err().kind(), io::ErrorKind::AddrInUse);
-        let six = listen((Ipv6Addr::LOCALHOST, 0).into()).unwrap();
-        TcpStream::connect((Ipv4Addr::LOCALHOST, six.local_addr().unwrap().port())).unwrap_err();
+    fn an_address_is_listened_at_by_one_and_its_port_by_nobody_else_of_both_families() {
+        for ip in [IpAddr::from(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()] {
+            let listener = listen((ip, 0).into()).unwrap();
+            let address = listener.local_addr().unwrap();
+            TcpStream::connect(address).unwrap();
+            assert_eq!(listen(address).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+            assert_eq!(listen_everywhere(address.port()).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        }
     }
 }
