@@ -122,13 +122,21 @@ pub(crate) fn change(home: &Home, globals: &Globals, command: Command) -> Result
 
 /// What friends refuse outside of their console, where nobody can type what the machine proposes after its reason.
 pub(crate) fn refusal(code: &'static str, message: &str, name: &str, globals: &Globals) -> Fail {
-    let reason = ["; /", "; type: /"].iter().find_map(|proposal| Some(message.split_once(proposal)?.0));
+    let (reason, proposal) = ["; /", "; type: "]
+        .iter()
+        .find_map(|proposal| message.split_once(proposal))
+        .map_or((message, ""), |(reason, proposal)| (reason, proposal.trim_start_matches('/')));
     let program = globals.program();
-    let hint = match message.contains("/add ") && Name::new(name).is_some() {
-        true => format!("{program} contacts add {} HOST:PORT", quoted(name)),
-        false => format!("{program} contacts list"),
+    let words = |text: &str| text.split(' ').map(quoted).collect::<Vec<_>>().join(" ");
+    let hint = match (proposal.strip_prefix("add "), proposal.strip_suffix("/TEXT")) {
+        (Some(meant), _) => format!("{program} contacts add {}", words(meant)),
+        (None, Some(to)) => format!("{program} send {} TEXT", quoted(to)),
+        (None, None) if message.contains("/add ") && Name::new(name).is_some() => {
+            format!("{program} contacts add {} HOST:PORT", quoted(name))
+        }
+        (None, None) => format!("{program} contacts list"),
     };
-    Fail::failed(code, reason.unwrap_or(message), hint)
+    Fail::failed(code, reason, hint)
 }
 
 fn unwritten(error: &tertulia_net::Error) -> Fail {

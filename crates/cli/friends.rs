@@ -13,7 +13,6 @@ use crate::befriend::{self, Manner};
 use crate::escape;
 use crate::fail::{Fail, quoted};
 use crate::globals::{Globals, unusable};
-use crate::host::check_announced;
 use crate::screen::Screen;
 use crate::session::{self, Plan};
 use crate::signals::Signals;
@@ -46,11 +45,11 @@ pub(crate) struct Args {
 /// # Errors
 /// Nobody can be reached.
 pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
-    check_announced(args.announce.as_ref(), AGAIN)?;
+    venue::check_announced(args.announce.as_ref(), AGAIN)?;
     let (mut screen, input) = Screen::interactive(globals.json, globals.verbose)?;
     let home =
         befriend::own_home(globals, &screen, "type there, or use a home of its own: tertulia --home DIR friends")?;
-    let (listener, place) = listen(args.listen.as_ref(), args.announce.as_ref(), &home, &mut screen)?;
+    let (listener, place) = listen(args.listen.as_ref(), args.announce.as_ref(), &home, AGAIN, &mut screen)?;
     let started_ms = unix_ms();
     let manner = Manner { port: Some(place.port), dials_at_start: true, ends_after_one: false };
     let friends = befriend::machine(&home, globals, started_ms, manner)?;
@@ -91,11 +90,12 @@ pub(crate) fn listen(
     wanted: Option<&String>,
     announce: Option<&String>,
     home: &Home,
+    again: &str,
     screen: &mut Screen,
 ) -> Result<(TcpListener, Place), Fail> {
     let listen = wanted.or(home.config().listen.as_ref());
     let kept = home.port().map_err(|error| unusable(&error))?;
-    let (listener, place) = venue::open(Wish { listen, announce, kept, is_host: true }, screen, AGAIN)?;
+    let (listener, place) = venue::open(Wish { listen, announce, kept, is_host: true }, screen, again)?;
     if let Err(error) = home.keep_port(place.port) {
         screen.warning("home", &error.to_string());
     }

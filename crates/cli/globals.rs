@@ -2,15 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
+use tertulia_core::address::{HostPort, NoAddress, REGISTRY_PORT};
 use tertulia_core::limits;
 use tertulia_core::name::normal;
-use tertulia_core::ticket::is_address;
 use tertulia_core::wire::field::Name;
 use tertulia_net::{Config, Home};
 
 use crate::console::NAME_RULE;
 use crate::escape;
 use crate::fail::{Fail, quoted};
+use crate::registry::{CUSTOMARY, customary};
 use crate::screen::Screen;
 
 const EVERYWHERE: &str = "Options of every command";
@@ -86,17 +87,23 @@ impl Globals {
     pub(crate) fn registries_in(&self, config: &Config) -> Result<Registries, Fail> {
         let settled = || Some((listed(config.registry.as_ref()?), "`registry` in config.toml"));
         let Some((addresses, origin)) = self.chosen_registries().or_else(settled) else {
-            return Ok(Registries { addresses: vec![crate::registry::customary().to_string()], is_default: true });
+            return Ok(Registries { addresses: vec![customary().to_string()], is_default: true });
         };
-        let wrong = addresses.iter().find(|address| !is_address(address));
-        let message = match (wrong, addresses.len()) {
-            (Some(wrong), _) => format!("{origin} takes HOST:PORT, not `{wrong}`"),
-            (None, count) if count > limits::REGISTRIES_MAX => {
-                format!("{origin} has {count} registries, and {} is the most", limits::REGISTRIES_MAX)
+        if addresses.len() > limits::REGISTRIES_MAX {
+            let message =
+                format!("{origin} has {} registries, and {} is the most", addresses.len(), limits::REGISTRIES_MAX);
+            return Err(Fail::usage(message, format!("--registry {CUSTOMARY}")));
+        }
+        let read = |typed: String| match HostPort::typed(&typed, REGISTRY_PORT) {
+            Ok(address) => Ok(address.to_string()),
+            Err(NoAddress { reason, instead }) => {
+                let message = format!("{origin} takes HOST:PORT, not `{typed}`: {reason}");
+                let meant = instead.map_or_else(|| CUSTOMARY.to_string(), |meant| meant.to_string());
+                Err(Fail::usage(message, with_registry(&typed, &meant)))
             }
-            (None, _) => return Ok(Registries { addresses, is_default: false }),
         };
-        Err(Fail::usage(message, "--registry 127.0.0.1:7472"))
+        let addresses = addresses.into_iter().map(read).collect::<Result<_, _>>()?;
+        Ok(Registries { addresses, is_default: false })
     }
 
     /// Whether there is a registry, as far as that is known without the settings.
@@ -198,6 +205,25 @@ impl Globals {
             (None, None) => system_name(),
         };
         Ok(Called { name, is_chosen: false })
+    }
+}
+
+/// The command line once more, with another registry in place of `wrong`.
+fn with_registry(wrong: &str, right: &str) -> String {
+    let typed: Vec<String> = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+    let (flag, right) = (format!("--registry={wrong}"), quoted(right));
+    let is_wrong = |word: &String| word == wrong || *word == flag;
+    let words = typed.iter().map(|word| match word {
+        word if word == wrong => right.clone(),
+        word if *word == flag => format!("--registry={right}"),
+        word => quoted(word),
+    });
+    let words = words.collect::<Vec<_>>().join(" ");
+    // What was not typed stands in the environment or in the settings, which a flag beats.
+    if typed.iter().any(is_wrong) {
+        format!("tertulia {words}")
+    } else {
+        format!("tertulia --registry {right} {words}")
     }
 }
 

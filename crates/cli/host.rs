@@ -1,10 +1,10 @@
 //! `tertulia host`: holds a lecture; a room is opened in `room.rs`.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::ValueEnum;
+use tertulia_core::address::PORT;
 use tertulia_core::charter::{Admission, Questions, SignedCharter, Terms};
 use tertulia_core::code::Code;
 use tertulia_core::event::Role;
@@ -13,12 +13,11 @@ use tertulia_core::identity::{Identity, Secret};
 use tertulia_core::limits;
 use tertulia_core::node::Node;
 use tertulia_core::star::{Host, HostConfig};
-use tertulia_core::ticket::is_address;
 use tertulia_core::wire::Encoded;
 use tertulia_core::wire::field::Title;
 use tertulia_core::wire::registry::Visibility;
 use tertulia_core::wire::session::Purpose;
-use tertulia_net::{Home, Setup, listen, start, unix_ms};
+use tertulia_net::{Home, Setup, start, unix_ms};
 
 use crate::directory::random;
 use crate::escape;
@@ -27,7 +26,7 @@ use crate::globals::Globals;
 use crate::screen::Screen;
 use crate::session::{self, Plan, Ready};
 use crate::signals::Signals;
-use crate::venue::{self, DEFAULT_PORT, Place, Wish};
+use crate::venue::{self, Place, Wish};
 
 /// How it is typed.
 pub(crate) const EXAMPLE: &str = "  tertulia host 'Rust for sailors' --lecture";
@@ -197,28 +196,14 @@ pub(crate) fn check(args: &Args, again: &str) -> Result<Policies, Fail> {
         let message = format!("a title has 1 to {} bytes, this one has {}", limits::TITLE_MAX, args.title.len());
         return Err(Fail::usage(message, "tertulia host 'A shorter title' --lecture"));
     }
-    args.listen.as_ref().map(|address| listen_address(address, again)).transpose()?;
-    check_announced(args.announce.as_ref(), again)?;
+    args.listen.as_ref().map(|address| venue::listen_address(address, PORT, again)).transpose()?;
+    venue::check_announced(args.announce.as_ref(), again)?;
     let admission = Admission::of(args.ticket, args.lobby);
     let questions = match args.questions {
         Some(Asked::Closed) => Questions::Closed,
         Some(Asked::Open) | None => Questions::Open,
     };
     Ok((admission, questions, args.history.map_or(u32::MAX, |history| history.0)))
-}
-
-/// What others are to dial.
-///
-/// # Errors
-/// It is no address.
-pub(crate) fn check_announced(announced: Option<&String>, again: &str) -> Result<(), Fail> {
-    match announced.filter(|address| !is_address(address)) {
-        None => Ok(()),
-        Some(address) => {
-            let message = format!("--announce takes HOST:PORT, not `{address}`");
-            Err(Fail::usage(message, format!("{again} --announce example.org:{DEFAULT_PORT}")))
-        }
-    }
 }
 
 /// The words and phrases of a filter file. Only letters and digits count, so a line needs one.
@@ -324,30 +309,6 @@ pub(crate) fn fits(args: &Args, charter: &SignedCharter, plan: &Policies, again:
             again,
         )),
     }
-}
-
-/// A listener where it is wanted.
-///
-/// # Errors
-/// It can't listen there.
-pub(crate) fn listen_at(wanted: &str, again: &str) -> Result<TcpListener, Fail> {
-    let address = listen_address(wanted, again)?;
-    listen(address).map_err(|error| {
-        let message = format!("can't listen: {address}: {error}");
-        Fail::failed("listen", message, format!("{again} --listen {}", SocketAddr::new(address.ip(), 0)))
-    })
-}
-
-pub(crate) fn listen_address(typed: &str, again: &str) -> Result<SocketAddr, Fail> {
-    typed.parse().map_err(|_| {
-        let message = format!("--listen takes IP:PORT, not `{typed}`");
-        // Whoever names an address is not sent to all of them.
-        let (host, port) = typed.rsplit_once(':').unwrap_or((typed, ""));
-        let port = port.parse().unwrap_or(DEFAULT_PORT);
-        let ip = typed.parse().or_else(|_| host.replace("localhost", "127.0.0.1").parse::<IpAddr>());
-        let wanted = SocketAddr::new(ip.unwrap_or(Ipv4Addr::UNSPECIFIED.into()), port);
-        Fail::usage(message, format!("{again} --listen {wanted}"))
-    })
 }
 
 /// Says what others type, and what the user can type now; `opened`: what, and what it is now.

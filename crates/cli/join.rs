@@ -3,12 +3,13 @@
 use std::process::ExitCode;
 use std::time::SystemTime;
 
+use tertulia_core::address::{Host, HostPort, NoAddress, PORT};
 use tertulia_core::charter::{Questions, SignedCharter};
 use tertulia_core::code::Code;
 use tertulia_core::event::Role;
 use tertulia_core::id::MeetingId;
 use tertulia_core::star::Restored;
-use tertulia_core::ticket::{Ticket, is_address};
+use tertulia_core::ticket::Ticket;
 use tertulia_core::wire::field::Reason;
 use tertulia_net::{Home, Setup, StoredMeeting, start, unix_ms};
 
@@ -29,13 +30,16 @@ pub(crate) const EXAMPLE: &str = "  tertulia join 127.0.0.1:7473";
 /// Come into a room, or attend a lecture
 ///
 /// TARGET is the line that the host printed, a ticket or HOST:PORT; or what a registry finds: an id, a number that
-/// tertulia list has shown, a title, or words that fit one title. What was said while you were away comes when you
-/// join again. At the end of input, what is pending is sent and you leave.
+/// tertulia list has shown, a title, or words that fit one title. An address without a port has port 7473; what has a
+/// dot and ends in letters, such as host.example, is one, so a meeting of such a title is joined by its number or id.
+/// What was said while you were away comes when you join again. At the end of input, what is pending is sent and you
+/// leave.
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLE)]
 pub(crate) struct Args {
     /// A ticket, HOST:PORT, an id, a number of the last list, a title, or words of one
-    target: String,
+    #[arg(required = true, value_name = "TARGET")]
+    target: Vec<String>,
     /// What the host reads if you have to wait in the lobby
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     note: String,
@@ -51,58 +55,71 @@ pub(crate) struct Args {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Target {
     Ticket(Box<Ticket>),
-    Address(String),
+    Address(HostPort),
+    /// What a registry is to find.
+    Words(String),
     Found(Place),
 }
 
 impl Target {
-    /// A ticket or an address; nothing, if it is for a registry to find.
-    fn read(typed: &str, has_registry: bool) -> Result<Option<Self>, Fail> {
-        let typed = typed.trim();
+    /// What is meant by what was typed or pasted.
+    fn read(typed: &str, has_registry: bool) -> Result<Self, Fail> {
+        let typed = unwrapped(typed);
         if typed.starts_with("tertulia:") {
             let ticket =
                 typed.parse().map_err(|error| Fail::usage(format!("{error}"), "tertulia join 'tertulia:…'"))?;
-            return Ok(Some(Self::Ticket(Box::new(ticket))));
+            return Ok(Self::Ticket(Box::new(ticket)));
         }
-        if is_address(typed) {
-            return Ok(Some(Self::Address(typed.into())));
-        }
-        let has_port = typed.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u32>().is_ok());
-        if has_registry && !has_port && !typed.is_empty() {
-            return Ok(None);
-        }
-        let example = match typed {
-            host if !host.is_empty() && !host.contains(|letter: char| letter.is_whitespace() || letter == ':') => {
-                format!("tertulia join {}", quoted(&format!("{host}:7473")))
+        let example = match HostPort::typed(&typed, PORT) {
+            Ok(address) if typed.contains(':') || address.host.is_unmistakable() => return Ok(Self::Address(address)),
+            Err(NoAddress { reason, instead: Some(meant) }) => {
+                let instead = format!("tertulia join {}", quoted(&meant.to_string()));
+                return Err(Fail::usage(format!("`{typed}` is no address: {reason}"), instead));
             }
-            _ => "tertulia join 127.0.0.1:7473".into(),
+            _ if has_registry && !typed.is_empty() => return Ok(Self::Words(typed)),
+            Ok(address) => address.to_string(),
+            Err(_) => format!("127.0.0.1:{PORT}"),
         };
-        Err(Fail::usage(
-            format!(
-                "`{typed}` is neither a ticket nor HOST:PORT, and there is no registry to find it; copy the line that \
-                 the host printed"
-            ),
-            example,
-        ))
+        let message = format!(
+            "`{typed}` is neither a ticket nor HOST:PORT, and there is no registry to find it; copy the line that the \
+             host printed"
+        );
+        Err(Fail::usage(message, format!("tertulia join {}", quoted(&example))))
     }
-}
 
-impl Target {
     /// What leads there again: a number means something else after the next list, and a title perhaps too.
-    fn again(&self, typed: &str) -> String {
+    fn again(&self) -> String {
         match self {
+            Self::Ticket(ticket) => ticket.to_string(),
+            Self::Address(address) => address.to_string(),
+            Self::Words(words) => words.clone(),
             Self::Found(place) => place.meeting.to_hex(),
-            Self::Ticket(_) | Self::Address(_) => quoted(typed),
         }
     }
 
     fn greeting(&self) -> String {
         match self {
             Self::Ticket(_) => "joining with that ticket …".into(),
-            Self::Address(address) => format!("joining {} …", escape::line(address)),
+            Self::Address(address) => format!("joining {address} …"),
+            Self::Words(words) => format!("joining `{}` …", escape::line(words)),
             Self::Found(place) => format!("joining `{}` …", escape::line(&place.title)),
         }
     }
+}
+
+/// What was copied from where it was printed: perhaps the whole line, in quotes, and broken where a window ended.
+fn unwrapped(typed: &str) -> String {
+    let words = typed.split_whitespace().collect::<Vec<_>>().join(" ");
+    let is_in_front = |front: &str| matches!(front.trim_end(), "" | "--") || front.trim_end().ends_with(':');
+    let printed = words.split_once("tertulia join ").filter(|(front, _)| is_in_front(front));
+    let copied = printed.map_or(typed, |(_, copied)| copied).trim();
+    let bare = copied.trim_matches(['\'', '"', '`', '‘', '’', '“', '”']);
+    let whole: String = bare.split_whitespace().collect();
+    let is_address = || {
+        let is_computer = |address: &HostPort| printed.is_some() || !matches!(address.host, Host::Name(_));
+        whole.parse().is_ok_and(|address| is_computer(&address))
+    };
+    if whole.starts_with("tertulia:") || is_address() { whole } else { bare.trim().into() }
 }
 
 /// Runs the verb.
@@ -111,25 +128,26 @@ impl Target {
 /// The lecture can't be attended.
 pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     globals.check()?;
-    let typed = args.target.trim();
+    let typed = args.target.join(" ");
     if Reason::new(&args.note).is_none() {
         let message = format!("a note has at most 255 bytes, this one has {}", args.note.len());
-        let again = format!("{} join {}", globals.program(), quoted(typed));
+        let again = format!("{} join {}", globals.program(), quoted(&unwrapped(&typed)));
         return Err(Fail::usage(message, format!("{again} --note 'a shorter one'")));
     }
     // What makes no sense is refused before anything is made.
-    let target = Target::read(typed, globals.may_have_registry())?;
+    let target = Target::read(&typed, globals.may_have_registry())?;
     let (mut screen, input) = Screen::interactive(globals.json, globals.verbose)?;
     let home = globals.open_home(&screen)?;
     let registries = globals.registries(&home)?;
     screen.registry = registries.shown();
     let target = match target {
-        Some(target) => target,
-        None if registries.addresses.is_empty() => Target::read(typed, false)?.ok_or_else(|| nowhere(typed))?,
-        None => Target::Found(find(typed, &home, &registries, &mut screen)?),
+        Target::Words(words) if registries.addresses.is_empty() => Target::read(&words, false)?,
+        Target::Words(words) => Target::Found(find(&words, &home, &registries, &mut screen)?),
+        target @ (Target::Ticket(_) | Target::Address(_) | Target::Found(_)) => target,
     };
-    let again = format!("{} join {}", globals.program(), target.again(typed));
-    let renamed = format!("{} join {}", globals.program_as(Some("NAME")), target.again(typed));
+    let wanted = target.again();
+    let again = format!("{} join {}", globals.program(), quoted(&wanted));
+    let renamed = format!("{} join {}", globals.program_as(Some("NAME")), quoted(&wanted));
     let called = globals.called(&home)?;
     let (restored, others) = restored(&home, &target, &screen)?;
     let kept = restored.as_ref().map(|restored| restored.charter.meeting);
@@ -139,7 +157,8 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
         Target::Ticket(ticket) => {
             (ticket.meeting, Some(ticket.host), ticket.addresses.clone(), Some(ticket.as_ref().clone()))
         }
-        Target::Address(address) => (MeetingId::ZERO, None, vec![address.clone()], None),
+        Target::Address(address) => (MeetingId::ZERO, None, vec![address.to_string()], None),
+        Target::Words(words) => return Err(nowhere(words)),
         Target::Found(place) => (place.meeting, Some(place.host), place.addresses.clone(), None),
     };
     let port = kept.and_then(|kept| home.meeting(kept).ok()?.port().ok()?);
@@ -169,7 +188,7 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
             home: keeps.clone(),
             meeting: kept,
             on_ready: Box::new(|ready, screen| {
-                remember(keeps.as_ref(), ready.meeting, args.target.trim(), screen);
+                remember(keeps.as_ref(), ready.meeting, &wanted, screen);
                 if ready.role == Role::Member {
                     venue::keep_port(keeps.as_ref(), ready.meeting, place.port, screen);
                 }
@@ -190,8 +209,9 @@ fn restored(home: &Home, target: &Target, screen: &Screen) -> Result<(Option<Res
         // One address holds one meeting after the other: the last one joined there may still be on.
         Target::Address(address) => meetings
             .iter()
-            .filter(|meeting| !meeting.ended && meeting.target.as_ref() == Some(address))
+            .filter(|meeting| !meeting.ended && meeting.target.as_ref() == Some(&address.to_string()))
             .max_by_key(|meeting| joined_at(home, meeting)),
+        Target::Words(_) => None,
     };
     if let (None, Target::Address(_)) = (found, target) {
         let others = meetings.iter().filter(|meeting| !meeting.ended);
@@ -268,4 +288,78 @@ fn farewell(code: Code, again: &str, renamed: &str) -> String {
     ];
     let found = known.into_iter().find(|(known, _)| *known == code);
     found.map_or_else(|| format!("try again: {again}"), |(_, next)| next)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_copied_from_a_window_is_taken_as_it_was_printed() {
+        let ticket = format!("tertulia:{}.{}@127.0.0.1:7473/", "0a".repeat(16), "1b".repeat(32));
+        let (front, back) = ticket.split_at(50);
+        for pasted in [
+            ticket.clone(),
+            format!("  {ticket}\n"),
+            format!("{front}\n{back}"),
+            format!("{front}\r\n   {back}"),
+            format!("'{ticket}'"),
+            format!("“{front} {back}”"),
+            format!("tertulia join '{ticket}'"),
+            format!("tertulia join {front} {back}"),
+            format!("--   tertulia join '{front}\n{back}'\n"),
+            format!("-- others join with: tertulia join '{ticket}'"),
+        ] {
+            let Ok(Target::Ticket(read)) = Target::read(&pasted, true) else { panic!("{pasted}") };
+            assert_eq!(read.to_string(), ticket, "{pasted}");
+        }
+        for pasted in [
+            "127.0.0.1:7473",
+            "127.0.0.1",
+            "--   tertulia join 127.0.0.1:7473",
+            "tertulia join 127.0.0.1:74 73",
+            "127.0.0.1:\n7473",
+            "'127.0.0.1:7473'",
+        ] {
+            let Ok(Target::Address(read)) = Target::read(pasted, false) else { panic!("{pasted}") };
+            assert_eq!(read.to_string(), "127.0.0.1:7473", "{pasted}");
+        }
+    }
+
+    #[test]
+    fn what_may_be_a_title_is_one() {
+        let titles = [
+            "tides",
+            "Rust: 101",
+            "Rust:intro",
+            "Lunch 12:30",
+            "v1.0",
+            "Rust.101",
+            "How to type tertulia join",
+            "What tertulia join does",
+            "see host.example: 10",
+            "3",
+        ];
+        for title in titles {
+            assert_eq!(Target::read(title, true).ok(), Some(Target::Words(title.into())), "{title}");
+        }
+        for (address, read) in [
+            ("10.0.0.5", "10.0.0.5:7473"),
+            ("host.example", "host.example:7473"),
+            ("localhost", "localhost:7473"),
+            ("::1", "[::1]:7473"),
+            ("fe80::1%eth0", "[fe80::1%eth0]:7473"),
+            ("[fe80::1%eth0]:7473", "[fe80::1%eth0]:7473"),
+            ("tides:7473", "tides:7473"),
+        ] {
+            assert_eq!(Target::read(address, true).map(|target| target.again()).ok().as_deref(), Some(read));
+        }
+        for (wrong, hint) in [
+            ("::1:7474", "tertulia join '[::1]:7474'"),
+            ("tides:99999", "tertulia join tides:7473"),
+            ("127.0.0.1:0", "tertulia join 127.0.0.1:7473"),
+        ] {
+            assert_eq!(Target::read(wrong, true).expect_err(wrong).hint, hint);
+        }
+    }
 }

@@ -83,7 +83,13 @@ enum Verb {
 }
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    // A line as it was printed begins with two dashes and a blank, and is no option.
+    let is_printed = |word: &str| word.starts_with("-- ") && word.contains("tertulia join");
+    let words = std::env::args_os().map(|word| match word.to_str().filter(|word| is_printed(word)) {
+        Some(printed) => printed.trim_start_matches('-').into(),
+        None => word,
+    });
+    let cli = match Cli::try_parse_from(words) {
         Ok(cli) => cli,
         Err(error) => return misused(&error),
     };

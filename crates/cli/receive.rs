@@ -40,7 +40,8 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     let mut screen = Screen::open(globals.json, globals.verbose)?;
     let home = befriend::own_home(globals, &screen, "end it, or use a home of its own: tertulia --home DIR receive")?;
-    let (listener, place) = friends::listen(args.listen.as_ref(), None, &home, &mut screen)?;
+    let again = if args.once { EXAMPLE.trim() } else { "tertulia receive" };
+    let (listener, place) = friends::listen(args.listen.as_ref(), None, &home, again, &mut screen)?;
     let started_ms = unix_ms();
     let manner = Manner { port: Some(place.port), dials_at_start: true, ends_after_one: args.once };
     let friends = befriend::machine(&home, globals, started_ms, manner)?;

@@ -6,12 +6,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tertulia_core::address::REGISTRY_PORT;
 use tertulia_core::command::{Command, Directory};
 use tertulia_core::event::Event;
 use tertulia_core::id::{CommandId, Key};
 use tertulia_core::identity::{Ed25519, Identity, Secret};
 use tertulia_core::registry::{Server, ServerConfig};
-use tertulia_net::{Node, Setup, listen, listen_everywhere, machine_addresses, machine_loopback, start, unix_ms};
+use tertulia_net::{Node, Setup, listen_everywhere, machine_addresses, machine_loopback, start, unix_ms};
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::directory::random;
@@ -20,12 +21,15 @@ use crate::globals::Globals;
 use crate::json::Object;
 use crate::screen::Screen;
 use crate::signals::{Signal, Signals};
+use crate::venue::listen_at;
 
 /// How it is typed.
 pub(crate) const EXAMPLE: &str = "  tertulia registry --lan";
 
+const AGAIN: &str = "tertulia registry";
+
 /// Where registries are by custom.
-pub(crate) const CUSTOMARY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7472);
+pub(crate) const CUSTOMARY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), REGISTRY_PORT);
 
 /// How long loopback has to answer.
 const LOOPBACK_PATIENCE: Duration = Duration::from_millis(200);
@@ -50,7 +54,7 @@ const LAST: CommandId = CommandId(2);
 pub(crate) struct Args {
     /// Where to listen [default: 127.0.0.1:7472]
     #[arg(long, value_name = "IP:PORT")]
-    listen: Option<SocketAddr>,
+    listen: Option<String>,
     /// Listen at port 7472 of all addresses of this machine
     #[arg(long, conflicts_with = "listen")]
     lan: bool,
@@ -64,16 +68,14 @@ pub(crate) struct Args {
 /// # Errors
 /// The registry can't listen.
 pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
-    let wanted = match args.listen {
-        Some(wanted) => wanted,
-        None if args.lan => SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), CUSTOMARY.port()),
-        None => customary(),
+    let listener = match &args.listen {
+        Some(wanted) => listen_at(wanted, REGISTRY_PORT, AGAIN)?,
+        None if args.lan => listen_everywhere(REGISTRY_PORT).map_err(|error| {
+            let message = format!("can't listen at port {REGISTRY_PORT} of all addresses: {error}");
+            Fail::failed("listen", message, format!("{AGAIN} --listen 0.0.0.0:0"))
+        })?,
+        None => listen_at(&customary().to_string(), REGISTRY_PORT, AGAIN)?,
     };
-    let listener = if args.lan { listen_everywhere(wanted.port()) } else { listen(wanted) };
-    let listener = listener.map_err(|error| {
-        let message = format!("can't listen at {wanted}: {error}");
-        Fail::failed("listen", message, "another port: tertulia registry --listen 127.0.0.1:7480")
-    })?;
     let mut screen = Screen::open(globals.json, globals.verbose)?;
     crate::runtime()?.block_on(async {
         let mut signals = Signals::new().map_err(|error| Fail::failed("system", error.to_string(), "try again"))?;
@@ -107,11 +109,11 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
                 }
             }
         };
-        let place = match args.listen {
-            Some(address) => format!(" --listen {}", quoted(&address.to_string())),
+        let place = match &args.listen {
+            Some(address) => format!(" --listen {}", quoted(address)),
             None => if args.lan { " --lan" } else { "" }.into(),
         };
-        screen.own(&format!("to start it again: tertulia registry{place}"));
+        screen.own(&format!("to start it again: {AGAIN}{place}"));
         screen.close()?;
         code.map(|()| ExitCode::SUCCESS).map_err(|error| Fail::failed("node", error.to_string(), "start it again"))
     })

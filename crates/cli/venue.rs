@@ -1,7 +1,9 @@
 //! Where a node listens, and what others dial.
 
-use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::io;
+use std::net::{IpAddr, SocketAddr, TcpListener, ToSocketAddrs as _};
 
+use tertulia_core::address::{self, HostPort, NoAddress, PORT};
 use tertulia_core::charter::Admission;
 use tertulia_core::id::MeetingId;
 use tertulia_core::identity::Identity;
@@ -14,12 +16,9 @@ use crate::directory::random;
 use crate::escape;
 use crate::fail::{Fail, quoted};
 use crate::globals::{Globals, Registries};
-use crate::host::{check_announced, listen_at};
 use crate::registry;
 use crate::screen::Screen;
 
-/// Where who listens is looked for first.
-pub(crate) const DEFAULT_PORT: u16 = 7473;
 /// Ports that are tried from the default one on; then any.
 const PORTS_TRIED: u16 = 64;
 
@@ -90,12 +89,88 @@ impl Place {
 /// The listener: where it is wanted, else at the first port that is free.
 fn bind(wish: Wish<'_>, again: &str) -> Result<TcpListener, Fail> {
     if let Some(wanted) = wish.listen {
-        return listen_at(wanted, again);
+        return listen_at(wanted, PORT, again);
     }
-    let usual = wish.is_host.then(|| DEFAULT_PORT..DEFAULT_PORT.saturating_add(PORTS_TRIED));
+    let usual = wish.is_host.then(|| PORT..PORT.saturating_add(PORTS_TRIED));
     let ports = wish.kept.into_iter().chain(usual.into_iter().flatten()).chain([0]);
     let mut tries = ports.map(listen_everywhere);
     tries.find_map(Result::ok).ok_or_else(|| no_listener("no port is free", again))
+}
+
+/// What others are to dial.
+///
+/// # Errors
+/// It is no address, or one that others can't dial.
+pub(crate) fn check_announced(announced: Option<&String>, again: &str) -> Result<(), Fail> {
+    let Some(typed) = announced else { return Ok(()) };
+    let (reason, meant) = match typed.parse::<HostPort>() {
+        Ok(address) => match address.for_others() {
+            Ok(()) => return Ok(()),
+            Err(reason) => (reason, Some(address)),
+        },
+        Err(NoAddress { reason, instead }) => (reason, instead.map(|meant| *meant)),
+    };
+    let message = format!("--announce takes the HOST:PORT that others dial, not `{typed}`: {reason}");
+    let meant = meant.as_ref().map_or_else(|| format!("example.org:{PORT}"), seen_by_others);
+    Err(Fail::usage(message, format!("{again} --announce {}", quoted(&meant))))
+}
+
+/// The address, or, if others can't dial it, that of this machine which they can.
+fn seen_by_others(meant: &HostPort) -> String {
+    if meant.for_others().is_ok() {
+        return meant.to_string();
+    }
+    let is_six = matches!(meant.host, address::Host::V6(..));
+    let own = machine_addresses();
+    let ip = own.iter().find(|ip| ip.is_ipv6() == is_six).or(own.first()).copied().unwrap_or_else(machine_loopback);
+    SocketAddr::new(ip, meant.port).to_string()
+}
+
+/// Where the user wants to listen; `usual`: the port to propose.
+///
+/// # Errors
+/// It is no IP:PORT.
+pub(crate) fn listen_address(typed: &str, usual: u16, again: &str) -> Result<HostPort, Fail> {
+    HostPort::listening(typed, usual).map_err(|NoAddress { reason, instead }| {
+        let message = format!("can't listen at `{typed}`, expected IP:PORT: {reason}");
+        // Whoever names an address is not sent to all of them.
+        let meant = instead.map_or_else(|| format!("0.0.0.0:{usual}"), |meant| meant.to_string());
+        Fail::usage(message, format!("{again} --listen {}", quoted(&meant)))
+    })
+}
+
+/// A listener where it is wanted, and nowhere else.
+///
+/// # Errors
+/// It can't listen there; the hint is where it can.
+pub(crate) fn listen_at(wanted: &str, usual: u16, again: &str) -> Result<TcpListener, Fail> {
+    let wanted = listen_address(wanted, usual, again)?;
+    at(&wanted).map_err(|error| {
+        let everywhere = if matches!(wanted.host, address::Host::V6(..)) { "[::]" } else { "0.0.0.0" };
+        let nearby = HostPort { host: wanted.host.clone(), port: 0 }.to_string();
+        let places = [nearby, format!("{everywhere}:{}", wanted.port), format!("{everywhere}:0"), "0.0.0.0:0".into()];
+        let is_free = |place: &&String| HostPort::listening(place, usual).is_ok_and(|place| at(&place).is_ok());
+        let free = places.iter().find(is_free).map_or("0.0.0.0:0", String::as_str);
+        let found = match (&wanted.host, error.kind()) {
+            (_, io::ErrorKind::AddrNotAvailable) => "this machine has no such address".to_string(),
+            // Nobody knows it: the system has not been asked for it.
+            (address::Host::V6(_, Some(zone)), _) if error.raw_os_error().is_none() => {
+                format!("this machine has no interface `{zone}`")
+            }
+            _ => error.to_string(),
+        };
+        Fail::failed(
+            "listen",
+            format!("can't listen at {wanted}: {found}"),
+            format!("{again} --listen {}", quoted(free)),
+        )
+    })
+}
+
+/// The system knows the zones of its interfaces.
+fn at(place: &HostPort) -> io::Result<TcpListener> {
+    let mut places = (place.host.to_string(), place.port).to_socket_addrs()?;
+    places.next().map_or_else(|| Err(io::ErrorKind::AddrNotAvailable.into()), listen)
 }
 
 pub(crate) fn no_listener(found: &str, again: &str) -> Fail {
@@ -112,8 +187,8 @@ fn other_port(wish: Wish<'_>, port: u16) -> Option<String> {
         Some(kept) => Some(format!(
             "port {kept}, where others know you, is busy: from now on they dial {port}; give them the new ticket or address"
         )),
-        None if !wish.is_host || port == DEFAULT_PORT => None,
-        None => Some(format!("port {DEFAULT_PORT} is busy: others dial {port} this time, not {DEFAULT_PORT}")),
+        None if !wish.is_host || port == PORT => None,
+        None => Some(format!("port {PORT} is busy: others dial {port} this time, not {PORT}")),
     }
 }
 
@@ -272,10 +347,10 @@ mod tests {
     #[test]
     fn another_port_than_others_know_is_told() {
         let kept = Wish { kept: Some(7_480), ..HOST };
-        assert_eq!(other_port(HOST, DEFAULT_PORT), None);
+        assert_eq!(other_port(HOST, PORT), None);
         assert!(other_port(HOST, 7_474).unwrap().contains("others dial 7474"));
         assert_eq!(other_port(kept, 7_480), None);
-        let told = other_port(kept, DEFAULT_PORT).unwrap();
+        let told = other_port(kept, PORT).unwrap();
         assert!(told.contains("7480") && told.contains("7473") && told.contains("ticket"), "{told}");
         let wanted = "127.0.0.1:9000".to_string();
         assert_eq!(other_port(Wish { listen: Some(&wanted), ..kept }, 9_000), None);

@@ -1,7 +1,6 @@
 //! What a person types among friends.
 
 use tertulia_core::command::{Command, Directory};
-use tertulia_core::ticket::is_address;
 
 use super::{HABITS, Problem, Wish, fits, named, resembles};
 
@@ -90,11 +89,7 @@ pub(super) fn checked(command: Command) -> Result<Command, Problem> {
         Command::Say { .. } => Err(Problem::new("to_whom", TO_WHOM)),
         Command::Msg { to, text } if to == "*" => fits(text),
         Command::Msg { to, text } => fits(text).and_then(|()| named(to)),
-        Command::Name { name } | Command::Remove { name } => named(name),
-        Command::Add { name, address } if is_address(address) => named(name),
-        Command::Add { name, address } => {
-            Err(Problem::new("bad_address", format!("`{address}` is no address; type: /add {name} HOST:PORT")))
-        }
+        Command::Name { name } | Command::Remove { name } | Command::Add { name, .. } => named(name),
         Command::Directory(_) | Command::Users | Command::Contacts | Command::Quit | Command::Stop => Ok(()),
         Command::Bans
         | Command::Admit { .. }
@@ -185,7 +180,6 @@ mod tests {
             ("bea/", "empty", "text"),
             ("be a/hi", "bad_name", "be a"),
             ("/add carl", "usage", "/add NAME HOST:PORT"),
-            ("/add carl host", "bad_address", "HOST:PORT"),
             ("/contact", "unknown_command", "/contacts"),
             ("/kick bea", "unknown_command", "/msg"),
             ("/who", "unknown_command", "/users"),

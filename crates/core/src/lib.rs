@@ -3,6 +3,7 @@
 
 extern crate alloc;
 
+pub mod address;
 pub mod channel;
 pub mod charter;
 pub mod code;

@@ -1,11 +1,12 @@
 //! What one types to join (SPEC.md, "Ticket"): `tertulia:MEETING.HOST[.SEED[.ENDORSEMENT]]@ADDRESS[,ADDRESS]/`.
 
 use alloc::{
-    string::{String, ToString as _},
+    string::{String, ToString},
     vec::Vec,
 };
 use core::{fmt, str::FromStr};
 
+use crate::address::{Host, HostPort};
 use crate::id::{Key, MeetingId, Signature};
 use crate::identity::{Domain, Identity, Secret};
 use crate::limits;
@@ -60,7 +61,7 @@ impl FromStr for Ticket {
     type Err = NoTicket;
 
     fn from_str(text: &str) -> Result<Self, NoTicket> {
-        let rest = text.trim().strip_prefix(SCHEME).ok_or(NoTicket("`tertulia:` in front"))?;
+        let rest = text.strip_prefix(SCHEME).ok_or(NoTicket("`tertulia:` in front"))?;
         let (keys, addresses) = rest.split_once('@').ok_or(NoTicket("`@` and an address at the end"))?;
         let mut keys = keys.split('.');
         let meeting = keys.next().and_then(MeetingId::from_hex).ok_or(NoTicket("a meeting id of 32 hex digits"))?;
@@ -72,8 +73,10 @@ impl FromStr for Ticket {
             return Err(NoTicket("`@` after the endorsement"));
         }
         let addresses = addresses.strip_suffix(END).ok_or(NoTicket("`/` after the addresses"))?;
-        let addresses: Vec<String> = addresses.split(',').map(|address| address.trim().to_string()).collect();
-        if addresses.len() > limits::ADDRESSES_MAX || !addresses.iter().all(|address| is_address(address)) {
+        let addresses: Vec<String> = addresses.split(',').map(ToString::to_string).collect();
+        let is_address =
+            |text: &String| text.parse::<HostPort>().is_ok_and(|address| !matches!(address.host, Host::V6(_, Some(_))));
+        if addresses.len() > limits::ADDRESSES_MAX || !addresses.iter().all(is_address) {
             return Err(NoTicket("one to three HOST:PORT after `@`"));
         }
         Ok(Self {
@@ -84,15 +87,6 @@ impl FromStr for Ticket {
             addresses,
         })
     }
-}
-
-/// Whether `text` reads as `HOST:PORT` with a port other than 0.
-#[must_use]
-pub fn is_address(text: &str) -> bool {
-    let valid_host =
-        |host: &str| !host.is_empty() && !host.contains(|letter: char| letter.is_whitespace() || letter.is_control());
-    text.rsplit_once(':')
-        .is_some_and(|(host, port)| valid_host(host) && port.parse::<u16>().is_ok_and(|port| port != 0))
 }
 
 /// What `guest` shows of the ticket that grows from `seed`.

@@ -56,8 +56,12 @@ fn knows(code: Code) -> usize {
 
 async fn connect(address: String) -> Result<TcpStream, Code> {
     let mut result = Code::NoSuchHost;
+    // Whoever resolves names knows the zones of this machine's interfaces, and no brackets.
+    let (host, port) = address.rsplit_once(':').ok_or(result)?;
+    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    let port: u16 = port.parse().map_err(|_| result)?;
     // A name stands for no more addresses than a ticket does: nobody is made to knock at a hundred doors.
-    for address in lookup_host(address).await.map_err(|_| result)?.take(ADDRESSES_MAX) {
+    for address in lookup_host((host, port)).await.map_err(|_| result)?.take(ADDRESSES_MAX) {
         match TcpStream::connect(address).await {
             Ok(stream) => {
                 stream.set_nodelay(true).map_err(|_| Code::Unreachable)?;

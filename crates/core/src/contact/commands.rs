@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use super::links::barred;
 use super::{Friend, FriendId, Friends, Listed, Timer};
+use crate::address::{HostPort, NoAddress, PORT};
 use crate::code::Code;
 use crate::command::Command;
 use crate::event::{Change, Event, Member, State};
@@ -12,7 +13,6 @@ use crate::id::CommandId;
 use crate::limits;
 use crate::machine::Output;
 use crate::sync::{Failure, name_failure, text_failure};
-use crate::ticket::is_address;
 use crate::time::Now;
 use crate::wire::field::{Name, Text};
 
@@ -83,16 +83,24 @@ impl Friends {
             let us = self.us.key();
             return Ok(self.keys.get(&us).copied().unwrap_or_else(|| self.add_unlisted(us)));
         }
-        let at_address = |(_, friend): &(&FriendId, &Friend)| friend.is_listed && friend.address.as_deref() == Some(to);
-        if let Some((id, _)) = self.friends.iter().find(at_address) {
-            return Ok(*id);
+        let address = match HostPort::typed(to, PORT) {
+            Ok(address) if Name::new(&address.to_string()).is_none() => return Err(name_failure(to)),
+            Ok(address) if to.contains(':') || address.host.is_unmistakable() => address.to_string(),
+            Err(NoAddress { reason, instead: Some(meant) }) => {
+                return Err(("bad_address", alloc::format!("`{to}` is no address: {reason}; type: {meant}/TEXT")));
+            }
+            _ => {
+                let message =
+                    alloc::format!("nobody is called {to}; /contacts shows who is, /add {to} HOST:PORT adds them");
+                return Err(("no_such_name", message));
+            }
+        };
+        let is_there =
+            |(_, friend): &(&FriendId, &Friend)| friend.is_listed && friend.address.as_ref() == Some(&address);
+        match self.friends.iter().find(is_there) {
+            Some((id, _)) => Ok(*id),
+            None => self.add_contact(&address, &address, out),
         }
-        if !is_address(to) || Name::new(to).is_none() {
-            let message =
-                alloc::format!("nobody is called {to}; /contacts shows who is, /add {to} HOST:PORT adds them");
-            return Err(("no_such_name", message));
-        }
-        self.add_contact(to, to, out)
     }
 
     fn add_contact(&mut self, name: &str, address: &str, out: &mut Vec<Output>) -> Result<FriendId, Failure> {
@@ -157,14 +165,18 @@ impl Friends {
 
     fn add(&mut self, name: &str, address: &str, out: &mut Vec<Output>) -> Result<(), Failure> {
         Name::new(name).ok_or_else(|| name_failure(name))?;
-        if !is_address(address) {
-            let message = alloc::format!("`{address}` is no address; type: /add {name} HOST:PORT");
-            return Err((Code::Malformed.word(), message));
-        }
+        let address = match HostPort::typed(address, PORT) {
+            Ok(address) => address.to_string(),
+            Err(NoAddress { reason, instead }) => {
+                let meant = instead.map_or_else(|| "HOST:PORT".to_string(), |meant| meant.to_string());
+                let message = alloc::format!("`{address}` is no address: {reason}; type: /add {name} {meant}");
+                return Err(("bad_address", message));
+            }
+        };
         let id = match self.listed(name) {
             Some(id) => {
                 if let Some(friend) = self.friends.get_mut(&id) {
-                    (friend.address, friend.is_stranger) = (Some(address.to_string()), false);
+                    (friend.address, friend.is_stranger) = (Some(address), false);
                     (friend.barred, friend.is_told_away) = (None, false);
                 }
                 self.keep_contacts(Some((Change::Added, id)), out);
@@ -174,7 +186,7 @@ impl Friends {
                 let message = alloc::format!("somebody has a name that reads like {name}; choose another");
                 return Err((Code::NameTaken.word(), message));
             }
-            None => self.add_contact(name, address, out)?,
+            None => self.add_contact(name, &address, out)?,
         };
         self.dial(id, out);
         Ok(())

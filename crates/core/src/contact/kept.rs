@@ -3,10 +3,10 @@
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
+use crate::address::HostPort;
 use crate::id::Key;
 use crate::limits::{CONTACTS_MAX, DRAFTS_MAX, TALK_SESSIONS_MAX};
 use crate::sync::name_failure;
-use crate::ticket::is_address;
 use crate::wire::field::{Field, List, Name, Reason, Text, decode_all, encode_alone, encode_items, layouts};
 
 layouts! {
@@ -61,7 +61,7 @@ impl Listed {
         let name = &self.name;
         Name::new(name).ok_or_else(|| name_failure(name).1)?;
         match &self.address {
-            Some(address) if is_address(address) && Reason::new(address).is_some() => Ok(()),
+            Some(address) if address.parse::<HostPort>().is_ok() => Ok(()),
             Some(address) => Err(alloc::format!("the address of {name} is no HOST:PORT: `{address}`")),
             None if self.key.is_none() => Err(alloc::format!("{name} has neither an address nor a key")),
             None => Ok(()),

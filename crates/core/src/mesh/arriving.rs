@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 use super::member::{Member, Stage, Timer};
+use crate::address::for_others;
 use crate::event::{Event, Role};
 use crate::id::Key;
 use crate::limits;
@@ -90,12 +91,7 @@ impl Member {
     /// leads everybody else to themselves: it is told where there is no other.
     fn own_addresses(&self) -> Vec<String> {
         let seen = self.observed.zip(self.port).map(|(ip, port)| SocketAddr::new(ip, port).to_string());
-        let mut addresses: Vec<String> = Vec::new();
-        for address in seen.iter().chain(&self.addresses) {
-            if !addresses.contains(address) && Address::new(address).is_some() {
-                addresses.push(address.clone());
-            }
-        }
+        let mut addresses = for_others(seen.iter().chain(&self.addresses));
         let is_loopback =
             |address: &String| address.parse::<SocketAddr>().is_ok_and(|address| address.ip().is_loopback());
         if !addresses.iter().all(is_loopback) {

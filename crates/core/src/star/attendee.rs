@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::presence::People;
+use crate::address::for_others;
 use crate::charter::SignedCharter;
 use crate::code::Code;
 use crate::event::{Event, Kind, Member, Role, State, Whisper};
@@ -320,7 +321,7 @@ impl Attendee {
             host: charter.founder,
             seed: None,
             endorsement: None,
-            addresses: self.addresses.clone(),
+            addresses: for_others(&self.addresses),
         })
     }
 

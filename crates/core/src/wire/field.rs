@@ -241,6 +241,13 @@ fn is_name(text: &str) -> bool {
     !text.starts_with(['*', '@', '#']) && !text.contains(forbidden)
 }
 
+/// SPEC FIELD-5: a reader takes more than the grammar of `crate::address`.
+fn is_address(text: &str) -> bool {
+    let is_host =
+        |host: &str| !host.is_empty() && !host.contains(|letter: char| letter.is_whitespace() || letter.is_control());
+    text.rsplit_once(':').is_some_and(|(host, port)| is_host(host) && port.parse::<u16>().is_ok_and(|port| port != 0))
+}
+
 texts! {
     /// What somebody is called.
     Name "name text8" u8 1, limits::NAME_MAX, Field2 if is_name;
@@ -249,7 +256,7 @@ texts! {
     /// What somebody says.
     Text "text text16" u16 1, limits::TEXT_MAX, Field1 if anything;
     /// Where somebody can be dialled: `HOST:PORT`.
-    Address "address text8" u8 3, 255, Field5 if crate::ticket::is_address, as ":1";
+    Address "address text8" u8 3, 255, Field5 if is_address, as ":1";
     /// What a registry looks for; may be empty.
     Words "words text8" u8 0, 255, Field1 if anything;
     /// Why somebody did something, for people; may be empty.
