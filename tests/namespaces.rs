@@ -6,10 +6,10 @@
 
 mod support;
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{Receiver, channel};
 use std::time::Instant;
 
 use serde_json::{Value, json};
@@ -30,31 +30,50 @@ fn who_listens_at_an_address_of_the_cable_is_met_from_the_other_machine() {
     }
 }
 
-/// What somebody's plain console says until a line with `part` in it.
-fn lines_until(command: &mut Command, part: &str) -> (Running, Vec<String>) {
-    let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the program starts");
-    let mut running = Running(child);
-    let output = running.0.stdout.take().expect("stdout is a pipe");
-    let (sender, receiver) = channel();
-    std::thread::spawn(move || {
-        BufReader::new(output).lines().map_while(Result::ok).for_each(|line| _ = sender.send(line));
-    });
-    let mut lines: Vec<String> = Vec::new();
-    while lines.last().is_none_or(|line| !line.contains(part)) {
-        let line = receiver.recv_timeout(PATIENCE);
-        lines.push(line.unwrap_or_else(|_| panic!("expected `{part}`, saw {lines:#?}")));
-    }
-    (running, lines)
+/// A plain console; it ends with the test.
+struct Running {
+    child: Child,
+    lines: Receiver<String>,
 }
 
-/// A program that ends with the test.
-struct Running(Child);
+impl Running {
+    fn start(command: &mut Command) -> Self {
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the program starts");
+        let output = child.stdout.take().expect("stdout is a pipe");
+        let (sender, lines) = channel();
+        std::thread::spawn(move || {
+            BufReader::new(output).lines().map_while(Result::ok).for_each(|line| _ = sender.send(line));
+        });
+        Self { child, lines }
+    }
+
+    /// What it says until a line that `ends` it.
+    fn until(&self, what: &str, ends: impl Fn(&str) -> bool) -> Vec<String> {
+        let mut lines: Vec<String> = Vec::new();
+        while lines.last().is_none_or(|line| !ends(line)) {
+            let line = self.lines.recv_timeout(PATIENCE);
+            lines.push(line.unwrap_or_else(|_| panic!("expected `{what}`, saw {lines:#?}")));
+        }
+        lines
+    }
+
+    fn types(&mut self, line: &str) {
+        writeln!(self.child.stdin.as_mut().expect("stdin is a pipe"), "{line}").expect("the program reads");
+    }
+}
 
 impl Drop for Running {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
+}
+
+/// What somebody's plain console says until a line with `part` in it.
+fn lines_until(command: &mut Command, part: &str) -> (Running, Vec<String>) {
+    let running = Running::start(command);
+    let lines = running.until(part, |line| line.contains(part));
+    (running, lines)
 }
 
 /// What a command says on both its streams, and whether it is content.
@@ -340,4 +359,54 @@ fn friends_learn_where_a_stranger_is_as_it_is_written_in_its_family() {
         ada.send(&json!({"command": "msg", "to": name, "text": "hello back"}));
         while writer.wait("message")["text"] != "hello back" {}
     }
+}
+
+/// Whether `line` is `pattern`, in which `…` stands for any text.
+fn is_like(line: &str, pattern: &str) -> bool {
+    match pattern.split_once('…') {
+        None => line == pattern,
+        Some((front, back)) => line.starts_with(front) && line.ends_with(back),
+    }
+}
+
+#[test]
+fn readme_across_machines_shows_what_two_newcomers_see() {
+    let Some(machines) = Machines::connect(Families::Both) else { return };
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).expect("there is one");
+    let block = page.split_once("```text\nada's machine").and_then(|(_, rest)| Some(rest.split_once("```")?.0));
+    let mut rows = block.expect("two machines are shown").lines();
+    let width = rows.next().expect("whose they are").chars().count() - "bea's machine".len() + "ada's machine".len();
+    let rows: Vec<(String, String)> =
+        rows.map(|row| (row.chars().take(width).collect(), row.chars().skip(width).collect())).collect();
+    let address = machines.address(0);
+    let homes = [Scratch::numbered("ada"), Scratch::numbered("bea")];
+    let mut last: [Option<Running>; 2] = [None, None];
+    let columns = [rows.iter().map(|row| &row.0).collect::<Vec<_>>(), rows.iter().map(|row| &row.1).collect()];
+    for (machine, column) in columns.into_iter().enumerate() {
+        for line in column {
+            let line = line.trim_end().replace("192.168.1.5", &address);
+            if let Some(command) = line.strip_prefix("$ tertulia ") {
+                // Every other piece stands between quotes.
+                let pieces = command.split('"').enumerate();
+                let words = pieces.flat_map(|(at, piece)| match at % 2 {
+                    1 => vec![piece],
+                    _ => piece.split_whitespace().collect(),
+                });
+                last[machine] = Some(Running::start(machines.tertulia(machine, &homes[machine]).args(words)));
+                continue;
+            }
+            let running = last[machine].as_mut().expect("a command first");
+            match line.strip_prefix("> ") {
+                Some(typed) => running.types(typed),
+                None => drop(running.until(&line, |said| is_like(said, &line))),
+            }
+        }
+        if machine == 0 {
+            // Its registry has to meet it before it is found there.
+            let host = last[machine].as_ref().expect("the host runs");
+            host.until("a record", |line| line.contains("shows this meeting at"));
+        }
+    }
+    let heard = "Pessoa, again.";
+    last[0].as_ref().expect("the host runs").until(heard, |line| line.ends_with(heard));
 }
