@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use support::{Bot, Scratch};
+use support::{Bot, Scratch, held_open};
 use tertulia_testkit::real::entries::{count_stored, received_by_link};
 
 /// Lines said in each run of the attendee, and after how many it is killed.
@@ -75,4 +75,60 @@ fn an_attendee_that_was_killed_is_sent_what_it_missed_and_no_more() {
     }
     host.send(&json!({"command": "end"}));
     assert!(host.end().success());
+}
+
+/// As if the last run of this home had begun while the clock was an hour ahead; when that was.
+fn plant_start(home: &Scratch) -> u64 {
+    let started_ms = tertulia_net::unix_ms() + 3_600_000;
+    std::fs::write(home.path().join("started"), started_ms.to_string()).expect("the home can be written");
+    started_ms
+}
+
+/// Whether a number of 64 bits has gone over the wire.
+fn has_sent(trace: &Path, number: u64) -> bool {
+    let trace = std::fs::read_to_string(trace).expect("the trace is there");
+    let bytes: Vec<&str> = trace.split_whitespace().filter(|word| word.len() == 2).collect();
+    let number: Vec<String> = number.to_be_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    bytes.windows(8).any(|window| window == number)
+}
+
+#[test]
+fn hello_7_who_comes_back_is_the_later_run_though_the_clock_was_set_back_an_hour() {
+    for flags in [&["--lecture"][..], &[]] {
+        let mut host = Bot::start("ada", &[&["host", "On clocks", "--listen", "127.0.0.1:0"], flags].concat());
+        let address = host.wait("ready")["listen"].as_str().expect("a host listens").to_string();
+        let home = Arc::new(Scratch::new(&format!("clock-{}", flags.len())));
+        let planted = plant_start(&home);
+        let mut first = Bot::start_in(&home, "bea", &["join", &held_open(&address)]);
+        first.wait("linked");
+        // The host's end of the link stands.
+        drop(first);
+        let trace = home.path().join("trace");
+        let mut second =
+            Bot::start_in(&home, "bea", &["--trace", trace.to_str().expect("a path in UTF-8"), "join", &address]);
+        second.wait("linked");
+        second.send(&json!({"command": "quit"}));
+        assert_eq!(second.wait("closed")["code"], "left", "{flags:?}");
+        assert!(second.end().success());
+        assert!(has_sent(&trace, planted + 2), "{flags:?}: started_ms is one above that of the first run");
+    }
+}
+
+#[test]
+fn hello_7_and_contact_8_a_friend_that_comes_back_is_the_later_run_though_the_clock_was_set_back() {
+    let mut ada = Bot::start("ada", &["friends", "--listen", "127.0.0.1:0"]);
+    let address = ada.wait("ready")["listen"].as_str().expect("a friend listens").to_string();
+    let home = Arc::new(Scratch::new("clock-friend"));
+    let planted = plant_start(&home);
+    let mut first = Bot::start_in(&home, "bea", &["friends", "--listen", "127.0.0.1:0"]);
+    first.send(&json!({"command": "add", "name": "ada", "address": held_open(&address)}));
+    first.send(&json!({"command": "msg", "to": "ada", "text": "one"}));
+    while first.wait("delivery")["state"] != "all" {}
+    drop(first);
+    let trace = home.path().join("trace");
+    let words = ["--trace", trace.to_str().expect("a path in UTF-8"), "send", &address, "two"];
+    let second = Bot::start_in(&home, "bea", &words);
+    assert!(second.end().success());
+    assert_eq!([ada.wait("message")["text"].clone(), ada.wait("message")["text"].clone()], ["one", "two"]);
+    assert!(has_sent(&trace, planted + 2), "started_ms is one above that of the first run");
 }

@@ -8,9 +8,13 @@ mod support;
 use std::net::TcpListener;
 use std::process::Output;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use support::{Bot, Scratch, tertulia};
+
+/// Whoever holds on to a connection costs no more.
+const HELD_MAX: Duration = Duration::from_secs(3);
 
 /// A registry at `listen`, and its address.
 fn registry(listen: &str) -> (Bot, String) {
@@ -313,14 +317,38 @@ fn without_a_verb_it_shows_what_is_on_and_which_contacts_have_registered_by_thei
 
     // One that takes connections and says nothing.
     support::signal(registry.id(), "STOP");
-    let before = std::time::Instant::now();
+    let before = Instant::now();
     let (events, output) = run(&home, &["--registry", &address]);
-    assert!(before.elapsed() < std::time::Duration::from_secs(5), "{:?}", before.elapsed());
+    assert!(before.elapsed() < Duration::from_secs(5), "{:?}", before.elapsed());
     assert!(output.status.success(), "{events:?}");
     let [id, warning] = events.as_slice() else { panic!("{events:?}") };
     assert_eq!((&id["event"], &warning["code"]), (&json!("id"), &json!("unreachable")));
     assert!(warning["message"].as_str().is_some_and(|message| message.contains(&address)), "{warning}");
     support::signal(registry.id(), "CONT");
+}
+
+#[test]
+fn who_has_an_answer_does_not_wait_for_who_holds_on_to_the_connection() {
+    let (_registry, address) = registry("127.0.0.1:0");
+    let (_ada, ready) = host("ada", "Rust 101", &address, &[]);
+    let (mut bea, listening) = friend("bea", &address);
+    let listens = |ready: &Value| support::held_open(ready["listen"].as_str().expect("it listens"));
+    let (lecture, friend) = (listens(&ready), listens(&listening));
+    let holds = support::held_open(&address);
+    let home = Scratch::new("held-open");
+    for words in [&["list"][..], &["who"], &[], &["send", &friend, "hi"]] {
+        let before = Instant::now();
+        let (events, output) = run(&home, &[&["--registry", &holds], words].concat());
+        assert!(output.status.success(), "{words:?}: {events:?}");
+        assert!(before.elapsed() < HELD_MAX, "{words:?} took {:?}", before.elapsed());
+    }
+    assert_eq!(bea.wait("message")["text"], "hi");
+    let mut guest = Bot::start("gil", &["join", &lecture]);
+    guest.wait("linked");
+    guest.send(&json!({"command": "quit"}));
+    let before = Instant::now();
+    assert!(guest.end().success());
+    assert!(before.elapsed() < HELD_MAX, "leaving took {:?}", before.elapsed());
 }
 
 #[test]

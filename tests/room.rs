@@ -245,3 +245,37 @@ async fn mesh_13_a_pair_that_is_cut_in_a_record_gets_over_others_what_both_say_a
         assert_eq!(transcript(&of_a), transcript(&of_c));
     });
 }
+
+/// What is told of people in these events.
+fn people(events: &[Value]) -> Vec<String> {
+    let is_of_people = |event: &&Value| event["event"] == "joined" || event["event"] == "left";
+    events.iter().filter(is_of_people).map(|event| format!("{} {}", event["event"], event["name"])).collect()
+}
+
+#[test]
+fn mesh_25_a_newcomer_is_told_who_is_here_and_nobody_leaves_who_was_not_here_while_it_was() {
+    // Of what was said before, a newcomer may be served nothing; who has left it hears all the same.
+    for history in ["all", "none"] {
+        let mut ada = Bot::start("ada", &["host", "Come and go", "--history", history, "--listen", "127.0.0.1:0"]);
+        let address = ada.wait("ready")["listen"].as_str().expect("it listens").to_string();
+        let mut gone: Vec<Bot> = (0..5).map(|at| Bot::start(&format!("gone-{at}"), &["join", &address])).collect();
+        gone.iter_mut().for_each(|bot| drop(bot.wait("linked")));
+        for bot in &mut gone {
+            bot.send(&json!({"command": "say", "text": "I was here"}));
+            bot.send(&json!({"command": "quit"}));
+            bot.wait("closed");
+            ada.wait("left");
+        }
+        let mut bea = Bot::start("bea", &["join", &address]);
+        let roster = bea.wait("roster");
+        let names: Vec<&Value> =
+            roster["members"].as_array().expect("members").iter().map(|one| &one["name"]).collect();
+        assert_eq!(names, ["ada", "bea"], "{history}");
+        ada.send(&json!({"command": "say", "text": "welcome"}));
+        let mut seen = vec![bea.next()];
+        while seen.last().expect("an event")["text"] != "welcome" {
+            seen.push(bea.next());
+        }
+        assert_eq!(people(&seen), [""; 0], "{history}: {seen:?}");
+    }
+}

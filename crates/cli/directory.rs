@@ -12,10 +12,14 @@ use tertulia_core::limits;
 use tertulia_core::registry::{Client, ClientConfig, Reach};
 use tertulia_core::wire::registry::Visibility;
 use tertulia_net::{Setup, seed, start, unix_ms};
+use tokio::time::timeout;
 
 use crate::fail::Fail;
 use crate::globals::Registries;
 use crate::screen::Screen;
+
+/// Whoever has the answer says goodbye for no longer.
+const GOODBYE: Duration = Duration::from_millis(200);
 
 /// What a registry is told of somebody who only asks: nothing, not even a key that anybody has seen before.
 fn stranger() -> Result<Identity, Fail> {
@@ -113,8 +117,9 @@ pub(crate) fn ask_all(
         }
         let _ = node.commands.send((CommandId(0), Command::Quit));
         while node.events.recv().await.is_some() {}
-        // What could go wrong has been told, or is of no interest to who has the answer.
-        let _ = node.finished().await;
+        // What could go wrong has been told, or is of no interest to who has the answer; nor is a registry that holds on
+        // to the connection.
+        let _ = timeout(GOODBYE, node.finished()).await;
         Ok(answer)
     })
 }

@@ -7,12 +7,12 @@ use tertulia_core::code::Code;
 use tertulia_core::event::Role;
 use tertulia_core::node::Node;
 use tertulia_core::wire::registry::Visibility;
-use tertulia_net::{Home, start, unix_ms};
+use tertulia_net::{Home, start};
 
 use crate::befriend::{self, Manner};
 use crate::escape;
 use crate::fail::{Fail, quoted};
-use crate::globals::{Globals, unusable};
+use crate::globals::{Globals, start_run, unusable};
 use crate::screen::Screen;
 use crate::session::{self, Plan};
 use crate::signals::Signals;
@@ -50,7 +50,7 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     let home =
         befriend::own_home(globals, &screen, "type there, or use a home of its own: tertulia --home DIR friends")?;
     let (listener, place) = listen(args.listen.as_ref(), args.announce.as_ref(), &home, AGAIN, &mut screen)?;
-    let started_ms = unix_ms();
+    let started_ms = start_run(&home)?;
     let manner = Manner { port: Some(place.port), dials_at_start: true, ends_after_one: false };
     let friends = befriend::machine(&home, globals, started_ms, manner)?;
     let setup = befriend::setup(&home, globals, started_ms, Some(listener))?;

@@ -245,6 +245,14 @@ fn open(path: &Path) -> Result<Home, Fail> {
     Home::open(path).map_err(|error| unusable(&error))
 }
 
+/// When this run starts: after every run before it.
+///
+/// # Errors
+/// The home can't be used.
+pub(crate) fn start_run(home: &Home) -> Result<u64, Fail> {
+    home.start_run().map_err(|error| unusable(&error))
+}
+
 /// Why a home can't be used.
 pub(crate) fn unusable(error: &tertulia_net::Error) -> Fail {
     Fail::failed("home", error.to_string(), "another folder: tertulia --home DIR …")

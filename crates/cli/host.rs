@@ -17,12 +17,12 @@ use tertulia_core::wire::Encoded;
 use tertulia_core::wire::field::Title;
 use tertulia_core::wire::registry::Visibility;
 use tertulia_core::wire::session::Purpose;
-use tertulia_net::{Home, Setup, start, unix_ms};
+use tertulia_net::{Home, Setup, start};
 
 use crate::directory::random;
 use crate::escape;
 use crate::fail::{Fail, quoted};
-use crate::globals::Globals;
+use crate::globals::{Globals, start_run};
 use crate::screen::Screen;
 use crate::session::{self, Plan, Ready};
 use crate::signals::Signals;
@@ -140,7 +140,7 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     let is_registry = registries.is_default || args.lan;
     screen.registry = registries.shown();
     let (listener, place) = venue::open(args.wish(&home, lecture.port), &mut screen, &again)?;
-    let started_ms = unix_ms();
+    let started_ms = start_run(&home)?;
     let reach = place.reach(args.announce.as_ref(), args.visibility(), &screen);
     let publisher = venue::publisher(home.identity(), &called.name, registries.addresses, reach, started_ms)?;
     let host = Host::new(HostConfig {

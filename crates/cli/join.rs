@@ -11,13 +11,13 @@ use tertulia_core::id::MeetingId;
 use tertulia_core::star::Restored;
 use tertulia_core::ticket::Ticket;
 use tertulia_core::wire::field::Reason;
-use tertulia_net::{Home, Setup, StoredMeeting, start, unix_ms};
+use tertulia_net::{Home, Setup, StoredMeeting, start};
 
 use crate::directory::random;
 use crate::escape;
 use crate::fail::{Fail, quoted};
 use crate::find::{Place, find, nowhere};
-use crate::globals::Globals;
+use crate::globals::{Globals, start_run};
 use crate::room;
 use crate::screen::Screen;
 use crate::session::{self, Plan, Ready};
@@ -152,7 +152,7 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     let (restored, others) = restored(&home, &target, &screen)?;
     let kept = restored.as_ref().map(|restored| restored.charter.meeting);
     let all_kept: Vec<MeetingId> = others.iter().map(|other| other.charter.meeting).chain(kept).collect();
-    let started_ms = unix_ms();
+    let started_ms = start_run(&home)?;
     let (meeting, host, addresses, ticket) = match &target {
         Target::Ticket(ticket) => {
             (ticket.meeting, Some(ticket.host), ticket.addresses.clone(), Some(ticket.as_ref().clone()))

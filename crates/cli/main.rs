@@ -100,6 +100,7 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli) -> Result<ExitCode, Fail> {
+    tertulia_net::raise_open_files();
     match &cli.verb {
         Some(Verb::Host(args)) if args.lecture => host::run(args, &cli.globals),
         Some(Verb::Host(args)) => room::host(args, &cli.globals),

@@ -6,12 +6,12 @@ use tertulia_core::code::Code;
 use tertulia_core::command::Command;
 use tertulia_core::event::Event;
 use tertulia_core::id::CommandId;
-use tertulia_net::{start, unix_ms};
+use tertulia_net::start;
 
 use crate::befriend::{self, Manner};
 use crate::fail::Fail;
 use crate::friends;
-use crate::globals::Globals;
+use crate::globals::{Globals, start_run};
 use crate::screen::Screen;
 use crate::signals::Signals;
 
@@ -42,7 +42,7 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     let home = befriend::own_home(globals, &screen, "end it, or use a home of its own: tertulia --home DIR receive")?;
     let again = if args.once { EXAMPLE.trim() } else { "tertulia receive" };
     let (listener, place) = friends::listen(args.listen.as_ref(), None, &home, again, &mut screen)?;
-    let started_ms = unix_ms();
+    let started_ms = start_run(&home)?;
     let manner = Manner { port: Some(place.port), dials_at_start: true, ends_after_one: args.once };
     let friends = befriend::machine(&home, globals, started_ms, manner)?;
     let setup = befriend::setup(&home, globals, started_ms, Some(listener))?;

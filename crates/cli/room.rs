@@ -13,12 +13,12 @@ use tertulia_core::node::Node;
 use tertulia_core::star::{Attendee, AttendeeConfig};
 use tertulia_core::ticket::Ticket;
 use tertulia_core::wire::session::Purpose;
-use tertulia_net::{Home, Setup, start, unix_ms};
+use tertulia_net::{Home, Setup, start};
 
 use crate::directory::random;
 use crate::escape;
 use crate::fail::{Fail, quoted};
-use crate::globals::Globals;
+use crate::globals::{Globals, start_run};
 use crate::host::{Args, Lecture, Policies, check, fits, found, stored, welcome};
 use crate::screen::Screen;
 use crate::session::{self, Plan, Ready};
@@ -45,7 +45,7 @@ pub(crate) fn host(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     let is_registry = registries.is_default || args.lan;
     screen.registry = registries.shown();
     let (listener, place) = venue::open(args.wish(&home, room.port), &mut screen, &again)?;
-    let (started_ms, us) = (unix_ms(), home.identity());
+    let (started_ms, us) = (start_run(&home)?, home.identity());
     let (meeting, admission) = (room.charter.meeting, room.charter.admission);
     let (seed, endorsement) = (room.ticket, room.endorsement);
     let ticket = Ticket { meeting, host: us.key(), seed, endorsement, addresses: place.addresses.clone() };

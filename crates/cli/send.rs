@@ -6,13 +6,13 @@ use std::time::Duration;
 use tertulia_core::command::Command;
 use tertulia_core::event::{Event, Kind, Reach};
 use tertulia_core::id::CommandId;
-use tertulia_net::{Node, start, unix_ms};
+use tertulia_net::{Node, start};
 use tokio::time::{Instant, timeout_at};
 
 use crate::befriend::{self, Manner};
 use crate::escape;
 use crate::fail::{Fail, quoted};
-use crate::globals::Globals;
+use crate::globals::{Globals, start_run};
 use crate::receive::show;
 use crate::screen::Screen;
 
@@ -51,7 +51,7 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     let mut screen = Screen::open(globals.json, globals.verbose)?;
     let instead = format!("where `tertulia friends` runs, type: {}/{}", args.who, args.text);
     let home = befriend::own_home(globals, &screen, &instead)?;
-    let started_ms = unix_ms();
+    let started_ms = start_run(&home)?;
     let manner = Manner { port: None, dials_at_start: false, ends_after_one: false };
     let friends = befriend::machine(&home, globals, started_ms, manner)?;
     let setup = befriend::setup(&home, globals, started_ms, None)?;

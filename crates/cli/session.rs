@@ -253,7 +253,8 @@ impl Session<'_> {
     /// Waits until it is known who is there: only then is it clear whether a line is private.
     fn note_ready(&mut self, event: &Event) {
         let is_there = match (self.plan.role, event) {
-            (Role::Host | Role::Friends | Role::Member, event) => matches!(event, Event::Ready { .. }),
+            (Role::Host | Role::Friends, event) => matches!(event, Event::Ready { .. }),
+            (Role::Member, event) => matches!(event, Event::Roster { .. }),
             (Role::Attendee, event) => matches!(event, Event::Linked { .. }),
         };
         if is_there {

@@ -3,6 +3,7 @@
 #![allow(clippy::indexing_slicing, reason = "a JSON value without the field is null")]
 
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::Arc;
@@ -74,6 +75,15 @@ impl Bot {
         Self::spawn(tertulia(home), home, name, arguments)
     }
 
+    /// The same where no more than so many files can be open.
+    pub(crate) fn start_with_files(files: u32, name: &str, arguments: &[&str]) -> Self {
+        let home = Arc::new(Scratch::numbered(name));
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("ulimit -n {files}; exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_tertulia")]);
+        command.env("TERTULIA_HOME", home.path()).env("TERTULIA_REGISTRY", "none");
+        Self::spawn(command, &home, name, arguments)
+    }
+
     /// The same with a program that is prepared already.
     pub(crate) fn spawn(mut command: Command, home: &Arc<Scratch>, name: &str, arguments: &[&str]) -> Self {
         command.args(["--json", "--name", name]).args(arguments);
@@ -133,6 +143,30 @@ impl Bot {
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
+}
+
+/// A way to `target` that ends at neither end: whoever comes over it is held on to, and no death shows through it.
+pub(crate) fn held_open(target: &str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("it listens").to_string();
+    let target = target.to_string();
+    std::thread::spawn(move || {
+        for near in listener.incoming() {
+            let near = near.expect("somebody comes");
+            let far = TcpStream::connect(&target).expect("the target listens");
+            let halves = [(near.try_clone(), far.try_clone()), (far.try_clone(), near.try_clone())];
+            for (from, to) in halves {
+                let (mut from, mut to) = (from.expect("a copy"), to.expect("a copy"));
+                std::thread::spawn(move || {
+                    // Until one of the two ends it, in whatever way.
+                    let _ = std::io::copy(&mut from, &mut to);
+                    std::mem::forget((from, to));
+                });
+            }
+            std::mem::forget((near, far));
+        }
+    });
+    address
 }
 
 /// Sends a signal to a process that the test has started.

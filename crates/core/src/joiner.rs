@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use crate::code::Code;
 use crate::event::Event;
-use crate::id::DialId;
+use crate::id::{DialId, LinkId};
 use crate::machine::{Input, Machine, Output};
 use crate::mesh::{Member, MemberConfig};
 use crate::star::{Attendee, AttendeeConfig};
@@ -97,6 +97,13 @@ impl Machine for Joiner {
         match &self.guise {
             Guise::Member(member) => member.poll_timeout(),
             Guise::Attendee(attendee) => attendee.poll_timeout(),
+        }
+    }
+
+    fn has_let_in(&self, link: LinkId) -> bool {
+        match &self.guise {
+            Guise::Member(member) => member.has_let_in(link),
+            Guise::Attendee(attendee) => attendee.has_let_in(link),
         }
     }
 

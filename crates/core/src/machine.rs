@@ -195,6 +195,11 @@ pub trait Machine {
     fn handle_timeout(&mut self, now: Now, out: &mut Vec<Output>);
     /// When the next thing is due.
     fn poll_timeout(&self) -> Option<Instant>;
+    /// Whether whoever has dialled this link has been let in, or waits for somebody's word. Where connections run short,
+    /// the others make room.
+    fn has_let_in(&self, _link: LinkId) -> bool {
+        true
+    }
     /// Panics if the state contradicts itself. For tests, simulators and fuzzers.
     fn assert_invariants(&self);
 }

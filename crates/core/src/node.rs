@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use crate::code::Code;
 use crate::command::Command;
 use crate::event::Event;
-use crate::id::DialId;
+use crate::id::{DialId, LinkId};
 use crate::machine::{Input, Machine, Output};
 use crate::registry::{Client, ClientConfig, Listing};
 use crate::time::{Instant, Now};
@@ -105,6 +105,10 @@ impl Machine for Node {
 
     fn poll_timeout(&self) -> Option<Instant> {
         self.meeting.poll_timeout().into_iter().chain(self.publisher.poll_timeout()).min()
+    }
+
+    fn has_let_in(&self, link: LinkId) -> bool {
+        self.meeting.has_let_in(link)
     }
 
     fn assert_invariants(&self) {

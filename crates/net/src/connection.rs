@@ -9,6 +9,7 @@ use std::mem::take;
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
 use rustix::net::RecvFlags;
@@ -23,6 +24,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{sleep_until, timeout};
 
+use crate::descriptors::Counted;
 use crate::driver::Said;
 use crate::handshake::Channel;
 use crate::shared::{Shared, linger, lock};
@@ -38,6 +40,8 @@ const UNREAD_BYTES: usize = 128 * 1_024;
 /// What a connection reads ahead of the driver: a slow driver holds up each connection by itself, and none of them
 /// for another. Meanwhile it still writes, PING too.
 const EVENTS_AHEAD: usize = 64;
+/// Whoever was dialled has so long to end a connection after the goodbye.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Of what there is no deadline for.
 const NEVER: Instant = Instant(u64::MAX);
 
@@ -77,6 +81,7 @@ pub(crate) struct Connection {
     pub(crate) inbox: mpsc::UnboundedSender<Said>,
     pub(crate) dialled: bool,
     stream: TcpStream,
+    _counted: Counted,
     sealer: Sealer,
     opener: Opener,
     /// Read and not opened: a part of a record, or records that wait while the other side is over a rate.
@@ -118,7 +123,7 @@ impl Connection {
         channel: Channel,
         dialled: bool,
     ) -> Self {
-        let Channel { stream, established, rest, .. } = channel;
+        let Channel { stream, counted, established, rest, .. } = channel;
         bound_kernel(&stream);
         Self {
             shared,
@@ -126,6 +131,7 @@ impl Connection {
             inbox,
             dialled,
             stream,
+            _counted: counted,
             sealer: established.sealer,
             opener: established.opener,
             unopened: rest,
@@ -138,7 +144,9 @@ impl Connection {
     pub(crate) async fn run(mut self) {
         self.exchange().await;
         if self.unwritten.is_empty() {
-            let _ = timeout(CLOSE_TIMEOUT, linger(&self.stream)).await;
+            // Who has dialled is the one who leaves: its user waits for nobody who holds on to the connection.
+            let patience = if self.dialled { LEAVE_TIMEOUT } else { CLOSE_TIMEOUT };
+            let _ = timeout(patience, linger(&self.stream)).await;
         } else {
             // Nobody reads what is left: a reset frees the kernel's buffers, which a normal end keeps for minutes.
             let _ = self.stream.set_zero_linger();

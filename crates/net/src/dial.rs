@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tertulia_core::code::Code;
@@ -11,6 +12,7 @@ use tokio::net::{TcpStream, lookup_host};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use crate::descriptors::{self, Counted};
 use crate::handshake::{self, Channel};
 use crate::shared::Shared;
 
@@ -35,9 +37,10 @@ pub(crate) async fn run(shared: Arc<Shared>, peer: Option<Key>, addresses: Vec<S
         }
         match attempts.join_next().await {
             None => return Err(result),
-            Some(Ok(Ok(Ok(stream)))) => match handshake::initiate(stream, &shared.identity, peer).await {
+            Some(Ok(Ok(Ok(connection)))) => match handshake::initiate(connection, &shared.identity, peer).await {
                 Ok(channel) => return Ok(channel),
-                Err(code) => result = code,
+                Err(code) if knows(code) >= knows(result) => result = code,
+                Err(_) => {}
             },
             Some(Ok(Ok(Err(code)))) if knows(code) > knows(result) => result = code,
             Some(Ok(Ok(Err(_)))) => {}
@@ -50,11 +53,19 @@ pub(crate) async fn run(shared: Arc<Shared>, peer: Option<Key>, addresses: Vec<S
 
 /// How much a failure tells: somebody who has answered tells more than nobody.
 fn knows(code: Code) -> usize {
-    let silent = [Code::NoSuchHost, Code::NoListener, Code::Unreachable];
+    let silent = [Code::NoSuchHost, Code::NoListener, Code::Unreachable, Code::Cut];
     silent.iter().position(|known| *known == code).unwrap_or(silent.len())
 }
 
-async fn connect(address: String) -> Result<TcpStream, Code> {
+async fn open(address: SocketAddr) -> io::Result<(TcpStream, Counted)> {
+    let counted = Counted::new();
+    if descriptors::are_scarce(descriptors::RESERVED_FOR_FILES) {
+        return Err(descriptors::scarce());
+    }
+    Ok((TcpStream::connect(address).await?, counted))
+}
+
+async fn connect(address: String) -> Result<(TcpStream, Counted), Code> {
     let mut result = Code::NoSuchHost;
     // Whoever resolves names knows the zones of this machine's interfaces, and no brackets.
     let (host, port) = address.rsplit_once(':').ok_or(result)?;
@@ -62,10 +73,10 @@ async fn connect(address: String) -> Result<TcpStream, Code> {
     let port: u16 = port.parse().map_err(|_| result)?;
     // A name stands for no more addresses than a ticket does: nobody is made to knock at a hundred doors.
     for address in lookup_host((host, port)).await.map_err(|_| result)?.take(ADDRESSES_MAX) {
-        match TcpStream::connect(address).await {
-            Ok(stream) => {
-                stream.set_nodelay(true).map_err(|_| Code::Unreachable)?;
-                return Ok(stream);
+        match open(address).await {
+            Ok(connection) => {
+                connection.0.set_nodelay(true).map_err(|_| Code::Unreachable)?;
+                return Ok(connection);
             }
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused && result != Code::Unreachable => {
                 result = Code::NoListener;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tertulia_core::code::Code;
 use tertulia_core::command::Command;
 use tertulia_core::event::Event;
-use tertulia_core::id::{CommandId, DialId, LinkId, MeetingId};
+use tertulia_core::id::{CommandId, DialId, LinkId, MeetingId, Source};
 use tertulia_core::limits::CLOSE_TIMEOUT;
 use tertulia_core::link::{Link, LinkEvent, Opening};
 use tertulia_core::machine::{Input, Machine, OtherEnd, Output};
@@ -19,8 +19,8 @@ use tertulia_core::time::Now;
 use tertulia_core::trace::LinkStep;
 use tertulia_core::wire::Encoded;
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
-use tokio::task::{JoinSet, yield_now};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::{AbortHandle, JoinSet, yield_now};
 use tokio::time::{sleep_until, timeout};
 
 use crate::connection::{Connection, Handle};
@@ -28,7 +28,7 @@ use crate::dial;
 use crate::error::Error;
 use crate::handshake::Channel;
 use crate::home::Home;
-use crate::listener;
+use crate::listener::{self, first_to_go};
 use crate::shared::{Shared, lock};
 use crate::store::Store;
 
@@ -46,6 +46,15 @@ pub(crate) enum Arrival {
     Accepted(Box<Channel>),
     /// Something for the user.
     Tell(Event),
+    /// Descriptors are scarce: is there a stranger's connection to be closed, and are these more than `handshakes`?
+    Scarce { handshakes: usize, answer: oneshot::Sender<bool> },
+}
+
+/// The task of a connection, whether its link still stands or not.
+struct Running {
+    task: AbortHandle,
+    source: Source,
+    dialled: bool,
 }
 
 /// What a link has to say.
@@ -85,7 +94,9 @@ pub(crate) struct Driver {
     next_link: u64,
     /// The feed's head: only this task appends.
     head: u64,
-    connections: JoinSet<()>,
+    connections: JoinSet<LinkId>,
+    /// Invariant: the tasks of `connections` that have not ended.
+    running: BTreeMap<LinkId, Running>,
     dials: JoinSet<Dialled>,
     door: mpsc::Sender<Arrival>,
     arrivals: mpsc::Receiver<Arrival>,
@@ -121,6 +132,7 @@ impl Driver {
             next_link: 1,
             head: 0,
             connections: JoinSet::new(),
+            running: BTreeMap::new(),
             dials: JoinSet::new(),
             door,
             arrivals,
@@ -161,7 +173,10 @@ impl Driver {
                     self.input(Input::Command { id, command }, self.shared.clock.now());
                 }
                 Some(Ok(dialled)) = self.dials.join_next() => self.on_dialled(dialled),
-                Some(_) = self.connections.join_next() => {}
+                Some(ended) = self.connections.join_next() => {
+                    // One that was aborted is not there any more.
+                    ended.ok().and_then(|link| self.running.remove(&link));
+                }
                 () = sleep_until(deadline) => {}
             }
         }
@@ -223,6 +238,35 @@ impl Driver {
                 self.add(*channel, opening, None, self.shared.clock.now());
             }
             Arrival::Tell(event) => self.tell(event),
+            Arrival::Scarce { handshakes, answer } => {
+                let stranger = self.stranger(handshakes);
+                // Fails once nobody listens any more.
+                let _ = answer.send(stranger.is_some());
+                stranger.into_iter().for_each(|link| self.cut(link));
+            }
+        }
+    }
+
+    /// Who goes of those who have not been let in, or whose link is over and who hold on to the connection.
+    fn stranger(&self, handshakes: usize) -> Option<LinkId> {
+        let is_in = |link: &LinkId| self.links.contains_key(link) && self.machine.has_let_in(*link);
+        let accepted = self.running.iter().filter(|(_, running)| !running.dialled);
+        let strangers = accepted.filter(|(link, _)| !is_in(link)).map(|(link, running)| (*link, running.source));
+        let strangers: Vec<(LinkId, Source)> = strangers.collect();
+        first_to_go(&strangers).copied().filter(|_| strangers.len() > handshakes)
+    }
+
+    /// Ends a connection without a word.
+    fn cut(&mut self, link: LinkId) {
+        if let Some(running) = self.running.remove(&link) {
+            running.task.abort();
+        }
+        let Some(known) = self.links.remove(&link) else { return };
+        if let Some(trace) = &self.shared.trace {
+            trace.link(link, LinkStep::Down(Code::Cut));
+        }
+        if known.is_up {
+            self.input(Input::Down { link, code: Code::Cut }, self.shared.clock.now());
         }
     }
 
@@ -271,8 +315,13 @@ impl Driver {
             trace.link(id, if dial.is_some() { LinkStep::Dialled } else { LinkStep::Accepted });
         }
         let shared = Arc::clone(&self.shared);
+        let source = Source::of(channel.address.ip());
         let connection = Connection::new(shared, Arc::clone(&handle), self.inbox.clone(), channel, dial.is_some());
-        self.connections.spawn(connection.run());
+        let task = self.connections.spawn(async move {
+            connection.run().await;
+            id
+        });
+        self.running.insert(id, Running { task, source, dialled: dial.is_some() });
         self.links.insert(id, Known { handle, end, is_up: false, follows: false, is_touched: false });
     }
 

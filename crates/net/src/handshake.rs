@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tertulia_core::channel::{Established, HANDSHAKE_INPUT_MAX, Handshake};
 use tertulia_core::code::Code;
@@ -11,6 +12,7 @@ use tertulia_core::limits::HANDSHAKE_TIMEOUT;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use crate::descriptors::Counted;
 use crate::home::seed;
 use crate::shared::{crypto, linger, write_all};
 
@@ -18,6 +20,7 @@ use crate::shared::{crypto, linger, write_all};
 #[derive(Debug)]
 pub(crate) struct Channel {
     pub(crate) stream: TcpStream,
+    pub(crate) counted: Counted,
     /// Where the other end is.
     pub(crate) address: SocketAddr,
     pub(crate) established: Established,
@@ -25,26 +28,58 @@ pub(crate) struct Channel {
     pub(crate) rest: Vec<u8>,
 }
 
-/// The side that was dialled. All of it, a refusal too, has [`HANDSHAKE_TIMEOUT`].
-pub(crate) async fn accept(stream: TcpStream, identity: &Identity) -> Result<Channel, Code> {
+/// The side that was dialled. All of it, a refusal too, has [`HANDSHAKE_TIMEOUT`]. `has_spoken` becomes true once the other
+/// side's first message has come.
+pub(crate) async fn accept(
+    connection: (TcpStream, Counted),
+    identity: &Identity,
+    has_spoken: &AtomicBool,
+) -> Result<Channel, Code> {
     // A seed of its own for each handshake: one that lived as long as the process would give past sessions away.
     let seed = seed().map_err(|_| Code::HandshakeFailed)?;
-    run(stream, Handshake::responder(identity, seed, crypto()), Vec::new()).await
+    run(connection, Handshake::responder(identity, seed, crypto()), Vec::new(), has_spoken).await
 }
 
-/// The side that dialled.
-pub(crate) async fn initiate(stream: TcpStream, identity: &Identity, expected: Option<Key>) -> Result<Channel, Code> {
+/// The side that dialled. Where nothing at all has come back, nobody knows who is there: [`Code::Unreachable`], or
+/// [`Code::Cut`] if the connection was ended.
+pub(crate) async fn initiate(
+    connection: (TcpStream, Counted),
+    identity: &Identity,
+    expected: Option<Key>,
+) -> Result<Channel, Code> {
     let seed = seed().map_err(|_| Code::HandshakeFailed)?;
     let mut first = Vec::new();
     let handshake = Handshake::initiator(identity, expected, seed, crypto(), &mut first);
-    run(stream, handshake, first).await
+    run(connection, handshake, first, &AtomicBool::new(false)).await
 }
 
-async fn run(stream: TcpStream, handshake: Handshake, first: Vec<u8>) -> Result<Channel, Code> {
-    let address = canonical(stream.peer_addr().map_err(|_| Code::HandshakeFailed)?);
-    let done = timeout(HANDSHAKE_TIMEOUT, exchange(&stream, handshake, first)).await;
-    let (established, rest) = done.unwrap_or(Err(Code::HandshakeFailed))?;
-    Ok(Channel { stream, address, established, rest })
+async fn run(
+    (stream, counted): (TcpStream, Counted),
+    handshake: Handshake,
+    first: Vec<u8>,
+    has_spoken: &AtomicBool,
+) -> Result<Channel, Code> {
+    let address = canonical(stream.peer_addr().map_err(|_| Code::Cut)?);
+    let mut input = Input { bytes: [0; HANDSHAKE_INPUT_MAX], filled: 0, has_come: false };
+    let done = timeout(HANDSHAKE_TIMEOUT, exchange(&stream, handshake, first, &mut input, has_spoken)).await;
+    let silence = if input.has_come { Code::HandshakeFailed } else { Code::Unreachable };
+    let (established, rest) = done.unwrap_or(Err(silence))?;
+    Ok(Channel { stream, counted, address, established, rest })
+}
+
+/// What the other side has sent.
+struct Input {
+    bytes: [u8; HANDSHAKE_INPUT_MAX],
+    filled: usize,
+    /// Anything, ever.
+    has_come: bool,
+}
+
+impl Input {
+    /// The stream has ended.
+    const fn end(&self) -> Code {
+        if self.has_come { Code::HandshakeFailed } else { Code::Cut }
+    }
 }
 
 /// A socket of both families shows an IPv4 address as IPv6 maps it; nobody else gets to see that.
@@ -59,34 +94,40 @@ async fn exchange(
     stream: &TcpStream,
     mut handshake: Handshake,
     mut out: Vec<u8>,
+    input: &mut Input,
+    has_spoken: &AtomicBool,
 ) -> Result<(Established, Vec<u8>), Code> {
-    let failed = |_: io::Error| Code::HandshakeFailed;
-    let mut input = [0; HANDSHAKE_INPUT_MAX];
-    let mut filled: usize = 0;
     loop {
-        write_all(stream, &out).await.map_err(failed)?;
+        write_all(stream, &out).await.map_err(|_| input.end())?;
         out.clear();
-        stream.readable().await.map_err(failed)?;
-        match stream.try_read(input.get_mut(filled..).unwrap_or_default()) {
-            Ok(0) => return Err(Code::HandshakeFailed),
-            Ok(read) => filled = filled.saturating_add(read),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
-            Err(error) => return Err(failed(error)),
-        }
-        let (taken, established) = match handshake.receive(input.get(..filled).unwrap_or_default(), &mut out) {
-            Ok(progress) => progress,
-            Err(rule) => {
-                if !out.is_empty() && write_all(stream, &out).await.is_ok() {
-                    linger(stream).await;
-                }
-                return Err(rule.code());
+        stream.readable().await.map_err(|_| input.end())?;
+        match stream.try_read(input.bytes.get_mut(input.filled..).unwrap_or_default()) {
+            Ok(0) => return Err(input.end()),
+            Ok(read) => {
+                input.filled = input.filled.saturating_add(read);
+                input.has_come = true;
             }
-        };
-        if let Some(established) = established {
-            write_all(stream, &out).await.map_err(failed)?;
-            return Ok((established, input.get(taken..filled).unwrap_or_default().into()));
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
+            Err(_) => return Err(input.end()),
         }
-        input.copy_within(taken.min(filled)..filled, 0);
-        filled = filled.saturating_sub(taken);
+        let (taken, established) =
+            match handshake.receive(input.bytes.get(..input.filled).unwrap_or_default(), &mut out) {
+                Ok(progress) => progress,
+                Err(rule) => {
+                    if !out.is_empty() && write_all(stream, &out).await.is_ok() {
+                        linger(stream).await;
+                    }
+                    return Err(rule.code());
+                }
+            };
+        if !out.is_empty() {
+            has_spoken.store(true, Ordering::Relaxed);
+        }
+        if let Some(established) = established {
+            write_all(stream, &out).await.map_err(|_| input.end())?;
+            return Ok((established, input.bytes.get(taken..input.filled).unwrap_or_default().into()));
+        }
+        input.bytes.copy_within(taken.min(input.filled)..input.filled, 0);
+        input.filled = input.filled.saturating_sub(taken);
     }
 }

@@ -18,6 +18,7 @@ use tertulia_core::machine::Kept;
 
 use self::config::Config;
 use self::meeting::{MeetingFiles, StoredMeeting};
+use crate::clock::unix_ms;
 use crate::error::Error;
 
 /// Programs that may use one home at a time besides the one that holds it.
@@ -209,6 +210,22 @@ impl Home {
         }
         meetings.sort_by_key(|meeting| meeting.id);
         Ok(meetings)
+    }
+
+    /// The start of a run: the wall clock, but above that of every run before it, wherever the clock stands (SPEC
+    /// HELLO-7). A clock that was years ahead costs nothing: from there on runs are counted. A guest is in its first run.
+    ///
+    /// # Errors
+    /// The file cannot be read or written.
+    pub fn start_run(&self) -> Result<u64, Error> {
+        if self.is_guest() {
+            return Ok(unix_ms());
+        }
+        let path = self.0.path.join("started");
+        let kept = read_if_there(&path)?.and_then(|bytes| String::from_utf8(bytes).ok()?.trim().parse::<u64>().ok());
+        let started_ms = kept.map_or(0, |last| last.saturating_add(1)).max(unix_ms());
+        replace(&path, format!("{started_ms}\n").as_bytes())?;
+        Ok(started_ms)
     }
 
     /// Keeps what was listed last, so that its numbers mean something. A guest may: it is nobody's secret.

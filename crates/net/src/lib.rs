@@ -9,6 +9,7 @@
 
 mod clock;
 mod connection;
+mod descriptors;
 mod dial;
 mod driver;
 mod error;
@@ -23,6 +24,7 @@ mod store;
 mod trace;
 
 pub use clock::unix_ms;
+pub use descriptors::raise_open_files;
 pub use error::Error;
 pub use home::config::Config;
 pub use home::meeting::{MeetingFiles, StoredLog, StoredMeeting};

@@ -2,26 +2,28 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
-use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tertulia_core::event::Event;
+use tertulia_core::id::Source;
 use tertulia_core::limits::HANDSHAKES_MAX;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
-use tokio::task::{AbortHandle, Id, JoinSet};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::{AbortHandle, Id, JoinSet, yield_now};
 use tokio::time::{Instant, sleep};
 
+use crate::descriptors::{self, Counted};
 use crate::driver::Arrival;
 use crate::handshake;
 use crate::shared::Shared;
 
 /// How many connections the kernel may hold ready: 10,000 attendees come back within seconds.
 const BACKLOG: i32 = 4_096;
-/// What a handshake has before it must make room for another: when thousands come at once, each in a hurry, then those
-/// that are nearly done are not closed for those that have just come. Meanwhile the kernel holds the newcomers.
-const GRACE: Duration = Duration::from_millis(500);
+/// Connections that are accepted before handshakes have a turn: when thousands come at once, who has something to say
+/// is heard before it has to make room.
+const ACCEPTED_A_TURN: u32 = 32;
 /// Nothing can be accepted, for lack of files for instance: how long to leave it.
 const REST: Duration = Duration::from_millis(100);
 /// The user is told so no more often.
@@ -39,60 +41,98 @@ pub(crate) async fn run(listener: TcpListener, shared: Arc<Shared>, door: mpsc::
     let mut handshakes = JoinSet::new();
     let mut waiting = Waiting::default();
     let mut warned: Option<Instant> = None;
-    // Accepted, and there is no place for it yet: until then nobody else is.
-    let mut newcomer: Option<(TcpStream, u128)> = None;
+    let mut accepted: u32 = 0;
     loop {
-        if !waiting.is_full()
-            && let Some((stream, source)) = newcomer.take()
-        {
-            waiting.add(handshakes.spawn(one(stream, Arc::clone(&shared), door.clone())), source);
-        }
-        tokio::select! {
+        let newcomer = tokio::select! {
             Some(ended) = handshakes.join_next_with_id() => {
                 waiting.remove(ended.map_or_else(|error| error.id(), |(id, ())| id));
+                continue;
             }
-            () = waiting.room(), if newcomer.is_some() => waiting.make_room(),
-            accepted = listener.accept(), if newcomer.is_none() => match accepted {
-                Ok((stream, from)) => newcomer = Some((stream, source(from.ip()))),
-                // That one peer is gone already.
-                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
-                Err(error) => {
-                    if warned.is_none_or(|at| at.elapsed() >= WARNING_INTERVAL) {
-                        warned = Some(Instant::now());
-                        let message = format!(
-                            "cannot accept a connection: {error}; whoever dials waits until that is over \
-                             (with too many open files: raise the limit with `ulimit -n` and start again)"
-                        );
-                        let _ = door.send(Arrival::Tell(Event::Warning { code: "not_accepting", message })).await;
-                    }
-                    sleep(REST).await;
-                }
-            }
+            newcomer = listener.accept() => newcomer,
+        };
+        accepted = accepted.wrapping_add(1);
+        let counted = Counted::new();
+        let is_scarce = match &newcomer {
+            Ok(_) => descriptors::are_scarce(descriptors::RESERVED),
+            // That one peer is gone already.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => continue,
+            Err(_) => true,
+        };
+        let has_room = !is_scarce || driver_makes_room(&door, waiting.0.len()).await || waiting.make_room();
+        if waiting.is_full() {
+            waiting.make_room();
         }
+        let scarcity = match newcomer {
+            Ok((stream, from)) if has_room => {
+                let has_spoken = Arc::new(AtomicBool::new(false));
+                let handshake = one((stream, counted), Arc::clone(&shared), door.clone(), Arc::clone(&has_spoken));
+                waiting.add(handshakes.spawn(handshake), Source::of(from.ip()), has_spoken);
+                None
+            }
+            Ok(_) => Some(descriptors::scarce()),
+            Err(error) => Some(error).filter(|_| !has_room),
+        };
+        let Some(scarcity) = scarcity else {
+            // Whoever has been closed is gone only once its task has had a turn.
+            if is_scarce || accepted.is_multiple_of(ACCEPTED_A_TURN) {
+                yield_now().await;
+            }
+            continue;
+        };
+        if warned.is_none_or(|at| at.elapsed() >= WARNING_INTERVAL) {
+            warned = Some(Instant::now());
+            let message = format!(
+                "cannot accept a connection: {scarcity}; whoever dials waits until that is over \
+                 (with too many open files: raise the highest limit, `ulimit -Hn`, and start again)"
+            );
+            let _ = door.send(Arrival::Tell(Event::Warning { code: "not_accepting", message })).await;
+        }
+        sleep(REST).await;
     }
 }
 
-async fn one(stream: TcpStream, shared: Arc<Shared>, door: mpsc::Sender<Arrival>) {
-    let _ = stream.set_nodelay(true);
-    if let Ok(channel) = handshake::accept(stream, &shared.identity).await {
+async fn one(
+    connection: (TcpStream, Counted),
+    shared: Arc<Shared>,
+    door: mpsc::Sender<Arrival>,
+    has_spoken: Arc<AtomicBool>,
+) {
+    let _ = connection.0.set_nodelay(true);
+    if let Ok(channel) = handshake::accept(connection, &shared.identity, &has_spoken).await {
         // Fails once the node ends.
         let _ = door.send(Arrival::Accepted(Box::new(channel))).await;
     }
 }
 
-/// Whom a connection is counted for: an address, or the network that one subscriber of IPv6 has.
-fn source(address: IpAddr) -> u128 {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
-        IpAddr::V6(address) => address.to_bits() & (u128::MAX << 64),
+/// Descriptors are scarce: whether a connection that stands, and whose other end has not been let in, has made room. It
+/// does so where there are more of these than handshakes.
+async fn driver_makes_room(door: &mpsc::Sender<Arrival>, handshakes: usize) -> bool {
+    // Not even all that stand are more: it need not be asked.
+    if descriptors::connections() <= handshakes.saturating_mul(2) {
+        return false;
     }
+    let (answer, has_made_room) = oneshot::channel();
+    // Either fails once the node ends.
+    door.send(Arrival::Scarce { handshakes, answer }).await.is_ok() && has_made_room.await.unwrap_or(false)
+}
+
+/// Who goes where there are too many: the oldest of the source that holds most. No source has a fixed share: a school
+/// behind one address is one source.
+pub(crate) fn first_to_go<T>(oldest_first: &[(T, Source)]) -> Option<&T> {
+    let mut held: BTreeMap<Source, usize> = BTreeMap::new();
+    for (_, source) in oldest_first {
+        let count = held.entry(*source).or_default();
+        *count = count.saturating_add(1);
+    }
+    let most = held.values().max();
+    oldest_first.iter().find(|(_, source)| held.get(source) == most).map(|(one, _)| one)
 }
 
 /// A handshake that is not over.
 struct Place {
-    source: u128,
-    since: Instant,
+    source: Source,
     task: AbortHandle,
+    has_spoken: Arc<AtomicBool>,
 }
 
 /// Handshakes that are not over, in the order in which they came.
@@ -104,36 +144,26 @@ impl Waiting {
         self.0.len() >= HANDSHAKES_MAX
     }
 
-    fn add(&mut self, task: AbortHandle, source: u128) {
-        self.0.push_back(Place { source, since: Instant::now(), task });
+    fn add(&mut self, task: AbortHandle, source: Source, has_spoken: Arc<AtomicBool>) {
+        self.0.push_back(Place { source, task, has_spoken });
     }
 
     fn remove(&mut self, id: Id) {
         self.0.retain(|place| place.task.id() != id);
     }
 
-    /// The oldest of the source that holds most. No source has a fixed share: a school behind one address is one source.
-    fn first_to_go(&self) -> Option<usize> {
-        let mut held: BTreeMap<u128, usize> = BTreeMap::new();
-        for place in &self.0 {
-            let count = held.entry(place.source).or_default();
-            *count = count.saturating_add(1);
+    /// Closes one, if there is any: of those that have said nothing or of those that have, whichever are more. So
+    /// neither a crowd that is silent nor one that speaks gets anybody of the other kind closed.
+    fn make_room(&mut self) -> bool {
+        let (mut silent, mut others) = (Vec::new(), Vec::new());
+        for (at, place) in self.0.iter().enumerate() {
+            let kind = if place.has_spoken.load(Ordering::Relaxed) { &mut others } else { &mut silent };
+            kind.push((at, place.source));
         }
-        let most = held.values().max();
-        self.0.iter().position(|place| held.get(&place.source) == most)
-    }
-
-    /// Waits until somebody has had a fair chance.
-    async fn room(&self) {
-        if let Some(place) = self.first_to_go().and_then(|at| self.0.get(at)) {
-            sleep(GRACE.saturating_sub(place.since.elapsed())).await;
-        }
-    }
-
-    fn make_room(&mut self) {
-        if let Some(place) = self.first_to_go().and_then(|at| self.0.remove(at)) {
-            place.task.abort();
-        }
+        let more = if silent.len() >= others.len() { &silent } else { &others };
+        let gone = first_to_go(more).and_then(|at| self.0.remove(*at));
+        gone.iter().for_each(|place| place.task.abort());
+        gone.is_some()
     }
 }
 
@@ -141,33 +171,34 @@ impl Waiting {
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
-    async fn when_full_the_oldest_of_the_source_that_holds_most_goes_once_it_had_its_chance() {
+    /// Fills all places: of each three, its source and whether they have spoken, in that order.
+    async fn gone(kinds: &[(usize, &str, bool)]) -> (usize, bool) {
         let mut tasks = JoinSet::new();
         let mut waiting = Waiting::default();
-        let mut idle = |source| (source, tasks.spawn(core::future::pending::<()>()));
-        let few: Vec<_> = (0..100).map(|_| idle(1)).collect();
-        let many: Vec<_> = (100..HANDSHAKES_MAX).map(|_| idle(2)).collect();
-        for (source, task) in few.iter().chain(&many) {
-            assert!(!waiting.is_full());
-            waiting.add(task.clone(), *source);
+        let mut kept = Vec::new();
+        for (at, (count, address, has_spoken)) in kinds.iter().enumerate() {
+            for number in 0..*count {
+                let task = tasks.spawn(core::future::pending::<()>());
+                kept.push((task.id(), at, number == 0));
+                waiting.add(task, Source::of(address.parse().unwrap()), Arc::new(AtomicBool::new(*has_spoken)));
+            }
         }
-        assert!(waiting.is_full());
-        let before = Instant::now();
-        waiting.room().await;
-        assert!(before.elapsed() >= GRACE);
-        waiting.make_room();
-        assert!(!waiting.is_full());
+        assert!(waiting.is_full() && waiting.make_room() && !waiting.is_full());
         let gone = tasks.join_next_with_id().await.unwrap().expect_err("aborted").id();
-        assert_eq!(gone, many[0].1.id());
+        kept.into_iter().find(|(id, ..)| *id == gone).map(|(_, at, is_oldest)| (at, is_oldest)).unwrap()
     }
 
-    #[test]
-    fn sources_are_addresses_of_ipv4_and_networks_of_ipv6() {
-        let source = |text: &str| source(text.parse().unwrap());
-        assert_eq!(source("10.0.0.1"), source("::ffff:10.0.0.1"));
-        assert_ne!(source("10.0.0.1"), source("10.0.0.2"));
-        assert_eq!(source("2001:db8:0:1::1"), source("2001:db8:0:1:ffff::2"));
-        assert_ne!(source("2001:db8:0:1::1"), source("2001:db8:0:2::1"));
+    #[tokio::test]
+    async fn handshake_8_when_all_places_are_taken_the_oldest_of_the_source_that_holds_most_goes() {
+        assert_eq!(gone(&[(100, "10.0.0.1", false), (HANDSHAKES_MAX - 100, "10.0.0.2", false)]).await, (1, true));
+        assert_eq!(gone(&[(HANDSHAKES_MAX, "10.0.0.1", true)]).await, (0, true));
+    }
+
+    #[tokio::test]
+    async fn handshake_8_neither_who_is_silent_nor_who_speaks_gets_the_other_closed() {
+        let few = HANDSHAKES_MAX / 2 - 1;
+        let more = HANDSHAKES_MAX - few;
+        assert_eq!(gone(&[(few, "10.0.0.1", true), (more, "10.0.0.1", false)]).await, (1, true));
+        assert_eq!(gone(&[(few, "10.0.0.1", false), (more, "10.0.0.1", true)]).await, (1, true));
     }
 }

@@ -12,6 +12,9 @@ use crate::error::Error;
 use crate::home::Home;
 use crate::home::meeting::MeetingFiles;
 
+/// Logs that are open at one time: whoever writes to a thousand friends has as many, and a file is a descriptor.
+const LOGS_OPEN_MAX: usize = 16;
+
 /// The meetings of a home; of a guest's, and of none, nothing is kept.
 #[derive(Debug)]
 pub(crate) struct Store {
@@ -39,6 +42,9 @@ impl Store {
 
     fn files(&mut self, meeting: MeetingId) -> Result<Option<&mut MeetingFiles>, Error> {
         let Some(home) = &self.home else { return Ok(None) };
+        if self.meetings.len() >= LOGS_OPEN_MAX && !self.meetings.contains_key(&meeting) {
+            self.meetings.clear();
+        }
         Ok(Some(match self.meetings.entry(meeting) {
             Entry::Occupied(entry) => entry.into_mut(),
             Entry::Vacant(entry) => entry.insert(home.meeting(meeting)?),

@@ -438,6 +438,10 @@ impl Machine for Friends {
         self.timers.next()
     }
 
+    fn has_let_in(&self, link: LinkId) -> bool {
+        self.links.contains_key(&link)
+    }
+
     fn assert_invariants(&self) {
         for (link, id) in &self.links {
             let links = self.friends.get(id).map(|friend| friend.links.as_slice()).unwrap_or_default();

@@ -433,6 +433,7 @@ impl Log {
 
     fn row_of(&self, id: StreamId, stream: &Stream, floor: u64) -> Row {
         let served = stream.held.iter().find(|(_, position)| self.is_served(id.lane, **position, floor));
+        let served = served.or_else(|| stream.held.last_key_value().filter(|(_, position)| self.is_left(**position)));
         Row {
             author: id.author,
             session: id.session,
@@ -450,6 +451,12 @@ impl Log {
             self.talk.get(at).map(|(.., lamport)| *lamport)
         };
         lane == Lane::Acts || floor == 0 || lamport().is_some_and(|lamport| lamport > floor)
+    }
+
+    /// Whether it is somebody's goodbye (SPEC MESH-18): everybody may know who is not here any more.
+    fn is_left(&self, position: u64) -> bool {
+        let entry = self.feed.at(position).and_then(entry_of).map(|entry| entry.value);
+        entry.is_some_and(|entry| matches!(EntryBody::decode(entry.kind, entry.body.0), Ok(EntryBody::Left {})))
     }
 
     /// The position of the first talk above a lamport time, in a log of one author.
@@ -493,7 +500,7 @@ impl Log {
                 let held = self.streams.get(&id)?.held.range(range.from..range.to.max(range.from));
                 let served = held
                     .map(|(_, position)| *position)
-                    .filter(move |position| self.is_served(id.lane, *position, floor));
+                    .filter(move |position| self.is_served(id.lane, *position, floor) || self.is_left(*position));
                 Some(served.take(limits::FETCH_ENTRIES_MAX))
             })
             .flatten()

@@ -50,15 +50,14 @@ impl Member {
         let us = self.us.key();
         let said = self.roster.members().find(|member| member.key == us);
         let is_said = said.is_some_and(|said| said.name == Some(&*self.name) && said.addresses == &*addresses);
-        self.show_those_who_are_here();
         if !(is_said && self.is_here(&us)) {
             self.write_person(now, out);
         }
-        self.people.shown.insert(us, self.name.clone());
         self.tell_ready(out);
-        let linked: Vec<Key> = self.linked.keys().copied().collect();
-        linked.into_iter().for_each(|key| self.introduce(key, out));
-        out.push(Output::Event(self.users()));
+        self.people.is_told = false;
+        // Whoever comes back has to be linked first.
+        let patience = if self.linked.is_empty() { limits::ARRIVE_TIMEOUT } else { limits::SHOW_TIMEOUT };
+        self.timers.arm(Timer::Roster, now.tick.after(patience));
         // Those who were out by the acts that have come first may have been let in again by the last.
         self.must_judge = true;
         self.decide_all(now, out);
@@ -69,13 +68,26 @@ impl Member {
         }
     }
 
-    /// Those who are here before this node's user looks are not told one by one.
-    fn show_those_who_are_here(&mut self) {
-        let here: Vec<Key> = self.roster.members().map(|member| member.key).filter(|key| self.is_here(key)).collect();
-        for key in here {
-            let name = self.called(&key);
-            self.people.shown.insert(key, name);
+    /// Tells the user who is here once nothing is lacking that may say otherwise (SPEC MESH-25).
+    pub(super) fn tell_roster_if_complete(&mut self, out: &mut Vec<Output>) {
+        if self.stage != Stage::Inside || self.people.is_told {
+            return;
         }
+        let is_alone = self.roster.members().all(|member| member.key == self.us.key() || !self.is_here(&member.key));
+        let has_heard = self.links.values().any(|peer| peer.is_in() && peer.has_rows);
+        if is_alone || has_heard && !self.pull.lacks_any(|stream| self.is_wanted(stream)) {
+            self.tell_roster(out);
+        }
+    }
+
+    /// Who is here now is not told one by one; who comes and goes from now on is.
+    pub(super) fn tell_roster(&mut self, out: &mut Vec<Output>) {
+        self.timers.disarm(Timer::Roster);
+        let here: Vec<Key> = self.roster.members().map(|member| member.key).filter(|key| self.is_here(key)).collect();
+        self.people.shown = here.iter().map(|key| (*key, self.called(key))).collect();
+        self.people.is_told = true;
+        here.into_iter().for_each(|key| self.introduce(key, out));
+        out.push(Output::Event(self.users()));
     }
 
     /// Says who this is, and where others can dial it.

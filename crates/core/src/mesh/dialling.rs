@@ -135,7 +135,7 @@ impl Member {
             return;
         }
         self.last_failure = code;
-        if self.door_failures == 0 && matches!(code, Code::Unreachable | Code::NoListener) {
+        if self.door_failures == 0 && matches!(code, Code::Unreachable | Code::NoListener | Code::Cut) {
             let what = no_answer(code, &self.door_addresses);
             let message = alloc::format!("{what}; trying again for {} s", limits::JOIN_PATIENCE.as_secs());
             out.push(Output::Event(Event::Warning { code: code.word(), message }));

@@ -91,6 +91,8 @@ pub(super) enum Timer {
     Patience,
     /// The acts have been waited for.
     Arrive,
+    /// What says who is here has been waited for.
+    Roster,
     /// Dial somebody whose link is missing.
     Call(Key),
     /// Private words to somebody have waited for an answer for too long.
@@ -363,6 +365,7 @@ impl Member {
             Timer::Door => self.knock(out),
             Timer::Patience => self.on_patience(out),
             Timer::Arrive => self.on_arrive_due(now, out),
+            Timer::Roster => self.tell_roster(out),
             Timer::Call(key) => self.on_call_due(key, out),
             // SPEC MESH-20
             Timer::Answer(key) => self.give_up_on(key, "not_answered", out),
@@ -387,6 +390,7 @@ impl Member {
             self.arrive_if_complete(now, out);
         }
         self.judge_if_complete(now, out);
+        self.tell_roster_if_complete(out);
         self.show_out(now, out);
         self.seek(now);
         self.show(now, out);
@@ -462,6 +466,10 @@ impl Machine for Member {
 
     fn poll_timeout(&self) -> Option<Instant> {
         self.timers.next().into_iter().chain(self.lobby.next()).chain(self.calm.next()).min()
+    }
+
+    fn has_let_in(&self, link: LinkId) -> bool {
+        self.lobby.has(link) || self.links.get(&link).is_some_and(Peer::is_in)
     }
 
     fn assert_invariants(&self) {

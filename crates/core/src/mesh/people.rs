@@ -19,6 +19,8 @@ type Place = (u64, u64);
 pub(super) struct People {
     came: BTreeMap<Key, Place>,
     went: BTreeMap<Key, Place>,
+    /// The user knows who is here, and is told from then on who comes and goes.
+    pub(super) is_told: bool,
     /// What the user knows each by.
     pub(super) shown: BTreeMap<Key, String>,
     /// Those of whose link the user has been told.
@@ -58,7 +60,8 @@ impl Member {
 
     /// Tells the user that the link to somebody stands, once it is known who that is.
     pub(super) fn introduce(&mut self, key: Key, out: &mut Vec<Output>) {
-        let is_known = self.stage == Stage::Inside && self.is_here(&key) && self.linked.contains_key(&key);
+        let is_known =
+            self.stage == Stage::Inside && self.people.is_told && self.is_here(&key) && self.linked.contains_key(&key);
         if is_known && self.people.introduced.insert(key) {
             out.push(Output::Event(Event::Linked { name: self.called(&key), key }));
         }

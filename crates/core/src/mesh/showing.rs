@@ -28,7 +28,7 @@ impl Member {
             Some(deadline) => self.timers.arm(Timer::Show, deadline),
             None => {
                 self.timers.disarm(Timer::Show);
-                if core::mem::take(&mut self.must_reconcile) {
+                if self.people.is_told && core::mem::take(&mut self.must_reconcile) {
                     self.reconcile(out);
                 }
             }
@@ -103,7 +103,7 @@ impl Member {
 
     fn show_person(&mut self, key: Key, name: &str, out: &mut Vec<Output>) {
         // Of several that came at once, the last counts.
-        if self.roster.name(&key) != Some(name) || !self.is_here(&key) {
+        if !self.people.is_told || self.roster.name(&key) != Some(name) || !self.is_here(&key) {
             return;
         }
         let name = self.called(&key);
@@ -116,12 +116,14 @@ impl Member {
     }
 
     fn show_left(&mut self, key: Key, reason: &str, out: &mut Vec<Output>) {
-        if let Some(name) = self.people.shown.remove(&key) {
-            self.people.introduced.remove(&key);
-            self.give_up_on(key, Code::Left.word(), out);
-            self.update_delivery(key, out);
-            out.push(Output::Event(Event::Left { name, key, reason: reason.to_string() }));
+        let name = self.people.shown.remove(&key);
+        if name.is_none() && self.people.is_told {
+            return;
         }
+        self.people.introduced.remove(&key);
+        self.give_up_on(key, Code::Left.word(), out);
+        self.update_delivery(key, out);
+        out.extend(name.map(|name| Output::Event(Event::Left { name, key, reason: reason.to_string() })));
     }
 
     pub(super) fn show_whisper(&self, author: Key, tell: &Tell<'_>, out: &mut Vec<Output>) {

@@ -80,6 +80,7 @@ impl Member {
     /// What had let this node in has no effect any more: it knocks again, where it knows somebody.
     fn start_over(&mut self, now: Now, out: &mut Vec<Output>) {
         self.stage = Stage::Outside;
+        self.timers.disarm(Timer::Roster);
         self.learn_doors();
         for key in core::mem::take(&mut self.calls).into_keys() {
             self.timers.disarm(Timer::Call(key));

@@ -28,6 +28,9 @@ use crate::wire::session::{Hello, Purpose, Refused, Session};
 /// So often a registry that somebody has a question for may cut its link off.
 const QUERY_TRIES: u32 = 4;
 
+/// A run has so many numbers for its records: at one in five seconds, enough for days.
+const RECORDS_A_RUN: u64 = 65_536;
+
 /// What a client is made of.
 #[derive(Clone, Debug)]
 pub struct ClientConfig {
@@ -39,7 +42,7 @@ pub struct ClientConfig {
     pub registries: Vec<String>,
     /// Where the node is reached.
     pub reach: Reach,
-    /// The wall clock as the node starts, milliseconds since 1970 in UTC.
+    /// The wall clock as the node starts, milliseconds since 1970 in UTC; above that of every earlier run of the key.
     pub started_ms: u64,
     /// Decides all that is random.
     pub seed: [u8; 32],
@@ -77,6 +80,8 @@ pub struct Client {
     random: Random,
     desks: Vec<Desk>,
     own: BTreeMap<MeetingId, Own>,
+    /// Records that this run has signed.
+    signed: u64,
     /// Which of `own` is the meeting's.
     meeting: Option<MeetingId>,
     queries: BTreeMap<CommandId, Query>,
@@ -100,6 +105,7 @@ impl Client {
             random: Random::new(config.seed),
             desks: registries.map(Desk::new).collect(),
             own: BTreeMap::new(),
+            signed: 0,
             meeting: None,
             queries: BTreeMap::new(),
             dials: config.first_dial,
@@ -169,7 +175,9 @@ impl Client {
         if own.rests_until > now.tick {
             return self.timers.arm(Timer::Sign(id), own.rests_until);
         }
-        let number = own.number.saturating_add(1).max(now.unix_ms);
+        // SPEC REGISTRY-14
+        self.signed = self.signed.saturating_add(1);
+        let number = self.started_ms.saturating_mul(RECORDS_A_RUN).saturating_add(self.signed);
         if let Some(signed) = own.draft.sign(number, &self.reach, &self.us) {
             (own.signed, own.number) = (signed, number);
             own.rests_until = now.tick.after(limits::PUBLISH_INTERVAL);

@@ -412,6 +412,11 @@ impl Machine for Server {
         if self.over { None } else { self.leases.next() }
     }
 
+    // Whoever asks has an answer at once; whoever publishes stays.
+    fn has_let_in(&self, link: LinkId) -> bool {
+        self.callers.get(&link).is_some_and(|caller| !caller.published.is_empty())
+    }
+
     fn assert_invariants(&self) {
         self.probes.assert_invariants();
         let (mut keys, mut sources, mut shelved) = (BTreeMap::new(), BTreeMap::new(), 0_usize);

@@ -577,7 +577,7 @@ impl Attendee {
         self.missing.clear();
         self.stage = Stage::Apart;
         self.last_failure = code;
-        if self.failures == 0 && !self.welcomed && matches!(code, Code::Unreachable | Code::NoListener) {
+        if self.failures == 0 && !self.welcomed && matches!(code, Code::Unreachable | Code::NoListener | Code::Cut) {
             let message = alloc::format!(
                 "{}; trying again for {} s",
                 no_answer(code, &self.addresses),

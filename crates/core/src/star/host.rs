@@ -707,6 +707,10 @@ impl Machine for Host {
         due.filter(|_| !self.over)
     }
 
+    fn has_let_in(&self, link: LinkId) -> bool {
+        self.guests.get(&link).is_some_and(|guest| guest.admitted.or(guest.knock).is_some())
+    }
+
     fn assert_invariants(&self) {
         for (key, link) in &self.joined {
             let guest = self.guests.get(link);

@@ -34,10 +34,11 @@ pub(crate) fn name_failure(name: &str) -> Failure {
 }
 
 /// Why nobody can be reached at an address, which follows.
-const NO_ANSWER: [(Code, &str); 4] = [
+const NO_ANSWER: [(Code, &str); 5] = [
     (Code::NoListener, "nobody listens at"),
     (Code::NoSuchHost, "there is no computer of that name:"),
     (Code::Unreachable, "no answer, because of a firewall or a computer that is off, from"),
+    (Code::Cut, "whoever answers hangs up, perhaps because too many come at once, at"),
     (Code::HandshakeFailed, "whoever answers is no tertulia, at"),
 ];
 

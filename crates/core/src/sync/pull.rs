@@ -142,6 +142,11 @@ impl Pull {
         self.lacks.keys().any(|id| id.lane == lane)
     }
 
+    /// Whether something that is wanted is offered, and this node lacks it.
+    pub(crate) fn lacks_any(&self, wanted: impl Fn(StreamId) -> bool) -> bool {
+        self.lacks.keys().any(|id| wanted(*id))
+    }
+
     /// A FETCH has been sent.
     pub(crate) fn asked(&mut self, link: LinkId, request: RequestId, ranges: &[Range], now: Instant) {
         let id = |range: &Range| StreamId { author: range.author, session: range.session, lane: range.lane };

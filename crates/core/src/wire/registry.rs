@@ -101,7 +101,7 @@ layouts! {
         id: MeetingId,
         /// Who says so, and answers at the addresses.
         publisher: Key,
-        /// The publisher's wall clock as it signed, or one more than the number before, whichever is higher.
+        /// Above that of each record before, counted from the start of the publisher's run.
         number: u64,
         /// Since when it is on: the publisher's wall clock.
         since_ms: u64,

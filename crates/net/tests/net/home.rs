@@ -4,7 +4,7 @@ use std::fs;
 
 use tempfile::TempDir;
 use tertulia_core::machine::Kept;
-use tertulia_net::{Error, Home, StoredMeeting};
+use tertulia_net::{Error, Home, StoredMeeting, unix_ms};
 
 use crate::support::{MEETING, entry};
 
@@ -164,4 +164,22 @@ fn bytes_that_are_no_frame_are_put_aside_not_thrown_away() {
         }
         assert_eq!(fs::read(&path).unwrap(), good);
     }
+}
+
+#[test]
+fn hello_7_a_run_starts_after_every_run_before_it_wherever_the_clock_stands() {
+    let folder = folder();
+    let home = Home::open(folder.path()).unwrap();
+    let before = unix_ms();
+    let first = home.start_run().unwrap();
+    assert!((before..=unix_ms()).contains(&first), "by the clock");
+    assert!(home.start_run().unwrap() > first);
+    let ahead = unix_ms() + 3_600_000;
+    fs::write(folder.path().join("started"), ahead.to_string()).unwrap();
+    assert_eq!([home.start_run().unwrap(), home.start_run().unwrap()], [ahead + 1, ahead + 2]);
+    let guest = Home::open(folder.path()).unwrap();
+    assert!(guest.is_guest() && guest.start_run().unwrap() < ahead, "nobody has met a guest's key before");
+    // What is no number is worth nothing; the next run counts.
+    fs::write(folder.path().join("started"), "soon").unwrap();
+    assert!(home.start_run().unwrap() < ahead);
 }

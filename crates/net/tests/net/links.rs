@@ -8,7 +8,8 @@ use tertulia_core::id::LinkId;
 use tertulia_core::limits::{CLOSE_TIMEOUT, HANDSHAKE_TIMEOUT};
 use tertulia_core::trace::{Direction, LinkStep, Step, parse};
 use tertulia_net::start;
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
 use tokio::time::{Instant, timeout};
 
 use crate::support::{Echo, Peer, command, guest, host, identity, listening, pass, plain, say, told};
@@ -55,6 +56,19 @@ async fn a_node_whose_user_is_gone_says_goodbye() {
 }
 
 #[tokio::test]
+async fn only_who_answers_otherwise_is_no_tertulia() {
+    for (answer, why) in [(&b""[..], "cut"), (b"SSH-2.0-x\r\n", "handshake_failed"), (b"\x00", "handshake_failed")] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut guest = guest(2, None, &[&listener.local_addr().unwrap().to_string()]);
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.read_exact(&mut [0; 44]).await.unwrap();
+        stream.write_all(answer).await.unwrap();
+        drop(stream);
+        assert_eq!(told(&mut guest).await, format!("unreachable 0 {why}"), "{answer:?}");
+    }
+}
+
+#[tokio::test]
 async fn somebody_else_at_the_address_is_the_wrong_key() {
     let (_host, address) = host(1);
     let mut guest = guest(2, Some(identity(3).key()), &[&address.to_string()]);
@@ -85,19 +99,19 @@ async fn where_nobody_listens_nobody_is_reached() {
 
 #[tokio::test]
 async fn who_accepts_and_says_nothing_is_given_up() {
-    let mute = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mute = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut guest = guest(2, None, &[&mute.local_addr().unwrap().to_string()]);
     let (mut stream, _) = mute.accept().await.unwrap();
     stream.read_exact(&mut [0; PREAMBLE.len()]).await.unwrap();
     let before = Instant::now();
     pass(HANDSHAKE_TIMEOUT).await;
-    assert_eq!(told(&mut guest).await, "unreachable 0 handshake_failed");
+    assert_eq!(told(&mut guest).await, "unreachable 0 unreachable");
     assert!(before.elapsed() <= HANDSHAKE_TIMEOUT + Duration::from_secs(1), "{:?}", before.elapsed());
 }
 
 #[tokio::test]
 async fn a_node_that_ends_waits_for_no_dial_and_not_long_for_peers_that_do_not_close() {
-    let mute = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mute = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (setup, address) = listening(1);
     let mut host = start(Echo::dialling(None, &[&mute.local_addr().unwrap().to_string()]), setup).unwrap();
     let (_stream, _) = mute.accept().await.unwrap();

@@ -100,6 +100,29 @@ impl Room {
         let (frames, entries) = (seen("entry_frames"), seen("entries"));
         // Of one room, this is a bound against the worst; on average it is lower.
         assert!(frames * 10 <= entries * 20 + 1_000, "{frames} ENTRY frames came for {entries} entries");
+        self.check_newcomer();
+    }
+
+    /// SPEC MESH-25: whoever comes in the end is told who is here, and of nobody who was here before.
+    fn check_newcomer(&mut self) {
+        let mut here: BTreeSet<Key> = self.expected().into_iter().map(|node| self.people[node].key).collect();
+        here.extend(self.left_unheard());
+        let newcomer = self.add_newcomer();
+        here.insert(self.people[newcomer].key);
+        let since = self.sim.now();
+        while !self.is_there(newcomer) {
+            assert!(self.sim.now() - since < ANSWERED_MS, "node {newcomer} does not come in");
+            self.run_for(100);
+        }
+        self.run_for(10_000);
+        let told = || self.sim.told(newcomer).iter().map(|told| &told.event);
+        let first = told().find_map(|event| match event {
+            Event::Roster { members, .. } => Some(members.iter().map(|member| member.key).collect::<BTreeSet<Key>>()),
+            _ => None,
+        });
+        assert_eq!(first, Some(here), "node {newcomer} was told of other people");
+        let moved = told().find(|event| matches!(event, Event::Joined { .. } | Event::Left { .. }));
+        assert_eq!(moved, None, "node {newcomer}, with nobody coming or going");
     }
 
     /// What a node holds of talk that counts, in the order of a transcript.

@@ -140,6 +140,12 @@ impl Room {
         self.add(door, starts_at);
     }
 
+    /// One more, who knocks at the founder at once.
+    pub(super) fn add_newcomer(&mut self) -> usize {
+        self.add(0, self.sim.now() + 1);
+        self.people.len() - 1
+    }
+
     fn add(&mut self, door: usize, starts_at: u64) {
         let number = self.people.len();
         // Two of three have a name of their own.

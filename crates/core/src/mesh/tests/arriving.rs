@@ -287,3 +287,51 @@ fn join_7_and_join_13_a_name_is_refused_or_its_keys() {
     hall.pass(1_000);
     assert_eq!(hall.texts(0), ["hello"]);
 }
+
+/// Who is here, as a node's first roster has it.
+fn first_roster(hall: &Hall, node: usize) -> Vec<String> {
+    let roster = |event: &Event| match event {
+        Event::Roster { members, .. } => Some(members.iter().map(|member| member.name.clone()).collect()),
+        _ => None,
+    };
+    hall.nodes[node].events.iter().find_map(roster).expect("a roster")
+}
+
+#[test]
+fn mesh_25_a_newcomer_sees_who_is_here_and_nobody_leaves_who_was_not_here_while_it_was() {
+    let mut hall = Hall::of(6);
+    for node in 1..5 {
+        hall.say(node, "hello");
+        hall.command(node, Command::Quit);
+    }
+    hall.pass(3_000);
+    let newcomer = hall.join("cleo");
+    hall.pass(3_000);
+    assert_eq!(first_roster(&hall, newcomer), ["hedy", "m5", "cleo"]);
+    assert_eq!(told_joined(&hall, newcomer), [""; 0]);
+    // What is said of those who are here stays true.
+    hall.command(5, Command::Quit);
+    hall.pass(3_000);
+    assert_eq!(told_joined(&hall, newcomer), ["-m5"]);
+    assert_eq!(hall.states(newcomer).len(), 2);
+}
+
+#[test]
+fn mesh_25_who_comes_back_is_told_who_is_here_once_somebody_has_said_who_has_left() {
+    let mut hall = Hall::of(4);
+    let kept = hall.nodes[3].stored.clone();
+    [0, 1, 2].into_iter().for_each(|other| hall.part(3, other));
+    hall.command(2, Command::Quit);
+    hall.pass(20_000);
+    hall.blocked.clear();
+    hall.back(3, "m3", kept);
+    hall.pass(6_000);
+    assert_eq!(first_roster(&hall, 3), ["hedy", "m1", "m3"]);
+    assert_eq!(told_joined(&hall, 3), [""; 0]);
+    // Of nobody anything can be heard: it is told all the same.
+    let kept = hall.nodes[3].stored.clone();
+    [0, 1].into_iter().for_each(|other| hall.part(3, other));
+    hall.back(3, "m3", kept);
+    hall.pass(2_000);
+    assert_eq!(first_roster(&hall, 3), ["hedy", "m1", "m3"]);
+}

@@ -9,13 +9,22 @@ use crate::wire::session::{Done, Refused};
 
 const REGISTRY: &str = "registry.example:7472";
 
+/// When the client's run has started.
+const STARTED_MS: u64 = 1_700_000_000_000;
+/// The number of a run's first record.
+const FIRST: u64 = STARTED_MS * 65_536 + 1;
+
 fn client(seed: u8, registries: &[&str]) -> Bench<Client> {
+    started(STARTED_MS, seed, registries)
+}
+
+fn started(started_ms: u64, seed: u8, registries: &[&str]) -> Bench<Client> {
     Bench::new(Client::new(ClientConfig {
         identity: identity(seed),
         name: "ada".to_string(),
         registries: registries.iter().map(ToString::to_string).collect(),
         reach: reach(7_473, &[]),
-        started_ms: 1,
+        started_ms,
         seed: [seed; 32],
         first_dial: 0,
     }))
@@ -65,7 +74,7 @@ fn listed() -> Bench<Client> {
     assert_eq!((peer, address.as_str()), (None, REGISTRY), "whoever answers there");
     let out = bench.answered(dial, 5);
     let (_, _, record) = published(&out);
-    assert_eq!((record.population, record.number), (1, bench.now.unix_ms));
+    assert_eq!((record.population, record.number), (1, FIRST));
     let out = bench.leased(&out, &["192.0.2.7:7473"]);
     match events(&out).as_slice() {
         [Event::Published { registry, record, addresses }] => {
@@ -84,7 +93,7 @@ fn registry_10_a_lease_is_renewed_at_a_third_of_it() {
         assert_eq!(bench.pass(29_999), []);
         let out = bench.pass(1);
         let (_, _, record) = published(&out);
-        assert_eq!(record.number, 1_700_000_000_000, "the same record, not signed anew");
+        assert_eq!(record.number, FIRST, "the same record, not signed anew");
         assert_eq!(bench.leased(&out, &["192.0.2.7:7473"]), [], "nothing new");
     }
     let out = bench.pass(30_000);
@@ -101,7 +110,7 @@ fn a_change_is_published_and_many_of_them_as_one() {
     (3..100).for_each(|population| assert_eq!(bench.holds(1, population), []));
     let out = bench.pass(limits::PUBLISH_INTERVAL.as_millis() as u64);
     let (_, _, record) = published(&out);
-    assert_eq!((record.population, record.number), (99, bench.now.unix_ms));
+    assert_eq!((record.population, record.number), (99, FIRST + 1));
     // One that comes while the last is on its way waits for its answer.
     bench.pass(limits::PUBLISH_INTERVAL.as_millis() as u64);
     assert_eq!(bench.holds(1, 1), []);
@@ -109,11 +118,18 @@ fn a_change_is_published_and_many_of_them_as_one() {
 }
 
 #[test]
-fn registry_7_numbers_rise_though_the_clock_goes_back() {
+fn registry_14_numbers_rise_though_the_clock_goes_back() {
     let mut bench = listed();
     bench.pass(limits::PUBLISH_INTERVAL.as_millis() as u64);
     bench.now.unix_ms -= 1_000_000;
-    assert_eq!(published(&bench.holds(1, 2)).2.number, 1_700_000_000_001);
+    let second = published(&bench.holds(1, 2)).2.number;
+    assert_eq!(second, FIRST + 1);
+    // The next run, an hour ago by the clock: HELLO-7 has it start a millisecond after the first.
+    let mut next = started(STARTED_MS + 1, 1, &[REGISTRY]);
+    next.now.unix_ms = STARTED_MS - 3_600_000;
+    let [(dial, ..)] = dials(&next.holds(1, 1)).try_into().unwrap();
+    let third = published(&next.answered(dial, 5)).2.number;
+    assert!(third > second, "{third} would be stale after {second}");
 }
 
 #[test]
