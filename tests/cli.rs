@@ -5,6 +5,8 @@
 
 mod support;
 
+use std::process::Stdio;
+
 use serde_json::Value;
 use support::{Scratch, tertulia};
 
@@ -57,6 +59,22 @@ fn verbs(home: &Scratch) -> Vec<String> {
 }
 
 #[test]
+fn help_in_a_room_speaks_of_a_room_and_knows_slips() {
+    use std::io::Write as _;
+    let home = Scratch::new("room-help");
+    let mut command = tertulia(&home);
+    command.args(["host", "T", "--listen", "127.0.0.1:0"]).stdin(Stdio::piped());
+    let mut host = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+    let mut input = host.stdin.take().expect("stdin is a pipe");
+    input.write_all("/help\n/kik bea\n/QIUT\n/end\n".as_bytes()).expect("the program reads");
+    let said = host.wait_with_output().expect("the program ends");
+    let (out, err) = (String::from_utf8_lossy(&said.stdout), String::from_utf8_lossy(&said.stderr));
+    assert!(out.contains("/end") && out.contains("end the room for all") && !out.contains("lecture"), "{out}");
+    assert!(err.contains("there is no /kik here: perhaps /kick NAME [WHY] is meant"), "{err}");
+    assert!(err.contains("there is no /QIUT here: perhaps /quit is meant"), "{err}");
+}
+
+#[test]
 fn every_shell_gets_a_script_that_knows_every_verb() {
     let home = Scratch::new("completions");
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
@@ -104,6 +122,7 @@ fn a_refusal_ends_with_the_command_that_would_have_worked() {
         (&["friends", "--announce", "here"], 2, "tertulia friends --announce here:7473"),
         (&["host"], 2, "tertulia host 'Rust for sailors' --lecture"),
         (&["host", "", "--lecture"], 2, "tertulia host 'A shorter title' --lecture"),
+        (&["host", ""], 2, "tertulia host 'A shorter title'"),
         (&["host", "T", "--lecture", "--listen", "here"], 2, "tertulia host T --lecture --listen 0.0.0.0:7473"),
         (&["host", "T", "--lecture", "--announce", "two words"], 2, "--announce example.org:7473"),
         (&["host", "T", "--lecture", "--filter", "/no/such/file"], 1, "--filter words.txt"),
@@ -114,6 +133,9 @@ fn a_refusal_ends_with_the_command_that_would_have_worked() {
         (&["join", "tertulia:00@127.0.0.1:1"], 2, "tertulia join 'tertulia:…'"),
         (&["join", "127.0.0.1:1", "--name", "two words"], 2, "--name anna"),
         (&["dance"], 2, "tertulia host 'Rust for sailors' --lecture"),
+        (&["jion", "127.0.0.1:7473"], 2, "tertulia join 127.0.0.1:7473"),
+        (&["Sedn", "bea"], 2, "tertulia send bea 'see you at eight'"),
+        (&["contacts", "ad", "bea"], 2, "tertulia contacts add bea 192.0.2.7:7473"),
     ] {
         let said = run(&home, arguments);
         assert_eq!(said.code, Some(code), "{arguments:?}: {}", said.err);
@@ -155,15 +177,31 @@ fn logs_are_written_to_stderr_if_asked_for_and_escaped() {
 }
 
 #[test]
+fn a_pipe_gets_colours_only_if_they_are_forced_and_nobody_forbids_them() {
+    let home = Scratch::new("colours");
+    for (set, has_colours) in [
+        (&[][..], false),
+        (&["CLICOLOR"], false),
+        (&["CLICOLOR_FORCE"], true),
+        (&["CLICOLOR_FORCE", "NO_COLOR"], false),
+    ] {
+        let mut command = tertulia(&home);
+        let output = command.arg("id").envs(set.iter().map(|name| (name, "1"))).output().expect("the program starts");
+        assert_eq!(output.stdout.contains(&0x1b), has_colours, "{set:?}");
+    }
+}
+
+#[test]
 fn id_makes_a_home_once_and_tells_key_and_path() {
     let home = Scratch::new("id");
     let first = run(&home, &["id"]);
     assert_eq!(first.code, Some(0), "{}", first.err);
-    assert!(first.out.starts_with("-- your new identity is kept in "), "{}", first.out);
+    assert!(first.out.starts_with("-- your new identity:\nkey   "), "{}", first.out);
     let key = first.out.lines().find_map(|line| line.strip_prefix("key   ")).expect("a key");
     assert!(key.len() == 64 && key.chars().all(|digit| matches!(digit, '0'..='9' | 'a'..='f')), "{key}");
     let path = home.path().join("identity");
     assert!(first.out.contains(&format!("path  {}\n", path.display())) && path.is_file());
+    assert_eq!(first.out.matches(home.path().to_str().expect("UTF-8")).count(), 1, "the path once: {}", first.out);
     assert!(
         first.out.lines().last().is_some_and(|line| line.contains("tertulia host") && line.contains("tertulia join"))
     );
@@ -182,7 +220,8 @@ fn without_a_verb_it_says_who_you_are_and_what_to_type() {
     let home = Scratch::new("overview");
     let said = run(&home, &[]);
     assert_eq!((said.code, said.err.as_str()), (Some(0), ""));
-    assert!(said.out.starts_with("-- your new identity is kept in "), "{}", said.out);
+    assert!(said.out.starts_with("-- your new identity:\nkey   "), "{}", said.out);
+    assert_eq!(said.out.matches(home.path().to_str().expect("UTF-8")).count(), 1, "the path once: {}", said.out);
     let commands =
         ["tertulia join HOST:PORT", "tertulia host 'Friday tertulia'", "tertulia friends", "tertulia --help"];
     for expected in ["key   ", "there is no registry to ask"].iter().chain(&commands) {

@@ -138,15 +138,21 @@ fn ctrl_c_takes_away_half_a_line_before_it_ends_anything() {
 }
 
 #[test]
-fn a_dumb_terminal_gets_no_colours() {
+fn a_terminal_gets_no_colours_that_it_or_its_user_can_not_have() {
     let home = Scratch::new("dumb");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tertulia"));
-    command.env_clear().env("TERM", "dumb").env("TERTULIA_HOME", home.path()).env("TERTULIA_REGISTRY", "none");
-    command.args(["host", "T", "--lecture", "--listen", "127.0.0.1:0", "--name", "anna"]);
-    let mut host = Session::spawn(command).expect("a terminal");
-    host.set_expect_timeout(Some(PATIENCE));
-    let greeting = host.expect("/help has more").expect("it says what to type");
-    assert!(!greeting.before().contains(&0x1b), "{:?}", String::from_utf8_lossy(greeting.before()));
+    for (term, variable, value) in [("dumb", "COLUMNS", "80"), ("xterm", "NO_COLOR", "1"), ("xterm", "CLICOLOR", "0")] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tertulia"));
+        command.env_clear().env("TERM", term).env(variable, value);
+        command.env("TERTULIA_HOME", home.path()).env("TERTULIA_REGISTRY", "none");
+        command.args(["host", "T", "--lecture", "--listen", "127.0.0.1:0", "--name", "anna"]);
+        let mut host = Session::spawn(command).expect("a terminal");
+        host.set_expect_timeout(Some(PATIENCE));
+        let greeting = host.expect("/help has more").expect("it says what to type");
+        let shown = String::from_utf8_lossy(greeting.before()).into_owned();
+        // The dim line of this program's own.
+        assert!(!shown.contains("\u{1b}[2m"), "{term} {variable}: {shown:?}");
+        assert!(term == "xterm" || !shown.contains('\u{1b}'), "{shown:?}");
+    }
 }
 
 #[test]

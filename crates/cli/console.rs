@@ -40,39 +40,65 @@ impl Problem {
     }
 }
 
-/// A slash command: its word, what follows it, what it does, and whether only a host has it.
+/// A slash command: its word, what follows it, what it does in a lecture and in a room, and who has it.
 struct Word {
     word: &'static str,
     takes: &'static str,
     meaning: &'static str,
-    host_only: bool,
+    in_room: &'static str,
+    of: Of,
 }
 
-const fn word(word: &'static str, takes: &'static str, meaning: &'static str, host_only: bool) -> Word {
-    Word { word, takes, meaning, host_only }
+/// Who has a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Of {
+    All,
+    /// In a lecture its host alone, in a room all.
+    HostOfLecture,
+    Host,
+}
+
+const fn word(word: &'static str, takes: &'static str, meaning: &'static str, of: Of) -> Word {
+    Word { word, takes, meaning, in_room: meaning, of }
+}
+
+impl Word {
+    const fn in_room(mut self, meaning: &'static str) -> Self {
+        self.in_room = meaning;
+        self
+    }
+
+    const fn meaning(&self, role: Role) -> &'static str {
+        match role {
+            Role::Member => self.in_room,
+            Role::Host | Role::Attendee | Role::Friends => self.meaning,
+        }
+    }
 }
 
 const WORDS: &[Word] = &[
-    word("say", " TEXT", "send TEXT, whatever it looks like (a leading space does the same)", false),
-    word("msg", " NAME TEXT", "send TEXT to NAME alone", false),
-    word("name", " NEW", "be called NEW from now on", false),
-    word("users", "", "who is here", false),
-    word("ticket", "", "what others join with", false),
-    word("bans", "", "who is muted or out", true),
-    word("kick", " NAME [WHY]", "show NAME out, for good (an open lecture lets a new key back in)", true),
-    word("unban", " NAME", "let NAME back in", true),
-    word("mute", " NAME", "take no more questions from NAME", true),
-    word("unmute", " NAME", "take questions from NAME again", true),
-    word("admit", " NAME|all", "let in who waits in the lobby", true),
-    word("deny", " NAME [WHY]", "send NAME away from the lobby", true),
-    word("lock", "", "let nobody new in", true),
-    word("unlock", "", "let people in again", true),
-    word("end", "", "end the lecture for all", true),
-    word("stop", "", "stop for now: the lecture goes on when you host the same title again", true),
-    word("register", "", "have registries list you, for tertulia who", true),
-    word("unregister", "", "have them forget you", true),
-    word("help", "", "this list", false),
-    word("quit", "", "leave (a host has /end and /stop)", false),
+    word("say", " TEXT", "send TEXT, whatever it looks like (a leading space does the same)", Of::All),
+    word("msg", " NAME TEXT", "send TEXT to NAME alone", Of::All),
+    word("name", " NEW", "be called NEW from now on", Of::All),
+    word("users", "", "who is here", Of::All),
+    word("ticket", "", "what others join with", Of::All),
+    word("bans", "", "who is muted or out", Of::HostOfLecture),
+    word("stop", "", "stop for now: the lecture goes on when you host the same title again", Of::HostOfLecture)
+        .in_room("go for now and stay a member: the room goes on"),
+    word("kick", " NAME [WHY]", "show NAME out, for good (an open lecture lets a new key back in)", Of::Host)
+        .in_room("show NAME out, for good (an open room lets a new key back in)"),
+    word("unban", " NAME", "let NAME back in", Of::Host),
+    word("mute", " NAME", "take no more questions from NAME", Of::Host).in_room("keep NAME from talking to all"),
+    word("unmute", " NAME", "take questions from NAME again", Of::Host).in_room("let NAME talk to all again"),
+    word("admit", " NAME|all", "let in who waits in the lobby", Of::Host),
+    word("deny", " NAME [WHY]", "send NAME away from the lobby", Of::Host),
+    word("lock", "", "let nobody new in", Of::Host),
+    word("unlock", "", "let people in again", Of::Host),
+    word("end", "", "end the lecture for all", Of::Host).in_room("end the room for all"),
+    word("register", "", "have registries list you, for tertulia who", Of::Host),
+    word("unregister", "", "have them forget you", Of::Host),
+    word("help", "", "this list", Of::All),
+    word("quit", "", "leave (a host has /end and /stop)", Of::All).in_room("leave: the room goes on without you"),
 ];
 
 /// What people of other systems type, and what it is called here.
@@ -177,7 +203,7 @@ fn slash(line: &str, role: Role) -> Result<Wish, Problem> {
     let Some(word) = WORDS.iter().find(|word| word.word == first) else {
         return Err(unknown(first, line, role));
     };
-    if word.host_only && role == Role::Attendee {
+    if !mine(word, role) {
         return Err(not_yours(first));
     }
     let arguments = rest.trim();
@@ -293,70 +319,72 @@ fn not_yours(word: &str) -> Problem {
             "attendees are not listed; to be listed, in another terminal: tertulia friends, and there: /register";
         return Problem::new("host_only", message);
     }
-    Problem::new("host_only", format!("only the host has /{word}; you have {}", words_of(Role::Attendee)))
+    Problem::new(
+        "host_only",
+        format!("only the host has /{word}; you have {}", slashed(mine_of(Role::Attendee).map(|word| word.word))),
+    )
 }
 
 fn unknown(first: &str, line: &str, role: Role) -> Problem {
-    let instead = HABITS
-        .iter()
-        .find(|(habit, _)| *habit == first)
-        .map(|(_, word)| *word)
-        .into_iter()
-        .chain(WORDS.iter().filter(|word| resembles(first, word.word)).map(|word| word.word))
-        .find(|word| mine(word, role));
-    let meant = instead.and_then(|word| WORDS.iter().find(|known| known.word == word));
-    let meant = meant.map(|word| (word.word, word.takes));
-    missing(first, meant, &words_of(role), Some(format!("as text: /say /{line}")))
+    let words: Vec<_> = mine_of(role).map(|word| (word.word, word.takes)).collect();
+    missing(first, &words, Some(format!("as text: /say /{line}")))
 }
 
 /// There is no such word: what may be meant, or else all that there are; and what else would do.
-fn missing(typed: &str, meant: Option<(&str, &str)>, words: &str, instead: Option<String>) -> Problem {
+fn missing(typed: &str, words: &[(&str, &str)], instead: Option<String>) -> Problem {
     let outside = outside(typed);
-    let advice = match meant {
+    let advice = match meant(typed, words) {
         Some((word, takes)) => Some(format!("perhaps /{word}{takes} is meant")),
-        None => outside.is_none().then(|| format!("there are {words}")),
+        None => outside.is_none().then(|| format!("there are {}", slashed(words.iter().map(|(word, _)| *word)))),
     };
     let says: Vec<String> = advice.into_iter().chain(outside.map(Into::into).or(instead)).collect();
     Problem::new("unknown_command", format!("there is no /{typed} here: {}", says.join("; ")))
 }
 
-fn mine(word: &str, role: Role) -> bool {
-    WORDS.iter().any(|known| known.word == word && (role != Role::Attendee || !known.host_only))
-}
-
-/// One begins with the other, or they differ in the order or number of their letters only by a slip.
-fn resembles(typed: &str, word: &str) -> bool {
+/// Which of `words` somebody wanted: one that is called otherwise elsewhere, or the nearest.
+fn meant<'w>(typed: &str, words: &[(&'w str, &'w str)]) -> Option<(&'w str, &'w str)> {
     let typed = typed.to_lowercase();
-    if typed.is_empty() {
-        return false;
-    }
-    let common = |one: &str, other: &str| one.chars().filter(|letter| other.contains(*letter)).count();
-    let lengths = typed.chars().count().abs_diff(word.chars().count());
-    let shared = common(&typed, word).min(common(word, &typed));
-    typed.starts_with(word)
-        || word.starts_with(&typed)
-        || (lengths <= 1 && shared.saturating_add(1) >= word.len() && word.len() > 3)
+    let habit = HABITS.iter().find(|(habit, _)| *habit == typed).map(|(_, word)| *word);
+    let word = habit.or_else(|| nearest(&typed, words.iter().map(|(word, _)| *word)))?;
+    words.iter().find(|(known, _)| *known == word).copied()
 }
 
-fn words_of(role: Role) -> String {
-    let words: Vec<String> =
-        WORDS.iter().filter(|word| mine(word.word, role)).map(|word| format!("/{}", word.word)).collect();
-    words.join(" ")
+/// The word that the fewest slips make of `typed`, a third of its letters at most; else the first that it begins.
+pub(crate) fn nearest<'w>(typed: &str, words: impl Iterator<Item = &'w str> + Clone) -> Option<&'w str> {
+    let slips = |word: &str| strsim::osa_distance(typed, word);
+    let most = typed.chars().count().max(3) / 3;
+    let near = words.clone().filter(|word| slips(word) <= most).min_by_key(|word| slips(word));
+    near.or_else(|| words.into_iter().find(|word| typed.len() > 1 && word.starts_with(typed)))
+}
+
+/// Whether `role` has it, as far as that shows: who hosts a room, its roster says.
+fn mine(word: &Word, role: Role) -> bool {
+    word.of == Of::All || role != Role::Attendee
+}
+
+fn mine_of(role: Role) -> impl Iterator<Item = &'static Word> {
+    WORDS.iter().filter(move |word| mine(word, role))
+}
+
+fn slashed<'w>(words: impl Iterator<Item = &'w str>) -> String {
+    words.map(|word| format!("/{word}")).collect::<Vec<_>>().join(" ")
 }
 
 /// The words that work for `role`, a line each.
 pub(crate) fn help(role: Role) -> Vec<String> {
     let first = match role {
-        Role::Host => "a line goes to all; a line that begins with / is one of these:",
-        Role::Member => "a line goes to all; a line that begins with / is one of these (some are the host's alone):",
+        Role::Host | Role::Member => "a line goes to all; a line that begins with / is one of these:",
         Role::Attendee => "a line is a question to the host; a line that begins with / is one of these:",
         Role::Friends => return friends::help(),
     };
-    let words = WORDS
-        .iter()
-        .filter(|word| mine(word.word, role))
-        .map(|word| format!("  {:<18} {}", format!("/{}{}", word.word, word.takes), word.meaning));
-    std::iter::once(first.to_string()).chain(words).collect()
+    let line = |word: &Word| {
+        let typed = format!("/{}{}", word.word, word.takes);
+        format!("  {typed:<18} {}", word.meaning(role))
+    };
+    let (hosts, all): (Vec<_>, Vec<_>) = mine_of(role).partition(|word| role == Role::Member && word.of == Of::Host);
+    let hosts = hosts.into_iter().map(line);
+    let between = (role == Role::Member).then(|| "and these are its host's alone:".to_string());
+    std::iter::once(first.to_string()).chain(all.into_iter().map(line)).chain(between).chain(hosts).collect()
 }
 
 #[cfg(test)]
@@ -531,5 +559,53 @@ mod tests {
         let attendee = help(Role::Attendee).join("\n");
         assert!(attendee.contains("/msg NAME TEXT") && !attendee.contains("/kick"));
         assert!(help(Role::Host).join("\n").contains("/kick NAME [WHY]"));
+        let member = help(Role::Member);
+        let place = |words: &str| member.iter().position(|line| line.contains(words)).expect(words);
+        assert!(place("/stop") < place("its host") && place("its host") < place("/kick NAME [WHY]"), "{member:?}");
+    }
+
+    #[test]
+    fn help_calls_a_room_a_room_and_a_lecture_a_lecture() {
+        for (role, other) in [
+            (Role::Host, "room"),
+            (Role::Attendee, "room"),
+            (Role::Member, "lecture"),
+            (Role::Member, "question"),
+            (Role::Friends, "lecture"),
+            (Role::Friends, "room"),
+        ] {
+            let help = help(role).join("\n");
+            assert!(!help.contains(other), "{role:?}: {help}");
+        }
+        let kick = |role| refused("/kick", role).message;
+        assert_eq!(kick(Role::Host), kick(Role::Member));
+    }
+
+    #[test]
+    fn a_slip_leads_to_the_nearest_word() {
+        for (typed, meant) in [
+            ("/kik bea", "/kick NAME [WHY]"),
+            ("/qiut", "/quit"),
+            ("/Users", "/users"),
+            ("/msgs bea hi", "/msg NAME TEXT"),
+            ("/loock", "/lock"),
+            ("/unlokc", "/unlock"),
+            ("/unmut bea", "/unmute NAME"),
+            ("/stpo", "/stop"),
+            ("/hlep", "/help"),
+            ("/regster", "/register"),
+            ("/mut bea", "/mute NAME"),
+            ("/ticke", "/ticket"),
+            ("/NICK ann", "/name NEW"),
+        ] {
+            let message = refused(typed, Role::Host).message;
+            assert!(message.contains(&format!("perhaps {meant} is meant")), "{typed}: {message}");
+        }
+        for typed in ["/frob", "/", "/x", "/dance"] {
+            let message = refused(typed, Role::Host).message;
+            assert!(message.contains("there are /say"), "{typed}: {message}");
+        }
+        // What only a host has is nobody else's slip.
+        assert!(refused("/kik bea", Role::Attendee).message.contains("there are /say"));
     }
 }

@@ -230,7 +230,6 @@ fn with_registry(wrong: &str, right: &str) -> String {
 /// Tells what is new about a home.
 pub(crate) fn tell_home(home: &Home, screen: &Screen) {
     let path = escape::line(&home.path().display().to_string());
-    tracing::info!(home = %path, key = %home.identity().key(), "opened the home");
     if let Some(number) = home.guest_number() {
         let message =
             format!("{path} is in use by another tertulia: here you are guest-{number}, with a key that is not kept");
@@ -242,7 +241,10 @@ pub(crate) fn tell_home(home: &Home, screen: &Screen) {
 
 /// Opens a home.
 fn open(path: &Path) -> Result<Home, Fail> {
-    Home::open(path).map_err(|error| unusable(&error))
+    let home = Home::open(path).map_err(|error| unusable(&error))?;
+    let path = escape::line(&home.path().display().to_string());
+    tracing::info!(home = %path, key = %home.identity().key(), "opened the home");
+    Ok(home)
 }
 
 /// When this run starts: after every run before it.

@@ -194,7 +194,8 @@ pub(crate) type Policies = (Admission, Questions, u32);
 pub(crate) fn check(args: &Args, again: &str) -> Result<Policies, Fail> {
     if Title::new(&args.title).is_none() {
         let message = format!("a title has 1 to {} bytes, this one has {}", limits::TITLE_MAX, args.title.len());
-        return Err(Fail::usage(message, "tertulia host 'A shorter title' --lecture"));
+        let kind = if args.lecture { " --lecture" } else { "" };
+        return Err(Fail::usage(message, format!("tertulia host 'A shorter title'{kind}")));
     }
     args.listen.as_ref().map(|address| venue::listen_address(address, PORT, again)).transpose()?;
     venue::check_announced(args.announce.as_ref(), again)?;
@@ -248,7 +249,7 @@ pub(crate) fn found(args: &Args, us: &Identity, plan: &Policies, kind: Purpose) 
     let ticket = admission.has_tickets().then(random).transpose()?.map(Secret);
     let ticket_key = ticket.map_or(Key::ZERO, |seed| us.scheme().public(&seed));
     let (nonce, _) = random()?.split_first_chunk::<16>().map(|(nonce, rest)| (*nonce, rest.len())).unwrap_or_default();
-    let title = Title::new(&args.title).ok_or_else(|| Fail::usage("no title", "tertulia host TITLE --lecture"))?;
+    let title = Title::new(&args.title).ok_or_else(|| Fail::usage("no title", "tertulia host TITLE"))?;
     let room = if kind == Purpose::MESH { limits::MESH_MAX } else { limits::GUESTS_MAX };
     let terms = Terms {
         kind,
@@ -262,7 +263,7 @@ pub(crate) fn found(args: &Args, us: &Identity, plan: &Policies, kind: Purpose) 
         title,
     };
     let charter = SignedCharter::found(terms, us)
-        .map_err(|rule| Fail::failed("charter", rule.to_string(), "another title: tertulia host TITLE --lecture"))?;
+        .map_err(|rule| Fail::failed("charter", rule.to_string(), "another title: tertulia host TITLE"))?;
     Ok(Lecture { charter, ticket, endorsement: None, restored: Vec::new(), port: None })
 }
 

@@ -44,7 +44,8 @@ pub(crate) fn show(screen: &Screen, globals: &Globals) -> Result<(), Fail> {
     let (key, called) = match Home::peek(&path).map_err(|error| unusable(&error))? {
         Some((key, config)) => (key, globals.called_in(None, &config)?),
         None => {
-            let home = globals.open_home(screen)?;
+            let home = globals.open_quietly()?;
+            screen.own("your new identity:");
             (home.identity().key(), globals.called(&home)?)
         }
     };

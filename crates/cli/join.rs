@@ -277,7 +277,7 @@ fn farewell(code: Code, again: &str, renamed: &str) -> String {
     let known = [
         (Code::Left, format!("back in: {again}")),
         (Code::Stopped, format!("back in: {again}")),
-        (Code::Ended, "to hold one yourself: tertulia host TITLE --lecture".into()),
+        (Code::Ended, "to host one yourself: tertulia host TITLE".into()),
         (Code::NameTaken, format!("with another name: {renamed}")),
         (Code::Kicked, format!("ask the host for /unban or a new ticket, then: {again}")),
         (Code::Banned, format!("ask the host for /unban or a new ticket, then: {again}")),

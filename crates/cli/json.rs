@@ -10,7 +10,7 @@ use tertulia_core::event::{Change, Contact, Event, Kind, Member, Reach, Role, St
 use tertulia_core::id::MeetingId;
 use tertulia_core::wire::registry::Kind as RecordKind;
 
-use crate::console::{Problem, checked};
+use crate::console::{Problem, checked, nearest};
 
 /// An object in the making, whose fields keep their order.
 #[derive(Debug)]
@@ -341,7 +341,11 @@ fn read(fields: &mut Map<String, Value>) -> Result<Command, Problem> {
         "list" => Command::Directory(Directory::List { words: take_or_empty(fields, "words")? }),
         "who" => Command::Directory(Directory::Who),
         _ => {
-            return Err(Problem::new("unknown_command", format!("there is no command `{word}`: there are {KNOWN}")));
+            let advice = match nearest(&word.to_lowercase(), KNOWN.split(' ')) {
+                Some(meant) => format!("perhaps `{meant}` is meant"),
+                None => format!("there are {KNOWN}"),
+            };
+            return Err(Problem::new("unknown_command", format!("there is no command `{word}`: {advice}")));
         }
     };
     match fields.keys().next() {

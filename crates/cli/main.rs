@@ -38,7 +38,9 @@ mod who;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use clap::error::{ContextKind, ContextValue};
 
+use crate::console::nearest;
 use crate::fail::Fail;
 use crate::globals::Globals;
 
@@ -143,7 +145,12 @@ fn misused(error: &clap::Error) -> ExitCode {
         ("completions", completions::EXAMPLE),
         ("man", man::EXAMPLE),
     ];
-    let typed = std::env::args().find_map(|word| examples.iter().find(|(verb, _)| *verb == word));
+    let known = |word: &str| examples.iter().find(|(verb, _)| *verb == word);
+    let meant = match error.get(ContextKind::InvalidSubcommand) {
+        Some(ContextValue::String(typed)) => nearest(&typed.to_lowercase(), examples.iter().map(|(verb, _)| *verb)),
+        _ => None,
+    };
+    let typed = std::env::args().find_map(|word| known(&word)).or_else(|| known(meant?));
     let example = typed.map_or(host::EXAMPLE, |(_, example)| example);
     let _ = writeln!(std::io::stderr().lock(), "  try: {}", example.trim_start());
     ExitCode::from(2)

@@ -34,12 +34,13 @@ pub(crate) struct Screen {
     pub(crate) registry: Option<String>,
 }
 
-/// Whether stdout shows colours.
+/// Whether stdout shows colours: as NO_COLOR, CLICOLOR_FORCE and CLICOLOR say, in this order, else if a terminal has them.
 fn has_colour() -> bool {
     use std::io::IsTerminal as _;
-    let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
-        || std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-    std::io::stdout().is_terminal() && !unwanted
+    let wanted = anstyle_query::clicolor();
+    let can_show = || anstyle_query::term_supports_color() || wanted == Some(true);
+    !anstyle_query::no_color()
+        && (anstyle_query::clicolor_force() || wanted != Some(false) && std::io::stdout().is_terminal() && can_show())
 }
 
 /// Whether an event is an error or a warning.

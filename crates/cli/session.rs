@@ -296,7 +296,10 @@ impl Session<'_> {
                 self.is_warned = false;
                 let taken = match self.stage {
                     Stage::Open if self.is_full() && !self.is_quit(&line) => {
-                        self.problem(&Problem::new("full", "too many lines wait for the host; /quit leaves"), None);
+                        self.problem(
+                            &Problem::new("full", "too many lines wait to be sent; wait a little, or leave with /quit"),
+                            None,
+                        );
                         false
                     }
                     Stage::Open if self.is_ready || self.is_quit(&line) => self.on_line(&line),
@@ -338,7 +341,12 @@ impl Session<'_> {
             }
             Typed::End if self.plan.ends_with_input => self.empty(),
             Typed::End if self.screen.has_editor() => {
-                self.screen.own("no more input: the meeting goes on; Ctrl-C ends it");
+                self.screen.own(match self.plan.role {
+                    Role::Host => "no more input: the lecture goes on; Ctrl-C ends it for all",
+                    Role::Attendee | Role::Friends | Role::Member => {
+                        "no more input: you stay in the room; Ctrl-C leaves"
+                    }
+                });
             }
             Typed::End => {}
         }

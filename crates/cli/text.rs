@@ -1,7 +1,7 @@
 //! Events as lines for people. Each line of this program's own begins with `-- `; no name has white space, so none
 //! that somebody else sends does.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;
 
 use anstyle::{AnsiColor, Style};
@@ -23,9 +23,12 @@ pub(crate) struct Text {
     typed: VecDeque<String>,
     /// This node's own part in the meeting.
     role: Option<Role>,
+    us: Option<Key>,
     /// Who holds the lecture.
     host: Option<Key>,
     meeting: Option<MeetingId>,
+    /// With whom the user was told to have no link.
+    apart: BTreeSet<Key>,
 }
 
 const OWN: Style = Style::new().dimmed();
@@ -37,7 +40,7 @@ const CAUTION: Style = AnsiColor::Yellow.on_default();
 
 impl Text {
     pub(crate) const fn new(colour: bool) -> Self {
-        Self { colour, typed: VecDeque::new(), role: None, host: None, meeting: None }
+        Self { colour, typed: VecDeque::new(), role: None, us: None, host: None, meeting: None, apart: BTreeSet::new() }
     }
 
     /// A line that stands on the screen as its user typed it, and so isn't shown again.
@@ -55,10 +58,13 @@ impl Text {
 
     /// The lines for an event, without the last one's end; nothing for what people needn't know.
     pub(crate) fn event(&mut self, event: &Event) -> Option<String> {
+        let is_news = self.note_link(event);
         self.note_host(event);
         Some(match event {
             Event::Ready { .. } | Event::Done { .. } => return None,
             Event::Joined { name, .. } => self.own(&format!("{} joined", escape::line(name))),
+            // `closed` follows.
+            Event::Left { key, .. } if self.us == Some(*key) => return None,
             Event::Left { name, reason, .. } if reason.is_empty() || reason == "left" => {
                 self.own(&format!("{} left", escape::line(name)))
             }
@@ -75,6 +81,7 @@ impl Text {
                 }
                 Reach::Held | Reach::Sent | Reach::All => return None,
             },
+            Event::Linked { .. } if !is_news => return None,
             Event::Linked { name, .. } => self.own(&format!("linked with {}", escape::line(name))),
             // `closed` follows at once, and says more.
             Event::Unlinked { code: Code::Ended | Code::Kicked | Code::Banned | Code::Superseded, .. } => return None,
@@ -114,6 +121,23 @@ impl Text {
         catalogue::published(registry, whom, addresses)
     }
 
+    /// Notes a link, and says whether it is news. Who comes, and who is here as one comes, is told of anyway; where friends
+    /// are shows in their links alone.
+    fn note_link(&mut self, event: &Event) -> bool {
+        if let Event::Linked { key, .. } = event {
+            return self.apart.remove(key) || self.role == Some(Role::Friends);
+        }
+        if let Event::Roster { members, .. } = event {
+            let is_away = |member: &&Member| member.state == State::Away;
+            self.apart = members.iter().filter(is_away).map(|member| member.key).collect();
+        } else if let Event::Unlinked { key, .. } = event {
+            self.apart.insert(*key);
+        } else if let Event::Joined { key, .. } | Event::Left { key, .. } = event {
+            self.apart.remove(key);
+        }
+        true
+    }
+
     /// Who goes on purpose is not in trouble; and friends are dialled when there is something to say.
     fn parted(&self, name: &str, code: Code) -> String {
         match (self.role, code) {
@@ -128,8 +152,8 @@ impl Text {
 
     /// A lecture's guest is linked with its host alone.
     const fn note_host(&mut self, event: &Event) {
-        if let Event::Ready { meeting, .. } = event {
-            self.meeting = Some(*meeting);
+        if let Event::Ready { meeting, key, .. } = event {
+            (self.meeting, self.us) = (Some(*meeting), Some(*key));
         }
         match (event, self.role) {
             (Event::Ready { role: Role::Host, key, .. }, _) | (Event::Linked { key, .. }, Some(Role::Attendee)) => {
@@ -313,7 +337,6 @@ mod tests {
             ),
             (Event::Waiting { position: 1 }, "-- you are next in the lobby; the host decides when to let you in"),
             (Event::Waiting { position: 3 }, "-- you wait in the lobby; 2 before you"),
-            (Event::Linked { name: name(), key: KEY }, "-- linked with bea"),
             (
                 Event::Unlinked { name: name(), key: KEY, code: Code::Silent },
                 "-- cut off from bea (silent); trying again",
@@ -346,10 +369,7 @@ mod tests {
     #[test]
     fn who_leaves_on_purpose_is_not_cut_off() {
         let parted = |role, code| {
-            let mut text = Text::new(false);
-            let (name, ticket, title) = ("anna".into(), String::new(), String::new());
-            let questions = tertulia_core::charter::Questions::Open;
-            text.event(&Event::Ready { role, name, key: KEY, meeting: MeetingId::ZERO, title, ticket, questions });
+            let mut text = reader(role);
             text.event(&Event::Unlinked { name: "bea".into(), key: KEY, code }).unwrap()
         };
         assert_eq!(parted(Role::Friends, Code::Left), "-- bea left");
@@ -358,6 +378,50 @@ mod tests {
         assert_eq!(parted(Role::Member, Code::Silent), "-- cut off from bea (silent); trying again");
         let cut = parted(Role::Friends, Code::Cut);
         assert!(cut.starts_with("-- cut off from bea (cut); ") && !cut.contains("trying"), "{cut}");
+    }
+
+    /// What is read in a part of this kind.
+    fn reader(role: Role) -> Text {
+        let mut text = Text::new(false);
+        let (name, ticket, title) = ("anna".into(), String::new(), String::new());
+        let questions = tertulia_core::charter::Questions::Open;
+        text.event(&Event::Ready { role, name, key: Key([9; 32]), meeting: MeetingId::ZERO, title, ticket, questions });
+        text
+    }
+
+    #[test]
+    fn who_comes_is_told_once_and_a_link_once_it_had_been_lost() {
+        let bea = || "bea".to_string();
+        let joined = || Event::Joined { name: bea(), key: KEY };
+        let linked = || Event::Linked { name: bea(), key: KEY };
+        let cut = || Event::Unlinked { name: bea(), key: KEY, code: Code::Silent };
+        let left = || Event::Left { name: bea(), key: KEY, reason: String::new() };
+        let here = |state| Event::Roster { members: vec![Member { name: bea(), key: KEY, state }], guests: 0 };
+        let (came, went, back) = ("-- bea joined", "-- bea left", "-- linked with bea");
+        let lost = "-- cut off from bea (silent); trying again";
+        for (role, events, lines) in [
+            (Role::Member, vec![joined(), linked()], vec![came]),
+            (Role::Member, vec![linked(), joined()], vec![came]),
+            (Role::Member, vec![linked(), joined(), cut(), linked(), linked()], vec![came, lost, back]),
+            (Role::Member, vec![joined(), linked(), cut(), left(), linked(), joined()], vec![came, lost, went, came]),
+            (Role::Member, vec![here(State::Linked), linked()], vec!["-- 1 here: bea"]),
+            (Role::Member, vec![here(State::Away), linked()], vec!["-- 1 here: bea (away)", back]),
+            (Role::Attendee, vec![linked(), here(State::Linked)], vec!["-- 1 here: bea (host)"]),
+            (Role::Attendee, vec![linked(), cut(), linked()], vec![lost, back]),
+            (Role::Friends, vec![linked(), linked()], vec![back; 2]),
+        ] {
+            let mut text = reader(role);
+            let shown: Vec<String> = events.iter().filter_map(|event| text.event(event)).collect();
+            assert_eq!(shown, lines, "{role:?}: {events:?}");
+        }
+    }
+
+    #[test]
+    fn who_leaves_reads_it_once() {
+        let key = Key([9; 32]);
+        assert_eq!(reader(Role::Member).event(&Event::Left { name: "anna".into(), key, reason: String::new() }), None);
+        // Before it is known what kind of meeting it is, everybody there is told of by who is here.
+        assert_eq!(plain(&Event::Linked { name: "bea".into(), key: KEY }), None);
     }
 
     #[test]
@@ -380,7 +444,8 @@ mod tests {
             Event::Closed { code: Code::Kicked, reason: hostile.into() },
         ];
         for event in events {
-            let shown = plain(&event).unwrap();
+            let mut text = reader(Role::Friends);
+            let shown = text.event(&event).unwrap();
             let clean = |line: &str| !line.chars().any(escape::is_unsafe);
             assert!(shown.split('\n').all(clean), "{shown:?}");
             assert!(shown.split('\n').skip(1).all(|line| line.starts_with(escape::CONTINUATION)), "{shown:?}");

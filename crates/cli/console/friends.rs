@@ -2,7 +2,7 @@
 
 use tertulia_core::command::{Command, Directory};
 
-use super::{HABITS, Problem, Wish, fits, named, resembles};
+use super::{Problem, Wish, fits, named};
 
 /// A slash command: its word, what follows it, what it does.
 const WORDS: &[(&str, &str, &str)] = &[
@@ -108,15 +108,12 @@ pub(super) fn checked(command: Command) -> Result<Command, Problem> {
 }
 
 fn unknown(first: &str) -> Problem {
-    let habit = HABITS.iter().find(|(habit, _)| *habit == first).map(|(_, word)| *word);
-    let alike = WORDS.iter().map(|(word, ..)| *word).filter(|word| resembles(first, word));
-    let meant = habit.into_iter().chain(alike).find_map(|word| WORDS.iter().find(|(known, ..)| *known == word));
-    let meant = meant.map(|(word, takes, _)| (*word, *takes));
-    super::missing(first, meant, &words(), None)
+    let words: Vec<_> = WORDS.iter().map(|(word, takes, _)| (*word, *takes)).collect();
+    super::missing(first, &words, None)
 }
 
 fn words() -> String {
-    WORDS.iter().map(|(word, ..)| format!("/{word}")).collect::<Vec<_>>().join(" ")
+    super::slashed(WORDS.iter().map(|(word, ..)| *word))
 }
 
 /// The words that there are, a line each.

@@ -214,6 +214,8 @@ fn a_wrong_command_says_what_it_wants_and_keeps_its_id() {
         (deep.as_str(), "malformed", "one a line"),
         (r#"{"command":"say","text":"x"} trailing"#, "malformed", "one a line"),
         (r#"{"command":"dance","id":5}"#, "unknown_command", "say msg"),
+        (r#"{"command":"kik","name":"bea","id":5}"#, "unknown_command", "perhaps `kick` is meant"),
+        (r#"{"command":"Users","id":5}"#, "unknown_command", "perhaps `users` is meant"),
         (r#"{"text":"hi","id":5}"#, "usage", "`command` is missing"),
         (r#"{"command":"say","id":5}"#, "usage", "`text` is missing"),
         (r#"{"command":"say","text":1,"id":5}"#, "usage", "must be a string"),
