@@ -1,3 +1,4 @@
+use tertulia_core::contact::{pair_id, safety_words};
 use tertulia_core::id::{Key, Signature};
 use tertulia_core::identity::{Domain, Identity, Secret};
 use tertulia_core::log::{entry_of, hash};
@@ -82,6 +83,12 @@ fn question_object() -> String {
     object(1, &fields)
 }
 
+/// What host and guest compare, if they are friends.
+fn pair_object() -> String {
+    let pair = pair_id(ada().key(), bea().key());
+    object(1, &[("meeting", hex(&pair.0)), ("safety_words", text(&safety_words(pair)))])
+}
+
 #[test]
 fn the_meeting_is_as_the_vectors_say() {
     let key = |secret: u8, key: Key| object(1, &[("secret", hex(&[secret; 32])), ("key", hex(&key.0))]);
@@ -100,6 +107,7 @@ fn the_meeting_is_as_the_vectors_say() {
         ("pass", pass_object()),
         ("question", question_object()),
         ("entries", list(1, &entries())),
+        ("pair", pair_object()),
     ];
     compare("meeting.json", &format!("{}\n", object(0, &parts)));
 }

@@ -248,7 +248,7 @@ fn friends_are_told_in_the_fields_that_scripts_know() {
             r#""address":"host:1","held":{held},"key":"{}","meeting":"{}","name":"bea","safety":"{}","state":"linked","stranger":false"#,
             key(),
             "12".repeat(16),
-            ["1212"; 8].join(" ")
+            safety_words(MeetingId([0x12; 16]))
         )
     };
     let unmet = r#"{"address":"host:1","held":0,"key":null,"meeting":null,"name":"carl","safety":null,"state":"away","stranger":false}"#;

@@ -5,6 +5,7 @@ mod commands;
 mod kept;
 mod links;
 mod pair;
+mod safety;
 mod talk;
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,7 @@ use core::time::Duration;
 pub use self::kept::{Draft, Line, Listed, Received};
 use self::pair::Pair;
 pub use self::pair::pair_id;
+pub use self::safety::safety_words;
 use crate::charter::Questions;
 use crate::code::Code;
 use crate::event::{Change, Contact, Event, Role, State};
@@ -29,14 +31,6 @@ use crate::random::Random;
 use crate::time::{Instant, Now, Timers};
 use crate::wire::Encoded;
 use crate::wire::field::{Name, Text};
-
-/// What the two of a pair compare to know that nobody stands between them: 128 bits, in eight groups.
-#[must_use]
-pub fn safety_words(pair: MeetingId) -> String {
-    let digits = pair.to_hex();
-    let groups: Vec<&str> = digits.as_bytes().chunks(4).filter_map(|group| str::from_utf8(group).ok()).collect();
-    groups.join(" ")
-}
 
 /// What an earlier run has kept of a pair.
 #[derive(Clone, Debug)]

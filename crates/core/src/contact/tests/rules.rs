@@ -120,7 +120,7 @@ fn contact_11_the_safety_words_are_the_same_on_both_sides() {
     let (one, other) = (identity(1).key(), identity(2).key());
     let words = safety_words(pair_id(one, other));
     assert_eq!(words, safety_words(pair_id(other, one)));
-    assert_eq!((words.len(), words.split(' ').count()), (39, 8));
+    assert_eq!(words.split(' ').count(), 12);
 }
 
 #[test]
