@@ -29,6 +29,10 @@ use support::{Bot, Scratch, tertulia};
 const ALIKE: [&str; 4] = ["\u{430}da", "AD\u{410}", "ａda", "Jose\u{301}"];
 /// What nobody sees, or what turns letters round.
 const HIDDEN: [&str; 3] = ["ada\u{200b}", "\u{202e}ada", "a\u{2066}da"];
+/// What joins nothing.
+const LOOSE: [&str; 3] = ["ad\u{200d}a", "ada\u{200c}", "ada\u{fe0f}"];
+/// Names that are not spelled without joiners, and what reads like them.
+const JOINED: [(&str, &str); 2] = [("می\u{200c}خواهم", "میخواهم"), ("👨\u{200d}👩\u{200d}👧", "👨\u{200d}👩👧")];
 
 /// A meeting that `ada` holds, and `José` is in, whose keyboard has composed the name otherwise.
 struct Meeting {
@@ -57,17 +61,37 @@ impl Meeting {
             assert_eq!(twin.end().code(), Some(1), "{name:?}");
         }
         let home = Scratch::new("hidden");
-        for name in HIDDEN {
+        for name in HIDDEN.into_iter().chain(LOOSE) {
             let ended = tertulia(&home).args(["--name", name, "join", &self.address]).output().expect("it runs");
             let said = String::from_utf8(ended.stderr).expect("text");
             assert_eq!(ended.status.code(), Some(2), "{name:?}: {said}");
             assert!(said.contains("nothing invisible") && said.contains("--name anna"), "{said}");
-            assert!(!said.contains(['\u{200b}', '\u{202e}', '\u{2066}']), "it is shown escaped: {said:?}");
+            let hidden = ['\u{200b}', '\u{200c}', '\u{200d}', '\u{202e}', '\u{2066}', '\u{fe0f}'];
+            assert!(!said.contains(hidden), "it is shown escaped: {said:?}");
+        }
+    }
+
+    /// Whoever has a name that is not spelled without joiners comes in under it, and has no twin without them.
+    fn takes_what_joins(&mut self) {
+        for (name, twin) in JOINED {
+            let mut joined = Bot::start(name, &["join", &self.address]);
+            assert_eq!(joined.wait("ready")["name"], name);
+            assert_eq!(self.ada.wait("joined")["name"], name);
+            let mut twin = Bot::start(twin, &["join", &self.address]);
+            assert_eq!(twin.wait("closed")["code"], "name_taken", "{name:?}");
+            joined.send(&json!({"command": "quit"}));
+            joined.wait("closed");
+            assert_eq!(self.ada.wait("left")["name"], name);
         }
     }
 
     fn refuses_to_rename(&mut self) {
-        let renames = [("\u{430}da", "name_taken"), ("ada\u{200b}", "bad_name"), ("\u{202e}eve", "bad_name")];
+        let renames = [
+            ("\u{430}da", "name_taken"),
+            ("ada\u{200b}", "bad_name"),
+            ("\u{202e}eve", "bad_name"),
+            ("ev\u{200d}e", "bad_name"),
+        ];
         for (id, (name, code)) in (1..).zip(renames) {
             self.jose.send(&json!({"command": "name", "name": name, "id": id}));
             let refused = self.jose.wait("error");
@@ -78,10 +102,12 @@ impl Meeting {
     /// Whoever sends such a name as bytes is no better off.
     async fn refuses_bytes(&self) {
         let address: SocketAddr = self.address.parse().expect("an address");
-        for name in HIDDEN {
-            let mut peer = Peer::dial(address, &identity()).await.expect("a handshake");
-            peer.send(&[hello_to(self.purpose, name.as_bytes())]).await;
-            peer.ends_by(Rule::Field2).await;
+        for (rule, names) in [(Rule::Field2, HIDDEN), (Rule::Join16, LOOSE)] {
+            for name in names {
+                let mut peer = Peer::dial(address, &identity()).await.expect("a handshake");
+                peer.send(&[hello_to(self.purpose, name.as_bytes())]).await;
+                peer.ends_by(rule).await;
+            }
         }
     }
 
@@ -95,6 +121,7 @@ impl Meeting {
 async fn h15_join_7_a_lecture_takes_no_name_that_looks_like_another() {
     let mut lecture = Meeting::hold(Purpose::STAR);
     lecture.refuses_look_alikes();
+    lecture.takes_what_joins();
     lecture.refuses_to_rename();
     lecture.refuses_bytes().await;
     lecture.goes_on();
@@ -111,6 +138,7 @@ fn person(meeting: tertulia_core::id::MeetingId, author: &Identity, name: &str) 
 async fn h15_join_7_a_room_takes_no_name_that_looks_like_another_and_marks_what_comes_by_itself() {
     let mut room = Meeting::hold(Purpose::MESH);
     room.refuses_look_alikes();
+    room.takes_what_joins();
     room.refuses_to_rename();
     room.refuses_bytes().await;
     // A member needs no door for another name.

@@ -377,3 +377,15 @@ fn help_is_a_word_too_and_says_what_json_takes() {
         assert!(out.contains(word), "{word}: {out}");
     }
 }
+
+#[test]
+fn a_title_is_shown_with_what_joins_its_letters() {
+    let home = Scratch::new("joined");
+    for (title, shown) in [
+        ("می\u{200c}خواهم 👨\u{200d}👩\u{200d}👧", "می\u{200c}خواهم 👨\u{200d}👩\u{200d}👧"),
+        ("T\u{200d}T \u{202e}", "T\\u{200d}T \\u{202e}"),
+    ] {
+        let host = Console::start(&home, &["host", title, "--listen", "127.0.0.1:0"]);
+        line_with(&host.out, &format!("the room `{shown}` is open"));
+    }
+}

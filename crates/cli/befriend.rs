@@ -9,8 +9,8 @@ use tertulia_core::event::Event;
 use tertulia_core::id::CommandId;
 use tertulia_core::limits;
 use tertulia_core::machine::{Input, Kept, Machine as _, Output};
+use tertulia_core::name::proper;
 use tertulia_core::time::{Instant, Now};
-use tertulia_core::wire::field::Name;
 use tertulia_net::{Home, Setup, seed, unix_ms};
 
 use crate::escape;
@@ -131,7 +131,7 @@ pub(crate) fn refusal(code: &'static str, message: &str, name: &str, globals: &G
     let hint = match (proposal.strip_prefix("add "), proposal.strip_suffix("/TEXT")) {
         (Some(meant), _) => format!("{program} contacts add {}", words(meant)),
         (None, Some(to)) => format!("{program} send {} TEXT", quoted(to)),
-        (None, None) if message.contains("/add ") && Name::new(name).is_some() => {
+        (None, None) if message.contains("/add ") && proper(name).is_some() => {
             format!("{program} contacts add {} HOST:PORT", quoted(name))
         }
         (None, None) => format!("{program} contacts list"),

@@ -3,8 +3,8 @@
 use tertulia_core::command::{Command, Directory};
 use tertulia_core::event::Role;
 use tertulia_core::limits;
-use tertulia_core::name::normal;
-use tertulia_core::wire::field::{Name, Reason};
+use tertulia_core::name::{normal, proper};
+use tertulia_core::wire::field::Reason;
 
 #[path = "console/friends.rs"]
 mod friends;
@@ -185,7 +185,7 @@ fn bare(line: &str, knows: &impl Fn(&str) -> bool) -> Option<Wish> {
         ("unregister", "") => Command::Directory(Directory::Unregister),
         ("exit" | "quit" | "disconnect", "") => Command::Quit,
         ("help", "") => return Some(Wish::Help),
-        ("rename", name) => Command::Name { name: Name::new(name)?.as_str().into() },
+        ("rename", name) => Command::Name { name: proper(name)?.as_str().into() },
         ("msg" | "message", rest) => {
             let (name, text) = rest.split_once(' ')?;
             if !knows(name) || text.trim().is_empty() {
@@ -303,7 +303,7 @@ fn fits(text: &str) -> Result<(), Problem> {
 }
 
 fn named(name: &str) -> Result<(), Problem> {
-    match Name::new(name) {
+    match proper(name) {
         Some(_) => Ok(()),
         None => Err(Problem::new("bad_name", format!("`{name}` is no name: {NAME_RULE}"))),
     }
@@ -311,7 +311,7 @@ fn named(name: &str) -> Result<(), Problem> {
 
 /// What makes a name, for whoever has typed another.
 pub(crate) const NAME_RULE: &str =
-    "a name has 1 to 64 bytes, nothing invisible, no white space or /, and no * @ # in front";
+    "a name has 1 to 64 bytes, nothing invisible but between what it joins, no white space or /, and no * @ # in front";
 
 fn not_yours(word: &str) -> Problem {
     if let "register" | "unregister" = word {

@@ -1,5 +1,6 @@
 //! What came from outside, made fit for a terminal: it can't move the cursor, forge a line, hide or turn letters round.
 
+use tertulia_core::visible::letters;
 use unicode_width::UnicodeWidthChar as _;
 
 /// Stands before every further line of a text, so that none looks like a line of ours.
@@ -27,22 +28,12 @@ pub(crate) fn block(text: &str) -> String {
     escape(text, Shape::Block)
 }
 
-/// Whether `letter` acts on a terminal, on the order of letters, or on nothing that one can see.
-pub(crate) fn is_unsafe(letter: char) -> bool {
-    letter.is_control()
-        || matches!(letter,
-            '\u{00ad}' | '\u{034f}' | '\u{061c}' | '\u{115f}' | '\u{1160}' | '\u{180e}'
-            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}'
-            | '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1d173}'..='\u{1d17a}'
-            | '\u{e0000}'..='\u{e0fff}')
-}
-
 fn escape(text: &str, shape: Shape) -> String {
     let mut out = String::with_capacity(text.len());
     let mut marks = MARKS_MAX;
     let mut foreign = false;
-    for letter in text.chars() {
-        // Persian and many emoji need joiners; between ASCII letters they only hide.
+    for (letter, is_unsafe) in letters(text) {
+        // No two texts are taken for each other: a joiner too many may be in one.
         let joins = shape == Shape::Block && foreign && matches!(letter, '\u{200c}' | '\u{200d}');
         let is_mark = letter.width() == Some(0);
         if letter == '\n' && shape == Shape::Block {
@@ -50,7 +41,7 @@ fn escape(text: &str, shape: Shape) -> String {
             out.push_str(CONTINUATION);
         } else if letter == '\t' && shape == Shape::Block {
             out.push_str("    ");
-        } else if (is_unsafe(letter) && !joins) || (is_mark && marks == MARKS_MAX) {
+        } else if (is_unsafe && !joins) || (is_mark && marks == MARKS_MAX) {
             out.extend(letter.escape_unicode());
         } else {
             out.push(letter);
@@ -65,6 +56,8 @@ fn escape(text: &str, shape: Shape) -> String {
 
 #[cfg(test)]
 mod tests {
+    use tertulia_core::visible::is_unsafe;
+
     use super::*;
 
     fn is_clean(shown: &str) -> bool {
@@ -107,7 +100,13 @@ mod tests {
         assert_eq!(block("\tindent"), "    indent");
         assert_eq!(line("\u{202e}gro"), "\\u{202e}gro");
         assert_eq!(block("👩\u{200d}🔬"), "👩\u{200d}🔬");
-        assert_eq!(line("👩\u{200d}🔬"), "👩\\u{200d}🔬");
+        for joined in ["👩\u{200d}🔬", "❤\u{fe0f}\u{200d}🔥", "می\u{200c}خواهم", "क्\u{200d}ष"] {
+            assert_eq!((line(joined), block(joined)), (joined.into(), joined.into()));
+        }
+        assert_eq!(line("an\u{200d}na"), "an\\u{200d}na");
+        assert_eq!(line("کار\u{200c}ها"), "کار\\u{200c}ها");
+        assert_eq!(block("کار\u{200c}ها"), "کار\u{200c}ها");
+        assert_eq!(line("a\u{fe0f}"), "a\\u{fe0f}");
         assert_eq!(block("an\u{200d}na"), "an\\u{200d}na");
         assert_eq!(line("e\u{301}"), "e\u{301}");
         assert_eq!(line("\u{301}e"), "\\u{301}e");

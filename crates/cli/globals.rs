@@ -4,8 +4,7 @@ use std::path::{Path, PathBuf};
 
 use tertulia_core::address::{HostPort, NoAddress, REGISTRY_PORT};
 use tertulia_core::limits;
-use tertulia_core::name::normal;
-use tertulia_core::wire::field::Name;
+use tertulia_core::name::{cut, normal, proper};
 use tertulia_net::{Config, Home};
 
 use crate::console::NAME_RULE;
@@ -263,7 +262,7 @@ pub(crate) fn unusable(error: &tertulia_net::Error) -> Fail {
 const NAME_HINT: &str = "choose another: --name anna";
 
 fn valid(name: &str, origin: &str, hint: &str) -> Result<String, Fail> {
-    match Name::new(&normal(name)) {
+    match proper(&normal(name)) {
         Some(name) => Ok(name.as_str().into()),
         None => Err(Fail::usage(format!("{origin} is `{name}`, but {NAME_RULE}"), hint)),
     }
@@ -276,10 +275,10 @@ fn system_name() -> String {
 
 /// As much of `name` as a name can have.
 fn sanitised(name: &str) -> String {
-    let clean: String = name.chars().filter(|letter| Name::new(&format!("a{letter}")).is_some()).collect();
+    let clean: String = name.chars().filter(|letter| proper(&format!("a{letter}")).is_some()).collect();
     let clean = normal(&clean);
     let clean = clean.trim_start_matches(['*', '@', '#']);
-    clean.get(..clean.floor_char_boundary(limits::NAME_MAX)).unwrap_or_default().into()
+    cut(clean, limits::NAME_MAX).into()
 }
 
 #[cfg(test)]
@@ -290,7 +289,7 @@ mod tests {
     fn any_user_of_a_system_gets_a_name() {
         for (user, name) in [("anna", "anna"), ("Anna Maria/x", "AnnaMariax"), ("@#bot", "bot"), ("\x1b[2J", "[2J")] {
             assert_eq!(sanitised(user), name);
-            assert!(Name::new(name).is_some());
+            assert!(proper(name).is_some());
         }
         assert_eq!(sanitised(&"ä".repeat(40)), "ä".repeat(32));
         assert_eq!(sanitised("\u{202e} /"), "");

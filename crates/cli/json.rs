@@ -40,12 +40,12 @@ impl Object {
 
 /// JSON escapes C0 only. What else acts on a terminal stands in strings alone, where `\u` may replace it.
 fn harmless(json: &str) -> String {
-    if !json.contains(crate::escape::is_unsafe) {
+    if !json.contains(tertulia_core::visible::is_unsafe) {
         return json.into();
     }
     let mut out = String::with_capacity(json.len());
     for letter in json.chars() {
-        if crate::escape::is_unsafe(letter) {
+        if tertulia_core::visible::is_unsafe(letter) {
             letter.encode_utf16(&mut [0; 2]).iter().for_each(|unit| out.push_str(&format!("\\u{unit:04x}")));
         } else {
             out.push(letter);

@@ -446,7 +446,7 @@ mod tests {
         for event in events {
             let mut text = reader(Role::Friends);
             let shown = text.event(&event).unwrap();
-            let clean = |line: &str| !line.chars().any(escape::is_unsafe);
+            let clean = |line: &str| !line.chars().any(tertulia_core::visible::is_unsafe);
             assert!(shown.split('\n').all(clean), "{shown:?}");
             assert!(shown.split('\n').skip(1).all(|line| line.starts_with(escape::CONTINUATION)), "{shown:?}");
         }

@@ -163,7 +163,7 @@ fn an_answer_repeats_the_id_and_a_done_without_one_is_silent() {
 fn what_acts_on_a_terminal_is_escaped_and_means_the_same() {
     let text = "\x1b[2J\u{9b}31m \u{202e}\u{feff}\u{e0001} \u{7f}\nüß";
     let line = shown(&Event::Warning { code: "w", message: text.into() }, None).unwrap();
-    assert!(!line.contains(|letter: char| letter.is_control() || crate::escape::is_unsafe(letter)), "{line}");
+    assert!(!line.contains(|letter: char| letter.is_control() || tertulia_core::visible::is_unsafe(letter)), "{line}");
     let value: Value = serde_json::from_str(&line).unwrap();
     assert_eq!(value["message"], text);
 }

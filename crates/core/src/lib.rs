@@ -30,4 +30,5 @@ mod sync;
 pub mod ticket;
 pub mod time;
 pub mod trace;
+pub mod visible;
 pub mod wire;

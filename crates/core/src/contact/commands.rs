@@ -12,6 +12,7 @@ use crate::event::{Change, Event, Member, State};
 use crate::id::CommandId;
 use crate::limits;
 use crate::machine::Output;
+use crate::name::proper;
 use crate::sync::{Failure, name_failure, text_failure};
 use crate::time::Now;
 use crate::wire::field::{Name, Text};
@@ -146,7 +147,7 @@ impl Friends {
     }
 
     fn rename(&mut self, name: String, out: &mut Vec<Output>) -> Result<(), Failure> {
-        Name::new(&name).ok_or_else(|| name_failure(&name))?;
+        proper(&name).ok_or_else(|| name_failure(&name))?;
         let old = core::mem::replace(&mut self.name, name.clone());
         out.push(Output::Event(Event::Renamed { key: self.us.key(), old, new: name }));
         Ok(())
@@ -164,7 +165,7 @@ impl Friends {
     }
 
     fn add(&mut self, name: &str, address: &str, out: &mut Vec<Output>) -> Result<(), Failure> {
-        Name::new(name).ok_or_else(|| name_failure(name))?;
+        proper(name).ok_or_else(|| name_failure(name))?;
         let address = match HostPort::typed(address, PORT) {
             Ok(address) => address.to_string(),
             Err(NoAddress { reason, instead }) => {

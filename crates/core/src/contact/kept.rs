@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use crate::address::HostPort;
 use crate::id::Key;
 use crate::limits::{CONTACTS_MAX, DRAFTS_MAX, TALK_SESSIONS_MAX};
+use crate::name::proper;
 use crate::sync::name_failure;
 use crate::wire::field::{Field, List, Name, Reason, Text, decode_all, encode_alone, encode_items, layouts};
 
@@ -59,7 +60,7 @@ impl Listed {
     /// What was expected, and what was found.
     pub fn check(&self) -> Result<(), String> {
         let name = &self.name;
-        Name::new(name).ok_or_else(|| name_failure(name).1)?;
+        proper(name).ok_or_else(|| name_failure(name).1)?;
         match &self.address {
             Some(address) if address.parse::<HostPort>().is_ok() => Ok(()),
             Some(address) => Err(alloc::format!("the address of {name} is no HOST:PORT: `{address}`")),

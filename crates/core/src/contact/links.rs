@@ -12,6 +12,7 @@ use crate::event::{Change, Event, Reach};
 use crate::id::{DialId, Key, LinkId, MeetingId, RequestId};
 use crate::limits;
 use crate::machine::Output;
+use crate::name::proper;
 use crate::rule::Rule;
 use crate::time::{Instant, Now};
 use crate::wire::Frame;
@@ -173,6 +174,8 @@ impl Friends {
         self.strangers_from = from.after(limits::STRANGER_INTERVAL);
         let id = known.unwrap_or_else(|| self.add_unlisted(arrival.peer));
         let called = arrival.hello.options.find::<Name<'_>>(&option::NAME);
+        // SPEC JOIN-16: else it is called by its key.
+        let called = called.filter(|name| proper(name.as_str()).is_some());
         if let (Some(friend), Some(name)) = (self.friends.get_mut(&id), called) {
             (friend.name, friend.is_stranger) = (name.as_str().to_string(), true);
         }

@@ -1,6 +1,5 @@
 //! What goes over a pair's link, both ways (SPEC.md, "Saying").
 
-use alloc::string::ToString as _;
 use alloc::vec::Vec;
 
 use super::{Friend, FriendId, Friends, Timer};
@@ -10,6 +9,7 @@ use crate::id::{LinkId, RequestId};
 use crate::limits;
 use crate::log::{StreamId, Verdict, check_fork};
 use crate::machine::{Kept, Output};
+use crate::name::numbered;
 use crate::rule::Rule;
 use crate::sync::message;
 use crate::time::Now;
@@ -214,7 +214,8 @@ impl Friends {
     fn list_stranger(&mut self, id: FriendId, out: &mut Vec<Output>) {
         let Some(friend) = self.friends.get(&id).filter(|friend| !friend.is_listed) else { return };
         let wanted = friend.name.clone();
-        let name = (1_u32..).map(|number| numbered(&wanted, number)).find(|name| !self.is_named(name, Some(id)));
+        let others = (2..).map(|number| numbered(&wanted, number));
+        let name = core::iter::once(wanted.clone()).chain(others).find(|name| !self.is_named(name, Some(id)));
         let Some(friend) = self.friends.get_mut(&id) else { return };
         friend.name = name.unwrap_or(wanted);
         (friend.is_listed, friend.is_stranger, friend.is_told_linked) = (true, true, true);
@@ -313,16 +314,6 @@ fn digest(link: LinkId, rows: Vec<Row>) -> Output {
     let (count, items) = encode_items(rows, limits::ROWS_MAX);
     let digest = Digest { rows: List::over(count, &items), options: Options::NONE };
     Output::Send { link, frame: Frame::from(digest).encode(RequestId::EVENT) }
-}
-
-/// `name`, then `name-2` and so on, cut so that it stays a name.
-fn numbered(name: &str, number: u32) -> alloc::string::String {
-    if number <= 1 {
-        return name.to_string();
-    }
-    let suffix = alloc::format!("-{number}");
-    let room = limits::NAME_MAX.saturating_sub(suffix.len());
-    alloc::format!("{}{suffix}", name.get(..name.floor_char_boundary(room)).unwrap_or_default())
 }
 
 impl Friend {

@@ -11,10 +11,11 @@ use crate::id::{CommandId, Hash, Key, Token};
 use crate::identity::{Domain, Identity, Secret};
 use crate::limits;
 use crate::machine::Output;
+use crate::name::proper;
 use crate::sync::{Errand, Failure, name_failure, no_friends, nobody, text_failure};
 use crate::time::Now;
 use crate::wire::entry::{Door, EntryBody, Level, Role};
-use crate::wire::field::{List, Name, Reason, Text, encode_items};
+use crate::wire::field::{List, Reason, Text, encode_items};
 
 impl Member {
     pub(super) fn on_command(&mut self, id: CommandId, command: Command, now: Now, out: &mut Vec<Output>) {
@@ -127,7 +128,7 @@ impl Member {
     }
 
     fn rename(&mut self, name: &str, now: Now, out: &mut Vec<Output>) -> Result<(), Failure> {
-        Name::new(name).ok_or_else(|| name_failure(name))?;
+        proper(name).ok_or_else(|| name_failure(name))?;
         if self.is_named(name, self.us.key()) {
             let message = alloc::format!("somebody here is called {name}; choose another name");
             return Err((Code::NameTaken.word(), message));

@@ -11,6 +11,7 @@ use crate::event::Event;
 use crate::id::{DialId, Key, RequestId};
 use crate::limits;
 use crate::machine::Output;
+use crate::name::numbered;
 use crate::sync::{name_failure, no_answer};
 use crate::time::Now;
 use crate::wire::Frame;
@@ -197,10 +198,7 @@ impl Member {
     /// `name-2` first, then numbers from an ever wider range (SPEC JOIN-13).
     fn take_another_name(&mut self) {
         let range = 4_u64.saturating_pow(self.names_tried);
-        let suffix = alloc::format!("-{}", self.random.below(range).saturating_add(2));
-        let room = limits::NAME_MAX.saturating_sub(suffix.len());
-        let base = self.base_name.get(..self.base_name.floor_char_boundary(room)).unwrap_or_default();
-        self.name = alloc::format!("{base}{suffix}");
+        self.name = numbered(&self.base_name, self.random.below(range).saturating_add(2));
         self.names_tried = self.names_tried.saturating_add(1);
     }
 

@@ -15,6 +15,7 @@ use crate::id::{DialId, Key, LinkId, RequestId};
 use crate::limits;
 use crate::log::Log;
 use crate::machine::{Kept, Output};
+use crate::name::proper;
 use crate::roster::Roster;
 use crate::rule::Rule;
 use crate::time::Now;
@@ -98,6 +99,9 @@ impl Member {
         // SPEC JOIN-12
         if step == Step::Silent && name.is_none() {
             return out.push(close(link, Rule::Join12));
+        }
+        if step == Step::Silent && name.as_deref().and_then(proper).is_none() {
+            return out.push(close(link, Rule::Join16));
         }
         let peer = Peer {
             key,

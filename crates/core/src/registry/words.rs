@@ -7,11 +7,14 @@ use alloc::vec::Vec;
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 
-/// A text as it is searched (SPEC LIST-1): whatever its case, its marks, and how its letters are composed. Like a reading
-/// (JOIN-7) it never goes over the wire.
+use crate::visible::is_invisible;
+
+/// A text as it is searched (SPEC LIST-1): whatever its case, its marks, and how its letters are composed and joined. Like
+/// a reading (JOIN-7) it never goes over the wire.
 #[must_use]
 pub fn folded(text: &str) -> String {
-    text.nfkd().filter(|letter| !is_combining_mark(*letter)).flat_map(char::to_lowercase).collect()
+    let is_seen = |letter: &char| !is_combining_mark(*letter) && !is_invisible(*letter);
+    text.nfkd().filter(is_seen).flat_map(char::to_lowercase).collect()
 }
 
 /// SPEC LIST-1: a letter of a script that puts no spaces between words: Thai, Lao, Myanmar, Khmer, the signs and kana of
@@ -66,6 +69,7 @@ mod tests {
             ("rust日本", &["rust", "日本", "本"]),
             ("会", &["会"]),
             ("ภาษา", &["ภา", "ษา", "า", "าษ"]),
+            ("می\u{200c}خواهم", &["میخواهم"]),
             ("2024: İstanbul!", &["2024", "istanbul"]),
             ("? - 🎉", &[]),
         ] {

@@ -15,6 +15,7 @@ use crate::identity::Identity;
 use crate::limits;
 use crate::log::{Log, StreamId, Verdict, check_fork, entry_of};
 use crate::machine::{Input, Kept, Machine, Output};
+use crate::name::numbered;
 use crate::random::Random;
 use crate::roster::Roster;
 use crate::rule::Rule;
@@ -621,10 +622,7 @@ impl Attendee {
     /// `name-2` first, then numbers from an ever wider range: a class of one name is not sorted out one by one.
     fn take_another_name(&mut self) {
         let range = 4_u64.saturating_pow(self.names_tried);
-        let suffix = alloc::format!("-{}", self.random.below(range).saturating_add(2));
-        let room = limits::NAME_MAX.saturating_sub(suffix.len());
-        let base = self.base_name.get(..self.base_name.floor_char_boundary(room)).unwrap_or_default();
-        self.name = alloc::format!("{base}{suffix}");
+        self.name = numbered(&self.base_name, self.random.below(range).saturating_add(2));
         self.names_tried = self.names_tried.saturating_add(1);
     }
 

@@ -9,8 +9,8 @@ use crate::command::Command;
 use crate::event::Event;
 use crate::id::{CommandId, Token};
 use crate::machine::Output;
+use crate::name::proper;
 use crate::sync::{Errand, Failure, name_failure, no_friends};
-use crate::wire::field::Name;
 
 impl Attendee {
     pub(super) fn on_command(&mut self, id: CommandId, command: Command, out: &mut Vec<Output>) {
@@ -20,7 +20,7 @@ impl Attendee {
                 self.enqueue(id, errand, out)
             }
             Command::Msg { to, text } => self.whisper(id, &to, text, out),
-            Command::Name { name } => match Name::new(&name) {
+            Command::Name { name } => match proper(&name) {
                 Some(_) => self.enqueue(id, Ok(Errand::Rename { name }), out),
                 None => Err(name_failure(&name)),
             },

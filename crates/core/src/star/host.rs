@@ -16,13 +16,13 @@ use crate::identity::{Domain, Identity, Secret};
 use crate::limits;
 use crate::log::{Log, StreamId, entry_of};
 use crate::machine::{Input, Kept, Machine, Output};
-use crate::name::reading;
+use crate::name::{proper, reading};
 use crate::node::Role;
 use crate::random::Random;
 use crate::registry::Listing;
 use crate::roster::Roster;
 use crate::rule::Rule;
-use crate::sync::{Answer, Calm, Delivery, Door, Due, Knock, Lobby, Names, Tokens, message};
+use crate::sync::{Answer, Calm, Delivery, Door, Due, Knock, Lobby, Names, Tokens, message, name_failure};
 use crate::ticket::Ticket;
 use crate::time::{Instant, Now, Timers};
 use crate::wire::entry::{self as wire, EntryBody, Level};
@@ -250,6 +250,9 @@ impl Host {
         let Some(name) = hello.options.find::<Name<'_>>(&option::NAME) else {
             return out.push(close(link, Rule::Join12));
         };
+        if proper(name.as_str()).is_none() {
+            return out.push(close(link, Rule::Join16));
+        }
         let guest = Guest {
             key: peer,
             name: name.as_str().to_string(),
@@ -563,6 +566,10 @@ impl Host {
     fn on_rename(&mut self, link: LinkId, id: RequestId, rename: &Rename<'_>, now: Now, out: &mut Vec<Output>) {
         let Some(key) = self.guests.get(&link).map(|guest| guest.key) else { return };
         let new = rename.name.as_str();
+        // SPEC JOIN-16
+        if proper(new).is_none() {
+            return out.push(refuse(link, id, Rule::Join16.code(), &name_failure(new).1));
+        }
         // SPEC RENAME-1
         if self.is_named(new, key) {
             return out.push(refuse(link, id, Rule::Rename1.code(), "somebody here has that name"));

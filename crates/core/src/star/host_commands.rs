@@ -12,13 +12,13 @@ use crate::id::{CommandId, Key, LinkId, RequestId, Token};
 use crate::identity::{Domain, Identity, Secret};
 use crate::limits;
 use crate::machine::Output;
-use crate::name::normal;
+use crate::name::{normal, proper};
 use crate::rule::Rule;
 use crate::sync::{Failure, name_failure, no_friends, nobody, text_failure};
 use crate::time::Now;
 use crate::wire::Frame;
 use crate::wire::entry::{Door, EntryBody, Level, Role};
-use crate::wire::field::{List, Name, Reason, Text};
+use crate::wire::field::{List, Reason, Text};
 use crate::wire::option::Options;
 use crate::wire::private::Tell;
 
@@ -104,7 +104,7 @@ impl Host {
     }
 
     fn rename(&mut self, name: String, now: Now, out: &mut Vec<Output>) -> Result<(), Failure> {
-        let valid = Name::new(&name).ok_or_else(|| name_failure(&name))?;
+        let valid = proper(&name).ok_or_else(|| name_failure(&name))?;
         if self.is_named(&name, self.us.key()) {
             return Err((
                 Code::NameTaken.word(),

@@ -27,7 +27,7 @@ pub(crate) fn text_failure(text: &str) -> Failure {
 /// Why `name` is no name.
 pub(crate) fn name_failure(name: &str) -> Failure {
     let message = alloc::format!(
-        "a name has 1 to {} bytes, no spaces, slashes, control or invisible characters, and no * @ # in front; `{name}` does not fit",
+        "a name has 1 to {} bytes, no spaces, slashes, control or invisible characters but between what they join, and no * @ # in front; `{name}` does not fit",
         limits::NAME_MAX
     );
     (Code::Malformed.word(), message)

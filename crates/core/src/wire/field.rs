@@ -9,8 +9,8 @@ use super::error::{Fault, Parsed, complete};
 use crate::code::Code;
 use crate::id::{Hash, Key, MeetingId, Signature, Token};
 use crate::limits;
-use crate::name::is_invisible;
 use crate::rule::Rule;
+use crate::visible::{is_invisible, may_join};
 
 /// Numbers for a test's values; `u64::MAX` for ever draws the largest.
 pub type Draw<'d> = dyn FnMut() -> u64 + 'd;
@@ -236,8 +236,14 @@ fn anything(_: &str) -> bool {
 
 /// SPEC FIELD-2.
 fn is_name(text: &str) -> bool {
-    let forbidden =
-        |letter: char| letter.is_control() || letter.is_whitespace() || letter == '/' || is_invisible(letter);
+    let mut before = None;
+    let forbidden = |letter: char| {
+        let last = before.replace(letter);
+        letter.is_control()
+            || letter.is_whitespace()
+            || letter == '/'
+            || is_invisible(letter) && !may_join(last, letter)
+    };
     !text.starts_with(['*', '@', '#']) && !text.contains(forbidden)
 }
 

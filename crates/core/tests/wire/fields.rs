@@ -68,7 +68,7 @@ fn field_2_names() {
         '\u{2029}', '\u{202f}', '\u{205f}', '\u{3000}',
     ];
     let control = ['\0', '\u{1b}', '\u{1f}', '\u{7f}', '\u{80}', '\u{9f}'];
-    let invisible = ['\u{ad}', '\u{61c}', '\u{200b}', '\u{200d}', '\u{202e}', '\u{2066}', '\u{2800}', '\u{feff}'];
+    let invisible = ['\u{ad}', '\u{61c}', '\u{200b}', '\u{200e}', '\u{202e}', '\u{2066}', '\u{2800}', '\u{feff}'];
     for letter in white.into_iter().chain(control).chain(invisible).chain(['/']) {
         for name in [format!("{letter}a"), format!("a{letter}"), format!("a{letter}b")] {
             assert_eq!(broken(&rename(&name)), Rule::Field2, "{name:?}");
@@ -77,6 +77,16 @@ fn field_2_names() {
     }
     for name in ["*", "*a", "@a", "#a"] {
         assert_eq!(broken(&rename(name)), Rule::Field2, "{name:?}");
+    }
+    for joiner in ['\u{200c}', '\u{200d}', '\u{fe0f}'] {
+        for name in [format!("a{joiner}"), format!("a{joiner}b{joiner}"), format!("a\u{fe0f}\u{200d}b{joiner}c")] {
+            assert!(decode(&rename(&name)).is_ok() && Name::new(&name).is_some(), "{name:?}");
+        }
+        for name in
+            [format!("{joiner}"), format!("{joiner}a"), format!("a{joiner}\u{200c}"), format!("a\u{200d}{joiner}")]
+        {
+            assert_eq!(broken(&rename(&name)), Rule::Field2, "{name:?}");
+        }
     }
 }
 
