@@ -120,6 +120,13 @@ fn without_a_route_others_join_by_each_line_that_a_host_prints() {
             assert_eq!(addresses, expected, "{lines:#?}");
             assert!(ticket.ends_with(&format!("@{}/", expected.join(","))), "{ticket}");
             targets.iter().for_each(|target| joins(&machines, 1, target));
+            // As people type them: the usual port goes without saying, and so do the brackets.
+            let mut typed = vec![machines.address(0)];
+            if families.has_six() {
+                let six = machines.address_six(0);
+                typed.extend([six.trim_matches(['[', ']']).to_string(), six, machines.address_on_the_cable(0)]);
+            }
+            typed.iter().for_each(|target| joins(&machines, 1, target));
             let here = if families.has_four() { "127.0.0.1:7473" } else { "'[::1]:7473'" };
             let told = format!("on this machine: tertulia join {here}");
             assert!(lines.iter().any(|line| line.contains(&told)), "{told}: {lines:#?}");
@@ -205,12 +212,14 @@ fn host_lan_is_a_registry_for_its_network_and_list_says_what_to_type() {
         let published = ada.wait("published");
         let addresses = published["addresses"].as_array().expect("addresses");
         assert!(addresses.contains(&json!(format!("{}:7473", machines.address(0)))), "{published}");
+        let six = json!(format!("{}:7473", machines.address_six(0)));
+        assert_eq!(addresses.contains(&six), families.has_six(), "{published}");
         assert!(!published.to_string().contains("[\"127.0.0.1") && !published.to_string().contains("\"[::1]:7473"));
         let home = Arc::new(Scratch::numbered("elsewhere"));
         let (said, is_well) = run(&machines, 1, &home, &["list"]);
         assert!(!is_well && said.contains("host TITLE --lan"), "{said}");
-        assert!(said.contains("tertulia list --registry IP:7472"), "{said}");
-        let registry = format!("{}:7472", machines.address(0));
+        assert!(said.contains("tertulia list --registry IP"), "{said}");
+        let registry = machines.address(0);
         let (said, is_well) = run(&machines, 1, &home, &["list", "--registry", &registry]);
         assert!(is_well && said.contains("  1  For all: room of ada"), "{said}");
         let mut bea = machines.start_in(1, &home, "bea", &["join", "1", "--registry", &registry]);

@@ -48,7 +48,7 @@ pub(crate) fn run(globals: &Globals) -> Result<ExitCode, Fail> {
     }
     unanswered(&answer, &screen);
     if answer.failure.is_some() {
-        screen.own(&format!("what is on on another machine, hosted with --lan: {program} list --registry IP:7472"));
+        screen.own(&format!("what is on on another machine, hosted with --lan: {program} list --registry IP"));
     }
     // One that lets in whoever comes.
     let is_open = |event: &&Event| matches!(event, Event::Listing { is_locked: false, admission: Admission::Open, .. });

@@ -78,7 +78,9 @@ impl Machines {
             }
             if self.families.has_six() {
                 // Nobody else is on the cable who could have the address.
-                ip(&["-n", name, "addr", "add", &format!("{}/64", six(number)), "dev", "cable", "nodad"])?;
+                for address in [six(number), format!("fe80::77:{}", number + 1)] {
+                    ip(&["-n", name, "addr", "add", &format!("{address}/64"), "dev", "cable", "nodad"])?;
+                }
             }
         }
         Ok(())
@@ -93,6 +95,11 @@ impl Machines {
             .and_then(|()| ip(&["-n", name, "link", "set", "vpn", "up"]))
             .and_then(|()| ip(&["-n", name, "route", "add", "default", "dev", "vpn"]));
         made.expect("whoever may have a namespace may have an interface in it");
+    }
+
+    /// Its address of IPv6 on the cable, for who dials from the other end of it.
+    pub(crate) fn address_on_the_cable(&self, machine: usize) -> String {
+        format!("[fe80::77:{}%cable]", machine + 1)
     }
 
     /// Takes the cable out: each machine is alone.
