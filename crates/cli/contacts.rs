@@ -6,7 +6,7 @@ use tertulia_core::command::Command;
 
 use crate::befriend;
 use crate::fail::{Fail, quoted};
-use crate::globals::Globals;
+use crate::globals::{Globals, warn_of_readers};
 use crate::screen::Screen;
 
 /// How it is typed.
@@ -53,11 +53,9 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     let (home, command, next) = match &args.action {
         None | Some(Action::List) => {
             globals.check()?;
-            (
-                globals.open_quietly()?,
-                Command::Contacts,
-                format!("to write to one: {program} send NAME TEXT, or: {program} friends"),
-            )
+            let home = globals.open_quietly()?;
+            home.readable().iter().for_each(|found| warn_of_readers(found, &screen));
+            (home, Command::Contacts, format!("to write to one: {program} send NAME TEXT, or: {program} friends"))
         }
         Some(Action::Add { who, address }) => {
             let home = befriend::own_home(globals, &screen, &format!("there, type: /add {who} {address}"))?;

@@ -3,13 +3,13 @@
 use std::net::TcpListener;
 use std::process::ExitCode;
 
-use tertulia_core::code::Code;
 use tertulia_core::event::Role;
 use tertulia_core::node::Node;
 use tertulia_core::wire::registry::Visibility;
 use tertulia_net::{Home, start};
 
 use crate::befriend::{self, Manner};
+use crate::ending::Ending;
 use crate::escape;
 use crate::fail::{Fail, quoted};
 use crate::globals::{Globals, start_run, unusable};
@@ -76,7 +76,7 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
                 screen
                     .own("NAME/TEXT writes to NAME; /add NAME HOST:PORT, /contacts, /register, /quit; /help has more");
             }),
-            next: Box::new(|code| farewell(code, globals)),
+            next: Box::new(|ending| farewell(ending, globals)),
         };
         session::run(node, plan, screen, input, signals).await
     })
@@ -102,10 +102,11 @@ pub(crate) fn listen(
     Ok((listener, place))
 }
 
-fn farewell(code: Code, globals: &Globals) -> String {
+fn farewell(ending: &Ending, globals: &Globals) -> String {
     let program = globals.program();
-    match code == Code::Left {
-        true => format!("what is held goes out the next time: {program} friends"),
-        false => format!("again: {program} friends"),
+    match ending.only_here {
+        _ if !ending.is_well() => format!("once that is put right: {program} friends"),
+        0 => format!("again: {program} friends"),
+        _ => format!("what is held goes out the next time: {program} friends"),
     }
 }

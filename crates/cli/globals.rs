@@ -236,6 +236,15 @@ pub(crate) fn tell_home(home: &Home, screen: &Screen) {
     } else if home.is_new() {
         screen.own(&format!("your new identity is kept in {path}/identity"));
     }
+    home.readable().iter().for_each(|found| warn_of_readers(found, screen));
+}
+
+/// Whoever reads an identity is its owner, for all that others can tell.
+pub(crate) fn warn_of_readers((path, mode): &(PathBuf, u32), screen: &Screen) {
+    let shown = escape::line(&path.display().to_string());
+    let command = format!("chmod go-rwx {}", quoted(&path.display().to_string()));
+    screen
+        .warning("readable", &format!("others can read {shown} (mode {mode:04o}); to keep it to yourself: {command}"));
 }
 
 /// Opens a home.

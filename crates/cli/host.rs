@@ -20,9 +20,11 @@ use tertulia_core::wire::session::Purpose;
 use tertulia_net::{Home, Setup, start};
 
 use crate::directory::random;
+use crate::ending::Ending;
 use crate::escape;
 use crate::fail::{Fail, quoted};
 use crate::globals::{Globals, start_run};
+use crate::input;
 use crate::screen::Screen;
 use crate::session::{self, Plan, Ready};
 use crate::signals::Signals;
@@ -126,6 +128,10 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     globals.check()?;
     let filter = args.filter.as_deref().map(words).transpose()?.unwrap_or_default();
     let (mut screen, input) = Screen::interactive(globals.json, globals.verbose)?;
+    if let (Some(file), true) = (&args.filter, filter.is_empty()) {
+        let message = format!("the word filter {} has no word in it: every question is published", file.display());
+        screen.warning("filter", &message);
+    }
     let home = globals.open_home(&screen)?;
     let called = globals.called(&home)?;
     let lecture = match stored(&home, &args.title, Purpose::STAR)? {
@@ -181,7 +187,7 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
                 venue::keep_port(keeps.as_ref(), ready.meeting, place.port, screen);
                 welcome(ready, ("lecture", "is on"), screen, admission, &place);
             }),
-            next: Box::new(|code| farewell(code, &resume, globals)),
+            next: Box::new(|ending| farewell(ending, &resume, globals)),
         };
         session::run(node, plan, screen, input, signals).await
     })
@@ -214,6 +220,7 @@ fn words(path: &Path) -> Result<Vec<String>, Fail> {
         Fail::failed("filter", message, "a text file, one word or phrase a line: --filter words.txt")
     };
     let text = std::fs::read_to_string(path).map_err(|error| fail(format!("can't be read: {error}")))?;
+    let text = input::without_mark(&text);
     let lines = (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty());
     lines
         .map(|(number, line)| match line.contains(char::is_alphanumeric) {
@@ -327,11 +334,16 @@ pub(crate) fn welcome(ready: &Ready<'_>, opened: (&str, &str), screen: &Screen, 
     }
 }
 
-fn farewell(code: Code, resume: &str, globals: &Globals) -> String {
-    if code == Code::Ended {
+fn farewell(ending: &Ending, resume: &str, globals: &Globals) -> String {
+    if ending.code == Code::Ended {
         return format!("to hold another: {} host TITLE --lecture", globals.program());
     }
-    format!("the lecture can go on: {resume}")
+    match (ending.was_there, ending.is_kept) {
+        (false, _) => format!("once that is put right: {resume}"),
+        (true, true) => format!("the lecture can go on: {resume}"),
+        // With a guest goes its key.
+        (true, false) => format!("the lecture is gone with its host, a guest; another one: {resume}"),
+    }
 }
 
 #[cfg(test)]

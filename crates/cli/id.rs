@@ -6,7 +6,7 @@ use tertulia_net::{Home, unix_ms};
 
 use crate::escape;
 use crate::fail::Fail;
-use crate::globals::{Globals, unusable};
+use crate::globals::{Globals, unusable, warn_of_readers};
 use crate::json::Object;
 use crate::screen::Screen;
 
@@ -42,7 +42,10 @@ pub(crate) fn show(screen: &Screen, globals: &Globals) -> Result<(), Fail> {
     let path = globals.home_path()?;
     // The home's own, whoever holds it just now; first use makes one.
     let (key, called) = match Home::peek(&path).map_err(|error| unusable(&error))? {
-        Some((key, config)) => (key, globals.called_in(None, &config)?),
+        Some((key, config)) => {
+            Home::readable_identity(&path).iter().for_each(|found| warn_of_readers(found, screen));
+            (key, globals.called_in(None, &config)?)
+        }
         None => {
             let home = globals.open_quietly()?;
             screen.own("your new identity:");

@@ -7,6 +7,8 @@ use tokio::sync::mpsc;
 
 /// Bytes of a line: the longest text that fits, every letter of it escaped as JSON, and room for the rest.
 const LINE_MAX: usize = 256 * 1024;
+/// Bytes of a target: more than the longest ticket has.
+const TARGET_MAX: usize = 2 * 1024;
 /// Lines that are read ahead.
 const AHEAD_MAX: usize = 8;
 
@@ -82,7 +84,40 @@ pub(crate) fn next(input: &mut impl BufRead) -> Option<Typed> {
     if line.last() == Some(&b'\r') {
         line.pop();
     }
-    Some(String::from_utf8(line).map_or(Typed::NotText, |line| Typed::Line(line, None)))
+    let line = String::from_utf8(line).map(|line| without_mark(&line).to_string());
+    Some(line.map_or(Typed::NotText, |line| Typed::Line(line, None)))
+}
+
+/// What files may begin with: a byte order mark.
+pub(crate) const MARK: &str = "\u{feff}";
+
+/// The text without the mark in front. Files that were put together have more than one.
+pub(crate) fn without_mark(text: &str) -> &str {
+    text.strip_prefix(MARK).unwrap_or(text)
+}
+
+/// What stands on stdin for a target: the first line that is not empty; and of a ticket that is wrapped, those up to
+/// its end. What comes then is left for whoever reads on.
+///
+/// # Errors
+/// Why there is none.
+pub(crate) fn target(input: &mut impl BufRead) -> Result<String, &'static str> {
+    let mut target = String::new();
+    loop {
+        match next(input) {
+            Some(Typed::Line(line, _)) => target.push_str(line.trim()),
+            Some(Typed::TooLong) => return Err("its first line has more than 256 KiB"),
+            Some(Typed::NotText) => return Err("its first line is not UTF-8"),
+            Some(Typed::Interrupt | Typed::Cleared | Typed::End) | None if target.is_empty() => {
+                return Err("nothing is there");
+            }
+            Some(Typed::Interrupt | Typed::Cleared | Typed::End) | None => return Ok(target),
+        }
+        let is_open = target.split_once("tertulia:").is_some_and(|(_, ticket)| !ticket.contains('/'));
+        if !target.is_empty() && (!is_open || target.len() > TARGET_MAX) {
+            return Ok(target);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -100,6 +135,29 @@ mod tests {
     fn lines_end_with_or_without_carriage_return_and_the_last_one_counts() {
         assert_eq!(all(b"a\r\n\nb\xff\nlast"), ["a", "", "NotText", "last"]);
         assert_eq!(all(b""), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_a_line() {
+        assert_eq!(all("\u{feff}a\n\u{feff}\nb\u{feff}\n".as_bytes()), ["a", "", "b\u{feff}"]);
+    }
+
+    #[test]
+    fn a_target_is_a_line_or_a_ticket_that_is_wrapped_and_the_rest_is_left() {
+        for (text, expected, rest) in [
+            ("\u{feff}\r\n 127.0.0.1:1 \r\nhello\n", Ok("127.0.0.1:1"), &["hello"][..]),
+            ("tertulia:ab.\n  cd@h:1\n,g:1/\nhello\n", Ok("tertulia:ab.cd@h:1,g:1/"), &["hello"]),
+            ("tertulia:ab@h:1/\nhello", Ok("tertulia:ab@h:1/"), &["hello"]),
+            ("tertulia:ab", Ok("tertulia:ab"), &[]),
+            ("\n", Err("nothing is there"), &[]),
+            ("", Err("nothing is there"), &[]),
+        ] {
+            let mut input = text.as_bytes();
+            assert_eq!(target(&mut input).as_deref(), expected.as_ref().map(|text| *text), "{text:?}");
+            assert_eq!(all(input), rest, "{text:?}");
+        }
+        let endless = "tertulia:\n".to_string() + &"ab\n".repeat(LINE_MAX);
+        assert!(target(&mut endless.as_bytes()).unwrap().len() < TARGET_MAX + 10);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! `tertulia join`: comes into a room, or attends a lecture.
 
+use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
@@ -14,10 +15,12 @@ use tertulia_core::wire::field::Reason;
 use tertulia_net::{Home, Setup, StoredMeeting, start};
 
 use crate::directory::random;
+use crate::ending::Ending;
 use crate::escape;
 use crate::fail::{Fail, quoted};
 use crate::find::{Place, find, nowhere};
 use crate::globals::{Globals, start_run};
+use crate::input;
 use crate::room;
 use crate::screen::Screen;
 use crate::session::{self, Plan, Ready};
@@ -34,11 +37,15 @@ pub(crate) const EXAMPLE: &str = "  tertulia join 127.0.0.1:7473";
 /// dot and ends in letters, such as host.example, is one, so a meeting of such a title is joined by its number or id.
 /// What was said while you were away comes when you join again. At the end of input, what is pending is sent and you
 /// leave.
+///
+/// A ticket may have a secret in it, and other users see command lines: with `-` for TARGET, stdin begins with it, and
+/// without TARGET, the environment variable TERTULIA_TICKET has it.
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLE)]
 pub(crate) struct Args {
-    /// A ticket, HOST:PORT, an id, a number of the last list, a title, or words of one
-    #[arg(required = true, value_name = "TARGET")]
+    /// A ticket, HOST:PORT, an id, a number of the last list, a title, or words of one; `-`: stdin begins with it
+    /// [default: $TERTULIA_TICKET]
+    #[arg(value_name = "TARGET")]
     target: Vec<String>,
     /// What the host reads if you have to wait in the lobby
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
@@ -122,20 +129,64 @@ fn unwrapped(typed: &str) -> String {
     if whole.starts_with("tertulia:") || is_address() { whole } else { bare.trim().into() }
 }
 
+/// What was typed, or stood somewhere else.
+struct Words {
+    text: String,
+    /// What leads to it again and repeats no seed, if it was not typed.
+    unsaid: Option<&'static str>,
+}
+
+impl Words {
+    /// From the command line, else from stdin or the environment.
+    fn read(args: &Args) -> Result<Self, Fail> {
+        if args.target == ["-"] {
+            let mut input = std::io::stdin().lock();
+            if std::io::IsTerminal::is_terminal(&input) {
+                // Who does not see it can type all the same.
+                let _ = writeln!(std::io::stderr().lock(), "paste the ticket, or type HOST:PORT:");
+            }
+            let text = input::target(&mut input).map_err(|found| {
+                let message = format!("a ticket, or HOST:PORT, was expected on stdin, but {found}");
+                Fail::usage(message, "tertulia join - < FILE")
+            })?;
+            return Ok(Self { text, unsaid: Some(" -") });
+        }
+        if !args.target.is_empty() {
+            return Ok(Self { text: args.target.join(" "), unsaid: None });
+        }
+        match std::env::var("TERTULIA_TICKET").ok().filter(|ticket| !ticket.trim().is_empty()) {
+            Some(text) => Ok(Self { text, unsaid: Some("") }),
+            None => Err(Fail::usage(
+                "where to? type it (tertulia join TARGET), write it to stdin (tertulia join -), or put it into the \
+                 environment (TERTULIA_TICKET)",
+                EXAMPLE.trim(),
+            )),
+        }
+    }
+
+    /// The words after `join` that mean the same. `typed`: as they were, or are written better.
+    fn again(&self, typed: &str) -> String {
+        self.unsaid.map_or_else(|| format!(" {}", quoted(typed)), Into::into)
+    }
+}
+
+/// What the host reads fits into a frame.
+fn check_note(note: &str, again: &str) -> Result<(), Fail> {
+    let message = format!("a note has at most 255 bytes, this one has {}", note.len());
+    Reason::new(note).map(|_| ()).ok_or_else(|| Fail::usage(message, format!("{again} --note 'a shorter one'")))
+}
+
 /// Runs the verb.
 ///
 /// # Errors
 /// The lecture can't be attended.
 pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     globals.check()?;
-    let typed = args.target.join(" ");
-    if Reason::new(&args.note).is_none() {
-        let message = format!("a note has at most 255 bytes, this one has {}", args.note.len());
-        let again = format!("{} join {}", globals.program(), quoted(&unwrapped(&typed)));
-        return Err(Fail::usage(message, format!("{again} --note 'a shorter one'")));
-    }
+    let words = Words::read(args)?;
+    let typed = words.text.as_str();
+    check_note(&args.note, &format!("{} join{}", globals.program(), words.again(&unwrapped(typed))))?;
     // What makes no sense is refused before anything is made.
-    let target = Target::read(&typed, globals.may_have_registry())?;
+    let target = Target::read(typed, globals.may_have_registry())?;
     let (mut screen, input) = Screen::interactive(globals.json, globals.verbose)?;
     let home = globals.open_home(&screen)?;
     let registries = globals.registries(&home)?;
@@ -146,8 +197,9 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
         target @ (Target::Ticket(_) | Target::Address(_) | Target::Found(_)) => target,
     };
     let wanted = target.again();
-    let again = format!("{} join {}", globals.program(), quoted(&wanted));
-    let renamed = format!("{} join {}", globals.program_as(Some("NAME")), quoted(&wanted));
+    let again = if let Target::Ticket(_) = target { words.again(&wanted) } else { format!(" {}", quoted(&wanted)) };
+    let renamed = format!("{} join{again}", globals.program_as(Some("NAME")));
+    let again = format!("{} join{again}", globals.program());
     let called = globals.called(&home)?;
     let (restored, others) = restored(&home, &target, &screen)?;
     let kept = restored.as_ref().map(|restored| restored.charter.meeting);
@@ -194,7 +246,7 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
                 }
                 welcome(ready, screen, all_kept.contains(&ready.meeting));
             }),
-            next: Box::new(|code| farewell(code, &again, &renamed)),
+            next: Box::new(|ending| farewell(ending, &again, &renamed)),
         };
         session::run(node, plan, screen, input, signals).await
     })
@@ -273,11 +325,12 @@ fn welcome(ready: &Ready<'_>, screen: &Screen, is_back: bool) {
     screen.own(&format!("{typed}; /msg NAME TEXT is private; /users, /quit; /help has more"));
 }
 
-fn farewell(code: Code, again: &str, renamed: &str) -> String {
+fn farewell(ending: &Ending, again: &str, renamed: &str) -> String {
     let known = [
         (Code::Left, format!("back in: {again}")),
         (Code::Stopped, format!("back in: {again}")),
         (Code::Ended, "to host one yourself: tertulia host TITLE".into()),
+        (Code::Unwritten, format!("once that is put right: {again}")),
         (Code::NameTaken, format!("with another name: {renamed}")),
         (Code::Kicked, format!("ask the host for /unban or a new ticket, then: {again}")),
         (Code::Banned, format!("ask the host for /unban or a new ticket, then: {again}")),
@@ -286,7 +339,7 @@ fn farewell(code: Code, again: &str, renamed: &str) -> String {
         (Code::WrongKey, "with the host's ticket: tertulia join 'tertulia:…'".into()),
         (Code::NoMeeting, "with the host's ticket: tertulia join 'tertulia:…'".into()),
     ];
-    let found = known.into_iter().find(|(known, _)| *known == code);
+    let found = known.into_iter().find(|(known, _)| *known == ending.code);
     found.map_or_else(|| format!("try again: {again}"), |(_, next)| next)
 }
 

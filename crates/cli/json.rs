@@ -1,7 +1,9 @@
 //! Events as JSON, one object a line, and commands from it: the same vocabulary for bots and tests.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use tertulia_core::charter::Admission;
 use tertulia_core::command::{Command, Directory};
@@ -23,11 +25,16 @@ impl Object {
     }
 
     /// One field more.
-    pub(crate) fn with(mut self, field: &str, value: impl Into<Value>) -> Self {
+    pub(crate) fn with(self, field: &str, value: impl Into<Value>) -> Self {
+        self.with_json(field, &value.into().to_string())
+    }
+
+    /// One field more, whose value is JSON already.
+    fn with_json(mut self, field: &str, json: &str) -> Self {
         if self.0.len() > 1 {
             self.0.push(',');
         }
-        self.0.push_str(&format!("{}:{}", Value::from(field), value.into()));
+        self.0.push_str(&format!("{}:{json}", Value::from(field)));
         self
     }
 
@@ -54,6 +61,17 @@ fn harmless(json: &str) -> String {
     out
 }
 
+/// What a command came with, for its answer: JSON of any kind, as it was sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Id(String);
+
+impl Id {
+    fn of(raw: &RawValue) -> Self {
+        // In JSON, what is below a space stands between words.
+        Self(raw.get().replace(|letter: char| letter < ' ', " "))
+    }
+}
+
 /// What an event's line tells besides the event.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Beside {
@@ -64,7 +82,7 @@ pub(crate) struct Beside {
     /// The registries that it uses.
     pub(crate) registry: Option<String>,
     /// The id that the command came with.
-    pub(crate) id: Option<Value>,
+    pub(crate) id: Option<Id>,
 }
 
 /// One line for an event; nothing for a `done` that nobody has asked for.
@@ -130,7 +148,7 @@ pub(crate) fn event(event: &Event, beside: &Beside) -> Option<String> {
             .with("since", *since_ms),
         Event::Warning { code, message } => warning(code, message, beside.now_ms),
         Event::Error { code, message, id: _ } => error(code, message, beside.id.as_ref(), beside.now_ms),
-        Event::Done { id: _ } => object("done").with("id", beside.id.clone()?),
+        Event::Done { id: _ } => object("done").with_json("id", &beside.id.as_ref()?.0),
         Event::Closed { code, reason } => {
             object("closed").with("code", code.to_string()).with("reason", reason.as_str())
         }
@@ -251,10 +269,10 @@ pub(crate) fn warning(code: &str, message: &str, now_ms: u64) -> Object {
 }
 
 /// An error, with the id of the command that it answers.
-pub(crate) fn error(code: &str, message: &str, id: Option<&Value>, now_ms: u64) -> Object {
+pub(crate) fn error(code: &str, message: &str, id: Option<&Id>, now_ms: u64) -> Object {
     let object = Object::new("error", now_ms).with("code", code).with("message", message);
     match id {
-        Some(id) => object.with("id", id.clone()),
+        Some(id) => object.with_json("id", &id.0),
         None => object,
     }
 }
@@ -285,17 +303,20 @@ const fn reach_word(reach: Reach) -> &'static str {
     }
 }
 
+/// What a command has in it.
+type Fields = BTreeMap<String, Box<RawValue>>;
+
 /// Reads one line as a command, and the id that its answer repeats.
 ///
 /// # Errors
 /// What would have worked, and the id if the line had one.
-pub(crate) fn command(line: &str, role: Role) -> Result<(Command, Option<Value>), (Problem, Option<Value>)> {
-    let mut fields = match serde_json::from_str(line) {
-        Ok(Value::Object(fields)) => fields,
-        Ok(_) => return Err((malformed("an object was expected"), None)),
+pub(crate) fn command(line: &str, role: Role) -> Result<(Command, Option<Id>), (Problem, Option<Id>)> {
+    let mut fields: Fields = match serde_json::from_str(line) {
+        Ok(fields) => fields,
+        Err(_) if !line.trim_start().starts_with('{') => return Err((malformed("an object was expected"), None)),
         Err(error) => return Err((malformed(&error.to_string()), None)),
     };
-    let id = fields.remove("id");
+    let id = fields.remove("id").map(|id| Id::of(&id));
     match read(&mut fields).and_then(|command| checked(command, role)) {
         Ok(command) => Ok((command, id)),
         Err(problem) => Err((problem, id)),
@@ -311,7 +332,7 @@ const EXAMPLE: &str = r#"{"command":"say","text":"hello"}"#;
 const KNOWN: &str = "say msg name users quit bans kick unban mute unmute admit deny lock unlock end stop contacts add \
      remove register unregister list who";
 
-fn read(fields: &mut Map<String, Value>) -> Result<Command, Problem> {
+fn read(fields: &mut Fields) -> Result<Command, Problem> {
     let word = take(fields, "command")?;
     let command = match word.as_str() {
         "say" => Command::Say { text: take(fields, "text")? },
@@ -354,15 +375,15 @@ fn read(fields: &mut Map<String, Value>) -> Result<Command, Problem> {
     }
 }
 
-fn take(fields: &mut Map<String, Value>, field: &str) -> Result<String, Problem> {
-    match fields.remove(field) {
-        Some(Value::String(text)) => Ok(text),
-        Some(_) => Err(Problem::new("usage", format!("the field `{field}` must be a string, as in {EXAMPLE}"))),
+fn take(fields: &mut Fields, field: &str) -> Result<String, Problem> {
+    match fields.remove(field).map(|value| serde_json::from_str(value.get())) {
+        Some(Ok(text)) => Ok(text),
+        Some(Err(_)) => Err(Problem::new("usage", format!("the field `{field}` must be a string, as in {EXAMPLE}"))),
         None => Err(Problem::new("usage", format!("the field `{field}` is missing, a string, as in {EXAMPLE}"))),
     }
 }
 
-fn take_or_empty(fields: &mut Map<String, Value>, field: &str) -> Result<String, Problem> {
+fn take_or_empty(fields: &mut Fields, field: &str) -> Result<String, Problem> {
     if fields.contains_key(field) { take(fields, field) } else { Ok(String::new()) }
 }
 

@@ -7,6 +7,7 @@ mod completions;
 mod console;
 mod contacts;
 mod directory;
+mod ending;
 mod escape;
 mod fail;
 mod find;
@@ -32,6 +33,7 @@ mod signals;
 mod terminal;
 mod text;
 mod trace;
+mod unheard;
 mod venue;
 mod who;
 

@@ -16,6 +16,7 @@ use tertulia_core::wire::session::Purpose;
 use tertulia_net::{Home, Setup, start};
 
 use crate::directory::random;
+use crate::ending::Ending;
 use crate::escape;
 use crate::fail::{Fail, quoted};
 use crate::globals::{Globals, start_run};
@@ -92,7 +93,7 @@ pub(crate) fn host(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
                 venue::keep_port(keeps.as_ref(), meeting, place.port, screen);
                 welcome(ready, ("room", "is open"), screen, admission, &place);
             }),
-            next: Box::new(|code| farewell(code, &again)),
+            next: Box::new(|ending| farewell(ending, &again)),
         };
         session::run(node, plan, screen, input, signals).await
     })
@@ -191,9 +192,16 @@ pub(crate) fn entered(ready: &Ready<'_>, screen: &Screen) {
     }
 }
 
-fn farewell(code: Code, again: &str) -> String {
-    if code == Code::Ended {
+fn farewell(ending: &Ending, again: &str) -> String {
+    if ending.code == Code::Ended {
         return "the room is closed for all; the next one: tertulia host TITLE".into();
     }
-    format!("the room goes on without you; back in: {again}")
+    match (ending.has_others, ending.is_kept) {
+        _ if !ending.is_well() => format!("once that is put right: {again}"),
+        (true, true) => format!("the room goes on without you; back in: {again}"),
+        // With a guest goes its key.
+        (true, false) => "the room goes on without you".into(),
+        (false, true) => format!("nobody else is in the room: it goes on when you are back: {again}"),
+        (false, false) => format!("nobody else was in the room, and it is gone; another one: {again}"),
+    }
 }

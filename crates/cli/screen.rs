@@ -2,13 +2,12 @@
 
 use std::net::SocketAddr;
 
-use serde_json::Value;
 use tertulia_core::code::Code;
 use tertulia_core::event::Event;
 
 use crate::console::Problem;
 use crate::fail::Fail;
-use crate::json;
+use crate::json::{self, Id};
 use crate::output::{Output, Plain, Reader, Stream};
 use crate::terminal::{self, Terminal};
 use crate::text::Text;
@@ -113,7 +112,7 @@ impl Screen {
     }
 
     /// An event; `id` is what its command came with.
-    pub(crate) fn event(&mut self, event: &Event, id: Option<Value>) {
+    pub(crate) fn event(&mut self, event: &Event, id: Option<Id>) {
         let line = match &mut self.style {
             Style::Json => {
                 let listen = self.listen.map(|address| address.to_string());
@@ -149,7 +148,7 @@ impl Screen {
     }
 
     /// A line or command that can't be done.
-    pub(crate) fn problem(&self, problem: &Problem, id: Option<&Value>) {
+    pub(crate) fn problem(&self, problem: &Problem, id: Option<&Id>) {
         let line = match &self.style {
             Style::Json => json::error(problem.code, &problem.message, id, tertulia_net::unix_ms()).finish(),
             Style::Text(text) => text.error(&problem.message),

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use serde_json::Value;
 use tertulia_core::charter::Questions;
 use tertulia_core::code::Code;
 use tertulia_core::command::{Command, Directory};
@@ -14,12 +13,14 @@ use tertulia_net::{Home, Node};
 use tokio::time::{Instant, sleep_until};
 
 use crate::console::{self, Problem, Wish};
+use crate::ending::{Ending, undelivered};
 use crate::fail::Fail;
 use crate::input::{Receiver, Typed, Verdict};
-use crate::json;
+use crate::json::{self, Id};
 use crate::output::Reader;
 use crate::screen::Screen;
 use crate::signals::{Signal, Signals};
+use crate::unheard::Unheard;
 
 /// Commands that the node has not answered; more of them wait here.
 const ASKED_MAX: usize = 32;
@@ -27,6 +28,8 @@ const ASKED_MAX: usize = 32;
 const WAITING_MAX: usize = 1_024;
 /// The same for a pipe of plain lines: its end is the end of the session, and should not be read long before.
 const WAITING_PLAIN_MAX: usize = 16;
+/// A command that was read, and not done by the end.
+const UNDELIVERED: &str = "undelivered";
 /// At the end of input, what is pending has this long.
 const PENDING_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -45,8 +48,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) meeting: Option<MeetingId>,
     /// Called with each `ready`.
     pub(crate) on_ready: OnReady<'a>,
-    /// What to type after an end of this kind.
-    pub(crate) next: Box<dyn Fn(Code) -> String + 'a>,
+    /// What to type after such an end.
+    pub(crate) next: Box<dyn Fn(&Ending) -> String + 'a>,
 }
 
 /// What a `ready` tells.
@@ -72,13 +75,14 @@ pub(crate) struct Ready<'a> {
 enum Stage {
     /// Lines are taken.
     Open,
-    /// No more lines are taken; what is pending is waited for, to the deadline once the node is in its meeting.
+    /// No more lines are taken; what is pending, and that somebody else has what was said, is waited for, to the
+    /// deadline once the node is in its meeting.
     Emptying(Option<Instant>),
     /// The node was told to go.
     Leaving,
 }
 
-/// Among friends: how many texts wait for somebody, as far as that was asked since the last change.
+/// Among friends: how many texts wait for somebody never met, as far as that was asked since the last change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Held {
     Unknown,
@@ -91,9 +95,11 @@ enum Held {
 #[derive(Debug)]
 struct Asked {
     /// The id that its answer repeats.
-    id: Option<Value>,
+    id: Option<Id>,
     /// What people read once it is done, where nothing else shows it.
     done: Option<&'static str>,
+    /// Once it is done, the text of it follows.
+    is_text: bool,
 }
 
 /// What people read once `command` is done.
@@ -112,15 +118,26 @@ struct Session<'a> {
     has_been_ready: bool,
     /// Whether the node has been in its meeting, and knows who is there.
     is_ready: bool,
+    there_since: Option<Instant>,
     people: BTreeSet<String>,
     last_id: u64,
     /// Commands on their way.
     asked: BTreeMap<CommandId, Asked>,
-    waiting: VecDeque<(Command, Option<Value>)>,
+    waiting: VecDeque<(Command, Option<Id>)>,
     /// Lines that came before the node was in its meeting: what they mean depends on who is there.
     early: VecDeque<String>,
     closed: Option<Code>,
+    /// The command to leave with.
+    parting: Command,
+    /// What has not been sent is not waited for.
+    is_hasty: bool,
+    /// What was pending has taken too long.
+    is_late: bool,
+    /// What is answered at the end: ids from the first command to quit on, and what is wrong if it is not that.
+    last: Vec<(Id, Option<Problem>)>,
+    /// Lines and commands that were read, and not done by the end.
     undelivered: usize,
+    unheard: Unheard,
     held: Held,
     failure: Option<Fail>,
     interrupts: u32,
@@ -152,13 +169,19 @@ pub(crate) async fn run(
         stage: Stage::Open,
         has_been_ready: false,
         is_ready: false,
+        there_since: None,
         people: BTreeSet::new(),
         last_id: 0,
         asked: BTreeMap::new(),
         waiting: VecDeque::new(),
         early: VecDeque::new(),
         closed: None,
+        parting: Command::Quit,
+        is_hasty: false,
+        is_late: false,
+        last: Vec::new(),
         undelivered: 0,
+        unheard: Unheard::default(),
         held: Held::Unknown,
         failure: None,
         interrupts: 0,
@@ -176,7 +199,12 @@ pub(crate) async fn run(
             biased;
             signal = signals.next() => session.on_signal(signal),
             event = session.node.events.recv() => match event {
-                Some(event) => session.on_event(&event),
+                Some(event) => {
+                    if matches!(event, Event::Closed { .. }) {
+                        session.answer_all(&mut input);
+                    }
+                    session.on_event(&event);
+                }
                 None => break,
             },
             () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => session.on_deadline(),
@@ -191,12 +219,18 @@ pub(crate) async fn run(
         }
         session.pump();
     }
+    session.answer_all(&mut input);
     session.finish().await
 }
 
 impl Session<'_> {
     fn on_event(&mut self, event: &Event) {
-        tracing::debug!(?event);
+        // A ticket's seed stands in no log.
+        if let Event::Ready { role, name, .. } = event {
+            tracing::debug!(?role, name, "ready");
+        } else {
+            tracing::debug!(?event);
+        }
         let asked = if let Event::Done { id } | Event::Error { id: Some(id), .. } = event {
             self.asked.remove(id)
         } else {
@@ -205,8 +239,15 @@ impl Session<'_> {
         if let (Event::Done { .. }, Some(done)) = (event, asked.as_ref().and_then(|asked| asked.done)) {
             self.screen.own(done);
         }
+        if matches!(event, Event::Done { .. }) && asked.as_ref().is_some_and(|asked| asked.is_text) {
+            self.unheard.said(self.plan.role);
+        }
         self.note_people(event);
+        self.unheard.note(event, self.plan.role);
         self.has_failed |= matches!(event, Event::Error { .. });
+        if matches!(event, Event::Error { code, id: Some(_), .. } if *code == UNDELIVERED) {
+            self.undelivered = self.undelivered.saturating_add(1);
+        }
         if self.is_for_the_user(event) {
             self.screen.event(event, asked.and_then(|asked| asked.id));
         }
@@ -236,12 +277,10 @@ impl Session<'_> {
         self.plan.role != Role::Friends || !(is_own || is_asked_at_the_end)
     }
 
-    /// At the end of input, what friends lack is waited for.
+    /// At the end of input, what friends lack is waited for: of those whom one has never met, only a list tells.
     fn note_held(&mut self, event: &Event) {
         match (event, &mut self.held) {
-            (Event::Contacts { contacts }, Held::Asked(_, count)) => {
-                *count = contacts.iter().map(|contact| contact.held).sum();
-            }
+            (Event::Contacts { contacts }, Held::Asked(_, count)) => *count = self.unheard.new_drafts(contacts),
             (Event::Done { id }, Held::Asked(asked, count)) if id == asked => self.held = Held::Told(*count),
             (Event::Message { own: true, .. } | Event::Delivery { reach: Reach::All, .. }, _) => {
                 self.held = Held::Unknown;
@@ -264,6 +303,7 @@ impl Session<'_> {
 
     fn on_there(&mut self) {
         self.is_ready = true;
+        self.there_since = Some(Instant::now());
         for line in std::mem::take(&mut self.early) {
             self.on_line(&line);
         }
@@ -309,7 +349,10 @@ impl Session<'_> {
                     }
                     // Lines after /quit are not for this meeting; a second /quit waits for nothing.
                     Stage::Emptying(_) if self.is_quit(&line) => self.on_line(&line),
-                    Stage::Emptying(_) | Stage::Leaving => true,
+                    Stage::Emptying(_) | Stage::Leaving => {
+                        self.too_late(&line);
+                        true
+                    }
                 };
                 if let Some(verdict) = verdict {
                     if !taken && !std::mem::replace(&mut self.has_seen_again, true) {
@@ -353,7 +396,7 @@ impl Session<'_> {
     }
 
     /// Tells what can't be done.
-    fn problem(&mut self, problem: &Problem, id: Option<&Value>) {
+    fn problem(&mut self, problem: &Problem, id: Option<&Id>) {
         self.has_failed = true;
         self.screen.problem(problem, id);
     }
@@ -361,7 +404,7 @@ impl Session<'_> {
     fn is_full(&self) -> bool {
         let is_plain = !self.screen.has_editor() && !self.screen.is_json();
         let most = if is_plain { WAITING_PLAIN_MAX } else { WAITING_MAX };
-        self.waiting.len().saturating_add(self.early.len()) >= most
+        self.waiting.len().saturating_add(self.early.len()).saturating_add(self.last.len()) >= most
     }
 
     fn is_quit(&self, line: &str) -> bool {
@@ -417,43 +460,108 @@ impl Session<'_> {
         }
     }
 
-    fn ask(&mut self, command: Command, id: Option<Value>) {
-        match (command, self.stage) {
-            (Command::Quit, Stage::Open) => {
+    fn ask(&mut self, command: Command, id: Option<Id>) {
+        if command != Command::Quit {
+            return self.waiting.push_back((command, id));
+        }
+        self.last.extend(id.map(|id| (id, None)));
+        match self.stage {
+            Stage::Open => {
                 self.empty();
                 // Whoever quits before the meeting is reached, and has said nothing, waits for nothing.
                 if !self.is_ready && self.early.is_empty() {
                     self.leave(Command::Quit);
                 }
             }
-            (Command::Quit, Stage::Emptying(_)) => self.leave(Command::Quit),
-            (_, Stage::Leaving) => {}
-            (command, _) => self.waiting.push_back((command, id)),
+            Stage::Emptying(_) => self.leave(Command::Quit),
+            Stage::Leaving => {}
+        }
+    }
+
+    /// A line after the last one that is taken: whoever has given it an id is told.
+    fn too_late(&mut self, line: &str) {
+        if !self.screen.is_json() || line.trim().is_empty() {
+            return;
+        }
+        let message = "you were leaving already, and nothing more is taken; send it the next time";
+        let (problem, id) = match json::command(line, self.plan.role) {
+            Ok((Command::Quit, id)) => (None, id),
+            Ok((_, id)) => (Some(Problem::new(UNDELIVERED, message)), id),
+            Err((problem, id)) => (Some(problem), id),
+        };
+        self.last.extend(id.map(|id| (id, problem)));
+    }
+
+    /// Before the end, every id that was read is answered: nothing of it is done any more.
+    fn answer_all(&mut self, input: &mut Receiver) {
+        let asked = std::mem::take(&mut self.asked).into_values().map(|asked| asked.id);
+        let waiting = std::mem::take(&mut self.waiting).into_iter().map(|(_, id)| id);
+        asked.chain(waiting).collect::<Vec<_>>().into_iter().for_each(|id| self.not_done(id.as_ref()));
+        for line in std::mem::take(&mut self.early) {
+            match json::command(&line, self.plan.role) {
+                _ if line.trim().is_empty() => {}
+                Err((problem, id)) if self.screen.is_json() => self.problem(&problem, id.as_ref()),
+                Ok((_, id)) if self.screen.is_json() => self.not_done(id.as_ref()),
+                Ok(_) | Err(_) => self.not_done(None),
+            }
+        }
+        while let Ok(typed) = input.try_recv() {
+            if let Typed::Line(line, _) = typed {
+                self.too_late(&line);
+            }
+        }
+        for (id, problem) in std::mem::take(&mut self.last) {
+            match problem {
+                Some(problem) => self.screen.problem(&problem, Some(&id)),
+                None => self.screen.event(&Event::Done { id: CommandId(0) }, Some(id)),
+            }
+        }
+    }
+
+    fn not_done(&mut self, id: Option<&Id>) {
+        self.undelivered = self.undelivered.saturating_add(1);
+        if id.is_some() {
+            let message = "this was over before it could be done; send it again";
+            self.screen.problem(&Problem::new(UNDELIVERED, message), id);
         }
     }
 
     /// Sends what may be sent, and leaves when that is what is left to do.
     fn pump(&mut self) {
-        while self.is_ready && self.stage != Stage::Leaving && self.asked.len() < ASKED_MAX {
+        let sends = self.is_ready && self.stage != Stage::Leaving && !self.is_hasty;
+        while sends && self.asked.len() < ASKED_MAX {
             let Some((command, id)) = self.waiting.pop_front() else { break };
-            let done = done(&command);
+            let (done, is_text) = (done(&command), matches!(command, Command::Say { .. }));
             if let Some(number) = self.send(command) {
-                self.asked.insert(number, Asked { id, done });
+                self.asked.insert(number, Asked { id, done, is_text });
             }
         }
         let is_empty = self.waiting.is_empty() && self.asked.is_empty();
-        if self.plan.role == Role::Friends && matches!(self.stage, Stage::Emptying(_)) && self.is_ready && is_empty {
-            match self.held {
-                Held::Told(0) => {}
-                Held::Told(_) | Held::Asked(..) => return,
-                Held::Unknown => {
+        let may_leave = matches!(self.stage, Stage::Emptying(_)) && self.is_ready && (is_empty || self.is_hasty);
+        if may_leave && !self.waits_for_others() {
+            self.leave(self.parting.clone());
+        }
+    }
+
+    /// Whether somebody else is to have what was said before this node leaves.
+    fn waits_for_others(&mut self) -> bool {
+        match self.plan.role {
+            // A host's log is the lecture, and an attendee's question is answered.
+            Role::Host | Role::Attendee => false,
+            // Who comes back to its room is in it before it is linked with anybody.
+            Role::Member => {
+                let is_new = self.there_since.is_some_and(|since| since.elapsed() < PENDING_TIMEOUT);
+                self.unheard.count() > 0 && (self.unheard.has_others() || is_new && self.unheard.expects_others())
+            }
+            Role::Friends => {
+                if self.held == Held::Unknown {
                     self.held = self.send(Command::Contacts).map_or(Held::Told(0), |id| Held::Asked(id, 0));
-                    return;
+                }
+                match self.held {
+                    Held::Told(drafts) => !self.is_hasty && (drafts > 0 || self.unheard.count() > 0),
+                    Held::Asked(..) | Held::Unknown => true,
                 }
             }
-        }
-        if matches!(self.stage, Stage::Emptying(_)) && self.is_ready && is_empty {
-            self.leave(Command::Quit);
         }
     }
 
@@ -479,8 +587,8 @@ impl Session<'_> {
     }
 
     fn on_deadline(&mut self) {
-        self.undelivered = self.waiting.len().saturating_add(self.asked.len()).saturating_add(self.early.len());
-        self.leave(Command::Quit);
+        self.is_late = true;
+        self.leave(self.parting.clone());
     }
 
     fn leave(&mut self, command: Command) {
@@ -495,10 +603,19 @@ impl Session<'_> {
             std::process::exit(1);
         }
         tracing::info!(?signal, "leaving");
-        self.leave(match signal {
+        let parting = match signal {
             Signal::Interrupt => Command::Quit,
             Signal::Terminate => Command::Stop,
-        });
+        };
+        match self.stage {
+            Stage::Leaving => {}
+            // What has been said is on its way; what has not is not said any more.
+            Stage::Open | Stage::Emptying(_) if self.is_ready => {
+                (self.parting, self.is_hasty) = (parting, true);
+                self.stage = Stage::Emptying(Some(Instant::now() + PENDING_TIMEOUT));
+            }
+            Stage::Open | Stage::Emptying(_) => self.leave(parting),
+        }
     }
 
     fn on_broken(&mut self, reader: Reader) {
@@ -511,11 +628,26 @@ impl Session<'_> {
         }
     }
 
+    /// Own texts that nobody else has. With somebody linked, what was said goes before the goodbye: it is not known to
+    /// have come only if that was waited for, in vain.
+    fn only_here(&self) -> usize {
+        let drafts = match self.held {
+            Held::Told(drafts) | Held::Asked(_, drafts) => drafts,
+            Held::Unknown => 0,
+        };
+        let is_sent = self.plan.role == Role::Member && self.unheard.has_others() && !self.is_late;
+        let texts = if is_sent { 0 } else { self.unheard.count() };
+        texts.saturating_add(usize::try_from(drafts).unwrap_or(usize::MAX))
+    }
+
     async fn finish(self) -> Result<ExitCode, Fail> {
-        let unsent = self.waiting.len().saturating_add(self.early.len());
         let is_pipe = !self.screen.has_editor() && !self.screen.is_json();
         let has_failed = self.has_failed && is_pipe;
-        let Self { plan, screen, mut node, closed, undelivered, failure, .. } = self;
+        let (role, has_others, only_here) = (self.plan.role, self.unheard.has_others(), self.only_here());
+        let was_there = self.has_been_ready;
+        let seconds = self.is_late.then_some(PENDING_TIMEOUT.as_secs());
+        let lost = undelivered(self.undelivered, seconds, self.is_ready);
+        let Self { plan, screen, mut node, closed, failure, .. } = self;
         let finished = node.finished().await;
         tracing::info!(?closed, "the node has ended");
         if let (Some(Code::Ended), Some(home), Some(meeting)) = (closed, &plan.home, plan.meeting)
@@ -523,18 +655,13 @@ impl Session<'_> {
         {
             screen.warning("home", &error.to_string());
         }
-        if undelivered > 0 {
-            let message = format!("{undelivered} lines were not delivered within 5 s; send them again");
-            screen.problem(&Problem::new("undelivered", message), None);
-        } else if unsent > 0 {
-            let message = match unsent {
-                1 => "1 line was not sent; type it again once you are in".into(),
-                lines => format!("{lines} lines were not sent; type them again once you are in"),
-            };
-            screen.problem(&Problem::new("undelivered", message), None);
-        }
-        if let Some(code) = closed {
-            screen.own(&(plan.next)(code));
+        let is_kept = plan.home.is_some() || role == Role::Friends;
+        let ending = closed.map(|code| Ending { code, role, was_there, has_others, is_kept, only_here });
+        let held = ending.as_ref().and_then(Ending::only_here);
+        let is_delivered = lost.is_none() && held.is_none();
+        lost.iter().chain(&held).for_each(|problem| screen.problem(problem, None));
+        if let Some(ending) = &ending {
+            screen.own(&(plan.next)(ending));
         }
         screen.close()?;
         if let Some(failure) = failure {
@@ -545,11 +672,10 @@ impl Session<'_> {
             return Ok(ExitCode::FAILURE);
         }
         finished.map_err(|error| Fail::failed("node", error.to_string(), "start it again"))?;
-        let Some(code) = closed else {
+        let Some(ending) = ending else {
             return Err(Fail::failed("node", "the node has ended by itself", "start it again"));
         };
-        let is_done = undelivered == 0 && unsent == 0 && !has_failed;
-        let is_well = matches!(code, Code::Left | Code::Ended | Code::Stopped) && is_done;
+        let is_well = ending.is_well() && is_delivered && !has_failed;
         Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }

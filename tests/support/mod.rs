@@ -27,7 +27,10 @@ pub(crate) struct Scratch(PathBuf);
 impl Scratch {
     pub(crate) fn new(name: &str) -> Self {
         let path = std::env::temp_dir().join(format!("tertulia-cli-{}-{name}", std::process::id()));
-        std::fs::create_dir_all(&path).expect("a folder for the test");
+        let mut builder = std::fs::DirBuilder::new();
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.recursive(true).create(&path).expect("a folder for the test");
         Self(path)
     }
 
@@ -104,8 +107,13 @@ impl Bot {
 
     /// Sends a command.
     pub(crate) fn send(&mut self, command: &Value) {
+        self.write(format!("{command}\n").as_bytes());
+    }
+
+    /// Writes to its stdin.
+    pub(crate) fn write(&mut self, bytes: &[u8]) {
         let input = self.input.as_mut().expect("stdin is open");
-        writeln!(input, "{command}").expect("the program reads");
+        input.write_all(bytes).expect("the program reads");
     }
 
     /// Ends its input.

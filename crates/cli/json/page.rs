@@ -66,7 +66,7 @@ fn word(heading: &str) -> &str {
 
 fn shown(what: &Event) -> String {
     let registry = Some("127.0.0.1:7472".to_string());
-    let id = matches!(what, Event::Done { .. } | Event::Error { id: Some(_), .. }).then(|| Value::from(1));
+    let id = matches!(what, Event::Done { .. } | Event::Error { id: Some(_), .. }).then(|| Id("1".into()));
     let listen = Some("127.0.0.1:7473".to_string());
     event(what, &Beside { now_ms: 1_767_222_000_000, listen, registry, id }).unwrap()
 }
@@ -255,7 +255,9 @@ fn no_event_or_field_of_the_code_is_missing_from_what_the_page_is_compared_with(
     let (mut events, mut named) = (BTreeSet::new(), BTreeSet::from(["event", "time_ms"]));
     for source in SOURCES {
         events.extend(["object(", "Object::new("].into_iter().flat_map(|opening| literals(source, opening)));
-        named.extend([".with(", "fields.insert("].into_iter().flat_map(|opening| literals(source, opening)));
+        named.extend(
+            [".with(", ".with_json(", "fields.insert("].into_iter().flat_map(|opening| literals(source, opening)),
+        );
     }
     let page = chapter("Events");
     assert_eq!(events, page.keys().map(|heading| word(heading)).filter(|word| !word.is_empty()).collect());

@@ -7,7 +7,15 @@ const KEY: Key = Key([0xab; 32]);
 const MEETING: MeetingId = MeetingId([0xcd; 16]);
 
 fn shown(what: &Event, id: Option<Value>) -> Option<String> {
-    event(what, &Beside { now_ms: 7, listen: Some("127.0.0.1:7473".into()), registry: None, id })
+    event(
+        what,
+        &Beside {
+            now_ms: 7,
+            listen: Some("127.0.0.1:7473".into()),
+            registry: None,
+            id: id.map(|id| Id(id.to_string())),
+        },
+    )
 }
 
 fn key() -> String {
@@ -191,8 +199,13 @@ fn every_command_is_read() {
     ] {
         assert_eq!(command(line, Role::Host), Ok((expected, None)), "{line}");
     }
-    let (_, id) = command(r#"{"id":null,"command":"users"}"#, Role::Attendee).unwrap();
-    assert_eq!(id, Some(Value::Null));
+    for id in ["null", "18446744073709551616", "1E400", "-0", "1.10", "\"\\u202e\"", "[ {\"b\":1e3, \"a\":[]}]"] {
+        let (_, read) = command(&format!("{{\"id\":{id},\"command\":\"users\"}}"), Role::Attendee).unwrap();
+        assert_eq!(read, Some(Id(id.into())), "as it was sent");
+    }
+    let (_, spaced) = command("{\"command\":\"users\",\"id\":\t[1,\t2]\r}", Role::Attendee).unwrap();
+    let done = event(&Event::Done { id: CommandId(1) }, &Beside { now_ms: 7, id: spaced, ..Beside::default() });
+    assert_eq!(done.as_deref(), Some("{\"event\":\"done\",\"time_ms\":7,\"id\":[1, 2]}"));
 }
 
 #[test]
@@ -227,7 +240,7 @@ fn a_wrong_command_says_what_it_wants_and_keeps_its_id() {
         let (problem, id) = command(line, Role::Attendee).unwrap_err();
         assert_eq!(problem.code, code, "{}", problem.message);
         assert!(problem.message.contains(expected), "{}", problem.message);
-        assert_eq!(id, (code != "malformed").then(|| Value::from(5)));
+        assert_eq!(id, (code != "malformed").then(|| Id("5".into())));
     }
 }
 
@@ -262,7 +275,7 @@ fn friends_are_told_in_the_fields_that_scripts_know() {
     );
     let add = r#"{"command":"add","name":"bea","address":"host:1","id":1}"#;
     let command = Command::Add { name: "bea".into(), address: "host:1".into() };
-    assert_eq!(super::command(add, Role::Friends), Ok((command, Some(1.into()))));
+    assert_eq!(super::command(add, Role::Friends), Ok((command, Some(Id("1".into())))));
     assert!(super::command(add, Role::Host).is_err(), "a meeting has no contacts");
     assert!(super::command(r#"{"command":"say","text":"hi"}"#, Role::Friends).is_err(), "to whom?");
     let all = Command::Msg { to: "*".into(), text: "hi".into() };

@@ -99,6 +99,23 @@ impl Home {
         self.0.guest_number
     }
 
+    /// What of this home others than its owner can read, and its mode; nothing of what has been made just now, and
+    /// nothing for a guest, who keeps nothing here.
+    #[must_use]
+    pub fn readable(&self) -> Vec<(PathBuf, u32)> {
+        if self.is_guest() || self.is_new() {
+            return Vec::new();
+        }
+        let (folder, identity) = (self.0.path.as_path(), self.0.path.join("identity"));
+        [folder, &identity].into_iter().filter_map(readable).collect()
+    }
+
+    /// The identity of the home at `path`, if others than its owner can read it, and its mode.
+    #[must_use]
+    pub fn readable_identity(path: &Path) -> Option<(PathBuf, u32)> {
+        readable(&path.join("identity"))
+    }
+
     /// The process that holds this home, if this one does not and that one has left its number.
     #[must_use]
     pub fn holder(&self) -> Option<u32> {
@@ -272,6 +289,19 @@ pub fn seed() -> Result<[u8; 32], Error> {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(Error::Random)?;
     Ok(seed)
+}
+
+/// A file or folder that others than its owner can use, with its mode.
+#[cfg(unix)]
+fn readable(path: &Path) -> Option<(PathBuf, u32)> {
+    let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(path).ok()?.permissions()) & 0o7777;
+    (mode & 0o077 != 0).then(|| (path.into(), mode))
+}
+
+/// Who may read a file is not known here.
+#[cfg(not(unix))]
+fn readable(_: &Path) -> Option<(PathBuf, u32)> {
+    None
 }
 
 fn make_folder(path: &Path) -> Result<(), Error> {

@@ -19,7 +19,7 @@ use crate::random::Random;
 use crate::registry::Listing;
 use crate::roster::Roster;
 use crate::rule::Rule;
-use crate::sync::{Calm, Delivery, Door, Lobby, Order, Outbox, Pull, Restored, Tokens};
+use crate::sync::{Calm, Delivery, Door, Lobby, Order, Outbox, Pull, Restored, Tokens, UNDELIVERED};
 use crate::ticket::Ticket;
 use crate::time::{Instant, Now, Timers};
 use crate::wire::entry as wire;
@@ -315,7 +315,7 @@ impl Member {
         self.timers = Timers::default();
         self.lobby.clear();
         for (key, mut outbox) in core::mem::take(&mut self.outboxes) {
-            outbox.give_up(code.word(), &self.called(&key), out);
+            outbox.give_up(UNDELIVERED, &self.called(&key), out);
         }
         self.speech.give_up(out);
         self.linked.clear();

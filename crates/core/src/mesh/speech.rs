@@ -4,12 +4,12 @@ use alloc::collections::VecDeque;
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
-use crate::code::Code;
 use crate::event::Event;
 use crate::id::CommandId;
 use crate::limits;
 use crate::link::Bucket;
 use crate::machine::Output;
+use crate::sync::UNDELIVERED;
 use crate::time::Instant;
 
 /// Lines that wait, and what has been said lately.
@@ -73,7 +73,7 @@ impl Speech {
     pub(super) fn give_up(&mut self, out: &mut Vec<Output>) {
         for (id, _) in self.waiting.drain(..) {
             let message = "this was over before it could be said; nobody has read it".to_string();
-            out.push(Output::Event(Event::Error { code: Code::Left.word(), message, id: Some(id) }));
+            out.push(Output::Event(Event::Error { code: UNDELIVERED, message, id: Some(id) }));
         }
     }
 }

@@ -19,7 +19,7 @@ use crate::name::numbered;
 use crate::random::Random;
 use crate::roster::Roster;
 use crate::rule::Rule;
-use crate::sync::{Calm, Outbox, Restored, Tokens, is_asked, message, name_failure, no_answer};
+use crate::sync::{Calm, Outbox, Restored, Tokens, UNDELIVERED, is_asked, message, name_failure, no_answer};
 use crate::ticket::{Ticket, prove_ticket};
 use crate::time::{Instant, Now, Timers};
 use crate::wire::Frame;
@@ -630,7 +630,7 @@ impl Attendee {
         self.stage = Stage::Over;
         self.missing.clear();
         self.timers = Timers::default();
-        self.outbox.give_up(code.word(), "the host", out);
+        self.outbox.give_up(UNDELIVERED, "the host", out);
         out.push(Output::Event(Event::Closed { code, reason: reason.to_string() }));
     }
 

@@ -22,7 +22,9 @@ use crate::random::Random;
 use crate::registry::Listing;
 use crate::roster::Roster;
 use crate::rule::Rule;
-use crate::sync::{Answer, Calm, Delivery, Door, Due, Knock, Lobby, Names, Tokens, message, name_failure};
+use crate::sync::{
+    Answer, Calm, Delivery, Door, Due, Knock, Lobby, Names, Tokens, UNDELIVERED, message, name_failure, unanswered,
+};
 use crate::ticket::Ticket;
 use crate::time::{Instant, Now, Timers};
 use crate::wire::entry::{self as wire, EntryBody, Level};
@@ -94,6 +96,14 @@ impl Guest {
             let message =
                 alloc::format!("{} was gone before the text arrived; say it again when they are back", self.name);
             out.push(Output::Event(Event::Error { code: "held", message, id: Some(*id) }));
+        }
+    }
+
+    /// The same, as the host goes: the texts are on their way.
+    pub(super) fn give_up_tells(&self, out: &mut Vec<Output>) {
+        for id in self.tells.values() {
+            let message = unanswered(&self.name);
+            out.push(Output::Event(Event::Error { code: UNDELIVERED, message, id: Some(*id) }));
         }
     }
 }

@@ -289,7 +289,7 @@ impl Host {
     /// Says goodbye to all, for good.
     fn leave(&mut self, code: Code, reason: &str, out: &mut Vec<Output>) {
         for (link, guest) in core::mem::take(&mut self.guests) {
-            guest.fail_tells(out);
+            guest.give_up_tells(out);
             out.push(Output::Close { link, code, rule: None, reason: reason.to_string() });
         }
         self.joined.clear();

@@ -784,7 +784,7 @@ fn every_command_is_answered_before_it_is_over() {
     dummy(&mut lecture, 1);
     lecture.host_command(Command::Msg { to: "dummy1".to_string(), text: "psst".to_string() });
     lecture.host_input(Input::Command { id: CommandId(9), command: Command::Stop });
-    let failed = |event: &Event| matches!(event, Event::Error { code: "held", id: Some(CommandId(7)), .. });
+    let failed = |event: &Event| matches!(event, Event::Error { code: "undelivered", id: Some(CommandId(7)), .. });
     assert!(lecture.host.events.iter().any(failed));
 }
 

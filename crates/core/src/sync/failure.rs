@@ -8,6 +8,14 @@ use crate::limits;
 /// Why a command failed: a word for scripts and a sentence for people.
 pub(crate) type Failure = (&'static str, String);
 
+/// What was asked for was not done by the end, as a word for scripts.
+pub(crate) const UNDELIVERED: &str = "undelivered";
+
+/// What is said of a private text that `who` may have, or not.
+pub(crate) fn unanswered(who: &str) -> String {
+    alloc::format!("{who} has not answered, and perhaps not read it; say it again if it matters")
+}
+
 /// Why nothing is done about `name`.
 pub(crate) fn nobody(name: &str) -> Failure {
     ("no_such_name", alloc::format!("nobody here is called {name}; /users shows who is here"))

@@ -16,7 +16,9 @@ mod tokens;
 
 pub(crate) use self::calm::Calm;
 pub(crate) use self::delivery::Delivery;
-pub(crate) use self::failure::{Failure, name_failure, no_answer, no_friends, nobody, text_failure};
+pub(crate) use self::failure::{
+    Failure, UNDELIVERED, name_failure, no_answer, no_friends, nobody, text_failure, unanswered,
+};
 pub(crate) use self::lobby::{Due, Knock, Lobby};
 pub(crate) use self::names::Names;
 pub(crate) use self::order::Order;

@@ -4,7 +4,7 @@ use alloc::collections::VecDeque;
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
-use super::failure::{Failure, text_failure};
+use super::failure::{Failure, text_failure, unanswered};
 use crate::event::{Event, Kind, Whisper};
 use crate::id::{CommandId, Key, LinkId, MeetingId, RequestId, Token};
 use crate::identity::{Domain, Identity};
@@ -128,7 +128,7 @@ impl Outbox {
     /// Nothing will be answered any more. `who` had to; `code`: what stands against it, as a word for scripts.
     pub(crate) fn give_up(&mut self, code: &'static str, who: &str, out: &mut Vec<Output>) {
         for (command, ..) in self.pending.drain(..) {
-            let message = alloc::format!("{who} has not answered, and perhaps not read it; say it again if it matters");
+            let message = unanswered(who);
             out.push(Output::Event(Event::Error { code, message, id: Some(command) }));
         }
     }
