@@ -1,4 +1,5 @@
-//! An attendee's process is killed while the host speaks, and started again: what it missed comes once, in order.
+//! An attendee's process is killed while the host speaks, and started again: what it missed comes once over the wire, and
+//! all is shown in its order.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
 #![allow(clippy::indexing_slicing, reason = "a JSON value without the field is null")]
@@ -16,6 +17,8 @@ use tertulia_testkit::real::entries::{count_stored, received_by_link};
 /// Lines said in each run of the attendee, and after how many it is killed.
 const LINES: usize = 100;
 const KILLED_AFTER: [usize; 4] = [1, 40, 99, 100];
+/// Lines that are written at once, at most.
+const BATCH_LINES: usize = 40;
 
 fn line(number: usize) -> String {
     format!("line {number} {}", "x".repeat(number * 37 % 500))
@@ -48,14 +51,17 @@ fn an_attendee_that_was_killed_is_sent_what_it_missed_and_no_more() {
     let home = Arc::new(Scratch::new("killed"));
     let mut said = 0;
     for (round, killed_after) in KILLED_AFTER.into_iter().enumerate() {
+        let before = said;
         let trace = home.path().join(format!("trace-{round}"));
         let trace_path = trace.to_str().expect("a path in UTF-8");
         let mut attendee = Bot::start_in(&home, "bea", &["join", &address]);
         attendee.wait("ready");
         (said..said + LINES).for_each(|number| host.send(&json!({"command": "say", "text": line(number)})));
         said += LINES;
-        texts(&mut attendee, killed_after);
-        // This is kill -9: with the process goes all that it has not written.
+        let mut read = texts(&mut attendee, killed_after).len();
+        // With the process goes all that it has not written.
+        support::signal(attendee.id(), "KILL");
+        read += attendee.rest().iter().filter(|event| text(event).is_some()).count();
         drop(attendee);
         (said..said + LINES).for_each(|number| host.send(&json!({"command": "say", "text": line(number)})));
         said += LINES;
@@ -64,8 +70,13 @@ fn an_attendee_that_was_killed_is_sent_what_it_missed_and_no_more() {
         let stored = count_stored(&log(home.path()));
         assert!(stored > said - 2 * LINES + killed_after, "what was printed was not stored before");
         let mut attendee = Bot::start_in(&home, "bea", &["--trace", trace_path, "join", &address]);
-        let shown = texts(&mut attendee, 1 + said - stored);
-        assert_eq!(shown, (stored - 1..said).map(line).collect::<Vec<_>>(), "round {round}");
+        let mut shown = texts(&mut attendee, 1);
+        // What was stored and not shown comes first; of what was shown, at most what was just being written.
+        let first = (0..said).find(|number| line(*number) == shown[0]).expect("the host has said it");
+        let again = (before + read).checked_sub(first);
+        assert!(again.is_some_and(|again| again <= BATCH_LINES), "round {round}: {read} were read, then came {first}");
+        shown.extend(texts(&mut attendee, said - first - 1));
+        assert_eq!(shown, (first..said).map(line).collect::<Vec<_>>(), "round {round}");
         attendee.send(&json!({"command": "quit"}));
         assert!(attendee.rest().iter().all(|event| text(event).is_none()), "something came twice");
         assert!(attendee.end().success());

@@ -312,5 +312,5 @@ fn a_reader_of_stdout_that_is_gone_is_goodbye() {
     drop(child.stdout.take());
     host.send(&json!({"command": "say", "text": "is anybody there?"}));
     assert_eq!(host.wait("left")["name"], "bea");
-    assert_eq!(child.wait().expect("it ends").code(), Some(0));
+    assert_eq!(child.wait().expect("it ends").code(), Some(1), "what was said did not reach it");
 }

@@ -102,7 +102,7 @@ pub(crate) fn ask_all(
         first_dial: 0,
     });
     let setup = Setup { identity, seed: random()?, started_ms, listener: None, home: None, trace };
-    crate::runtime()?.block_on(async {
+    crate::block_on(async {
         let node = start(client.with_patience(patience), setup);
         let mut node = node.map_err(|error| Fail::failed("node", error.to_string(), "try again"))?;
         for (id, question) in (1..).zip(questions) {

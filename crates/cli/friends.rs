@@ -49,6 +49,7 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     let (mut screen, input) = Screen::interactive(globals.json, globals.verbose)?;
     let home =
         befriend::own_home(globals, &screen, "type there, or use a home of its own: tertulia --home DIR friends")?;
+    screen.keep_in(&home);
     let (listener, place) = listen(args.listen.as_ref(), args.announce.as_ref(), &home, AGAIN, &mut screen)?;
     let started_ms = start_run(&home)?;
     let manner = Manner { port: Some(place.port), dials_at_start: true, ends_after_one: false };
@@ -59,7 +60,7 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     let reach = place.reach(args.announce.as_ref(), Visibility::Listed, &screen);
     let name = globals.called(&home)?.name;
     let client = venue::publisher(home.identity(), &name, registries.addresses, reach, started_ms)?;
-    crate::runtime()?.block_on(async {
+    crate::block_on(async {
         let signals = Signals::new().map_err(|error| Fail::failed("system", error.to_string(), "try again"))?;
         let node =
             start(Node::new(friends, client), setup).map_err(|error| Fail::failed("node", error.to_string(), AGAIN))?;

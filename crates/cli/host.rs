@@ -11,6 +11,7 @@ use tertulia_core::event::Role;
 use tertulia_core::id::{Key, Signature, Token};
 use tertulia_core::identity::{Identity, Secret};
 use tertulia_core::limits;
+use tertulia_core::log::Shown;
 use tertulia_core::node::Node;
 use tertulia_core::star::{Host, HostConfig};
 use tertulia_core::wire::Encoded;
@@ -133,6 +134,7 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
         screen.warning("filter", &message);
     }
     let home = globals.open_home(&screen)?;
+    screen.keep_in(&home);
     let called = globals.called(&home)?;
     let lecture = match stored(&home, &args.title, Purpose::STAR)? {
         Some(lecture) => {
@@ -160,6 +162,7 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
         endorsement: lecture.endorsement,
         addresses: place.addresses.clone(),
         restored: lecture.restored,
+        shown: Some(lecture.shown),
         talk_max: limits::TALK_ENTRIES_MAX,
     });
     let keeps = (!home.is_guest()).then(|| home.clone());
@@ -172,7 +175,7 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
         trace: globals.trace.clone(),
     };
     let admission = lecture.charter.admission;
-    crate::runtime()?.block_on(async {
+    crate::block_on(async {
         let signals = Signals::new().map_err(|error| Fail::failed("system", error.to_string(), "try again"))?;
         // As long as this lives, it is a registry: the last to go.
         let _registry = is_registry.then(|| venue::embed(args.lan, &again, &screen)).flatten();
@@ -249,6 +252,7 @@ pub(crate) struct Lecture {
     pub(crate) restored: Vec<Encoded>,
     /// The port at which it was the time before.
     pub(crate) port: Option<u16>,
+    pub(crate) shown: Shown,
 }
 
 pub(crate) fn found(args: &Args, us: &Identity, plan: &Policies, kind: Purpose) -> Result<Lecture, Fail> {
@@ -271,7 +275,7 @@ pub(crate) fn found(args: &Args, us: &Identity, plan: &Policies, kind: Purpose) 
     };
     let charter = SignedCharter::found(terms, us)
         .map_err(|rule| Fail::failed("charter", rule.to_string(), "another title: tertulia host TITLE"))?;
-    Ok(Lecture { charter, ticket, endorsement: None, restored: Vec::new(), port: None })
+    Ok(Lecture { charter, ticket, endorsement: None, restored: Vec::new(), shown: Shown::default(), port: None })
 }
 
 /// The lecture of this title that this user has stopped and not ended.
@@ -287,9 +291,16 @@ pub(crate) fn stored(home: &Home, title: &str, kind: Purpose) -> Result<Option<L
         let Some(charter) = charter.filter(is_it) else {
             continue;
         };
-        let restored = home.meeting(meeting.id).and_then(|files| files.load()).map_err(broken)?.entries;
+        let log = home.meeting(meeting.id).and_then(|files| files.load()).map_err(broken)?;
         let (ticket, endorsement) = split_ticket(meeting.ticket.as_deref());
-        return Ok(Some(Lecture { charter, ticket, endorsement, restored, port: meeting.port }));
+        return Ok(Some(Lecture {
+            charter,
+            ticket,
+            endorsement,
+            restored: log.entries,
+            shown: log.shown,
+            port: meeting.port,
+        }));
     }
     Ok(None)
 }

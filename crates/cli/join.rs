@@ -12,7 +12,7 @@ use tertulia_core::id::MeetingId;
 use tertulia_core::star::Restored;
 use tertulia_core::ticket::Ticket;
 use tertulia_core::wire::field::Reason;
-use tertulia_net::{Home, Setup, StoredMeeting, start};
+use tertulia_net::{Home, Setup, StoredLog, StoredMeeting, start};
 
 use crate::directory::random;
 use crate::ending::Ending;
@@ -189,6 +189,7 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     let target = Target::read(typed, globals.may_have_registry())?;
     let (mut screen, input) = Screen::interactive(globals.json, globals.verbose)?;
     let home = globals.open_home(&screen)?;
+    screen.keep_in(&home);
     let registries = globals.registries(&home)?;
     screen.registry = registries.shown();
     let target = match target {
@@ -231,7 +232,7 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
         trace: globals.trace.clone(),
     };
     screen.own(&target.greeting());
-    crate::runtime()?.block_on(async {
+    crate::block_on(async {
         let signals = Signals::new().map_err(|error| Fail::failed("system", error.to_string(), "try again"))?;
         let node = start(joiner, setup).map_err(|error| Fail::failed("node", error.to_string(), again.clone()))?;
         let plan = Plan {
@@ -280,8 +281,8 @@ fn load(home: &Home, meeting: &StoredMeeting, screen: &Screen) -> Result<Option<
     match SignedCharter::check(charter, meeting.id, &home.identity()) {
         Ok(charter) => {
             let files = home.meeting(meeting.id).and_then(|files| files.load());
-            let entries = files.map_err(|error| broken(&error))?.entries;
-            Ok(Some(Restored { charter, pass: meeting.pass.clone(), entries }))
+            let StoredLog { entries, shown, .. } = files.map_err(|error| broken(&error))?;
+            Ok(Some(Restored { charter, pass: meeting.pass.clone(), entries, shown: Some(shown) }))
         }
         Err(rule) => {
             screen.warning("home", &format!("what was kept of a meeting is damaged and is fetched again: {rule}"));

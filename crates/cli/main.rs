@@ -29,6 +29,7 @@ mod room;
 mod screen;
 mod send;
 mod session;
+mod shown;
 mod signals;
 mod terminal;
 mod text;
@@ -97,10 +98,12 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return misused(&error),
     };
-    run(&cli).unwrap_or_else(|fail| {
-        screen::report(&fail, cli.globals.json);
-        fail.exit()
-    })
+    run(&cli).unwrap_or_else(|fail| told_last(&fail, cli.globals.json))
+}
+
+fn told_last(fail: &Fail, json: bool) -> ExitCode {
+    screen::report(fail, json);
+    fail.exit()
 }
 
 fn run(cli: &Cli) -> Result<ExitCode, Fail> {
@@ -127,10 +130,10 @@ fn run(cli: &Cli) -> Result<ExitCode, Fail> {
 /// Help and version, or what is wrong with the arguments and what would have worked.
 fn misused(error: &clap::Error) -> ExitCode {
     use std::io::Write as _;
-    // There is nobody left to tell.
-    let _ = error.print();
+    let printed = error.print().and_then(|()| std::io::stdout().flush());
     if !error.use_stderr() {
-        return ExitCode::SUCCESS;
+        let told = printed.map_err(|error| screen::not_written(&error));
+        return told.map_or_else(|fail| told_last(&fail, false), |()| ExitCode::SUCCESS);
     }
     let examples = [
         ("host", host::EXAMPLE),
@@ -158,8 +161,15 @@ fn misused(error: &clap::Error) -> ExitCode {
     ExitCode::from(2)
 }
 
-/// Where nodes run.
-fn runtime() -> Result<tokio::runtime::Runtime, Fail> {
+/// Runs what nodes are part of. What still runs when it ends, as a name that is being looked up, is not waited for.
+///
+/// # Errors
+/// Its own, and the system's.
+fn block_on<T>(work: impl Future<Output = Result<T, Fail>>) -> Result<T, Fail> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    runtime.map_err(|error| Fail::failed("system", error.to_string(), "end other programs and try again"))
+    let runtime =
+        runtime.map_err(|error| Fail::failed("system", error.to_string(), "end other programs and try again"))?;
+    let done = runtime.block_on(work);
+    runtime.shutdown_background();
+    done
 }

@@ -6,7 +6,7 @@ use tertulia_core::code::Code;
 use tertulia_core::command::Command;
 use tertulia_core::event::Event;
 use tertulia_core::id::CommandId;
-use tertulia_net::start;
+use tertulia_net::{Node, start};
 
 use crate::befriend::{self, Manner};
 use crate::fail::Fail;
@@ -21,7 +21,8 @@ pub(crate) const EXAMPLE: &str = "  tertulia receive --once";
 /// Print what friends say
 ///
 /// Runs until a signal; with --once until one message has come. What more there is stays with those who hold it, and
-/// comes the next time.
+/// comes the next time. A message is stored first, and then its sender is told so; if it can't be printed, the exit code
+/// is 1, and the next `tertulia receive` or `tertulia friends` begins with it.
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLE)]
 pub(crate) struct Args {
@@ -40,18 +41,19 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     let mut screen = Screen::open(globals.json, globals.verbose)?;
     let home = befriend::own_home(globals, &screen, "end it, or use a home of its own: tertulia --home DIR receive")?;
+    screen.keep_in(&home);
     let again = if args.once { EXAMPLE.trim() } else { "tertulia receive" };
     let (listener, place) = friends::listen(args.listen.as_ref(), None, &home, again, &mut screen)?;
     let started_ms = start_run(&home)?;
     let manner = Manner { port: Some(place.port), dials_at_start: true, ends_after_one: args.once };
     let friends = befriend::machine(&home, globals, started_ms, manner)?;
     let setup = befriend::setup(&home, globals, started_ms, Some(listener))?;
-    let code = crate::runtime()?.block_on(async {
+    crate::block_on(async {
         let system = |error: std::io::Error| Fail::failed("system", error.to_string(), "try again");
         let failed = |error: tertulia_net::Error| Fail::failed("node", error.to_string(), EXAMPLE.trim());
         let mut signals = Signals::new().map_err(system)?;
         let mut node = start(friends, setup).map_err(failed)?;
-        let mut ended = None;
+        let (mut ended, mut stdout_works) = (None, true);
         loop {
             tokio::select! {
                 event = node.events.recv() => match event {
@@ -63,16 +65,29 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
                     }
                     None => break,
                 },
-                // Nothing is lost by leaving, and a node that takes no command has ended.
-                _ = signals.next() => drop(node.commands.send((CommandId(1), Command::Quit))),
+                _ = signals.next() => {
+                    screen.hurry();
+                    quit(&node);
+                }
+                // What can't be written is not taken: the next run shows it.
+                _ = screen.broken(), if stdout_works => {
+                    stdout_works = false;
+                    quit(&node);
+                }
             }
         }
-        node.finished().await.map_err(failed)?;
-        Ok(ended)
-    })?;
-    screen.close()?;
-    let is_well = matches!(code, Some(Code::Left | Code::Stopped));
-    Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        screen.watch(signals);
+        let finished = screen.part(&mut node).await;
+        screen.close()?;
+        finished.map_err(failed)?;
+        let is_well = matches!(ended, Some(Code::Left | Code::Stopped));
+        Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    })
+}
+
+/// Nothing is lost by leaving, and a node that takes no command has ended.
+fn quit(node: &Node) {
+    let _ = node.commands.send((CommandId(1), Command::Quit));
 }
 
 /// In JSON all; for people what somebody says, and what they should know.

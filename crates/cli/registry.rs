@@ -77,7 +77,7 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
         None => listen_at(&customary().to_string(), REGISTRY_PORT, AGAIN)?,
     };
     let mut screen = Screen::open(globals.json, globals.verbose)?;
-    crate::runtime()?.block_on(async {
+    crate::block_on(async {
         let mut signals = Signals::new().map_err(|error| Fail::failed("system", error.to_string(), "try again"))?;
         let (mut node, address, key) = serve(listener, globals.trace.clone())?;
         tell_ready(&screen, address, key);
@@ -85,14 +85,19 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
         clock.set_missed_tick_behavior(MissedTickBehavior::Skip);
         // The first tick comes at once, when there is nothing to be shown.
         clock.tick().await;
-        let mut shown = 0_usize;
-        let code = loop {
+        let (mut shown, mut stdout_works) = (0_usize, true);
+        loop {
             tokio::select! {
                 biased;
                 signal = signals.next() => {
+                    screen.hurry();
                     let wish = match signal { Signal::Interrupt => Command::Quit, Signal::Terminate => Command::Stop };
-                    // Told again, it is on its way already.
+                    // A node that takes no command has ended.
                     let _ = node.commands.send((CommandId(0), wish));
+                }
+                _ = screen.broken(), if stdout_works => {
+                    stdout_works = false;
+                    let _ = node.commands.send((CommandId(0), Command::Stop));
                 }
                 event = node.events.recv() => match event {
                     Some(Event::Done { id: LAST }) if shown == 0 => screen.own("nothing, and nobody"),
@@ -101,21 +106,23 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
                         shown = shown.saturating_add(1);
                         screen.event(&event, None);
                     }
-                    None => break node.finished().await,
+                    None => break,
                 },
                 _ = clock.tick(), if args.watch.is_some() => {
                     shown = 0;
                     show(&node, &screen);
                 }
             }
-        };
+        }
+        screen.watch(signals);
+        let ended = screen.part(&mut node).await;
         let place = match &args.listen {
             Some(address) => format!(" --listen {}", quoted(address)),
             None => if args.lan { " --lan" } else { "" }.into(),
         };
         screen.own(&format!("to start it again: {AGAIN}{place}"));
         screen.close()?;
-        code.map(|()| ExitCode::SUCCESS).map_err(|error| Fail::failed("node", error.to_string(), "start it again"))
+        ended.map(|()| ExitCode::SUCCESS).map_err(|error| Fail::failed("node", error.to_string(), "start it again"))
     })
 }
 

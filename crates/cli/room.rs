@@ -40,6 +40,7 @@ pub(crate) fn host(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     globals.check()?;
     let (mut screen, input) = Screen::interactive(globals.json, globals.verbose)?;
     let home = globals.open_home(&screen)?;
+    screen.keep_in(&home);
     let called = globals.called(&home)?;
     let room = stored_or_new(args, &home, &plan, &screen, &again)?;
     let registries = venue::registries(args.lan, globals, &home, &again)?;
@@ -65,7 +66,7 @@ pub(crate) fn host(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
         addresses: place.addresses.clone(),
         port: None,
         note: String::new(),
-        restored: Some(Restored { charter: room.charter, pass: None, entries: room.restored }),
+        restored: Some(Restored { charter: room.charter, pass: None, entries: room.restored, shown: Some(room.shown) }),
         others: Vec::new(),
         talk_max: limits::TALK_ENTRIES_MAX,
     });
@@ -78,7 +79,7 @@ pub(crate) fn host(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
         home: keeps.clone(),
         trace: globals.trace.clone(),
     };
-    crate::runtime()?.block_on(async {
+    crate::block_on(async {
         let signals = Signals::new().map_err(|error| Fail::failed("system", error.to_string(), "try again"))?;
         // As long as this lives, it is a registry: the last to go.
         let _registry = is_registry.then(|| venue::embed(args.lan, &again, &screen)).flatten();

@@ -4,11 +4,14 @@ use std::net::SocketAddr;
 
 use tertulia_core::code::Code;
 use tertulia_core::event::Event;
+use tertulia_net::{Home, Node};
 
 use crate::console::Problem;
 use crate::fail::Fail;
 use crate::json::{self, Id};
-use crate::output::{Output, Plain, Reader, Stream};
+use crate::output::{self, Output, Plain, Reader, Stream, Unwritten};
+use crate::shown::Mark;
+use crate::signals::Signals;
 use crate::terminal::{self, Terminal};
 use crate::text::Text;
 use crate::{escape, input, logs};
@@ -50,6 +53,7 @@ const fn is_alarm(event: &Event) -> bool {
 }
 
 const DROPPED: &str = "output_dropped";
+const OUTPUT: &str = "output";
 
 fn dropped(lines: u64) -> String {
     format!("{lines} lines were not read in time and are left out; read faster, or ask for less history")
@@ -121,8 +125,14 @@ impl Screen {
             }
             Style::Text(text) => text.event(event),
         };
-        if let Some(line) = line {
-            self.output.line(if is_alarm(event) { self.alarms() } else { Stream::Out }, &line);
+        let Some(line) = line else { return };
+        let stream = if is_alarm(event) { self.alarms() } else { Stream::Out };
+        if let Event::Error { .. } | Event::Closed { .. } = event {
+            self.output.word(stream, &line);
+        } else if stream == Stream::Out {
+            self.output.message(&line, Mark::of(event));
+        } else {
+            self.output.line(stream, &line);
         }
     }
 
@@ -153,7 +163,7 @@ impl Screen {
             Style::Json => json::error(problem.code, &problem.message, id, tertulia_net::unix_ms()).finish(),
             Style::Text(text) => text.error(&problem.message),
         };
-        self.output.line(self.alarms(), &line);
+        self.output.word(self.alarms(), &line);
     }
 
     /// The user sees `text` where it was typed.
@@ -168,21 +178,65 @@ impl Screen {
         self.output.broken().await
     }
 
+    /// What is shown of meetings and friends is kept in `home` from now on.
+    pub(crate) fn keep_in(&self, home: &Home) {
+        self.output.keep_in(home);
+    }
+
+    /// A signal has told the program to end: it does within 5 s, however slow a reader or a peer is.
+    pub(crate) fn hurry(&self) {
+        self.output.hurry();
+    }
+
+    /// The session is over, and not all is said: signals still count.
+    pub(crate) fn watch(&self, mut signals: Signals) {
+        let output = self.output.clone();
+        tokio::spawn(async move {
+            loop {
+                signals.next().await;
+                output.hurry();
+            }
+        });
+    }
+
+    /// Waits until the node has said goodbye to all, or the time that a signal left is up.
+    ///
+    /// # Errors
+    /// What has ended the node.
+    pub(crate) async fn part(&self, node: &mut Node) -> Result<(), tertulia_net::Error> {
+        tokio::select! {
+            finished = node.finished() => finished,
+            () = self.output.late() => Ok(()),
+        }
+    }
+
     /// Waits for what is to be written, and gives the terminal back.
     ///
     /// # Errors
-    /// Nobody reads what was to be written.
+    /// Not everything was written.
     pub(crate) fn close(mut self) -> Result<(), Fail> {
         self.is_closed = true;
         let finished = self.output.finish();
         terminal::restore();
-        finished.map_err(|lines| {
-            Fail::failed(
-                DROPPED,
-                format!("whoever reads stdout has taken nothing for 5 s; {lines} lines are lost"),
-                "read faster: tertulia … | cat",
-            )
-        })
+        finished.map_err(unwritten)
+    }
+}
+
+fn unwritten(Unwritten { lines, reader }: Unwritten) -> Fail {
+    let lines = if lines == 1 { "1 line is lost".into() } else { format!("{lines} lines are lost") };
+    match reader {
+        Reader::There => Fail::failed(
+            DROPPED,
+            format!("whoever reads stdout takes nothing; {lines}"),
+            "read faster: tertulia … | cat",
+        ),
+        Reader::Gone => {
+            Fail::failed(OUTPUT, format!("nobody reads stdout any more; {lines}"), "read all of it: tertulia … | cat")
+        }
+        Reader::Failed(kind) => {
+            let message = format!("stdout can't be written: {kind}; {lines}");
+            Fail::failed(OUTPUT, message, "send it somewhere else: tertulia … > FILE")
+        }
     }
 }
 
@@ -201,16 +255,22 @@ fn no_thread(error: &std::io::Error) -> Fail {
     Fail::failed("system", format!("the system gives no thread: {error}"), "end other programs and try again")
 }
 
-/// Tells why the program ends, where its user looks.
+/// Tells why the program ends, where its user looks; on stderr, where stdout can't be written.
 pub(crate) fn report(fail: &Fail, json: bool) {
-    use std::io::Write as _;
     if json {
         let message = format!("{}; {}", fail.message, fail.hint);
         let line = json::error(fail.code, &message, None, tertulia_net::unix_ms()).finish();
-        // There is nobody left to tell.
-        let _ = writeln!(std::io::stdout().lock(), "{line}");
+        let line = format!("{line}\n");
+        // If stderr takes nothing either, there is nobody left to tell.
+        let _ = output::last_word(Stream::Out, line.clone()) || output::last_word(Stream::Err, line);
         return;
     }
     let (message, hint) = (escape::line(&fail.message), escape::line(&fail.hint));
-    let _ = writeln!(std::io::stderr().lock(), "error: {message}\n  try: {hint}");
+    output::last_word(Stream::Err, format!("error: {message}\n  try: {hint}\n"));
+}
+
+/// What has been written to stdout without a screen has not arrived.
+pub(crate) fn not_written(error: &std::io::Error) -> Fail {
+    let gone = error.kind() == std::io::ErrorKind::BrokenPipe;
+    unwritten(Unwritten { lines: 1, reader: if gone { Reader::Gone } else { Reader::Failed(error.kind()) } })
 }

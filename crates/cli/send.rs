@@ -24,7 +24,7 @@ pub(crate) const EXAMPLE: &str = "  tertulia send bea 'see you at eight'";
 
 /// Send one text to a friend
 ///
-/// Ends with exit code 0 once the friend's program has it, and with 1 if it is still held after SECS: then it stays
+/// Ends with exit code 0 once the friend's program has stored it, and with 1 if it is still held after SECS: then it stays
 /// in your home, and goes out with the next `tertulia friends` or `tertulia send` to that friend.
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLE)]
@@ -88,13 +88,13 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     let manner = Manner { port: None, dials_at_start: false, ends_after_one: false };
     let friends = befriend::machine(&home, globals, started_ms, manner)?;
     let setup = befriend::setup(&home, globals, started_ms, None)?;
-    let outcome = crate::runtime()?.block_on(async {
+    let outcome = crate::block_on(async {
         let mut node = start(friends, setup).map_err(|error| Fail::failed("node", error.to_string(), again.clone()))?;
         let outcome = send(args, &text, &mut node, &mut screen).await;
         // Fails if it has ended already.
         let _ = node.commands.send((CommandId(2), Command::Quit));
         while let Some(event) = node.events.recv().await {
-            show(&event, &mut screen);
+            tell(&event, &mut screen);
         }
         node.finished().await.map_err(|error| Fail::failed("node", error.to_string(), again.clone()))?;
         Ok(outcome)
@@ -134,14 +134,21 @@ async fn send(args: &Args, said: &str, node: &mut Node, screen: &mut Screen) -> 
         if let Event::Delivery { session, number, reach: Reach::All, .. } = &event
             && ours == Some((*session, *number))
         {
-            show(&event, screen);
+            tell(&event, screen);
             return Outcome::Delivered;
         }
         // The machine speaks of whom it dials, and it dials nobody else.
         if let Event::Error { code, message, .. } = event {
             return Outcome::Failed(code, message);
         }
-        show(&event, screen);
+        tell(&event, screen);
     }
     Outcome::Held
+}
+
+/// What friends say meanwhile is not this verb's to print: it stays for `tertulia receive` and `tertulia friends`.
+fn tell(event: &Event, screen: &mut Screen) {
+    if !matches!(event, Event::Message { own: false, .. }) {
+        show(event, screen);
+    }
 }

@@ -17,9 +17,8 @@ use crate::ending::{Ending, undelivered};
 use crate::fail::Fail;
 use crate::input::{Receiver, Typed, Verdict};
 use crate::json::{self, Id};
-use crate::output::Reader;
 use crate::screen::Screen;
-use crate::signals::{Signal, Signals};
+use crate::signals::{Signal, Signals, end_now};
 use crate::unheard::Unheard;
 
 /// Commands that the node has not answered; more of them wait here.
@@ -32,6 +31,8 @@ const WAITING_PLAIN_MAX: usize = 16;
 const UNDELIVERED: &str = "undelivered";
 /// At the end of input, what is pending has this long.
 const PENDING_TIMEOUT: Duration = Duration::from_secs(5);
+/// After a signal it has this long: the program ends within 5 s, and goodbyes take time too.
+const HASTY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What a verb does with each `ready`.
 pub(crate) type OnReady<'a> = Box<dyn FnMut(&Ready<'_>, &Screen) + 'a>;
@@ -139,7 +140,6 @@ struct Session<'a> {
     undelivered: usize,
     unheard: Unheard,
     held: Held,
-    failure: Option<Fail>,
     interrupts: u32,
     /// What others join with.
     ticket: String,
@@ -183,7 +183,6 @@ pub(crate) async fn run(
         undelivered: 0,
         unheard: Unheard::default(),
         held: Held::Unknown,
-        failure: None,
         interrupts: 0,
         ticket: String::new(),
         has_failed: false,
@@ -208,9 +207,9 @@ pub(crate) async fn run(
                 None => break,
             },
             () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => session.on_deadline(),
-            reader = session.screen.broken(), if stdout_works => {
+            _ = session.screen.broken(), if stdout_works => {
                 stdout_works = false;
-                session.on_broken(reader);
+                session.on_broken();
             }
             typed = input.recv(), if takes_lines => {
                 input_is_open = !matches!(typed, None | Some(Typed::End));
@@ -220,6 +219,7 @@ pub(crate) async fn run(
         session.pump();
     }
     session.answer_all(&mut input);
+    session.screen.watch(signals);
     session.finish().await
 }
 
@@ -599,10 +599,10 @@ impl Session<'_> {
     fn on_signal(&mut self, signal: Signal) {
         self.interrupts = self.interrupts.saturating_add(1);
         if self.interrupts > 1 {
-            crate::terminal::restore();
-            std::process::exit(1);
+            end_now();
         }
         tracing::info!(?signal, "leaving");
+        self.screen.hurry();
         let parting = match signal {
             Signal::Interrupt => Command::Quit,
             Signal::Terminate => Command::Stop,
@@ -612,17 +612,14 @@ impl Session<'_> {
             // What has been said is on its way; what has not is not said any more.
             Stage::Open | Stage::Emptying(_) if self.is_ready => {
                 (self.parting, self.is_hasty) = (parting, true);
-                self.stage = Stage::Emptying(Some(Instant::now() + PENDING_TIMEOUT));
+                self.stage = Stage::Emptying(Some(Instant::now() + HASTY_TIMEOUT));
             }
             Stage::Open | Stage::Emptying(_) => self.leave(parting),
         }
     }
 
-    fn on_broken(&mut self, reader: Reader) {
-        if let Reader::Failed(kind) = reader {
-            let message = format!("stdout can't be written: {kind}");
-            self.failure = Some(Fail::failed("output", message, "send it somewhere else: tertulia … > FILE"));
-        }
+    /// What can't be written, the end tells.
+    fn on_broken(&mut self) {
         if self.stage != Stage::Leaving {
             self.leave(Command::Quit);
         }
@@ -645,16 +642,11 @@ impl Session<'_> {
         let has_failed = self.has_failed && is_pipe;
         let (role, has_others, only_here) = (self.plan.role, self.unheard.has_others(), self.only_here());
         let was_there = self.has_been_ready;
-        let seconds = self.is_late.then_some(PENDING_TIMEOUT.as_secs());
+        let seconds = self.is_late.then_some(if self.is_hasty { HASTY_TIMEOUT } else { PENDING_TIMEOUT }.as_secs());
         let lost = undelivered(self.undelivered, seconds, self.is_ready);
-        let Self { plan, screen, mut node, closed, failure, .. } = self;
-        let finished = node.finished().await;
+        let Self { plan, screen, mut node, closed, .. } = self;
+        let finished = screen.part(&mut node).await;
         tracing::info!(?closed, "the node has ended");
-        if let (Some(Code::Ended), Some(home), Some(meeting)) = (closed, &plan.home, plan.meeting)
-            && let Err(error) = home.meeting(meeting).and_then(|files| files.mark_ended())
-        {
-            screen.warning("home", &error.to_string());
-        }
         let is_kept = plan.home.is_some() || role == Role::Friends;
         let ending = closed.map(|code| Ending { code, role, was_there, has_others, is_kept, only_here });
         let held = ending.as_ref().and_then(Ending::only_here);
@@ -663,10 +655,14 @@ impl Session<'_> {
         if let Some(ending) = &ending {
             screen.own(&(plan.next)(ending));
         }
-        screen.close()?;
-        if let Some(failure) = failure {
-            return Err(failure);
+        let written = screen.close();
+        // Who was not shown all comes back for it, and hears of the end then.
+        let is_over = closed == Some(Code::Ended) && (written.is_ok() || role == Role::Host);
+        if let (Some(home), Some(meeting)) = (plan.home.filter(|_| is_over), plan.meeting) {
+            let marked = home.meeting(meeting).and_then(|files| files.mark_ended());
+            marked.map_err(|error| Fail::failed("home", error.to_string(), "tertulia --home DIR …"))?;
         }
+        written?;
         // What could not be kept has been told with `closed`.
         if closed == Some(Code::Unwritten) {
             return Ok(ExitCode::FAILURE);

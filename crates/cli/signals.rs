@@ -11,67 +11,118 @@ pub(crate) enum Signal {
     Terminate,
 }
 
-#[cfg(unix)]
-pub(crate) use unix::Signals;
+/// Ends the program now: its user has said so twice.
+pub(crate) fn end_now() -> ! {
+    crate::terminal::restore();
+    std::process::exit(1)
+}
+
+/// The signals that this process gets from now on.
+#[derive(Debug)]
+pub(crate) struct Signals {
+    source: Source,
+    has_come: bool,
+}
+
+impl Signals {
+    /// Takes them over, but for those that whoever started this process has it ignore, as `nohup` does.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(crate) fn new() -> io::Result<Self> {
+        Ok(Self { source: Source::new()?, has_come: false })
+    }
+
+    /// The next one; a second one ends the program at once.
+    pub(crate) async fn next(&mut self) -> Signal {
+        let signal = self.source.next().await;
+        if std::mem::replace(&mut self.has_come, true) {
+            end_now();
+        }
+        signal
+    }
+}
+
 #[cfg(not(unix))]
-pub(crate) use windows::Signals;
+use self::other::Source;
+#[cfg(unix)]
+use self::unix::Source;
 
 #[cfg(unix)]
 mod unix {
     use super::{Signal, io};
     use tokio::signal::unix::{SignalKind, signal};
 
-    /// The signals that this process gets from now on.
     #[derive(Debug)]
-    pub(crate) struct Signals {
-        interrupt: tokio::signal::unix::Signal,
-        terminate: tokio::signal::unix::Signal,
-        hangup: tokio::signal::unix::Signal,
+    pub(super) struct Source {
+        interrupt: Option<tokio::signal::unix::Signal>,
+        terminate: Option<tokio::signal::unix::Signal>,
+        hangup: Option<tokio::signal::unix::Signal>,
     }
 
-    impl Signals {
-        /// Takes them over.
-        ///
-        /// # Errors
-        /// The system's.
-        pub(crate) fn new() -> io::Result<Self> {
+    impl Source {
+        pub(super) fn new() -> io::Result<Self> {
+            let ignored = ignored();
+            let taken = |kind: SignalKind| {
+                let is_ignored = bit(kind).is_some_and(|bit| ignored & bit != 0);
+                if is_ignored { Ok(None) } else { signal(kind).map(Some) }
+            };
             Ok(Self {
-                interrupt: signal(SignalKind::interrupt())?,
-                terminate: signal(SignalKind::terminate())?,
-                hangup: signal(SignalKind::hangup())?,
+                interrupt: taken(SignalKind::interrupt())?,
+                terminate: taken(SignalKind::terminate())?,
+                hangup: taken(SignalKind::hangup())?,
             })
         }
 
-        /// The next one.
-        pub(crate) async fn next(&mut self) -> Signal {
+        pub(super) async fn next(&mut self) -> Signal {
             tokio::select! {
-                _ = self.interrupt.recv() => Signal::Interrupt,
-                _ = self.terminate.recv() => Signal::Terminate,
-                _ = self.hangup.recv() => Signal::Terminate,
+                () = received(&mut self.interrupt) => Signal::Interrupt,
+                () = received(&mut self.terminate) => Signal::Terminate,
+                () = received(&mut self.hangup) => Signal::Terminate,
             }
         }
+    }
+
+    async fn received(signal: &mut Option<tokio::signal::unix::Signal>) {
+        match signal {
+            Some(signal) => _ = signal.recv().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    fn bit(kind: SignalKind) -> Option<u64> {
+        let place = u32::try_from(kind.as_raw_value()).ok()?.checked_sub(1)?;
+        1_u64.checked_shl(place)
+    }
+
+    /// The signals that this process ignores, a bit each. What a process does with a signal, no library tells without
+    /// changing it; Linux tells in a file, and other systems through ps.
+    fn ignored() -> u64 {
+        let status = std::fs::read_to_string("/proc/self/status").ok();
+        let line = status.as_deref().and_then(|status| status.lines().find_map(|line| line.strip_prefix("SigIgn:")));
+        let mask = line.map(str::to_string).or_else(|| {
+            let process = std::process::id().to_string();
+            let told = std::process::Command::new("ps").args(["-o", "ignored=", "-p", &process]).output().ok()?;
+            String::from_utf8(told.stdout).ok()
+        });
+        mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
     }
 }
 
 #[cfg(not(unix))]
-mod windows {
+mod other {
     use super::{Signal, io};
 
-    /// The signals that this process gets from now on.
     #[derive(Debug)]
-    pub(crate) struct Signals(());
+    pub(super) struct Source(());
 
-    impl Signals {
-        /// Takes them over.
-        ///
-        /// # Errors
-        /// The system's.
-        pub(crate) fn new() -> io::Result<Self> {
+    impl Source {
+        #[expect(clippy::unnecessary_wraps, reason = "as on unix")]
+        pub(super) fn new() -> io::Result<Self> {
             Ok(Self(()))
         }
 
-        /// The next one.
-        pub(crate) async fn next(&mut self) -> Signal {
+        pub(super) async fn next(&mut self) -> Signal {
             if tokio::signal::ctrl_c().await.is_err() {
                 std::future::pending::<()>().await;
             }

@@ -13,7 +13,7 @@ use rustyline::{
 
 use crate::ahead::Ahead;
 use crate::input::{self, Receiver, Sender, Typed, Verdict};
-use crate::output::{Plain, Sink, Stream};
+use crate::output::{self, Plain, Sink, Stream};
 
 const PROMPT: &str = "> ";
 const HISTORY_MAX: usize = 1_000;
@@ -96,9 +96,9 @@ pub(crate) fn open() -> Option<Terminal> {
     Some(Terminal { sink, input })
 }
 
-/// Gives the terminal back as it was, whatever the editor was doing.
+/// Gives the terminal back as it was, whatever the editor was doing; one that takes nothing is not waited for.
 pub(crate) fn restore() {
-    saved::restore();
+    output::briefly(saved::restore);
 }
 
 fn edit(sender: &Sender, opened: &mpsc::SyncSender<Box<dyn Sink>>) {

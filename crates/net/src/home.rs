@@ -17,7 +17,7 @@ use tertulia_core::identity::{Ed25519, Identity, Secret};
 use tertulia_core::machine::Kept;
 
 use self::config::Config;
-use self::meeting::{MeetingFiles, StoredMeeting};
+use self::meeting::{MeetingFiles, StoredLog, StoredMeeting};
 use crate::clock::unix_ms;
 use crate::error::Error;
 
@@ -167,8 +167,8 @@ impl Home {
         for StoredMeeting { id, .. } in self.meetings()? {
             let files = self.meeting(id)?;
             let Some(peer) = files.kept(Kept::Peer)?.and_then(|bytes| bytes.try_into().ok()).map(Key) else { continue };
-            let (entries, acknowledged) = (files.load()?.entries, files.kept(Kept::Acknowledged)?);
-            pairs.push(Stored { peer, entries, acknowledged });
+            let (StoredLog { entries, shown, .. }, acknowledged) = (files.load()?, files.kept(Kept::Acknowledged)?);
+            pairs.push(Stored { peer, entries, acknowledged, shown: Some(shown) });
         }
         Ok(pairs)
     }

@@ -81,6 +81,7 @@ fn restore(boot: &Boot<'_>) -> Vec<Stored> {
             peer: Key(bytes.as_slice().try_into().expect("a key")),
             entries: boot.disk.pairs.get(meeting).cloned().unwrap_or_default(),
             acknowledged: boot.disk.kept.get(&(*meeting, Kept::Acknowledged)).cloned(),
+            shown: None,
         })
         .collect()
 }

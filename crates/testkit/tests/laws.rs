@@ -148,6 +148,7 @@ fn host_of(charter: SignedCharter) -> Court<Host> {
         endorsement: None,
         addresses: vec!["a:1".into()],
         restored: vec![],
+        shown: None,
         talk_max: 5,
     });
     Court::new(host, peers(), from_guests())
@@ -234,7 +235,7 @@ fn from_members() -> Vec<Encoded> {
 }
 
 fn member(number: u8) -> Court<Member> {
-    let restored = (number == 1).then(|| Restored { charter: room(), pass: None, entries: vec![] });
+    let restored = (number == 1).then(|| Restored { charter: room(), pass: None, entries: vec![], shown: None });
     let member = Member::new(MemberConfig {
         identity: identity(number),
         name: format!("p{number}"),

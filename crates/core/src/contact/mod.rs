@@ -25,6 +25,7 @@ use crate::event::{Change, Contact, Event, Role, State};
 use crate::id::{DialId, Key, LinkId, MeetingId, RequestId};
 use crate::identity::Identity;
 use crate::limits;
+use crate::log::Shown;
 use crate::machine::{Input, Kept, Machine, Output};
 use crate::name::reading;
 use crate::random::Random;
@@ -41,6 +42,8 @@ pub struct Stored {
     pub entries: Vec<Encoded>,
     /// What [`Kept::Acknowledged`] has, if it is there.
     pub acknowledged: Option<Vec<u8>>,
+    /// What of the entries the user was shown; `None`: all.
+    pub shown: Option<Shown>,
 }
 
 /// What the friends of a node are made of.
@@ -250,7 +253,7 @@ impl Friends {
 
     fn restore_pair(&mut self, stored: &Stored) {
         let received = stored.acknowledged.iter().flat_map(|bytes| kept::decode_received(bytes));
-        let pair = Pair::restored(self.us.key(), stored.peer, &stored.entries, received, self.talk_max);
+        let pair = Pair::restored(self.us.key(), stored, received, self.talk_max);
         self.last_session = self.last_session.max(pair.last_session());
         let known = self.keys.get(&stored.peer).copied();
         let Some(id) = known.or_else(|| (!pair.is_empty()).then(|| self.add_unlisted(stored.peer))) else { return };
@@ -363,6 +366,11 @@ impl Friends {
         }));
         out.push(Output::Event(self.contacts()));
         let all: Vec<FriendId> = self.friends.keys().copied().collect();
+        for id in &all {
+            if self.show_rest(*id, out) && self.ends_after_one {
+                return self.leave(Code::Left, "one message has come", out);
+            }
+        }
         let mut at = now.tick;
         for id in all {
             // A draft whose contact's key became known just before the last run ended.

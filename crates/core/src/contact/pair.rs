@@ -1,13 +1,14 @@
 //! What two have said to each other, and how far each is with it (SPEC.md, "Saying").
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 
+use super::Stored;
 use super::kept::encode_received;
 use crate::id::{Key, LinkId, MeetingId, RequestId};
 use crate::identity::{Domain, digest};
 use crate::limits;
-use crate::log::{Log, StreamId, entry_of};
+use crate::log::{Log, StreamId, entry_of, unshown};
 use crate::wire::Encoded;
 use crate::wire::entry::EntryBody;
 use crate::wire::field::Text;
@@ -43,6 +44,8 @@ pub(super) struct Pair {
     told_held: BTreeMap<u64, u64>,
     /// Whose pair this is, is on the disk.
     pub(super) is_kept: bool,
+    /// What an earlier run has stored and not shown.
+    pub(super) unshown: VecDeque<Encoded>,
     /// What the other offers: first and next, by stream.
     theirs: BTreeMap<StreamId, (u64, u64)>,
     open: Option<Open>,
@@ -55,22 +58,25 @@ impl Pair {
         Self::over(us, peer, Log::new(pair_id(us, peer), talk_max))
     }
 
-    /// A pair of an earlier run: ENTRY frames, and what the other had.
+    /// A pair of an earlier run; `received`: what the other had.
     pub(super) fn restored(
         us: Key,
-        peer: Key,
-        entries: &[Encoded],
+        stored: &Stored,
         received: impl Iterator<Item = (u64, u64)>,
         talk_max: usize,
     ) -> Self {
-        let log = Log::restored(pair_id(us, peer), talk_max, entries);
-        let mut pair = Self { is_kept: true, received: received.collect(), ..Self::over(us, peer, log) };
+        let peer = stored.peer;
+        let log = Log::restored(pair_id(us, peer), talk_max, &stored.entries);
+        let mut unshown = VecDeque::from(unshown(stored.shown.as_ref(), &stored.entries, &log));
+        // What this user has written, it knows.
+        unshown.retain(|frame| entry_of(frame).is_some_and(|entry| entry.value.author != us));
+        let mut pair = Self { is_kept: true, received: received.collect(), unshown, ..Self::over(us, peer, log) };
         // A log that was lost takes back what it was known to have given.
         pair.received = pair.own().map(|(session, next)| (session, pair.received_below(session).min(next))).collect();
         pair
     }
 
-    const fn over(us: Key, peer: Key, log: Log) -> Self {
+    fn over(us: Key, peer: Key, log: Log) -> Self {
         Self {
             us,
             peer,
@@ -79,6 +85,7 @@ impl Pair {
             received: BTreeMap::new(),
             told_held: BTreeMap::new(),
             is_kept: false,
+            unshown: VecDeque::new(),
             theirs: BTreeMap::new(),
             open: None,
             unasked: None,

@@ -93,6 +93,19 @@ impl Friends {
         is_theirs
     }
 
+    /// Tells the user what an earlier run has stored and not shown: one text, if this run ends after one. True if there
+    /// was any.
+    pub(super) fn show_rest(&mut self, id: FriendId, out: &mut Vec<Output>) -> bool {
+        let mut has_shown = false;
+        while !(has_shown && self.ends_after_one)
+            && let Some(pair) = self.friends.get_mut(&id).and_then(|friend| friend.pair.as_mut())
+            && let Some(frame) = pair.unshown.pop_front()
+        {
+            has_shown |= self.show(id, &frame, out);
+        }
+        has_shown
+    }
+
     /// The other side is told of what has changed, soon.
     fn changed(&mut self, id: FriendId, now: Now) {
         if !self.timers.is_armed(Timer::Digest(id)) {

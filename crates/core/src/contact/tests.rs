@@ -38,6 +38,8 @@ fn identity(seed: u8) -> Identity {
 struct Disk {
     entries: BTreeMap<MeetingId, Vec<Encoded>>,
     kept: BTreeMap<(MeetingId, Kept), Vec<u8>>,
+    /// What its user has seen, if that is less than what it was told.
+    shown: BTreeMap<MeetingId, Shown>,
 }
 
 #[derive(Debug)]
@@ -142,6 +144,7 @@ impl World {
             peer: Key(bytes.as_slice().try_into().expect("a key")),
             entries: this.disk.entries.get(meeting).cloned().unwrap_or_default(),
             acknowledged: this.disk.kept.get(&(*meeting, Kept::Acknowledged)).cloned(),
+            shown: this.disk.shown.get(meeting).cloned(),
         });
         this.machine = Some(Friends::new(FriendsConfig {
             identity: identity(this.seed),

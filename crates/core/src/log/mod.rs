@@ -1,6 +1,7 @@
 //! What everybody holds of a meeting (SPEC.md, "Log"): streams of signed entries, and the rule for storing one.
 
 mod fork;
+mod shown;
 #[cfg(test)]
 mod tests;
 
@@ -9,6 +10,8 @@ use alloc::vec::Vec;
 use core::ops::Bound;
 
 pub use self::fork::{Proof, check_fork};
+pub(crate) use self::shown::unshown;
+pub use self::shown::{Mark, Shown};
 use crate::feed::{Feed, Start};
 use crate::id::{Hash, Key, MeetingId, RequestId};
 use crate::identity::{Domain, Identity, digest};

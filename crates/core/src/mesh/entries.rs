@@ -133,14 +133,21 @@ impl Member {
         out.push(Output::Store { meeting: self.meeting, frame: frame.clone() });
         self.pull.held(stream, self.log.next_number(stream), now.tick);
         self.people.note(value);
-        // What was before this node's time is not waited for.
-        let is_before = value.lamport.saturating_sub(1) <= self.pass.map_or(0, |pass| pass.lamport);
-        let reference = if is_before { Hash::ZERO } else { value.reference };
-        self.order.push(frame.clone(), self.hash_of(entry.bytes), value.prev, reference, now.tick);
+        self.queue(frame, now);
         self.tell_soon(now);
         if let (Lane::Acts, Some(charter)) = (value.lane, &self.charter) {
             self.roster.take(&entry, charter, &self.us);
         }
+    }
+
+    /// An entry is to be shown, in its order.
+    pub(super) fn queue(&mut self, frame: &Encoded, now: Now) {
+        let Some(entry) = entry_of(frame) else { return };
+        let value = &entry.value;
+        // What was before this node's time is not waited for.
+        let is_before = value.lamport.saturating_sub(1) <= self.pass.map_or(0, |pass| pass.lamport);
+        let reference = if is_before { Hash::ZERO } else { value.reference };
+        self.order.push(frame.clone(), self.hash_of(entry.bytes), value.prev, reference, now.tick);
     }
 
     /// The roster may have changed, by the act in `frame`, which came `from` somebody or is this node's own.

@@ -171,6 +171,8 @@ pub struct Member {
     pub(super) denied: Option<String>,
     pub(super) pull: Pull,
     pub(super) order: Order,
+    /// What an earlier run has stored and not shown, until this one begins.
+    pub(super) unshown: Vec<Encoded>,
     /// How far each has our talk of this session, by its rows.
     pub(super) acknowledged: BTreeMap<Key, u64>,
     pub(super) delivery: Delivery<Key>,
@@ -239,6 +241,7 @@ impl Member {
             denied: None,
             pull: Pull::default(),
             order: Order::default(),
+            unshown: Vec::new(),
             acknowledged: BTreeMap::new(),
             delivery: Delivery::default(),
             tokens: Tokens::default(),
@@ -262,13 +265,19 @@ impl Member {
 
     /// Goes on with what an earlier run has kept.
     pub(super) fn restore(&mut self, restored: Restored) {
-        let Restored { charter, pass, entries } = restored;
+        let Restored { charter, pass, entries, shown } = restored;
         self.meeting = charter.meeting;
         self.log = Log::restored(charter.meeting, self.talk_max, &entries);
         self.log.changed_rows();
-        for entry in entries.iter().filter_map(entry_of) {
-            self.order.note(hash(charter.meeting, entry.bytes));
+        let us = self.us.key();
+        for (frame, entry) in entries.iter().filter_map(|frame| Some((frame, entry_of(frame)?))) {
             self.people.note(&entry.value);
+            // What this user has written, it knows.
+            if entry.value.author != us && shown.as_ref().is_some_and(|shown| shown.lacks(&entry.value, &self.log)) {
+                self.unshown.push(frame.clone());
+            } else {
+                self.order.note(hash(charter.meeting, entry.bytes));
+            }
         }
         self.pass = pass.and_then(|pass| decode_all::<Pass>(&pass).ok());
         self.roster = Roster::fold(&self.log, &charter, &self.us);
@@ -280,6 +289,9 @@ impl Member {
         if let Some(charter) = &self.charter {
             let (meeting, bytes) = (charter.meeting, charter.bytes().into());
             out.push(Output::Keep { meeting, name: crate::machine::Kept::Charter, bytes });
+        }
+        for frame in core::mem::take(&mut self.unshown) {
+            self.queue(&frame, now);
         }
         if self.roster.ended().is_some() {
             self.leave_if_over(out);

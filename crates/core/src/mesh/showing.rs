@@ -13,6 +13,7 @@ use crate::sync::message;
 use crate::time::{Instant, Now};
 use crate::wire::Encoded;
 use crate::wire::entry::{Entry, EntryBody, Level};
+use crate::wire::meeting::Lane;
 use crate::wire::private::Tell;
 
 impl Member {
@@ -50,10 +51,11 @@ impl Member {
         come.into_iter().for_each(|(key, name)| self.show_person(key, &name, out));
     }
 
-    /// Shows what still waits for something, before nothing is shown any more.
+    /// Shows what still waits for something, before nothing is shown any more; who does not get in again, what was said.
     pub(super) fn show_rest(&mut self, out: &mut Vec<Output>) {
-        if self.stage == Stage::Inside {
-            for frame in self.order.take(Instant(u64::MAX)) {
+        for frame in self.order.take(Instant(u64::MAX)) {
+            let is_talk = entry_of(&frame).is_some_and(|entry| entry.value.lane == Lane::Talk);
+            if self.stage == Stage::Inside || is_talk {
                 self.show_entry(&frame, out);
             }
         }

@@ -13,7 +13,7 @@ use crate::event::{Event, Kind, Member, Role, State, Whisper};
 use crate::id::{DialId, Key, LinkId, MeetingId, RequestId};
 use crate::identity::Identity;
 use crate::limits;
-use crate::log::{Log, StreamId, Verdict, check_fork, entry_of};
+use crate::log::{Log, StreamId, Verdict, check_fork, entry_of, unshown};
 use crate::machine::{Input, Kept, Machine, Output};
 use crate::name::numbered;
 use crate::random::Random;
@@ -22,13 +22,13 @@ use crate::rule::Rule;
 use crate::sync::{Calm, Outbox, Restored, Tokens, UNDELIVERED, is_asked, message, name_failure, no_answer};
 use crate::ticket::{Ticket, prove_ticket};
 use crate::time::{Instant, Now, Timers};
-use crate::wire::Frame;
-use crate::wire::entry::{Entry, EntryBody};
+use crate::wire::entry::{Entry, EntryBody, Level};
 use crate::wire::field::{List, Name, Reason, Signed, decode_all, encode_alone, encode_items};
 use crate::wire::meeting::{Digest, Fetch, Fork, Join, Lane, Meeting, Presence, Range, Row, Welcome};
 use crate::wire::option::{self, Options, OptionsBuffer, Pass};
 use crate::wire::private::{Private, Tell};
 use crate::wire::session::{Done, Hello, Purpose, Session};
+use crate::wire::{Encoded, Frame};
 
 /// What an attendee is made of.
 #[derive(Clone, Debug)]
@@ -120,6 +120,8 @@ pub struct Attendee {
     /// Invariant: empty once the lecture is known.
     others: Vec<Restored>,
     pub(super) log: Log,
+    /// What an earlier run has stored and not shown.
+    unshown: Vec<Encoded>,
     roster: Roster,
     people: People,
     pub(super) outbox: Outbox,
@@ -166,6 +168,7 @@ impl Attendee {
             pass: None,
             others: config.others,
             log: Log::new(config.meeting, config.talk_max),
+            unshown: Vec::new(),
             people: People::default(),
             outbox: Outbox::default(),
             tokens: Tokens::default(),
@@ -188,11 +191,12 @@ impl Attendee {
 
     /// Goes on with what an earlier run has kept.
     fn restore(&mut self, restored: Restored) {
-        let Restored { charter, pass, entries } = restored;
+        let Restored { charter, pass, entries, shown } = restored;
         self.log = Log::new(charter.meeting, self.talk_max);
         for entry in entries.iter().filter_map(entry_of) {
             self.log.restore(&entry);
         }
+        self.unshown = unshown(shown.as_ref(), &entries, &self.log);
         self.log.changed_rows();
         self.pass = pass.and_then(|pass| decode_all::<Pass>(&pass).ok());
         self.roster = Roster::fold(&self.log, &charter, &self.us);
@@ -313,6 +317,27 @@ impl Attendee {
         if !self.people.names.is_empty() {
             out.push(Output::Event(self.users()));
         }
+        self.show_rest(out);
+    }
+
+    /// Tells the user what an earlier run has stored and not shown.
+    fn show_rest(&mut self, out: &mut Vec<Output>) {
+        for frame in core::mem::take(&mut self.unshown) {
+            entry_of(&frame).into_iter().for_each(|entry| self.show(&entry.value, None, out));
+        }
+    }
+
+    /// Tells the user what an entry says.
+    fn show(&self, entry: &Entry<'_>, answered: Option<Level>, out: &mut Vec<Output>) {
+        let meeting = self.log.meeting();
+        if is_asked(meeting, entry, &self.us) {
+            let host = self.host_name();
+            out.extend(message(meeting, entry, answered, &host, self.us.key()).map(Output::Event));
+        } else {
+            let message =
+                "the host has published a question that its asker has not signed; it is not shown".to_string();
+            out.push(Output::Event(Event::Warning { code: Rule::Ask1.code().word(), message }));
+        }
     }
 
     /// What others join with: the own ticket, or the open meeting's address with its key.
@@ -394,14 +419,7 @@ impl Attendee {
                 out.push(Output::Event(Event::Renamed { key: entry.value.author, old, new }));
             }
         }
-        let host = self.host_name();
-        if is_asked(meeting, &entry.value, &self.us) {
-            out.extend(message(meeting, &entry.value, answered, &host, self.us.key()).map(Output::Event));
-        } else {
-            let message =
-                "the host has published a question that its asker has not signed; it is not shown".to_string();
-            out.push(Output::Event(Event::Warning { code: Rule::Ask1.code().word(), message }));
-        }
+        self.show(&entry.value, answered, out);
         if !self.timers.is_armed(Timer::Digest) {
             self.timers.arm(Timer::Digest, now.tick.after(limits::GUEST_DIGEST_INTERVAL));
         }
@@ -631,6 +649,8 @@ impl Attendee {
         self.missing.clear();
         self.timers = Timers::default();
         self.outbox.give_up(UNDELIVERED, "the host", out);
+        // Who does not get in again is still shown what was said before.
+        self.show_rest(out);
         out.push(Output::Event(Event::Closed { code, reason: reason.to_string() }));
     }
 

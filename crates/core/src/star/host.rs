@@ -14,7 +14,7 @@ use crate::event::{self, Event, Kind, Member, State, Whisper};
 use crate::id::{CommandId, Key, LinkId, RequestId, Signature};
 use crate::identity::{Domain, Identity, Secret};
 use crate::limits;
-use crate::log::{Log, StreamId, entry_of};
+use crate::log::{Log, Shown, StreamId, entry_of, unshown};
 use crate::machine::{Input, Kept, Machine, Output};
 use crate::name::{proper, reading};
 use crate::node::Role;
@@ -58,6 +58,8 @@ pub struct HostConfig {
     pub addresses: Vec<String>,
     /// The ENTRY frames that an earlier run has stored.
     pub restored: Vec<Encoded>,
+    /// What of them the user was shown; `None`: all.
+    pub shown: Option<Shown>,
     /// How many entries of talk are kept.
     pub talk_max: usize,
 }
@@ -114,6 +116,8 @@ pub struct Host {
     pub(super) us: Identity,
     pub(super) charter: SignedCharter,
     pub(super) log: Log,
+    /// What an earlier run has stored and not shown.
+    unshown: Vec<Encoded>,
     pub(super) roster: Roster,
     pub(super) name: String,
     pub(super) session: u64,
@@ -150,6 +154,7 @@ impl Host {
     pub fn new(config: HostConfig) -> Self {
         let HostConfig { identity, charter, restored, .. } = config;
         let log = Log::restored(charter.meeting, config.talk_max, &restored);
+        let unshown = unshown(config.shown.as_ref(), &restored, &log);
         let mut tokens = Tokens::default();
         // Of all that was published, not only of what is still kept: a guest may have been away for long.
         for entry in restored.iter().filter_map(entry_of) {
@@ -178,6 +183,7 @@ impl Host {
             door: Door::default(),
             lobby: Lobby::default(),
             tokens,
+            unshown,
             delivery: Delivery::default(),
             gone: Gone::default(),
             locked_out: None,
@@ -206,6 +212,12 @@ impl Host {
             }
         }
         self.tell_ready(out);
+        for frame in core::mem::take(&mut self.unshown) {
+            let event =
+                entry_of(&frame).and_then(|entry| message(meeting, &entry.value, None, &self.name, self.us.key()));
+            // What this user has written, it knows.
+            out.extend(event.filter(|event| matches!(event, Event::Message { own: false, .. })).map(Output::Event));
+        }
     }
 
     /// Tells the user how others join.

@@ -22,6 +22,7 @@ use crate::feed::{Feed, Reader};
 use crate::id::{CommandId, DialId, Hash, Key, LinkId, MeetingId, RequestId, Signature, Token};
 use crate::identity::{Ed25519, Identity, Secret};
 use crate::limits;
+use crate::log::Shown;
 use crate::machine::{Input, Kept, Machine, Output};
 use crate::rule::Rule;
 use crate::ticket::Ticket;
@@ -121,6 +122,7 @@ fn host_config(options: &Options) -> HostConfig {
         endorsement: None,
         addresses: vec!["host:1".to_string()],
         restored: vec![],
+        shown: None,
         talk_max: limits::TALK_ENTRIES_MAX,
     }
 }
@@ -372,10 +374,71 @@ fn digest_2_a_guest_that_was_restarted_gets_exactly_what_it_missed() {
     lecture.say("three");
     let charter = SignedCharter::check(&old.kept[&Kept::Charter], MeetingId::ZERO, &identity(2)).expect("a charter");
     let pass = old.kept.get(&Kept::Pass).cloned();
-    let restored = Some(Restored { charter, pass, entries: old.stored });
+    let restored = Some(Restored { charter, pass, entries: old.stored, shown: None });
     let again = lecture.join(AttendeeConfig { restored, started_ms: 3_000, ..attendee_config(2, "anna") });
     assert_eq!(lecture.attendees[&again].texts(), ["three"]);
     assert_eq!(lecture.entries_sent(again), 1);
+}
+
+/// What a user has seen who was shown what these events tell, up to `last`.
+fn shown_until(events: &[Event], last: &str) -> Option<Shown> {
+    let mut shown = Shown::default();
+    for event in events {
+        let Event::Message { kind: Kind::Text(origin) | Kind::Question(origin), text, .. } = event else { continue };
+        shown.note(origin.author, origin.session, origin.number);
+        if text == last {
+            return Some(shown);
+        }
+    }
+    panic!("{last} was not told");
+}
+
+#[test]
+fn show_3_an_attendee_is_shown_what_it_has_stored_and_not_seen_before_what_is_new() {
+    let mut lecture = Lecture::new(&Options::default());
+    let anna = lecture.join(attendee_config(2, "anna"));
+    lecture.say("one");
+    lecture.ask(anna, "why?");
+    lecture.say("two");
+    lecture.cut(anna);
+    let old = lecture.attendees.remove(&anna).expect("anna");
+    lecture.say("three");
+    let charter = SignedCharter::check(&old.kept[&Kept::Charter], MeetingId::ZERO, &identity(2)).expect("a charter");
+    let pass = old.kept.get(&Kept::Pass).cloned();
+    let restored = || {
+        let (charter, pass, entries) = (charter.clone(), pass.clone(), old.stored.clone());
+        Some(Restored { charter, pass, entries, shown: shown_until(&old.events, "one") })
+    };
+    let config = AttendeeConfig { restored: restored(), started_ms: 3_000, ..attendee_config(2, "anna") };
+    let again = lecture.join(config);
+    let told = &lecture.attendees[&again];
+    assert_eq!(told.texts(), ["anna? why?", "two", "three"]);
+    assert!(matches!(told.events.first(), Some(Event::Ready { .. })), "it is in the lecture first");
+
+    // Who does not get in again is shown it too.
+    let config = AttendeeConfig { restored: restored(), started_ms: 4_000, ..attendee_config(2, "anna") };
+    let mut alone = Attendee::new(config);
+    let mut out = vec![];
+    alone.handle(Input::Start, lecture.now, &mut out);
+    alone.handle(Input::Command { id: CommandId(1), command: Command::Quit }, lecture.now, &mut out);
+    let mut node = Node::new(alone);
+    node.events.extend(
+        out.into_iter().filter_map(|output| if let Output::Event(event) = output { Some(event) } else { None }),
+    );
+    assert_eq!(node.texts(), ["anna? why?", "two"]);
+    assert!(node.closed_with().is_some());
+}
+
+#[test]
+fn show_3_a_host_is_shown_the_questions_that_it_has_published_and_not_seen() {
+    let mut lecture = Lecture::new(&Options::default());
+    let anna = lecture.join(attendee_config(2, "anna"));
+    lecture.ask(anna, "why?");
+    lecture.say("because");
+    lecture.ask(anna, "and how?");
+    let (restored, shown) = (lecture.host.stored.clone(), shown_until(&lecture.host.events, "why?"));
+    let again = Lecture::with(HostConfig { restored, shown, started_ms: 5_000, ..host_config(&Options::default()) });
+    assert_eq!(again.host.texts(), ["anna? and how?"]);
 }
 
 #[test]
@@ -388,7 +451,7 @@ fn digest_2_a_guest_that_meets_a_lecture_it_knows_at_another_address_gets_exactl
     lecture.say("three");
     let charter = SignedCharter::check(&old.kept[&Kept::Charter], MeetingId::ZERO, &identity(2)).expect("a charter");
     let pass = old.kept.get(&Kept::Pass).cloned();
-    let others = vec![Restored { charter, pass, entries: old.stored }];
+    let others = vec![Restored { charter, pass, entries: old.stored, shown: None }];
     let again = lecture.join(AttendeeConfig { others, started_ms: 3_000, ..attendee_config(2, "anna") });
     lecture.pass(1_000);
     assert_eq!(lecture.attendees[&again].texts(), ["three"]);
@@ -403,7 +466,8 @@ fn digest_1_nothing_is_lost_when_a_host_that_has_dropped_talk_is_restarted() {
     let old = lecture.attendees.remove(&anna).expect("anna");
     let mut again = Lecture::with(HostConfig { restored: lecture.host.stored, started_ms: 5_000, ..config() });
     let charter = SignedCharter::check(&old.kept[&Kept::Charter], MeetingId::ZERO, &identity(2)).expect("a charter");
-    let restored = Some(Restored { charter, pass: old.kept.get(&Kept::Pass).cloned(), entries: old.stored });
+    let restored =
+        Some(Restored { charter, pass: old.kept.get(&Kept::Pass).cloned(), entries: old.stored, shown: None });
     let anna = again.join(AttendeeConfig { restored, ..attendee_config(2, "anna") });
     ["six", "seven", "eight"].into_iter().for_each(|text| again.say(text));
     assert_eq!(again.attendees[&anna].texts(), ["six", "seven", "eight"]);
@@ -495,7 +559,8 @@ fn gap_1_what_lies_before_ones_time_is_no_gap_after_a_restart_either() {
     lecture.cut(anna);
     let old = lecture.attendees.remove(&anna).expect("anna");
     let charter = SignedCharter::check(&old.kept[&Kept::Charter], MeetingId::ZERO, &identity(2)).expect("a charter");
-    let restored = Some(Restored { charter, pass: old.kept.get(&Kept::Pass).cloned(), entries: old.stored });
+    let restored =
+        Some(Restored { charter, pass: old.kept.get(&Kept::Pass).cloned(), entries: old.stored, shown: None });
     let again = lecture.join(AttendeeConfig { restored, started_ms: 3_000, ..attendee_config(2, "anna") });
     lecture.say("four");
     assert_eq!(lecture.attendees[&again].texts(), ["four"]);
@@ -553,7 +618,7 @@ fn join_4_a_pass_hides_no_ticket_from_a_kick() {
     let kept = lecture.attendees.remove(&anna).expect("anna").kept;
     lecture.host_input(Input::Down { link: anna, code: Code::Left });
     let charter = SignedCharter::check(&kept[&Kept::Charter], MeetingId::ZERO, &identity(2)).expect("a charter");
-    let restored = Some(Restored { charter, pass: kept.get(&Kept::Pass).cloned(), entries: vec![] });
+    let restored = Some(Restored { charter, pass: kept.get(&Kept::Pass).cloned(), entries: vec![], shown: None });
     let by_pass = lecture.join(AttendeeConfig { restored, ..attendee_config(2, "anna") });
     assert_eq!(rule_of(&lecture, by_pass), None);
     lecture.host_command(Command::Kick { name: "anna".to_string(), why: String::new() });

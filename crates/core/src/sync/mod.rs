@@ -31,6 +31,7 @@ pub(crate) use self::tokens::{Answer, Tokens};
 use alloc::vec::Vec;
 
 use crate::charter::SignedCharter;
+use crate::log::Shown;
 use crate::wire::Encoded;
 
 /// What an earlier run has kept of a meeting.
@@ -42,4 +43,6 @@ pub struct Restored {
     pub pass: Option<Vec<u8>>,
     /// The ENTRY frames.
     pub entries: Vec<Encoded>,
+    /// What of them the user was shown; `None`: all.
+    pub shown: Option<Shown>,
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use tertulia_core::id::MeetingId;
+use tertulia_core::log::{Mark, Shown};
 use tertulia_core::machine::Kept;
 use tertulia_core::wire::frame::HEADER;
 use tertulia_core::wire::{Encoded, decode};
@@ -39,6 +40,8 @@ pub struct StoredLog {
     pub entries: Vec<Encoded>,
     /// Where bytes that are no frame have been put, if there were some besides a last frame cut short.
     pub damaged: Option<PathBuf>,
+    /// What of the entries the user was shown.
+    pub shown: Shown,
 }
 
 /// Access to the files of one meeting.
@@ -46,11 +49,12 @@ pub struct StoredLog {
 pub struct MeetingFiles {
     folder: PathBuf,
     log: Option<File>,
+    marks: Option<File>,
 }
 
 impl MeetingFiles {
     pub(super) const fn new(folder: PathBuf) -> Self {
-        Self { folder, log: None }
+        Self { folder, log: None, marks: None }
     }
 
     /// The folder.
@@ -142,6 +146,7 @@ impl MeetingFiles {
             log.entries.push(Encoded(Bytes::copy_from_slice(decoded.bytes)));
             rest = decoded.rest;
         }
+        log.shown = self.load_shown(&log.entries)?;
         if rest.is_empty() {
             return Ok(log);
         }
@@ -152,6 +157,57 @@ impl MeetingFiles {
         let cut = File::options().write(true).open(&path).and_then(|file| file.set_len(whole));
         cut.map_err(Error::file("cut", &path))?;
         Ok(log)
+    }
+
+    /// What the user was shown, in as few bytes as that takes. A log without it is of a time when nobody kept that.
+    fn load_shown(&self, entries: &[Encoded]) -> Result<Shown, Error> {
+        let kept = self.read_shown()?;
+        let shown = kept.as_ref().map_or_else(|| Shown::all(entries), |bytes| Shown::decode(bytes));
+        let bytes = shown.encode();
+        if kept.is_none_or(|kept| kept.len() > bytes.len()) {
+            // If that fails, all is as it was.
+            let _ = self.write(SHOWN, &bytes);
+        }
+        Ok(shown)
+    }
+
+    fn read_shown(&self) -> Result<Option<Vec<u8>>, Error> {
+        read_if_there(&self.folder.join(SHOWN))
+    }
+
+    /// What the user was shown of the entries of this meeting.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn shown(&self) -> Result<Shown, Error> {
+        Ok(self.read_shown()?.map(|bytes| Shown::decode(&bytes)).unwrap_or_default())
+    }
+
+    /// Puts what the user was shown in the place of all marks that there are.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn keep_shown(&mut self, shown: &Shown) -> Result<(), Error> {
+        self.marks = None;
+        self.write(SHOWN, &shown.encode())
+    }
+
+    /// Adds a mark: handed to the system before this returns.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn mark_shown(&mut self, mark: &Mark) -> Result<(), Error> {
+        let path = self.folder.join(SHOWN);
+        let marks = match &mut self.marks {
+            Some(marks) => marks,
+            none => none.insert(open_to_append(&path)?),
+        };
+        let before = marks.seek(SeekFrom::End(0)).map_err(Error::file("write", &path))?;
+        marks.write_all(&mark.encode()).map_err(|error| {
+            // What follows a part of a mark could not be read.
+            let _ = marks.set_len(before);
+            Error::file("write", &path)(error)
+        })
     }
 
     fn put_aside(&self, bytes: &[u8]) -> Result<PathBuf, Error> {
@@ -171,11 +227,11 @@ impl MeetingFiles {
             Some(log) => log,
             none => {
                 make_folder(&self.folder)?;
-                let mut options = File::options();
-                options.create(true).read(true).append(true);
-                #[cfg(unix)]
-                std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-                none.insert(options.open(&path).map_err(Error::file("open", &path))?)
+                if !path.exists() {
+                    // Nothing of this log was shown: whoever is killed before the first mark is told everything.
+                    open_to_append(&self.folder.join(SHOWN))?;
+                }
+                none.insert(open_to_append(&path)?)
             }
         };
         let before = log.seek(SeekFrom::End(0)).map_err(Error::file("write", &path))?;
@@ -185,6 +241,18 @@ impl MeetingFiles {
             Error::file("write", &path)(error)
         })
     }
+}
+
+/// The file that says what the user was shown: marks, of which the highest of a session counts.
+const SHOWN: &str = "shown";
+
+/// Opens a file, or makes it, for its user alone.
+fn open_to_append(path: &Path) -> Result<File, Error> {
+    let mut options = File::options();
+    options.create(true).read(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map_err(Error::file("open", path))
 }
 
 const fn file_name(name: Kept) -> &'static str {

@@ -45,6 +45,7 @@ fn host(home: &Home, listener: TcpListener) -> Node {
         endorsement: None,
         addresses: vec![listener.local_addr().unwrap().to_string()],
         restored,
+        shown: None,
         talk_max: TALK_ENTRIES_MAX,
     });
     start(machine, Setup { started_ms, listener: Some(listener), home: Some(home.clone()), ..plain(1) }).unwrap()
@@ -116,7 +117,7 @@ async fn a_host_that_restarts_goes_on_and_nobody_misses_or_sees_twice() {
     let entries = files.load().unwrap().entries;
     let pass = files.kept(Kept::Pass).unwrap();
     assert!(pass.is_some());
-    let mut bea = attendee(2, address, Some(guest_home), Some(Restored { charter, pass, entries }));
+    let mut bea = attendee(2, address, Some(guest_home), Some(Restored { charter, pass, entries, shown: None }));
     assert_eq!(shown(&mut bea).await, "while you were away");
     assert_eq!(shown(&mut bea).await, "after");
     // A newcomer has all of it, in the same order.

@@ -69,8 +69,9 @@ pub(crate) fn member(
     let (key, talk_max) = (us.key(), 10_000);
     let maker: Maker = Box::new(move |boot| {
         let charter = charter(&mix);
-        let restored = restore(boot, &us)
-            .or_else(|| (number == 0).then(|| Restored { charter: charter.clone(), pass: None, entries: Vec::new() }));
+        let restored = restore(boot, &us).or_else(|| {
+            (number == 0).then(|| Restored { charter: charter.clone(), pass: None, entries: Vec::new(), shown: None })
+        });
         let host = identity(door.get(), &mix).key();
         let addresses = vec![address(door.get())];
         let kept = kept_ticket(boot, charter.meeting).filter(|_| number == 0);
@@ -110,5 +111,5 @@ fn restore(boot: &Boot<'_>, us: &Identity) -> Option<Restored> {
     let ((meeting, _), bytes) = boot.disk.kept.iter().find(|((_, name), _)| *name == Kept::Charter)?;
     let charter = SignedCharter::check(bytes, *meeting, us).expect("it was checked before it was kept");
     let pass = boot.disk.kept.get(&(*meeting, Kept::Pass)).cloned();
-    Some(Restored { charter, pass, entries: boot.disk.entries.clone() })
+    Some(Restored { charter, pass, entries: boot.disk.entries.clone(), shown: None })
 }

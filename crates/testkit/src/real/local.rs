@@ -126,6 +126,7 @@ impl Lecture {
             endorsement: None,
             addresses: vec![address.to_string()],
             restored: Vec::new(),
+            shown: None,
             talk_max: limits::TALK_ENTRIES_MAX,
         });
         let identity = founder.clone();

@@ -78,6 +78,7 @@ pub(super) fn host(mix: &Mix) -> NodeSpec {
             endorsement,
             addresses: vec![HOST_ADDRESS.into()],
             restored: boot.disk.entries.clone(),
+            shown: None,
             talk_max: mix.talk_max,
         }))
     });
@@ -126,5 +127,5 @@ fn restore(boot: &Boot<'_>, us: &Identity) -> Option<Restored> {
     let ((meeting, _), bytes) = boot.disk.kept.iter().find(|((_, name), _)| *name == Kept::Charter)?;
     let charter = SignedCharter::check(bytes, *meeting, us).expect("it was checked before it was kept");
     let pass = boot.disk.kept.get(&(*meeting, Kept::Pass)).cloned();
-    Some(Restored { charter, pass, entries: boot.disk.entries.clone() })
+    Some(Restored { charter, pass, entries: boot.disk.entries.clone(), shown: None })
 }

@@ -59,6 +59,7 @@ async fn hold(number: usize, registry: SocketAddr) -> (Local, MeetingId) {
         endorsement: None,
         addresses: vec![address.to_string()],
         restored: Vec::new(),
+        shown: None,
         talk_max: limits::TALK_ENTRIES_MAX,
     });
     let node = Node::new(host, client(founder.clone(), registry, address.port()));

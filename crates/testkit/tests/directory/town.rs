@@ -69,6 +69,7 @@ fn node(number: usize, boot: &Boot<'_>) -> Node {
         endorsement: None,
         addresses: vec![Sim::address(number).to_string()],
         restored: boot.disk.entries.clone(),
+        shown: None,
         talk_max: 100,
     });
     let reach = Reach {

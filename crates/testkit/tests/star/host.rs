@@ -59,6 +59,7 @@ pub(crate) fn host(charter: SignedCharter) -> Bench<Host> {
         endorsement: None,
         addresses: vec!["192.0.2.1:7473".into()],
         restored: Vec::new(),
+        shown: None,
         talk_max: 10_000,
     };
     let mut bench = Bench::new(Host::new(config));

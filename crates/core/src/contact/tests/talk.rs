@@ -218,3 +218,40 @@ fn one_message_is_enough_for_who_waits_for_one() {
     let all = world.reached(0);
     assert_eq!(all, [(2, Reach::All)], "acknowledged before it went");
 }
+
+#[test]
+fn contact_6_and_show_3_what_was_stored_and_not_shown_is_shown_by_the_next_run_before_anything_else() {
+    let mut world = World::friends();
+    for text in ["one", "two", "three"] {
+        world.say(0, "bea", text);
+    }
+    world.say(1, "anna", "my own");
+    world.seconds(1);
+    assert_eq!(world.heard(1), ["one", "two", "three"]);
+    // Of these, its user has seen the first as it is killed.
+    let mut shown = Shown::default();
+    let origin = world.nodes[1].events.iter().find_map(|event| match event {
+        Event::Message { kind: Kind::Text(origin), own: false, .. } => Some(*origin),
+        _ => None,
+    });
+    let origin = origin.expect("a text");
+    assert!(shown.note(origin.author, origin.session, origin.number).is_some());
+    let pair = world.pair(0, 1);
+    world.nodes[1].disk.shown.insert(pair, shown);
+    world.kill(1);
+    world.forget_events();
+    world.start(1);
+    let [Event::Ready { .. }, Event::Contacts { .. }, ..] = world.nodes[1].events.as_slice() else {
+        panic!("in order")
+    };
+    assert_eq!(world.heard(1), ["two", "three"]);
+    assert!(world.messages(1, true).is_empty(), "what a user has written, it knows");
+    world.seconds(1);
+    assert_eq!(world.heard(1), ["two", "three"], "once");
+
+    world.kill(1);
+    world.forget_events();
+    world.start_as(1, true, true);
+    assert_eq!(world.heard(1), ["two"], "one, without a link");
+    let Some(Event::Closed { code: Code::Left, .. }) = world.nodes[1].events.last() else { panic!("it is over") };
+}

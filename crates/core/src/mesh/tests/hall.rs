@@ -12,7 +12,7 @@ use crate::event::{Event, Kind, State};
 use crate::id::{CommandId, DialId, Key, LinkId, MeetingId, RequestId, Token};
 use crate::identity::{Ed25519, Identity, Secret};
 use crate::limits;
-use crate::log::entry_of;
+use crate::log::{Shown, entry_of};
 use crate::machine::{Input, Kept, Machine, Output};
 use crate::mesh::{Member, MemberConfig, Restored};
 use crate::rule::Rule;
@@ -62,6 +62,8 @@ pub(super) struct Node {
     pub(super) machine: Member,
     pub(super) events: Vec<Event>,
     pub(super) stored: Vec<Encoded>,
+    /// What its user has seen, if that is less than what it was told.
+    pub(super) shown: Option<Shown>,
     pub(super) kept: BTreeMap<Kept, Vec<u8>>,
     pub(super) closed: Vec<(LinkId, Code, Option<Rule>)>,
     /// Frames sent on each link, ever.
@@ -119,7 +121,7 @@ impl Hall {
         let seed = self.admission.has_tickets().then_some(TICKET);
         let addresses = vec!["n0:1".to_string()];
         let ticket = Ticket { meeting: charter.meeting, host: founder, seed, endorsement: None, addresses };
-        let restored = (number == 0).then(|| Restored { charter, pass: None, entries: vec![] });
+        let restored = (number == 0).then(|| Restored { charter, pass: None, entries: vec![], shown: None });
         MemberConfig {
             identity: us,
             name: name.to_string(),
@@ -145,6 +147,7 @@ impl Hall {
             machine: Member::new(config),
             events: vec![],
             stored: vec![],
+            shown: None,
             kept: BTreeMap::new(),
             closed: vec![],
             sent: vec![],
@@ -317,7 +320,8 @@ impl Hall {
         self.now.unix_ms += 10_000;
         let mut config = self.config(node, name);
         let pass = self.nodes[node].kept.get(&Kept::Pass).cloned();
-        config.restored = Some(Restored { charter: charter(self.admission), pass, entries: entries.clone() });
+        let shown = self.nodes[node].shown.take();
+        config.restored = Some(Restored { charter: charter(self.admission), pass, entries: entries.clone(), shown });
         self.nodes[node].machine = Member::new(config);
         (self.nodes[node].events, self.nodes[node].stored) = (vec![], entries);
         self.input(node, Input::Start);
@@ -330,7 +334,7 @@ impl Hall {
         let mut config = self.config(node, name);
         let pass = self.nodes[node].kept.get(&Kept::Pass).cloned();
         let (charter, entries) = (charter(self.admission), self.nodes[node].stored.clone());
-        config.others = vec![Restored { charter, pass, entries }];
+        config.others = vec![Restored { charter, pass, entries, shown: None }];
         (config.ticket, config.door) = (None, vec![alloc::format!("n{door}:1")]);
         self.nodes[node].machine = Member::new(config);
         self.nodes[node].events = vec![];

@@ -7,10 +7,10 @@ use super::hall::{Hall, charter, identity};
 use crate::charter::Admission;
 use crate::code::Code;
 use crate::command::Command;
-use crate::event::{Event, Reach};
+use crate::event::{Event, Kind, Reach};
 use crate::id::LinkId;
 use crate::limits;
-use crate::log::{Log, entry_of};
+use crate::log::{Log, Shown, entry_of};
 use crate::time::{Instant, Now};
 use crate::wire::Frame;
 use crate::wire::entry::EntryBody;
@@ -283,6 +283,36 @@ fn mesh_15_history_before_a_newcomer_s_pass_is_shown_at_once() {
 }
 
 #[test]
+fn show_3_a_member_is_shown_what_it_has_stored_and_not_seen_in_its_order() {
+    let mut hall = Hall::of(3);
+    for (node, text) in [(0, "one"), (2, "mine"), (1, "two"), (0, "three")] {
+        hall.say(node, text);
+        hall.pass(1_000);
+    }
+    let mut shown = Shown::default();
+    let origin = |event: &Event| match event {
+        Event::Message { kind: Kind::Text(origin), text, .. } if text == "one" => Some(*origin),
+        _ => None,
+    };
+    let origin = hall.nodes[2].events.iter().find_map(origin).expect("it was shown");
+    assert!(shown.note(origin.author, origin.session, origin.number).is_some());
+    let mut entries = core::mem::take(&mut hall.nodes[2].stored);
+    // As if the answer had come first.
+    let is_said = |entry: &crate::wire::Encoded, words: &[u8]| entry.0.windows(words.len()).any(|part| part == words);
+    let (two, three) = (
+        entries.iter().position(|entry| is_said(entry, b"two")).expect("it is stored"),
+        entries.iter().position(|entry| is_said(entry, b"three")).expect("it is stored"),
+    );
+    entries.swap(two, three);
+    hall.nodes[2].shown = Some(shown);
+    hall.back(2, "m2", entries);
+    assert!(matches!(hall.nodes[2].events.first(), Some(Event::Ready { .. })), "it is in the room first");
+    assert_eq!(hall.texts(2), ["two", "three"]);
+    hall.pass(10_000);
+    assert_eq!(hall.texts(2), ["two", "three"], "once");
+}
+
+#[test]
 fn roster_5_level_mute_takes_no_private_words_away() {
     let mut hall = Hall::of(2);
     hall.command(0, Command::Mute { name: "m1".to_string() });
@@ -359,7 +389,7 @@ fn roster_4_and_roster_3_what_has_no_effect_is_not_announced() {
     hall.pass(2_000);
     let acts = |hall: &Hall, node: usize| -> Vec<String> {
         let act = |event: &Event| match event {
-            Event::Message { kind: crate::event::Kind::Notice(_), text, .. } => Some(text.clone()),
+            Event::Message { kind: Kind::Notice(_), text, .. } => Some(text.clone()),
             _ => None,
         };
         hall.nodes[node].events.iter().filter_map(act).collect()
