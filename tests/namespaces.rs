@@ -243,9 +243,11 @@ fn host_lan_says_what_others_type_and_when_it_cannot_be_one() {
     while !word(&other.wait("warning"), "message").contains("no registry for its network") {}
     drop((one, other));
     let mut command = machines.tertulia(0, &homes[1]);
-    let (_one, lines) = lines_until(command.args(["host", "One", "--lan"]), "what you type goes to all");
+    let (mut one, lines) = lines_until(command.args(["host", "One", "--lan"]), "what you type goes to all");
     let told = format!("tertulia list --registry {}:7472", machines.address(0));
     assert!(lines.iter().any(|line| line.contains(&told)), "{lines:#?}");
+    one.types("/stop");
+    one.until("how to go on", |line| line.ends_with("tertulia host One --lan"));
     let (said, is_well) = run(&machines, 1, &homes[0], &["--no-registry", "host", "T", "--lan"]);
     assert!(!is_well && said.contains("--no-registry says that there is none"), "{said}");
 }

@@ -233,15 +233,16 @@ fn words(path: &Path) -> Result<Vec<String>, Fail> {
         .collect()
 }
 
-/// What to type to go on: what a lecture does not keep is said again.
-fn resume(args: &Args, again: &str) -> String {
+/// What to type to go on: what a meeting does not keep is said again.
+pub(crate) fn resume(args: &Args, again: &str) -> String {
+    let again = format!("{again}{}", if args.lan { " --lan" } else { "" });
     let filter = args.filter.as_ref().map(|file| file.display().to_string());
     let flags =
         [("--filter", filter.as_ref()), ("--listen", args.listen.as_ref()), ("--announce", args.announce.as_ref())];
     flags
         .into_iter()
         .filter_map(|(flag, value)| Some((flag, value?)))
-        .fold(again.to_string(), |again, (flag, value)| format!("{again} {flag} {}", quoted(value)))
+        .fold(again, |again, (flag, value)| format!("{again} {flag} {}", quoted(value)))
 }
 
 /// A lecture that is about to be held.

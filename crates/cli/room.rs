@@ -20,7 +20,7 @@ use crate::ending::Ending;
 use crate::escape;
 use crate::fail::{Fail, quoted};
 use crate::globals::{Globals, start_run};
-use crate::host::{Args, Lecture, Policies, check, fits, found, stored, welcome};
+use crate::host::{Args, Lecture, Policies, check, fits, found, resume, stored, welcome};
 use crate::screen::Screen;
 use crate::session::{self, Plan, Ready};
 use crate::signals::Signals;
@@ -94,7 +94,7 @@ pub(crate) fn host(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
                 venue::keep_port(keeps.as_ref(), meeting, place.port, screen);
                 welcome(ready, ("room", "is open"), screen, admission, &place);
             }),
-            next: Box::new(|ending| farewell(ending, &again)),
+            next: Box::new(|ending| farewell(ending, &resume(args, &again))),
         };
         session::run(node, plan, screen, input, signals).await
     })
