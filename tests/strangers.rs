@@ -155,3 +155,34 @@ async fn handshake_8_strangers_without_a_ticket_keep_nobody_out() {
     host.send(&json!({"command": "end"}));
     assert_eq!(host.wait("closed")["code"], "ended");
 }
+
+/// A way to `target` on which whoever comes first is hung up on, and whoever comes next.
+fn busy(target: SocketAddr) -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        for _ in 0..2 {
+            drop(listener.accept());
+        }
+        for near in listener.incoming() {
+            let (near, far) = (near.unwrap(), std::net::TcpStream::connect(target).unwrap());
+            let (mut from, mut to) = (near.try_clone().unwrap(), far.try_clone().unwrap());
+            std::thread::spawn(move || io::copy(&mut from, &mut to));
+            let (mut from, mut to) = (far, near);
+            std::thread::spawn(move || io::copy(&mut from, &mut to));
+        }
+    });
+    address
+}
+
+#[test]
+fn who_is_hung_up_on_before_a_word_has_come_back_takes_nobody_for_no_tertulia_and_tries_again() {
+    for flags in [&["--lecture"][..], &[]] {
+        let mut host = Bot::start("ada", &[&["host", "Busy", "--listen", "127.0.0.1:0"], flags].concat());
+        let mut guest = Bot::start("bea", &["join", &busy(address(&host.wait("ready")))]);
+        let warning = guest.wait("warning");
+        assert_eq!(warning["code"], "cut", "{warning}");
+        assert!(warning["message"].as_str().expect("a message").contains("hangs up"), "{warning}");
+        guest.wait("linked");
+    }
+}
