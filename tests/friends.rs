@@ -262,3 +262,114 @@ fn lines_from_a_pipe_are_sent_before_the_end() {
     let out = String::from_utf8(output.stdout).expect("UTF-8");
     assert_eq!(output.status.code(), Some(0), "{out}");
 }
+
+/// A registry, and where it is.
+fn registry() -> (Bot, String) {
+    let mut registry = Bot::start("registry", &["registry", "--listen", "127.0.0.1:0"]);
+    let address = registry.wait("ready")["listen"].as_str().expect("it listens").to_string();
+    (registry, address)
+}
+
+/// A friend at a port that nobody knows, who has registered.
+fn registered(home: &Arc<Scratch>, name: &str, registry: &str) -> (Bot, Value) {
+    let mut bot = Bot::start_in(home, name, &["--registry", registry, "friends", "--listen", "127.0.0.1:0"]);
+    let listen = bot.wait("ready")["listen"].clone();
+    bot.send(&json!({"command": "register"}));
+    assert_eq!(bot.wait("published")["addresses"], json!([listen]));
+    (bot, listen)
+}
+
+/// The next change of a contact that is this one.
+fn change(bot: &mut Bot, change: &str) -> Value {
+    loop {
+        let contact = bot.wait("contact");
+        if contact["change"] == change {
+            return contact;
+        }
+    }
+}
+
+#[test]
+fn contact_15_two_who_have_both_moved_meet_again_through_a_registry() {
+    let (here, there) = (home("moved-a"), home("moved-b"));
+    let (mut bea, old) = friend(&there, "bea", "127.0.0.1:0");
+    let (mut anna, _) = friend(&here, "anna", "127.0.0.1:0");
+    anna.send(&json!({"command": "add", "name": "bea", "address": old}));
+    anna.wait("linked");
+    msg(&mut anna, "bea", "one");
+    assert_eq!(heard(&mut bea), "one");
+    drop((anna, bea));
+
+    let (_registry, registry) = registry();
+    let (mut anna, _) = registered(&here, "anna", &registry);
+    let (mut bea, moved) = registered(&there, "bea", &registry);
+    let found = change(&mut anna, "moved");
+    assert_eq!((&found["address"], &found["addresses"]), (&moved, &json!([moved, old])), "the one given stays");
+    anna.wait("linked");
+    msg(&mut bea, "anna", "two");
+    assert_eq!(heard(&mut anna), "two");
+    let kept = std::fs::read_to_string(here.path().join("contacts.toml")).expect("contacts");
+    assert!(kept.contains(&format!("address = \"{old}\"")), "{kept}");
+
+    // A script finds her too.
+    drop((anna, bea));
+    let (mut bea, _) = registered(&there, "bea", &registry);
+    let sent = run(&here, &["--registry", &registry, "send", "bea", "three", "--name", "anna"]);
+    assert_eq!(sent.code, Some(0), "{}{}", sent.out, sent.err);
+    assert!(sent.err.contains("bea is found at") || sent.out.contains("bea is found at"), "{}{}", sent.out, sent.err);
+    assert_eq!(heard(&mut bea), "three");
+}
+
+#[test]
+fn contact_14_a_stranger_who_is_removed_is_kept_away_over_runs_until_added() {
+    let (here, there) = (home("away-a"), home("away-b"));
+    let (mut anna, address) = friend(&here, "anna", "127.0.0.1:0");
+    let (mut bea, at) = friend(&there, "bea", "127.0.0.1:0");
+    bea.send(&json!({"command": "add", "name": "anna", "address": address}));
+    bea.wait("linked");
+    msg(&mut bea, "anna", "buy this");
+    assert_eq!(heard(&mut anna), "buy this");
+    anna.send(&json!({"command": "remove", "name": "bea"}));
+    change(&mut anna, "removed");
+    assert_eq!(bea.wait("error")["code"], "denied", "she is told");
+    drop((anna, bea));
+
+    let (mut anna, _) = friend(&here, "anna", &address);
+    let (mut bea, _) = friend(&there, "bea", &at);
+    assert_eq!(bea.wait("error")["code"], "denied", "another run changes nothing");
+    msg(&mut bea, "anna", "buy that");
+    assert_eq!(bea.wait("error")["id"], "buy that");
+    anna.send(&json!({"command": "add", "name": "bea", "address": at}));
+    anna.wait("linked");
+    msg(&mut bea, "anna", "thank you");
+    assert_eq!(heard(&mut anna), "thank you");
+
+    anna.send(&json!({"command": "block", "name": "bea"}));
+    assert_eq!(change(&mut anna, "blocked")["blocked"], true);
+    assert_eq!(bea.wait("error")["code"], "denied");
+    anna.send(&json!({"command": "quit"}));
+    assert_eq!(texts(&mut anna), [""; 0]);
+    assert!(anna.end().success());
+    let listed = run(&here, &["contacts"]);
+    assert!(listed.out.contains("bea") && listed.out.contains("(blocked)"), "{}", listed.out);
+    let refused = run(&here, &["send", "bea", "hi"]);
+    assert!(refused.err.ends_with("  try: tertulia contacts unblock bea\n"), "{}", refused.err);
+    assert_eq!(run(&here, &["contacts", "unblock", "bea"]).code, Some(0));
+    assert_eq!(run(&here, &["send", "bea", "hi", "--name", "anna"]).code, Some(0));
+    assert_eq!(heard(&mut bea), "hi");
+}
+
+#[test]
+fn contact_14_where_only_contacts_are_taken_strangers_are_told_so() {
+    let (here, there) = (home("only-a"), home("only-b"));
+    for verb in [
+        &["friends", "--only-contacts", "--listen", "127.0.0.1:0"][..],
+        &["receive", "--only-contacts", "--listen", "127.0.0.1:0"],
+    ] {
+        let mut anna = Bot::start_in(&here, "anna", verb);
+        let address = anna.wait("ready")["listen"].as_str().expect("she listens").to_string();
+        let refused = run(&there, &["send", &address, "hello?", "--name", "bea"]);
+        assert_eq!(refused.code, Some(1), "{}", refused.err);
+        assert!(refused.err.contains("does not take what you write"), "{}", refused.err);
+    }
+}

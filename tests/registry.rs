@@ -147,6 +147,27 @@ fn list_1_a_meeting_is_found_by_how_its_words_begin_and_by_no_mere_sign() {
 }
 
 #[test]
+fn a_contacts_name_leads_to_what_the_contact_holds() {
+    let (_registry, address) = registry("127.0.0.1:0");
+    let (mut ada, ready) = open("ada", "Friday tertulia", &address, &[]);
+    let (_carl, _) = open("carl", "Ada Lovelace", &address, &[]);
+    let home = Arc::new(Scratch::new("of-a-contact"));
+    let host = ready["key"].as_str().expect("a key");
+    let (other, unmet) = ("ab".repeat(32), "[[contact]]\nname = \"dora\"\naddress = \"127.0.0.1:1\"\n");
+    let contacts = format!(
+        "[[contact]]\nname = \"ada\"\nkey = \"{host}\"\n[[contact]]\nname = \"bea\"\nkey = \"{other}\"\n{unmet}"
+    );
+    std::fs::write(home.path().join("contacts.toml"), contacts).expect("a list");
+    // A title that begins so is somebody else's.
+    joins(&home, &["--registry", &address, "join", "ada"], "Friday tertulia", &mut ada);
+    for (name, code) in [("bea", "no_meeting"), ("dora", "not_met")] {
+        let (events, output) = run(&home, &["--registry", &address, "join", name]);
+        let error = events.last().expect("an error");
+        assert_eq!((output.status.code(), error["code"].as_str()), (Some(1), Some(code)), "{error}");
+    }
+}
+
+#[test]
 fn what_is_not_there_or_not_unique_is_refused_with_what_would_have_worked() {
     let (_registry, address) = registry("127.0.0.1:0");
     let (_ada, one) = host("ada", "Rust 101", &address, &[]);

@@ -10,12 +10,16 @@ use tertulia_core::id::CommandId;
 use tertulia_core::limits;
 use tertulia_core::machine::{Input, Kept, Machine as _, Output};
 use tertulia_core::name::proper;
+use tertulia_core::node::Node;
+use tertulia_core::registry::Reach;
 use tertulia_core::time::{Instant, Now};
+use tertulia_core::wire::registry::Visibility;
 use tertulia_net::{Home, Setup, seed, unix_ms};
 
 use crate::escape;
 use crate::fail::{Fail, quoted};
 use crate::globals::{Globals, tell_home};
+use crate::host;
 use crate::screen::Screen;
 
 /// How a verb runs its friends.
@@ -24,6 +28,7 @@ pub(crate) struct Manner {
     pub(crate) port: Option<u16>,
     pub(crate) dials_at_start: bool,
     pub(crate) ends_after_one: bool,
+    pub(crate) only_contacts: bool,
 }
 
 /// The home, if no other program holds it: what is said in a guest's name nobody would answer.
@@ -60,11 +65,23 @@ pub(crate) fn machine(home: &Home, globals: &Globals, started_ms: u64, manner: M
         idle: home.config().idle.map_or(limits::CONTACT_IDLE, Duration::from_secs),
         dials_at_start: manner.dials_at_start,
         ends_after_one: manner.ends_after_one,
+        only_contacts: manner.only_contacts,
         contacts: home.contacts().map_err(broken)?,
         pairs: home.pairs().map_err(broken)?,
         drafts: home.drafts().map_err(broken)?,
         talk_max: limits::TALK_ENTRIES_MAX,
     }))
+}
+
+/// The machine, with registries to ask for those who have moved; it publishes nothing by itself.
+///
+/// # Errors
+/// A file of the home can't be used, or a setting is wrong.
+pub(crate) fn asking(home: &Home, globals: &Globals, started_ms: u64, manner: Manner) -> Result<Node, Fail> {
+    let (registries, name) = (globals.registries(home)?.addresses, globals.called(home)?.name);
+    let reach = Reach { port: 0, addresses: Vec::new(), visibility: Visibility::Unlisted };
+    let client = host::publisher(home.identity(), &name, registries, reach, started_ms)?;
+    Ok(Node::new(machine(home, globals, started_ms, manner)?, client))
 }
 
 /// What the machine runs with.
@@ -86,9 +103,16 @@ pub(crate) fn setup(
 /// # Errors
 /// It can't be done, or not kept.
 pub(crate) fn change(home: &Home, globals: &Globals, command: Command) -> Result<Vec<Event>, Fail> {
-    let manner = Manner { port: None, dials_at_start: false, ends_after_one: false };
-    let name =
-        if let Command::Add { name, .. } | Command::Remove { name } = &command { name.clone() } else { String::new() };
+    let manner = Manner { port: None, dials_at_start: false, ends_after_one: false, only_contacts: false };
+    let name = if let Command::Add { name, .. }
+    | Command::Remove { name }
+    | Command::Block { name }
+    | Command::Unblock { name } = &command
+    {
+        name.clone()
+    } else {
+        String::new()
+    };
     let mut friends = machine(home, globals, unix_ms(), manner)?;
     let mut out = Vec::new();
     let now = Now { tick: Instant(0), unix_ms: unix_ms() };
@@ -128,11 +152,18 @@ pub(crate) fn refusal(code: &'static str, message: &str, name: &str, globals: &G
         .map_or((message, ""), |(reason, proposal)| (reason, proposal.trim_start_matches('/')));
     let program = globals.program();
     let words = |text: &str| text.split(' ').map(quoted).collect::<Vec<_>>().join(" ");
+    let is_name = proper(name).is_some();
     let hint = match (proposal.strip_prefix("add "), proposal.strip_suffix("/TEXT")) {
         (Some(meant), _) => format!("{program} contacts add {}", words(meant)),
         (None, Some(to)) => format!("{program} send {} TEXT", quoted(to)),
-        (None, None) if message.contains("/add ") && proper(name).is_some() => {
+        (None, None) if is_name && message.contains("/add ") => {
             format!("{program} contacts add {} HOST:PORT", quoted(name))
+        }
+        (None, None) if is_name && message.contains("/unblock ") => {
+            format!("{program} contacts unblock {}", quoted(name))
+        }
+        (None, None) if is_name && message.contains("/remove ") => {
+            format!("{program} contacts remove {}", quoted(name))
         }
         (None, None) => format!("{program} contacts list"),
     };

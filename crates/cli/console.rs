@@ -280,9 +280,11 @@ pub(crate) fn checked(mut command: Command, role: Role) -> Result<Command, Probl
         Command::Directory(Directory::Register) => Ok(Some("register")),
         Command::Directory(Directory::Unregister) => Ok(Some("unregister")),
         Command::Directory(_) | Command::Users | Command::Quit => Ok(None),
-        Command::Contacts | Command::Add { .. } | Command::Remove { .. } => {
-            Err(Problem::new("not_here", format!("this is a meeting; {CONTACTS}")))
-        }
+        Command::Contacts
+        | Command::Add { .. }
+        | Command::Remove { .. }
+        | Command::Block { .. }
+        | Command::Unblock { .. } => Err(Problem::new("not_here", format!("this is a meeting; {CONTACTS}"))),
     }?;
     match (host_only, role) {
         (Some(word), Role::Attendee) => Err(not_yours(word)),

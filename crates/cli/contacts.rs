@@ -12,9 +12,9 @@ use crate::screen::Screen;
 /// How it is typed.
 pub(crate) const EXAMPLE: &str = "  tertulia contacts add bea 192.0.2.7:7473";
 
-/// List, add or remove contacts
+/// List, add, remove or block contacts
 ///
-/// They stand in contacts.toml of your home, which you may edit while no tertulia runs there. A contact's key is met
+/// They stand in contacts.toml of your home, which you may edit while no tertulia runs there; your comments stay. A contact's key is met
 /// the first time that it answers, and kept; from then on nobody else is taken for it.
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLE)]
@@ -35,8 +35,20 @@ enum Action {
         /// Where they listen, HOST:PORT
         address: String,
     },
-    /// Remove NAME; what was said stays in your home
+    /// Remove NAME; what was said stays in your home. Who came by themselves is kept away until you add them
     Remove {
+        /// What you call them
+        #[arg(value_name = "NAME")]
+        who: String,
+    },
+    /// Keep NAME away, until you unblock them
+    Block {
+        /// What you call them
+        #[arg(value_name = "NAME")]
+        who: String,
+    },
+    /// Let NAME in again
+    Unblock {
         /// What you call them
         #[arg(value_name = "NAME")]
         who: String,
@@ -65,6 +77,16 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
         Some(Action::Remove { who }) => {
             let home = befriend::own_home(globals, &screen, &format!("there, type: /remove {who}"))?;
             (home, Command::Remove { name: who.clone() }, format!("to see who is left: {program} contacts"))
+        }
+        Some(Action::Block { who }) => {
+            let home = befriend::own_home(globals, &screen, &format!("there, type: /block {who}"))?;
+            let next = format!("to let them in again: {program} contacts unblock {}", quoted(who));
+            (home, Command::Block { name: who.clone() }, next)
+        }
+        Some(Action::Unblock { who }) => {
+            let home = befriend::own_home(globals, &screen, &format!("there, type: /unblock {who}"))?;
+            let next = format!("to write: {program} send {} TEXT, or: {program} friends", quoted(who));
+            (home, Command::Unblock { name: who.clone() }, next)
         }
     };
     for event in befriend::change(&home, globals, command)? {

@@ -38,6 +38,9 @@ pub(crate) struct Args {
     /// What others dial, if not the address of this machine
     #[arg(long, value_name = "HOST:PORT")]
     announce: Option<String>,
+    /// Turn away whom you have not added
+    #[arg(long)]
+    only_contacts: bool,
 }
 
 /// Runs the verb.
@@ -52,7 +55,8 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     screen.keep_in(&home);
     let (listener, place) = listen(args.listen.as_ref(), args.announce.as_ref(), &home, AGAIN, &mut screen)?;
     let started_ms = start_run(&home)?;
-    let manner = Manner { port: Some(place.port), dials_at_start: true, ends_after_one: false };
+    let (port, only_contacts) = (Some(place.port), args.only_contacts);
+    let manner = Manner { port, dials_at_start: true, ends_after_one: false, only_contacts };
     let friends = befriend::machine(&home, globals, started_ms, manner)?;
     let setup = befriend::setup(&home, globals, started_ms, Some(listener))?;
     let registries = globals.registries(&home)?;

@@ -33,18 +33,18 @@ pub(crate) const EXAMPLE: &str = "  tertulia join 127.0.0.1:7473";
 /// Come into a room, or attend a lecture
 ///
 /// TARGET is the line that the host printed, a ticket or HOST:PORT; or what a registry finds: an id, a number that
-/// tertulia list has shown, a title, or words that fit one title. An address without a port has port 7473; what has a
-/// dot and ends in letters, such as host.example, is one, so a meeting of such a title is joined by its number or id.
-/// What was said while you were away comes when you join again. At the end of input, what is pending is sent and you
-/// leave.
+/// tertulia list has shown, a contact's name for what they hold, a title, or words that begin as those of one title do.
+/// An address without a port has port 7473; what has a dot and ends in letters, such as host.example, is one, so a
+/// meeting of such a title is joined by its number or id. What was said while you were away comes when you join again.
+/// At the end of input, what is pending is sent and you leave.
 ///
 /// A ticket may have a secret in it, and other users see command lines: with `-` for TARGET, stdin begins with it, and
 /// without TARGET, the environment variable TERTULIA_TICKET has it.
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLE)]
 pub(crate) struct Args {
-    /// A ticket, HOST:PORT, an id, a number of the last list, a title, or words of one; `-`: stdin begins with it
-    /// [default: $TERTULIA_TICKET]
+    /// A ticket, HOST:PORT, an id, a number of the last list, a contact's name, a title, or words of one; `-`: stdin
+    /// begins with it [default: $TERTULIA_TICKET]
     #[arg(value_name = "TARGET")]
     target: Vec<String>,
     /// What the host reads if you have to wait in the lobby

@@ -245,7 +245,9 @@ fn contact(contact: &Contact) -> Map<String, Value> {
     let mut fields = Map::new();
     fields.insert("name".into(), contact.name.as_str().into());
     fields.insert("key".into(), contact.key.map(|key| key.to_hex()).into());
-    fields.insert("address".into(), contact.address.as_deref().into());
+    fields.insert("address".into(), contact.addresses.first().map(String::as_str).into());
+    fields.insert("addresses".into(), contact.addresses.as_slice().into());
+    fields.insert("blocked".into(), contact.is_blocked.into());
     fields.insert("meeting".into(), contact.meeting.map(MeetingId::to_hex).into());
     fields.insert("safety".into(), contact.meeting.map(safety_words).into());
     fields.insert("stranger".into(), contact.is_stranger.into());
@@ -260,6 +262,9 @@ const fn change_word(change: Change) -> &'static str {
         Change::Met => "met",
         Change::Stranger => "stranger",
         Change::Removed => "removed",
+        Change::Moved => "moved",
+        Change::Blocked => "blocked",
+        Change::Unblocked => "unblocked",
     }
 }
 
@@ -330,7 +335,7 @@ fn malformed(found: &str) -> Problem {
 const EXAMPLE: &str = r#"{"command":"say","text":"hello"}"#;
 
 const KNOWN: &str = "say msg name users quit bans kick unban mute unmute admit deny lock unlock end stop contacts add \
-     remove register unregister list who";
+     remove block unblock register unregister list who";
 
 fn read(fields: &mut Fields) -> Result<Command, Problem> {
     let word = take(fields, "command")?;
@@ -355,6 +360,8 @@ fn read(fields: &mut Fields) -> Result<Command, Problem> {
         "contacts" => Command::Contacts,
         "add" => Command::Add { name: take(fields, "name")?, address: take(fields, "address")? },
         "remove" => Command::Remove { name: take(fields, "name")? },
+        "block" => Command::Block { name: take(fields, "name")? },
+        "unblock" => Command::Unblock { name: take(fields, "name")? },
         "end" => Command::End,
         "stop" => Command::Stop,
         "register" => Command::Directory(Directory::Register),

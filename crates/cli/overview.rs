@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tertulia_core::charter::Admission;
 use tertulia_core::command::Directory;
-use tertulia_core::contact::Listed;
+use tertulia_core::contact::{Listed, Standing};
 use tertulia_core::event::Event;
 use tertulia_net::{Config, Home};
 
@@ -67,9 +67,10 @@ pub(crate) fn run(globals: &Globals) -> Result<ExitCode, Fail> {
 /// Settings and contacts, whoever holds the home; it is let go at once.
 fn look_into(globals: &Globals) -> Result<(Config, Vec<Listed>), Fail> {
     let home = globals.look_into_home()?;
-    let contacts = home.contacts().map_err(|error| {
+    let mut contacts = home.contacts().map_err(|error| {
         Fail::failed("home", error.to_string(), "put it right, or choose another folder: tertulia --home DIR")
     })?;
+    contacts.retain(|contact| contact.standing != Standing::Removed);
     Ok((home.config().clone(), contacts))
 }
 

@@ -32,6 +32,9 @@ pub(crate) struct Args {
     /// Where to listen [default: all addresses, at the port of the time before, else 7473 or the next free one]
     #[arg(long, value_name = "IP:PORT")]
     listen: Option<String>,
+    /// Turn away whom you have not added
+    #[arg(long)]
+    only_contacts: bool,
 }
 
 /// Runs the verb.
@@ -45,8 +48,9 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     let again = if args.once { EXAMPLE.trim() } else { "tertulia receive" };
     let (listener, place) = friends::listen(args.listen.as_ref(), None, &home, again, &mut screen)?;
     let started_ms = start_run(&home)?;
-    let manner = Manner { port: Some(place.port), dials_at_start: true, ends_after_one: args.once };
-    let friends = befriend::machine(&home, globals, started_ms, manner)?;
+    let (port, only_contacts) = (Some(place.port), args.only_contacts);
+    let manner = Manner { port, dials_at_start: true, ends_after_one: args.once, only_contacts };
+    let friends = befriend::asking(&home, globals, started_ms, manner)?;
     let setup = befriend::setup(&home, globals, started_ms, Some(listener))?;
     crate::block_on(async {
         let system = |error: std::io::Error| Fail::failed("system", error.to_string(), "try again");

@@ -199,10 +199,19 @@ impl Text {
             // A warning says more.
             Change::Met => return None,
             Change::Stranger => format!(
-                "{name} writes to you for the first time: {}; /remove {name} if you do not want that",
+                "{name} writes to you for the first time: {}; /remove {name} keeps them away, /block {name} too",
                 described(contact)
             ),
+            Change::Removed if contact.is_stranger || contact.is_blocked => {
+                format!("{name} is no contact, and is kept away until: /add {name} HOST:PORT")
+            }
             Change::Removed => format!("{name} is no contact any more"),
+            Change::Moved => {
+                let address = contact.addresses.first().map_or_else(String::new, |address| escape::line(address));
+                format!("{name} is found at {address} now")
+            }
+            Change::Blocked => format!("{name} is kept away until: /unblock {name}"),
+            Change::Unblocked => format!("{name} may write to you again"),
         }))
     }
 
@@ -237,7 +246,9 @@ fn bans(muted: &[String], out: &[String]) -> String {
 /// Name, where, who, how.
 fn described(contact: &Contact) -> String {
     let mut words = vec![escape::line(&contact.name)];
-    words.extend(contact.address.as_deref().map(|address| format!("at {}", escape::line(address))));
+    if !contact.addresses.is_empty() {
+        words.push(format!("at {}", escape::line(&contact.addresses.join(", "))));
+    }
     words.push(match (contact.key, contact.meeting) {
         (Some(key), Some(pair)) => {
             format!("key {} safety {}", key.to_hex().get(..16).unwrap_or_default(), safety_words(pair))
@@ -252,7 +263,9 @@ fn described(contact: &Contact) -> String {
     if contact.held > 0 {
         words.push(format!("({} held)", contact.held));
     }
-    if contact.is_stranger {
+    if contact.is_blocked {
+        words.push("(blocked)".into());
+    } else if contact.is_stranger {
         words.push("(came by themselves)".into());
     }
     words.join(" ")

@@ -9,7 +9,9 @@ const WORDS: &[(&str, &str, &str)] = &[
     ("msg", " NAME TEXT", "send TEXT to NAME, as NAME/TEXT does"),
     ("contacts", "", "whom you talk with, where they are, and what to compare with them"),
     ("add", " NAME HOST:PORT", "talk with NAME, or at another address, from now on"),
-    ("remove", " NAME", "talk with NAME no more"),
+    ("remove", " NAME", "talk with NAME no more; who came by themselves is kept away until /add"),
+    ("block", " NAME", "keep NAME away, until /unblock"),
+    ("unblock", " NAME", "let NAME in again"),
     ("users", "", "who is linked with you"),
     ("name", " NEW", "be called NEW from now on"),
     ("register", "", "have registries list you, for tertulia who, until /unregister or the end"),
@@ -69,6 +71,8 @@ fn slash(line: &str) -> Result<Wish, Problem> {
         "contacts" => Command::Contacts,
         "add" => Command::Add { name: name.into(), address: tail.into() },
         "remove" => Command::Remove { name: name.into() },
+        "block" => Command::Block { name: name.into() },
+        "unblock" => Command::Unblock { name: name.into() },
         "users" => Command::Users,
         "register" => Command::Directory(Directory::Register),
         "unregister" => Command::Directory(Directory::Unregister),
@@ -89,7 +93,11 @@ pub(super) fn checked(command: Command) -> Result<Command, Problem> {
         Command::Say { .. } => Err(Problem::new("to_whom", TO_WHOM)),
         Command::Msg { to, text } if to == "*" => fits(text),
         Command::Msg { to, text } => fits(text).and_then(|()| named(to)),
-        Command::Name { name } | Command::Remove { name } | Command::Add { name, .. } => named(name),
+        Command::Name { name }
+        | Command::Remove { name }
+        | Command::Block { name }
+        | Command::Unblock { name }
+        | Command::Add { name, .. } => named(name),
         Command::Directory(_) | Command::Users | Command::Contacts | Command::Quit | Command::Stop => Ok(()),
         Command::Bans
         | Command::Admit { .. }
@@ -155,6 +163,8 @@ mod tests {
             ("users", Command::Users),
             ("/add carl host:1", Command::Add { name: "carl".into(), address: "host:1".into() }),
             ("/remove carl", Command::Remove { name: "carl".into() }),
+            ("/block carl", Command::Block { name: "carl".into() }),
+            ("/unblock carl", Command::Unblock { name: "carl".into() }),
             ("/name ann", Command::Name { name: "ann".into() }),
             ("rename ann", Command::Name { name: "ann".into() }),
             ("/register", Command::Directory(Directory::Register)),

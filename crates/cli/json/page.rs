@@ -126,12 +126,13 @@ fn elsewhere() -> Vec<Event> {
         name: "bea".into(),
         key: Some(KEY),
         meeting: Some(MEETING),
-        address: Some(address().to_string()),
+        addresses: vec![address().to_string()],
         is_stranger: false,
+        is_blocked: false,
         state: State::Linked,
         held: 0,
     };
-    let unmet = Contact { name: "carl".into(), key: None, meeting: None, address: None, ..bea() };
+    let unmet = Contact { name: "carl".into(), key: None, meeting: None, addresses: vec![], ..bea() };
     let person = |addresses| Event::Person { name: "bea".into(), key: KEY, addresses, since_ms: 1_767_221_000_000 };
     vec![
         Event::Contacts { contacts: vec![bea()] },

@@ -250,21 +250,22 @@ fn friends_are_told_in_the_fields_that_scripts_know() {
         name: "bea".into(),
         key: Some(KEY),
         meeting: Some(MeetingId([0x12; 16])),
-        address: Some("host:1".into()),
+        addresses: vec!["host:1".into(), "host:2".into()],
         is_stranger: false,
+        is_blocked: false,
         state: State::Linked,
         held,
     };
     let carl = Contact { name: "carl".into(), key: None, meeting: None, state: State::Away, ..bea(0) };
     let fields = |held: u32| {
         format!(
-            r#""address":"host:1","held":{held},"key":"{}","meeting":"{}","name":"bea","safety":"{}","state":"linked","stranger":false"#,
+            r#""address":"host:1","addresses":["host:1","host:2"],"blocked":false,"held":{held},"key":"{}","meeting":"{}","name":"bea","safety":"{}","state":"linked","stranger":false"#,
             key(),
             "12".repeat(16),
             safety_words(MeetingId([0x12; 16]))
         )
     };
-    let unmet = r#"{"address":"host:1","held":0,"key":null,"meeting":null,"name":"carl","safety":null,"state":"away","stranger":false}"#;
+    let unmet = r#"{"address":"host:1","addresses":["host:1","host:2"],"blocked":false,"held":0,"key":null,"meeting":null,"name":"carl","safety":null,"state":"away","stranger":false}"#;
     assert_eq!(
         shown(&Event::Contacts { contacts: vec![bea(2), carl] }, None),
         Some(format!(r#"{{"event":"contacts","time_ms":7,"contacts":[{{{}}},{unmet}]}}"#, fields(2)))
@@ -277,6 +278,9 @@ fn friends_are_told_in_the_fields_that_scripts_know() {
     let command = Command::Add { name: "bea".into(), address: "host:1".into() };
     assert_eq!(super::command(add, Role::Friends), Ok((command, Some(Id("1".into())))));
     assert!(super::command(add, Role::Host).is_err(), "a meeting has no contacts");
+    let block = r#"{"command":"block","name":"bea"}"#;
+    assert_eq!(super::command(block, Role::Friends), Ok((Command::Block { name: "bea".into() }, None)));
+    assert!(super::command(block, Role::Member).is_err(), "a meeting has no contacts");
     assert!(super::command(r#"{"command":"say","text":"hi"}"#, Role::Friends).is_err(), "to whom?");
     let all = Command::Msg { to: "*".into(), text: "hi".into() };
     assert_eq!(super::command(r#"{"command":"msg","to":"*","text":"hi"}"#, Role::Friends), Ok((all, None)));

@@ -74,7 +74,7 @@ codes! {
     0x0039 TooSoon "too_soon" "The key has joined too often just now."
     0x0040 Stale "stale" "The registry holds a newer record of the same key."
     0x0041 NoRecord "no_record" "The registry holds no such record of the sender."
-    0x0050 Denied "denied" "A host does not admit the sender."
+    0x0050 Denied "denied" "A host, or a contact, does not admit the sender."
     0x0051 WrongKind "wrong_kind" "The meeting is of another kind: a lecture and not a room, or the other way round."
     0x0052 NotYet "not_yet" "The receiver can't say yet whether the sender may come in. Dial again."
     0x0053 Duplicate "duplicate" "Another link of the same two stands; this one is not needed."

@@ -101,6 +101,16 @@ pub enum Command {
         /// Whom.
         name: String,
     },
+    /// Keep a contact away.
+    Block {
+        /// Whom.
+        name: String,
+    },
+    /// Let a contact in again.
+    Unblock {
+        /// Whom.
+        name: String,
+    },
     /// End the meeting for all.
     End,
     /// Something of registries.

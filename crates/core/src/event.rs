@@ -104,10 +104,12 @@ pub struct Contact {
     pub key: Option<Key>,
     /// The id of the pair, once the key is known; the two compare it to know that nobody stands between them.
     pub meeting: Option<MeetingId>,
-    /// `HOST:PORT`, if one is known.
-    pub address: Option<String>,
+    /// `HOST:PORT`, in the order in which they are dialled.
+    pub addresses: Vec<String>,
     /// Whether they came by themselves, and this user has not accepted them.
     pub is_stranger: bool,
+    /// Whether this user has shut them out.
+    pub is_blocked: bool,
     /// Where they are.
     pub state: State,
     /// How many messages wait for them.
@@ -117,6 +119,12 @@ pub struct Contact {
 /// What has become of a contact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
+    /// It is found at another address.
+    Moved,
+    /// This user has shut it out.
+    Blocked,
+    /// This user has let it in again.
+    Unblocked,
     /// This user has added or accepted it, or changed its address.
     Added,
     /// Its key is known now, and counts from now on.

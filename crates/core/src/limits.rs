@@ -173,6 +173,14 @@ limits! {
     STRANGER_BURST: u32 = 8;
     /// Another key that is no contact is taken after this.
     STRANGER_INTERVAL: Duration = Duration::from_secs(5);
+    /// Strangers whom their user has removed, and who are kept away; beyond that, the one who came first is forgotten.
+    REMOVED_MAX: usize = 1_024;
+    /// Addresses of a contact that its node has learned; beyond that, the one that was learned first is forgotten.
+    LEARNED_MAX: usize = 3;
+    /// A contact that is met at no address is looked up no more often.
+    CONTACT_LOOKUP_INTERVAL: Duration = Duration::from_secs(10);
+    /// Contacts that are looked up at one time; others wait for their turn.
+    LOOKUPS_MAX: usize = 8;
     /// Texts of one user that wait for a contact's key.
     DRAFTS_MAX: usize = 256;
     /// Entries of a pair that go out unasked before they are acknowledged.

@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use crate::code::Code;
 use crate::command::Command;
 use crate::event::Event;
-use crate::id::{DialId, LinkId};
+use crate::id::{DialId, Key, LinkId};
 use crate::machine::{Input, Machine, Output};
 use crate::registry::{Client, ClientConfig, Listing};
 use crate::time::{Instant, Now};
@@ -25,6 +25,14 @@ pub trait Role: Machine {
     fn listing(&self) -> Option<Listing<'_>> {
         None
     }
+
+    /// Whom registries are to be asked for from now on: by key, each once.
+    fn sought(&mut self) -> Vec<Key> {
+        Vec::new()
+    }
+
+    /// Where registries have met somebody who was sought, `HOST:PORT`; whoever is there still has to show the key.
+    fn found(&mut self, _key: Key, _addresses: Vec<String>, _now: Now, _out: &mut Vec<Output>) {}
 }
 
 /// The dials of a meeting have lower numbers, those of the publisher begin here.
@@ -62,6 +70,18 @@ impl Node {
         }
     }
 
+    /// Registries are asked for whom the meeting seeks, and what they have found is told to it.
+    fn seek(&mut self, now: Now, out: &mut Vec<Output>) {
+        loop {
+            let sought = self.meeting.sought();
+            if !sought.is_empty() {
+                self.publisher.seek(sought, now, out);
+            }
+            let Some((key, addresses)) = self.publisher.take_found() else { return };
+            self.meeting.found(key, addresses, now, out);
+        }
+    }
+
     /// What the meeting has become is published; that it is over is told to registries first.
     fn follow(&mut self, before: usize, now: Now, out: &mut Vec<Output>) {
         let is_last = |output: &Output| matches!(output, Output::Event(Event::Closed { .. }));
@@ -74,6 +94,7 @@ impl Node {
             None => {
                 self.publisher.rename(self.meeting.name(), now, out);
                 self.publisher.publish(self.meeting.listing(), now, out);
+                self.seek(now, out);
             }
         }
     }
@@ -90,7 +111,8 @@ impl Machine for Node {
             return out.push(Output::Close { link: *link, code, rule: None, reason });
         }
         if self.is_publishers(&input) {
-            return self.publisher.handle(input, now, out);
+            self.publisher.handle(input, now, out);
+            return self.seek(now, out);
         }
         self.meeting.handle(input, now, out);
         self.follow(before, now, out);
@@ -101,6 +123,7 @@ impl Machine for Node {
         self.meeting.handle_timeout(now, out);
         self.follow(before, now, out);
         self.publisher.handle_timeout(now, out);
+        self.seek(now, out);
     }
 
     fn poll_timeout(&self) -> Option<Instant> {

@@ -117,6 +117,7 @@ rules! {
     Contact8 "CONTACT-8" Superseded "of two runs of one key, the later one stays"
     Contact12 "CONTACT-12" Full "there is room for strangers"
     Contact13 "CONTACT-13" TooSoon "strangers come eight at once at most, then one in five seconds"
+    Contact14 "CONTACT-14" Denied "who is blocked, was removed as a stranger, or is one where only contacts are taken is not talked with"
     Age1 "AGE-1" Renewed "no connection outlives 24 h or 2^32 records"
     Registry1 "REGISTRY-1" NoMeeting "the purpose of a link with a registry is registry, and its meeting zero"
     Registry2 "REGISTRY-2" Unexpected "a frame fits its link's purpose and its sender's side"

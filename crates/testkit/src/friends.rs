@@ -68,8 +68,8 @@ fn known(number: usize, mix: Mix) -> Vec<Listed> {
         .map(|other| Listed {
             name: name(other).into(),
             key: mix.keys_known.then(|| identity(other, mix).key()),
-            address: Some(format!("node{other}:1")),
-            is_stranger: false,
+            addresses: vec![format!("node{other}:1")],
+            ..Listed::default()
         })
         .collect()
 }
@@ -96,10 +96,11 @@ pub(crate) fn friend(number: usize, mix: Mix) -> NodeSpec {
             name: name(number).into(),
             started_ms: boot.now.unix_ms,
             seed: boot.seed,
-            port: None,
+            port: Some(boot.address.port()),
             idle: mix.idle,
             dials_at_start: true,
             ends_after_one: false,
+            only_contacts: false,
             contacts: kept(Kept::Contacts)
                 .map_or_else(|| known(number, mix), |bytes| Listed::decode_all(&bytes).expect("it was kept whole")),
             pairs: restore(boot),
@@ -116,6 +117,7 @@ struct Circle {
     /// What each has said to each.
     said: BTreeMap<(usize, usize), Vec<String>>,
     count: u64,
+    moves: u16,
 }
 
 impl Circle {
@@ -123,7 +125,7 @@ impl Circle {
         let mix = Mix::draw(seed);
         let mut sim = Sim::new(seed, Conditions::default(), canary).of_rooms();
         (0..mix.friends).for_each(|number| _ = sim.add(friend(number, mix)));
-        Self { sim, mix, said: BTreeMap::new(), count: 0 }
+        Self { sim, mix, said: BTreeMap::new(), count: 0, moves: 0 }
     }
 
     fn draw(&mut self, below: usize) -> usize {
@@ -150,6 +152,10 @@ impl Circle {
             self.look();
         }
         self.sim.heal();
+        if self.moves > 0 && self.sim.is_running(0) {
+            // Somebody whom it could not dial when it started does not know where it is.
+            self.sim.crash(0, false);
+        }
         for number in (0..self.mix.friends).filter(|number| self.sim.has_stopped(*number)).collect::<Vec<_>>() {
             self.sim.start(number);
         }
@@ -161,6 +167,13 @@ impl Circle {
         for number in 0..self.mix.friends {
             assert_eq!(self.sim.connections(number), [], "nothing was said, and {} has links", name(number));
         }
+    }
+
+    /// The first of them has another address when it is back.
+    fn move_first(&mut self) {
+        self.sim.sometimes("moved");
+        self.moves += 1;
+        self.sim.move_to(0, 50_000 + self.moves);
     }
 
     /// One thing that people or networks do.
@@ -192,7 +205,13 @@ impl Circle {
                 let silent = self.sim.chance(30);
                 self.sim.crash(one, silent);
             }
-            16 | 17 if self.sim.has_stopped(one) => self.sim.start(one),
+            16 | 17 if self.sim.has_stopped(one) => {
+                // One alone: two who have both moved need a registry.
+                if one == 0 && self.sim.chance(50) {
+                    self.move_first();
+                }
+                self.sim.start(one);
+            }
             18 if one != other => self.sim.block(one, other),
             19 => (0..self.mix.friends).for_each(|to| self.sim.unblock(one, to)),
             _ => {}

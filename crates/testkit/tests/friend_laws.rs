@@ -67,8 +67,8 @@ fn friends() -> Court<Friends> {
     let listed = |number: u8| Listed {
         name: format!("p{number}"),
         key: (number > 2).then(|| identity(number).key()),
-        address: Some(format!("p{number}:1")),
-        is_stranger: false,
+        addresses: vec![format!("p{number}:1"), format!("q{number}:1")],
+        ..Listed::default()
     };
     let friends = Friends::new(FriendsConfig {
         identity: identity(1),
@@ -79,6 +79,7 @@ fn friends() -> Court<Friends> {
         idle: Duration::from_secs(30),
         dials_at_start: true,
         ends_after_one: false,
+        only_contacts: false,
         contacts: (2..5).map(listed).collect(),
         pairs: vec![],
         drafts: None,
@@ -97,6 +98,8 @@ fn command() -> impl Strategy<Value = Command> {
         2 => (name(), prop_oneof![address(), Just("nowhere".to_string())])
             .prop_map(|(name, address)| Command::Add { name, address }),
         2 => name().prop_map(|name| Command::Remove { name }),
+        1 => name().prop_map(|name| Command::Block { name }),
+        1 => name().prop_map(|name| Command::Unblock { name }),
         1 => prop_oneof![name(), Just("a b".to_string())].prop_map(|name| Command::Name { name }),
         1 => prop_oneof![Just(Command::Users), Just(Command::Contacts), Just(Command::Lock)],
     ]

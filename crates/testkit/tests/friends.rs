@@ -34,6 +34,7 @@ const SOMETIMES: &[&str] = &[
     "dial_timed_out",
     "fetch",
     "held",
+    "moved",
     "both_at_once",
     "two_links",
     "unneeded",

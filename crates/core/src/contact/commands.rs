@@ -30,8 +30,10 @@ impl Friends {
                 out.push(Output::Event(self.contacts()));
                 Ok(())
             }
-            Command::Add { name, address } => self.add(&name, &address, out),
+            Command::Add { name, address } => self.add(&name, &address, now, out),
             Command::Remove { name } => self.remove(&name, out),
+            Command::Block { name } => self.block(&name, out),
+            Command::Unblock { name } => self.unblock(&name, now, out),
             Command::Quit => {
                 out.push(Output::Event(Event::Done { id }));
                 return self.leave(Code::Left, "you have left", out);
@@ -67,7 +69,8 @@ impl Friends {
             let id = self.find(to, out)?;
             return self.tell(id, text, now, out);
         }
-        let all = self.friends.iter().filter(|(_, friend)| friend.is_listed && friend.barred.is_none());
+        let is_meant = |friend: &Friend| friend.is_listed && !friend.is_blocked && friend.barred.is_none();
+        let all = self.friends.iter().filter(|(_, friend)| is_meant(friend));
         let all: Vec<FriendId> = all.map(|(id, _)| *id).collect();
         if all.is_empty() {
             return Err(("no_such_name", "there are no contacts yet; /add NAME HOST:PORT adds one".to_string()));
@@ -96,8 +99,8 @@ impl Friends {
                 return Err(("no_such_name", message));
             }
         };
-        let is_there =
-            |(_, friend): &(&FriendId, &Friend)| friend.is_listed && friend.address.as_ref() == Some(&address);
+        let is_at = |friend: &Friend| friend.addresses.iter().chain(&friend.learned).any(|known| *known == address);
+        let is_there = |(_, friend): &(&FriendId, &Friend)| friend.is_listed && is_at(friend);
         match self.friends.iter().find(is_there) {
             Some((id, _)) => Ok(*id),
             None => self.add_contact(&address, &address, out),
@@ -109,7 +112,7 @@ impl Friends {
             let message = alloc::format!("there are {} contacts, and no more fit; remove some", limits::CONTACTS_MAX);
             return Err((Code::Full.word(), message));
         }
-        let listed = Listed { name: name.to_string(), address: Some(address.to_string()), ..Listed::default() };
+        let listed = Listed { name: name.to_string(), addresses: [address.to_string()].into(), ..Listed::default() };
         let id = self.add_friend(Friend::new(listed));
         self.keep_contacts(Some((Change::Added, id)), out);
         Ok(id)
@@ -119,6 +122,10 @@ impl Friends {
     fn tell(&mut self, id: FriendId, text: Text<'_>, now: Now, out: &mut Vec<Output>) -> Result<(), Failure> {
         let drafts: usize = self.friends.values().map(|friend| friend.drafts.len()).sum();
         let Some(friend) = self.friends.get_mut(&id) else { return Ok(()) };
+        if friend.is_blocked {
+            let name = &friend.name;
+            return Err(("blocked", alloc::format!("you have blocked {name}; /unblock {name} lets them in again")));
+        }
         if let Some(code) = friend.barred {
             return Err(barred(friend, code));
         }
@@ -142,7 +149,7 @@ impl Friends {
         let time_ms = friend.drafts.back().map_or(0, |(time_ms, _)| time_ms.saturating_add(1)).max(now.unix_ms);
         friend.drafts.push_back((time_ms, text.as_str().to_string()));
         self.keep_drafts(out);
-        self.want_link(id, out);
+        self.want_link(id, now, out);
         Ok(())
     }
 
@@ -164,7 +171,7 @@ impl Friends {
         Event::Roster { members: core::iter::once(you).chain(friends).collect(), guests: 0 }
     }
 
-    fn add(&mut self, name: &str, address: &str, out: &mut Vec<Output>) -> Result<(), Failure> {
+    fn add(&mut self, name: &str, address: &str, now: Now, out: &mut Vec<Output>) -> Result<(), Failure> {
         proper(name).ok_or_else(|| name_failure(name))?;
         let address = match HostPort::typed(address, PORT) {
             Ok(address) => address.to_string(),
@@ -177,7 +184,8 @@ impl Friends {
         let id = match self.listed(name) {
             Some(id) => {
                 if let Some(friend) = self.friends.get_mut(&id) {
-                    (friend.address, friend.is_stranger) = (Some(address), false);
+                    friend.give(&address);
+                    (friend.is_stranger, friend.is_blocked) = (false, false);
                     (friend.barred, friend.is_told_away) = (None, false);
                 }
                 self.keep_contacts(Some((Change::Added, id)), out);
@@ -187,32 +195,124 @@ impl Friends {
                 let message = alloc::format!("somebody has a name that reads like {name}; choose another");
                 return Err((Code::NameTaken.word(), message));
             }
-            None => self.add_contact(name, &address, out)?,
+            None => {
+                self.forgive(name, out);
+                self.add_contact(name, &address, out)?
+            }
         };
-        self.dial(id, out);
+        self.dial(id, now, out);
         Ok(())
     }
 
-    fn remove(&mut self, name: &str, out: &mut Vec<Output>) -> Result<(), Failure> {
-        let id = self
-            .listed(name)
-            .ok_or_else(|| ("no_such_name", alloc::format!("no contact is called {name}; /contacts shows who is")))?;
+    /// SPEC CONTACT-14: who was removed under this name may come again.
+    fn forgive(&mut self, name: &str, out: &mut Vec<Output>) {
+        let is_meant = |friend: &Friend| !friend.is_listed && friend.is_blocked && friend.name == name;
+        let meant: Vec<FriendId> =
+            self.friends.iter().filter(|(_, friend)| is_meant(friend)).map(|(id, _)| *id).collect();
+        meant.iter().for_each(|id| self.let_in(*id));
+        if !meant.is_empty() {
+            self.keep_contacts(None, out);
+        }
+    }
+
+    /// Somebody who is no contact is not kept away any more.
+    fn let_in(&mut self, id: FriendId) {
+        let Some(friend) = self.friends.get_mut(&id) else { return };
+        friend.is_blocked = false;
+        if friend.is_nobody() {
+            self.forget(id);
+        }
+    }
+
+    fn named(&self, name: &str) -> Result<FriendId, Failure> {
+        self.listed(name)
+            .ok_or_else(|| ("no_such_name", alloc::format!("no contact is called {name}; /contacts shows who is")))
+    }
+
+    /// SPEC CONTACT-14
+    fn block(&mut self, name: &str, out: &mut Vec<Output>) -> Result<(), Failure> {
+        let id = self.named(name)?;
         let Some(friend) = self.friends.get_mut(&id) else { return Ok(()) };
-        let contact = friend.contact();
-        let had_drafts = !core::mem::take(&mut friend.drafts).is_empty();
-        // What was said stays on the disk: it would come twice if they dial again.
-        (friend.is_listed, friend.is_told_linked, friend.is_told_away) = (false, false, false);
-        (friend.address, friend.barred, friend.is_stranger) = (None, None, true);
+        if friend.key().is_none() {
+            let message = alloc::format!(
+                "{name} was never met, and nobody is kept away by a name alone; /remove {name} has nobody dial them"
+            );
+            return Err(("not_met", message));
+        }
+        friend.is_blocked = true;
+        self.shut_out(id, Code::Denied, out);
+        self.keep_contacts(Some((Change::Blocked, id)), out);
+        Ok(())
+    }
+
+    fn unblock(&mut self, name: &str, now: Now, out: &mut Vec<Output>) -> Result<(), Failure> {
+        let id = self.named(name)?;
+        let Some(friend) = self.friends.get_mut(&id) else { return Ok(()) };
+        if !core::mem::take(&mut friend.is_blocked) {
+            return Err(("not_blocked", alloc::format!("{name} is not blocked; /contacts shows who is")));
+        }
+        (friend.is_stranger, friend.barred) = (false, None);
+        self.keep_contacts(Some((Change::Unblocked, id)), out);
+        // Whom they could not reach may be waited for.
+        self.dial(id, now, out);
+        Ok(())
+    }
+
+    /// Lets go of whatever links with somebody, or leads to one.
+    fn shut_out(&mut self, id: FriendId, code: Code, out: &mut Vec<Output>) {
+        let Some(friend) = self.friends.get_mut(&id) else { return };
+        (friend.is_told_linked, friend.is_told_away, friend.barred) = (false, false, None);
         if let Some(dial) = friend.dialling.take() {
             self.dials.remove(&dial);
         }
         self.timers.disarm(Timer::Redial(id));
-        self.part(id, Code::Left, out);
+        self.part(id, code, out);
+    }
+
+    fn remove(&mut self, name: &str, out: &mut Vec<Output>) -> Result<(), Failure> {
+        let id = self.named(name)?;
+        let Some(friend) = self.friends.get_mut(&id) else { return Ok(()) };
+        let contact = friend.contact();
+        let had_drafts = !core::mem::take(&mut friend.drafts).is_empty();
+        // What was said stays on the disk: it would come twice if they dial again.
+        friend.is_listed = false;
+        // SPEC CONTACT-14: until they are added.
+        friend.is_blocked |= friend.is_stranger;
+        friend.is_stranger = true;
+        (friend.addresses, friend.learned, friend.avoided) = (Vec::new(), Vec::new(), Vec::new());
+        let code = if friend.is_blocked { Code::Denied } else { Code::Left };
+        self.shut_out(id, code, out);
+        let mut removed = self.friends.iter().filter(|(_, friend)| !friend.is_listed && friend.is_blocked);
+        let first = removed.next().map(|(id, _)| *id);
+        if removed.count() >= limits::REMOVED_MAX {
+            first.into_iter().for_each(|first| self.let_in(first));
+        }
         if had_drafts {
             self.keep_drafts(out);
         }
         self.keep_contacts(None, out);
         out.push(Output::Event(Event::Contact { change: Change::Removed, contact }));
         Ok(())
+    }
+}
+
+impl Friend {
+    /// The user gives an address: it goes in front of those given before, and what was learned is forgotten.
+    pub(super) fn give(&mut self, address: &str) {
+        self.addresses.retain(|given| given != address);
+        self.addresses.insert(0, address.to_string());
+        self.addresses.truncate(limits::ADDRESSES_MAX);
+        (self.learned, self.avoided, self.tried) = (Vec::new(), Vec::new(), 0);
+    }
+
+    /// An address shows itself: it goes in front of those learned before. True if it was not known.
+    pub(super) fn learn(&mut self, address: String) -> bool {
+        let is_new = !self.addresses.contains(&address) && !self.learned.contains(&address);
+        if self.learned.first() != Some(&address) {
+            self.learned.retain(|learned| *learned != address);
+            self.learned.insert(0, address);
+            self.learned.truncate(limits::LEARNED_MAX);
+        }
+        is_new
     }
 }

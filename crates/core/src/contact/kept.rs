@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use crate::address::HostPort;
 use crate::id::Key;
-use crate::limits::{CONTACTS_MAX, DRAFTS_MAX, TALK_SESSIONS_MAX};
+use crate::limits::{ADDRESSES_MAX, CONTACTS_MAX, DRAFTS_MAX, LEARNED_MAX, TALK_SESSIONS_MAX};
 use crate::name::proper;
 use crate::sync::name_failure;
 use crate::wire::field::{Field, List, Name, Reason, Text, decode_all, encode_alone, encode_items, layouts};
@@ -17,10 +17,12 @@ layouts! {
         name: Name<'a>,
         /// Who they are; zero if that is not known.
         key: Key,
-        /// `HOST:PORT`; empty if none is known.
-        address: Reason<'a>,
-        /// 1 if they came by themselves, and the user has not answered.
-        stranger: u8,
+        /// `HOST:PORT`, as the user has given it.
+        addresses: List<'a, Reason<'a>, ADDRESSES_MAX>,
+        /// `HOST:PORT`, as this node has learned it.
+        learned: List<'a, Reason<'a>, LEARNED_MAX>,
+        /// How the user stands to them.
+        standing: u8,
     }
     /// A text that waits for a contact's key.
     Draft<'a> "draft" {
@@ -40,6 +42,32 @@ layouts! {
     }
 }
 
+/// How a user stands to somebody.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Standing {
+    /// A contact like any other.
+    #[default]
+    Contact,
+    /// Has come by themselves, and the user has not answered.
+    Stranger,
+    /// A contact whom the user has shut out.
+    Blocked,
+    /// Came by themselves, was removed, and is kept away: no contact.
+    Removed,
+}
+
+impl Standing {
+    const ALL: [Self; 4] = [Self::Contact, Self::Stranger, Self::Blocked, Self::Removed];
+
+    fn number(self) -> u8 {
+        (0..).zip(Self::ALL).find(|(_, standing)| *standing == self).map_or(0, |(number, _)| number)
+    }
+
+    fn of(number: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(number)).copied()
+    }
+}
+
 /// A contact as its user keeps it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Listed {
@@ -47,10 +75,12 @@ pub struct Listed {
     pub name: String,
     /// Who they are, once that is known.
     pub key: Option<Key>,
-    /// `HOST:PORT`, if one is known.
-    pub address: Option<String>,
-    /// Whether they came by themselves, and the user has not answered.
-    pub is_stranger: bool,
+    /// `HOST:PORT`, at most `ADDRESSES_MAX`, as the user has given them.
+    pub addresses: Vec<String>,
+    /// `HOST:PORT`, at most `LEARNED_MAX`, as the node has learned them since, the newest first.
+    pub learned: Vec<String>,
+    /// How the user stands to them.
+    pub standing: Standing,
 }
 
 impl Listed {
@@ -61,36 +91,61 @@ impl Listed {
     pub fn check(&self) -> Result<(), String> {
         let name = &self.name;
         proper(name).ok_or_else(|| name_failure(name).1)?;
-        match &self.address {
-            Some(address) if address.parse::<HostPort>().is_ok() => Ok(()),
-            Some(address) => Err(alloc::format!("the address of {name} is no HOST:PORT: `{address}`")),
-            None if self.key.is_none() => Err(alloc::format!("{name} has neither an address nor a key")),
-            None => Ok(()),
+        let mut all = self.addresses.iter().chain(&self.learned);
+        if let Some(wrong) = all.find(|address| address.parse::<HostPort>().is_err()) {
+            return Err(alloc::format!("the address of {name} is no HOST:PORT: `{wrong}`"));
+        }
+        if self.addresses.len() > ADDRESSES_MAX || self.learned.len() > LEARNED_MAX {
+            return Err(alloc::format!("{name} has more than {ADDRESSES_MAX} addresses; leave some out"));
+        }
+        match (self.key, self.standing) {
+            (None, Standing::Stranger | Standing::Blocked | Standing::Removed) => {
+                Err(alloc::format!("{name} has no key, and nobody is kept away or known again by a name alone"))
+            }
+            (None, Standing::Contact) if self.addresses.is_empty() => {
+                Err(alloc::format!("{name} has neither an address nor a key"))
+            }
+            (Some(_), _) | (None, Standing::Contact) => Ok(()),
         }
     }
 
     /// The list as [`crate::machine::Kept::Contacts`] has it.
     #[must_use]
     pub fn encode_all(contacts: &[Self]) -> Vec<u8> {
-        let lines = contacts.iter().filter_map(|contact| {
-            let (name, key) = (Name::new(&contact.name)?, contact.key.unwrap_or(Key::ZERO));
-            let address = Reason::cut(contact.address.as_deref().unwrap_or_default());
-            Some(Line { name, key, address, stranger: u8::from(contact.is_stranger) })
-        });
-        encode_list::<_, CONTACTS_MAX>(lines)
+        let mut bytes = Vec::new();
+        let mut count = 0_u16;
+        for contact in contacts.iter().take(CONTACTS_MAX) {
+            let Some(name) = Name::new(&contact.name) else { continue };
+            let addresses = encode_items(contact.addresses.iter().map(|address| Reason::cut(address)), ADDRESSES_MAX);
+            let learned = encode_items(contact.learned.iter().map(|address| Reason::cut(address)), LEARNED_MAX);
+            let line = Line {
+                name,
+                key: contact.key.unwrap_or(Key::ZERO),
+                addresses: List::over(addresses.0, &addresses.1),
+                learned: List::over(learned.0, &learned.1),
+                standing: contact.standing.number(),
+            };
+            bytes.extend_from_slice(&encode_alone(&line));
+            count = count.saturating_add(1);
+        }
+        [encode_alone(&count), bytes].concat()
     }
 
     /// The list that [`crate::machine::Kept::Contacts`] has; `None` if it is damaged.
     #[must_use]
     pub fn decode_all(bytes: &[u8]) -> Option<Vec<Self>> {
         let lines: List<'_, Line<'_>, CONTACTS_MAX> = decode_all(bytes).ok()?;
-        let contacts = lines.iter().map(|line| Self {
-            name: line.name.as_str().to_string(),
-            key: Some(line.key).filter(|key| *key != Key::ZERO),
-            address: Some(line.address.as_str().to_string()).filter(|address| !address.is_empty()),
-            is_stranger: line.stranger != 0,
+        let owned = |address: Reason<'_>| address.as_str().to_string();
+        let contacts = lines.iter().map(|line| {
+            Some(Self {
+                name: line.name.as_str().to_string(),
+                key: Some(line.key).filter(|key| *key != Key::ZERO),
+                addresses: line.addresses.iter().map(owned).collect(),
+                learned: line.learned.iter().map(owned).collect(),
+                standing: Standing::of(line.standing)?,
+            })
         });
-        Some(contacts.collect())
+        contacts.collect()
     }
 }
 
@@ -137,11 +192,13 @@ mod tests {
             Listed {
                 name: "bea".into(),
                 key: Some(Key([7; 32])),
-                address: Some("[::1]:7473".into()),
-                is_stranger: false,
+                addresses: vec!["[::1]:7473".into()],
+                learned: vec!["192.0.2.7:7473".into(), "192.0.2.8:7473".into()],
+                standing: Standing::Blocked,
             },
-            Listed { name: "carl".into(), key: None, address: Some("host:1".into()), is_stranger: false },
-            Listed { name: "dora".into(), key: Some(Key([8; 32])), address: None, is_stranger: true },
+            Listed { name: "carl".into(), addresses: vec!["host:1".into()], ..Listed::default() },
+            Listed { name: "dora".into(), key: Some(Key([8; 32])), standing: Standing::Stranger, ..Listed::default() },
+            Listed { name: "evil".into(), key: Some(Key([9; 32])), standing: Standing::Removed, ..Listed::default() },
         ];
         assert_eq!(Listed::decode_all(&Listed::encode_all(&contacts)), Some(contacts));
         assert_eq!(Listed::decode_all(b"\0\x01x"), None);

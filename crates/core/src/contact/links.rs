@@ -37,13 +37,17 @@ const fn is_innocent(code: Code) -> bool {
 
 impl Friends {
     /// One attempt, if there is somebody to be dialled, and no link.
-    pub(super) fn dial(&mut self, id: FriendId, out: &mut Vec<Output>) {
+    pub(super) fn dial(&mut self, id: FriendId, now: Now, out: &mut Vec<Output>) {
         let Some(friend) = self.friends.get_mut(&id) else { return };
-        let Some(address) = friend.address.clone() else { return };
-        if !friend.links.is_empty() || friend.dialling.is_some() || friend.barred.is_some() || friend.is_self() {
+        let is_barred = friend.barred.is_some_and(|code| code != Code::WrongKey);
+        if !friend.links.is_empty() || friend.dialling.is_some() || is_barred || !friend.is_findable() {
             return;
         }
         self.timers.disarm(Timer::Redial(id));
+        let addresses = friend.next_addresses();
+        if addresses.is_empty() {
+            return self.on_nowhere(id, now);
+        }
         self.last_dial = self.last_dial.saturating_add(1);
         let dial = DialId(self.last_dial);
         friend.dialling = Some(dial);
@@ -57,7 +61,7 @@ impl Friends {
         let meeting = peer.map_or(MeetingId::ZERO, |peer| pair_id(us, peer));
         let hello = Frame::from(Hello { purpose, meeting, started_ms, options: options.options() });
         let hello = hello.encode(RequestId::EVENT);
-        out.push(Output::Dial { id: dial, peer, addresses: alloc::vec![address], hello });
+        out.push(Output::Dial { id: dial, peer, addresses, hello });
     }
 
     pub(super) fn on_up(&mut self, arrival: &Arrival<'_>, now: Now, out: &mut Vec<Output>) {
@@ -70,14 +74,14 @@ impl Friends {
         let is_ours = [MeetingId::ZERO, pair_id(self.us.key(), peer)].contains(&hello.meeting);
         if hello.purpose != Purpose::CONTACT || !is_ours || peer == self.us.key() {
             out.push(close(link, Rule::Contact1));
-            return dialled.into_iter().for_each(|id| self.on_apart(id, Rule::Contact1.code(), false, now, out));
+            return dialled.into_iter().for_each(|id| self.on_missed(id, Rule::Contact1.code(), now, out));
         }
         let id = match (dial, dialled) {
             (Some(_), Some(id)) => match self.meet(id, peer, out) {
                 Ok(id) => id,
                 Err(rule) => {
                     out.push(close(link, rule));
-                    return self.on_apart(id, rule.code(), false, now, out);
+                    return self.on_missed(id, rule.code(), now, out);
                 }
             },
             // Its contact was removed meanwhile.
@@ -89,6 +93,12 @@ impl Friends {
                 Err(rule) => return out.push(close(link, rule)),
             },
         };
+        // SPEC CONTACT-14: another name has led to somebody who is kept away.
+        if let Some(friend) = self.friends.get(&id).filter(|friend| friend.is_blocked) {
+            let message = alloc::format!("you have blocked {0}; /unblock {0} lets them in again", friend.name);
+            out.push(close(link, Rule::Contact14));
+            return out.push(Output::Event(Event::Error { code: "blocked", message, id: None }));
+        }
         self.learn_address(id, arrival, out);
         let is_first = self.friends.get(&id).is_some_and(|friend| friend.links.is_empty());
         if self.keep_one(id, link, hello.started_ms, now, out) {
@@ -125,13 +135,17 @@ impl Friends {
     fn merge(&mut self, id: FriendId, other: FriendId, out: &mut Vec<Output>) {
         let Some(gone) = self.friends.get_mut(&id) else { return };
         let contact = gone.contact();
-        let drafts = core::mem::take(&mut gone.drafts);
+        let (drafts, given) = (core::mem::take(&mut gone.drafts), core::mem::take(&mut gone.addresses));
         self.forget(id);
         let Some(friend) = self.friends.get_mut(&other) else { return };
         friend.drafts.extend(drafts);
-        (friend.address, friend.barred) = (contact.address.clone(), None);
+        given.iter().rev().for_each(|address| friend.give(address));
+        friend.barred = None;
         let was_listed = core::mem::replace(&mut friend.is_listed, true);
-        let had_chosen = was_listed && !core::mem::replace(&mut friend.is_stranger, false);
+        // SPEC CONTACT-14: who was removed is added.
+        friend.is_blocked &= was_listed;
+        let was_stranger = core::mem::replace(&mut friend.is_stranger, false);
+        let had_chosen = was_listed && !was_stranger;
         let key = friend.key().unwrap_or(Key::ZERO);
         if had_chosen {
             let message =
@@ -152,6 +166,12 @@ impl Friends {
     /// Somebody has dialled: a contact, somebody of earlier, or a stranger.
     fn take(&mut self, arrival: &Arrival<'_>, now: Now) -> Result<FriendId, Rule> {
         let known = self.keys.get(&arrival.peer).copied();
+        let friend = known.and_then(|id| self.friends.get(&id));
+        let is_contact = friend.is_some_and(|friend| friend.is_listed && !friend.is_stranger);
+        // SPEC CONTACT-14
+        if friend.is_some_and(|friend| friend.is_blocked) || (self.only_contacts && !is_contact) {
+            return Err(Rule::Contact14);
+        }
         let is_known =
             |id: &FriendId| self.friends.get(id).is_some_and(|friend| friend.is_listed || !friend.links.is_empty());
         if let Some(id) = known.filter(is_known) {
@@ -182,17 +202,53 @@ impl Friends {
         Ok(id)
     }
 
-    /// Where somebody who has dialled can be dialled, if the user has not said it.
+    /// SPEC CONTACT-10: where somebody who has dialled can be dialled.
     fn learn_address(&mut self, id: FriendId, arrival: &Arrival<'_>, out: &mut Vec<Output>) {
         let Some(port) = arrival.hello.options.find::<u16>(&option::PORT).filter(|port| *port != 0) else { return };
         let Some(friend) = self.friends.get_mut(&id).filter(|_| arrival.dial.is_none()) else { return };
-        let address = Some(SocketAddr::new(arrival.address.ip(), port).to_string());
-        if (friend.is_stranger || friend.address.is_none()) && friend.address != address {
-            friend.address = address;
-            if friend.is_listed {
-                self.keep_contacts(None, out);
-            }
+        let was_anywhere = !friend.all_addresses().is_empty();
+        let is_new = friend.learn(SocketAddr::new(arrival.address.ip(), port).to_string());
+        let is_news = is_new && was_anywhere && !friend.is_stranger;
+        if is_new && friend.is_listed {
+            self.keep_contacts(is_news.then_some((Change::Moved, id)), out);
         }
+    }
+
+    /// They are at none of their addresses, or none is known: registries are asked, if it is known for whom.
+    fn seek(&mut self, id: FriendId, now: Now) {
+        let Some(friend) = self.friends.get_mut(&id).filter(|friend| friend.is_findable()) else { return };
+        let rests = friend.looked_up.is_some_and(|at| now.tick.since(at) < limits::CONTACT_LOOKUP_INTERVAL);
+        if let Some(key) = friend.key().filter(|key| !rests && !self.sought.contains(key)) {
+            friend.looked_up = Some(now.tick);
+            self.sought.push(key);
+        }
+    }
+
+    /// There is no address to dial: registries are asked, and again while something waits.
+    fn on_nowhere(&mut self, id: FriendId, now: Now) {
+        self.seek(id, now);
+        if self.friends.get(&id).is_some_and(|friend| friend.held() > 0 && friend.key().is_some()) {
+            self.timers.arm(Timer::Redial(id), now.tick.after(limits::CONTACT_LOOKUP_INTERVAL));
+        }
+    }
+
+    /// SPEC CONTACT-15: registries have met the key of somebody who was sought, at these addresses.
+    pub(super) fn on_found(&mut self, key: Key, addresses: Vec<String>, now: Now, out: &mut Vec<Output>) {
+        let Some(id) = self.keys.get(&key).copied() else { return };
+        let Some(friend) = self.friends.get_mut(&id).filter(|friend| friend.is_findable()) else { return };
+        let known = friend.all_addresses();
+        let is_new = addresses.iter().any(|address| !known.contains(address));
+        if !is_new {
+            return;
+        }
+        for address in addresses.into_iter().rev() {
+            friend.learn(address);
+        }
+        // Where another key was met, it may be met no longer; the address that the registry has dialled is not that one.
+        (friend.tried, friend.failures) = (0, 0);
+        friend.barred.take_if(|code| *code == Code::WrongKey);
+        self.keep_contacts(Some((Change::Moved, id)), out);
+        self.dial(id, now, out);
     }
 
     /// Of two links of a pair, one stays. False if the new one does not.
@@ -229,6 +285,7 @@ impl Friends {
         self.timers.disarm(Timer::Redial(id));
         friend.pair.iter_mut().for_each(|pair| pair.begin(is_first));
         (friend.is_told_away, friend.barred) = (false, None);
+        (friend.tried, friend.is_careful) = (0, false);
         let (name, key) = (friend.name.clone(), friend.key());
         if let Some(key) = key.filter(|_| friend.is_listed && !friend.is_told_linked) {
             friend.is_told_linked = true;
@@ -257,6 +314,32 @@ impl Friends {
         if let Some(friend) = self.friends.get_mut(&id) {
             friend.dialling = None;
         }
+        self.on_missed(id, code, now, out);
+    }
+
+    /// A dial has led to nothing: the other addresses are dialled at once; after all of them, registries are asked.
+    fn on_missed(&mut self, id: FriendId, code: Code, now: Now, out: &mut Vec<Output>) {
+        let Some(friend) = self.friends.get_mut(&id).filter(|friend| friend.links.is_empty()) else { return };
+        let missed = friend.next_addresses();
+        match (code, missed.len()) {
+            // SPEC CONTACT-11: at which of them, one after the other shows.
+            (Code::WrongKey, 2..) => friend.is_careful = true,
+            (Code::WrongKey, _) => {
+                friend.avoided.extend(missed);
+                if !friend.dialled().is_empty() {
+                    let (code, message) = barred(friend, code);
+                    out.push(Output::Event(Event::Error { code, message, id: None }));
+                }
+            }
+            (_, count) => friend.tried = friend.tried.saturating_add(count),
+        }
+        let rest = friend.dialled();
+        if friend.tried < rest.len() {
+            return self.dial(id, now, out);
+        }
+        (friend.tried, friend.is_careful) = (0, false);
+        self.seek(id, now);
+        let code = if code == Code::WrongKey && !rest.is_empty() { Code::Unreachable } else { code };
         self.on_apart(id, code, false, now, out);
     }
 
@@ -281,10 +364,15 @@ impl Friends {
         {
             out.push(Output::Event(Event::Unlinked { name, key, code }));
         }
-        if let Code::WrongKey | Code::Superseded | Code::SelfLink = code {
-            friend.barred = Some(code);
-            let (code, message) = barred(friend, code);
-            out.push(Output::Event(Event::Error { code, message, id: None }));
+        if let Code::WrongKey | Code::Superseded | Code::SelfLink | Code::Denied = code {
+            let was_told = friend.barred.replace(code) == Some(code);
+            if !was_told {
+                let (code, message) = barred(friend, code);
+                out.push(Output::Event(Event::Error { code, message, id: None }));
+            }
+            if code == Code::WrongKey && friend.held() > 0 {
+                self.timers.arm(Timer::Redial(id), now.tick.after(limits::CONTACT_LOOKUP_INTERVAL));
+            }
             return self.tell_held(id, out);
         }
         if !friend.is_listed || friend.held() == 0 || friend.dialling.is_some() {
@@ -294,7 +382,7 @@ impl Friends {
         if !stood {
             self.tell_away(id, code, out);
         }
-        if self.friends.get(&id).is_some_and(|friend| friend.address.is_some()) {
+        if self.friends.get(&id).is_some_and(Friend::is_findable) {
             self.timers.arm(Timer::Redial(id), now.tick.after(wait));
         }
     }
@@ -309,13 +397,13 @@ impl Friends {
     }
 
     /// Something is to be said: dial, or tell why it waits.
-    pub(super) fn want_link(&mut self, id: FriendId, out: &mut Vec<Output>) {
+    pub(super) fn want_link(&mut self, id: FriendId, now: Now, out: &mut Vec<Output>) {
         let Some(friend) = self.friends.get(&id) else { return };
-        if friend.is_told_away || friend.address.is_none() {
+        if friend.is_told_away || friend.dialled().is_empty() {
             self.tell_away(id, Code::Unreachable, out);
         }
         if !self.timers.is_armed(Timer::Redial(id)) {
-            self.dial(id, out);
+            self.dial(id, now, out);
         }
     }
 
@@ -324,12 +412,13 @@ impl Friends {
         let Some(friend) = self.friends.get_mut(&id) else { return };
         if !core::mem::replace(&mut friend.is_told_away, true) {
             let name = &friend.name;
-            let message = match &friend.address {
-                Some(address) => alloc::format!(
-                    "{name} does not answer at {address} ({code}); what you write is held, and goes out when {name} is back"
-                ),
-                None => alloc::format!(
+            let message = match friend.dialled().as_slice() {
+                [] => alloc::format!(
                     "no address of {name} is known; what you write is held until {name} dials, or until: /add {name} HOST:PORT"
+                ),
+                addresses => alloc::format!(
+                    "{name} does not answer at {} ({code}); what you write is held, and goes out when {name} is back",
+                    addresses.join(", ")
                 ),
             };
             out.push(Output::Event(Event::Warning { code: "away", message }));
@@ -357,7 +446,11 @@ impl Friends {
         let Some(friend) = self.friends.get_mut(&id) else { return };
         for PairLink { link, .. } in core::mem::take(&mut friend.links) {
             self.links.remove(&link);
-            out.push(Output::Close { link, code, rule: None, reason: String::new() });
+            out.push(if code == Code::Denied {
+                close(link, Rule::Contact14)
+            } else {
+                Output::Close { link, code, rule: None, reason: String::new() }
+            });
         }
         friend.pair.iter_mut().for_each(super::Pair::end);
         for timer in [Timer::Idle(id), Timer::Digest(id), Timer::Fetch(id)] {
@@ -384,11 +477,16 @@ impl Friends {
 
 /// Why nobody dials a friend any more, and what the user can do.
 pub(super) fn barred(friend: &Friend, code: Code) -> (&'static str, String) {
-    let (name, address) = (&friend.name, friend.address.as_deref().unwrap_or("its address"));
+    let name = &friend.name;
+    let address = if code == Code::WrongKey { friend.avoided.join(", ") } else { friend.all_addresses().join(", ") };
     let message = if code == Code::WrongKey {
         alloc::format!(
             "another key than {name}'s answers at {address}: nothing was sent, and nobody dials there again; \
              ask {name} on another way, and if the new key is right: remove {name}, and add them again"
+        )
+    } else if code == Code::Denied {
+        alloc::format!(
+            "{name} does not take what you write, and what is held stays here; /add {name} HOST:PORT tries again"
         )
     } else if code == Code::SelfLink {
         alloc::format!("{address} is your own address: nothing was sent; a note to yourself: write to your own name")

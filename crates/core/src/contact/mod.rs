@@ -15,7 +15,7 @@ use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 use core::time::Duration;
 
-pub use self::kept::{Draft, Line, Listed, Received};
+pub use self::kept::{Draft, Line, Listed, Received, Standing};
 use self::pair::Pair;
 pub use self::pair::pair_id;
 pub use self::safety::safety_words;
@@ -65,6 +65,8 @@ pub struct FriendsConfig {
     pub dials_at_start: bool,
     /// Whether the node ends as soon as one message has come.
     pub ends_after_one: bool,
+    /// Whether strangers are turned away.
+    pub only_contacts: bool,
     /// The list of contacts.
     pub contacts: Vec<Listed>,
     /// All pairs that an earlier run has kept.
@@ -99,10 +101,22 @@ struct PairLink {
 struct Friend {
     /// What this user calls them; of one that is not listed, what they call themselves.
     name: String,
-    address: Option<String>,
+    /// Where they are dialled: as the user has given it, and as it was learned.
+    addresses: Vec<String>,
+    learned: Vec<String>,
+    /// Another key was met there: nobody dials there before the user has looked at it.
+    avoided: Vec<String>,
+    /// How many addresses have been dialled in vain since somebody answered, or all of them were.
+    tried: usize,
+    /// One address is dialled at a time, to see at which another key is.
+    is_careful: bool,
+    /// When a registry was asked for them last.
+    looked_up: Option<Instant>,
     /// In the list of contacts. Who is not has only dialled, or was removed.
     is_listed: bool,
     is_stranger: bool,
+    /// Shut out: as a contact, or removed as a stranger (SPEC CONTACT-14).
+    is_blocked: bool,
     /// Once the key is known.
     pair: Option<Pair>,
     /// Texts that wait for the key: time and text.
@@ -123,9 +137,15 @@ impl Friend {
     fn new(listed: Listed) -> Self {
         Self {
             name: listed.name,
-            address: listed.address,
-            is_listed: true,
-            is_stranger: listed.is_stranger,
+            addresses: listed.addresses,
+            learned: listed.learned,
+            avoided: Vec::new(),
+            tried: 0,
+            is_careful: false,
+            looked_up: None,
+            is_listed: listed.standing != Standing::Removed,
+            is_stranger: matches!(listed.standing, Standing::Stranger | Standing::Removed),
+            is_blocked: matches!(listed.standing, Standing::Blocked | Standing::Removed),
             pair: None,
             drafts: VecDeque::new(),
             links: Vec::new(),
@@ -157,7 +177,39 @@ impl Friend {
 
     /// Whether nothing is lost if they are forgotten.
     fn is_nobody(&self) -> bool {
-        !self.is_listed && self.links.is_empty() && self.pair.as_ref().is_none_or(Pair::is_empty)
+        !self.is_listed && !self.is_blocked && self.links.is_empty() && self.pair.as_ref().is_none_or(Pair::is_empty)
+    }
+
+    /// Where they are dialled, what was learned first; each once.
+    fn all_addresses(&self) -> Vec<String> {
+        let mut all = self.learned.clone();
+        all.extend(self.addresses.iter().filter(|address| !self.learned.contains(address)).cloned());
+        all
+    }
+
+    /// The same without those where another key was met.
+    fn dialled(&self) -> Vec<String> {
+        self.all_addresses().into_iter().filter(|address| !self.avoided.contains(address)).collect()
+    }
+
+    /// Those of the next dial.
+    fn next_addresses(&self) -> Vec<String> {
+        let most = if self.is_careful { 1 } else { limits::ADDRESSES_MAX };
+        self.dialled().into_iter().skip(self.tried).take(most).collect()
+    }
+
+    /// Whether they may be met by dialling or by asking.
+    fn is_findable(&self) -> bool {
+        self.is_listed && !self.is_blocked && !self.is_self() && (self.key().is_some() || !self.dialled().is_empty())
+    }
+
+    const fn standing(&self) -> Standing {
+        match (self.is_listed, self.is_blocked, self.is_stranger) {
+            (false, _, _) => Standing::Removed,
+            (true, true, _) => Standing::Blocked,
+            (true, false, true) => Standing::Stranger,
+            (true, false, false) => Standing::Contact,
+        }
     }
 
     fn contact(&self) -> Contact {
@@ -171,8 +223,9 @@ impl Friend {
             name: self.name.clone(),
             key: self.key(),
             meeting,
-            address: self.address.clone(),
+            addresses: self.all_addresses(),
             is_stranger: self.is_stranger,
+            is_blocked: self.is_blocked,
             state,
             held: u32::try_from(self.held()).unwrap_or(u32::MAX),
         }
@@ -189,6 +242,7 @@ pub struct Friends {
     idle: Duration,
     dials_at_start: bool,
     ends_after_one: bool,
+    only_contacts: bool,
     talk_max: usize,
     random: Random,
     friends: BTreeMap<FriendId, Friend>,
@@ -200,6 +254,8 @@ pub struct Friends {
     last_request: u32,
     /// The highest session of this node's own, in whichever pair.
     last_session: u64,
+    /// Whom registries are to be asked for.
+    sought: Vec<Key>,
     /// When as many strangers as at the start may come at once.
     strangers_from: Instant,
     timers: Timers<Timer>,
@@ -218,6 +274,7 @@ impl Friends {
             idle: config.idle.max(limits::CONTACT_DIGEST_INTERVAL.saturating_mul(2)),
             dials_at_start: config.dials_at_start,
             ends_after_one: config.ends_after_one,
+            only_contacts: config.only_contacts,
             talk_max: config.talk_max,
             random: Random::new(config.seed),
             friends: BTreeMap::new(),
@@ -228,6 +285,7 @@ impl Friends {
             last_dial: 0,
             last_request: 0,
             last_session: 0,
+            sought: Vec::new(),
             strangers_from: Instant::default(),
             timers: Timers::default(),
             over: false,
@@ -244,7 +302,8 @@ impl Friends {
 
     fn restore_contact(&mut self, listed: Listed) {
         let is_taken = listed.key.is_some_and(|key| self.keys.contains_key(&key));
-        if !is_taken && self.listed(&listed.name).is_none() {
+        let is_removed = listed.standing == Standing::Removed;
+        if !is_taken && (is_removed || self.listed(&listed.name).is_none()) {
             let key = listed.key;
             let id = self.add_friend(Friend::new(listed));
             key.into_iter().for_each(|key| self.give_key(id, key));
@@ -272,7 +331,7 @@ impl Friends {
     /// Somebody who is in no list.
     fn add_unlisted(&mut self, key: Key) -> FriendId {
         let name = key.to_hex().get(..8).unwrap_or_default().to_string();
-        let listed = Listed { name, key: Some(key), address: None, is_stranger: true };
+        let listed = Listed { name, key: Some(key), standing: Standing::Stranger, ..Listed::default() };
         let id = self.add_friend(Friend { is_listed: false, ..Friend::new(listed) });
         self.give_key(id, key);
         id
@@ -319,13 +378,14 @@ impl Friends {
 
     /// The list of contacts has changed, and one of them.
     fn keep_contacts(&self, change: Option<(Change, FriendId)>, out: &mut Vec<Output>) {
-        let listed = self.friends.values().filter(|friend| friend.is_listed);
+        let listed = self.friends.values().filter(|friend| friend.is_listed || friend.is_blocked);
         let contacts: Vec<Listed> = listed
             .map(|friend| Listed {
                 name: friend.name.clone(),
                 key: friend.key(),
-                address: friend.address.clone(),
-                is_stranger: friend.is_stranger,
+                addresses: friend.addresses.clone(),
+                learned: friend.learned.clone(),
+                standing: friend.standing(),
             })
             .collect();
         let bytes = Listed::encode_all(&contacts);
@@ -376,7 +436,8 @@ impl Friends {
             // A draft whose contact's key became known just before the last run ended.
             self.sign_drafts(id, now, out);
             let friend = self.friends.get(&id);
-            if self.dials_at_start && friend.is_some_and(|friend| friend.is_listed && friend.address.is_some()) {
+            let is_dialled = |friend: &Friend| friend.is_findable() && !(self.only_contacts && friend.is_stranger);
+            if self.dials_at_start && friend.is_some_and(is_dialled) {
                 self.timers.arm(Timer::Redial(id), at);
                 at = at.after(limits::CONTACT_DIAL_INTERVAL);
             }
@@ -401,6 +462,16 @@ impl crate::node::Role for Friends {
     fn name(&self) -> &str {
         &self.name
     }
+
+    fn sought(&mut self) -> Vec<Key> {
+        core::mem::take(&mut self.sought)
+    }
+
+    fn found(&mut self, key: Key, addresses: Vec<String>, now: Now, out: &mut Vec<Output>) {
+        if !self.over {
+            self.on_found(key, addresses, now, out);
+        }
+    }
 }
 
 impl Machine for Friends {
@@ -423,7 +494,7 @@ impl Machine for Friends {
     fn handle_timeout(&mut self, now: Now, out: &mut Vec<Output>) {
         while let Some(timer) = self.timers.expire(now.tick) {
             match timer {
-                Timer::Redial(id) => self.dial(id, out),
+                Timer::Redial(id) => self.dial(id, now, out),
                 Timer::Idle(id) => self.on_idle(id, now, out),
                 Timer::Digest(id) => self.send_changes(id, out),
                 Timer::Fetch(id) => {
@@ -460,6 +531,8 @@ impl Machine for Friends {
             assert_eq!(friend.key().and_then(|key| self.keys.get(&key)), friend.key().map(|_| id), "whose key?");
             assert!(friend.dialling.is_none() || !self.timers.is_armed(Timer::Redial(*id)), "dialled twice");
             assert!(self.over || !friend.is_nobody(), "{} is nobody", friend.name);
+            let is_shut_out = friend.is_blocked && (!friend.links.is_empty() || friend.dialling.is_some());
+            assert!(!is_shut_out, "{} is kept away", friend.name);
         }
     }
 }

@@ -47,7 +47,7 @@ impl Friends {
                 self.stay(id, now.tick);
             }
             Some(_) => self.changed(id, now),
-            None => self.want_link(id, out),
+            None => self.want_link(id, now, out),
         }
     }
 

@@ -6,6 +6,7 @@
     reason = "what goes wrong in here fails a test, as it should"
 )]
 
+mod away;
 mod links;
 mod rules;
 mod talk;
@@ -20,6 +21,7 @@ use crate::command::Command;
 use crate::event::{Kind, Reach};
 use crate::id::CommandId;
 use crate::identity::{Ed25519, Secret};
+use crate::node::Role as Seat;
 use crate::rule::Rule;
 use crate::wire::Frame;
 use crate::wire::frame;
@@ -60,7 +62,7 @@ struct Node {
 struct Dialled {
     id: DialId,
     peer: Option<Key>,
-    address: String,
+    addresses: Vec<String>,
     hello: Encoded,
 }
 
@@ -80,6 +82,8 @@ struct World {
     last_link: u64,
     last_command: u64,
     idle: Duration,
+    /// Who starts turns strangers away.
+    only_contacts: bool,
     /// Names of the frames that were brought.
     seen: Vec<&'static str>,
 }
@@ -97,6 +101,7 @@ impl World {
             last_link: 0,
             last_command: 0,
             idle: limits::CONTACT_IDLE,
+            only_contacts: false,
             seen: Vec::new(),
         };
         for seed in 1..=nodes {
@@ -135,6 +140,7 @@ impl World {
     }
 
     fn start_as(&mut self, node: usize, dials_at_start: bool, ends_after_one: bool) {
+        let only_contacts = self.only_contacts;
         self.now.unix_ms += 1_000;
         let this = &mut self.nodes[node];
         this.runs += 1;
@@ -155,6 +161,7 @@ impl World {
             idle: self.idle,
             dials_at_start,
             ends_after_one,
+            only_contacts,
             contacts: kept(Kept::Contacts).and_then(|bytes| Listed::decode_all(&bytes)).unwrap_or_default(),
             pairs: pairs.collect(),
             drafts: kept(Kept::Drafts),
@@ -196,9 +203,9 @@ impl World {
                 }
                 Output::Store { meeting, frame } => this.disk.entries.entry(meeting).or_default().push(frame),
                 Output::Keep { meeting, name, bytes } => drop(this.disk.kept.insert((meeting, name), bytes)),
-                Output::Dial { id, peer, mut addresses, hello } => {
-                    let address = addresses.pop().expect("one address");
-                    this.dials.push(Dialled { id, peer, address, hello });
+                Output::Dial { id, peer, addresses, hello } => {
+                    assert!((1..=limits::ADDRESSES_MAX).contains(&addresses.len()), "{addresses:?}");
+                    this.dials.push(Dialled { id, peer, addresses, hello });
                 }
                 Output::Close { link, code, rule, .. } => {
                     this.closed.push((link, code, rule));
@@ -254,11 +261,14 @@ impl World {
 
     /// Answers one dial of a node as the network would.
     fn connect(&mut self, node: usize, dialled: &Dialled) {
-        let Dialled { id: dial, peer, ref address, ref hello } = *dialled;
-        let there =
-            (0..self.nodes.len()).find(|node| self.nodes[*node].machine.is_some() && self.address(*node) == *address);
+        let Dialled { id: dial, peer, ref addresses, ref hello } = *dialled;
+        let is_at =
+            |node: &usize, address: &String| self.nodes[*node].machine.is_some() && self.address(*node) == *address;
+        let at = addresses.iter().filter_map(|address| (0..self.nodes.len()).find(|node| is_at(node, address)));
+        let at: Vec<usize> = at.collect();
+        let there = at.iter().copied().find(|node| peer.is_none_or(|peer| peer == self.key(*node)));
         let fail = |world: &mut Self, code| world.input(node, Input::Unreachable { dial, code });
-        let Some(there) = there else { return fail(self, Code::Unreachable) };
+        let Some(there) = there.or_else(|| at.first().copied()) else { return fail(self, Code::Unreachable) };
         if peer.is_some_and(|peer| peer != self.key(there)) {
             return fail(self, Code::WrongKey);
         }
@@ -416,6 +426,29 @@ impl World {
         self.input(node, Input::Up { link, peer, address, hello, dial: None });
         self.wire.retain(|(to, ..)| *to != usize::MAX);
         link
+    }
+
+    /// Whom a node has registries asked for since it was looked at last.
+    fn sought(&mut self, node: usize) -> Vec<Key> {
+        self.nodes[node].machine.as_mut().map(Seat::sought).unwrap_or_default()
+    }
+
+    /// Registries have met the key of `whom` there.
+    fn found(&mut self, node: usize, whom: usize, addresses: &[String]) {
+        let (key, mut out) = (self.key(whom), Vec::new());
+        let Some(machine) = self.nodes[node].machine.as_mut() else { return };
+        machine.found(key, addresses.to_vec(), self.now, &mut out);
+        machine.assert_invariants();
+        self.outputs(node, out);
+    }
+
+    /// What a node's user was told of its contacts.
+    fn changes(&self, node: usize) -> Vec<Change> {
+        let told = self.nodes[node].events.iter().filter_map(|event| match event {
+            Event::Contact { change, .. } => Some(*change),
+            _ => None,
+        });
+        told.collect()
     }
 
     fn refused(&self, node: usize, link: LinkId) -> Option<Rule> {

@@ -47,7 +47,11 @@ impl Member {
                 out.push(Output::Event(self.users()));
                 Ok(())
             }
-            Command::Contacts | Command::Add { .. } | Command::Remove { .. } => Err(no_friends()),
+            Command::Contacts
+            | Command::Add { .. }
+            | Command::Remove { .. }
+            | Command::Block { .. }
+            | Command::Unblock { .. } => Err(no_friends()),
             Command::Directory(wish) => Err(crate::registry::elsewhere(&wish)),
             Command::Bans => {
                 let named = |level| self.roster.revoked(level).map(str::to_string).collect();
@@ -175,6 +179,8 @@ impl Member {
             | Command::Contacts
             | Command::Add { .. }
             | Command::Remove { .. }
+            | Command::Block { .. }
+            | Command::Unblock { .. }
             | Command::Directory(_)
             | Command::Quit
             | Command::Stop => Ok(()),

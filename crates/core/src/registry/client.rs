@@ -1,18 +1,18 @@
 //! A registry's client: publishes what its node holds for as long as it does, and asks for its user.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::desk::{Desk, Errand, Stage};
 use super::none;
-use super::query::{Query, Question};
+use super::query::{Asker, Query, Question};
 use super::record::{Draft, Found, Listing, Reach, person};
 use crate::code::Code;
 use crate::command::{Command, Directory};
 use crate::event::Event;
-use crate::id::{CommandId, DialId, LinkId, MeetingId, RequestId};
+use crate::id::{CommandId, DialId, Key, LinkId, MeetingId, RequestId};
 use crate::identity::Identity;
 use crate::limits;
 use crate::machine::{Input, Machine, Output};
@@ -57,7 +57,7 @@ enum Timer {
     Renew(usize, MeetingId),
     /// A record that has changed may be signed again.
     Sign(MeetingId),
-    Patience(CommandId),
+    Patience(Asker),
 }
 
 /// A record of this node's.
@@ -84,7 +84,11 @@ pub struct Client {
     signed: u64,
     /// Which of `own` is the meeting's.
     meeting: Option<MeetingId>,
-    queries: BTreeMap<CommandId, Query>,
+    queries: BTreeMap<Asker, Query>,
+    /// Whom the node seeks, and who is not asked for yet.
+    sought: VecDeque<Key>,
+    /// Whom it has found, and where.
+    found: VecDeque<(Key, Vec<String>)>,
     dials: u64,
     timers: Timers<Timer>,
     /// So long a question waits for registries.
@@ -108,6 +112,8 @@ impl Client {
             signed: 0,
             meeting: None,
             queries: BTreeMap::new(),
+            sought: VecDeque::new(),
+            found: VecDeque::new(),
             dials: config.first_dial,
             timers: Timers::default(),
             patience: limits::QUERY_PATIENCE,
@@ -221,9 +227,9 @@ impl Client {
                     let publish = Publish { record: Block(signed), options: Options::NONE };
                     out.push(Output::Send { link, frame: Frame::from(publish).encode(id) });
                 }
-                for (command, query) in &self.queries {
-                    if query.waiting.contains(&at) && !desk.has_asked(*command) {
-                        let id = desk.open(Errand::Ask { query: *command });
+                for (asker, query) in &self.queries {
+                    if query.waiting.contains(&at) && !desk.has_asked(*asker) {
+                        let id = desk.open(Errand::Ask { query: *asker });
                         out.push(Output::Send { link, frame: query.question.request(0, id) });
                     }
                 }
@@ -374,12 +380,12 @@ impl Client {
         &mut self,
         at: usize,
         link: LinkId,
-        command: CommandId,
+        asker: Asker,
         listing: &wire::Listing<'_>,
         now: Now,
         out: &mut Vec<Output>,
     ) {
-        let (Some(desk), Some(query)) = (self.desks.get_mut(at), self.queries.get_mut(&command)) else { return };
+        let (Some(desk), Some(query)) = (self.desks.get_mut(at), self.queries.get_mut(&asker)) else { return };
         (desk.failures, desk.is_told) = (0, false);
         let mut found = Vec::new();
         for listed in listing.records.iter() {
@@ -402,7 +408,7 @@ impl Client {
             }
         }
         if query.take(at, found) && listing.next != 0 {
-            let id = desk.open(Errand::Ask { query: command });
+            let id = desk.open(Errand::Ask { query: asker });
             out.push(Output::Send { link, frame: query.question.request(listing.next, id) });
         } else {
             query.waiting.remove(&at);
@@ -414,9 +420,39 @@ impl Client {
     fn answer(&mut self, now: Now, out: &mut Vec<Output>) {
         while let Some(id) = self.queries.iter().find(|(_, query)| query.waiting.is_empty()).map(|(id, _)| *id) {
             self.timers.disarm(Timer::Patience(id));
-            let answer = self.queries.remove(&id).map(|query| query.answer(id, now));
-            out.extend(answer.into_iter().flatten().map(Output::Event));
+            match (id, self.queries.remove(&id)) {
+                (Asker::User(id), Some(query)) => out.extend(query.answer(id, now).into_iter().map(Output::Event)),
+                (Asker::Node(key), Some(query)) => {
+                    self.found.push_back((key, query.addresses(key)));
+                    self.seek_next(now, out);
+                }
+                (_, None) => {}
+            }
         }
+    }
+
+    /// Asks registries for those who have these keys, a few at one time.
+    pub fn seek(&mut self, keys: Vec<Key>, now: Now, out: &mut Vec<Output>) {
+        if !self.desks.is_empty() && !self.over {
+            for key in keys {
+                if !self.queries.contains_key(&Asker::Node(key)) && !self.sought.contains(&key) {
+                    self.sought.push_back(key);
+                }
+            }
+            self.seek_next(now, out);
+        }
+    }
+
+    fn seek_next(&mut self, now: Now, out: &mut Vec<Output>) {
+        let open = self.queries.keys().filter(|asker| matches!(asker, Asker::Node(_))).count();
+        let free = limits::LOOKUPS_MAX.saturating_sub(open).min(self.sought.len());
+        let next: Vec<Key> = self.sought.drain(..free).collect();
+        next.into_iter().for_each(|key| self.open(Asker::Node(key), Question::Lookup(person(key)), now, out));
+    }
+
+    /// Somebody who was sought, and where they were met: nowhere, perhaps.
+    pub fn take_found(&mut self) -> Option<(Key, Vec<String>)> {
+        self.found.pop_front()
     }
 
     fn on_command(&mut self, id: CommandId, command: Command, now: Now, out: &mut Vec<Output>) {
@@ -485,16 +521,21 @@ impl Client {
         now: Now,
         out: &mut Vec<Output>,
     ) -> Option<(&'static str, String)> {
-        if self.queries.len() >= limits::QUERIES_MAX {
+        let open = self.queries.keys().filter(|asker| matches!(asker, Asker::User(_))).count();
+        if open >= limits::QUERIES_MAX {
             let message = "the registries have not answered what was asked before; wait a little".to_string();
             return Some(("full", message));
         }
-        self.queries.insert(id, Query::new(question, self.desks.len()));
-        self.timers.arm(Timer::Patience(id), now.tick.after(self.patience));
         // A registry that has failed just now is waited for; the question does not wait with it.
         (0..self.desks.len()).for_each(|at| self.timers.disarm(Timer::Redial(at)));
-        self.work(out);
+        self.open(Asker::User(id), question, now, out);
         None
+    }
+
+    fn open(&mut self, asker: Asker, question: Question, now: Now, out: &mut Vec<Output>) {
+        self.queries.insert(asker, Query::new(question, self.desks.len()));
+        self.timers.arm(Timer::Patience(asker), now.tick.after(self.patience));
+        self.work(out);
     }
 
     /// Says goodbye to every registry, so that each forgets at once what it was told. Nothing follows.

@@ -5,7 +5,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
-use crate::id::{CommandId, DialId, LinkId, MeetingId, RequestId};
+use super::query::Asker;
+use crate::id::{DialId, LinkId, MeetingId, RequestId};
 
 /// Where a client is with one registry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +22,7 @@ pub(super) enum Stage {
 pub(super) enum Errand {
     Publish { record: MeetingId, number: u64 },
     Withdraw { record: MeetingId },
-    Ask { query: CommandId },
+    Ask { query: Asker },
 }
 
 /// One registry.
@@ -72,7 +73,7 @@ impl Desk {
     }
 
     /// Whether this question has been asked here.
-    pub(super) fn has_asked(&self, query: CommandId) -> bool {
+    pub(super) fn has_asked(&self, query: Asker) -> bool {
         self.errands.values().any(|errand| *errand == Errand::Ask { query })
     }
 

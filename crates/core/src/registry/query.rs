@@ -8,13 +8,22 @@ use super::index::Place;
 use super::record::Found;
 use crate::code::Code;
 use crate::event::Event;
-use crate::id::{CommandId, MeetingId, RequestId};
+use crate::id::{CommandId, Key, MeetingId, RequestId};
 use crate::limits;
 use crate::time::Now;
 use crate::wire::field::Words;
 use crate::wire::option::Options;
 use crate::wire::registry::{Browse, Lookup, Shelf};
 use crate::wire::{Encoded, Frame};
+
+/// Who wants to know something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Asker {
+    /// The user.
+    User(CommandId),
+    /// This node itself, that seeks who has this key.
+    Node(Key),
+}
 
 /// What a user wants to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,6 +101,12 @@ impl Query {
         if self.waiting.remove(&desk) {
             self.failed.push((registry.to_string(), code));
         }
+    }
+
+    /// Where somebody was met who has this key.
+    pub(super) fn addresses(self, key: Key) -> Vec<String> {
+        let theirs = self.found.into_iter().filter(|found| found.publisher == key && found.meeting.is_none());
+        theirs.flat_map(|found| found.addresses).map(|address| address.socket().to_string()).collect()
     }
 
     /// What the user is told at the end.

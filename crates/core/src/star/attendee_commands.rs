@@ -34,7 +34,11 @@ impl Attendee {
                 self.leave(out);
                 Ok(())
             }
-            Command::Contacts | Command::Add { .. } | Command::Remove { .. } => Err(no_friends()),
+            Command::Contacts
+            | Command::Add { .. }
+            | Command::Remove { .. }
+            | Command::Block { .. }
+            | Command::Unblock { .. } => Err(no_friends()),
             Command::Directory(wish) => Err(crate::registry::elsewhere(&wish)),
             Command::Bans
             | Command::Kick { .. }

@@ -53,7 +53,11 @@ impl Host {
             Command::Deny { name, why } => self.send_away(&name, &why, now, out),
             Command::Lock => self.act(&EntryBody::Policy { door: Door::Locked, kept: List::NONE }, now, out),
             Command::Unlock => self.act(&EntryBody::Policy { door: Door::Unlocked, kept: List::NONE }, now, out),
-            Command::Contacts | Command::Add { .. } | Command::Remove { .. } => Err(no_friends()),
+            Command::Contacts
+            | Command::Add { .. }
+            | Command::Remove { .. }
+            | Command::Block { .. }
+            | Command::Unblock { .. } => Err(no_friends()),
             Command::End | Command::Quit => {
                 let ended = self.act(&EntryBody::End { why: Reason::NONE }, now, out);
                 out.push(Output::Event(Event::Done { id }));

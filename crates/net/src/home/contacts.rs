@@ -1,39 +1,68 @@
-//! The contacts: a file that people read and edit. Written whole; of what a person wrote besides contacts, the lines
-//! in front of the first one stay.
+//! The contacts: a file that people read and edit. What a person wrote stays as it is, comments and order too; only what
+//! has changed is written.
 
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
-use tertulia_core::contact::Listed;
+use serde::Deserialize;
+use tertulia_core::contact::{Listed, Standing};
 use tertulia_core::id::Key;
+use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, Table, Value, value};
 
 use super::{read_if_there, replace, text};
 use crate::error::Error;
 
 const HEAD: &str = "\
-# Friends: a name, an address HOST:PORT, and the key that was met there first.
-# tertulia writes this file anew when it meets somebody; these lines stay as they are.
+# Friends: a name, an address HOST:PORT (or several: addresses = [\"…\", \"…\"]), and the key that was met there first.
+# What tertulia has learned since stands in `learned`. It changes its own lines only; yours stay as they are.
 
 ";
 
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
     #[serde(default)]
     contact: Vec<Line>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Line {
     name: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
     address: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
+    addresses: Vec<String>,
+    #[serde(default)]
+    learned: Vec<String>,
     key: Option<String>,
     /// Has come by itself, and was not answered.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default)]
     stranger: bool,
+    /// Is kept away.
+    #[serde(default)]
+    blocked: bool,
+    /// Is no contact any more, and is kept away.
+    #[serde(default)]
+    removed: bool,
+}
+
+impl Line {
+    fn standing(&self) -> Standing {
+        match (self.removed, self.blocked, self.stranger) {
+            (true, _, _) => Standing::Removed,
+            (false, true, _) => Standing::Blocked,
+            (false, false, true) => Standing::Stranger,
+            (false, false, false) => Standing::Contact,
+        }
+    }
+
+    /// What stands in `address`, then what stands in `addresses`.
+    fn given(&self) -> Vec<String> {
+        self.address
+            .iter()
+            .chain(self.addresses.iter().filter(|given| self.address.as_ref() != Some(given)))
+            .cloned()
+            .collect()
+    }
 }
 
 /// The contacts in the file at `path`; none if there is none.
@@ -43,17 +72,19 @@ pub(super) fn read(path: &Path) -> Result<Vec<Listed>, Error> {
     let text = text::text(&bytes).map_err(error)?;
     let file: File = toml::from_str(text).map_err(|toml| error(text::found(text, toml.span(), toml.message())))?;
     let mut contacts: Vec<Listed> = Vec::new();
-    for Line { name, address, key, stranger } in file.contact {
-        let key = match key {
+    for line in file.contact {
+        let key = match &line.key {
             Some(hex) => {
-                let found = || error(format!("the key of {name} is not 64 hex digits: `{hex}`"));
-                Some(Key::from_hex(&hex).ok_or_else(found)?)
+                let found = || error(format!("the key of {} is not 64 hex digits: `{hex}`", line.name));
+                Some(Key::from_hex(hex).ok_or_else(found)?)
             }
             None => None,
         };
-        let contact = Listed { name, key, address, is_stranger: stranger };
+        let (standing, addresses) = (line.standing(), line.given());
+        let contact = Listed { name: line.name, key, addresses, learned: line.learned, standing };
         contact.check().map_err(error)?;
-        if contacts.iter().any(|other| other.name == contact.name) {
+        let takes_name = |other: &Listed| other.standing != Standing::Removed && other.name == contact.name;
+        if contact.standing != Standing::Removed && contacts.iter().any(takes_name) {
             return Err(error(format!("{} stands there twice", contact.name)));
         }
         if let Some(other) = contacts.iter().find(|other| other.key.is_some() && other.key == contact.key) {
@@ -64,29 +95,117 @@ pub(super) fn read(path: &Path) -> Result<Vec<Listed>, Error> {
     Ok(contacts)
 }
 
-/// Puts `contacts` in the place of what the file at `path` holds.
+/// Puts `contacts` in the place of those that the file at `path` holds. A file that is no such list is set aside.
 pub(super) fn write(path: &Path, contacts: &[Listed]) -> Result<(), Error> {
-    let before = read_if_there(path)?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-    let mut text = before.as_deref().map_or(HEAD, head).to_owned();
-    let contact = contacts.iter().map(|contact| Line {
-        name: contact.name.clone(),
-        address: contact.address.clone(),
-        key: contact.key.map(Key::to_hex),
-        stranger: contact.is_stranger,
-    });
-    let file = File { contact: contact.collect() };
-    let lines =
-        toml::to_string(&file).map_err(|toml| Error::Contacts { path: path.into(), found: toml.to_string() })?;
-    if !contacts.is_empty() {
-        text.push_str(&lines);
+    let before = read_if_there(path)?;
+    let is_list = |text: &&str| toml::from_str::<File>(text).is_ok();
+    let known = before.as_deref().and_then(|bytes| text::text(bytes).ok()).filter(is_list);
+    if before.is_some() && known.is_none() {
+        std::fs::rename(path, path.with_extension("toml.before")).map_err(Error::file("set aside", path))?;
     }
-    replace(path, text.as_bytes())
+    let (head, body) = divided(known.unwrap_or(HEAD));
+    let broken = |toml: toml_edit::TomlError| Error::Contacts { path: path.into(), found: toml.message().into() };
+    let mut document: DocumentMut = body.parse().map_err(broken)?;
+    let tables = document.entry("contact").or_insert(Item::ArrayOfTables(ArrayOfTables::new()));
+    if tables.as_array_of_tables().is_none() {
+        // Written in one line; this form has room for comments.
+        *tables = Item::ArrayOfTables(std::mem::take(tables).into_array_of_tables().unwrap_or_default());
+    }
+    if let Some(tables) = tables.as_array_of_tables_mut() {
+        put(tables, contacts);
+    }
+    if contacts.is_empty() {
+        document.remove("contact");
+    }
+    let gap = if head.is_empty() || head.ends_with('\n') { "" } else { "\n" };
+    replace(path, format!("{head}{gap}{document}").as_bytes())
 }
 
-/// The lines in front of the first contact.
-fn head(text: &str) -> &str {
-    let end = text.find("\n[").map_or(text.len(), |end| end.saturating_add(1));
-    text.get(..end).filter(|_| !text.starts_with('[')).unwrap_or_default()
+/// Comments in front that are of no contact, up to the last empty line among them; and the rest.
+fn divided(text: &str) -> (&str, &str) {
+    let (mut end, mut at) = (0_usize, 0_usize);
+    for line in text.split_inclusive('\n') {
+        let said = line.trim();
+        if !said.is_empty() && !said.starts_with('#') {
+            return text.split_at_checked(end).unwrap_or(("", text));
+        }
+        at = at.saturating_add(line.len());
+        if said.is_empty() {
+            end = at;
+        }
+    }
+    (text, "")
+}
+
+/// Changes the tables of those who are there, in their order; others go, new ones come at the end.
+fn put(tables: &mut ArrayOfTables, contacts: &[Listed]) {
+    let is = |table: &Table, contact: &Listed| {
+        let said = |field| table.get(field).and_then(Item::as_str);
+        let key = contact.key.map(Key::to_hex);
+        match (said("key"), &key) {
+            (Some(said), Some(key)) => said == key,
+            _ => said("name") == Some(contact.name.as_str()),
+        }
+    };
+    tables.retain(|table| contacts.iter().any(|contact| is(table, contact)));
+    for contact in contacts {
+        if !tables.iter().any(|table| is(table, contact)) {
+            tables.push(Table::new());
+        }
+        let at = tables.iter().position(|table| is(table, contact) || table.is_empty());
+        at.and_then(|at| tables.get_mut(at)).into_iter().for_each(|table| write_line(table, contact));
+    }
+}
+
+/// Writes what has changed; a person's own way to write the same stays.
+fn write_line(table: &mut Table, contact: &Listed) {
+    let text = |table: &Table, field| table.get(field).and_then(Item::as_str).map(str::to_string);
+    let texts = |table: &Table, field| -> Vec<String> {
+        let array = table.get(field).and_then(Item::as_array).into_iter().flatten();
+        array.filter_map(Value::as_str).map(str::to_string).collect()
+    };
+    if text(table, "name").as_ref() != Some(&contact.name) {
+        set(table, "name", value(&contact.name));
+    }
+    let more = texts(table, "addresses");
+    let given: Vec<String> = text(table, "address").into_iter().chain(more).collect();
+    if given != contact.addresses {
+        table.remove("address");
+        table.remove("addresses");
+        match contact.addresses.as_slice() {
+            [] => {}
+            [one] => set(table, "address", value(one)),
+            several => set(table, "addresses", value(several.iter().collect::<Array>())),
+        }
+    }
+    if texts(table, "learned") != contact.learned {
+        table.remove("learned");
+        if !contact.learned.is_empty() {
+            set(table, "learned", value(contact.learned.iter().collect::<Array>()));
+        }
+    }
+    if let Some(key) = contact.key.map(Key::to_hex).filter(|key| text(table, "key").as_ref() != Some(key)) {
+        set(table, "key", value(key));
+    }
+    for (field, standing) in
+        [("stranger", Standing::Stranger), ("blocked", Standing::Blocked), ("removed", Standing::Removed)]
+    {
+        let is_said = table.get(field).and_then(Item::as_bool).unwrap_or(false);
+        match (contact.standing == standing, is_said) {
+            (true, false) => set(table, field, value(true)),
+            (false, true) => drop(table.remove(field)),
+            (true, true) | (false, false) => {}
+        }
+    }
+}
+
+/// Puts a value where it stands, with the comment beside it.
+fn set(table: &mut Table, field: &str, mut item: Item) {
+    let decor = table.get(field).and_then(Item::as_value).map(|value| value.decor().clone());
+    if let (Some(decor), Some(value)) = (decor, item.as_value_mut()) {
+        *value.decor_mut() = decor;
+    }
+    table.insert(field, item);
 }
 
 #[cfg(test)]
@@ -94,8 +213,8 @@ mod tests {
     use super::*;
 
     fn listed(name: &str, key: Option<u8>, address: Option<&str>) -> Listed {
-        let (key, address) = (key.map(|byte| Key([byte; 32])), address.map(Into::into));
-        Listed { name: name.into(), key, address, is_stranger: false }
+        let (key, addresses) = (key.map(|byte| Key([byte; 32])), address.into_iter().map(Into::into).collect());
+        Listed { name: name.into(), key, addresses, ..Listed::default() }
     }
 
     #[test]
@@ -103,7 +222,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("contacts.toml");
         assert_eq!(read(&path).unwrap(), []);
-        let stranger = Listed { is_stranger: true, ..listed("dora\"\\", Some(8), None) };
+        let stranger = Listed { standing: Standing::Stranger, ..listed("dora\"\\", Some(8), None) };
         let contacts =
             [listed("bea", Some(7), Some("[::1]:7473")), listed("127.0.0.1:1", None, Some("127.0.0.1:1")), stranger];
         write(&path, &contacts).unwrap();
@@ -117,6 +236,69 @@ mod tests {
         assert_eq!(read(&path).unwrap(), contacts[..1]);
         write(&path, &[]).unwrap();
         assert_eq!(read(&path).unwrap(), []);
+        write(&path, &contacts).unwrap();
+        assert!(std::fs::read_to_string(&path).unwrap().starts_with("# mine\n# Friends"));
+        assert_eq!(read(&path).unwrap(), contacts);
+    }
+
+    #[test]
+    fn what_a_person_wrote_stays_in_its_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("contacts.toml");
+        let mine = "\
+# mine
+[[contact]]  # my sister
+name = 'bea' # short for Beatriz
+addresses = [\"a:1\",
+  \"b:2\", # at work
+]
+
+# from the choir
+[[contact]]
+address = \"c:3\"
+name = \"carl\"
+# the end
+";
+        std::fs::write(&path, mine).unwrap();
+        let mut contacts = read(&path).unwrap();
+        assert_eq!(contacts[0].addresses, ["a:1", "b:2"]);
+        write(&path, &contacts).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), mine, "nothing has changed");
+        contacts[0].key = Some(Key([7; 32]));
+        contacts[0].learned = vec!["d:4".into()];
+        contacts[1].standing = Standing::Blocked;
+        contacts[1].key = Some(Key([9; 32]));
+        contacts.push(Listed { standing: Standing::Removed, ..listed("carl", Some(8), None) });
+        write(&path, &contacts).unwrap();
+        assert_eq!(read(&path).unwrap(), contacts);
+        let text = std::fs::read_to_string(&path).unwrap();
+        for part in ["# mine", "# my sister", "'bea' # short for Beatriz", "# at work", "# from the choir", "# the end"]
+        {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        assert!(text.contains("learned = [\"d:4\"]") && text.contains("blocked = true"), "{text}");
+        contacts[0].name = "beatriz".into();
+        contacts[1].standing = Standing::Contact;
+        contacts.truncate(2);
+        write(&path, &contacts).unwrap();
+        assert_eq!(read(&path).unwrap(), contacts);
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.contains("\"beatriz\" # short for Beatriz") && !text.contains("blocked"), "{text}");
+        std::fs::write(&path, "contact = [\n{ name = \"bea\", address = \"a:1\" }]\n").unwrap();
+        let contacts = [read(&path).unwrap(), vec![listed("carl", None, Some("c:3"))]].concat();
+        write(&path, &contacts).unwrap();
+        assert_eq!(read(&path).unwrap(), contacts);
+    }
+
+    #[test]
+    fn a_file_that_is_no_list_is_set_aside() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("contacts.toml");
+        std::fs::write(&path, "half a li").unwrap();
+        let contacts = [listed("bea", Some(7), Some("a:1"))];
+        write(&path, &contacts).unwrap();
+        assert_eq!(read(&path).unwrap(), contacts);
+        assert_eq!(std::fs::read_to_string(folder.path().join("contacts.toml.before")).unwrap(), "half a li");
     }
 
     #[test]
@@ -128,6 +310,9 @@ mod tests {
             ("[[contact]]\nname = \"b a\"\naddress = \"a:1\"\n", "`b a` does not fit"),
             ("[[contact]]\nname = \"bea\"\naddress = \"a\"\n", "no HOST:PORT"),
             ("[[contact]]\nname = \"bea\"\nkey = \"12\"\n", "64 hex digits"),
+            ("[[contact]]\nname = \"bea\"\naddresses = [\"a:1\", \"b\"]\n", "no HOST:PORT: `b`"),
+            ("[[contact]]\nname = \"bea\"\naddresses = [\"a:1\", \"a:2\", \"a:3\", \"a:4\"]\n", "more than 3"),
+            ("[[contact]]\nname = \"bea\"\naddress = \"a:1\"\nblocked = true\n", "no key"),
             ("[[contact]]\nname = \"bea\"\nphone = \"12\"\n", "phone"),
             (
                 "[[contact]]\nname = \"bea\"\naddress = \"a:1\"\n[[contact]]\nname = \"bea\"\naddress = \"a:2\"\n",

@@ -117,7 +117,8 @@ impl Sim {
                     }
                 }
                 Output::Dial { id, peer, addresses, hello } => {
-                    let attempt = Attempt { node, run: this.runs, id, peer, addresses, hello };
+                    let (run, code) = (this.runs, Code::Unreachable);
+                    let attempt = Attempt { node, run, id, peer, addresses, hello, code };
                     self.note(format_args!("node {node} dials"));
                     // Two round trips: TCP and the handshake.
                     let delay = (0..4).map(|_| self.network.delay(&mut self.dice)).sum::<u64>();

@@ -50,6 +50,8 @@ struct Attempt {
     peer: Option<Key>,
     addresses: Vec<String>,
     hello: Encoded,
+    /// What was met at the addresses before.
+    code: Code,
 }
 
 #[derive(Debug)]
@@ -68,6 +70,8 @@ pub struct Sim {
     queue: BTreeMap<(u64, u64), Happening>,
     nodes: Vec<Node>,
     network: Network,
+    /// At which ports those are who have moved.
+    moved: BTreeMap<usize, u16>,
     dice: Random,
     canary: Option<Canary>,
     /// Everybody dials everybody, and may be sent an entry more than once.
@@ -104,6 +108,7 @@ impl Sim {
             queue: BTreeMap::new(),
             nodes: Vec::new(),
             network: Network { conditions, ..Network::default() },
+            moved: BTreeMap::new(),
             dice: Random::new(widen(seed)),
             canary,
             is_room: false,
@@ -227,6 +232,19 @@ impl Sim {
         driver::address_of(node)
     }
 
+    /// From now on a node is at another port, and neither where it was nor at its name.
+    pub fn move_to(&mut self, node: usize, port: u16) {
+        self.note(format_args!("node {node} moves to {port}"));
+        self.moved.insert(node, port);
+    }
+
+    /// Where a node is now.
+    fn now_at(&self, node: usize) -> std::net::SocketAddr {
+        let mut address = driver::address_of(node);
+        address.set_port(self.moved.get(&node).copied().unwrap_or(address.port()));
+        address
+    }
+
     /// The keys that a node has links with of which its machine knows.
     #[must_use]
     pub fn peers(&self, node: usize) -> Vec<Key> {
@@ -256,12 +274,12 @@ impl Sim {
 
     /// Starts a node, with what it has on disk.
     pub fn start(&mut self, node: usize) {
-        let (seed, now) = (self.dice.bytes(), self.nodes[node].now(self.now));
+        let (seed, now, address) = (self.dice.bytes(), self.nodes[node].now(self.now), self.now_at(node));
         let this = &mut self.nodes[node];
         assert!(this.running.is_none(), "node {node} runs already");
         this.runs += 1;
         this.stopped_until = 0;
-        let machine = (this.spec.maker)(&Boot { disk: &this.disk, now, seed });
+        let machine = (this.spec.maker)(&Boot { disk: &this.disk, now, seed, address });
         let feed = Feed::with_talk_max(this.spec.talk_max);
         let started_ms = now.unix_ms;
         let links = BTreeMap::new();
@@ -347,12 +365,14 @@ impl Sim {
             return;
         }
         let Some(address) = attempt.addresses.get(index) else {
-            return self.happen(Happening::Unreachable(attempt, Code::Unreachable));
+            let code = attempt.code;
+            return self.happen(Happening::Unreachable(attempt, code));
         };
-        let is_at = |(number, node): (usize, &Node)| {
-            node.name == *address || driver::address_of(number).to_string() == *address
+        let is_at = |number: &usize| {
+            let has_moved = self.moved.contains_key(number);
+            self.now_at(*number).to_string() == *address || (!has_moved && self.nodes[*number].name == *address)
         };
-        let target = self.nodes.iter().enumerate().position(is_at);
+        let target = (0..self.nodes.len()).find(is_at);
         let Some(target) = target else {
             return self.schedule(self.now + 1, Happening::Dial(attempt, index + 1));
         };
@@ -368,7 +388,9 @@ impl Sim {
         }
         if attempt.peer.is_some_and(|peer| peer != there.spec.key) {
             self.sometimes("wrong_key");
-            return self.happen(Happening::Unreachable(attempt, Code::WrongKey));
+            // Somebody else at one address does not hide the peer at another.
+            let attempt = Attempt { code: Code::WrongKey, ..attempt };
+            return self.schedule(self.now + 1, Happening::Dial(attempt, index + 1));
         }
         self.connect(attempt, target);
     }

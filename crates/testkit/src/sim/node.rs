@@ -1,6 +1,7 @@
 //! One process: a machine, its feed and links, what it has on disk, and what its user was told.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 
 use bytes::Bytes;
 use tertulia_core::event::Event;
@@ -61,6 +62,8 @@ pub struct Boot<'a> {
     pub now: Now,
     /// Decides all that is random in the machine.
     pub seed: [u8; 32],
+    /// Where the node is.
+    pub address: SocketAddr,
 }
 
 /// Makes a node's machine, for each run of it.

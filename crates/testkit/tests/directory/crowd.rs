@@ -109,7 +109,10 @@ async fn join(number: usize, host: Local, meeting: MeetingId, registry: SocketAd
     } else {
         Directory::Lookup { meeting }
     };
-    let found = ask(question, registry).await;
+    let mut found = ask(question, registry).await;
+    // Other numbers begin so too.
+    let wanted = format!("Lecture {number}");
+    found.retain(|event| matches!(event, Event::Listing { title, .. } if *title == wanted));
     let [Event::Listing { meeting: id, title, key, addresses, .. }] = found.as_slice() else { panic!("{found:?}") };
     assert_eq!((*id, title.as_str()), (meeting, format!("Lecture {number}").as_str()));
     let mut guest = attend_at(&format!("guest-{number}"), addresses, *id, *key).await;

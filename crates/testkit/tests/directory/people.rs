@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tertulia_core::command::{Command, Directory};
 use tertulia_core::contact::{Friends, FriendsConfig, Listed};
-use tertulia_core::event::{Event, Reach as Reached};
+use tertulia_core::event::{Change, Event, Reach as Reached};
 use tertulia_core::id::Key;
 use tertulia_core::limits;
 use tertulia_core::machine::Kept;
@@ -27,27 +27,25 @@ fn node(number: usize, boot: &Boot<'_>) -> Node {
         name: NAMES[number].into(),
         started_ms: boot.now.unix_ms,
         seed: boot.seed,
-        port: Some(Sim::address(number).port()),
+        port: Some(boot.address.port()),
         idle: limits::CONTACT_IDLE,
         dials_at_start: true,
         ends_after_one: false,
+        only_contacts: false,
         contacts: others
             .map(|other| Listed {
                 name: NAMES[other].into(),
                 key: Some(identity(other).key()),
-                address: Some(Sim::address(other).to_string()),
-                is_stranger: false,
+                addresses: vec![Sim::address(other).to_string()],
+                ..Listed::default()
             })
             .collect(),
         pairs: Vec::new(),
         drafts: boot.disk.kept.get(&(tertulia_core::id::MeetingId::ZERO, Kept::Drafts)).cloned(),
         talk_max: 100,
     });
-    let reach = Reach {
-        port: Sim::address(number).port(),
-        addresses: vec![Address::new(Sim::address(number))],
-        visibility: Visibility::Listed,
-    };
+    let addresses = vec![Address::new(boot.address)];
+    let reach = Reach { port: boot.address.port(), addresses, visibility: Visibility::Listed };
     let client = ClientConfig {
         identity: identity(number),
         name: NAMES[number].into(),
@@ -137,6 +135,49 @@ fn registry_13_friends_are_listed_again_within_a_minute_and_do_without_meanwhile
         let shown = sim.told(ANNA)[told..].iter().filter(|told| shown(&told.event)).count();
         assert_eq!(shown, warnings, "seed {seed}: that it is back is told if its loss was");
         assert!(sim.told(CARL).iter().all(|told| !warned(&told.event)), "seed {seed}: carl never asked for it");
+    }
+}
+
+#[test]
+fn contact_15_two_friends_who_have_both_moved_meet_again_at_the_registry() {
+    for seed in 0..40 {
+        let mut sim = circle(seed);
+        let is_silent = sim.chance(50);
+        for (number, port) in [(ANNA, 41_001), (BEA, 41_002)] {
+            sim.crash(number, is_silent);
+            sim.move_to(number, port);
+        }
+        let down = sim.dice().below(120_000);
+        pass(&mut sim, down);
+        // Which of them is back first, what is said before the other is, and whether the registry is there.
+        let (first, second) = if sim.chance(50) { (ANNA, BEA) } else { (BEA, ANNA) };
+        let has_crashed = sim.chance(30);
+        if has_crashed {
+            sim.crash(REGISTRY, is_silent);
+        }
+        let before = sim.told(BEA).len();
+        for number in [first, second] {
+            sim.start(number);
+            sim.command(number, Command::Directory(Directory::Register));
+            if number == ANNA {
+                sim.command(ANNA, Command::Msg { to: "bea".into(), text: "where are you?".into() });
+            }
+            let pause = sim.dice().below(30_000);
+            pass(&mut sim, pause);
+        }
+        if has_crashed {
+            sim.start(REGISTRY);
+        }
+        pass(&mut sim, 120_000);
+        let heard = |event: &Event| matches!(event, Event::Message { text, .. } if text == "where are you?");
+        let heard = sim.told(BEA)[before..].iter().filter(|told| heard(&told.event)).count();
+        assert_eq!(heard, 1, "seed {seed}");
+        talk(&mut sim, "there you are");
+        for number in [ANNA, BEA] {
+            let moved = |event: &Event| matches!(event, Event::Contact { change: Change::Moved, .. });
+            let told = sim.told(number).iter().filter(|told| moved(&told.event)).count();
+            assert!(told <= 1, "seed {seed}: told {told} times");
+        }
     }
 }
 

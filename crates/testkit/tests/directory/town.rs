@@ -222,7 +222,7 @@ fn a_host_that_is_killed_and_back_at_once_is_listed_all_the_time() {
 fn alone() -> (Node, Now) {
     let now = Now { tick: Instant(1_000), unix_ms: 1_700_000_000_000 };
     let disk = tertulia_testkit::sim::Disk::default();
-    let mut node = node(1, &Boot { disk: &disk, now, seed: [7; 32] });
+    let mut node = node(1, &Boot { disk: &disk, now, seed: [7; 32], address: Sim::address(1) });
     node.handle(Input::Start, now, &mut Vec::new());
     (node, now)
 }

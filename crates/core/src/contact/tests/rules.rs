@@ -73,15 +73,20 @@ fn contact_10_who_dials_tells_name_and_port_and_can_be_dialled_back() {
     world.settle();
     world.say(0, "bea", "hello");
     world.seconds(1);
-    let stranger =
-        Listed { name: "anna".into(), key: Some(world.key(0)), address: Some(world.address(0)), is_stranger: true };
+    let stranger = Listed {
+        name: "anna".into(),
+        key: Some(world.key(0)),
+        learned: vec![world.address(0)],
+        standing: Standing::Stranger,
+        ..Listed::default()
+    };
     assert_eq!(world.listed(1), [stranger]);
     world.seconds(400);
     assert_eq!(world.links(0, 1), 0);
     world.say(1, "anna", "hello yourself");
     world.settle();
     assert_eq!(world.heard(0), ["hello yourself"]);
-    assert!(!world.listed(1)[0].is_stranger, "who is answered is no stranger");
+    assert_eq!(world.listed(1)[0].standing, Standing::Contact, "who is answered is no stranger");
 }
 
 #[test]
@@ -183,7 +188,7 @@ fn two_names_for_one_key_become_one() {
     let other = String::from("localhost:7002");
     world.say(0, &other, "hello");
     let dialled = world.nodes[0].dials.remove(0);
-    world.connect(0, &Dialled { address: world.address(1), ..dialled });
+    world.connect(0, &Dialled { addresses: vec![world.address(1)], ..dialled });
     world.seconds(1);
     assert_eq!(world.heard(1), ["hello"]);
     assert_eq!(world.listed(0).iter().map(|listed| listed.name.as_str()).collect::<Vec<_>>(), ["bea"]);
@@ -211,6 +216,6 @@ fn a_stranger_who_turns_out_to_be_a_contact_is_called_as_the_user_does() {
     world.seconds(31);
     let listed = world.listed(0);
     assert_eq!(listed.iter().map(|listed| listed.name.as_str()).collect::<Vec<_>>(), ["bea"]);
-    assert_eq!((listed[0].key, listed[0].is_stranger), (Some(world.key(1)), false));
+    assert_eq!((listed[0].key, listed[0].standing), (Some(world.key(1)), Standing::Contact));
     assert_eq!(world.heard(1), ["one"]);
 }

@@ -3,6 +3,7 @@
 use super::*;
 use crate::command::{Command, Directory};
 use crate::limits;
+use crate::registry::record;
 use crate::wire::field::{Field as _, List};
 use crate::wire::registry::{Listing as ListingFrame, Shelf};
 
@@ -269,4 +270,56 @@ fn nobody_dials_a_client() {
     assert_eq!(closed(&out), [(4, Code::NoMeeting, Some(Rule::Registry1))]);
     let out = bench.handle(Input::Command { id: QUERY, command: Command::Quit });
     assert!(matches!(events(&out).as_slice(), [Event::Closed { code: Code::Left, .. }]));
+}
+
+#[test]
+fn contact_15_of_who_is_sought_only_its_own_word_counts_and_a_registry_cannot_lie() {
+    let person = |seed: u8, signer: u8| {
+        Draft::of_person(identity(seed).key(), "ada", 7).sign(5, &reach(7_473, &[]), &identity(signer)).unwrap()
+    };
+    let (ada, now) = (identity(1).key(), Now { tick: Instant(1_000), unix_ms: 1_700_000_000_000 });
+    let found = |records: &[Vec<u8>]| {
+        let (mut bench, mut out) = (client(&["a:1"]), Vec::new());
+        bench.machine.seek(alloc::vec![ada], now, &mut out);
+        let (dial, ..) = dials(&out).remove(0);
+        let out = bench.up(1, identity(200).key(), "192.0.2.1:7472", Purpose::REGISTRY, Some(dial));
+        match sent(&out).as_slice() {
+            [(1, _, Frame::Registry(Registry::Lookup(lookup)))] => assert_eq!(lookup.record, record::person(ada)),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(bench.machine.take_found(), None);
+        let out = bench.frame(1, &listing(1, 0, records, "192.0.2.7:7473"));
+        assert_eq!(closed(&out), [(1, Code::Left, None)], "it is asked nothing else");
+        let warned = events(&out).iter().filter(|event| matches!(event, Event::Warning { code: "forged", .. })).count();
+        assert_eq!(warned, events(&out).len());
+        (bench.machine.take_found(), warned)
+    };
+    let there = alloc::vec!["192.0.2.7:7473".to_string()];
+    assert_eq!(found(&[person(1, 1)]), (Some((ada, there.clone())), 0));
+    assert_eq!(found(&[]), (Some((ada, alloc::vec![])), 0));
+    let mut forged = person(1, 1);
+    *forged.last_mut().unwrap() ^= 1;
+    // Somebody else's own record, somebody else's for her id, a meeting of hers, and one that nobody has signed.
+    let foreign = [person(2, 2), person(1, 2), record(1, "Rust", 5), forged];
+    assert_eq!(found(&foreign), (Some((ada, alloc::vec![])), 4));
+    assert_eq!(found(&[foreign.to_vec(), alloc::vec![person(1, 1)]].concat()), (Some((ada, there)), 4));
+}
+
+#[test]
+fn contact_15_many_who_are_sought_take_turns_and_do_not_outlast_patience() {
+    let (mut bench, mut out) = (client(&["a:1"]), Vec::new());
+    let keys: Vec<Key> = (1..=20).map(|number| Key([number; 32])).collect();
+    let now = bench.now;
+    bench.machine.seek(keys.clone(), now, &mut out);
+    bench.machine.seek(keys.clone(), now, &mut out);
+    bench.machine.assert_invariants();
+    let (dial, ..) = dials(&out).remove(0);
+    let out = bench.up(1, identity(200).key(), "192.0.2.1:7472", Purpose::REGISTRY, Some(dial));
+    assert_eq!(sent(&out).len(), limits::LOOKUPS_MAX);
+    let question = bench.handle(Input::Command { id: QUERY, command: Command::Directory(list()) });
+    assert_eq!(sent(&question).len(), 1, "the user does not wait for them");
+    bench.pass(60_000);
+    let mut found: Vec<Key> = core::iter::from_fn(|| bench.machine.take_found()).map(|(key, _)| key).collect();
+    found.dedup();
+    assert!(keys.iter().all(|key| found.contains(key)), "{}", found.len());
 }
