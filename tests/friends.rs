@@ -233,7 +233,7 @@ fn outside_of_the_console_a_refusal_ends_with_what_a_shell_takes() {
     let here = home("shell");
     for (words, hint) in [
         (&["send", "bob", "hi"][..], "contacts add bob HOST:PORT"),
-        (&["contacts", "add", "bob", "nowhere"], "contacts add bob HOST:PORT"),
+        (&["contacts", "add", "bob", "no where"], "contacts add bob HOST:PORT"),
         (&["contacts", "remove", "bob"], "contacts list"),
     ] {
         let refused = run(&here, words);
@@ -311,8 +311,10 @@ fn contact_15_two_who_have_both_moved_meet_again_through_a_registry() {
     let kept = std::fs::read_to_string(here.path().join("contacts.toml")).expect("contacts");
     assert!(kept.contains(&format!("address = \"{old}\"")), "{kept}");
 
-    // A script finds her too.
-    drop((anna, bea));
+    // A script finds her too. Who leaves has registries forget where she was.
+    drop(anna);
+    bea.send(&json!({"command": "quit"}));
+    bea.rest();
     let (mut bea, _) = registered(&there, "bea", &registry);
     let sent = run(&here, &["--registry", &registry, "send", "bea", "three", "--name", "anna"]);
     assert_eq!(sent.code, Some(0), "{}{}", sent.out, sent.err);

@@ -19,8 +19,8 @@ use tertulia_net::{Home, Setup, seed, unix_ms};
 use crate::escape;
 use crate::fail::{Fail, quoted};
 use crate::globals::{Globals, tell_home};
-use crate::host;
 use crate::screen::Screen;
+use crate::venue;
 
 /// How a verb runs its friends.
 #[derive(Clone, Copy, Debug)]
@@ -80,7 +80,7 @@ pub(crate) fn machine(home: &Home, globals: &Globals, started_ms: u64, manner: M
 pub(crate) fn asking(home: &Home, globals: &Globals, started_ms: u64, manner: Manner) -> Result<Node, Fail> {
     let (registries, name) = (globals.registries(home)?.addresses, globals.called(home)?.name);
     let reach = Reach { port: 0, addresses: Vec::new(), visibility: Visibility::Unlisted };
-    let client = host::publisher(home.identity(), &name, registries, reach, started_ms)?;
+    let client = venue::publisher(home.identity(), &name, registries, reach, started_ms)?;
     Ok(Node::new(machine(home, globals, started_ms, manner)?, client))
 }
 
