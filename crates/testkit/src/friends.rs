@@ -96,7 +96,8 @@ pub(crate) fn friend(number: usize, mix: Mix) -> NodeSpec {
             name: name(number).into(),
             started_ms: boot.now.unix_ms,
             seed: boot.seed,
-            port: Some(boot.address.port()),
+            // A contact and a stranger of one key may both be dialled before it is known that they are one.
+            port: mix.keys_known.then(|| boot.address.port()),
             idle: mix.idle,
             dials_at_start: true,
             ends_after_one: false,
@@ -206,8 +207,8 @@ impl Circle {
                 self.sim.crash(one, silent);
             }
             16 | 17 if self.sim.has_stopped(one) => {
-                // One alone: two who have both moved need a registry.
-                if one == 0 && self.sim.chance(50) {
+                // One alone, and whom the others know: else they need a registry, or are strangers.
+                if one == 0 && self.mix.keys_known && self.sim.chance(50) {
                     self.move_first();
                 }
                 self.sim.start(one);

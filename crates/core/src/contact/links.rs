@@ -370,7 +370,7 @@ impl Friends {
                 let (code, message) = barred(friend, code);
                 out.push(Output::Event(Event::Error { code, message, id: None }));
             }
-            if code == Code::WrongKey && friend.held() > 0 {
+            if code == Code::WrongKey && friend.held() > 0 && friend.dialling.is_none() {
                 self.timers.arm(Timer::Redial(id), now.tick.after(limits::CONTACT_LOOKUP_INTERVAL));
             }
             return self.tell_held(id, out);
