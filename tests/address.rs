@@ -7,8 +7,10 @@ mod support;
 
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
+use std::sync::Arc;
 
-use support::{Bot, Scratch, tertulia};
+use serde_json::json;
+use support::{Bot, Scratch, signal, tertulia};
 
 /// How a refusal ends: the exit code, and what to type instead.
 fn refused(home: &Scratch, arguments: &[&str]) -> (Option<i32>, String) {
@@ -132,4 +134,121 @@ fn what_the_host_printed_is_joined_however_it_was_copied() {
         assert!(guest.end().success());
         host.wait("left");
     }
+}
+
+const KINDS: [&[&str]; 2] = [&[], &["--lecture"]];
+
+/// Who holds a meeting of this kind and title, and where.
+fn host(title: &str, kind: &[&str], listen: &str) -> (Bot, String) {
+    let mut host = Bot::start("ada", &[&["host", title, "--listen", listen], kind].concat());
+    let address = host.wait("ready")["listen"].as_str().expect("a host listens").to_string();
+    (host, address)
+}
+
+/// Comes to the address, is in the meeting of this title, is heard there, and leaves.
+fn visit(home: &Arc<Scratch>, address: &str, title: &str, host: &mut Bot) {
+    let mut bea = Bot::start_in(home, "bea", &["join", address]);
+    assert_eq!(bea.wait("ready")["title"], title);
+    bea.send(&json!({"command": "say", "text": format!("hello, {title}")}));
+    assert_eq!(host.wait("message")["text"], format!("hello, {title}"));
+    bea.send(&json!({"command": "quit"}));
+    assert!(bea.end().success());
+}
+
+#[test]
+fn join_17_who_answers_at_an_address_decides_whatever_was_there_before() {
+    for first in KINDS {
+        for second in KINDS {
+            for is_killed in [false, true] {
+                let home = Arc::new(Scratch::new("decides"));
+                let (mut ada, address) = host("W1", first, "127.0.0.1:0");
+                visit(&home, &address, "W1", &mut ada);
+                if is_killed {
+                    signal(ada.id(), "KILL");
+                } else {
+                    ada.send(&json!({"command": "end"}));
+                }
+                assert_eq!(ada.end().success(), !is_killed);
+                let (mut ada, address) = host("W2", second, &address);
+                visit(&home, &address, "W2", &mut ada);
+                // And back: both are kept now, and the last one is the guess.
+                visit(&home, &address, "W2", &mut ada);
+            }
+        }
+    }
+}
+
+#[test]
+fn where_nobody_answers_a_kept_room_is_named_and_the_address_is_looked_at_on() {
+    for second in KINDS {
+        let home = Arc::new(Scratch::new("alone"));
+        let (mut ada, address) = host("W1", &[], "127.0.0.1:0");
+        visit(&home, &address, "W1", &mut ada);
+        ada.send(&json!({"command": "end"}));
+        assert!(ada.end().success());
+        let mut bea = Bot::start_in(&home, "bea", &["join", &address]);
+        let warning = bea.wait("warning");
+        let message = warning["message"].as_str().unwrap_or_default();
+        assert!(message.contains(&address) && message.contains("`W1`") && message.contains("just now"), "{message}");
+        assert_eq!(bea.wait("ready")["title"], "W1");
+        let (mut ada, _) = host("W2", second, &address);
+        let warning = bea.wait("warning");
+        assert_eq!(warning["code"], "another_meeting");
+        assert!(warning["message"].as_str().is_some_and(|message| message.contains("`W1`")), "{warning}");
+        assert_eq!(bea.wait("ready")["title"], "W2");
+        bea.send(&json!({"command": "say", "text": "here"}));
+        assert_eq!(ada.wait("message")["text"], "here");
+        bea.send(&json!({"command": "quit"}));
+        assert!(bea.end().success());
+    }
+}
+
+#[test]
+fn who_waits_alone_for_a_room_is_in_it_when_it_comes_back() {
+    let homes = [Arc::new(Scratch::new("back-host")), Arc::new(Scratch::new("back-guest"))];
+    let mut ada = Bot::start_in(&homes[0], "ada", &["host", "W1", "--listen", "127.0.0.1:0"]);
+    let address = ada.wait("ready")["listen"].as_str().expect("a host listens").to_string();
+    visit(&homes[1], &address, "W1", &mut ada);
+    signal(ada.id(), "KILL");
+    ada.end();
+    let mut bea = Bot::start_in(&homes[1], "bea", &["join", &address]);
+    assert_eq!(bea.wait("ready")["title"], "W1");
+    bea.send(&json!({"command": "say", "text": "anybody?"}));
+    let mut ada = Bot::start_in(&homes[0], "ada", &["host", "W1", "--listen", &address]);
+    while ada.wait("message")["text"] != "anybody?" {}
+    bea.send(&json!({"command": "quit"}));
+    assert!(bea.rest().iter().all(|event| event["event"] != "ready"), "it is the same room");
+    assert!(bea.end().success());
+}
+
+#[test]
+fn who_met_nobody_at_the_address_has_not_succeeded() {
+    let home = Arc::new(Scratch::new("nobody-met"));
+    let (mut ada, address) = host("W1", &[], "127.0.0.1:0");
+    visit(&home, &address, "W1", &mut ada);
+    signal(ada.id(), "KILL");
+    ada.end();
+    let mut bea = Bot::start_in(&home, "bea", &["join", &address]);
+    bea.wait("ready");
+    bea.send(&json!({"command": "say", "text": "to whom?"}));
+    bea.send(&json!({"command": "quit"}));
+    let closed = bea.wait("closed");
+    assert_eq!(closed["code"], "no_listener");
+    assert!(closed["reason"].as_str().is_some_and(|reason| reason.contains(&address) && reason.contains("`W1`")));
+    assert_eq!(bea.end().code(), Some(1));
+}
+
+#[test]
+fn a_lecture_that_was_there_is_named_while_nobody_answers() {
+    let home = Arc::new(Scratch::new("was-there"));
+    let (mut ada, address) = host("W1", &["--lecture"], "127.0.0.1:0");
+    visit(&home, &address, "W1", &mut ada);
+    signal(ada.id(), "KILL");
+    ada.end();
+    let mut bea = Bot::start_in(&home, "bea", &["join", &address]);
+    let warning = bea.wait("warning");
+    assert!(warning["message"].as_str().is_some_and(|message| message.contains("the lecture `W1`")), "{warning}");
+    let (mut ada, _) = host("W2", &[], &address);
+    assert_eq!(bea.wait("ready")["title"], "W2");
+    ada.wait("joined");
 }

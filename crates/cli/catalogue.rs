@@ -37,7 +37,7 @@ fn text(address: &SocketAddr) -> String {
 }
 
 /// How long something has been on, in its largest unit.
-fn age(span: Duration) -> String {
+pub(crate) fn age(span: Duration) -> String {
     let units = [(86_400, "d"), (3_600, "h"), (60, "min")];
     let seconds = span.as_secs();
     let found = units.into_iter().find_map(|(unit, word)| {

@@ -2,18 +2,21 @@
 
 use std::io::Write as _;
 use std::process::ExitCode;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use tertulia_core::address::{Host, HostPort, NoAddress, PORT};
 use tertulia_core::charter::{Questions, SignedCharter};
 use tertulia_core::code::Code;
 use tertulia_core::event::Role;
-use tertulia_core::id::MeetingId;
+use tertulia_core::id::{Key, MeetingId};
+use tertulia_core::joiner::{Guess, is_over};
+use tertulia_core::log::entry_of;
 use tertulia_core::star::Restored;
 use tertulia_core::ticket::Ticket;
 use tertulia_core::wire::field::Reason;
-use tertulia_net::{Home, Setup, StoredLog, StoredMeeting, start};
+use tertulia_net::{Home, Setup, StoredLog, StoredMeeting, start, unix_ms};
 
+use crate::catalogue::age;
 use crate::directory::random;
 use crate::ending::Ending;
 use crate::escape;
@@ -202,9 +205,10 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     let renamed = format!("{} join{again}", globals.program_as(Some("NAME")));
     let again = format!("{} join{again}", globals.program());
     let called = globals.called(&home)?;
-    let (restored, others) = restored(&home, &target, &screen)?;
-    let kept = restored.as_ref().map(|restored| restored.charter.meeting);
-    let all_kept: Vec<MeetingId> = others.iter().map(|other| other.charter.meeting).chain(kept).collect();
+    let Kept { bound, guess, others } = kept(&home, &target, &screen)?;
+    let id = |restored: &Restored| restored.charter.meeting;
+    let (bound_id, guess_id) = (bound.as_ref().map(id), guess.as_ref().map(|guess| id(&guess.restored)));
+    let all_kept: Vec<MeetingId> = others.iter().map(id).chain(bound_id).collect();
     let started_ms = start_run(&home)?;
     let (meeting, host, addresses, ticket) = match &target {
         Target::Ticket(ticket) => {
@@ -214,11 +218,11 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
         Target::Words(words) => return Err(nowhere(words)),
         Target::Found(place) => (place.meeting, Some(place.host), place.addresses.clone(), None),
     };
-    let port = kept.and_then(|kept| home.meeting(kept).ok()?.port().ok()?);
+    let port = bound_id.or(guess_id).and_then(|kept| home.meeting(kept).ok()?.port().ok()?);
     let wish = Wish { listen: args.listen.as_ref(), announce: args.announce.as_ref(), kept: port, is_host: false };
     let (listener, place) = venue::open(wish, &mut screen, &again)?;
     let identity = home.identity();
-    let goal = room::Target { identity, meeting, host, ticket, addresses, restored, others };
+    let goal = room::Target { identity, meeting, host, ticket, addresses, bound, guess, others };
     let keeps = (!home.is_guest()).then(|| home.clone());
     let is_lecture = goal.is_lecture();
     let joiner = goal.joiner((called.name, called.is_chosen), &args.note, started_ms, &place)?;
@@ -239,7 +243,7 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
             role: Role::Attendee,
             ends_with_input: true,
             home: keeps.clone(),
-            meeting: kept,
+            meeting: bound_id,
             on_ready: Box::new(|ready, screen| {
                 remember(keeps.as_ref(), ready.meeting, &wanted, screen);
                 if ready.role == Role::Member {
@@ -253,26 +257,47 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     })
 }
 
-/// What an earlier run has kept of the meeting that `target` means; of all that are not over, if that shows only there.
-fn restored(home: &Home, target: &Target, screen: &Screen) -> Result<(Option<Restored>, Vec<Restored>), Fail> {
+/// What earlier runs have kept.
+struct Kept {
+    /// Of the meeting that was asked for.
+    bound: Option<Restored>,
+    /// Of the one that was last joined at the address that was.
+    guess: Option<Guess>,
+    /// Of all that may be on: who answers at an address decides which of them it is.
+    others: Vec<Restored>,
+}
+
+fn kept(home: &Home, target: &Target, screen: &Screen) -> Result<Kept, Fail> {
     let meetings = home.meetings().map_err(|error| broken(&error))?;
-    let found = match target {
-        Target::Ticket(ticket) => meetings.iter().find(|meeting| meeting.id == ticket.meeting),
-        Target::Found(place) => meetings.iter().find(|meeting| meeting.id == place.meeting),
-        // One address holds one meeting after the other: the last one joined there may still be on.
-        Target::Address(address) => meetings
-            .iter()
-            .filter(|meeting| !meeting.ended && meeting.target.as_ref() == Some(&address.to_string()))
-            .max_by_key(|meeting| joined_at(home, meeting)),
-        Target::Words(_) => None,
+    let meant = match target {
+        Target::Ticket(ticket) => Some(ticket.meeting),
+        Target::Found(place) => Some(place.meeting),
+        Target::Address(_) | Target::Words(_) => None,
     };
-    if let (None, Target::Address(_)) = (found, target) {
-        let others = meetings.iter().filter(|meeting| !meeting.ended);
-        let others: Result<Vec<_>, Fail> = others.filter_map(|other| load(home, other, screen).transpose()).collect();
-        return Ok((None, others?));
+    if let Some(meant) = meant {
+        let found = meetings.iter().find(|meeting| meeting.id == meant);
+        let bound = found.map(|meeting| load(home, meeting, screen)).transpose()?.flatten();
+        return Ok(Kept { bound, guess: None, others: Vec::new() });
     }
-    let restored = found.map(|meeting| load(home, meeting, screen)).transpose()?.flatten();
-    Ok((restored, Vec::new()))
+    let us = home.identity();
+    let mut others = Vec::new();
+    for meeting in meetings.iter().filter(|meeting| !meeting.ended) {
+        others.extend(load(home, meeting, screen)?.filter(|kept| !is_over(kept, &us)));
+    }
+    let address = target.again();
+    let was_there = meetings.iter().filter(|meeting| meeting.target.as_ref() == Some(&address));
+    let last = was_there.max_by_key(|meeting| joined_at(home, meeting)).map(|meeting| meeting.id);
+    let restored = others.iter().find(|kept| Some(kept.charter.meeting) == last).cloned();
+    let guess = restored.map(|restored| Guess { heard: heard(&restored, us.key()), restored });
+    Ok(Kept { bound: None, guess, others })
+}
+
+/// How long ago somebody else has said or done something in it.
+fn heard(kept: &Restored, us: Key) -> String {
+    let entries = kept.entries.iter().filter_map(entry_of).map(|entry| entry.value);
+    let last_ms = entries.filter(|entry| entry.author != us).map(|entry| entry.time_ms).max().unwrap_or_default();
+    let age = age(Duration::from_millis(unix_ms().saturating_sub(last_ms)));
+    age.strip_prefix("for ").map_or(age.clone(), |span| format!("{span} ago"))
 }
 
 /// What is kept of a meeting, if it is one.

@@ -6,7 +6,7 @@ use tertulia_core::code::Code;
 use tertulia_core::event::Role;
 use tertulia_core::id::{Key, MeetingId};
 use tertulia_core::identity::Identity;
-use tertulia_core::joiner::Joiner;
+use tertulia_core::joiner::{Guess, Joiner};
 use tertulia_core::limits;
 use tertulia_core::mesh::{Member, MemberConfig, Restored};
 use tertulia_core::node::Node;
@@ -117,7 +117,10 @@ pub(crate) struct Target {
     pub(crate) host: Option<Key>,
     pub(crate) ticket: Option<Ticket>,
     pub(crate) addresses: Vec<String>,
-    pub(crate) restored: Option<Restored>,
+    /// What is kept of the meeting that was asked for.
+    pub(crate) bound: Option<Restored>,
+    /// What was met there the last time.
+    pub(crate) guess: Option<Guess>,
     /// What is kept of meetings that may be the one that is met there.
     pub(crate) others: Vec<Restored>,
 }
@@ -125,7 +128,7 @@ pub(crate) struct Target {
 impl Target {
     /// Whether it is known to be a lecture.
     pub(crate) fn is_lecture(&self) -> bool {
-        self.restored.as_ref().is_some_and(|restored| restored.charter.kind == Purpose::STAR)
+        self.bound.as_ref().is_some_and(|bound| bound.charter.kind == Purpose::STAR)
     }
 
     /// Whoever goes there: into a room, or, if there is none, to a lecture.
@@ -140,7 +143,7 @@ impl Target {
         place: &Place,
     ) -> Result<Joiner, Fail> {
         let is_lecture = self.is_lecture();
-        let Self { identity, meeting, host, ticket, addresses, restored, others } = self;
+        let Self { identity, meeting, host, ticket, addresses, bound, guess, others } = self;
         let (rooms, lectures) = others.into_iter().partition(|other| other.charter.kind == Purpose::MESH);
         let (name, name_is_chosen) = called;
         let talk_max = limits::TALK_ENTRIES_MAX;
@@ -155,7 +158,7 @@ impl Target {
             ticket: ticket.clone(),
             note: note.into(),
             addresses: addresses.clone(),
-            restored: restored.clone().filter(|_| is_lecture),
+            restored: bound.clone().filter(|_| is_lecture),
             others: lectures,
             talk_max,
         };
@@ -175,11 +178,14 @@ impl Target {
             addresses: place.addresses.clone(),
             port: place.seen,
             note: note.into(),
-            restored,
+            restored: bound,
             others: rooms,
             talk_max,
         };
-        Ok(Joiner::new(member, attendee))
+        Ok(match guess {
+            Some(guess) => Joiner::back(guess, member, attendee),
+            None => Joiner::new(member, attendee),
+        })
     }
 }
 

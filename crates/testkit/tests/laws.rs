@@ -12,7 +12,7 @@ use tertulia_core::code::Code;
 use tertulia_core::command::Command;
 use tertulia_core::id::{Hash, Key, MeetingId, RequestId, Token};
 use tertulia_core::identity::{Domain, Identity, Secret};
-use tertulia_core::joiner::Joiner;
+use tertulia_core::joiner::{Guess, Joiner};
 use tertulia_core::log::Log;
 use tertulia_core::machine::{Input, Machine, Output};
 use tertulia_core::mesh::{Member, MemberConfig, Restored};
@@ -256,8 +256,9 @@ fn member(number: u8) -> Court<Member> {
     Court::new(member, peers(), from_members()).linked_for(Purpose::MESH)
 }
 
-fn joiner() -> Court<Joiner> {
-    let room = MemberConfig {
+/// A room, for whoever does not know what is at the address.
+fn some_room() -> MemberConfig {
+    MemberConfig {
         identity: identity(2),
         name: "bea".into(),
         name_is_chosen: false,
@@ -273,8 +274,18 @@ fn joiner() -> Court<Joiner> {
         restored: None,
         others: Vec::new(),
         talk_max: 5,
-    };
-    Court::new(Joiner::new(room, attendee_config()), peers(), from_host())
+    }
+}
+
+fn joiner() -> Court<Joiner> {
+    Court::new(Joiner::new(some_room(), attendee_config()), peers(), from_host())
+}
+
+/// Somebody who was in the room when it was last at the address.
+fn returner(frames: Vec<Encoded>) -> Court<Joiner> {
+    let restored = Restored { charter: room(), pass: None, entries: from_members(), shown: None };
+    let guess = Guess { restored, heard: "just now".into() };
+    Court::new(Joiner::back(guess, some_room(), attendee_config()), peers(), frames)
 }
 
 fn command() -> impl Strategy<Value = Command> {
@@ -369,6 +380,12 @@ proptest! {
     #[test]
     fn who_does_not_know_where_it_goes_keeps_the_laws(steps in steps()) {
         let mut court = joiner();
+        steps.iter().for_each(|step| court.step(step));
+    }
+
+    #[test]
+    fn join_17_who_comes_back_to_an_address_keeps_the_laws(steps in steps(), is_lecture: bool) {
+        let mut court = returner(if is_lecture { from_host() } else { from_members() });
         steps.iter().for_each(|step| court.step(step));
     }
 

@@ -272,9 +272,14 @@ impl Member {
 
     /// Leaves for good, and says so once, to all.
     fn leave(&mut self, now: Now, out: &mut Vec<Output>) {
+        let (code, reason) = self.why_nobody_came().unwrap_or((Code::Left, "you have left".to_string()));
+        self.leave_as(code, &reason, now, out);
+    }
+
+    pub(super) fn leave_as(&mut self, code: Code, reason: &str, now: Now, out: &mut Vec<Output>) {
         if self.stage == Stage::Inside {
             self.write(&EntryBody::Left {}, now, out);
         }
-        self.end(Code::Left, Code::Left, "you have left", out);
+        self.end(Code::Left, code, reason, out);
     }
 }

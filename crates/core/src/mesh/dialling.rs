@@ -132,10 +132,17 @@ impl Member {
     }
 
     fn on_door_failed(&mut self, code: Code, now: Now, out: &mut Vec<Output>) {
+        if self.stage == Stage::Inside {
+            return self.on_still_alone(code, now, out);
+        }
         if self.stage != Stage::Outside {
             return;
         }
         self.last_failure = code;
+        let is_silent = matches!(code, Code::Unreachable | Code::NoListener | Code::NoSuchHost);
+        if is_silent && self.come_inside_alone(code, now, out) {
+            return;
+        }
         if self.door_failures == 0 && matches!(code, Code::Unreachable | Code::NoListener | Code::Cut) {
             let what = no_answer(code, &self.door_addresses);
             let message = alloc::format!("{what}; trying again for {} s", limits::JOIN_PATIENCE.as_secs());
@@ -189,7 +196,7 @@ impl Member {
     }
 
     /// SPEC DIAL-2: full jitter.
-    fn backoff(&mut self, failures: u32) -> Duration {
+    pub(super) fn backoff(&mut self, failures: u32) -> Duration {
         let doubled = limits::BACKOFF_MIN.saturating_mul(2_u32.saturating_pow(failures.min(16)));
         let longest = doubled.min(limits::BACKOFF_MAX).as_millis();
         Duration::from_millis(self.random.below(u64::try_from(longest).unwrap_or(u64::MAX).saturating_add(1)))
@@ -202,8 +209,11 @@ impl Member {
         self.names_tried = self.names_tried.saturating_add(1);
     }
 
-    pub(super) fn on_patience(&mut self, out: &mut Vec<Output>) {
+    pub(super) fn on_patience(&mut self, now: Now, out: &mut Vec<Output>) {
         let code = self.last_failure;
+        if self.come_inside_alone(code, now, out) {
+            return;
+        }
         let what = no_answer(code, &self.door_addresses);
         let reason = alloc::format!("{what}; is the address right, and somebody there?");
         self.end(Code::Left, code, &reason, out);
@@ -211,7 +221,7 @@ impl Member {
 }
 
 /// What ends a member's stay if nobody is left who says otherwise.
-const ENDINGS: [Code; 4] = [Code::Ended, Code::Kicked, Code::Banned, Code::Superseded];
+pub(super) const ENDINGS: [Code; 4] = [Code::Ended, Code::Kicked, Code::Banned, Code::Superseded];
 
 /// When there is no use in knocking again: the code, and what to do.
 const FINAL: [(Code, &str); 15] = [
@@ -232,6 +242,6 @@ const FINAL: [(Code, &str); 15] = [
     (Code::WrongKind, "the meeting at that address is of another kind"),
 ];
 
-fn final_reason(code: Code) -> Option<&'static str> {
+pub(super) fn final_reason(code: Code) -> Option<&'static str> {
     FINAL.iter().find(|(known, _)| *known == code).map(|(_, reason)| *reason)
 }

@@ -235,6 +235,7 @@ impl Member {
         self.timers.disarm(Timer::Call(key));
         self.calls.remove(&key);
         self.silenced.remove(&key);
+        self.confirm_guess();
         let is_new = self.linked.insert(key, link).is_none();
         let older: Vec<(LinkId, u64)> = self
             .links

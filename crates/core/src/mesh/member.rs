@@ -149,6 +149,8 @@ pub struct Member {
     pub(super) pass: Option<Pass>,
     /// Invariant: empty once the room is known.
     pub(super) others: Vec<Restored>,
+    /// The room is a guess, last heard of then. Invariant: nobody of it has been linked.
+    pub(super) guess: Option<String>,
     pub(super) log: Log,
     pub(super) roster: Roster,
     pub(super) people: People,
@@ -224,6 +226,7 @@ impl Member {
             charter: None,
             pass: None,
             others: config.others,
+            guess: None,
             log,
             roster: Roster::default(),
             people: People::default(),
@@ -297,11 +300,13 @@ impl Member {
             self.leave_if_over(out);
             return;
         }
-        // Who was shown out asks at the door whether that still holds.
-        if self.roster.is_member(&self.us.key()) {
-            return self.come_inside(now, out);
+        // Who was shown out asks at the door whether that still holds; who guesses, asks there and nowhere else.
+        if self.guess.is_none() {
+            if self.roster.is_member(&self.us.key()) {
+                return self.come_inside(now, out);
+            }
+            self.learn_doors();
         }
-        self.learn_doors();
         self.timers.arm(Timer::Patience, now.tick.after(crate::limits::JOIN_PATIENCE));
         self.knock(out);
     }
@@ -375,7 +380,7 @@ impl Member {
             Timer::Join(link) => self.reject(link, Rule::Join9, now, out),
             Timer::Grant(link) => self.decide(link, now, out),
             Timer::Door => self.knock(out),
-            Timer::Patience => self.on_patience(out),
+            Timer::Patience => self.on_patience(now, out),
             Timer::Arrive => self.on_arrive_due(now, out),
             Timer::Roster => self.tell_roster(out),
             Timer::Call(key) => self.on_call_due(key, out),

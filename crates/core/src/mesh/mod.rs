@@ -8,6 +8,7 @@ mod commands;
 mod dialling;
 mod entries;
 mod exchange;
+mod guess;
 mod links;
 mod lobby;
 mod member;

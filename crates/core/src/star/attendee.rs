@@ -597,11 +597,10 @@ impl Attendee {
         self.stage = Stage::Apart;
         self.last_failure = code;
         if self.failures == 0 && !self.welcomed && matches!(code, Code::Unreachable | Code::NoListener | Code::Cut) {
-            let message = alloc::format!(
-                "{}; trying again for {} s",
-                no_answer(code, &self.addresses),
-                limits::JOIN_PATIENCE.as_secs()
-            );
+            let what = no_answer(code, &self.addresses);
+            let was = self.charter.as_ref().map(|kept| alloc::format!(", where the lecture `{}` was", kept.title));
+            let (was, seconds) = (was.unwrap_or_default(), limits::JOIN_PATIENCE.as_secs());
+            let message = alloc::format!("{what}{was}; trying again for {seconds} s");
             out.push(Output::Event(Event::Warning { code: code.word(), message }));
         }
         // SPEC JOIN-11: its goodbye may have been lost, its last act has not.
@@ -757,7 +756,7 @@ fn close(link: LinkId, rule: Rule) -> Output {
 }
 
 /// When there is no use in trying again: the code, whether that holds only before the first WELCOME, and what to do.
-const FINAL: [(Code, bool, &str); 13] = [
+const FINAL: [(Code, bool, &str); 14] = [
     (Code::Ended, false, "the host has ended the meeting"),
     (Code::Kicked, false, "the host has shown you out"),
     (Code::Banned, false, "you, or your ticket, were shown out of this meeting; ask the host for a new ticket"),
@@ -770,6 +769,7 @@ const FINAL: [(Code, bool, &str); 13] = [
     (Code::Locked, true, "the host has locked the door; ask to be let in"),
     (Code::Full, true, "the meeting is full"),
     (Code::NoMeeting, true, "there is no such meeting at that address; ask for the new ticket"),
+    (Code::WrongKind, true, "the meeting at that address is of another kind"),
     (Code::WrongKey, true, "this is not the host: another key answers at that address; ask for the new ticket"),
 ];
 
