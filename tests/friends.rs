@@ -34,6 +34,12 @@ fn heard(bot: &mut Bot) -> String {
     bot.wait("message")["text"].as_str().expect("a text").to_string()
 }
 
+/// The same after kill -9: `last`, which was just being printed, may come again.
+fn heard_after(bot: &mut Bot, last: &str) -> String {
+    let first = heard(bot);
+    if first == last { heard(bot) } else { first }
+}
+
 fn delivered(bot: &mut Bot) -> String {
     bot.wait("delivery")["state"].as_str().expect("a state").to_string()
 }
@@ -68,7 +74,7 @@ fn who_is_away_gets_what_is_held_once_and_the_sender_is_told() {
     assert_eq!(anna.wait("done")["id"], "a/b", "it is on the disk");
     assert_eq!(delivered(&mut anna), "held");
     let (mut bea, _) = friend(&there, "bea", &address);
-    assert_eq!(heard(&mut bea), "a/b");
+    assert_eq!(heard_after(&mut bea, "one"), "a/b");
     assert_eq!(delivered(&mut anna), "all");
     msg(&mut bea, "anna", "and you?");
     assert_eq!(delivered(&mut bea), "all");
@@ -141,7 +147,7 @@ fn a_text_to_an_address_pins_the_key_and_another_key_is_a_hard_stop() {
     // To the right key it goes out all the same, and with it what was held.
     let (mut bea, _) = friend(&there, "bea", &address);
     assert_eq!(run(&here, &["send", &address, "again", "--wait", "20"]).code, Some(0));
-    assert_eq!([heard(&mut bea), heard(&mut bea)], ["secret", "again"]);
+    assert_eq!([heard_after(&mut bea, "hello"), heard(&mut bea)], ["secret", "again"]);
 }
 
 #[test]
