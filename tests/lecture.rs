@@ -284,7 +284,12 @@ mod signals {
         done(&mut host, &json!({"command": "say", "text": "two", "id": 2}));
         drop(bea);
         let mut bea = Bot::start_in(&home, "bea", &["join", &address]);
-        assert_eq!(message(&mut bea, "text")["text"], "two");
+        let mut first = message(&mut bea, "text");
+        if first["text"] == "one" {
+            // It was just being printed as its reader was killed.
+            first = message(&mut bea, "text");
+        }
+        assert_eq!(first["text"], "two");
     }
 
     #[test]
