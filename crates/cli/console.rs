@@ -6,7 +6,6 @@ use tertulia_core::limits;
 use tertulia_core::name::{normal, proper};
 use tertulia_core::wire::field::Reason;
 
-#[path = "console/friends.rs"]
 mod friends;
 
 /// What a line asks for.
