@@ -1,6 +1,7 @@
 //! The contacts: a file that people read and edit. What a person wrote stays as it is, comments and order too; only what
 //! has changed is written.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Deserialize;
@@ -137,38 +138,52 @@ fn divided(text: &str) -> (&str, &str) {
     (text, "")
 }
 
+/// What stands in a field, if it is a text.
+fn said<'t>(table: &'t Table, field: &str) -> Option<&'t str> {
+    table.get(field).and_then(Item::as_str)
+}
+
 /// Changes the tables of those who are there, in their order; others go, new ones come at the end.
 fn put(tables: &mut ArrayOfTables, contacts: &[Listed]) {
-    let is = |table: &Table, contact: &Listed| {
-        let said = |field| table.get(field).and_then(Item::as_str);
-        let key = contact.key.map(Key::to_hex);
-        match (said("key"), &key) {
-            (Some(said), Some(key)) => said == key,
-            _ => said("name") == Some(contact.name.as_str()),
-        }
-    };
-    tables.retain(|table| contacts.iter().any(|contact| is(table, contact)));
-    for contact in contacts {
-        if !tables.iter().any(|table| is(table, contact)) {
-            tables.push(Table::new());
-        }
-        let at = tables.iter().position(|table| is(table, contact) || table.is_empty());
-        at.and_then(|at| tables.get_mut(at)).into_iter().for_each(|table| write_line(table, contact));
+    let (mut keys, mut names) = (BTreeMap::new(), BTreeMap::new());
+    // Somebody who was removed may have had the name of a contact.
+    let (removed, others): (Vec<_>, Vec<_>) =
+        contacts.iter().enumerate().partition(|(_, contact)| contact.standing == Standing::Removed);
+    for (at, contact) in removed.into_iter().chain(others) {
+        names.insert(contact.name.as_str(), (at, contact));
+        contact.key.into_iter().for_each(|key| _ = keys.insert(key, (at, contact)));
+    }
+    let mut new: BTreeMap<usize, &Listed> = contacts.iter().enumerate().collect();
+    let mut kept = Vec::new();
+    tables.retain(|table| {
+        let named = said(table, "name").and_then(|name| names.get(name));
+        let of = match said(table, "key").and_then(Key::from_hex) {
+            Some(key) => keys.get(&key).or(named.filter(|(_, contact)| contact.key.is_none())),
+            None => named,
+        };
+        let contact = of.and_then(|(at, _)| new.remove(at));
+        kept.extend(contact);
+        contact.is_some()
+    });
+    tables.iter_mut().zip(kept).for_each(|(table, contact)| write_line(table, contact));
+    for contact in new.into_values() {
+        let mut table = Table::new();
+        write_line(&mut table, contact);
+        tables.push(table);
     }
 }
 
 /// Writes what has changed; a person's own way to write the same stays.
 fn write_line(table: &mut Table, contact: &Listed) {
-    let text = |table: &Table, field| table.get(field).and_then(Item::as_str).map(str::to_string);
     let texts = |table: &Table, field| -> Vec<String> {
         let array = table.get(field).and_then(Item::as_array).into_iter().flatten();
         array.filter_map(Value::as_str).map(str::to_string).collect()
     };
-    if text(table, "name").as_ref() != Some(&contact.name) {
+    if said(table, "name") != Some(&contact.name) {
         set(table, "name", value(&contact.name));
     }
     let more = texts(table, "addresses");
-    let given: Vec<String> = text(table, "address").into_iter().chain(more).collect();
+    let given: Vec<String> = said(table, "address").map(str::to_string).into_iter().chain(more).collect();
     if given != contact.addresses {
         table.remove("address");
         table.remove("addresses");
@@ -184,8 +199,8 @@ fn write_line(table: &mut Table, contact: &Listed) {
             set(table, "learned", value(contact.learned.iter().collect::<Array>()));
         }
     }
-    if let Some(key) = contact.key.map(Key::to_hex).filter(|key| text(table, "key").as_ref() != Some(key)) {
-        set(table, "key", value(key));
+    if let Some(key) = contact.key.filter(|key| said(table, "key").and_then(Key::from_hex) != Some(*key)) {
+        set(table, "key", value(key.to_hex()));
     }
     for (field, standing) in
         [("stranger", Standing::Stranger), ("blocked", Standing::Blocked), ("removed", Standing::Removed)]
@@ -210,6 +225,10 @@ fn set(table: &mut Table, field: &str, mut item: Item) {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, Instant};
+
+    use tertulia_core::limits::CONTACTS_MAX;
+
     use super::*;
 
     fn listed(name: &str, key: Option<u8>, address: Option<&str>) -> Listed {
@@ -288,6 +307,43 @@ name = \"carl\"
         let contacts = [read(&path).unwrap(), vec![listed("carl", None, Some("c:3"))]].concat();
         write(&path, &contacts).unwrap();
         assert_eq!(read(&path).unwrap(), contacts);
+    }
+
+    #[test]
+    fn each_keeps_its_own_lines_however_the_key_is_written_and_whoever_had_the_name_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("contacts.toml");
+        let key = "AB".repeat(32);
+        let mine = format!(
+            "[[contact]]\nname = \"bea\" # hers\nkey = \"{key}\"\n\n[[contact]]\nname = \"carl\" # his\naddress = \"c:3\"\n"
+        );
+        std::fs::write(&path, &mine).unwrap();
+        let mut contacts = read(&path).unwrap();
+        write(&path, &contacts).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), mine, "nothing has changed");
+        contacts.insert(0, Listed { standing: Standing::Removed, ..listed("carl", Some(8), None) });
+        write(&path, &contacts).unwrap();
+        let again = read(&path).unwrap();
+        assert!(contacts.iter().all(|contact| again.contains(contact)) && again.len() == 3, "{again:?}");
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.starts_with(&mine), "{text}");
+    }
+
+    #[test]
+    fn as_many_as_there_may_be_are_written_soon() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("contacts.toml");
+        let one = |number: usize| {
+            let key = Key([number.to_be_bytes(); 4].concat().try_into().unwrap());
+            Listed { key: Some(key), ..listed(&format!("c{number}"), None, Some("a:1")) }
+        };
+        let mut contacts: Vec<Listed> = (0..CONTACTS_MAX).map(one).collect();
+        write(&path, &contacts).unwrap();
+        contacts[0].learned = vec!["b:2".into()];
+        let begun = Instant::now();
+        write(&path, &contacts).unwrap();
+        assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+        assert_eq!(read(&path).unwrap().len(), contacts.len());
     }
 
     #[test]
