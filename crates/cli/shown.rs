@@ -133,4 +133,25 @@ mod tests {
         assert_eq!(files.shown().expect("it is read"), expected);
         std::fs::remove_dir_all(path).expect("it can be removed");
     }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn however_many_meetings_there_are_none_of_their_files_stays_open() {
+        let path = std::env::temp_dir().join(format!("tertulia-shown-open-{}", std::process::id()));
+        let home = Home::open(&path).expect("a home");
+        let mut ledger = Ledger::default();
+        ledger.keep_in(&home);
+        for number in 0..50 {
+            let meeting = MeetingId([number; 16]);
+            let files = home.meeting(meeting).expect("it is nobody else's");
+            std::fs::create_dir_all(files.path()).expect("a folder");
+            let mark = Mark { meeting, author: Key([1; 32]), session: 1, number: 1 };
+            ledger.note(std::iter::once(mark)).expect("it is kept");
+        }
+        let links = std::fs::read_dir("/proc/self/fd").expect("a process knows its files").filter_map(Result::ok);
+        let open = links.filter_map(|link| std::fs::read_link(link.path()).ok());
+        let open: Vec<_> = open.filter(|file| file.starts_with(path.join("meetings"))).collect();
+        assert_eq!(open, [""; 0].map(std::path::PathBuf::from));
+        std::fs::remove_dir_all(path).expect("it can be removed");
+    }
 }

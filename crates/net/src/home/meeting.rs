@@ -49,12 +49,11 @@ pub struct StoredLog {
 pub struct MeetingFiles {
     folder: PathBuf,
     log: Option<File>,
-    marks: Option<File>,
 }
 
 impl MeetingFiles {
     pub(super) const fn new(folder: PathBuf) -> Self {
-        Self { folder, log: None, marks: None }
+        Self { folder, log: None }
     }
 
     /// The folder.
@@ -187,27 +186,18 @@ impl MeetingFiles {
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn keep_shown(&mut self, shown: &Shown) -> Result<(), Error> {
-        self.marks = None;
+    pub fn keep_shown(&self, shown: &Shown) -> Result<(), Error> {
         self.write(SHOWN, &shown.encode())
     }
 
-    /// Adds a mark: handed to the system before this returns.
+    /// Adds a mark: handed to the system before this returns. Who has a thousand friends has as many of these files, so
+    /// none stays open.
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn mark_shown(&mut self, mark: &Mark) -> Result<(), Error> {
+    pub fn mark_shown(&self, mark: &Mark) -> Result<(), Error> {
         let path = self.folder.join(SHOWN);
-        let marks = match &mut self.marks {
-            Some(marks) => marks,
-            none => none.insert(open_to_append(&path)?),
-        };
-        let before = marks.seek(SeekFrom::End(0)).map_err(Error::file("write", &path))?;
-        marks.write_all(&mark.encode()).map_err(|error| {
-            // What follows a part of a mark could not be read.
-            let _ = marks.set_len(before);
-            Error::file("write", &path)(error)
-        })
+        append_to(&mut open_to_append(&path)?, &path, &mark.encode())
     }
 
     fn put_aside(&self, bytes: &[u8]) -> Result<PathBuf, Error> {
@@ -234,17 +224,22 @@ impl MeetingFiles {
                 none.insert(open_to_append(&path)?)
             }
         };
-        let before = log.seek(SeekFrom::End(0)).map_err(Error::file("write", &path))?;
-        log.write_all(&frame.0).map_err(|error| {
-            // If this fails too, the next load cuts the frame off.
-            let _ = log.set_len(before);
-            Error::file("write", &path)(error)
-        })
+        append_to(log, &path, &frame.0)
     }
 }
 
 /// The file that says what the user was shown: marks, of which the highest of a session counts.
 const SHOWN: &str = "shown";
+
+/// Adds `bytes` to a file: what follows a part of them could not be read.
+fn append_to(file: &mut File, path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let before = file.seek(SeekFrom::End(0)).map_err(Error::file("write", path))?;
+    file.write_all(bytes).map_err(|error| {
+        // If this fails too, the next load leaves the part out.
+        let _ = file.set_len(before);
+        Error::file("write", path)(error)
+    })
+}
 
 /// Opens a file, or makes it, for its user alone.
 fn open_to_append(path: &Path) -> Result<File, Error> {
