@@ -14,8 +14,8 @@ pub(crate) const EXAMPLE: &str = "  tertulia contacts add bea 192.0.2.7:7473";
 
 /// List, add, remove or block contacts
 ///
-/// They stand in contacts.toml of your home, which you may edit while no tertulia runs there; your comments stay. A contact's key is met
-/// the first time that it answers, and kept; from then on nobody else is taken for it.
+/// They stand in contacts.toml of your home, which you may edit while no tertulia runs there; your comments stay. A
+/// contact's key is met the first time that it answers, and kept; from then on nobody else is taken for it.
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLE)]
 pub(crate) struct Args {

@@ -5,6 +5,9 @@ use tertulia_core::event::Role;
 
 use crate::console::Problem;
 
+/// What was read or said, and has not come where it should by the end, as a word for scripts.
+pub(crate) const UNDELIVERED: &str = "undelivered";
+
 /// What is known as a session ends.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ending {
@@ -41,18 +44,18 @@ impl Ending {
             }
             _ if self.has_others => {
                 let texts = if self.only_here == 1 { "1 text".into() } else { format!("{} texts", self.only_here) };
-                Problem::new("undelivered", format!("nobody has said in time that they have {texts} of yours"))
+                Problem::new(UNDELIVERED, format!("nobody has said in time that they have {texts} of yours"))
             }
-            (_, Code::Ended) => Problem::new("undelivered", format!("{texts} still only here, and it is over")),
+            (_, Code::Ended) => Problem::new(UNDELIVERED, format!("{texts} still only here, and it is over")),
             _ if !self.is_kept => Problem::new(
-                "undelivered",
+                UNDELIVERED,
                 format!("{texts} still only here, and a guest keeps nothing: say it again when somebody is there"),
             ),
             (_, Code::Left | Code::Stopped) => Problem::new(
-                "undelivered",
+                UNDELIVERED,
                 format!("{texts} still only here: {it} {goes} out when you are back and somebody else is there"),
             ),
-            _ => Problem::new("undelivered", format!("{texts} still only here: nobody has taken it")),
+            _ => Problem::new(UNDELIVERED, format!("{texts} still only here: nobody has taken it")),
         })
     }
 }
@@ -70,7 +73,7 @@ pub(crate) fn undelivered(count: usize, seconds: Option<u64>, was_in: bool) -> O
         Some(seconds) => format!("{lines} not delivered within {seconds} s; send {them} again"),
         None => format!("{lines} not delivered; send {them} again"),
     };
-    Some(Problem::new("undelivered", message))
+    Some(Problem::new(UNDELIVERED, message))
 }
 
 #[cfg(test)]

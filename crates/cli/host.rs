@@ -129,10 +129,7 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     globals.check()?;
     let filter = args.filter.as_deref().map(words).transpose()?.unwrap_or_default();
     let (mut screen, input) = Screen::interactive(globals.json, globals.verbose)?;
-    if let (Some(file), true) = (&args.filter, filter.is_empty()) {
-        let message = format!("the word filter {} has no word in it: every question is published", file.display());
-        screen.warning("filter", &message);
-    }
+    warn_of_no_words(args, &filter, &screen);
     let home = globals.open_home(&screen)?;
     screen.keep_in(&home);
     let called = globals.called(&home)?;
@@ -231,6 +228,13 @@ fn words(path: &Path) -> Result<Vec<String>, Fail> {
             false => Err(fail(format!("has no letter or digit in line {number}, `{line}`"))),
         })
         .collect()
+}
+
+fn warn_of_no_words(args: &Args, filter: &[String], screen: &Screen) {
+    if let (Some(file), true) = (&args.filter, filter.is_empty()) {
+        let message = format!("the word filter {} has no word in it: every question is published", file.display());
+        screen.warning("filter", &message);
+    }
 }
 
 /// What to type to go on: what a meeting does not keep is said again.

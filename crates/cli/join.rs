@@ -9,6 +9,7 @@ use tertulia_core::charter::{Questions, SignedCharter};
 use tertulia_core::code::Code;
 use tertulia_core::event::Role;
 use tertulia_core::id::{Key, MeetingId};
+use tertulia_core::identity::Identity;
 use tertulia_core::joiner::{Guess, is_over};
 use tertulia_core::log::entry_of;
 use tertulia_core::star::Restored;
@@ -105,6 +106,20 @@ impl Target {
             Self::Words(words) => words.clone(),
             Self::Found(place) => place.meeting.to_hex(),
         }
+    }
+
+    /// What a joiner has to know, with what is kept of it.
+    fn goal(&self, identity: Identity, kept: Kept) -> Result<room::Target, Fail> {
+        let (meeting, host, addresses, ticket) = match self {
+            Self::Ticket(ticket) => {
+                (ticket.meeting, Some(ticket.host), ticket.addresses.clone(), Some(ticket.as_ref().clone()))
+            }
+            Self::Address(address) => (MeetingId::ZERO, None, vec![address.to_string()], None),
+            Self::Words(words) => return Err(nowhere(words)),
+            Self::Found(place) => (place.meeting, Some(place.host), place.addresses.clone(), None),
+        };
+        let Kept { bound, guess, others } = kept;
+        Ok(room::Target { identity, meeting, host, ticket, addresses, bound, guess, others })
     }
 
     fn greeting(&self) -> String {
@@ -205,24 +220,15 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     let renamed = format!("{} join{again}", globals.program_as(Some("NAME")));
     let again = format!("{} join{again}", globals.program());
     let called = globals.called(&home)?;
-    let Kept { bound, guess, others } = kept(&home, &target, &screen)?;
+    let kept = kept(&home, &target, &screen)?;
     let id = |restored: &Restored| restored.charter.meeting;
-    let (bound_id, guess_id) = (bound.as_ref().map(id), guess.as_ref().map(|guess| id(&guess.restored)));
-    let all_kept: Vec<MeetingId> = others.iter().map(id).chain(bound_id).collect();
+    let (bound_id, guess_id) = (kept.bound.as_ref().map(id), kept.guess.as_ref().map(|guess| id(&guess.restored)));
+    let all_kept: Vec<MeetingId> = kept.others.iter().map(id).chain(bound_id).collect();
     let started_ms = start_run(&home)?;
-    let (meeting, host, addresses, ticket) = match &target {
-        Target::Ticket(ticket) => {
-            (ticket.meeting, Some(ticket.host), ticket.addresses.clone(), Some(ticket.as_ref().clone()))
-        }
-        Target::Address(address) => (MeetingId::ZERO, None, vec![address.to_string()], None),
-        Target::Words(words) => return Err(nowhere(words)),
-        Target::Found(place) => (place.meeting, Some(place.host), place.addresses.clone(), None),
-    };
+    let goal = target.goal(home.identity(), kept)?;
     let port = bound_id.or(guess_id).and_then(|kept| home.meeting(kept).ok()?.port().ok()?);
     let wish = Wish { listen: args.listen.as_ref(), announce: args.announce.as_ref(), kept: port, is_host: false };
     let (listener, place) = venue::open(wish, &mut screen, &again)?;
-    let identity = home.identity();
-    let goal = room::Target { identity, meeting, host, ticket, addresses, bound, guess, others };
     let keeps = (!home.is_guest()).then(|| home.clone());
     let is_lecture = goal.is_lecture();
     let joiner = goal.joiner((called.name, called.is_chosen), &args.note, started_ms, &place)?;

@@ -15,16 +15,13 @@ use tertulia_net::{Home, Node};
 use tokio::time::{Instant, sleep_until};
 
 use crate::console::Problem;
-use crate::ending::Ending;
+use crate::ending::{Ending, UNDELIVERED};
 use crate::fail::Fail;
 use crate::input::{Receiver, Typed};
 use crate::json::Id;
 use crate::screen::Screen;
 use crate::signals::Signals;
 use crate::unheard::Unheard;
-
-/// A command that was read, and not done by the end.
-const UNDELIVERED: &str = "undelivered";
 
 /// What a verb does with each `ready`.
 pub(crate) type OnReady<'a> = Box<dyn FnMut(&Ready<'_>, &Screen) + 'a>;

@@ -4,8 +4,9 @@ use tertulia_core::command::{Command, Directory};
 use tertulia_core::event::{Event, Role};
 use tertulia_core::id::CommandId;
 
-use super::{Asked, Session, Stage, UNDELIVERED};
+use super::{Asked, Session, Stage};
 use crate::console::{self, Problem, Wish};
+use crate::ending::UNDELIVERED;
 use crate::input::{Receiver, Typed, Verdict};
 use crate::json::{self, Id};
 use crate::signals::Signal;

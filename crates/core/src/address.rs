@@ -7,7 +7,7 @@ use alloc::{
 };
 use core::{
     fmt,
-    net::{Ipv4Addr, Ipv6Addr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
     str::FromStr,
 };
 
@@ -99,18 +99,6 @@ impl Host {
         Some(Self::V6(ip, zone.map(ToString::to_string)))
     }
 
-    /// Whether it stands for one computer, wherever it is read.
-    fn is_of_one(&self) -> bool {
-        let is_of_many = |ip: &Ipv4Addr| ip.octets().first() == Some(&0) || ip.is_multicast() || ip.is_broadcast();
-        match self {
-            Self::V4(ip) => !is_of_many(ip),
-            Self::V6(ip, _) => {
-                !ip.is_unspecified() && !ip.is_multicast() && !ip.to_ipv4_mapped().as_ref().is_some_and(is_of_many)
-            }
-            Self::Name(_) => true,
-        }
-    }
-
     /// Whether it can be nothing else than a computer: what is called `tides` or `v1.0` may be a title.
     #[must_use]
     pub fn is_unmistakable(&self) -> bool {
@@ -124,6 +112,14 @@ impl Host {
                 name == "localhost" || name.rsplit_once('.').is_some_and(is_domain)
             }
         }
+    }
+}
+
+/// Whether an address can be that of one computer: not of none, and not of many.
+pub(crate) fn is_of_one(ip: IpAddr) -> bool {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => ip.octets().first() != Some(&0) && !ip.is_multicast() && !ip.is_broadcast(),
+        IpAddr::V6(ip) => !ip.is_unspecified() && !ip.is_multicast(),
     }
 }
 
@@ -238,11 +234,13 @@ impl HostPort {
     /// # Errors
     /// Why they can't.
     pub fn for_others(&self) -> Result<(), &'static str> {
-        match &self.host {
-            Host::V6(_, Some(_)) => Err("each machine has its own names of interfaces"),
-            host if !host.is_of_one() => Err("it is the address of no single machine: nobody can dial it"),
-            Host::V4(_) | Host::V6(..) | Host::Name(_) => Ok(()),
-        }
+        let is_of_one = match self.host {
+            Host::V6(_, Some(_)) => return Err("each machine has its own names of interfaces"),
+            Host::V4(ip) => is_of_one(ip.into()),
+            Host::V6(ip, None) => is_of_one(ip.into()),
+            Host::Name(_) => true,
+        };
+        is_of_one.then_some(()).ok_or("it is the address of no single machine: nobody can dial it")
     }
 }
 

@@ -84,9 +84,8 @@ fn chosen(mut all: Vec<Own>) -> Vec<IpAddr> {
     let is_other = |own: &Own| best.first().is_some_and(|first| first.ip.is_ipv4() != own.ip.is_ipv4());
     if !best.iter().any(is_other)
         && let Some(other) = rest.iter().find(|own| is_other(own))
-        && let Some(last) = best.last().cloned()
     {
-        best.retain(|own| *own != last);
+        best.pop();
         best.push(other.clone());
     }
     best.into_iter().map(|own| own.ip).collect()

@@ -1,8 +1,9 @@
 //! Which addresses a registry dials and shows (SPEC PROBE-2).
 
 use alloc::vec::Vec;
-use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+use core::net::{IpAddr, SocketAddr};
 
+use crate::address::is_of_one;
 use crate::limits;
 use crate::wire::registry::{Address, Particulars};
 
@@ -11,15 +12,12 @@ use crate::wire::registry::{Address, Particulars};
 pub fn can_be_listed(address: Address, registry: Address) -> bool {
     let (socket, own) = (address.socket(), registry.socket());
     let ip = socket.ip();
-    let never = match ip {
-        IpAddr::V4(ip) => {
-            ip.is_link_local() || ip.is_broadcast() || Ipv4Addr::from_bits(ip.to_bits() & 0xff00_0000).is_unspecified()
-        }
+    let is_link_local = match ip {
+        IpAddr::V4(ip) => ip.is_link_local(),
         IpAddr::V6(ip) => ip.is_unicast_link_local(),
     };
-    !never
-        && !ip.is_unspecified()
-        && !ip.is_multicast()
+    is_of_one(ip)
+        && !is_link_local
         && (!ip.is_loopback() || own.ip().is_loopback())
         && socket.port() >= limits::PROBE_PORT_MIN
         && address != registry
