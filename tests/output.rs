@@ -327,9 +327,9 @@ fn attendees_and_members_show_what_a_killed_run_has_stored_and_not_shown() {
 #[test]
 fn who_did_not_read_a_lecture_to_its_end_is_shown_the_rest_though_it_is_over() {
     let mut host = Bot::start("anna", &["host", "On ends", "--lecture", "--listen", "127.0.0.1:0"]);
-    let address = host.wait("ready")["listen"].as_str().expect("it listens").to_string();
+    let ticket = host.wait("ready")["ticket"].as_str().expect("it has a ticket").to_string();
     let there = Scratch::new("over");
-    let (mut bea, _) = Stalled::named(&there, "bea", &["join", &address]);
+    let (mut bea, _) = Stalled::named(&there, "bea", &["join", &ticket]);
     host.wait("joined");
     bea.clog();
     host.send(&json!({"command": "say", "text": "the last words"}));
@@ -337,7 +337,7 @@ fn who_did_not_read_a_lecture_to_its_end_is_shown_the_rest_though_it_is_over() {
     assert!(host.end().success());
     let (code, told) = bea.ended_by(Instant::now() + PATIENCE).expect("nobody is waited for for ever");
     assert_eq!(code, Some(1), "{told}");
-    let again = run(&there, &["--json", "--name", "bea", "join", &address]);
+    let again = run(&there, &["--json", "--name", "bea", "join", &ticket]);
     let events: Vec<Value> = out(&again).lines().map(|line| serde_json::from_str(line).expect("a JSON line")).collect();
     let said: Vec<&Value> = events.iter().filter(|event| event["event"] == "message").collect();
     assert_eq!((said.len(), &said[0]["text"]), (1, &json!("the last words")), "{events:?}");
