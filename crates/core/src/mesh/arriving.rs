@@ -45,7 +45,7 @@ impl Member {
         self.timers.disarm(Timer::Arrive);
         self.timers.disarm(Timer::Patience);
         self.timers.disarm(Timer::Door);
-        self.session = self.session.max(self.log.next_session(self.us.key()));
+        self.go_on_in(self.session.max(self.log.next_session(self.us.key())), out);
         let addresses = self.own_addresses();
         let us = self.us.key();
         let said = self.roster.members().find(|member| member.key == us);

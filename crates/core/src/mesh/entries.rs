@@ -113,14 +113,22 @@ impl Member {
     /// SPEC SESSION-1
     fn begin_session(&mut self, now: Now, out: &mut Vec<Output>) {
         let us = self.us.key();
-        self.session = self.log.next_session(us).max(now.unix_ms).max(self.roster.session_after_cuts(&us));
+        let session = self.log.next_session(us).max(now.unix_ms).max(self.roster.session_after_cuts(&us));
+        self.go_on_in(session, out);
+    }
+
+    /// Writes in this session from now on: how far another one has come says nothing of it.
+    pub(super) fn go_on_in(&mut self, session: u64, out: &mut Vec<Output>) {
+        if core::mem::replace(&mut self.session, session) == session {
+            return;
+        }
         self.links.values_mut().for_each(|peer| {
             peer.reached.clear();
             peer.told.clear();
         });
-        // How far the old session has come says nothing of the new one.
         self.delivery = Delivery::default();
         self.acknowledged.clear();
+        let us = self.us.key();
         let members: Vec<Key> = self.roster.members().map(|member| member.key).collect();
         members.into_iter().filter(|key| *key != us).for_each(|key| self.update_delivery(key, out));
     }

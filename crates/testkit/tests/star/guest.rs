@@ -274,11 +274,11 @@ fn dial_2_waits_are_random_and_grow_up_to_5_s() {
 fn dial_3_there_are_ends_after_which_nobody_dials_again() {
     use Code::{
         Banned, Denied, Ended, Full, Kicked, Locked, NoMeeting, NoSuchHost, SelfLink, Superseded, TicketNeeded,
-        VersionUnknown, WrongKey,
+        VersionUnknown, WrongKey, WrongKind,
     };
     // NAME_TAKEN is JOIN-13's.
     let always = [Ended, Kicked, Banned, Denied, TicketNeeded, Superseded, SelfLink];
-    let at_first = [Locked, Full, NoMeeting, NoSuchHost, WrongKey, VersionUnknown];
+    let at_first = [Locked, Full, NoMeeting, NoSuchHost, WrongKey, VersionUnknown, WrongKind];
     let codes = Code::TABLE.iter().map(|(number, ..)| Code::from_number(*number));
     for code in codes.filter(|code| *code != Code::NameTaken).chain([Code::Other(0x7fff)]) {
         let (mut newcomer, dialled) = started(config());
