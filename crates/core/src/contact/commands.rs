@@ -295,24 +295,3 @@ impl Friends {
         Ok(())
     }
 }
-
-impl Friend {
-    /// The user gives an address: it goes in front of those given before, and what was learned is forgotten.
-    pub(super) fn give(&mut self, address: &str) {
-        self.addresses.retain(|given| given != address);
-        self.addresses.insert(0, address.to_string());
-        self.addresses.truncate(limits::ADDRESSES_MAX);
-        (self.learned, self.avoided, self.tried) = (Vec::new(), Vec::new(), 0);
-    }
-
-    /// An address shows itself: it goes in front of those learned before. True if it was not known.
-    pub(super) fn learn(&mut self, address: String) -> bool {
-        let is_new = !self.addresses.contains(&address) && !self.learned.contains(&address);
-        if self.learned.first() != Some(&address) {
-            self.learned.retain(|learned| *learned != address);
-            self.learned.insert(0, address);
-            self.learned.truncate(limits::LEARNED_MAX);
-        }
-        is_new
-    }
-}

@@ -9,15 +9,14 @@ use super::pair::pair_id;
 use super::{Friend, FriendId, Friends, PairLink, Timer, safety_words};
 use crate::code::Code;
 use crate::event::{Change, Event, Reach};
-use crate::id::{DialId, Key, LinkId, MeetingId, RequestId};
+use crate::id::{DialId, Key, LinkId, MeetingId};
 use crate::limits;
 use crate::machine::Output;
 use crate::name::proper;
 use crate::rule::Rule;
 use crate::time::{Instant, Now};
-use crate::wire::Frame;
 use crate::wire::field::Name;
-use crate::wire::option::{self, OptionsBuffer};
+use crate::wire::option;
 use crate::wire::session::{Hello, Purpose};
 
 /// A link that stands.
@@ -36,34 +35,6 @@ const fn is_innocent(code: Code) -> bool {
 }
 
 impl Friends {
-    /// One attempt, if there is somebody to be dialled, and no link.
-    pub(super) fn dial(&mut self, id: FriendId, now: Now, out: &mut Vec<Output>) {
-        let Some(friend) = self.friends.get_mut(&id) else { return };
-        let is_barred = friend.barred.is_some_and(|code| code != Code::WrongKey);
-        if !friend.links.is_empty() || friend.dialling.is_some() || is_barred || !friend.is_findable() {
-            return;
-        }
-        self.timers.disarm(Timer::Redial(id));
-        let addresses = friend.next_addresses();
-        if addresses.is_empty() {
-            return self.on_nowhere(id, now);
-        }
-        self.last_dial = self.last_dial.saturating_add(1);
-        let dial = DialId(self.last_dial);
-        friend.dialling = Some(dial);
-        self.dials.insert(dial, id);
-        let (us, peer) = (self.us.key(), friend.key());
-        let mut options = OptionsBuffer::default();
-        // SPEC CONTACT-10
-        Name::new(&self.name).into_iter().for_each(|name| options.set(&option::NAME, &name));
-        self.port.into_iter().for_each(|port| options.set(&option::PORT, &port));
-        let (purpose, started_ms) = (Purpose::CONTACT, self.started_ms);
-        let meeting = peer.map_or(MeetingId::ZERO, |peer| pair_id(us, peer));
-        let hello = Frame::from(Hello { purpose, meeting, started_ms, options: options.options() });
-        let hello = hello.encode(RequestId::EVENT);
-        out.push(Output::Dial { id: dial, peer, addresses, hello });
-    }
-
     pub(super) fn on_up(&mut self, arrival: &Arrival<'_>, now: Now, out: &mut Vec<Output>) {
         let Arrival { link, peer, ref hello, dial, .. } = *arrival;
         let dialled = dial.and_then(|dial| self.dials.remove(&dial));
@@ -202,55 +173,6 @@ impl Friends {
         Ok(id)
     }
 
-    /// SPEC CONTACT-10: where somebody who has dialled can be dialled.
-    fn learn_address(&mut self, id: FriendId, arrival: &Arrival<'_>, out: &mut Vec<Output>) {
-        let Some(port) = arrival.hello.options.find::<u16>(&option::PORT).filter(|port| *port != 0) else { return };
-        let Some(friend) = self.friends.get_mut(&id).filter(|_| arrival.dial.is_none()) else { return };
-        let was_anywhere = !friend.all_addresses().is_empty();
-        let is_new = friend.learn(SocketAddr::new(arrival.address.ip(), port).to_string());
-        let is_news = is_new && was_anywhere && !friend.is_stranger;
-        if is_new && friend.is_listed {
-            self.keep_contacts(is_news.then_some((Change::Moved, id)), out);
-        }
-    }
-
-    /// They are at none of their addresses, or none is known: registries are asked, if it is known for whom.
-    fn seek(&mut self, id: FriendId, now: Now) {
-        let Some(friend) = self.friends.get_mut(&id).filter(|friend| friend.is_findable()) else { return };
-        let rests = friend.looked_up.is_some_and(|at| now.tick.since(at) < limits::CONTACT_LOOKUP_INTERVAL);
-        if let Some(key) = friend.key().filter(|key| !rests && !self.sought.contains(key)) {
-            friend.looked_up = Some(now.tick);
-            self.sought.push(key);
-        }
-    }
-
-    /// There is no address to dial: registries are asked, and again while something waits.
-    fn on_nowhere(&mut self, id: FriendId, now: Now) {
-        self.seek(id, now);
-        if self.friends.get(&id).is_some_and(|friend| friend.held() > 0 && friend.key().is_some()) {
-            self.timers.arm(Timer::Redial(id), now.tick.after(limits::CONTACT_LOOKUP_INTERVAL));
-        }
-    }
-
-    /// SPEC CONTACT-15: registries have met the key of somebody who was sought, at these addresses.
-    pub(super) fn on_found(&mut self, key: Key, addresses: Vec<String>, now: Now, out: &mut Vec<Output>) {
-        let Some(id) = self.keys.get(&key).copied() else { return };
-        let Some(friend) = self.friends.get_mut(&id).filter(|friend| friend.is_findable()) else { return };
-        let known = friend.all_addresses();
-        let is_new = addresses.iter().any(|address| !known.contains(address));
-        if !is_new {
-            return;
-        }
-        for address in addresses.into_iter().rev() {
-            friend.learn(address);
-        }
-        // Where another key was met, it may be met no longer; the address that the registry has dialled is not that one.
-        (friend.tried, friend.failures) = (0, 0);
-        friend.barred.take_if(|code| *code == Code::WrongKey);
-        self.keep_contacts(Some((Change::Moved, id)), out);
-        self.dial(id, now, out);
-    }
-
     /// Of two links of a pair, one stays. False if the new one does not.
     fn keep_one(&mut self, id: FriendId, link: LinkId, started_ms: u64, now: Now, out: &mut Vec<Output>) -> bool {
         let us = self.us.key();
@@ -309,43 +231,9 @@ impl Friends {
         }
     }
 
-    pub(super) fn on_unreachable(&mut self, dial: DialId, code: Code, now: Now, out: &mut Vec<Output>) {
-        let Some(id) = self.dials.remove(&dial) else { return };
-        if let Some(friend) = self.friends.get_mut(&id) {
-            friend.dialling = None;
-        }
-        self.on_missed(id, code, now, out);
-    }
-
-    /// A dial has led to nothing: the other addresses are dialled at once; after all of them, registries are asked.
-    fn on_missed(&mut self, id: FriendId, code: Code, now: Now, out: &mut Vec<Output>) {
-        let Some(friend) = self.friends.get_mut(&id).filter(|friend| friend.links.is_empty()) else { return };
-        let missed = friend.next_addresses();
-        match (code, missed.len()) {
-            // SPEC CONTACT-11: at which of them, one after the other shows.
-            (Code::WrongKey, 2..) => friend.is_careful = true,
-            (Code::WrongKey, _) => {
-                friend.avoided.extend(missed);
-                if !friend.dialled().is_empty() {
-                    let (code, message) = barred(friend, code);
-                    out.push(Output::Event(Event::Error { code, message, id: None }));
-                }
-            }
-            (_, count) => friend.tried = friend.tried.saturating_add(count),
-        }
-        let rest = friend.dialled();
-        if friend.tried < rest.len() {
-            return self.dial(id, now, out);
-        }
-        (friend.tried, friend.is_careful) = (0, false);
-        self.seek(id, now);
-        let code = if code == Code::WrongKey && !rest.is_empty() { Code::Unreachable } else { code };
-        self.on_apart(id, code, false, now, out);
-    }
-
     /// There is no link, or no attempt at one, any more: tell, and try again if something waits. `stood`: there was a
     /// link, and nothing was wrong with it.
-    fn on_apart(&mut self, id: FriendId, code: Code, stood: bool, now: Now, out: &mut Vec<Output>) {
+    pub(super) fn on_apart(&mut self, id: FriendId, code: Code, stood: bool, now: Now, out: &mut Vec<Output>) {
         let Some(friend) = self.friends.get_mut(&id).filter(|friend| friend.links.is_empty()) else { return };
         friend.pair.iter_mut().for_each(super::Pair::end);
         for timer in [Timer::Idle(id), Timer::Digest(id), Timer::Fetch(id)] {
@@ -396,19 +284,8 @@ impl Friends {
         Duration::from_millis(self.random.below(longest.saturating_add(1)))
     }
 
-    /// Something is to be said: dial, or tell why it waits.
-    pub(super) fn want_link(&mut self, id: FriendId, now: Now, out: &mut Vec<Output>) {
-        let Some(friend) = self.friends.get(&id) else { return };
-        if friend.is_told_away || friend.dialled().is_empty() {
-            self.tell_away(id, Code::Unreachable, out);
-        }
-        if !self.timers.is_armed(Timer::Redial(id)) {
-            self.dial(id, now, out);
-        }
-    }
-
     /// Somebody does not answer: told once, until they do.
-    fn tell_away(&mut self, id: FriendId, code: Code, out: &mut Vec<Output>) {
+    pub(super) fn tell_away(&mut self, id: FriendId, code: Code, out: &mut Vec<Output>) {
         let Some(friend) = self.friends.get_mut(&id) else { return };
         if !core::mem::replace(&mut friend.is_told_away, true) {
             let name = &friend.name;

@@ -9,6 +9,7 @@ mod safety;
 mod talk;
 #[cfg(test)]
 mod tests;
+mod whereabouts;
 
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::{String, ToString as _};
@@ -178,29 +179,6 @@ impl Friend {
     /// Whether nothing is lost if they are forgotten.
     fn is_nobody(&self) -> bool {
         !self.is_listed && !self.is_blocked && self.links.is_empty() && self.pair.as_ref().is_none_or(Pair::is_empty)
-    }
-
-    /// Where they are dialled, what was learned first; each once.
-    fn all_addresses(&self) -> Vec<String> {
-        let mut all = self.learned.clone();
-        all.extend(self.addresses.iter().filter(|address| !self.learned.contains(address)).cloned());
-        all
-    }
-
-    /// The same without those where another key was met.
-    fn dialled(&self) -> Vec<String> {
-        self.all_addresses().into_iter().filter(|address| !self.avoided.contains(address)).collect()
-    }
-
-    /// Those of the next dial.
-    fn next_addresses(&self) -> Vec<String> {
-        let most = if self.is_careful { 1 } else { limits::ADDRESSES_MAX };
-        self.dialled().into_iter().skip(self.tried).take(most).collect()
-    }
-
-    /// Whether they may be met by dialling or by asking.
-    fn is_findable(&self) -> bool {
-        self.is_listed && !self.is_blocked && !self.is_self() && (self.key().is_some() || !self.dialled().is_empty())
     }
 
     const fn standing(&self) -> Standing {

@@ -1,0 +1,176 @@
+use super::*;
+use tertulia_core::event::{Origin, Whisper};
+use tertulia_core::id::Token;
+
+const KEY: Key = Key([1; 32]);
+const ORIGIN: Origin = Origin { author: KEY, session: 1, number: 1, lamport: 1, time_ms: 1 };
+
+fn said(kind: Kind, from: &str, own: bool, text: &str) -> Event {
+    Event::Message { meeting: MeetingId::ZERO, kind, from: from.into(), own, text: text.into() }
+}
+
+fn whisper() -> Kind {
+    Kind::Whisper(Whisper { token: Token::ZERO, author: KEY, to: "bea".into() })
+}
+
+fn plain(event: &Event) -> Option<String> {
+    Text::new(false).event(event)
+}
+
+#[test]
+fn what_people_read() {
+    let name = || "bea".to_string();
+    let member = |name: &str, state| Member { name: name.into(), key: KEY, state };
+    let members = || vec![member("anna", State::You), member("bea", State::Linked), member("carl", State::Away)];
+    for (event, line) in [
+        (said(Kind::Text(ORIGIN), "anna", false, "hello"), "anna: hello"),
+        (said(Kind::Question(ORIGIN), "bea", false, "why?"), "Question from bea: why?"),
+        (said(whisper(), "anna", false, "psst"), "(private) anna: psst"),
+        (said(Kind::Notice(ORIGIN), "anna", false, "showed bea out: why"), "-- anna showed bea out: why"),
+        (Event::Joined { name: name(), key: KEY }, "-- bea joined"),
+        (Event::Left { name: name(), key: KEY, reason: String::new() }, "-- bea left"),
+        (Event::Left { name: name(), key: KEY, reason: "cut off".into() }, "-- bea left: cut off"),
+        (Event::Renamed { key: KEY, old: name(), new: "carl".into() }, "-- bea is now carl"),
+        (Event::Roster { members: members(), guests: 2 }, "-- 3 here: anna (you), bea, carl (away)"),
+        (
+            Event::Roster { members: members(), guests: 900 },
+            "-- here: anna (you), bea, carl (away), and 900 guests in all",
+        ),
+        (Event::Bans { muted: vec![], out: vec![] }, "-- nobody is muted or out"),
+        (Event::Bans { muted: vec![name()], out: vec![] }, "-- muted: bea"),
+        (Event::Bans { muted: vec![name()], out: vec![name(), "carl".into()] }, "-- muted: bea; out: bea, carl"),
+        (Event::Gap { author: KEY, session: 1, first: 3, next: 10 }, "[7 messages missing]"),
+        (Event::Gap { author: KEY, session: 1, first: 3, next: 4 }, "[1 message missing]"),
+        (Event::Knock { name: name(), key: KEY, note: String::new() }, "-- bea knocks (/admit bea, or /deny bea WHY)"),
+        (
+            Event::Knock { name: name(), key: KEY, note: "it's\u{1b} me".into() },
+            "-- bea knocks and says: it's\\u{1b} me (/admit bea, or /deny bea WHY)",
+        ),
+        (Event::Waiting { position: 1 }, "-- you are next in the lobby; the host decides when to let you in"),
+        (Event::Waiting { position: 3 }, "-- you wait in the lobby; 2 before you"),
+        (Event::Unlinked { name: name(), key: KEY, code: Code::Silent }, "-- cut off from bea (silent); trying again"),
+        (Event::Warning { code: "w", message: "mind".into() }, "-- warning: mind"),
+        (Event::Error { code: "e", message: "no".into(), id: None }, "-- error: no"),
+        (Event::Closed { code: Code::Left, reason: "you have left".into() }, "-- you have left"),
+        (Event::Closed { code: Code::Kicked, reason: "shown out".into() }, "-- error: shown out"),
+    ] {
+        assert_eq!(plain(&event).as_deref(), Some(line));
+    }
+}
+
+#[test]
+fn what_a_registry_says_of_the_meeting_and_of_its_user_differs() {
+    let mut text = Text::new(false);
+    let (name, ticket, title, meeting) = ("anna".into(), String::new(), String::new(), MeetingId([7; 16]));
+    let questions = tertulia_core::charter::Questions::Open;
+    text.event(&Event::Ready { role: Role::Host, name, key: KEY, meeting, title, ticket, questions });
+    let mut says = |record, addresses: &[&str]| {
+        let addresses = addresses.iter().map(|address| address.parse().unwrap()).collect();
+        text.event(&Event::Published { registry: "r:1".into(), record, addresses }).unwrap()
+    };
+    assert_eq!(says(meeting, &["192.0.2.1:7473"]), "-- the registry r:1 shows this meeting at 192.0.2.1:7473");
+    assert_eq!(says(MeetingId([8; 16]), &["192.0.2.1:7473"]), "-- the registry r:1 lists you at 192.0.2.1:7473");
+    let hidden = says(MeetingId([8; 16]), &[]);
+    assert!(hidden.starts_with("-- warning: the registry r:1 can't reach you") && hidden.contains("--announce"));
+}
+
+#[test]
+fn who_leaves_on_purpose_is_not_cut_off() {
+    let parted = |role, code| {
+        let mut text = reader(role);
+        text.event(&Event::Unlinked { name: "bea".into(), key: KEY, code }).unwrap()
+    };
+    assert_eq!(parted(Role::Friends, Code::Left), "-- bea left");
+    assert_eq!(parted(Role::Friends, Code::Stopped), "-- bea left");
+    assert_eq!(parted(Role::Attendee, Code::Stopped), "-- bea has stopped for now; trying again");
+    assert_eq!(parted(Role::Member, Code::Silent), "-- cut off from bea (silent); trying again");
+    let cut = parted(Role::Friends, Code::Cut);
+    assert!(cut.starts_with("-- cut off from bea (cut); ") && !cut.contains("trying"), "{cut}");
+}
+
+/// What is read in a part of this kind.
+fn reader(role: Role) -> Text {
+    let mut text = Text::new(false);
+    let (name, ticket, title) = ("anna".into(), String::new(), String::new());
+    let questions = tertulia_core::charter::Questions::Open;
+    text.event(&Event::Ready { role, name, key: Key([9; 32]), meeting: MeetingId::ZERO, title, ticket, questions });
+    text
+}
+
+#[test]
+fn who_comes_is_told_once_and_a_link_once_it_had_been_lost() {
+    let bea = || "bea".to_string();
+    let joined = || Event::Joined { name: bea(), key: KEY };
+    let linked = || Event::Linked { name: bea(), key: KEY };
+    let cut = || Event::Unlinked { name: bea(), key: KEY, code: Code::Silent };
+    let left = || Event::Left { name: bea(), key: KEY, reason: String::new() };
+    let here = |state| Event::Roster { members: vec![Member { name: bea(), key: KEY, state }], guests: 0 };
+    let (came, went, back) = ("-- bea joined", "-- bea left", "-- linked with bea");
+    let lost = "-- cut off from bea (silent); trying again";
+    for (role, events, lines) in [
+        (Role::Member, vec![joined(), linked()], vec![came]),
+        (Role::Member, vec![linked(), joined()], vec![came]),
+        (Role::Member, vec![linked(), joined(), cut(), linked(), linked()], vec![came, lost, back]),
+        (Role::Member, vec![joined(), linked(), cut(), left(), linked(), joined()], vec![came, lost, went, came]),
+        (Role::Member, vec![here(State::Linked), linked()], vec!["-- 1 here: bea"]),
+        (Role::Member, vec![here(State::Away), linked()], vec!["-- 1 here: bea (away)", back]),
+        (Role::Attendee, vec![linked(), here(State::Linked)], vec!["-- 1 here: bea (host)"]),
+        (Role::Attendee, vec![linked(), cut(), linked()], vec![lost, back]),
+        (Role::Friends, vec![linked(), linked()], vec![back; 2]),
+    ] {
+        let mut text = reader(role);
+        let shown: Vec<String> = events.iter().filter_map(|event| text.event(event)).collect();
+        assert_eq!(shown, lines, "{role:?}: {events:?}");
+    }
+}
+
+#[test]
+fn who_leaves_reads_it_once() {
+    let key = Key([9; 32]);
+    assert_eq!(reader(Role::Member).event(&Event::Left { name: "anna".into(), key, reason: String::new() }), None);
+    // Before it is known what kind of meeting it is, everybody there is told of by who is here.
+    assert_eq!(plain(&Event::Linked { name: "bea".into(), key: KEY }), None);
+}
+
+#[test]
+fn nothing_from_outside_forges_a_line_or_moves_the_cursor() {
+    let hostile = "a\n-- error: forged\r\x1b[1A\u{9b}2K\x07\0\u{202e}x";
+    let events = [
+        said(Kind::Text(ORIGIN), hostile, false, hostile),
+        said(Kind::Question(ORIGIN), hostile, false, hostile),
+        said(whisper(), hostile, false, hostile),
+        said(Kind::Notice(ORIGIN), hostile, false, hostile),
+        Event::Joined { name: hostile.into(), key: KEY },
+        Event::Left { name: hostile.into(), key: KEY, reason: hostile.into() },
+        Event::Renamed { key: KEY, old: hostile.into(), new: hostile.into() },
+        Event::Roster { members: vec![Member { name: hostile.into(), key: KEY, state: State::You }], guests: 0 },
+        Event::Bans { muted: vec![hostile.into()], out: vec![hostile.into()] },
+        Event::Linked { name: hostile.into(), key: KEY },
+        Event::Unlinked { name: hostile.into(), key: KEY, code: Code::Cut },
+        Event::Warning { code: "w", message: hostile.into() },
+        Event::Error { code: "e", message: hostile.into(), id: None },
+        Event::Closed { code: Code::Kicked, reason: hostile.into() },
+    ];
+    for event in events {
+        let mut text = reader(Role::Friends);
+        let shown = text.event(&event).unwrap();
+        let clean = |line: &str| !line.chars().any(tertulia_core::visible::is_unsafe);
+        assert!(shown.split('\n').all(clean), "{shown:?}");
+        assert!(shown.split('\n').skip(1).all(|line| line.starts_with(escape::CONTINUATION)), "{shown:?}");
+    }
+}
+
+#[test]
+fn a_line_that_its_user_typed_is_not_shown_twice_but_restored_ones_are() {
+    let mut text = Text::new(false);
+    let own = said(Kind::Text(ORIGIN), "anna", true, "hello");
+    assert_eq!(text.event(&own).as_deref(), Some("anna: hello"));
+    text.typed("hello");
+    assert_eq!(text.event(&own), None);
+    assert_eq!(text.event(&own).as_deref(), Some("anna: hello"));
+}
+
+#[test]
+fn colour_only_if_asked_for() {
+    assert!(Text::new(true).event(&said(Kind::Text(ORIGIN), "anna", false, "hi")).unwrap().contains("\x1b[1m"));
+}
