@@ -238,8 +238,8 @@ fn who_leaves_on_purpose_is_unlinked_for_that_and_nobody_joins_or_leaves_a_meeti
 fn outside_of_the_console_a_refusal_ends_with_what_a_shell_takes() {
     let here = home("shell");
     for (words, hint) in [
-        (&["send", "bob", "hi"][..], "contacts add bob HOST:PORT"),
-        (&["contacts", "add", "bob", "no where"], "contacts add bob HOST:PORT"),
+        (&["send", "bob", "hi"][..], "contacts add bob 192.0.2.7:7473"),
+        (&["contacts", "add", "bob", "no where"], "contacts add bob 192.0.2.7:7473"),
         (&["contacts", "remove", "bob"], "contacts list"),
     ] {
         let refused = run(&here, words);

@@ -372,6 +372,45 @@ fn friends_learn_where_a_stranger_is_as_it_is_written_in_its_family() {
     }
 }
 
+#[test]
+fn contact_15_friends_who_have_both_moved_to_another_machine_meet_again_through_a_registry() {
+    for families in [Families::Both, Families::Four, Families::Six] {
+        let Some(machines) = Machines::connect(families) else { return };
+        let homes = ["ada", "bea"].map(|name| Arc::new(Scratch::numbered(name)));
+        let friend = |machine: usize, name: usize, words: &[&str]| {
+            let mut bot = machines.start_in(machine, &homes[name], ["ada", "bea"][name], words);
+            bot.wait("ready");
+            bot
+        };
+        let say = |from: &mut Bot, to: &mut Bot, whom: &str, text: &str| {
+            from.send(&json!({"command": "msg", "to": whom, "text": text}));
+            while to.wait("message")["text"] != text {}
+        };
+        let mut ada = friend(0, 0, &["--no-registry", "friends"]);
+        let mut bea = friend(1, 1, &["--no-registry", "friends"]);
+        let old = format!("{}:7473", machines.address(0));
+        bea.send(&json!({"command": "add", "name": "ada", "address": old}));
+        say(&mut bea, &mut ada, "ada", "one");
+        for bot in [ada, bea] {
+            signal(bot.id(), "TERM");
+            assert!(bot.end().success());
+        }
+
+        // Each is where the other was.
+        let mut registry = machines.start(0, "registry", &["registry", "--lan"]);
+        registry.wait("ready");
+        let place = format!("{}:7472", machines.address(0));
+        let words = ["--registry", &place, "friends"];
+        let mut ada = friend(1, 0, &words);
+        ada.send(&json!({"command": "register"}));
+        ada.wait("published");
+        let mut bea = friend(0, 1, &words);
+        bea.wait("linked");
+        say(&mut bea, &mut ada, "ada", "two");
+        say(&mut ada, &mut bea, "bea", "three");
+    }
+}
+
 /// Whether `line` is `pattern`, in which `…` stands for any text.
 fn is_like(line: &str, pattern: &str) -> bool {
     match pattern.split_once('…') {

@@ -181,7 +181,10 @@ fn what_is_not_there_or_not_unique_is_refused_with_what_would_have_worked() {
         hints.iter().for_each(|hint| assert!(message.contains(hint.as_str().expect("an id")), "{message}"));
     };
     fails("Rust 101", "ambiguous", &[&one["meeting"], &other["meeting"]]);
-    fails("Python", "no_meeting", &[&json!("tertulia list")]);
+    // Whoever asks another registry goes on asking that one.
+    let program = format!("tertulia --registry {address}");
+    fails("Rust 101", "ambiguous", &[&json!(format!("{program} join "))]);
+    fails("Python", "no_meeting", &[&json!(format!("{program} list"))]);
     fails(&"7".repeat(32), "no_meeting", &[]);
 }
 
@@ -465,7 +468,7 @@ fn a_registry_that_cannot_be_had_is_told_once_and_what_was_chosen_is_checked() {
     let (events, output) = run(&home, &["--registry", &nobody.to_string(), "list"]);
     assert_eq!((output.status.code(), events[events.len() - 1]["code"].as_str()), (Some(1), Some("unreachable")));
     for (words, code) in [
-        (&["--registry", "here", "list"][..], Some(2)),
+        (&["--registry", "no where", "list"][..], Some(2)),
         (&["--no-registry", "list"], Some(1)),
         (&["--no-registry", "join", "Friday tertulia"], Some(2)),
         (&["registry", "--listen", "here"], Some(2)),

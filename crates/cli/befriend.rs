@@ -144,6 +144,9 @@ pub(crate) fn change(home: &Home, globals: &Globals, command: Command) -> Result
     Ok(events)
 }
 
+/// An address for a hint that works as it is.
+const SOMEWHERE: &str = "192.0.2.7:7473";
+
 /// What friends refuse outside of their console, where nobody can type what the machine proposes after its reason.
 pub(crate) fn refusal(code: &'static str, message: &str, name: &str, globals: &Globals) -> Fail {
     let (reason, proposal) = ["; /", "; type: "]
@@ -154,10 +157,10 @@ pub(crate) fn refusal(code: &'static str, message: &str, name: &str, globals: &G
     let words = |text: &str| text.split(' ').map(quoted).collect::<Vec<_>>().join(" ");
     let is_name = proper(name).is_some();
     let hint = match (proposal.strip_prefix("add "), proposal.strip_suffix("/TEXT")) {
-        (Some(meant), _) => format!("{program} contacts add {}", words(meant)),
+        (Some(meant), _) => format!("{program} contacts add {}", words(&meant.replace("HOST:PORT", SOMEWHERE))),
         (None, Some(to)) => format!("{program} send {} TEXT", quoted(to)),
         (None, None) if is_name && message.contains("/add ") => {
-            format!("{program} contacts add {} HOST:PORT", quoted(name))
+            format!("{program} contacts add {} {SOMEWHERE}", quoted(name))
         }
         (None, None) if is_name && message.contains("/unblock ") => {
             format!("{program} contacts unblock {}", quoted(name))

@@ -126,6 +126,6 @@ pub(crate) fn ask_all(
 
 const WHO_HINT: &str = "tertulia who --registry HOST:PORT";
 
-const HINT: &str = "tertulia join HOST:PORT, or with the host's ticket: tertulia join 'tertulia:…'; to see what is on \
+const HINT: &str = "tertulia join HOST:PORT, or with the host's ticket: tertulia join -; to see what is on \
                     on another machine, have its host type: tertulia host TITLE --lan, and then here: tertulia list \
                     --registry IP";

@@ -25,6 +25,13 @@ impl Fail {
         Self { code, message: message.into(), hint: hint.into(), exit: 1 }
     }
 
+    /// The same, with a hint that goes on as the user began: `program` is who and where, as they said it.
+    pub(crate) fn hinting(self, program: &str) -> Self {
+        let command = self.hint.strip_prefix("tertulia ").filter(|command| !command.contains("--registry"));
+        let hint = command.map(|command| format!("{program} {command}"));
+        Self { hint: hint.unwrap_or(self.hint), ..self }
+    }
+
     /// The process's exit code.
     pub(crate) fn exit(&self) -> ExitCode {
         ExitCode::from(self.exit)

@@ -77,8 +77,7 @@ impl Target {
     fn read(typed: &str, has_registry: bool) -> Result<Self, Fail> {
         let typed = unwrapped(typed);
         if typed.starts_with("tertulia:") {
-            let ticket =
-                typed.parse().map_err(|error| Fail::usage(format!("{error}"), "tertulia join 'tertulia:…'"))?;
+            let ticket = typed.parse().map_err(|error| Fail::usage(format!("{error}"), WITH_TICKET))?;
             return Ok(Self::Ticket(Box::new(ticket)));
         }
         let example = match HostPort::typed(&typed, PORT) {
@@ -88,8 +87,9 @@ impl Target {
                 return Err(Fail::usage(format!("`{typed}` is no address: {reason}"), instead));
             }
             _ if has_registry && !typed.is_empty() => return Ok(Self::Words(typed)),
-            Ok(address) => address.to_string(),
-            Err(_) => format!("127.0.0.1:{PORT}"),
+            // The id of a meeting reads as a name, too.
+            Ok(address) if MeetingId::from_hex(&typed).is_none() => address.to_string(),
+            Ok(_) | Err(_) => format!("127.0.0.1:{PORT}"),
         };
         let message = format!(
             "`{typed}` is neither a ticket nor HOST:PORT, and there is no registry to find it; copy the line that the \
@@ -132,13 +132,18 @@ impl Target {
     }
 }
 
+/// What takes a ticket wherever it is pasted.
+const WITH_TICKET: &str = "tertulia join -";
+
 /// What was copied from where it was printed: perhaps the whole line, in quotes, and broken where a window ended.
 fn unwrapped(typed: &str) -> String {
+    let typed = input::without_mark(typed);
     let words = typed.split_whitespace().collect::<Vec<_>>().join(" ");
-    let is_in_front = |front: &str| matches!(front.trim_end(), "" | "--") || front.trim_end().ends_with(':');
+    let is_in_front =
+        |front: &str| matches!(front.trim_end(), "" | "--" | "$" | ">") || front.trim_end().ends_with(':');
     let printed = words.split_once("tertulia join ").filter(|(front, _)| is_in_front(front));
     let copied = printed.map_or(typed, |(_, copied)| copied).trim();
-    let bare = copied.trim_matches(['\'', '"', '`', '‘', '’', '“', '”']);
+    let bare = copied.trim_matches(['\'', '"', '`', '‘', '’', '“', '”', '„', '«', '»', '<', '>']);
     let whole: String = bare.split_whitespace().collect();
     let is_address = || {
         let is_computer = |address: &HostPort| printed.is_some() || !matches!(address.host, Host::Name(_));
@@ -204,15 +209,21 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     let typed = words.text.as_str();
     check_note(&args.note, &format!("{} join{}", globals.program(), words.again(&unwrapped(typed))))?;
     // What makes no sense is refused before anything is made.
-    let target = Target::read(typed, globals.may_have_registry())?;
+    let program = globals.program();
+    let target = Target::read(typed, globals.may_have_registry()).map_err(|fail| fail.hinting(&program))?;
     let (mut screen, input) = Screen::interactive(globals.json, globals.verbose)?;
     let home = globals.open_home(&screen)?;
     screen.keep_in(&home);
     let registries = globals.registries(&home)?;
     screen.registry = registries.shown();
     let target = match target {
-        Target::Words(words) if registries.addresses.is_empty() => Target::read(&words, false)?,
-        Target::Words(words) => Target::Found(find(&words, &home, &registries, &mut screen)?),
+        Target::Words(words) if registries.addresses.is_empty() => {
+            Target::read(&words, false).map_err(|fail| fail.hinting(&program))?
+        }
+        Target::Words(words) => {
+            let found = find(&words, &home, &registries, &mut screen);
+            Target::Found(found.map_err(|fail| fail.hinting(&program))?)
+        }
         target @ (Target::Ticket(_) | Target::Address(_) | Target::Found(_)) => target,
     };
     let wanted = target.again();
@@ -367,9 +378,9 @@ fn farewell(ending: &Ending, again: &str, renamed: &str) -> String {
         (Code::Kicked, format!("ask the host for /unban or a new ticket, then: {again}")),
         (Code::Banned, format!("ask the host for /unban or a new ticket, then: {again}")),
         (Code::Denied, format!("ask the host, then: {again}")),
-        (Code::TicketNeeded, "with the host's ticket: tertulia join 'tertulia:…'".into()),
-        (Code::WrongKey, "with the host's ticket: tertulia join 'tertulia:…'".into()),
-        (Code::NoMeeting, "with the host's ticket: tertulia join 'tertulia:…'".into()),
+        (Code::TicketNeeded, format!("with the host's ticket: {WITH_TICKET}")),
+        (Code::WrongKey, format!("with the host's ticket: {WITH_TICKET}")),
+        (Code::NoMeeting, format!("with the host's ticket: {WITH_TICKET}")),
     ];
     let found = known.into_iter().find(|(known, _)| *known == ending.code);
     found.map_or_else(|| format!("try again: {again}"), |(_, next)| next)
@@ -390,6 +401,10 @@ mod tests {
             format!("{front}\r\n   {back}"),
             format!("'{ticket}'"),
             format!("“{front} {back}”"),
+            format!("«{ticket}»"),
+            format!("<{ticket}>"),
+            format!("\u{feff}{ticket}"),
+            format!("$ tertulia join '{ticket}'"),
             format!("tertulia join '{ticket}'"),
             format!("tertulia join {front} {back}"),
             format!("--   tertulia join '{front}\n{back}'\n"),
@@ -409,6 +424,12 @@ mod tests {
             let Ok(Target::Address(read)) = Target::read(pasted, false) else { panic!("{pasted}") };
             assert_eq!(read.to_string(), "127.0.0.1:7473", "{pasted}");
         }
+    }
+
+    #[test]
+    fn an_id_that_nothing_can_find_is_taken_for_no_computer() {
+        let refused = Target::read(&"0a".repeat(16), false).expect_err("nothing finds it");
+        assert_eq!(refused.hint, "tertulia join 127.0.0.1:7473");
     }
 
     #[test]

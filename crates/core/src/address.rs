@@ -202,6 +202,9 @@ impl HostPort {
     /// # Errors
     /// What is wrong with it.
     pub fn typed(text: &str, usual: u16) -> Result<Self, NoAddress> {
+        // A dot at the end says that the name is whole, which it is anyway.
+        let text = text.trim().replace(".:", ":");
+        let text = text.strip_suffix('.').unwrap_or(&text);
         let (host, port) = read(text, usual).map_err(|error| error.with_port(usual))?;
         let host = match host {
             Host::V4(Ipv4Addr::UNSPECIFIED) => Host::V4(Ipv4Addr::LOCALHOST),
@@ -219,7 +222,7 @@ impl HostPort {
     /// # Errors
     /// What is wrong with it.
     pub fn listening(text: &str, usual: u16) -> Result<Self, NoAddress> {
-        match read(text, usual)? {
+        match read(text.trim(), usual)? {
             (Host::Name(name), port) if name == "localhost" => {
                 Err(NoAddress::but(NO_INTERFACE, Host::V4(Ipv4Addr::LOCALHOST), port.unwrap_or(usual)))
             }
@@ -342,6 +345,9 @@ mod tests {
             ("a:1", "a:1"),
             ("0.0.0.0:1", "127.0.0.1:1"),
             ("::", "[::1]:7473"),
+            (" 192.0.2.1:1 ", "192.0.2.1:1"),
+            ("host.example.", "host.example:7473"),
+            ("Host.Example.:1", "host.example:1"),
         ] {
             let typed = HostPort::typed(text, PORT).map(|address| address.to_string());
             assert_eq!(typed.as_deref(), Ok(address), "{text}");
@@ -360,6 +366,8 @@ mod tests {
             ("a:0", Some("a:7472")),
             ("a:70000", Some("a:7472")),
             ("a b", None),
+            ("a..", None),
+            (".", None),
         ] {
             assert_eq!(instead(HostPort::typed(text, 7472).expect_err(text)).as_deref(), meant, "{text}");
         }

@@ -26,6 +26,7 @@ impl Member {
             }
             Command::Stop => {
                 out.push(Output::Event(Event::Done { id }));
+                self.tell_last(now, out);
                 return self.end(Code::Stopped, Code::Stopped, "this node stops for now", out);
             }
             _ if self.stage != Stage::Inside => {
@@ -277,6 +278,7 @@ impl Member {
     }
 
     pub(super) fn leave_as(&mut self, code: Code, reason: &str, now: Now, out: &mut Vec<Output>) {
+        self.tell_last(now, out);
         if self.stage == Stage::Inside {
             self.write(&EntryBody::Left {}, now, out);
         }

@@ -144,6 +144,13 @@ impl Member {
         self.told_at = now.tick;
     }
 
+    /// SPEC MESH-12: who goes tells now what it would tell soon, so that nobody takes what it has got for lost.
+    pub(super) fn tell_last(&mut self, now: Now, out: &mut Vec<Output>) {
+        if self.timers.is_armed(Timer::Digest) {
+            self.on_digest_due(now, out);
+        }
+    }
+
     fn links_frame(&self) -> crate::wire::Encoded {
         let (count, items) = encode_items(self.linked.keys().copied(), limits::MESH_MAX);
         Frame::from(Links { keys: List::over(count, &items), options: Options::NONE }).encode(RequestId::EVENT)

@@ -181,6 +181,18 @@ fn mesh_19_a_newcomer_says_who_it_is_and_where_and_dials_everybody() {
 }
 
 #[test]
+fn mesh_12_who_goes_tells_first_what_it_has_got() {
+    for command in [Command::Quit, Command::Stop] {
+        let mut hall = Hall::of(2);
+        hall.pass(3_000);
+        hall.say(0, "goodbye");
+        hall.command(1, command);
+        let is_told = |event: &Event| matches!(event, Event::Delivery { have: 1, of: 1, .. });
+        assert!(hall.nodes[0].events.iter().any(is_told), "{:?}", hall.nodes[0].events.last());
+    }
+}
+
+#[test]
 fn mesh_18_who_leaves_says_so_once_to_all_and_is_not_dialled() {
     let mut hall = Hall::of(3);
     hall.command(2, Command::Quit);
