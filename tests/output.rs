@@ -49,7 +49,8 @@ fn run(home: &Scratch, arguments: &[&str]) -> Output {
 }
 
 fn out(output: &Output) -> String {
-    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let said = [&*output.stdout, &*output.stderr].concat();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&said));
     String::from_utf8(output.stdout.clone()).expect("UTF-8")
 }
 
