@@ -177,6 +177,41 @@ fn friends_that_hold_a_text_say_so_at_the_end() {
     assert_eq!(anna.end().code(), Some(0));
 }
 
+#[test]
+fn friends_that_say_something_and_are_stopped_wait_until_who_is_linked_has_it() {
+    let mut bea = Bot::start_in(&home("stopped-bea"), "bea", &["friends", "--listen", "127.0.0.1:0"]);
+    let address = word(&bea.wait("ready"), "listen");
+    for stop in ["INT", "TERM"] {
+        let mut anna = Bot::start_in(&home("stopped-anna"), "anna", &["friends", "--listen", "127.0.0.1:0"]);
+        anna.wait("ready");
+        anna.send(&json!({"command": "add", "name": "bea", "address": address}));
+        anna.send(&json!({"command": "msg", "to": "bea", "text": "hello"}));
+        while anna.wait("delivery")["state"] != "all" {}
+        anna.send(&json!({"command": "msg", "to": "bea", "text": "goodbye", "id": 1}));
+        anna.wait("done");
+        signal(anna.id(), stop);
+        let rest = anna.rest();
+        assert!(rest.iter().all(|event| event["event"] != "error"), "{rest:?}");
+        assert_eq!(anna.end().code(), Some(0));
+        while bea.wait("message")["text"] != "goodbye" {}
+    }
+}
+
+#[test]
+fn friends_that_wait_for_nothing_say_what_they_hold_all_the_same() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let nowhere = listener.local_addr().expect("it is bound").to_string();
+    drop(listener);
+    let mut anna = Bot::start_in(&home("hasty"), "anna", &["friends", "--listen", "127.0.0.1:0"]);
+    anna.wait("ready");
+    let hello = json!({"command": "msg", "to": nowhere, "text": "hello", "id": 1}).to_string() + "\n";
+    let quit = "{\"command\":\"quit\"}\n";
+    anna.write((hello.repeat(100) + &quit.repeat(2)).as_bytes());
+    let rest = anna.rest();
+    assert_eq!(rest.last().map(|error| error["code"].clone()), Some(json!("held")), "{rest:?}");
+    assert_eq!(anna.end().code(), Some(1));
+}
+
 /// What a process's command line is, and its environment is not.
 fn command_line(process: u32) -> String {
     let bytes = std::fs::read(format!("/proc/{process}/cmdline")).expect("an own child's can be read");
@@ -203,7 +238,7 @@ fn a_target_comes_from_stdin_or_the_environment_and_its_seed_stands_in_no_comman
         command
     };
     let there = Scratch::new("secret-carl");
-    let (code, out, err) = fed(target(&there, &format!(" {ticket}\n"), &["join"]), b"by the environment\n");
+    let (code, out, err) = fed(target(&there, &format!("\u{feff} {ticket}\n"), &["join"]), b"by the environment\n");
     assert_eq!(code, Some(0), "{out}{err}");
     assert_eq!(anna.wait("message")["text"], "by the environment");
     assert!(out.contains("back in: tertulia --name carl join\n"), "the hint repeats no seed: {out}");
@@ -280,7 +315,7 @@ fn what_others_can_read_of_a_home_is_told_once_with_what_mends_it() {
     let (_, _, err) = run(&["contacts"]);
     assert!(err.contains("mode 0755") && err.contains("mode 0640"), "{err}");
     let (_, _, err) = run(&["id"]);
-    assert!(err.contains("mode 0640"), "{err}");
+    assert!(err.contains("mode 0755") && err.contains("mode 0640"), "{err}");
     let mut bot = Bot::start_in(&Arc::new(here), "anna", &["host", "T", "--listen", "127.0.0.1:0"]);
     for _ in 0..2 {
         assert_eq!(bot.wait("warning")["code"], "readable");

@@ -43,7 +43,7 @@ pub(crate) fn show(screen: &Screen, globals: &Globals) -> Result<(), Fail> {
     // The home's own, whoever holds it just now; first use makes one.
     let (key, called) = match Home::peek(&path).map_err(|error| unusable(&error))? {
         Some((key, config)) => {
-            Home::readable_identity(&path).iter().for_each(|found| warn_of_readers(found, screen));
+            Home::readable_at(&path).iter().for_each(|found| warn_of_readers(found, screen));
             (key, globals.called_in(None, &config)?)
         }
         None => {

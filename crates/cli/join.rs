@@ -178,7 +178,7 @@ impl Words {
             return Ok(Self { text: args.target.join(" "), unsaid: None });
         }
         match std::env::var("TERTULIA_TICKET").ok().filter(|ticket| !ticket.trim().is_empty()) {
-            Some(text) => Ok(Self { text, unsaid: Some("") }),
+            Some(text) => Ok(Self { text: input::without_mark(&text).into(), unsaid: Some("") }),
             None => Err(Fail::usage(
                 "where to? type it (tertulia join TARGET), write it to stdin (tertulia join -), or put it into the \
                  environment (TERTULIA_TICKET)",

@@ -34,7 +34,9 @@ impl Session<'_> {
                     self.held = self.send(Command::Contacts).map_or(Held::Told(0), |id| Held::Asked(id, 0));
                 }
                 match self.held {
-                    Held::Told(drafts) => !self.is_hasty && (drafts > 0 || self.unheard.count() > 0),
+                    // After a signal only who is linked may still take what was said.
+                    Held::Told(_) if self.is_hasty => self.unheard.has_others() && self.unheard.count() > 0,
+                    Held::Told(drafts) => drafts > 0 || self.unheard.count() > 0,
                     Held::Asked(..) | Held::Unknown => true,
                 }
             }
@@ -61,6 +63,13 @@ impl Session<'_> {
 
     pub(super) fn leave(&mut self, command: Command) {
         self.stage = Stage::Leaving;
+        // What is held is told at the end, however soon it comes.
+        if self.plan.role == Role::Friends
+            && self.is_ready
+            && let Some(id) = self.send(Command::Contacts)
+        {
+            self.held = Held::Asked(id, 0);
+        }
         self.send(command);
     }
 

@@ -106,14 +106,13 @@ impl Home {
         if self.is_guest() || self.is_new() {
             return Vec::new();
         }
-        let (folder, identity) = (self.0.path.as_path(), self.0.path.join("identity"));
-        [folder, &identity].into_iter().filter_map(readable).collect()
+        Self::readable_at(&self.0.path)
     }
 
-    /// The identity of the home at `path`, if others than its owner can read it, and its mode.
+    /// The same of the home at `path`, which this process need not hold.
     #[must_use]
-    pub fn readable_identity(path: &Path) -> Option<(PathBuf, u32)> {
-        readable(&path.join("identity"))
+    pub fn readable_at(path: &Path) -> Vec<(PathBuf, u32)> {
+        [path, &path.join("identity")].into_iter().filter_map(readable).collect()
     }
 
     /// The process that holds this home, if this one does not and that one has left its number.
