@@ -23,6 +23,10 @@ pub fn can_be_listed(address: Address, registry: Address) -> bool {
         && address != registry
 }
 
+pub(super) fn is_loopback(address: &Address) -> bool {
+    address.socket().ip().is_loopback()
+}
+
 /// SPEC PROBE-3: where a registry looks for the publisher of a record that came from `observed`.
 pub(super) fn candidates(record: &Particulars<'_>, observed: IpAddr, registry: Address) -> Vec<Address> {
     let observed = Address::new(SocketAddr::new(observed, record.port));

@@ -5,7 +5,7 @@ use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
-use super::address::candidates;
+use super::address::{candidates, is_loopback};
 use super::index::{Index, Page, Place};
 use super::probes::{Probe, Probes};
 use super::record::{Found, check, text_of};
@@ -191,7 +191,9 @@ impl Server {
         if let Some(caller) = before.filter(|_| has_moved).and_then(|before| self.callers.get_mut(&before)) {
             caller.published.remove(&place.0);
         }
-        let lacks = |slot: &Slot| has_moved || slot.candidates.iter().any(|address| !slot.proved.contains(address));
+        let is_needed = |slot: &Slot, address: &Address| slot.proved.is_empty() || !is_loopback(address);
+        let is_lacking = |slot: &Slot, address: &Address| !slot.proved.contains(address) && is_needed(slot, address);
+        let lacks = |slot: &Slot| has_moved || slot.candidates.iter().any(|address| is_lacking(slot, address));
         if let Some(round) = &mut slot.round {
             round.waiting.push((link, id));
         } else if lacks(slot) && slot.rests_until <= now.tick {
@@ -243,6 +245,10 @@ impl Server {
         if let Some(round) = slot.round.take_if(|round| round.open == 0) {
             let met = |address: &&Address| round.met.contains(address);
             slot.proved = slot.candidates.iter().filter(met).copied().collect();
+            // SPEC PROBE-2: loopback is for who can't be reached elsewhere.
+            if !slot.proved.iter().all(is_loopback) {
+                slot.proved.retain(|address| !is_loopback(address));
+            }
             let waiting = round.waiting.iter().filter(|(link, _)| self.callers.contains_key(link));
             out.extend(waiting.map(|(link, id)| lease(*link, *id, slot)));
         }

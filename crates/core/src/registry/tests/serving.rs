@@ -165,6 +165,26 @@ fn probe_2_and_probe_3_what_may_not_be_dialled_is_not_and_three_at_most_are() {
 }
 
 #[test]
+fn probe_2_loopback_is_shown_only_where_nothing_else_was_met() {
+    let mut bench = server("127.0.0.1:7472");
+    bench.up(1, identity(1).key(), "127.0.0.1:50000", Purpose::REGISTRY, None);
+    let record = signed(1, "Rust", 5, &reach(7_473, &["192.0.2.7:7473"]));
+    let [(other, ..), (loopback, ..)] = dials(&bench.frame(1, &publish(&record, 1))).try_into().unwrap();
+    bench.up(50, identity(1).key(), "127.0.0.1:7473", Purpose::PROBE, Some(loopback));
+    bench.up(51, identity(1).key(), "192.0.2.7:7473", Purpose::PROBE, Some(other));
+    let id = draft(1, "Rust").id;
+    assert_eq!(looked_up(&mut bench, id), [["192.0.2.7:7473"]]);
+    bench.pass(limits::PROBE_INTERVAL.as_millis() as u64);
+    assert_eq!(dials(&bench.frame(1, &publish(&record, 2))), [], "nothing is lacking");
+
+    let out = bench.frame(1, &publish(&signed(1, "Rust 101", 6, &reach(7_474, &["192.0.2.7:7474"])), 3));
+    let [(other, ..), (loopback, ..)] = dials(&out).try_into().unwrap();
+    bench.up(52, identity(1).key(), "127.0.0.1:7474", Purpose::PROBE, Some(loopback));
+    bench.handle(Input::Unreachable { dial: other, code: Code::Unreachable });
+    assert_eq!(looked_up(&mut bench, draft(1, "Rust 101").id), [["127.0.0.1:7474"]]);
+}
+
+#[test]
 fn probe_5_one_record_is_dialled_back_every_ten_seconds_at_most() {
     let mut bench = with_caller(1);
     let again = |bench: &mut Bench<Server>, number| {
