@@ -327,22 +327,32 @@ fn attendees_and_members_show_what_a_killed_run_has_stored_and_not_shown() {
 
 #[test]
 fn who_did_not_read_a_lecture_to_its_end_is_shown_the_rest_though_it_is_over() {
-    let mut host = Bot::start("anna", &["host", "On ends", "--lecture", "--listen", "127.0.0.1:0"]);
-    let ticket = host.wait("ready")["ticket"].as_str().expect("it has a ticket").to_string();
-    let there = Scratch::new("over");
-    let (mut bea, _) = Stalled::named(&there, "bea", &["join", &ticket]);
-    host.wait("joined");
-    bea.clog();
-    host.send(&json!({"command": "say", "text": "the last words"}));
-    host.send(&json!({"command": "end"}));
-    assert!(host.end().success());
-    let (code, told) = bea.ended_by(Instant::now() + PATIENCE).expect("nobody is waited for for ever");
-    assert_eq!(code, Some(1), "{told}");
-    let again = run(&there, &["--json", "--name", "bea", "join", &ticket]);
-    let events: Vec<Value> = out(&again).lines().map(|line| serde_json::from_str(line).expect("a JSON line")).collect();
-    let said: Vec<&Value> = events.iter().filter(|event| event["event"] == "message").collect();
-    assert_eq!((said.len(), &said[0]["text"]), (1, &json!("the last words")), "{events:?}");
-    assert_eq!(events.last().map(|event| &event["code"]), Some(&json!("ended")));
+    for is_by_address in [false, true] {
+        let mut host = Bot::start("anna", &["host", "On ends", "--lecture", "--listen", "127.0.0.1:0"]);
+        let ready = host.wait("ready");
+        let address = ready["listen"].as_str().expect("it listens").to_string();
+        let ticket = ready["ticket"].as_str().expect("it has a ticket").to_string();
+        let target = if is_by_address { &address } else { &ticket };
+        let there = Scratch::new("over");
+        let (mut bea, _) = Stalled::named(&there, "bea", &["join", target]);
+        host.wait("joined");
+        bea.clog();
+        host.send(&json!({"command": "say", "text": "the last words"}));
+        host.send(&json!({"command": "end"}));
+        assert!(host.end().success());
+        let (code, told) = bea.ended_by(Instant::now() + PATIENCE).expect("nobody is waited for for ever");
+        assert_eq!(code, Some(1), "{told}");
+        // By address, whoever is there now decides where it leads then.
+        let mut next = Bot::start("anna", &["host", "On beginnings", "--lecture", "--listen", &address]);
+        next.wait("ready");
+        let again = run(&there, &["--json", "--name", "bea", "join", target]);
+        let events: Vec<Value> =
+            out(&again).lines().map(|line| serde_json::from_str(line).expect("a JSON line")).collect();
+        let said: Vec<&Value> = events.iter().filter(|event| event["event"] == "message").collect();
+        assert_eq!((said.len(), &said[0]["text"]), (1, &json!("the last words")), "{events:?}");
+        let last = if is_by_address { "left" } else { "ended" };
+        assert_eq!(events.last().map(|event| &event["code"]), Some(&json!(last)), "{events:?}");
+    }
 }
 
 #[test]

@@ -9,13 +9,14 @@ use crate::event::Event;
 use crate::id::{DialId, LinkId};
 use crate::identity::Identity;
 use crate::limits;
-use crate::log::Log;
+use crate::log::{Log, entry_of, unshown};
 use crate::machine::{Input, Machine, Output};
 use crate::mesh::{Member, MemberConfig};
 use crate::roster::Roster;
 use crate::star::{Attendee, AttendeeConfig};
-use crate::sync::Restored;
+use crate::sync::{Restored, message};
 use crate::time::{Instant, Now};
+use crate::wire::Encoded;
 use crate::wire::session::Purpose;
 
 /// What a joiner has become.
@@ -85,6 +86,8 @@ impl Joiner {
     /// What to be next, if whoever answers has another meeting (SPEC JOIN-2), or one of the other kind (SPEC JOIN-14).
     fn other(&mut self, code: Code) -> Option<Guise> {
         let is_room = matches!(self.guise, Guise::Member(_));
+        // A guess that is over by what is kept of it has shown its rest, and gives way.
+        let code = if code == Code::Ended && self.room.is_some() { Code::NoMeeting } else { code };
         if !matches!(code, Code::NoMeeting | Code::WrongKind) {
             return None;
         }
@@ -129,11 +132,17 @@ impl Joiner {
     }
 }
 
-/// Whether a meeting has ended, by what is kept of it: then nobody guesses that it is still there.
+/// Whether a meeting has ended, by what is kept of it, and all that others have said there was shown (SPEC SHOW-3): then
+/// nobody guesses that it is still there.
 #[must_use]
 pub fn is_over(kept: &Restored, us: &Identity) -> bool {
     let log = Log::restored(kept.charter.meeting, limits::TALK_ENTRIES_MAX, &kept.entries);
+    let is_said = |frame: &Encoded| {
+        let said = entry_of(frame).and_then(|entry| message(log.meeting(), &entry.value, None, "", us.key()));
+        matches!(said, Some(Event::Message { own: false, .. }))
+    };
     Roster::fold(&log, &kept.charter, us).ended().is_some()
+        && !unshown(kept.shown.as_ref(), &kept.entries, &log).iter().any(is_said)
 }
 
 impl Machine for Joiner {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use rustix::io::Errno;
 use tertulia_core::event::Event;
 use tertulia_core::id::Source;
 use tertulia_core::limits::HANDSHAKES_MAX;
@@ -56,7 +57,7 @@ pub(crate) async fn run(listener: TcpListener, shared: Arc<Shared>, door: mpsc::
             Ok(_) => descriptors::are_scarce(descriptors::RESERVED),
             // That one peer is gone already.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => continue,
-            Err(_) => true,
+            Err(error) => takes_descriptors(error),
         };
         let has_room = !is_scarce || driver_makes_room(&door, waiting.0.len()).await || waiting.make_room();
         if waiting.is_full() {
@@ -70,7 +71,7 @@ pub(crate) async fn run(listener: TcpListener, shared: Arc<Shared>, door: mpsc::
                 None
             }
             Ok(_) => Some(descriptors::scarce()),
-            Err(error) => Some(error).filter(|_| !has_room),
+            Err(error) => Some(error).filter(|_| !(is_scarce && has_room)),
         };
         let Some(scarcity) = scarcity else {
             // Whoever has been closed is gone only once its task has had a turn.
@@ -89,6 +90,12 @@ pub(crate) async fn run(listener: TcpListener, shared: Arc<Shared>, door: mpsc::
         }
         sleep(REST).await;
     }
+}
+
+/// Whether somebody who goes helps: the network may be down as well.
+fn takes_descriptors(error: &io::Error) -> bool {
+    let errno = Errno::from_io_error(error);
+    errno.is_some_and(|errno| [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM].contains(&errno))
 }
 
 async fn one(

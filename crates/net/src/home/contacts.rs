@@ -102,7 +102,9 @@ pub(super) fn write(path: &Path, contacts: &[Listed]) -> Result<(), Error> {
     let is_list = |text: &&str| toml::from_str::<File>(text).is_ok();
     let known = before.as_deref().and_then(|bytes| text::text(bytes).ok()).filter(is_list);
     if before.is_some() && known.is_none() {
-        std::fs::rename(path, path.with_extension("toml.before")).map_err(Error::file("set aside", path))?;
+        let names = (1_u32..).map(|number| path.with_extension(format!("toml.before-{number}")));
+        let aside = names.into_iter().find(|name| !name.exists()).unwrap_or_default();
+        std::fs::rename(path, aside).map_err(Error::file("set aside", path))?;
     }
     let (head, body) = divided(known.unwrap_or(HEAD));
     let broken = |toml: toml_edit::TomlError| Error::Contacts { path: path.into(), found: toml.message().into() };
@@ -354,7 +356,7 @@ name = \"carl\"
         let contacts = [listed("bea", Some(7), Some("a:1"))];
         write(&path, &contacts).unwrap();
         assert_eq!(read(&path).unwrap(), contacts);
-        assert_eq!(std::fs::read_to_string(folder.path().join("contacts.toml.before")).unwrap(), "half a li");
+        assert_eq!(std::fs::read_to_string(folder.path().join("contacts.toml.before-1")).unwrap(), "half a li");
     }
 
     #[test]
