@@ -136,6 +136,26 @@ fn without_a_route_others_join_by_each_line_that_a_host_prints() {
 }
 
 #[test]
+fn who_listens_at_an_address_with_a_zone_says_that_each_machine_names_its_own() {
+    let Some(machines) = Machines::connect(Families::Six) else { return };
+    let listen = format!("{}:7473", machines.address_on_the_cable(0));
+    let home = Scratch::new("zone");
+    let mut command = machines.tertulia(0, &home);
+    command.args(["--no-registry", "--name", "ada", "host", "T", "--listen", &listen]);
+    let (_ada, lines) = lines_until(&mut command, "what you type goes to all");
+    let typed = |start: &str| {
+        let line = lines.iter().find_map(|line| Some(line.split_once(start)?.1));
+        let target = line.and_then(|line| Some(line.split_once("tertulia join '")?.1));
+        target.unwrap_or_else(|| panic!("{start}: {lines:#?}")).trim_end_matches('\'').to_string()
+    };
+    joins(&machines, 0, &typed("on this machine: "));
+    let elsewhere = typed("on the same cable, with the name of their own interface: ");
+    let zone = listen.split_once('%').and_then(|(_, rest)| rest.split_once(']')).expect("it has a zone").0;
+    joins(&machines, 1, &elsewhere.replace("%eth0", &format!("%{zone}")));
+    assert!(!lines.iter().any(|line| line.starts_with("--   tertulia join '[fe80")), "{lines:#?}");
+}
+
+#[test]
 fn a_vpn_that_takes_all_that_goes_out_does_not_hide_the_cable() {
     let Some(machines) = Machines::connect(Families::Both) else { return };
     machines.add_tunnel(0, "10.88.0.1");

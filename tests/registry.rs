@@ -470,6 +470,8 @@ fn a_registry_that_cannot_be_had_is_told_once_and_what_was_chosen_is_checked() {
     for (words, code) in [
         (&["--registry", "no where", "list"][..], Some(2)),
         (&["--no-registry", "list"], Some(1)),
+        // As in TERTULIA_REGISTRY: no registry, not one that is called so.
+        (&["--registry", "none", "join", "Friday tertulia"], Some(2)),
         (&["--no-registry", "join", "Friday tertulia"], Some(2)),
         (&["registry", "--listen", "here"], Some(2)),
         (&["registry", "--watch", "0"], Some(2)),

@@ -115,7 +115,7 @@ impl Globals {
             return Some((Vec::new(), "--no-registry"));
         }
         if !self.registry.is_empty() {
-            return Some((self.registry.clone(), "--registry"));
+            return Some((self.registry.iter().flat_map(|one| listed(one)).collect(), "--registry"));
         }
         let environment = std::env::var("TERTULIA_REGISTRY").ok().filter(|value| !value.trim().is_empty())?;
         Some((listed(&environment), "TERTULIA_REGISTRY"))

@@ -1,7 +1,7 @@
 //! Where a node listens, and what others dial.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr, TcpListener, ToSocketAddrs as _};
+use std::net::{IpAddr, SocketAddr, SocketAddrV6, TcpListener, ToSocketAddrs as _};
 
 use tertulia_core::address::{self, HostPort, NoAddress, PORT};
 use tertulia_core::charter::Admission;
@@ -67,10 +67,15 @@ pub(crate) fn open(wish: Wish<'_>, screen: &mut Screen, again: &str) -> Result<(
     };
     let (ip, port) = (address.ip(), address.port());
     let itself = if ip.is_unspecified() { machine_loopback() } else { ip };
-    let here = itself.is_loopback().then(|| SocketAddr::new(itself, port).to_string());
+    let has_zone = matches!(address, SocketAddr::V6(address) if address.scope_id() != 0);
+    let here = if has_zone { Some(address.to_string()) } else { loopback_at(itself, port) };
     let seen = (ip.is_unspecified() && wish.announce.is_none()).then_some(port);
     tracing::info!(%address, ?addresses, "listening");
     Ok((listener, Place { addresses, here, port, seen }))
+}
+
+fn loopback_at(ip: IpAddr, port: u16) -> Option<String> {
+    ip.is_loopback().then(|| SocketAddr::new(ip, port).to_string())
 }
 
 impl Place {
@@ -289,6 +294,10 @@ pub(crate) fn publisher(
     Ok(ClientConfig { identity, name, registries, reach, started_ms, seed, first_dial: 0 })
 }
 
+fn is_of_a_cable(address: &&String) -> bool {
+    address.parse().is_ok_and(|address: SocketAddrV6| address.ip().is_unicast_link_local())
+}
+
 /// Says what others type to join, here and elsewhere.
 pub(crate) fn invite(place: &Place, ticket: &str, admission: Admission, screen: &Screen) {
     let is_here = |address: &&String| address.parse().is_ok_and(|address: SocketAddr| address.ip().is_loopback());
@@ -297,6 +306,15 @@ pub(crate) fn invite(place: &Place, ticket: &str, admission: Admission, screen: 
         screen.own("this machine is in no network: only who is on it can join");
     }
     screen.own(if admission.has_tickets() { "others join with:" } else { "others join with one of:" });
+    // An address of one cable: each machine on it calls the cable otherwise.
+    let (of_a_cable, others): (Vec<&String>, Vec<&String>) = others.into_iter().partition(is_of_a_cable);
+    for address in of_a_cable {
+        let host = address.rsplit_once(']').map_or(address.as_str(), |(host, _)| host);
+        screen.own(&format!(
+            "  on the same cable, with the name of their own interface: tertulia join '{host}%eth0]:{}'",
+            place.port
+        ));
+    }
     if !admission.has_tickets() {
         others.iter().for_each(|address| screen.own(&format!("  tertulia join {}", quoted(address))));
         let here = own.first().copied().or(place.here.as_ref());

@@ -158,6 +158,9 @@ impl Friend {
             self.learned.retain(|learned| *learned != address);
             self.learned.insert(0, address);
             self.learned.truncate(limits::LEARNED_MAX);
+            // Of what is not dialled any more, it need not be known who is there.
+            let known = self.all_addresses();
+            self.avoided.retain(|avoided| known.contains(avoided));
         }
         is_new
     }
