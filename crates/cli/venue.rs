@@ -309,11 +309,8 @@ pub(crate) fn invite(place: &Place, ticket: &str, admission: Admission, screen: 
     // An address of one cable: each machine on it calls the cable otherwise.
     let (of_a_cable, others): (Vec<&String>, Vec<&String>) = others.into_iter().partition(is_of_a_cable);
     for address in of_a_cable {
-        let host = address.rsplit_once(']').map_or(address.as_str(), |(host, _)| host);
-        screen.own(&format!(
-            "  on the same cable, with the name of their own interface: tertulia join '{host}%eth0]:{}'",
-            place.port
-        ));
+        let named = address.replacen(']', "%eth0]", 1);
+        screen.own(&format!("  on the same cable, with the name of their own interface: tertulia join '{named}'"));
     }
     if !admission.has_tickets() {
         others.iter().for_each(|address| screen.own(&format!("  tertulia join {}", quoted(address))));
