@@ -218,10 +218,10 @@ fn a_ticket_is_shown_again_and_a_cut_off_one_is_refused() {
 
 #[test]
 fn a_hint_repeats_who_and_where() {
-    let home = Scratch::new("hints");
+    let (home, guests) = (Scratch::new("hints"), Scratch::new("hinted"));
     let other = home.path().join("my home").display().to_string();
     let (host, address) = Console::host(&home, &["--home", &other]);
-    let mut guest = Console::start(&Scratch::new("hinted"), &["--name", "bea", "join", &address]);
+    let mut guest = Console::start(&guests, &["--name", "bea", "join", &address]);
     guest.types("/quit");
     line_with(&guest.out, &format!("back in: tertulia --name bea join {address}"));
     drop(host);
