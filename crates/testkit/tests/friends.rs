@@ -2,7 +2,7 @@
 #![expect(clippy::print_stdout, reason = "for the person who runs more seeds")]
 
 use tertulia_testkit::friends::{play, play_all};
-use tertulia_testkit::sim::{Canary, number};
+use tertulia_testkit::sim::{Canary, fingerprint, number};
 
 const SEEDS: u64 = 500;
 
@@ -17,6 +17,7 @@ fn contact_6_and_contact_7_friends_keep_their_promises_whatever_goes_wrong() {
     }
     let seeds = number("TERTULIA_SEEDS").unwrap_or(SEEDS);
     let (failures, reports) = play_all(0..seeds);
+    println!("traces: {}", fingerprint(reports.iter().map(|report| &*report.trace)));
     assert!(failures.is_empty(), "{} of {seeds} failed; the first: {}", failures.len(), failures[0]);
     for what in SOMETIMES {
         let times: u64 = reports.iter().filter_map(|report| report.seen.get(what)).sum();

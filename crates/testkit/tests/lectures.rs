@@ -1,7 +1,7 @@
 //! Lectures that must go well, whatever happens. `TERTULIA_SEEDS=1000` plays more, `TERTULIA_SEED=7` plays one.
 #![expect(clippy::print_stdout, clippy::arithmetic_side_effects, reason = "for the person who runs more seeds")]
 
-use tertulia_testkit::sim::{Failure, number};
+use tertulia_testkit::sim::{Failure, fingerprint, number};
 use tertulia_testkit::star::{Mix, Report, play, play_all, play_mix};
 
 const SEEDS: u64 = 500;
@@ -17,6 +17,7 @@ fn a_lecture_keeps_its_promises_whatever_goes_wrong() {
     }
     let (failures, reports) = play_all(0..number("TERTULIA_SEEDS").unwrap_or(SEEDS), Mix::draw);
     show_lags(&reports);
+    println!("traces: {}", fingerprint(reports.iter().map(|report| &*report.trace)));
     assert_none(&failures);
     for what in SOMETIMES {
         let times: u64 = reports.iter().filter_map(|report| report.seen.get(what)).sum();

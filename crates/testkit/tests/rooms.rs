@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use tertulia_testkit::mesh::{Report, play, play_all};
-use tertulia_testkit::sim::number;
+use tertulia_testkit::sim::{fingerprint, number};
 
 const SEEDS: u64 = 300;
 
@@ -21,6 +21,7 @@ fn a_room_keeps_its_promises_whatever_goes_wrong() {
     let mut seen: BTreeMap<&str, u64> = BTreeMap::new();
     reports.iter().flat_map(|report| &report.seen).for_each(|(what, times)| *seen.entry(*what).or_insert(0) += times);
     show(&reports, &seen);
+    println!("traces: {}", fingerprint(reports.iter().map(|report| &*report.trace)));
     let shown: Vec<String> = failures.iter().take(5).map(ToString::to_string).collect();
     assert!(failures.is_empty(), "{} rooms failed:\n{}", failures.len(), shown.join("\n"));
     for what in SOMETIMES {

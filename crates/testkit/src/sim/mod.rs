@@ -38,7 +38,8 @@ pub use self::node::{Boot, Disk, EPOCH_MS, Maker, NodeSpec, Told};
 use self::node::{Ends, Node, Running};
 use self::recorder::Recorder;
 pub(crate) use self::seeds::attempt;
-pub use self::seeds::{Failure, number, play_all};
+pub(crate) use self::seeds::sum_of;
+pub use self::seeds::{Failure, fingerprint, number, play_all};
 pub(crate) use self::verdict::{Doorkeeper, WHY};
 
 /// One attempt to reach somebody, on its way.

@@ -5,6 +5,8 @@ use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
+use sha2::{Digest as _, Sha256};
+
 use super::Sim;
 
 /// A world that broke a promise.
@@ -67,6 +69,21 @@ pub fn play_all<R: Send>(seeds: Range<u64>, play: impl Fn(u64) -> Result<R, Fail
         }
     }
     (failures, reports)
+}
+
+/// Worlds that a fingerprint is of.
+const FINGERPRINTED: usize = 64;
+
+/// SHA-256 of a trace, in hexadecimal digits.
+pub(crate) fn sum_of(trace: &str) -> String {
+    Sha256::digest(trace).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// SHA-256 over the traces of the first worlds, or over their sums: a change that is to leave everything as it was leaves
+/// this.
+#[must_use]
+pub fn fingerprint<'a>(traces: impl Iterator<Item = &'a str>) -> String {
+    sum_of(&traces.take(FINGERPRINTED).collect::<String>())
 }
 
 /// The number that an environment variable has, if it is set.

@@ -6,6 +6,7 @@
     clippy::as_conversions,
     clippy::indexing_slicing,
     clippy::wildcard_enum_match_arm,
+    clippy::print_stdout,
     reason = "what goes wrong in here fails a test, as it should"
 )]
 

@@ -19,7 +19,7 @@ use tertulia_core::wire::option::Options;
 use tertulia_core::wire::registry::{Address, Visibility};
 use tertulia_core::wire::session::{Hello, Purpose};
 use tertulia_testkit::scheme::Hashed;
-use tertulia_testkit::sim::{Boot, Conditions, Maker, NodeSpec, Sim};
+use tertulia_testkit::sim::{Boot, Conditions, Maker, NodeSpec, Sim, fingerprint};
 
 const HOSTS: usize = 5;
 pub(super) const REGISTRY: usize = 0;
@@ -130,6 +130,13 @@ fn town(seed: u64) -> Sim {
     sim.run_until(5_000);
     assert_eq!(listed(&mut sim), all(), "seed {seed}");
     sim
+}
+
+#[test]
+fn the_same_seed_gives_the_same_town_byte_for_byte() {
+    let [one, other] = [(); 2].map(|()| (0..64).map(|seed| town(seed).trace().to_string()).collect::<Vec<_>>());
+    println!("traces: {}", fingerprint(one.iter().map(String::as_str)));
+    assert!(one == other, "the same seeds give two traces");
 }
 
 fn all() -> BTreeSet<String> {
