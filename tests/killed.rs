@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use support::{Bot, Scratch, held_open};
+use support::{Bot, Scratch, held_open, sealed};
 use tertulia_testkit::real::entries::{count_stored, received_by_link};
 
 /// Lines said in each run of the attendee, and after how many it is killed.
@@ -91,7 +91,8 @@ fn an_attendee_that_was_killed_is_sent_what_it_missed_and_no_more() {
 /// As if the last run of this home had begun while the clock was an hour ahead; when that was.
 fn plant_start(home: &Scratch) -> u64 {
     let started_ms = tertulia_net::unix_ms() + 3_600_000;
-    std::fs::write(home.path().join("started"), started_ms.to_string()).expect("the home can be written");
+    std::fs::write(home.path().join("started"), sealed("started", &started_ms.to_string()))
+        .expect("the home can be written");
     started_ms
 }
 

@@ -6,7 +6,7 @@ use tertulia_core::command::Command;
 
 use crate::befriend;
 use crate::fail::{Fail, quoted};
-use crate::globals::{Globals, warn_of_readers};
+use crate::globals::{Globals, tell_noticed, warn_of_readers};
 use crate::screen::Screen;
 
 /// How it is typed.
@@ -67,6 +67,7 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
             globals.check()?;
             let home = globals.open_quietly()?;
             home.readable().iter().for_each(|found| warn_of_readers(found, &screen));
+            tell_noticed(&home, &screen);
             (home, Command::Contacts, format!("to write to one: {program} send NAME TEXT, or: {program} friends"))
         }
         Some(Action::Add { who, address }) => {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use tertulia_core::address::{HostPort, NoAddress, REGISTRY_PORT};
 use tertulia_core::limits;
 use tertulia_core::name::{cut, normal, proper};
-use tertulia_net::{Config, Home};
+use tertulia_net::{Changed, Config, Home, Noticed, StoredMeeting};
 
 use crate::console::NAME_RULE;
 use crate::escape;
@@ -125,8 +125,10 @@ impl Globals {
     ///
     /// # Errors
     /// It can't be used.
-    pub(crate) fn look_into_home(&self) -> Result<Home, Fail> {
-        open(&self.home_path()?)
+    pub(crate) fn look_into_home(&self, screen: &Screen) -> Result<Home, Fail> {
+        let home = open(&self.home_path()?)?;
+        tell_noticed(&home, screen);
+        Ok(home)
     }
 
     /// Opens the home, and tells what is new about it.
@@ -237,6 +239,55 @@ pub(crate) fn tell_home(home: &Home, screen: &Screen) {
         screen.own(&format!("your new identity is kept in {path}/identity"));
     }
     home.readable().iter().for_each(|found| warn_of_readers(found, screen));
+    tell_noticed(home, screen);
+}
+
+/// Tells what was noticed of its files: whoever opens a home does, since it is noticed once.
+pub(crate) fn tell_noticed(home: &Home, screen: &Screen) {
+    home.noticed().iter().for_each(|noticed| screen.warning("home", &said_of(noticed)));
+}
+
+/// What is said of a home's files.
+fn said_of(noticed: &Noticed) -> String {
+    let shown = |path: &Path| escape::line(&path.display().to_string());
+    match noticed {
+        Noticed::Changed(Changed { path, line, now, before, kept }) => {
+            let quote = |line: &Option<String>| {
+                line.as_ref().map_or("nothing".into(), |line| format!("`{}`", escape::line(cut(line, LINE_SHOWN_MAX))))
+            };
+            format!(
+                "{} is not as it was the last time: its line {line} is {} and was {}; what it says now counts. If nobody has changed it, put it right; the text before is in {}",
+                shown(path),
+                quote(now),
+                quote(before),
+                shown(kept)
+            )
+        }
+        Noticed::Older(folder) => format!(
+            "this home was made by an earlier tertulia: what it had kept of meetings and of talk with friends is in {} now, and is not read; your identity, settings and contacts are as they were",
+            shown(folder)
+        ),
+        Noticed::Version(aside) => {
+            format!(
+                "the file that says the version of this home was damaged and has been written anew; it is in {} now",
+                shown(aside)
+            )
+        }
+    }
+}
+
+/// So much of a line is repeated.
+const LINE_SHOWN_MAX: usize = 100;
+
+/// Warns of what is damaged of a meeting and is done without.
+pub(crate) fn warn_of_damage(meeting: &StoredMeeting, screen: &Screen) {
+    for path in &meeting.damaged {
+        let path = escape::line(&path.display().to_string());
+        screen.warning(
+            "home",
+            &format!("{path} is damaged, and is done without; a copy of it that is put back counts again"),
+        );
+    }
 }
 
 /// Whoever reads an identity is its owner, for all that others can tell.

@@ -290,12 +290,20 @@ pub(crate) fn stored(home: &Home, title: &str, kind: Purpose) -> Result<Option<L
         Fail::failed("home", error.to_string(), "another title, or another folder: tertulia --home DIR …")
     };
     for meeting in home.meetings().map_err(broken)?.into_iter().filter(|meeting| !meeting.ended) {
+        let damaged = meeting.damaged.first().cloned();
+        if let Some(path) = damaged.clone().filter(|_| meeting.charter.is_none()) {
+            // It may be the one that is meant: to found another would leave everybody in the old one.
+            return Err(damage(&path, "it says which meeting is in that folder"));
+        }
         let charter = meeting.charter.and_then(|bytes| SignedCharter::check(&bytes, meeting.id, &us).ok());
         let is_it =
             |charter: &SignedCharter| charter.kind == kind && charter.founder == us.key() && charter.title == title;
         let Some(charter) = charter.filter(is_it) else {
             continue;
         };
+        if let Some(path) = damaged {
+            return Err(damage(&path, "it is part of this meeting"));
+        }
         let log = home.meeting(meeting.id).and_then(|files| files.load()).map_err(broken)?;
         let (ticket, endorsement) = split_ticket(meeting.ticket.as_deref());
         return Ok(Some(Lecture {
@@ -308,6 +316,15 @@ pub(crate) fn stored(home: &Home, title: &str, kind: Purpose) -> Result<Option<L
         }));
     }
     Ok(None)
+}
+
+/// A file without which a meeting is not what it was.
+fn damage(path: &Path, part: &str) -> Fail {
+    let folder = path.parent().unwrap_or(path).display().to_string();
+    let path = escape::line(&path.display().to_string());
+    let message =
+        format!("{path} is damaged, and {part}; put back a copy of it, or move the folder away to do without");
+    Fail::failed("home", message, format!("mv {} {}", quoted(&folder), quoted(&format!("{folder}.damaged"))))
 }
 
 /// A kept ticket is the seed, then the endorsement if it has one.

@@ -23,7 +23,7 @@ use crate::ending::Ending;
 use crate::escape;
 use crate::fail::{Fail, quoted};
 use crate::find::{Place, find, nowhere};
-use crate::globals::{Globals, start_run};
+use crate::globals::{Globals, start_run, warn_of_damage};
 use crate::input;
 use crate::room;
 use crate::screen::Screen;
@@ -293,10 +293,13 @@ fn kept(home: &Home, target: &Target, screen: &Screen) -> Result<Kept, Fail> {
     };
     if let Some(meant) = meant {
         let found = meetings.iter().find(|meeting| meeting.id == meant);
+        found.iter().for_each(|meeting| warn_of_damage(meeting, screen));
         let bound = found.map(|meeting| load(home, meeting, screen)).transpose()?.flatten();
         return Ok(Kept { bound, guess: None, others: Vec::new() });
     }
     let us = home.identity();
+    // Each of them may be what is on at the address.
+    meetings.iter().filter(|meeting| !meeting.ended).for_each(|meeting| warn_of_damage(meeting, screen));
     let mut others = Vec::new();
     for meeting in meetings.iter().filter(|meeting| !meeting.ended) {
         others.extend(load(home, meeting, screen)?.filter(|kept| !is_over(kept, &us)));

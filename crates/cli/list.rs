@@ -30,7 +30,7 @@ pub(crate) struct Args {
 /// No registry answers.
 pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     let mut screen = Screen::open(globals.json, globals.verbose)?;
-    let home = globals.look_into_home()?;
+    let home = globals.look_into_home(&screen)?;
     let registries = globals.registries(&home)?;
     let words = args.query.join(" ");
     let found =

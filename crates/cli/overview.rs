@@ -27,7 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub(crate) fn run(globals: &Globals) -> Result<ExitCode, Fail> {
     globals.check()?;
     let mut screen = Screen::open(globals.json, globals.verbose)?;
-    let home = id::show(&screen, globals).and_then(|()| look_into(globals));
+    let home = id::show(&screen, globals).and_then(|()| look_into(globals, &screen));
     let (config, contacts, code) = match home {
         Ok((config, contacts)) => (config, contacts, ExitCode::SUCCESS),
         Err(fail) => {
@@ -40,7 +40,7 @@ pub(crate) fn run(globals: &Globals) -> Result<ExitCode, Fail> {
     let answer = directory::ask_all(&questions, PATIENCE, &registries, globals.trace.clone())?;
     let program = globals.program();
     let listed = meetings(&answer, &program, &mut screen);
-    if let Err(error) = remember(&listed, globals) {
+    if let Err(error) = remember(&listed, globals, &screen) {
         screen.warning("home", &error.message);
     }
     if answer.failure.is_none() {
@@ -65,8 +65,8 @@ pub(crate) fn run(globals: &Globals) -> Result<ExitCode, Fail> {
 }
 
 /// Settings and contacts, whoever holds the home; it is let go at once.
-fn look_into(globals: &Globals) -> Result<(Config, Vec<Listed>), Fail> {
-    let home = globals.look_into_home()?;
+fn look_into(globals: &Globals, screen: &Screen) -> Result<(Config, Vec<Listed>), Fail> {
+    let home = globals.look_into_home(screen)?;
     let mut contacts = home.contacts().map_err(|error| {
         Fail::failed("home", error.to_string(), "put it right, or choose another folder: tertulia --home DIR")
     })?;
@@ -75,13 +75,13 @@ fn look_into(globals: &Globals) -> Result<(Config, Vec<Listed>), Fail> {
 }
 
 /// The numbers that were shown are those that `join` takes; those of an earlier list stay if there were none.
-fn remember(listed: &[Event], globals: &Globals) -> Result<(), Fail> {
+fn remember(listed: &[Event], globals: &Globals, screen: &Screen) -> Result<(), Fail> {
     let id = |event: &Event| if let Event::Listing { meeting, .. } = event { Some(*meeting) } else { None };
     let ids: Vec<_> = listed.iter().filter_map(id).collect();
     if ids.is_empty() {
         return Ok(());
     }
-    let home: Home = globals.look_into_home()?;
+    let home: Home = globals.look_into_home(screen)?;
     home.remember_listed(&ids).map_err(|error| Fail::failed("home", error.to_string(), "tertulia list"))
 }
 

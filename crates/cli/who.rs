@@ -25,7 +25,7 @@ pub(crate) struct Args {}
 /// No registry answers.
 pub(crate) fn run(globals: &Globals) -> Result<ExitCode, Fail> {
     let mut screen = Screen::open(globals.json, globals.verbose)?;
-    let registries = globals.registries(&globals.look_into_home()?)?;
+    let registries = globals.registries(&globals.look_into_home(&screen)?)?;
     let found = directory::ask(Directory::Who, &registries, globals.trace.clone(), &mut screen)?;
     found.iter().for_each(|event| screen.event(event, None));
     let program = globals.program();

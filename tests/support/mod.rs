@@ -191,6 +191,15 @@ pub(crate) fn held_open(target: &str) -> String {
     address
 }
 
+/// A small file as homes hold it: a line with its check, then what is in it.
+pub(crate) fn sealed(name: &str, content: &str) -> String {
+    use sha2::Digest as _;
+    let line = format!("tertulia 1 {name}");
+    let sum = sha2::Sha256::new_with_prefix(&line).chain_update("\n").chain_update(content).finalize();
+    let check: String = sum.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    format!("{line} {check}\n{content}")
+}
+
 /// Sends a signal to a process that the test has started.
 pub(crate) fn signal(process: u32, name: &str) {
     let sent = Command::new("kill").args([format!("-{name}"), process.to_string()]).status();

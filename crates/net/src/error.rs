@@ -29,6 +29,32 @@ pub enum Error {
         /// What is wrong with it.
         found: &'static str,
     },
+    /// A file that only this program writes is not as it has written it.
+    #[error(
+        "{} is damaged: it should be as tertulia has written it, but {found}; it has been left as it is: \
+         put back a copy of it, or move it away to go on without it",
+        path.display()
+    )]
+    Damaged {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        found: &'static str,
+    },
+    /// The home belongs to another version of this program.
+    #[error(
+        "{} is a home of version {found}, but this tertulia reads version {expected}; \
+         use the tertulia that has made it, or choose another home with --home",
+        path.display()
+    )]
+    Version {
+        /// The home.
+        path: PathBuf,
+        /// Its version.
+        found: u32,
+        /// The version that this program reads.
+        expected: u32,
+    },
     /// The settings are not what they should be.
     #[error("{} should hold the settings name, registry, listen and idle, all optional, but: {found}; correct it and start again", path.display())]
     Config {

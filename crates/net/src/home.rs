@@ -2,8 +2,10 @@
 
 pub(crate) mod config;
 mod contacts;
+pub(crate) mod edited;
 mod identity;
 pub(crate) mod meeting;
+mod sealed;
 mod text;
 
 use std::fs::{self, File, TryLockError};
@@ -11,12 +13,13 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tertulia_core::contact::{Listed, Stored};
+use tertulia_core::contact::{Listed, Stored, pair_id};
 use tertulia_core::id::{Key, MeetingId};
 use tertulia_core::identity::{Ed25519, Identity, Secret};
 use tertulia_core::machine::Kept;
 
 use self::config::Config;
+use self::edited::Changed;
 use self::meeting::{MeetingFiles, StoredLog, StoredMeeting};
 use crate::clock::unix_ms;
 use crate::error::Error;
@@ -35,27 +38,45 @@ struct Inner {
     is_new: bool,
     guest_number: Option<u32>,
     config: Config,
+    noticed: Vec<Noticed>,
     /// Held as long as this is.
     _lock: File,
+}
+
+/// What a home's user should know of its files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Noticed {
+    /// A file that people write is not as it was.
+    Changed(Changed),
+    /// It was made before homes said their version: what that has kept of meetings, and of talk with friends, is in this
+    /// folder now.
+    Older(PathBuf),
+    /// The file that says the version was damaged; it is in this file now.
+    Version(PathBuf),
 }
 
 impl Home {
     /// Opens the folder at `path`; makes it, and an identity in it, on first use.
     ///
     /// # Errors
-    /// The folder or a file in it cannot be used, or holds what it should not.
+    /// The folder or a file in it cannot be used, or holds what it should not; or the home is of another version.
     pub fn open(path: &Path) -> Result<Self, Error> {
         make_folder(path)?;
         let config = Config::read(&path.join("config.toml"))?;
         let inner = if let Some(lock) = try_lock(&path.join("lock"))? {
+            let mut noticed: Vec<Noticed> = check_version(path)?.into_iter().collect();
+            for name in ["config.toml", CONTACTS] {
+                noticed.extend(edited::changed(&path.join(name))?.map(Noticed::Changed));
+            }
             let (identity, is_new) = identity::load_or_make(&path.join("identity"))?;
             // For whoever comes next, to tell its user; a lock without a name is as good.
             let _ = lock.set_len(0).and_then(|()| writeln!(&lock, "{}", std::process::id()));
-            Inner { path: path.into(), identity, is_new, guest_number: None, config, _lock: lock }
+            Inner { path: path.into(), identity, is_new, guest_number: None, config, noticed, _lock: lock }
         } else {
             let (number, lock) = guest_lock(path)?;
             let identity = Identity::new(Secret(seed()?), Arc::new(Ed25519));
-            Inner { path: path.into(), identity, is_new: false, guest_number: Some(number), config, _lock: lock }
+            let (noticed, guest_number) = (Vec::new(), Some(number));
+            Inner { path: path.into(), identity, is_new: false, guest_number, config, noticed, _lock: lock }
         };
         Ok(Self(Arc::new(inner)))
     }
@@ -115,6 +136,12 @@ impl Home {
         [path, &path.join("identity")].into_iter().filter_map(readable).collect()
     }
 
+    /// What its user should know of its files; nothing for a guest.
+    #[must_use]
+    pub fn noticed(&self) -> &[Noticed] {
+        &self.0.noticed
+    }
+
     /// The process that holds this home, if this one does not and that one has left its number.
     #[must_use]
     pub fn holder(&self) -> Option<u32> {
@@ -127,7 +154,7 @@ impl Home {
     /// # Errors
     /// The file cannot be read, or holds what it should not.
     pub fn contacts(&self) -> Result<Vec<Listed>, Error> {
-        contacts::read(&self.0.path.join("contacts.toml"))
+        contacts::read(&self.0.path.join(CONTACTS))
     }
 
     /// Puts `contacts` in the place of those that there are.
@@ -138,7 +165,7 @@ impl Home {
         if self.is_guest() {
             return Err(Error::GuestHome { path: self.0.path.clone() });
         }
-        contacts::write(&self.0.path.join("contacts.toml"), contacts)
+        contacts::write(&self.0.path.join(CONTACTS), contacts)
     }
 
     /// Texts that wait for a contact's key, as a machine has kept them.
@@ -146,7 +173,7 @@ impl Home {
     /// # Errors
     /// The file cannot be read.
     pub fn drafts(&self) -> Result<Option<Vec<u8>>, Error> {
-        read_if_there(&self.0.path.join("drafts"))
+        sealed::read(&self.0.path.join("drafts"))
     }
 
     /// Puts the texts that wait in the place of those that there were.
@@ -154,7 +181,7 @@ impl Home {
     /// # Errors
     /// The file cannot be written.
     pub fn keep_drafts(&self, drafts: &[u8]) -> Result<(), Error> {
-        replace(&self.0.path.join("drafts"), drafts)
+        sealed::write(&self.0.path.join("drafts"), drafts)
     }
 
     /// What has been said to and by each friend; nothing for a guest.
@@ -165,11 +192,29 @@ impl Home {
         let mut pairs = Vec::new();
         for StoredMeeting { id, .. } in self.meetings()? {
             let files = self.meeting(id)?;
-            let Some(peer) = files.kept(Kept::Peer)?.and_then(|bytes| bytes.try_into().ok()).map(Key) else { continue };
-            let (StoredLog { entries, shown, .. }, acknowledged) = (files.load()?, files.kept(Kept::Acknowledged)?);
+            let Some(peer) = self.peer(id, &files)? else { continue };
+            // What a friend has, it tells again.
+            let acknowledged = match files.kept(Kept::Acknowledged) {
+                Err(Error::Damaged { .. }) => None,
+                acknowledged => acknowledged?,
+            };
+            let StoredLog { entries, shown, .. } = files.load()?;
             pairs.push(Stored { peer, entries, acknowledged, shown: Some(shown) });
         }
         Ok(pairs)
+    }
+
+    /// Whose conversation it is, if it is one. Where that is damaged, the contacts may say it.
+    fn peer(&self, id: MeetingId, files: &MeetingFiles) -> Result<Option<Key>, Error> {
+        let damaged = match files.kept(Kept::Peer) {
+            Err(error @ Error::Damaged { .. }) => error,
+            peer => return Ok(peer?.and_then(|bytes| bytes.try_into().ok()).map(Key)),
+        };
+        let us = self.0.identity.key();
+        let keys = self.contacts()?.into_iter().filter_map(|contact| contact.key);
+        let peer = keys.into_iter().find(|key| pair_id(us, *key) == id).ok_or(damaged)?;
+        files.keep(Kept::Peer, &peer.0)?;
+        Ok(Some(peer))
     }
 
     /// The port at which friends reached this user the time before.
@@ -188,7 +233,7 @@ impl Home {
         if self.is_guest() {
             return Err(Error::GuestHome { path: self.0.path.clone() });
         }
-        replace(&self.0.path.join(PORT), port.to_string().as_bytes())
+        sealed::write(&self.0.path.join(PORT), port.to_string().as_bytes())
     }
 
     /// The settings.
@@ -238,9 +283,9 @@ impl Home {
             return Ok(unix_ms());
         }
         let path = self.0.path.join("started");
-        let kept = read_if_there(&path)?.and_then(|bytes| String::from_utf8(bytes).ok()?.trim().parse::<u64>().ok());
+        let kept = sealed::read_text(&path)?.and_then(|text| text.parse::<u64>().ok());
         let started_ms = kept.map_or(0, |last| last.saturating_add(1)).max(unix_ms());
-        replace(&path, format!("{started_ms}\n").as_bytes())?;
+        sealed::write(&path, started_ms.to_string().as_bytes())?;
         Ok(started_ms)
     }
 
@@ -250,7 +295,7 @@ impl Home {
     /// The file cannot be written.
     pub fn remember_listed(&self, meetings: &[MeetingId]) -> Result<(), Error> {
         let lines: String = meetings.iter().flat_map(|id| [id.to_hex(), "\n".into()]).collect();
-        replace(&self.0.path.join("listed"), lines.as_bytes())
+        sealed::write(&self.0.path.join("listed"), lines.as_bytes())
     }
 
     /// What was listed last, in its order.
@@ -258,8 +303,8 @@ impl Home {
     /// # Errors
     /// The file cannot be read.
     pub fn listed(&self) -> Result<Vec<MeetingId>, Error> {
-        let bytes = read_if_there(&self.0.path.join("listed"))?.unwrap_or_default();
-        Ok(String::from_utf8_lossy(&bytes).lines().filter_map(MeetingId::from_hex).collect())
+        let listed = sealed::read_text(&self.0.path.join("listed"))?.unwrap_or_default();
+        Ok(listed.lines().filter_map(MeetingId::from_hex).collect())
     }
 
     /// Keeps what the user typed to join, so that the same words resume.
@@ -276,9 +321,46 @@ const PORT: &str = "port";
 
 /// The port that `path` holds; what is none is as good as nothing.
 fn read_port(path: &Path) -> Result<Option<u16>, Error> {
-    let bytes = read_if_there(path)?.unwrap_or_default();
-    Ok(String::from_utf8_lossy(&bytes).trim().parse().ok().filter(|port| *port != 0))
+    let port = sealed::read_text(path)?.and_then(|text| text.parse().ok());
+    Ok(port.filter(|port| *port != 0))
 }
+
+/// Finds out whether this program reads what is there; what is older is put into a folder of its own.
+fn check_version(path: &Path) -> Result<Option<Noticed>, Error> {
+    let file = path.join("version");
+    match sealed::version(&file)? {
+        Some(sealed::VERSION) => return Ok(None),
+        Some(found) => return Err(Error::Version { path: path.into(), found, expected: sealed::VERSION }),
+        None => {}
+    }
+    let noticed = if file.exists() {
+        Some(Noticed::Version(sealed::set_aside(&file, "damaged")?))
+    } else {
+        put_older_aside(path)?.map(Noticed::Older)
+    };
+    sealed::write(&file, b"")?;
+    Ok(noticed)
+}
+
+/// What of an older home is read no more; identity, settings and contacts are as they were.
+const OUTDATED: [&str; 5] = ["meetings", "drafts", "started", "port", "listed"];
+
+fn put_older_aside(path: &Path) -> Result<Option<PathBuf>, Error> {
+    let outdated: Vec<&str> = OUTDATED.into_iter().filter(|name| path.join(name).exists()).collect();
+    if outdated.is_empty() {
+        return Ok(None);
+    }
+    let names = (1_u32..).map(|number| path.join(format!("before-{number}")));
+    let folder = names.into_iter().find(|name| !name.exists()).unwrap_or_default();
+    make_folder(&folder)?;
+    for name in outdated {
+        fs::rename(path.join(name), folder.join(name)).map_err(Error::file("set aside", &path.join(name)))?;
+    }
+    Ok(Some(folder))
+}
+
+/// The contacts' file.
+const CONTACTS: &str = "contacts.toml";
 
 /// 32 bytes of the system's randomness.
 ///

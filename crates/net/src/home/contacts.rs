@@ -9,7 +9,7 @@ use tertulia_core::contact::{Listed, Standing};
 use tertulia_core::id::Key;
 use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, Table, Value, value};
 
-use super::{read_if_there, replace, text};
+use super::{edited, read_if_there, replace, sealed, text};
 use crate::error::Error;
 
 const HEAD: &str = "\
@@ -102,9 +102,7 @@ pub(super) fn write(path: &Path, contacts: &[Listed]) -> Result<(), Error> {
     let is_list = |text: &&str| toml::from_str::<File>(text).is_ok();
     let known = before.as_deref().and_then(|bytes| text::text(bytes).ok()).filter(is_list);
     if before.is_some() && known.is_none() {
-        let names = (1_u32..).map(|number| path.with_extension(format!("toml.before-{number}")));
-        let aside = names.into_iter().find(|name| !name.exists()).unwrap_or_default();
-        std::fs::rename(path, aside).map_err(Error::file("set aside", path))?;
+        sealed::set_aside(path, "before")?;
     }
     let (head, body) = divided(known.unwrap_or(HEAD));
     let broken = |toml: toml_edit::TomlError| Error::Contacts { path: path.into(), found: toml.message().into() };
@@ -121,7 +119,9 @@ pub(super) fn write(path: &Path, contacts: &[Listed]) -> Result<(), Error> {
         document.remove("contact");
     }
     let gap = if head.is_empty() || head.ends_with('\n') { "" } else { "\n" };
-    replace(path, format!("{head}{gap}{document}").as_bytes())
+    let text = format!("{head}{gap}{document}");
+    edited::remember(path, text.as_bytes())?;
+    replace(path, text.as_bytes())
 }
 
 /// Comments in front that are of no contact, up to the last empty line among them; and the rest.

@@ -11,7 +11,7 @@ use tertulia_core::machine::Kept;
 use tertulia_core::wire::frame::HEADER;
 use tertulia_core::wire::{Encoded, decode};
 
-use super::{PORT, make_folder, read_if_there, read_port, replace};
+use super::{PORT, make_folder, read_if_there, read_port, replace, sealed};
 use crate::error::Error;
 
 /// What is known of a meeting without reading its entries.
@@ -31,6 +31,8 @@ pub struct StoredMeeting {
     pub port: Option<u16>,
     /// Whether it is over.
     pub ended: bool,
+    /// Files of it that are damaged: what they held is missing above.
+    pub damaged: Vec<PathBuf>,
 }
 
 /// The entries of a meeting, as they were kept.
@@ -62,17 +64,16 @@ impl MeetingFiles {
         &self.folder
     }
 
+    /// What is damaged hides nothing of other meetings.
     pub(super) fn summary(&self, id: MeetingId) -> Result<StoredMeeting, Error> {
-        let target = read_if_there(&self.folder.join("target"))?;
-        Ok(StoredMeeting {
-            id,
-            charter: self.kept(Kept::Charter)?,
-            pass: self.kept(Kept::Pass)?,
-            ticket: self.kept(Kept::Ticket)?,
-            target: target.map(|target| String::from_utf8_lossy(&target).trim_end().into()),
-            port: self.port()?,
-            ended: self.folder.join("ended").exists(),
-        })
+        let mut damaged = Vec::new();
+        let charter = whole(self.kept(Kept::Charter), &mut damaged)?;
+        let pass = whole(self.kept(Kept::Pass), &mut damaged)?;
+        let ticket = whole(self.kept(Kept::Ticket), &mut damaged)?;
+        let target = whole(sealed::read_text(&self.folder.join("target")), &mut damaged)?;
+        let port = whole(self.port(), &mut damaged)?;
+        let ended = self.folder.join("ended").exists();
+        Ok(StoredMeeting { id, charter, pass, ticket, target, port, ended, damaged })
     }
 
     /// What is kept under `name`.
@@ -80,7 +81,7 @@ impl MeetingFiles {
     /// # Errors
     /// The file cannot be read.
     pub fn kept(&self, name: Kept) -> Result<Option<Vec<u8>>, Error> {
-        read_if_there(&self.folder.join(file_name(name)))
+        sealed::read(&self.folder.join(file_name(name)))
     }
 
     /// Keeps `bytes` under `name`, in the place of what was there.
@@ -125,7 +126,7 @@ impl MeetingFiles {
 
     fn write(&self, name: &str, bytes: &[u8]) -> Result<(), Error> {
         make_folder(&self.folder)?;
-        replace(&self.folder.join(name), bytes)
+        sealed::write(&self.folder.join(name), bytes)
     }
 
     /// Reads the entries. A frame at the end that a crash has cut short is cut off; other bytes that are no frame, and
@@ -165,7 +166,7 @@ impl MeetingFiles {
         let bytes = shown.encode();
         if kept.is_none_or(|kept| kept.len() > bytes.len()) {
             // If that fails, all is as it was.
-            let _ = self.write(SHOWN, &bytes);
+            let _ = replace(&self.folder.join(SHOWN), &bytes);
         }
         Ok(shown)
     }
@@ -187,7 +188,8 @@ impl MeetingFiles {
     /// # Errors
     /// The file cannot be written.
     pub fn keep_shown(&self, shown: &Shown) -> Result<(), Error> {
-        self.write(SHOWN, &shown.encode())
+        make_folder(&self.folder)?;
+        replace(&self.folder.join(SHOWN), &shown.encode())
     }
 
     /// Adds a mark: handed to the system before this returns. Who has a thousand friends has as many of these files, so
@@ -248,6 +250,17 @@ fn open_to_append(path: &Path) -> Result<File, Error> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path).map_err(Error::file("open", path))
+}
+
+/// What a file holds; one that is damaged is added to the others.
+fn whole<T>(read: Result<Option<T>, Error>, damaged: &mut Vec<PathBuf>) -> Result<Option<T>, Error> {
+    match read {
+        Err(Error::Damaged { path, .. }) => {
+            damaged.push(path);
+            Ok(None)
+        }
+        read => read,
+    }
 }
 
 const fn file_name(name: Kept) -> &'static str {

@@ -3,8 +3,9 @@
 use std::fs;
 
 use tempfile::TempDir;
+use tertulia_core::contact::Listed;
 use tertulia_core::machine::Kept;
-use tertulia_net::{Error, Home, StoredMeeting, unix_ms};
+use tertulia_net::{Error, Home, Noticed, StoredMeeting, unix_ms};
 
 use crate::support::{MEETING, entry};
 
@@ -105,6 +106,7 @@ fn small_files_are_kept_and_replaced() {
         target: Some("127.0.0.1:7473".into()),
         port: Some(7_480),
         ended: false,
+        damaged: Vec::new(),
     };
     assert_eq!(home.meetings().unwrap(), [stored.clone()]);
     files.mark_ended().unwrap();
@@ -175,11 +177,84 @@ fn hello_7_a_run_starts_after_every_run_before_it_wherever_the_clock_stands() {
     assert!((before..=unix_ms()).contains(&first), "by the clock");
     assert!(home.start_run().unwrap() > first);
     let ahead = unix_ms() + 3_600_000;
-    fs::write(folder.path().join("started"), ahead.to_string()).unwrap();
+    fs::write(folder.path().join("started"), sealed("started", &ahead.to_string())).unwrap();
     assert_eq!([home.start_run().unwrap(), home.start_run().unwrap()], [ahead + 1, ahead + 2]);
     let guest = Home::open(folder.path()).unwrap();
     assert!(guest.is_guest() && guest.start_run().unwrap() < ahead, "nobody has met a guest's key before");
-    // What is no number is worth nothing; the next run counts.
+    let whole = fs::read(folder.path().join("started")).unwrap();
     fs::write(folder.path().join("started"), "soon").unwrap();
-    assert!(home.start_run().unwrap() < ahead);
+    let error = home.start_run().unwrap_err();
+    assert!(matches!(error, Error::Damaged { .. }) && error.to_string().contains("move it away"), "{error}");
+    fs::write(folder.path().join("started"), whole).unwrap();
+    assert_eq!(home.start_run().unwrap(), ahead + 3);
+}
+
+/// A small file as homes hold it.
+fn sealed(name: &str, content: &str) -> String {
+    use sha2::Digest as _;
+    let line = format!("tertulia 1 {name}");
+    let sum = sha2::Sha256::new_with_prefix(&line).chain_update("\n").chain_update(content).finalize();
+    let check: String = sum.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    format!("{line} {check}\n{content}")
+}
+
+#[test]
+fn a_home_says_its_version_and_one_that_is_older_is_set_aside_and_one_that_is_newer_refused() {
+    let folder = folder();
+    let path = folder.path();
+    let key = Home::open(path).unwrap().identity().key();
+    assert_eq!(fs::read_to_string(path.join("version")).unwrap(), sealed("version", ""));
+    fs::write(path.join("version"), sealed("version", "").replace("tertulia 1", "tertulia 2")).unwrap();
+    let home = Home::open(path).unwrap();
+    let [Noticed::Version(aside)] = home.noticed() else { panic!("{:?}", home.noticed()) };
+    assert!(fs::read_to_string(aside).unwrap().starts_with("tertulia 2"), "its check does not hold");
+    drop(home);
+    let newer = "tertulia 2 version 26bff0dd8d1e3b8e\n";
+    let sum = <sha2::Sha256 as sha2::Digest>::digest("tertulia 2 version\n");
+    let check: String = sum.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let newer = newer.replace("26bff0dd8d1e3b8e", &check);
+    fs::write(path.join("version"), &newer).unwrap();
+    let error = Home::open(path).unwrap_err();
+    assert!(matches!(error, Error::Version { found: 2, expected: 1, .. }), "{error}");
+    assert_eq!(fs::read_to_string(path.join("version")).unwrap(), newer);
+    // Before homes had versions.
+    fs::remove_file(path.join("version")).unwrap();
+    fs::create_dir_all(path.join("meetings/00")).unwrap();
+    fs::write(path.join("drafts"), "old").unwrap();
+    let home = Home::open(path).unwrap();
+    let [Noticed::Older(aside)] = home.noticed() else { panic!("{:?}", home.noticed()) };
+    assert_eq!(fs::read_to_string(aside.join("drafts")).unwrap(), "old");
+    assert!(aside.join("meetings/00").is_dir() && !path.join("meetings").exists());
+    assert_eq!(home.identity().key(), key);
+    drop(home);
+    assert_eq!(Home::open(path).unwrap().noticed(), []);
+}
+
+#[test]
+fn what_people_write_is_compared_with_what_it_was() {
+    let folder = folder();
+    let (contacts, config) = (folder.path().join("contacts.toml"), folder.path().join("config.toml"));
+    let open = || Home::open(folder.path()).unwrap();
+    let bea = Listed { name: "bea".into(), addresses: vec!["a:1".into()], ..Listed::default() };
+    open().keep_contacts(std::slice::from_ref(&bea)).unwrap();
+    assert_eq!(open().noticed(), [], "its own doing is none of its user's");
+    fs::write(&config, "name = \"anna\"\n").unwrap();
+    assert_eq!(open().noticed(), [], "there was none before");
+    let before = fs::read_to_string(&contacts).unwrap();
+    fs::write(&contacts, before.replace("a:1", "b:1")).unwrap();
+    let home = open();
+    let [Noticed::Changed(changed)] = home.noticed() else { panic!("{:?}", home.noticed()) };
+    assert_eq!(
+        (changed.now.as_deref(), changed.before.as_deref()),
+        (Some("address = \"b:1\""), Some("address = \"a:1\""))
+    );
+    assert_eq!(before.lines().nth(changed.line - 1), changed.before.as_deref());
+    assert_eq!(fs::read_to_string(&changed.kept).unwrap(), before);
+    assert_eq!(home.contacts().unwrap()[0].addresses, ["b:1"], "what it says now counts");
+    drop(home);
+    assert_eq!(open().noticed(), [], "it is told once");
+    fs::remove_file(&config).unwrap();
+    let home = open();
+    let [Noticed::Changed(changed)] = home.noticed() else { panic!("{:?}", home.noticed()) };
+    assert_eq!((changed.line, changed.now.as_deref(), changed.before.as_deref()), (1, None, Some("name = \"anna\"")));
 }

@@ -9,6 +9,7 @@
 )]
 
 mod boundary;
+mod damage;
 mod home;
 mod hostile;
 mod lectures;
