@@ -81,7 +81,7 @@ pub(crate) fn asking(home: &Home, globals: &Globals, started_ms: u64, manner: Ma
     let (registries, name) = (globals.registries(home)?.addresses, globals.called(home)?.name);
     let reach = Reach { port: 0, addresses: Vec::new(), visibility: Visibility::Unlisted };
     let client = venue::publisher(home.identity(), &name, registries, reach, started_ms)?;
-    Ok(Node::new(machine(home, globals, started_ms, manner)?, client))
+    Ok(Node::new(machine(home, globals, started_ms, manner)?).published(client))
 }
 
 /// What the machine runs with.

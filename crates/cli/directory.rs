@@ -99,7 +99,6 @@ pub(crate) fn ask_all(
         reach: Reach { port: 0, addresses: Vec::new(), visibility: Visibility::Unlisted },
         started_ms,
         seed: random()?,
-        first_dial: 0,
     });
     let setup = Setup { identity, seed: random()?, started_ms, listener: None, home: None, trace };
     crate::block_on(async {

@@ -66,8 +66,8 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     let client = venue::publisher(home.identity(), &name, registries.addresses, reach, started_ms)?;
     crate::block_on(async {
         let signals = Signals::new().map_err(|error| Fail::failed("system", error.to_string(), "try again"))?;
-        let node =
-            start(Node::new(friends, client), setup).map_err(|error| Fail::failed("node", error.to_string(), AGAIN))?;
+        let node = start(Node::new(friends).published(client), setup)
+            .map_err(|error| Fail::failed("node", error.to_string(), AGAIN))?;
         let plan = Plan {
             role: Role::Friends,
             ends_with_input: true,

@@ -176,7 +176,7 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
         let signals = Signals::new().map_err(|error| Fail::failed("system", error.to_string(), "try again"))?;
         // As long as this lives, it is a registry: the last to go.
         let _registry = is_registry.then(|| venue::embed(args.lan, &again, &screen)).flatten();
-        let node = start(Node::new(host, publisher), setup)
+        let node = start(Node::new(host).published(publisher), setup)
             .map_err(|error| Fail::failed("node", error.to_string(), again.clone()))?;
         let plan = Plan {
             role: Role::Host,

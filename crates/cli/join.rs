@@ -10,8 +10,8 @@ use tertulia_core::code::Code;
 use tertulia_core::event::Role;
 use tertulia_core::id::{Key, MeetingId};
 use tertulia_core::identity::Identity;
-use tertulia_core::joiner::{Guess, is_over};
 use tertulia_core::log::entry_of;
+use tertulia_core::node::{Guess, is_over};
 use tertulia_core::star::Restored;
 use tertulia_core::ticket::Ticket;
 use tertulia_core::wire::field::Reason;
@@ -108,7 +108,7 @@ impl Target {
         }
     }
 
-    /// What a joiner has to know, with what is kept of it.
+    /// What a newcomer has to know, with what is kept of it.
     fn goal(&self, identity: Identity, kept: Kept) -> Result<room::Target, Fail> {
         let (meeting, host, addresses, ticket) = match self {
             Self::Ticket(ticket) => {
@@ -242,7 +242,7 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     let (listener, place) = venue::open(wish, &mut screen, &again)?;
     let keeps = (!home.is_guest()).then(|| home.clone());
     let is_lecture = goal.is_lecture();
-    let joiner = goal.joiner((called.name, called.is_chosen), &args.note, started_ms, &place)?;
+    let newcomer = goal.newcomer((called.name, called.is_chosen), &args.note, started_ms, &place)?;
     let setup = Setup {
         identity: home.identity(),
         seed: random()?,
@@ -255,7 +255,7 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     screen.own(&target.greeting());
     crate::block_on(async {
         let signals = Signals::new().map_err(|error| Fail::failed("system", error.to_string(), "try again"))?;
-        let node = start(joiner, setup).map_err(|error| Fail::failed("node", error.to_string(), again.clone()))?;
+        let node = start(newcomer, setup).map_err(|error| Fail::failed("node", error.to_string(), again.clone()))?;
         let plan = Plan {
             role: Role::Attendee,
             ends_with_input: true,

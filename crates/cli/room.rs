@@ -6,10 +6,9 @@ use tertulia_core::code::Code;
 use tertulia_core::event::Role;
 use tertulia_core::id::{Key, MeetingId};
 use tertulia_core::identity::Identity;
-use tertulia_core::joiner::{Guess, Joiner};
 use tertulia_core::limits;
 use tertulia_core::mesh::{Member, MemberConfig, Restored};
-use tertulia_core::node::Node;
+use tertulia_core::node::{Guess, Node};
 use tertulia_core::star::{Attendee, AttendeeConfig};
 use tertulia_core::ticket::Ticket;
 use tertulia_core::wire::session::Purpose;
@@ -83,7 +82,7 @@ pub(crate) fn host(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
         let signals = Signals::new().map_err(|error| Fail::failed("system", error.to_string(), "try again"))?;
         // As long as this lives, it is a registry: the last to go.
         let _registry = is_registry.then(|| venue::embed(args.lan, &again, &screen)).flatten();
-        let node = start(Node::new(member, publisher), setup)
+        let node = start(Node::new(member).published(publisher), setup)
             .map_err(|error| Fail::failed("node", error.to_string(), again.clone()))?;
         let plan = Plan {
             role: Role::Member,
@@ -135,13 +134,13 @@ impl Target {
     ///
     /// # Errors
     /// The system gives no randomness.
-    pub(crate) fn joiner(
+    pub(crate) fn newcomer(
         self,
         called: (String, bool),
         note: &str,
         started_ms: u64,
         place: &Place,
-    ) -> Result<Joiner, Fail> {
+    ) -> Result<Node, Fail> {
         let is_lecture = self.is_lecture();
         let Self { identity, meeting, host, ticket, addresses, bound, guess, others } = self;
         let (rooms, lectures) = others.into_iter().partition(|other| other.charter.kind == Purpose::MESH);
@@ -163,7 +162,7 @@ impl Target {
             talk_max,
         };
         if is_lecture {
-            return Ok(Joiner::lecture(Attendee::new(attendee)));
+            return Ok(Node::new(Attendee::new(attendee)));
         }
         let member = MemberConfig {
             identity,
@@ -183,8 +182,8 @@ impl Target {
             talk_max,
         };
         Ok(match guess {
-            Some(guess) => Joiner::back(guess, member, attendee),
-            None => Joiner::new(member, attendee),
+            Some(guess) => Node::returner(guess, member, attendee),
+            None => Node::newcomer(member, attendee),
         })
     }
 }

@@ -234,7 +234,7 @@ impl Session<'_> {
         }
         self.note_held(event);
         if let Event::Ready { role, name, meeting, title, ticket, questions, .. } = event {
-            // What kind of meeting it is, a joiner learns here.
+            // What kind of meeting it is, a newcomer learns here.
             self.plan.role = *role;
             let is_first = !std::mem::replace(&mut self.has_been_ready, true);
             self.plan.meeting = Some(*meeting);

@@ -291,7 +291,7 @@ pub(crate) fn publisher(
     started_ms: u64,
 ) -> Result<ClientConfig, Fail> {
     let (name, seed) = (name.to_string(), random()?);
-    Ok(ClientConfig { identity, name, registries, reach, started_ms, seed, first_dial: 0 })
+    Ok(ClientConfig { identity, name, registries, reach, started_ms, seed })
 }
 
 fn is_of_a_cable(address: &&String) -> bool {

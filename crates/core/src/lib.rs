@@ -13,7 +13,6 @@ pub mod event;
 pub mod feed;
 pub mod id;
 pub mod identity;
-pub mod joiner;
 pub mod limits;
 pub mod link;
 pub mod log;

@@ -14,6 +14,7 @@ use tertulia_core::id::{Key, MeetingId};
 use tertulia_core::identity::{Ed25519, Identity, Scheme, Secret};
 use tertulia_core::limits;
 use tertulia_core::machine::Kept;
+use tertulia_core::node::Node;
 
 use crate::sim::{self, Boot, Canary, Conditions, Failure, Maker, NodeSpec, Sim, attempt};
 
@@ -91,7 +92,7 @@ pub(crate) fn friend(number: usize, mix: Mix) -> NodeSpec {
     let key = us.key();
     let maker: Maker = Box::new(move |boot| {
         let kept = |name| boot.disk.kept.get(&(MeetingId::ZERO, name)).cloned();
-        Box::new(Friends::new(FriendsConfig {
+        Box::new(Node::new(Friends::new(FriendsConfig {
             identity: us.clone(),
             name: name(number).into(),
             started_ms: boot.now.unix_ms,
@@ -107,7 +108,7 @@ pub(crate) fn friend(number: usize, mix: Mix) -> NodeSpec {
             pairs: restore(boot),
             drafts: kept(Kept::Drafts),
             talk_max: 1_000,
-        }))
+        })))
     });
     NodeSpec { key, maker, talk_max: 1_000 }
 }

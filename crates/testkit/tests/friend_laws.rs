@@ -11,6 +11,7 @@ use tertulia_core::contact::{Friends, FriendsConfig, Listed, pair_id};
 use tertulia_core::id::{Key, RequestId};
 use tertulia_core::identity::{Identity, Secret};
 use tertulia_core::log::Log;
+use tertulia_core::node::Node;
 use tertulia_core::time::{Instant, Now};
 use tertulia_core::wire::entry::EntryBody;
 use tertulia_core::wire::field::{List, Text, encode_items};
@@ -63,7 +64,7 @@ fn prepared() -> Vec<Encoded> {
     frames
 }
 
-fn friends() -> Court<Friends> {
+fn friends() -> Court<Node> {
     let listed = |number: u8| Listed {
         name: format!("p{number}"),
         key: (number > 2).then(|| identity(number).key()),
@@ -85,7 +86,7 @@ fn friends() -> Court<Friends> {
         drafts: None,
         talk_max: 5,
     });
-    Court::new(friends, peers(), prepared()).linked_for(Purpose::CONTACT)
+    Court::new(Node::new(friends), peers(), prepared()).linked_for(Purpose::CONTACT)
 }
 
 fn command() -> impl Strategy<Value = Command> {

@@ -12,10 +12,10 @@ use tertulia_core::code::Code;
 use tertulia_core::command::Command;
 use tertulia_core::id::{Hash, Key, MeetingId, RequestId, Token};
 use tertulia_core::identity::{Domain, Identity, Secret};
-use tertulia_core::joiner::{Guess, Joiner};
 use tertulia_core::log::Log;
 use tertulia_core::machine::{Input, Machine, Output};
 use tertulia_core::mesh::{Member, MemberConfig, Restored};
+use tertulia_core::node::{Guess, Node};
 use tertulia_core::star::{Attendee, AttendeeConfig, Host, HostConfig};
 use tertulia_core::time::{Instant, Now, Timers};
 use tertulia_core::wire::entry::{Door, EntryBody, Role};
@@ -132,11 +132,11 @@ fn from_host() -> Vec<Encoded> {
     frames
 }
 
-fn host() -> Court<Host> {
+fn host() -> Court<Node> {
     host_of(charter())
 }
 
-fn host_of(charter: SignedCharter) -> Court<Host> {
+fn host_of(charter: SignedCharter) -> Court<Node> {
     let host = Host::new(HostConfig {
         identity: identity(1),
         charter,
@@ -151,11 +151,11 @@ fn host_of(charter: SignedCharter) -> Court<Host> {
         shown: None,
         talk_max: 5,
     });
-    Court::new(host, peers(), from_guests())
+    Court::new(Node::new(host), peers(), from_guests())
 }
 
-fn attendee() -> Court<Attendee> {
-    Court::new(Attendee::new(attendee_config()), peers(), from_host())
+fn attendee() -> Court<Node> {
+    Court::new(Node::new(Attendee::new(attendee_config())), peers(), from_host())
 }
 
 fn attendee_config() -> AttendeeConfig {
@@ -234,7 +234,7 @@ fn from_members() -> Vec<Encoded> {
     frames
 }
 
-fn member(number: u8) -> Court<Member> {
+fn member(number: u8) -> Court<Node> {
     let restored = (number == 1).then(|| Restored { charter: room(), pass: None, entries: vec![], shown: None });
     let member = Member::new(MemberConfig {
         identity: identity(number),
@@ -253,7 +253,7 @@ fn member(number: u8) -> Court<Member> {
         others: Vec::new(),
         talk_max: 5,
     });
-    Court::new(member, peers(), from_members()).linked_for(Purpose::MESH)
+    Court::new(Node::new(member), peers(), from_members()).linked_for(Purpose::MESH)
 }
 
 /// A room, for whoever does not know what is at the address.
@@ -277,15 +277,15 @@ fn some_room() -> MemberConfig {
     }
 }
 
-fn joiner() -> Court<Joiner> {
-    Court::new(Joiner::new(some_room(), attendee_config()), peers(), from_host())
+fn newcomer() -> Court<Node> {
+    Court::new(Node::newcomer(some_room(), attendee_config()), peers(), from_host())
 }
 
 /// Somebody who was in the room when it was last at the address.
-fn returner(frames: Vec<Encoded>) -> Court<Joiner> {
+fn returner(frames: Vec<Encoded>) -> Court<Node> {
     let restored = Restored { charter: room(), pass: None, entries: from_members(), shown: None };
     let guess = Guess { restored, heard: "just now".into() };
-    Court::new(Joiner::back(guess, some_room(), attendee_config()), peers(), frames)
+    Court::new(Node::returner(guess, some_room(), attendee_config()), peers(), frames)
 }
 
 fn command() -> impl Strategy<Value = Command> {
@@ -379,7 +379,7 @@ proptest! {
 
     #[test]
     fn who_does_not_know_where_it_goes_keeps_the_laws(steps in steps()) {
-        let mut court = joiner();
+        let mut court = newcomer();
         steps.iter().for_each(|step| court.step(step));
     }
 

@@ -435,17 +435,18 @@ impl Friends {
     }
 }
 
-/// Friends hold no meeting: registries are told of their user alone, who has asked for it.
-impl crate::node::Role for Friends {
-    fn name(&self) -> &str {
+impl Friends {
+    pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
-    fn sought(&mut self) -> Vec<Key> {
+    /// Whom registries are to be asked for from now on: by key, each once.
+    pub(crate) fn sought(&mut self) -> Vec<Key> {
         core::mem::take(&mut self.sought)
     }
 
-    fn found(&mut self, key: Key, addresses: Vec<String>, now: Now, out: &mut Vec<Output>) {
+    /// Where registries have met somebody who was sought.
+    pub(crate) fn found(&mut self, key: Key, addresses: Vec<String>, now: Now, out: &mut Vec<Output>) {
         if !self.over {
             self.on_found(key, addresses, now, out);
         }

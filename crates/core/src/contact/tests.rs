@@ -21,7 +21,6 @@ use crate::command::Command;
 use crate::event::{Kind, Reach};
 use crate::id::CommandId;
 use crate::identity::{Ed25519, Secret};
-use crate::node::Role as Seat;
 use crate::rule::Rule;
 use crate::wire::Frame;
 use crate::wire::frame;
@@ -430,7 +429,7 @@ impl World {
 
     /// Whom a node has registries asked for since it was looked at last.
     fn sought(&mut self, node: usize) -> Vec<Key> {
-        self.nodes[node].machine.as_mut().map(Seat::sought).unwrap_or_default()
+        self.nodes[node].machine.as_mut().map(Friends::sought).unwrap_or_default()
     }
 
     /// Registries have met the key of `whom` there.

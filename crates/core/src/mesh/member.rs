@@ -14,12 +14,11 @@ use crate::id::{DialId, Hash, Key, LinkId, MeetingId, RequestId};
 use crate::identity::Identity;
 use crate::log::{Log, entry_of, hash};
 use crate::machine::{Input, Machine, Output};
-use crate::node::Role;
 use crate::random::Random;
 use crate::registry::Listing;
 use crate::roster::Roster;
 use crate::rule::Rule;
-use crate::sync::{Calm, Delivery, Door, Lobby, Order, Outbox, Pull, Restored, Tokens, UNDELIVERED};
+use crate::sync::{Delivery, Door, Lobby, Order, Outbox, Pull, Restored, Tokens, UNDELIVERED};
 use crate::ticket::Ticket;
 use crate::time::{Instant, Now, Timers};
 use crate::wire::entry as wire;
@@ -195,7 +194,6 @@ pub struct Member {
     pub(super) must_reconcile: bool,
     /// Links of those who have just been shown out.
     pub(super) must_go: Vec<LinkId>,
-    pub(super) calm: Calm,
     pub(super) timers: Timers<Timer>,
     pub(super) talk_max: usize,
 }
@@ -206,7 +204,6 @@ impl Member {
     pub fn new(config: MemberConfig) -> Self {
         let log = Log::new(config.meeting, config.talk_max);
         let mut member = Self {
-            calm: Calm::with_links(config.identity.key()),
             session: log.next_session(config.identity.key()).max(config.started_ms),
             us: config.identity,
             name: config.name.clone(),
@@ -430,13 +427,17 @@ impl Member {
     }
 }
 
-impl Role for Member {
-    fn name(&self) -> &str {
+impl Member {
+    pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
-    // While only the founder may publish a room, a registry shows it as long as the founder is there.
-    fn listing(&self) -> Option<Listing<'_>> {
+    pub(crate) fn key(&self) -> Key {
+        self.us.key()
+    }
+
+    /// What registries say of the room. While only the founder may publish it, it is shown as long as the founder is there.
+    pub(crate) fn listing(&self) -> Option<Listing<'_>> {
         let charter = self.charter.as_ref().filter(|charter| charter.founder == self.us.key())?;
         let population = u32::try_from(self.linked.len()).unwrap_or(u32::MAX).saturating_add(1);
         let door = if self.roster.is_locked() { wire::Door::Locked } else { wire::Door::Unlocked };
@@ -450,7 +451,6 @@ impl Machine for Member {
         if self.stage == Stage::Over {
             return;
         }
-        let from = out.len();
         match input {
             Input::Start => self.on_start(now, out),
             Input::Up { link, peer, address, hello, dial } => self.on_up(link, peer, address, &hello, dial, now, out),
@@ -460,12 +460,9 @@ impl Machine for Member {
             Input::Command { id, command } => self.on_command(id, command, now, out),
         }
         self.settle(now, out);
-        self.calm.filter(from, now.tick, out);
     }
 
     fn handle_timeout(&mut self, now: Now, out: &mut Vec<Output>) {
-        self.calm.expire(now.tick, out);
-        let from = out.len();
         while self.stage != Stage::Over
             && let Some(timer) = self.timers.expire(now.tick)
         {
@@ -478,11 +475,10 @@ impl Machine for Member {
             self.on_lobby_due(due, now, out);
             self.settle(now, out);
         }
-        self.calm.filter(from, now.tick, out);
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        self.timers.next().into_iter().chain(self.lobby.next()).chain(self.calm.next()).min()
+        self.timers.next().into_iter().chain(self.lobby.next()).min()
     }
 
     fn has_let_in(&self, link: LinkId) -> bool {

@@ -48,8 +48,6 @@ pub struct ClientConfig {
     pub started_ms: u64,
     /// Decides all that is random.
     pub seed: [u8; 32],
-    /// The first of the dials' numbers.
-    pub first_dial: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -116,7 +114,7 @@ impl Client {
             queries: BTreeMap::new(),
             sought: VecDeque::new(),
             found: VecDeque::new(),
-            dials: config.first_dial,
+            dials: 0,
             timers: Timers::default(),
             patience: limits::QUERY_PATIENCE,
             over: false,
@@ -252,12 +250,6 @@ impl Client {
 
     fn desk_of(&self, link: LinkId) -> Option<usize> {
         self.desks.iter().position(|desk| desk.stage == Stage::Open(link))
-    }
-
-    /// Whether this link leads to a registry.
-    #[must_use]
-    pub fn has(&self, link: LinkId) -> bool {
-        self.desk_of(link).is_some()
     }
 
     fn on_up(&mut self, link: LinkId, dial: Option<DialId>, out: &mut Vec<Output>) {

@@ -19,7 +19,7 @@ use crate::name::numbered;
 use crate::random::Random;
 use crate::roster::Roster;
 use crate::rule::Rule;
-use crate::sync::{Calm, Outbox, Restored, Tokens, UNDELIVERED, is_asked, message, name_failure, no_answer};
+use crate::sync::{Outbox, Restored, Tokens, UNDELIVERED, is_asked, message, name_failure, no_answer};
 use crate::ticket::{Ticket, prove_ticket};
 use crate::time::{Instant, Now, Timers};
 use crate::wire::entry::{Entry, EntryBody, Level};
@@ -138,7 +138,6 @@ pub struct Attendee {
     welcomed: bool,
     /// The user has been told of the link that stands.
     introduced: bool,
-    calm: Calm,
     timers: Timers<Timer>,
     talk_max: usize,
 }
@@ -148,7 +147,6 @@ impl Attendee {
     #[must_use]
     pub fn new(config: AttendeeConfig) -> Self {
         let mut attendee = Self {
-            calm: Calm::new(config.identity.key()),
             us: config.identity,
             name: config.name.clone(),
             base_name: config.name,
@@ -691,6 +689,14 @@ impl Attendee {
         Event::Roster { members: host.into_iter().chain(guests).collect(), guests: self.people.guests }
     }
 
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn key(&self) -> Key {
+        self.us.key()
+    }
+
     const fn host_state(&self) -> State {
         match self.stage {
             Stage::Attending(_) => State::Linked,
@@ -699,19 +705,11 @@ impl Attendee {
     }
 }
 
-/// What it attends is its host's to tell.
-impl crate::node::Role for Attendee {
-    fn name(&self) -> &str {
-        &self.name
-    }
-}
-
 impl Machine for Attendee {
     fn handle(&mut self, input: Input<'_>, now: Now, out: &mut Vec<Output>) {
         if self.stage == Stage::Over {
             return;
         }
-        let from = out.len();
         match input {
             Input::Start => self.begin(now, out),
             Input::Up { link, peer, dial, .. } => self.on_up(link, peer, dial, out),
@@ -721,12 +719,9 @@ impl Machine for Attendee {
             Input::Unreachable { .. } => {}
             Input::Command { id, command } => self.on_command(id, command, out),
         }
-        self.calm.filter(from, now.tick, out);
     }
 
     fn handle_timeout(&mut self, now: Now, out: &mut Vec<Output>) {
-        self.calm.expire(now.tick, out);
-        let from = out.len();
         while let Some(timer) = self.timers.expire(now.tick) {
             match timer {
                 Timer::Redial => self.dial(out),
@@ -735,11 +730,10 @@ impl Machine for Attendee {
                 Timer::Fetch => self.on_fetch_timeout(now, out),
             }
         }
-        self.calm.filter(from, now.tick, out);
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        self.timers.next().into_iter().chain(self.calm.next()).min()
+        self.timers.next()
     }
 
     fn assert_invariants(&self) {

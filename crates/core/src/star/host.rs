@@ -17,13 +17,12 @@ use crate::limits;
 use crate::log::{Log, Shown, StreamId, entry_of, unshown};
 use crate::machine::{Input, Kept, Machine, Output};
 use crate::name::{proper, reading};
-use crate::node::Role;
 use crate::random::Random;
 use crate::registry::Listing;
 use crate::roster::Roster;
 use crate::rule::Rule;
 use crate::sync::{
-    Answer, Calm, Delivery, Door, Due, Knock, Lobby, Names, Tokens, UNDELIVERED, message, name_failure, unanswered,
+    Answer, Delivery, Door, Due, Knock, Lobby, Names, Tokens, UNDELIVERED, message, name_failure, unanswered,
 };
 use crate::ticket::Ticket;
 use crate::time::{Instant, Now, Timers};
@@ -132,7 +131,6 @@ pub struct Host {
     pub(super) random: Random,
     pub(super) over: bool,
     door: Door,
-    calm: Calm,
     /// Invariant: who waits here is on a link of `guests`, with a `knock`.
     pub(super) lobby: Lobby,
     tokens: Tokens,
@@ -165,7 +163,6 @@ impl Host {
             }
         }
         Self {
-            calm: Calm::new(identity.key()),
             roster: Roster::fold(&log, &charter, &identity),
             session: log.next_session(identity.key()).max(config.started_ms),
             us: identity,
@@ -695,7 +692,6 @@ impl Machine for Host {
         if self.over {
             return;
         }
-        let from = out.len();
         match input {
             Input::Start => self.on_start(now, out),
             Input::Up { link, peer, hello, .. } => self.on_up(link, peer, &hello, now, out),
@@ -704,12 +700,9 @@ impl Machine for Host {
             Input::Unreachable { .. } => {}
             Input::Command { id, command } => self.on_command(id, command, now, out),
         }
-        self.calm.filter(from, now.tick, out);
     }
 
     fn handle_timeout(&mut self, now: Now, out: &mut Vec<Output>) {
-        self.calm.expire(now.tick, out);
-        let from = out.len();
         while !self.over
             && let Some(timer) = self.timers.expire(now.tick)
         {
@@ -728,11 +721,10 @@ impl Machine for Host {
                 Due::Overdue(link) => self.deny(link, Rule::Lobby5, Rule::Lobby5.meaning(), now, out),
             }
         }
-        self.calm.filter(from, now.tick, out);
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        let due = self.timers.next().into_iter().chain(self.lobby.next()).chain(self.calm.next()).min();
+        let due = self.timers.next().into_iter().chain(self.lobby.next()).min();
         due.filter(|_| !self.over)
     }
 
@@ -768,12 +760,17 @@ impl Machine for Host {
     }
 }
 
-impl Role for Host {
-    fn name(&self) -> &str {
+impl Host {
+    pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
-    fn listing(&self) -> Option<Listing<'_>> {
+    pub(crate) fn key(&self) -> Key {
+        self.us.key()
+    }
+
+    /// What registries say of the lecture.
+    pub(crate) fn listing(&self) -> Option<Listing<'_>> {
         let population = u32::try_from(self.joined.len()).unwrap_or(u32::MAX).saturating_add(1);
         let door = if self.roster.is_locked() { wire::Door::Locked } else { wire::Door::Unlocked };
         let since_ms = self.session;

@@ -2,7 +2,6 @@
 //!
 //! The machines above do not know each other; what they share lies here.
 
-mod calm;
 mod delivery;
 mod failure;
 mod lobby;
@@ -14,7 +13,6 @@ mod pull;
 mod show;
 mod tokens;
 
-pub(crate) use self::calm::Calm;
 pub(crate) use self::delivery::Delivery;
 pub(crate) use self::failure::{
     Failure, UNDELIVERED, name_failure, no_answer, no_friends, nobody, text_failure, unanswered,

@@ -9,6 +9,7 @@ use tertulia_core::id::{Key, MeetingId, Signature, Token};
 use tertulia_core::identity::{Ed25519, Identity, Scheme, Secret};
 use tertulia_core::machine::Kept;
 use tertulia_core::mesh::{Member, MemberConfig, Restored};
+use tertulia_core::node::Node;
 use tertulia_core::ticket::Ticket;
 use tertulia_core::wire::field::Title;
 use tertulia_core::wire::session::Purpose;
@@ -79,7 +80,7 @@ pub(crate) fn member(
         let (seed, endorsement) = kept.or(handed).unwrap_or((TICKET, None));
         let seed = mix.ticket.then_some(seed);
         let ticket = Ticket { meeting: charter.meeting, host, seed, endorsement, addresses: addresses.clone() };
-        Box::new(Member::new(MemberConfig {
+        Box::new(Node::new(Member::new(MemberConfig {
             identity: us.clone(),
             name: name.clone(),
             name_is_chosen: false,
@@ -95,7 +96,7 @@ pub(crate) fn member(
             others: Vec::new(),
             note: String::new(),
             talk_max: 10_000,
-        }))
+        })))
     });
     NodeSpec { key, maker, talk_max }
 }

@@ -9,6 +9,7 @@ use tertulia_core::event::{Event, Kind};
 use tertulia_core::id::{CommandId, Key, MeetingId, Token};
 use tertulia_core::identity::{Identity, Secret};
 use tertulia_core::limits;
+use tertulia_core::node;
 use tertulia_core::star::{Attendee, AttendeeConfig, Host, HostConfig};
 use tertulia_core::ticket::Ticket;
 use tertulia_core::wire::field::Title;
@@ -131,7 +132,7 @@ impl Lecture {
         });
         let identity = founder.clone();
         let setup = Setup { identity, seed: seeds[2], started_ms, listener: Some(listener), home: None, trace: None };
-        let mut host = Local { node: start(host, setup).unwrap(), name: name.into() };
+        let mut host = Local { node: start(node::Node::new(host), setup).unwrap(), name: name.into() };
         let ticket = host.until(|event| match event {
             Event::Ready { ticket, .. } => Some(ticket.parse().unwrap()),
             _ => None,
@@ -189,7 +190,7 @@ pub fn dial(name: &str, addresses: &[SocketAddr], ticket: Option<&Ticket>, trace
         talk_max: limits::TALK_ENTRIES_MAX,
     });
     let setup = Setup { identity, seed: seed().unwrap(), started_ms, listener: None, home: None, trace };
-    Local { node: start(attendee, setup).unwrap(), name: name.into() }
+    Local { node: start(node::Node::new(attendee), setup).unwrap(), name: name.into() }
 }
 
 /// Lets this process have so many files open, if the system does.

@@ -2,19 +2,16 @@
 
 use std::net::SocketAddr;
 
-use bytes::Bytes;
 use tertulia_core::code::Code;
 use tertulia_core::event::Event;
 use tertulia_core::id::LinkId;
 use tertulia_core::link::LinkEvent;
 use tertulia_core::log::entry_of;
-use tertulia_core::machine::{Input, Output};
+use tertulia_core::machine::{Input, OtherEnd, Output};
 use tertulia_core::trace::LinkStep;
 use tertulia_core::wire::Frame;
-use tertulia_core::wire::frame::{Decoded, decode};
 use tertulia_core::wire::meeting::{Lane, Meeting};
 use tertulia_core::wire::private::{Ask, Private, Tell};
-use tertulia_core::wire::session::Session;
 
 use super::canary::{Canary, word};
 use super::network::{ConnectionId, Packet};
@@ -156,45 +153,36 @@ impl Sim {
         for event in events {
             let Some(running) = &mut self.nodes[node].running else { return };
             let Some(ends) = running.links.get_mut(&link).filter(|ends| !ends.over) else { return };
-            match event {
-                LinkEvent::Up { hello } => {
-                    let (peer, dial) = (ends.peer, ends.dial);
-                    let address = address_of(self.network.connections[ends.connection].ends[1 - ends.side].node);
+            let address = address_of(self.network.connections[ends.connection].ends[1 - ends.side].node);
+            let end = OtherEnd { peer: ends.peer, address, dial: ends.dial };
+            let input = Input::of_link(&event, link, end, ends.up);
+            match (&event, &input) {
+                (LinkEvent::Up { .. }, Some(Input::Up { .. })) => {
                     assert!(!ends.up, "node {node}: {link:?} is up twice");
                     ends.up = true;
                     self.note(format_args!("node {node} up {}", link.0));
-                    match decode(&hello) {
-                        Ok(Decoded { frame: Some(Frame::Session(Session::Hello(hello))), .. }) => {
-                            self.pass_on(node, Input::Up { link, peer, address, hello, dial });
-                        }
-                        other => panic!("{link:?} is up without HELLO: {other:?}"),
-                    }
                 }
-                LinkEvent::Frame(bytes) => {
+                (LinkEvent::Frame(_), Some(Input::Frame { frame, .. })) => {
                     assert!(ends.up, "node {node}: a frame before {link:?} is up");
-                    self.on_frame(node, link, &bytes);
+                    self.look_at(node, link, frame);
                 }
-                LinkEvent::Down { code, rule } => {
-                    let (up, dial) = (ends.up, ends.dial);
+                (LinkEvent::Down { code, rule }, _) => {
                     ends.over = true;
                     self.note(format_args!("node {node} down {} {code} {rule:?}", link.0));
-                    self.recorder(node).into_iter().for_each(|recorder| recorder.link(link, LinkStep::Down(code)));
+                    self.recorder(node).into_iter().for_each(|recorder| recorder.link(link, LinkStep::Down(*code)));
                     self.sometimes(code.word());
-                    match dial {
-                        _ if up => self.pass_on(node, Input::Down { link, code }),
-                        Some(dial) => self.pass_on(node, Input::Unreachable { dial, code }),
-                        None => {}
-                    }
                 }
+                (event, input) => panic!("node {node}: {event:?} is {input:?} to a machine"),
+            }
+            if let Some(input) = input {
+                self.pass_on(node, input);
             }
         }
     }
 
-    fn on_frame(&mut self, node: usize, link: LinkId, bytes: &Bytes) {
-        let Ok(Decoded { id, frame: Some(frame), .. }) = decode(bytes) else {
-            panic!("a link passes on what does not decode");
-        };
-        if let Frame::Meeting(Meeting::EntryFrame(entry)) = &frame {
+    /// What a frame that has come is to the world.
+    fn look_at(&mut self, node: usize, link: LinkId, frame: &Frame<'_>) {
+        if let Frame::Meeting(Meeting::EntryFrame(entry)) = frame {
             let entry = entry.entry.value;
             let name = (entry.author, entry.lane.number(), entry.session, entry.number);
             self.count_entry(node, link, name);
@@ -202,13 +190,12 @@ impl Sim {
         match frame {
             Frame::Meeting(Meeting::Fetch(_)) => self.sometimes("fetch"),
             Frame::Private(Private::Ask(Ask { token, .. }) | Private::Tell(Tell { token, .. }))
-                if !self.tokens.insert((node, token)) =>
+                if !self.tokens.insert((node, *token)) =>
             {
                 self.sometimes("token_again");
             }
             _ => {}
         }
-        self.pass_on(node, Input::Frame { link, id, frame });
     }
 
     /// In a star, an entry comes once; in a room, how often is counted.

@@ -8,6 +8,7 @@ use tertulia_core::charter::{Admission, Questions, SignedCharter, Terms};
 use tertulia_core::id::{Key, MeetingId, Signature, Token};
 use tertulia_core::identity::{Ed25519, Identity, Scheme, Secret};
 use tertulia_core::machine::Kept;
+use tertulia_core::node::Node;
 use tertulia_core::star::{Attendee, AttendeeConfig, Host, HostConfig, Restored};
 use tertulia_core::ticket::Ticket;
 use tertulia_core::wire::field::Title;
@@ -67,7 +68,7 @@ pub(super) fn host(mix: &Mix) -> NodeSpec {
         let kept = boot.disk.kept.get(&(charter.meeting, Kept::Ticket));
         let seed = kept.and_then(|bytes| bytes.get(..32)?.try_into().ok()).map(Secret);
         let endorsement = kept.and_then(|bytes| bytes.get(32..96)?.try_into().ok()).map(Signature);
-        Box::new(Host::new(HostConfig {
+        Box::new(Node::new(Host::new(HostConfig {
             identity: us.clone(),
             charter: charter.clone(),
             name: HOST_NAME.into(),
@@ -80,7 +81,7 @@ pub(super) fn host(mix: &Mix) -> NodeSpec {
             restored: boot.disk.entries.clone(),
             shown: None,
             talk_max: mix.talk_max,
-        }))
+        })))
     });
     NodeSpec { key, maker, talk_max }
 }
@@ -93,7 +94,7 @@ pub(super) fn guest(number: u8, name: &str, mix: &Mix, handed_out: &HandedOut, k
         let ticket = handed_out.borrow().clone();
         let restored = restore(boot, &us);
         let meeting = if knows == Knows::Address { MeetingId::ZERO } else { ticket.meeting };
-        Box::new(Attendee::new(AttendeeConfig {
+        Box::new(Node::new(Attendee::new(AttendeeConfig {
             identity: us.clone(),
             name: name.clone(),
             name_is_chosen: false,
@@ -107,7 +108,7 @@ pub(super) fn guest(number: u8, name: &str, mix: &Mix, handed_out: &HandedOut, k
             others: Vec::new(),
             note: String::new(),
             talk_max,
-        }))
+        })))
     });
     NodeSpec { key, maker, talk_max }
 }

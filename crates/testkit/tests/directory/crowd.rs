@@ -29,7 +29,6 @@ fn client(identity: Identity, registry: SocketAddr, port: u16) -> ClientConfig {
         reach: Reach { port, addresses: vec![], visibility: Visibility::Listed },
         started_ms: unix_ms(),
         seed: seed().unwrap(),
-        first_dial: 0,
     }
 }
 
@@ -62,7 +61,7 @@ async fn hold(number: usize, registry: SocketAddr) -> (Local, MeetingId) {
         shown: None,
         talk_max: limits::TALK_ENTRIES_MAX,
     });
-    let node = Node::new(host, client(founder.clone(), registry, address.port()));
+    let node = Node::new(host).published(client(founder.clone(), registry, address.port()));
     let setup = Setup {
         identity: founder,
         seed: seed().unwrap(),

@@ -172,7 +172,6 @@ fn publisher() -> Court<Publisher> {
         reach: Reach { port: 7_473, addresses: vec![], visibility: Visibility::Listed },
         started_ms: 1,
         seed: [1; 32],
-        first_dial: 0,
     });
     let charter = charter(1, "Laws and order");
     let publisher = Publisher { client, charter, population: 1, is_on: true };

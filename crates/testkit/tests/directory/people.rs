@@ -53,9 +53,8 @@ fn node(number: usize, boot: &Boot<'_>) -> Node {
         reach,
         started_ms: boot.now.unix_ms,
         seed: boot.seed,
-        first_dial: 0,
     };
-    Node::new(friends, client)
+    Node::new(friends).published(client)
 }
 
 /// A registry and three friends; anna and bea have registered.

@@ -84,9 +84,8 @@ fn node(number: usize, boot: &Boot<'_>) -> Node {
         reach,
         started_ms: boot.now.unix_ms,
         seed: boot.seed,
-        first_dial: 0,
     };
-    Node::new(host, config)
+    Node::new(host).published(config)
 }
 
 fn host(number: usize) -> NodeSpec {
@@ -99,7 +98,7 @@ fn guest() -> NodeSpec {
     let us = identity(GUEST);
     let key = us.key();
     let maker: Maker = Box::new(move |boot| {
-        Box::new(Attendee::new(AttendeeConfig {
+        Box::new(Node::new(Attendee::new(AttendeeConfig {
             identity: us.clone(),
             name: "bea".into(),
             note: String::new(),
@@ -113,7 +112,7 @@ fn guest() -> NodeSpec {
             restored: None,
             others: Vec::new(),
             talk_max: 100,
-        }))
+        })))
     });
     NodeSpec { key, maker, talk_max: 100 }
 }

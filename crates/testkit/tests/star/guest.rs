@@ -8,6 +8,7 @@ use tertulia_core::identity::{Domain, Secret};
 use tertulia_core::limits;
 use tertulia_core::log::{Log, entry_of};
 use tertulia_core::machine::{Input, Output};
+use tertulia_core::node::Node;
 use tertulia_core::rule::Rule;
 use tertulia_core::star::{Attendee, AttendeeConfig};
 use tertulia_core::ticket::Ticket;
@@ -65,14 +66,14 @@ pub(crate) fn dial(out: &[Output]) -> Option<(DialId, String)> {
 }
 
 /// A guest who has dialled.
-pub(crate) fn started(config: AttendeeConfig) -> (Bench<Attendee>, DialId) {
-    let mut bench = Bench::new(Attendee::new(config));
+pub(crate) fn started(config: AttendeeConfig) -> (Bench<Node>, DialId) {
+    let mut bench = Bench::new(Node::new(Attendee::new(config)));
     let out = bench.input(Input::Start);
     let (dial, _) = dial(&out).expect("a dial");
     (bench, dial)
 }
 
-pub(crate) fn up(bench: &mut Bench<Attendee>, link: LinkId, dial: Option<DialId>, peer: Key) -> Vec<Output> {
+pub(crate) fn up(bench: &mut Bench<Node>, link: LinkId, dial: Option<DialId>, peer: Key) -> Vec<Output> {
     let hello = Hello { purpose: Purpose::STAR, meeting: charter().meeting, started_ms: 1, options: NONE };
     bench.input(Input::Up { link, peer, address: ADDRESS, hello, dial })
 }
@@ -82,17 +83,17 @@ pub(crate) fn said(name: &str) -> Encoded {
 }
 
 /// Gets a dial as far as WELCOME.
-fn welcome(bench: &mut Bench<Attendee>, link: LinkId, dial: DialId) -> Vec<Output> {
+fn welcome(bench: &mut Bench<Node>, link: LinkId, dial: DialId) -> Vec<Output> {
     assert_eq!(names(&sent(&up(bench, link, Some(dial), ada().key()), link)), ["JOIN"]);
     bench.hear_bytes(link, &said("WELCOME"))
 }
 
-fn attending() -> Bench<Attendee> {
+fn attending() -> Bench<Node> {
     attending_with(3)
 }
 
 /// A guest who is in, knows the host's name, and has acknowledged it.
-fn attending_with(seed: u8) -> Bench<Attendee> {
+fn attending_with(seed: u8) -> Bench<Node> {
     let (mut bench, dial) = started(AttendeeConfig { seed: [seed; 32], ..config() });
     let out = welcome(&mut bench, HOST, dial);
     assert_eq!(names(&sent(&out, HOST)), ["DIGEST"]);
@@ -102,13 +103,13 @@ fn attending_with(seed: u8) -> Bench<Attendee> {
 }
 
 /// The link goes, the guest dials again, and is let in.
-fn again(bench: &mut Bench<Attendee>, old: LinkId, new: LinkId) -> Vec<Output> {
+fn again(bench: &mut Bench<Node>, old: LinkId, new: LinkId) -> Vec<Output> {
     bench.input(Input::Down { link: old, code: Code::Cut });
     let (dial, _) = dial(&bench.pass(60_000)).expect("a dial");
     welcome(bench, new, dial)
 }
 
-fn command(bench: &mut Bench<Attendee>, id: u64, command: Command) -> Vec<Output> {
+fn command(bench: &mut Bench<Node>, id: u64, command: Command) -> Vec<Output> {
     bench.input(Input::Command { id: CommandId(id), command })
 }
 
@@ -372,7 +373,7 @@ fn entry_5_nobody_but_the_founder_is_an_author() {
     assert_eq!(refused(&attending().hear(HOST, 0, EntryFrame { entry, options: NONE }), HOST), Some(Rule::Entry5));
 }
 
-fn presence(bench: &mut Bench<Attendee>, guests: u32, people: &[(u8, Whereabouts, &str)]) -> Vec<String> {
+fn presence(bench: &mut Bench<Node>, guests: u32, people: &[(u8, Whereabouts, &str)]) -> Vec<String> {
     let people = people.iter().map(|(key, whereabouts, name)| Person {
         key: identity(*key).key(),
         whereabouts: *whereabouts,
@@ -404,4 +405,25 @@ fn presence_1_and_presence_3_a_guest_knows_who_is_here() {
     assert!(presence(&mut bench, 257, &[]).is_empty());
     assert_eq!(sorted(presence(&mut bench, 1, &[(5, Here, "e")])), ["e"]);
     assert!(presence(&mut bench, 0, &[(5, Gone, "e")]).is_empty());
+}
+
+#[test]
+fn show_2_a_guest_is_told_of_one_who_comes_and_goes_only_so_often() {
+    let (mut bench, eve) = (attending(), identity(9).key());
+    let is_line = |event: &&Event| matches!(event, Event::Joined { key, .. } | Event::Left { key, .. } if *key == eve);
+    let mut lines = Vec::new();
+    for second in 0..61 {
+        let whereabouts = if second % 2 == 0 { Whereabouts::Here } else { Whereabouts::Gone };
+        let (bea, name) = (bea().key(), |name| Name::new(name).unwrap());
+        let people = [(bea, Whereabouts::Here, name("bea")), (eve, whereabouts, name("eve"))];
+        let people = people.map(|(key, whereabouts, name)| Person { key, whereabouts, name });
+        let (count, items) = encode_items(people, 2);
+        let presence = Presence { guests: 2, people: List::over(count, &items), options: NONE };
+        let mut out = bench.hear(HOST, 0, presence);
+        out.extend(bench.pass(1_000));
+        lines.extend(events(&out).into_iter().filter(is_line).cloned());
+    }
+    lines.extend(events(&bench.pass(10_000)).into_iter().filter(is_line).cloned());
+    assert!((6..=6 + 14).contains(&lines.len()), "{} lines in 71 s", lines.len());
+    assert!(matches!(lines.last(), Some(Event::Joined { .. })), "and in the end, how it is");
 }

@@ -7,6 +7,7 @@ use tertulia_core::identity::{Domain, Identity, Secret};
 use tertulia_core::limits::{FETCH_ENTRIES_MAX, PRESENCE_NAMES_MAX, TOKENS_MAX};
 use tertulia_core::log::{Log, entry_of, hash};
 use tertulia_core::machine::{Input, Output};
+use tertulia_core::node::Node;
 use tertulia_core::roster::Roster;
 use tertulia_core::rule::Rule;
 use tertulia_core::star::{Host, HostConfig};
@@ -47,7 +48,7 @@ pub(crate) fn charter_of(admission: Admission, guests: u32, history: u32) -> Sig
     SignedCharter::found(terms, &ada()).unwrap()
 }
 
-pub(crate) fn host(charter: SignedCharter) -> Bench<Host> {
+pub(crate) fn host(charter: SignedCharter) -> Bench<Node> {
     let config = HostConfig {
         identity: ada(),
         ticket: charter.admission.has_tickets().then_some(Secret([0xcc; 32])),
@@ -62,16 +63,16 @@ pub(crate) fn host(charter: SignedCharter) -> Bench<Host> {
         shown: None,
         talk_max: 10_000,
     };
-    let mut bench = Bench::new(Host::new(config));
+    let mut bench = Bench::new(Node::new(Host::new(config)));
     bench.input(Input::Start);
     bench
 }
 
-fn open() -> Bench<Host> {
+fn open() -> Bench<Node> {
     host(charter(Admission::Open, 1_000))
 }
 
-pub(crate) fn up(bench: &mut Bench<Host>, link: LinkId, guest: &Identity, name: &str) -> Vec<Output> {
+pub(crate) fn up(bench: &mut Bench<Node>, link: LinkId, guest: &Identity, name: &str) -> Vec<Output> {
     let mut options = OptionsBuffer::default();
     if let Some(name) = Name::new(name) {
         options.set(&option::NAME, &name);
@@ -81,23 +82,23 @@ pub(crate) fn up(bench: &mut Bench<Host>, link: LinkId, guest: &Identity, name: 
     bench.input(Input::Up { link, peer: guest.key(), address: ADDRESS, hello, dial: None })
 }
 
-pub(crate) fn join(bench: &mut Bench<Host>, link: LinkId) -> Vec<Output> {
+pub(crate) fn join(bench: &mut Bench<Node>, link: LinkId) -> Vec<Output> {
     bench.hear(link, 1, Join { meeting: MeetingId::ZERO, options: NONE })
 }
 
 /// A guest who is in.
-pub(crate) fn enter(bench: &mut Bench<Host>, link: LinkId, guest: &Identity, name: &str) -> Vec<Output> {
+pub(crate) fn enter(bench: &mut Bench<Node>, link: LinkId, guest: &Identity, name: &str) -> Vec<Output> {
     assert!(up(bench, link, guest, name).is_empty());
     let out = join(bench, link);
     assert_eq!(names(&sent(&out, link)), ["WELCOME", "PRESENCE"]);
     out
 }
 
-pub(crate) fn command(bench: &mut Bench<Host>, command: Command) -> Vec<Output> {
+pub(crate) fn command(bench: &mut Bench<Node>, command: Command) -> Vec<Output> {
     bench.input(Input::Command { id: CommandId(1), command })
 }
 
-pub(crate) fn say(bench: &mut Bench<Host>, text: &str) -> Encoded {
+pub(crate) fn say(bench: &mut Bench<Node>, text: &str) -> Encoded {
     let out = command(bench, Command::Say { text: text.into() });
     let entry =
         out.iter().find_map(|output| if let Output::Append { frame, .. } = output { Some(frame) } else { None });
@@ -329,7 +330,7 @@ fn digest_3_who_holds_another_head_is_sent_ours() {
     }
 }
 
-fn fetch(bench: &mut Bench<Host>, ranges: &[(u64, u64)]) -> Vec<Output> {
+fn fetch(bench: &mut Bench<Node>, ranges: &[(u64, u64)]) -> Vec<Output> {
     let (author, session) = (ada().key(), START_MS);
     let ranges = ranges.iter().map(|(from, to)| Range { author, session, lane: Lane::Talk, from: *from, to: *to });
     let (count, items) = encode_items(ranges, 64);
@@ -367,7 +368,7 @@ fn fetch_3_the_answer_is_bounded_and_ends_with_ok() {
 fn revoke_2_the_ticket_of_whoever_is_shown_out_is_void_too() {
     let mut bench = host(charter(Admission::Ticket, 100));
     let meeting = charter(Admission::Ticket, 100).meeting;
-    let enter = |bench: &mut Bench<Host>, link, guest: &Identity, name: &str, pass: Option<Pass>| {
+    let enter = |bench: &mut Bench<Node>, link, guest: &Identity, name: &str, pass: Option<Pass>| {
         let mut options = OptionsBuffer::default();
         options.set(&option::TICKET, &prove_ticket(Secret([0xcc; 32]), None, meeting, guest));
         pass.iter().for_each(|pass| options.set(&option::PASS, pass));
@@ -442,4 +443,22 @@ fn a_ping_before_join_is_not_a_frame_of_the_meeting() {
     let mut bench = open();
     up(&mut bench, BEA, &bea(), "bea");
     assert!(bench.hear(BEA, 0, Ping { options: NONE }).is_empty());
+}
+
+#[test]
+fn show_2_a_host_is_told_of_one_who_comes_and_goes_only_so_often() {
+    let mut bench = open();
+    let is_line = |event: &&Event| matches!(event, Event::Joined { .. } | Event::Left { .. });
+    let mut lines = Vec::new();
+    for number in 1..=30 {
+        let link = LinkId(number);
+        let mut out = up(&mut bench, link, &bea(), "bea");
+        out.extend(join(&mut bench, link));
+        out.extend(bench.input(Input::Down { link, code: Code::Cut }));
+        out.extend(bench.pass(1_000));
+        lines.extend(events(&out).into_iter().filter(is_line).cloned());
+    }
+    lines.extend(events(&bench.pass(10_000)).into_iter().filter(is_line).cloned());
+    assert!((6..=6 + 8).contains(&lines.len()), "{} lines in 40 s", lines.len());
+    assert!(matches!(lines.last(), Some(Event::Left { .. })), "and in the end, how it is");
 }

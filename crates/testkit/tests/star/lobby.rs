@@ -8,8 +8,8 @@ use tertulia_core::id::{LinkId, MeetingId, RequestId};
 use tertulia_core::identity::Identity;
 use tertulia_core::log::entry_of;
 use tertulia_core::machine::{Input, Output};
+use tertulia_core::node::Node;
 use tertulia_core::rule::Rule;
-use tertulia_core::star::Host;
 use tertulia_core::wire::field::{List, Reason};
 use tertulia_core::wire::meeting::{Digest, Join, Meeting, Waiting, Welcome};
 use tertulia_core::wire::option::{self, OptionsBuffer, Pass};
@@ -21,23 +21,23 @@ use crate::guest::{HOST, config, dial, said, started, up as dialled};
 use crate::host::{BEA, charter, charter_of, command, host, join, say, up};
 use crate::{Bench, NONE, closed, events, names, refused, sent};
 
-fn lobby() -> Bench<Host> {
+fn lobby() -> Bench<Node> {
     host(charter(Admission::Lobby, 1_000))
 }
 
 /// Somebody who knocks.
-fn knock(bench: &mut Bench<Host>, link: LinkId, guest: &Identity, name: &str) -> Vec<Output> {
+fn knock(bench: &mut Bench<Node>, link: LinkId, guest: &Identity, name: &str) -> Vec<Output> {
     assert!(up(bench, link, guest, name).is_empty());
     let out = join(bench, link);
     assert_eq!(names(&sent(&out, link)), ["WAITING"], "{name}");
     out
 }
 
-fn admit(bench: &mut Bench<Host>, name: &str) -> Vec<Output> {
+fn admit(bench: &mut Bench<Node>, name: &str) -> Vec<Output> {
     command(bench, Command::Admit { name: Some(name.into()) })
 }
 
-fn deny(bench: &mut Bench<Host>, name: &str, why: &str) -> Vec<Output> {
+fn deny(bench: &mut Bench<Node>, name: &str, why: &str) -> Vec<Output> {
     command(bench, Command::Deny { name: name.into(), why: why.into() })
 }
 

@@ -156,18 +156,10 @@ fn mesh_24_newcomers_from_one_source_spend_acts_no_faster_than_one_in_5_s() {
 }
 
 #[test]
-fn join_15_and_show_2_a_member_that_comes_and_goes_is_let_in_and_told_of_only_so_often() {
+fn join_15_a_member_that_comes_and_goes_is_let_in_only_so_often() {
     let mut hall = Hall::of(3);
     let eve = sybil(1);
     let mut log = Log::new(charter(Admission::Open).meeting, 100);
-    let is_line = |event: &&Event| {
-        let key = match event {
-            Event::Joined { key, .. } | Event::Left { key, .. } => *key,
-            Event::Linked { key, .. } | Event::Unlinked { key, .. } => *key,
-            _ => return false,
-        };
-        key == eve.key()
-    };
     let mut joins = 0;
     // A hundred times a second for 20 s, and each time in a run of its own.
     for run in 1..=2_000 {
@@ -184,9 +176,4 @@ fn join_15_and_show_2_a_member_that_comes_and_goes_is_let_in_and_told_of_only_so
         hall.pass(10);
     }
     assert!((20..=2 + 10 + 20).contains(&joins), "{joins} joins in 20 s");
-    hall.pass(5_000);
-    for node in 0..3 {
-        let lines = hall.nodes[node].events.iter().filter(is_line).count();
-        assert!((6..=6 + 5).contains(&lines), "{lines} lines in 25 s at {node}");
-    }
 }

@@ -15,7 +15,6 @@ fn client(registries: &[&str]) -> Bench<Client> {
         reach: reach(0, &[]),
         started_ms: 1,
         seed: [9; 32],
-        first_dial: 500,
     }))
 }
 

@@ -26,7 +26,6 @@ fn started(started_ms: u64, seed: u8, registries: &[&str]) -> Bench<Client> {
         reach: reach(7_473, &[]),
         started_ms,
         seed: [seed; 32],
-        first_dial: 0,
     }))
 }
 
@@ -327,7 +326,6 @@ fn who_listens_nowhere_cannot_register() {
         reach: reach(0, &[]),
         started_ms: 1,
         seed: [1; 32],
-        first_dial: 0,
     }));
     let out = bench.handle(Input::Command { id: CommandId(3), command: Command::Directory(Directory::Register) });
     assert!(matches!(events(&out).as_slice(), [Event::Error { code: "not_listening", .. }]));

@@ -104,40 +104,65 @@ impl Person {
     }
 }
 
+/// Which lines are held back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Held {
+    Nothing,
+    /// About the coming and going of others than this key.
+    People(Key),
+    /// The same, and about their links.
+    PeopleAndLinks(Key),
+}
+
 /// Whom the user was told of lately.
 #[derive(Clone, Debug)]
-pub(crate) struct Calm {
-    us: Key,
-    /// Whether lines about links are held back too.
-    with_links: bool,
+pub(super) struct Calm {
+    held: Held,
     people: BTreeMap<Key, Person>,
     /// Invariant: each of `people` has a deadline, at which a line is told or they are forgotten.
     timers: Timers<Key>,
 }
 
 impl Calm {
+    fn holding(held: Held) -> Self {
+        Self { held, people: BTreeMap::new(), timers: Timers::default() }
+    }
+
+    /// Holds back nothing.
+    pub(super) fn off() -> Self {
+        Self::holding(Held::Nothing)
+    }
+
     /// Holds back lines about the coming and going of others than `us`.
-    pub(crate) fn new(us: Key) -> Self {
-        Self { us, with_links: false, people: BTreeMap::new(), timers: Timers::default() }
+    pub(super) fn of_people(us: Key) -> Self {
+        Self::holding(Held::People(us))
     }
 
     /// The same, and lines about links with them.
-    pub(crate) fn with_links(us: Key) -> Self {
-        Self { with_links: true, ..Self::new(us) }
+    pub(super) fn of_people_and_links(us: Key) -> Self {
+        Self::holding(Held::PeopleAndLinks(us))
     }
 
     /// Whom an event is about that may be held back.
     fn subject(&self, output: &Output) -> Option<Key> {
         let Output::Event(event) = output else { return None };
-        let (Event::Joined { key, .. } | Event::Left { key, .. } | Event::Renamed { key, .. }) = event else {
-            let (Event::Linked { key, .. } | Event::Unlinked { key, .. }) = event else { return None };
-            return (self.with_links && *key != self.us).then_some(*key);
+        let (us, with_links) = match self.held {
+            Held::Nothing => return None,
+            Held::People(us) => (us, false),
+            Held::PeopleAndLinks(us) => (us, true),
         };
-        (*key != self.us).then_some(*key)
+        let key = if let Event::Joined { key, .. } | Event::Left { key, .. } | Event::Renamed { key, .. } = event {
+            Some(*key)
+        } else if let Event::Linked { key, .. } | Event::Unlinked { key, .. } = event {
+            with_links.then_some(*key)
+        } else {
+            None
+        };
+        key.filter(|key| *key != us)
     }
 
     /// Holds back what is too much of what has been put `out` since it was `from` long.
-    pub(crate) fn filter(&mut self, from: usize, now: Instant, out: &mut Vec<Output>) {
+    pub(super) fn filter(&mut self, from: usize, now: Instant, out: &mut Vec<Output>) {
         if !out.iter().skip(from).any(|output| self.subject(output).is_some() || is_last(output)) {
             return;
         }
@@ -180,14 +205,14 @@ impl Calm {
     }
 
     /// Tells what was held back until now.
-    pub(crate) fn expire(&mut self, now: Instant, out: &mut Vec<Output>) {
+    pub(super) fn expire(&mut self, now: Instant, out: &mut Vec<Output>) {
         while let Some(key) = self.timers.expire(now) {
             self.tell(key, now, out);
         }
     }
 
     /// When something is due.
-    pub(crate) fn next(&self) -> Option<Instant> {
+    pub(super) fn next(&self) -> Option<Instant> {
         self.timers.next()
     }
 }
@@ -246,7 +271,7 @@ mod tests {
     #[test]
     fn show_2_what_happens_now_and_then_is_told_as_it_happens() {
         let events = [joined(), linked(), unlinked(), linked(), unlinked(), left()];
-        let lines = told(Calm::with_links(Key::ZERO), &events);
+        let lines = told(Calm::of_people_and_links(Key::ZERO), &events);
         assert_eq!(lines.into_iter().map(|(_, event)| event).collect::<Vec<_>>(), events);
     }
 
@@ -254,7 +279,7 @@ mod tests {
     fn show_2_one_who_comes_and_goes_100_times_a_second_is_told_of_once_in_5_s() {
         for [come, go] in [[joined(), left()], [linked(), unlinked()]] {
             let events: Vec<Event> = [come.clone(), go].into_iter().cycle().take(6_001).collect();
-            let lines = told(Calm::with_links(Key::ZERO), &events);
+            let lines = told(Calm::of_people_and_links(Key::ZERO), &events);
             assert!(lines.len() <= 6 + 60 / 5 + 1, "{} lines in a minute", lines.len());
             let late = lines.iter().skip(6).map(|(now, _)| *now).collect::<Vec<_>>();
             assert!(late.windows(2).all(|pair| matches!(pair, [one, other] if other - one >= 5_000)), "{late:?}");
@@ -267,7 +292,7 @@ mod tests {
     fn show_2_nobody_is_linked_who_has_left() {
         for count in 900..903 {
             let events: Vec<Event> = [joined(), linked(), left()].into_iter().cycle().take(count).collect();
-            let lines = told(Calm::with_links(Key::ZERO), &events);
+            let lines = told(Calm::of_people_and_links(Key::ZERO), &events);
             let (mut is_here, mut is_linked) = (false, false);
             for (_, line) in &lines {
                 if let Event::Joined { .. } = line {
@@ -289,7 +314,7 @@ mod tests {
         let name = |number: usize| format!("eve-{number}");
         let rename = |number: usize| Event::Renamed { key: EVE, old: name(number), new: name(number + 1) };
         let events: Vec<Event> = (0..500).map(rename).collect();
-        let lines = told(Calm::new(Key::ZERO), &events);
+        let lines = told(Calm::of_people(Key::ZERO), &events);
         assert!(lines.len() <= 8, "{} lines", lines.len());
         let mut called = name(0);
         for (_, event) in lines {
@@ -303,7 +328,7 @@ mod tests {
     #[test]
     fn show_2_one_s_own_and_a_lecture_s_own_link_are_told_always() {
         let events: Vec<Event> = [linked(), unlinked()].into_iter().cycle().take(100).collect();
-        assert_eq!(told(Calm::new(Key::ZERO), &events).len(), 100);
-        assert_eq!(told(Calm::with_links(EVE), &events).len(), 100);
+        assert_eq!(told(Calm::of_people(Key::ZERO), &events).len(), 100);
+        assert_eq!(told(Calm::of_people_and_links(EVE), &events).len(), 100);
     }
 }
