@@ -462,10 +462,10 @@ impl Log {
         entry.is_some_and(|entry| matches!(EntryBody::decode(entry.kind, entry.body.0), Ok(EntryBody::Left {})))
     }
 
-    /// The position of the first talk above a lamport time, in a log of one author.
+    /// The position of the first talk above a lamport time. Of several authors, the later may come first.
     fn talk_position(&self, floor: u64) -> u64 {
-        let at = self.talk.partition_point(|(.., lamport)| *lamport <= floor);
-        self.talk.get(at).map_or(self.feed.head(), |(position, ..)| *position)
+        let above = self.talk.iter().find(|(.., lamport)| *lamport > floor);
+        above.map_or(self.feed.head(), |(position, ..)| *position)
     }
 
     /// The lamport time above which `count` entries of talk lie.

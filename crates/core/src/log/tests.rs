@@ -577,6 +577,16 @@ fn digest_1_what_came_late_hides_nothing_from_a_newcomer() {
 }
 
 #[test]
+fn digest_1_a_link_begins_with_what_its_guest_may_have_whoever_wrote_it_and_whenever_it_came() {
+    let mut log = log();
+    assert_eq!(offer(&mut log, &talk(&identity(1), 5, 5)[4]), Verdict::Stored);
+    offer_all(&mut log, &talk(&identity(2), 5, 3));
+    assert_eq!(log.rows(3).iter().filter(|row| row.first < row.next).count(), 1);
+    assert_eq!(log.start_for(&BTreeMap::new(), 3), Start { acts: 4, talk: 0 });
+    assert_eq!(log.start_for(&BTreeMap::new(), 5), Start { acts: 4, talk: 4 });
+}
+
+#[test]
 fn digest_2_a_log_comes_back_as_it_was() {
     let (ann, bob) = (identity(1), identity(2));
     let mut before = log();
