@@ -171,14 +171,18 @@ impl Member {
 
     /// Whether the next entry of a stream may be one to store: its author is granted, and it lies within all cuts.
     pub(super) fn is_wanted(&self, stream: StreamId) -> bool {
-        // Of who is muted, that it leaves; of somebody who is not granted yet, the acts: the grant may be among them.
+        // SPEC MESH-18: of who is muted, that it leaves, in a new session.
+        let is_new = stream.session >= self.roster.session_after_cuts(&stream.author);
+        (self.may_go_on(stream) || is_new && self.would_count(stream, &EntryBody::Left {}))
+            && self.has_place_for(stream)
+    }
+
+    /// Whether the next entry of a stream may be another than LEFT.
+    pub(super) fn may_go_on(&self, stream: StreamId) -> bool {
+        // Of somebody who is not granted yet, the acts are: the grant may be among them.
         let is_stranger = stream.lane == Lane::Acts && self.roster.rank(&stream.author).is_none();
         let may_be_act = is_stranger && !self.log.is_void(stream, self.log.next_number(stream));
-        // SPEC MESH-18: who is muted leaves in a new session.
-        let is_new = stream.session >= self.roster.session_after_cuts(&stream.author);
-        let may_count = |body| self.would_count(stream, &body);
-        (may_be_act || may_count(EntryBody::Unknown) || is_new && may_count(EntryBody::Left {}))
-            && self.has_place_for(stream)
+        may_be_act || self.would_count(stream, &EntryBody::Unknown)
     }
 
     /// Whether an entry with this body would count as the next of a stream.

@@ -229,10 +229,18 @@ impl Member {
         }
     }
 
+    /// Whether an answer is to a FETCH.
+    fn is_pulled(&mut self, link: LinkId, id: RequestId) -> bool {
+        let mut pull: Pull = core::mem::take(&mut self.pull);
+        // SPEC MESH-13
+        let again = |stream| self.may_go_on(stream);
+        let is_pulled = pull.answered(link, id, |stream| self.log.next_number(stream), again);
+        (self.pull, self.is_dirty) = (pull, self.is_dirty || is_pulled);
+        is_pulled
+    }
+
     pub(super) fn on_done(&mut self, link: LinkId, id: RequestId, out: &mut Vec<Output>) {
-        let log = &self.log;
-        if self.pull.answered(link, id, |stream| log.next_number(stream)) {
-            self.is_dirty = true;
+        if self.is_pulled(link, id) {
             return;
         }
         let Some(key) = self.links.get(&link).map(|peer| peer.key) else { return };
@@ -243,9 +251,7 @@ impl Member {
     }
 
     pub(super) fn on_refused(&mut self, link: LinkId, id: RequestId, error: &Refused<'_>, out: &mut Vec<Output>) {
-        let log = &self.log;
-        if self.pull.answered(link, id, |stream| log.next_number(stream)) {
-            self.is_dirty = true;
+        if self.is_pulled(link, id) {
             return;
         }
         let Some(key) = self.links.get(&link).map(|peer| peer.key) else { return };

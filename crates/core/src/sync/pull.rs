@@ -34,12 +34,32 @@ struct Lack {
     offers: BTreeMap<LinkId, Offer>,
     /// Those who were asked for the number that is wanted, and did not bring it.
     tried: BTreeSet<LinkId>,
+    /// Those who have answered that they do not have it, and are not asked again.
+    without: BTreeSet<LinkId>,
     /// Nobody is asked before.
     ready_at: Instant,
     /// How often everybody has been tried.
     rounds: u32,
     /// Since when nobody has offered the number that is wanted.
     gap_since: Option<Instant>,
+}
+
+impl Lack {
+    const fn new(ready_at: Instant) -> Self {
+        Self {
+            offers: BTreeMap::new(),
+            tried: BTreeSet::new(),
+            without: BTreeSet::new(),
+            ready_at,
+            rounds: 0,
+            gap_since: None,
+        }
+    }
+
+    /// What is offered by those who may have it.
+    fn hopes(&self) -> impl Iterator<Item = (&LinkId, &Offer)> {
+        self.offers.iter().filter(|(link, _)| !self.without.contains(link))
+    }
 }
 
 /// An open FETCH: a link has one at a time.
@@ -77,11 +97,11 @@ impl Pull {
         if !self.lacks.contains_key(&id) && self.lacks.len() >= limits::LACKS_MAX {
             return;
         }
-        let lack = Lack { offers: BTreeMap::new(), tried: BTreeSet::new(), ready_at, rounds: 0, gap_since: None };
-        let lack = self.lacks.entry(id).or_insert(lack);
+        let lack = self.lacks.entry(id).or_insert_with(|| Lack::new(ready_at));
         let offer = lack.offers.entry(link).or_insert(new);
         if new.next > offer.next {
             lack.tried.remove(&link);
+            lack.without.remove(&link);
         }
         (offer.first, offer.told) = (offer.first.min(new.first), offer.told.min(new.told));
         offer.next = offer.next.max(new.next);
@@ -102,6 +122,7 @@ impl Pull {
         lack.offers.retain(|_, offer| offer.next > next);
         (lack.gap_since, lack.rounds) = (None, 0);
         lack.tried.clear();
+        lack.without.clear();
         if lack.offers.is_empty() {
             self.lacks.remove(&id);
         }
@@ -119,15 +140,18 @@ impl Pull {
         self.lacks.retain(|_, lack| {
             lack.offers.remove(&link);
             lack.tried.remove(&link);
+            lack.without.remove(&link);
             !lack.offers.is_empty()
         });
     }
 
     /// What was in vain may not be any more: the roster has changed.
     pub(crate) fn try_again(&mut self, now: Instant) {
-        for lack in self.lacks.values_mut().filter(|lack| lack.rounds > 0 || !lack.tried.is_empty()) {
+        let is_in_vain = |lack: &&mut Lack| lack.rounds > 0 || !lack.tried.is_empty() || !lack.without.is_empty();
+        for lack in self.lacks.values_mut().filter(is_in_vain) {
             (lack.rounds, lack.ready_at) = (0, now);
             lack.tried.clear();
+            lack.without.clear();
         }
     }
 
@@ -144,7 +168,7 @@ impl Pull {
 
     /// Whether something that is wanted is offered, and this node lacks it.
     pub(crate) fn lacks_any(&self, wanted: impl Fn(StreamId) -> bool) -> bool {
-        self.lacks.keys().any(|id| wanted(*id))
+        self.lacks.iter().any(|(id, lack)| lack.hopes().next().is_some() && wanted(*id))
     }
 
     /// A FETCH has been sent.
@@ -154,8 +178,15 @@ impl Pull {
         self.open.insert(link, Open { request, ranges, since: now });
     }
 
-    /// A FETCH has been answered: what it did not bring is asked of somebody else. False if it was none.
-    pub(crate) fn answered(&mut self, link: LinkId, request: RequestId, held: impl Fn(StreamId) -> u64) -> bool {
+    /// A FETCH has been answered: what it did not bring is asked of somebody else, and some day `again` of this one.
+    /// False if it was none.
+    pub(crate) fn answered(
+        &mut self,
+        link: LinkId,
+        request: RequestId,
+        held: impl Fn(StreamId) -> u64,
+        again: impl Fn(StreamId) -> bool,
+    ) -> bool {
         if self.open.get(&link).is_none_or(|open| open.request != request) {
             return false;
         }
@@ -164,7 +195,8 @@ impl Pull {
             if let Some(lack) = self.lacks.get_mut(&id)
                 && held(id) <= from
             {
-                lack.tried.insert(link);
+                let set = if again(id) { &mut lack.tried } else { &mut lack.without };
+                set.insert(link);
                 if let Some(offer) = lack.offers.get_mut(&link) {
                     offer.first = offer.told;
                 }
@@ -190,11 +222,11 @@ impl Pull {
             }
             let from = held(*id);
             let serves = |offer: &Offer| offer.first <= from && offer.next > from;
-            if !lack.offers.values().any(serves) {
+            if !lack.hopes().any(|(_, offer)| serves(offer)) {
                 let since = *lack.gap_since.get_or_insert(now);
                 // Of what nothing is held, nothing is missing: it starts where somebody has it.
                 let patience = if from <= 1 { Duration::ZERO } else { limits::GAP_TIMEOUT };
-                let lowest = lack.offers.values().map(|offer| offer.first).min();
+                let lowest = lack.hopes().map(|(_, offer)| offer.first).min();
                 if let Some(first) = lowest.filter(|_| id.lane == Lane::Talk && since.after(patience) <= now) {
                     steps.push(Step::Skip(*id, first));
                 }
@@ -203,7 +235,8 @@ impl Pull {
             let free = |link: &LinkId| {
                 asks.get(link).map_or(0, Vec::len) < limits::RANGES_MAX && !self.open.contains_key(link)
             };
-            let mut holders = lack.offers.iter().filter(|(link, offer)| serves(offer) && !lack.tried.contains(link));
+            let in_vain = |link: &LinkId| lack.tried.contains(link) || lack.without.contains(link);
+            let mut holders = lack.offers.iter().filter(|(link, offer)| serves(offer) && !in_vain(link));
             // Those with less to do first: a newcomer asks many, not one.
             let holder = holders
                 .clone()

@@ -230,6 +230,36 @@ fn mesh_18_and_roster_5_who_is_muted_leaves_as_others_do() {
 }
 
 #[test]
+fn mesh_13_what_only_the_goodbye_of_who_is_muted_could_count_of_is_asked_of_each_once() {
+    let mut hall = Hall::of(4);
+    // She comes back, and writes in a new session while she does not know that she is muted.
+    [0, 1, 3].into_iter().for_each(|other| hall.part(2, other));
+    hall.command(0, Command::Mute { name: "m2".to_string() });
+    hall.pass(1_000);
+    let entries = core::mem::take(&mut hall.nodes[2].stored);
+    hall.back(2, "m2", entries);
+    hall.say(2, "can you hear me?");
+    hall.say(2, "no?");
+    hall.blocked.clear();
+    hall.pass(70_000);
+    let states = hall.states(0);
+    assert!(states.iter().any(|state| *state == ("m2".to_string(), State::Linked)), "{states:?}");
+    let fetches = |hall: &Hall| {
+        let sent = [0, 1, 3].map(|node| hall.sent_on(node, hall.between(node, 2)[0]));
+        sent.iter().flatten().filter(|name| **name == "FETCH").count()
+    };
+    let before = fetches(&hall);
+    hall.pass(600_000);
+    assert_eq!(fetches(&hall), before, "nobody asks for what does not count");
+    // Where she may speak again, it does.
+    hall.command(0, Command::Unmute { name: "m2".to_string() });
+    hall.pass(10_000);
+    for node in [0, 1, 3] {
+        assert_eq!(hall.texts(node), ["can you hear me?", "no?"], "node {node}");
+    }
+}
+
+#[test]
 fn digest_2_and_pass_1_what_is_kept_of_a_room_counts_at_every_door() {
     let mut hall = Hall::new(Admission::Open);
     hall.join("m1");
