@@ -95,7 +95,9 @@ impl Sim {
                     if live && this.planted.stores(lane == Lane::Acts) {
                         this.disk.store(&frame);
                     }
-                    self.note(format_args!("node {node} + {}{}", word(&frame), if live { "" } else { " again" }));
+                    if live {
+                        self.note(format_args!("node {node} + {}", word(&frame)));
+                    }
                 }
                 Output::Store { meeting, frame } => {
                     if this.planted.stores(entry_of(&frame).is_some_and(|entry| entry.value.lane == Lane::Acts)) {
@@ -110,7 +112,7 @@ impl Sim {
                     }
                     if let Some(ends) = running.links.get_mut(&link) {
                         ends.link.follow(start, &running.feed);
-                        self.note(format_args!("node {node} follow {} {} {}", link.0, start.acts, start.talk));
+                        self.note(format_args!("node {node} follow {}", link.0));
                     }
                 }
                 Output::Dial { id, peer, addresses, hello } => {
