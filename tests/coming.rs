@@ -40,7 +40,7 @@ async fn say_hello_and_goodbye(peer: &mut Peer, log: &mut Log, eve: &Identity, r
     let hello = EntryBody::Person { name: Name::new("eve").unwrap(), addresses: List::NONE };
     let now = Now { tick: Tick(0), unix_ms: run };
     let entries: Vec<Encoded> =
-        [hello, EntryBody::Left {}].iter().map(|body| log.write(eve, run, body, now).unwrap()).collect();
+        [hello, EntryBody::Left {}].iter().map(|body| log.write(eve, run, body, now).unwrap().frame.clone()).collect();
     peer.send(&entries).await;
     let range = Range { author: eve.key(), session: run, lane: Lane::Talk, from: 1, to: 2 };
     let (count, items) = encode_items([range], 1);

@@ -254,7 +254,7 @@ async fn h14_a_hosts_texts_are_shown_escaped_to_a_guest() {
     let mut log = Log::new(charter.meeting, 100);
     for (number, nasty) in (1..).zip(NASTY) {
         let body = EntryBody::Text { text: Text::new(nasty).unwrap() };
-        let entry = log.write(&founder, 5, &body, Now { tick: Tick(0), unix_ms: 1 }).unwrap();
+        let entry = log.write(&founder, 5, &body, Now { tick: Tick(0), unix_ms: 1 }).unwrap().frame.clone();
         peer.send(&[entry, tell(number, nasty)]).await;
         answered(&mut peer, number).await;
     }

@@ -131,7 +131,7 @@ async fn h15_join_7_a_lecture_takes_no_name_that_looks_like_another() {
 fn person(meeting: tertulia_core::id::MeetingId, author: &Identity, name: &str) -> tertulia_core::wire::Encoded {
     let body = EntryBody::Person { name: Name::new(name).expect("a name"), addresses: List::NONE };
     let now = Now { tick: Instant(0), unix_ms: 1 };
-    Log::new(meeting, 1).write(author, 1, &body, now).expect("an entry")
+    Log::new(meeting, 1).write(author, 1, &body, now).expect("an entry").frame.clone()
 }
 
 #[tokio::test(flavor = "multi_thread")]

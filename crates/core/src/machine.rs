@@ -1,6 +1,6 @@
 //! The one shape of every state machine here: what happens goes in, what is to be done comes out.
 
-use alloc::{string::String, vec::Vec};
+use alloc::{string::String, sync::Arc, vec::Vec};
 use core::net::SocketAddr;
 
 use crate::code::Code;
@@ -9,9 +9,9 @@ use crate::event::Event;
 use crate::feed::Start;
 use crate::id::{CommandId, DialId, Key, LinkId, MeetingId, RequestId};
 use crate::link::LinkEvent;
+use crate::log::Held;
 use crate::rule::Rule;
 use crate::time::{Instant, Now};
-use crate::wire::meeting::Lane;
 use crate::wire::session::{Hello, Session};
 use crate::wire::{Encoded, Frame, decode};
 
@@ -108,18 +108,16 @@ pub enum Output {
         /// The frame.
         frame: Encoded,
     },
-    /// Into the feed, for any number of links, and onto the disk.
+    /// Into the feed alone, for any number of links.
     Append {
-        /// The meeting that it belongs to.
-        meeting: MeetingId,
-        /// An ENTRY frame.
-        frame: Encoded,
-        /// The lane of the entry: acts are never dropped from the feed.
-        lane: Lane,
-        /// False for what the disk has already.
-        live: bool,
+        /// The entry.
+        entry: Arc<Held>,
+        /// Its position in the feed.
+        at: u64,
+        /// Talk below this position is let go.
+        dropped: u64,
     },
-    /// Onto the disk, before anything that is sent after it; not into the feed.
+    /// Onto the disk, before anything that is sent or appended after it.
     Store {
         /// The meeting that it belongs to.
         meeting: MeetingId,

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tertulia_core::code::Code;
 use tertulia_core::command::Command;
 use tertulia_core::event::Event;
-use tertulia_core::id::{CommandId, DialId, LinkId, MeetingId, Source};
+use tertulia_core::id::{CommandId, DialId, LinkId, Source};
 use tertulia_core::limits::CLOSE_TIMEOUT;
 use tertulia_core::link::{Link, LinkEvent, Opening};
 use tertulia_core::machine::{Input, Machine, OtherEnd, Output};
@@ -350,14 +350,12 @@ impl Driver {
                     lock(&known.handle.link).send(frame, self.head);
                 }
             }
+            Output::Append { entry, at, dropped } => {
+                self.shared.feed_mut().append(entry, at, dropped);
+                self.head = at.saturating_add(1);
+                self.has_appended = true;
+            }
             // On the disk before anybody else has it.
-            Output::Append { meeting, frame, lane, live } => match self.keep_entry(meeting, &frame, live) {
-                Ok(()) => {
-                    self.head = self.shared.feed_mut().push(frame, lane).saturating_add(1);
-                    self.has_appended = true;
-                }
-                Err(error) => self.give_up(error),
-            },
             Output::Store { meeting, frame } => {
                 if let Err(error) = self.store.append(meeting, &frame) {
                     self.give_up(error);
@@ -392,10 +390,6 @@ impl Driver {
                 self.tell(event);
             }
         }
-    }
-
-    fn keep_entry(&mut self, meeting: MeetingId, frame: &Encoded, live: bool) -> Result<(), Error> {
-        if live { self.store.append(meeting, frame) } else { Ok(()) }
     }
 
     fn part(&self, link: LinkId, known: &Known, code: Code, why: &str, now: Now) {

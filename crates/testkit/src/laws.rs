@@ -97,6 +97,8 @@ pub struct Court<M> {
     machine: M,
     now: Now,
     links: BTreeMap<LinkId, Ends>,
+    /// One above the position of what was appended last.
+    feed_head: u64,
     next_link: u64,
     dials: Vec<DialId>,
     dialled: BTreeSet<DialId>,
@@ -119,6 +121,7 @@ impl<M: Machine + Clone + Debug> Court<M> {
             machine,
             now: Now { tick: Instant(1_000_000), unix_ms: 1_700_000_000_000 },
             links: BTreeMap::new(),
+            feed_head: 0,
             next_link: 0,
             dials: Vec::new(),
             dialled: BTreeSet::new(),
@@ -255,7 +258,12 @@ impl<M: Machine + Clone + Debug> Court<M> {
         assert!(!self.closed, "it is over, and then: {output:?}");
         match output {
             Output::Send { link, frame } => self.look_at_frame(link, &frame),
-            Output::Append { frame, .. } | Output::Store { frame, .. } => {
+            Output::Append { entry, at, dropped } => {
+                assert!(at >= self.feed_head && dropped <= at, "position {at}, and {dropped} dropped");
+                assert_eq!(entry.lane(), entry.signed().value.lane, "{entry:?}");
+                self.feed_head = at + 1;
+            }
+            Output::Store { frame, .. } => {
                 let decoded = decode(&frame.0).expect("what is appended decodes").frame.map(|frame| frame.info().name);
                 assert_eq!(decoded, Some("ENTRY"), "only entries are appended");
             }

@@ -142,7 +142,7 @@ impl Script {
 
     fn write(&mut self, body: &EntryBody<'_>) -> Encoded {
         let unix_ms = START_MS + self.micros / 1_000;
-        self.log.write(&ada(), START_MS, body, Now { tick: Instant(0), unix_ms }).unwrap()
+        self.log.write(&ada(), START_MS, body, Now { tick: Instant(0), unix_ms }).unwrap().frame.clone()
     }
 
     /// Who comes in, and how.
@@ -238,10 +238,10 @@ pub fn fork() -> Encoded {
     let now = Now { tick: Instant(0), unix_ms: START_MS };
     let body = |text| EntryBody::Text { text: Text::new(text).unwrap() };
     one.write(&ada(), START_MS, &body("Yes."), now).unwrap();
-    let no = other.write(&ada(), START_MS, &body("No."), now).unwrap();
+    let no = other.write(&ada(), START_MS, &body("No."), now).unwrap().frame.clone();
     match one.offer(&entry_of(&no).unwrap(), false, &bea()) {
         Verdict::Forked(proof) => proof.frame().unwrap(),
-        verdict @ (Verdict::Stored | Verdict::Dropped | Verdict::Ahead { .. } | Verdict::Refused(_)) => {
+        verdict @ (Verdict::Stored(_) | Verdict::Dropped | Verdict::Ahead { .. } | Verdict::Refused(_)) => {
             panic!("{verdict:?}")
         }
     }
@@ -281,7 +281,7 @@ pub fn bodies() -> Vec<(&'static str, Encoded)> {
         if let EntryBody::Grant { answers, .. } = &mut body {
             *answers = last;
         }
-        let frame = log.write(&ada(), START_MS, &body, now).unwrap();
+        let frame = log.write(&ada(), START_MS, &body, now).unwrap().frame.clone();
         last = hash(log.meeting(), entry_of(&frame).unwrap().bytes);
         written.push((kind, frame));
     }

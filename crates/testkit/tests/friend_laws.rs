@@ -50,11 +50,13 @@ fn prepared() -> Vec<Encoded> {
         };
         frames.push(digest(&log));
         frames.extend(
-            ["one", "two", "three", "four"].iter().map(|word| log.write(&friend, 7, &text(word), NOW).unwrap()),
+            ["one", "two", "three", "four"]
+                .iter()
+                .map(|word| log.write(&friend, 7, &text(word), NOW).unwrap().frame.clone()),
         );
         frames.push(digest(&log));
-        frames.push(rival.write(&friend, 7, &text("another one"), NOW).unwrap());
-        frames.push(log.write(&identity(1), 3, &text("what was lost"), NOW).unwrap());
+        frames.push(rival.write(&friend, 7, &text("another one"), NOW).unwrap().frame.clone());
+        frames.push(log.write(&identity(1), 3, &text("what was lost"), NOW).unwrap().frame.clone());
         frames.push(digest(&log));
         let range = Range { author: us, session: NOW.unix_ms, lane: Lane::Talk, from: 1, to: 9 };
         let (count, items) = encode_items([range], 1);

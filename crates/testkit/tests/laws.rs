@@ -75,10 +75,10 @@ fn entries() -> Vec<Encoded> {
     let locked = EntryBody::Policy { door: Door::Locked, kept: List::NONE };
     let bodies = [name, text("one"), text("two"), locked, text("three"), text("four"), text("five")];
     let (mut log, mut rival) = (Log::new(meeting, 100), Log::new(meeting, 100));
-    let mut entries: Vec<_> = bodies.iter().map(|body| log.write(&host, 7, body, NOW).unwrap()).collect();
+    let mut entries: Vec<_> = bodies.iter().map(|body| log.write(&host, 7, body, NOW).unwrap().frame.clone()).collect();
     bodies[..2].iter().for_each(|body| drop(rival.write(&host, 7, body, NOW).unwrap()));
-    entries.push(rival.write(&host, 7, &text("another two"), NOW).unwrap());
-    entries.push(log.write(&host, 8, &EntryBody::End { why: Reason::NONE }, NOW).unwrap());
+    entries.push(rival.write(&host, 7, &text("another two"), NOW).unwrap().frame.clone());
+    entries.push(log.write(&host, 8, &EntryBody::End { why: Reason::NONE }, NOW).unwrap().frame.clone());
     entries
 }
 
@@ -210,16 +210,20 @@ fn from_members() -> Vec<Encoded> {
         let (role, answers, proof) = (Role::Member, Hash::ZERO, List::NONE);
         for subject in 2..6 {
             let grant = EntryBody::Grant { subject: identity(subject).key(), role, answers, name: Reason::NONE, proof };
-            written.extend(log.write(&us, 7, &grant, NOW));
+            written.extend(log.write(&us, 7, &grant, NOW).map(|entry| entry.frame.clone()));
         }
         written.extend(
             [person, text("one"), text("two"), EntryBody::Left {}]
                 .iter()
-                .filter_map(|body| log.write(&us, 7, body, NOW)),
+                .filter_map(|body| log.write(&us, 7, body, NOW))
+                .map(|entry| entry.frame.clone()),
         );
-        written.extend(rival.write(&us, 7, &text("another one"), NOW));
+        written.extend(rival.write(&us, 7, &text("another one"), NOW).map(|entry| entry.frame.clone()));
     }
-    written.extend(log.write(&identity(1), 8, &EntryBody::Policy { door: Door::Locked, kept: List::NONE }, NOW));
+    written.extend(
+        log.write(&identity(1), 8, &EntryBody::Policy { door: Door::Locked, kept: List::NONE }, NOW)
+            .map(|entry| entry.frame.clone()),
+    );
     let pass = Pass { signer: charter.founder, lamport: 0, signature: tertulia_core::id::Signature::ZERO };
     let (count, items) = encode_items(log.rows(0), 30);
     let rows = List::over(count, &items);

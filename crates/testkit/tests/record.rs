@@ -1,12 +1,14 @@
 //! What a link packs into records.
 
+use std::sync::Arc;
+
 use tertulia_core::feed::{Feed, Start};
-use tertulia_core::id::Key;
+use tertulia_core::id::{Key, MeetingId};
 use tertulia_core::limits::{RECORD_PACKED_MAX, RECORD_PLAINTEXT_MAX};
 use tertulia_core::link::{Link, Opening};
+use tertulia_core::log::Held;
 use tertulia_core::time::Instant;
 use tertulia_core::wire::frame::{generate, infos};
-use tertulia_core::wire::meeting::Lane;
 use tertulia_core::wire::{Encoded, decode};
 use tertulia_testkit::lecture::lecture;
 
@@ -18,17 +20,18 @@ fn record_3_every_record_is_whole_frames_as_many_as_are_packed() {
     let entry = infos().find(|info| info.name == "ENTRY").unwrap();
     let mut feed = Feed::default();
     let mut state = 7_u64;
-    let entries: Vec<Encoded> = (0..200)
+    let entries: Vec<Arc<Held>> = (0..200)
         .map(|_| {
             let drawn = generate(entry, &mut || {
                 state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
                 state
             });
-            Encoded(drawn.into())
+            // An entry is sent as it is held: without the options of a frame that it came in.
+            Held::read(MeetingId::ZERO, &Encoded(drawn.into())).unwrap()
         })
         .collect();
     for entry in &entries {
-        feed.push(entry.clone(), Lane::Talk);
+        feed.append(Arc::clone(entry), feed.head(), 0);
     }
     link.follow(Start::default(), &feed);
     let (mut frames, mut records) = (Vec::new(), Vec::new());
@@ -46,8 +49,8 @@ fn record_3_every_record_is_whole_frames_as_many_as_are_packed() {
         record.clear();
     }
     let sent: Vec<&[u8]> = frames.iter().skip(1).map(Vec::as_slice).collect();
-    assert_eq!(sent, entries.iter().map(|entry| &*entry.0).collect::<Vec<_>>(), "after HELLO, all of the feed");
-    let longest = entries.iter().map(|entry| entry.0.len()).max().unwrap();
+    assert_eq!(sent, entries.iter().map(|entry| &*entry.frame.0).collect::<Vec<_>>(), "after HELLO, all of the feed");
+    let longest = entries.iter().map(|entry| entry.frame.0.len()).max().unwrap();
     let (last, full) = records.split_last().unwrap();
     assert!(last.0 <= RECORD_PLAINTEXT_MAX && full.len() > 10);
     for (bytes, frames) in full {

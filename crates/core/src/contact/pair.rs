@@ -1,6 +1,7 @@
 //! What two have said to each other, and how far each is with it (SPEC.md, "Saying").
 
 use alloc::collections::{BTreeMap, VecDeque};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::Stored;
@@ -8,11 +9,10 @@ use super::kept::encode_received;
 use crate::id::{Key, LinkId, MeetingId, RequestId};
 use crate::identity::{Domain, digest};
 use crate::limits;
-use crate::log::{Log, StreamId, entry_of, unshown};
-use crate::wire::Encoded;
+use crate::log::{Held, Log, StreamId, unshown};
 use crate::wire::entry::EntryBody;
 use crate::wire::field::Text;
-use crate::wire::meeting::{Lane, Range, Row};
+use crate::wire::meeting::{Range, Row};
 
 /// The id of the pair of two keys, in whatever order they are named.
 #[must_use]
@@ -45,7 +45,7 @@ pub(super) struct Pair {
     /// Whose pair this is, is on the disk.
     pub(super) is_kept: bool,
     /// What an earlier run has stored and not shown.
-    pub(super) unshown: VecDeque<Encoded>,
+    pub(super) unshown: VecDeque<Arc<Held>>,
     /// What the other offers: first and next, by stream.
     theirs: BTreeMap<StreamId, (u64, u64)>,
     open: Option<Open>,
@@ -66,10 +66,12 @@ impl Pair {
         talk_max: usize,
     ) -> Self {
         let peer = stored.peer;
-        let log = Log::restored(pair_id(us, peer), talk_max, &stored.entries);
-        let mut unshown = VecDeque::from(unshown(stored.shown.as_ref(), &stored.entries, &log));
+        let meeting = pair_id(us, peer);
+        let entries = Held::read_all(meeting, &stored.entries);
+        let log = Log::restored(meeting, talk_max, &entries);
+        let mut unshown = VecDeque::from(unshown(stored.shown.as_ref(), &entries, &log));
         // What this user has written, it knows.
-        unshown.retain(|frame| entry_of(frame).is_some_and(|entry| entry.value.author != us));
+        unshown.retain(|entry| entry.id.author != us);
         let mut pair = Self { is_kept: true, received: received.collect(), unshown, ..Self::over(us, peer, log) };
         // A log that was lost takes back what it was known to have given.
         pair.received = pair.own().map(|(session, next)| (session, pair.received_below(session).min(next))).collect();
@@ -102,7 +104,7 @@ impl Pair {
 
     /// Whether anything was ever said.
     pub(super) fn is_empty(&self) -> bool {
-        self.log.feed().head() == 0
+        self.log.ring().head() == 0
     }
 
     /// The own streams: session, and one above the highest number.
@@ -276,15 +278,8 @@ impl Pair {
 
     /// Whether an own text of this time is there already.
     pub(super) fn has_said(&self, time_ms: u64, text: Text<'_>) -> bool {
-        let (kind, body) = EntryBody::Text { text }.encode();
-        let entries = self.log.frames().filter_map(|(_, frame)| entry_of(frame)).map(|entry| entry.value);
-        entries
-            .filter(|entry| entry.author == self.us && entry.time_ms == time_ms)
-            .any(|entry| entry.kind == kind && entry.body.0 == body)
-    }
-
-    /// What is held of this run's stream.
-    pub(super) const fn stream(&self, session: u64) -> StreamId {
-        StreamId { author: self.us, session, lane: Lane::Talk }
+        let said = EntryBody::Text { text };
+        let mut own = self.log.entries().filter(|entry| entry.id.author == self.us && entry.time_ms == time_ms);
+        own.any(|entry| entry.body() == said)
     }
 }

@@ -7,19 +7,19 @@ use crate::code::Code;
 use crate::event::{Change, Event, Kind, Reach};
 use crate::id::{LinkId, RequestId};
 use crate::limits;
-use crate::log::{StreamId, Verdict, check_fork};
+use crate::log::{Held, StreamId, Verdict, check_fork};
 use crate::machine::{Kept, Output};
 use crate::name::numbered;
 use crate::rule::Rule;
 use crate::sync::message;
 use crate::time::Now;
+use crate::wire::Frame;
 use crate::wire::entry::{Entry, EntryBody};
 use crate::wire::field::{List, Signed, Text, encode_items};
-use crate::wire::meeting::{Digest, EntryFrame, Fetch, Fork, Lane, Meeting, Row};
+use crate::wire::meeting::{Digest, Fetch, Fork, Lane, Meeting, Row};
 use crate::wire::option::Options;
 use crate::wire::private::Private;
 use crate::wire::session::{Done, Session};
-use crate::wire::{Encoded, Frame};
 
 impl Friends {
     /// Writes a text to a friend whose key is known: on the disk first, then told, then sent.
@@ -31,18 +31,18 @@ impl Friends {
         // SPEC SESSION-1: one that this node has in no other pair either.
         let session = *pair.session.get_or_insert_with(|| next.max(pair.log.next_session(self.us.key())));
         self.last_session = self.last_session.max(session);
-        let Some(frame) = pair.log.write(&self.us, session, &EntryBody::Text { text }, now) else { return };
-        let number = pair.log.next_number(pair.stream(session)).saturating_sub(1);
+        let Some(entry) = pair.log.write(&self.us, session, &EntryBody::Text { text }, now) else { return };
+        let number = entry.number;
         let goes = pair.goes_unasked(session, number);
         let is_self = pair.is_self();
-        self.store(id, frame.clone(), out);
-        self.show(id, &frame, out);
+        self.store(id, &entry, out);
+        self.show(id, &entry, out);
         match link {
             _ if is_self => {
                 out.push(Output::Event(Event::Delivery { session, number, reach: Reach::All, have: 1, of: 1 }));
             }
             Some(link) if goes => {
-                out.push(Output::Send { link, frame });
+                out.push(Output::Send { link, frame: entry.frame.clone() });
                 self.changed(id, now);
                 self.stay(id, now.tick);
             }
@@ -70,25 +70,24 @@ impl Friends {
     }
 
     /// Onto the disk; with whose pair it is, the first time.
-    fn store(&mut self, id: FriendId, frame: Encoded, out: &mut Vec<Output>) {
+    fn store(&mut self, id: FriendId, entry: &Held, out: &mut Vec<Output>) {
         let Some(pair) = self.friends.get_mut(&id).and_then(|friend| friend.pair.as_mut()) else { return };
         let meeting = pair.log.meeting();
         if !core::mem::replace(&mut pair.is_kept, true) {
             out.push(Output::Keep { meeting, name: Kept::Peer, bytes: pair.peer().0.into() });
         }
-        out.push(Output::Store { meeting, frame });
+        out.push(Output::Store { meeting, frame: entry.frame.clone() });
     }
 
     /// Tells the user what an entry says. True if the friend has said it.
-    fn show(&self, id: FriendId, frame: &Encoded, out: &mut Vec<Output>) -> bool {
-        let entry = crate::log::entry_of(frame).map(|entry| entry.value);
-        let (Some(friend), Some(entry)) = (self.friends.get(&id), entry) else { return false };
+    fn show(&self, id: FriendId, entry: &Held, out: &mut Vec<Output>) -> bool {
+        let Some(friend) = self.friends.get(&id) else { return false };
         let Some(pair) = &friend.pair else { return false };
         let us = self.us.key();
-        let author = if entry.author == us { &self.name } else { &friend.name };
-        let event = message(pair.log.meeting(), &entry, None, author, us);
+        let author = if entry.id.author == us { &self.name } else { &friend.name };
+        let event = message(pair.log.meeting(), entry, &entry.body(), None, author, us);
         let event = event.filter(|event| matches!(event, Event::Message { kind: Kind::Text(_), .. }));
-        let is_theirs = event.is_some() && entry.author != us;
+        let is_theirs = event.is_some() && entry.id.author != us;
         out.extend(event.map(Output::Event));
         is_theirs
     }
@@ -99,9 +98,9 @@ impl Friends {
         let mut has_shown = false;
         while !(has_shown && self.ends_after_one)
             && let Some(pair) = self.friends.get_mut(&id).and_then(|friend| friend.pair.as_mut())
-            && let Some(frame) = pair.unshown.pop_front()
+            && let Some(entry) = pair.unshown.pop_front()
         {
-            has_shown |= self.show(id, &frame, out);
+            has_shown |= self.show(id, &entry, out);
         }
         has_shown
     }
@@ -192,9 +191,9 @@ impl Friends {
             return self.reject(link, Rule::Contact3, now, out);
         }
         match pair.log.offer(entry, false, &self.us) {
-            Verdict::Stored => {
+            Verdict::Stored(entry) => {
                 pair.has_come();
-                self.on_stored(id, entry, now, out);
+                self.on_stored(id, &entry, now, out);
             }
             Verdict::Dropped => {}
             Verdict::Ahead { .. } => {
@@ -209,13 +208,12 @@ impl Friends {
         }
     }
 
-    fn on_stored(&mut self, id: FriendId, entry: &Signed<'_, Entry<'_>>, now: Now, out: &mut Vec<Output>) {
-        let frame = Frame::from(EntryFrame { entry: *entry, options: Options::NONE }).encode(RequestId::EVENT);
-        self.store(id, frame.clone(), out);
-        if entry.value.author != self.us.key() {
+    fn on_stored(&mut self, id: FriendId, entry: &Held, now: Now, out: &mut Vec<Output>) {
+        self.store(id, entry, out);
+        if entry.id.author != self.us.key() {
             self.list_stranger(id, out);
         }
-        let is_theirs = self.show(id, &frame, out);
+        let is_theirs = self.show(id, entry, out);
         self.changed(id, now);
         self.stay(id, now.tick);
         if is_theirs && self.ends_after_one {
@@ -277,7 +275,7 @@ impl Friends {
         if !found.is_empty() {
             self.stay(id, now.tick);
         }
-        out.extend(found.into_iter().map(|frame| Output::Send { link, frame }));
+        out.extend(found.iter().map(|entry| Output::Send { link, frame: entry.frame.clone() }));
         let frame = Frame::from(Done { options: Options::NONE }).encode(request);
         out.push(Output::Send { link, frame });
     }

@@ -1,28 +1,31 @@
 //! What everybody holds of a meeting (SPEC.md, "Log"): streams of signed entries, and the rule for storing one.
 
 mod fork;
+mod held;
+mod ring;
 mod shown;
 #[cfg(test)]
 mod tests;
 
-use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Bound;
 
 pub use self::fork::{Proof, check_fork};
+pub use self::held::Held;
+pub use self::ring::{Ring, Start};
 pub(crate) use self::shown::unshown;
 pub use self::shown::{Mark, Shown};
-use crate::feed::{Feed, Start};
-use crate::id::{Hash, Key, MeetingId, RequestId};
+use crate::id::{Hash, Key, MeetingId};
 use crate::identity::{Domain, Identity, digest};
 use crate::limits;
 use crate::rule::Rule;
 use crate::time::Now;
-use crate::wire::entry::{Cut, Entry, EntryBody};
+use crate::wire::entry::{Cut, Entry, EntryBody, Kind};
 use crate::wire::field::{Body, Signed, encode_alone};
 use crate::wire::frame;
-use crate::wire::meeting::{EntryFrame, Lane, Meeting, Range, Row};
-use crate::wire::option::Options;
+use crate::wire::meeting::{Lane, Meeting, Range, Row};
 use crate::wire::{Encoded, Frame};
 
 /// Which stream: one author, one of the author's sessions, one lane.
@@ -57,8 +60,8 @@ struct Stream {
     /// The hash of the entry before `next`; `None` after a gap, when any will do.
     head: Option<Hash>,
     head_lamport: u64,
-    /// Position in the feed, by number.
-    held: BTreeMap<u64, u64>,
+    /// By number: the entry, and its position in the ring.
+    held: BTreeMap<u64, (u64, Arc<Held>)>,
     /// From here on, the stream is void: its author has forked it.
     void_from: Option<u64>,
 }
@@ -79,7 +82,7 @@ impl Stream {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// It is new, holds, and is stored.
-    Stored,
+    Stored(Arc<Held>),
     /// Nothing to do: it is held already, void, or not wanted.
     Dropped,
     /// What lies between `next` and it is missing: it was not stored.
@@ -98,10 +101,10 @@ pub enum Verdict {
 pub struct Log {
     meeting: MeetingId,
     streams: BTreeMap<StreamId, Stream>,
-    feed: Feed,
-    /// Position, stream, number and lamport time of all talk in the feed.
-    talk: VecDeque<(u64, StreamId, u64, u64)>,
-    acts: usize,
+    ring: Ring,
+    /// Of the talk in the ring.
+    talk_bytes: usize,
+    talk_max: usize,
     lamport: u64,
     latest: Hash,
     /// A set: who never asks for it must not pay for every entry.
@@ -109,15 +112,15 @@ pub struct Log {
 }
 
 impl Log {
-    /// An empty log, whose feed keeps `talk_max` entries of talk.
+    /// An empty log that keeps `talk_max` entries of talk, and `TALK_BYTES_MAX` of their bytes.
     #[must_use]
-    pub const fn new(meeting: MeetingId, talk_max: usize) -> Self {
+    pub fn new(meeting: MeetingId, talk_max: usize) -> Self {
         Self {
             meeting,
             streams: BTreeMap::new(),
-            feed: Feed::with_talk_max(talk_max),
-            talk: VecDeque::new(),
-            acts: 0,
+            ring: Ring::default(),
+            talk_bytes: 0,
+            talk_max,
             lamport: 0,
             latest: Hash::ZERO,
             changed: BTreeSet::new(),
@@ -130,16 +133,26 @@ impl Log {
         self.meeting
     }
 
-    /// The entries in the order in which they were stored.
+    /// The entries at their positions.
     #[must_use]
-    pub const fn feed(&self) -> &Feed {
-        &self.feed
+    pub const fn ring(&self) -> &Ring {
+        &self.ring
+    }
+
+    /// Every entry that is held, in the order in which they were stored.
+    pub fn entries(&self) -> impl Iterator<Item = &Arc<Held>> {
+        self.ring.iter().map(|(_, entry)| entry)
+    }
+
+    /// Every act that is held, in that order.
+    pub fn acts(&self) -> impl Iterator<Item = &Arc<Held>> {
+        self.ring.acts().map(|(_, entry)| entry)
     }
 
     /// Whether all acts are held but those that are for what hosts' users do (SPEC ACTS-2).
     #[must_use]
-    pub const fn has_only_hosts_acts_left(&self) -> bool {
-        self.acts >= limits::ACTS_MAX.saturating_sub(limits::ACTS_OF_HOSTS)
+    pub fn has_only_hosts_acts_left(&self) -> bool {
+        self.ring.acts().len() >= limits::ACTS_MAX.saturating_sub(limits::ACTS_OF_HOSTS)
     }
 
     /// The oldest session of which talk is held.
@@ -169,9 +182,9 @@ impl Log {
     }
 
     /// Writes an entry of this node's own; `None` if the meeting can hold no more acts.
-    pub fn write(&mut self, us: &Identity, session: u64, body: &EntryBody<'_>, now: Now) -> Option<Encoded> {
+    pub fn write(&mut self, us: &Identity, session: u64, body: &EntryBody<'_>, now: Now) -> Option<Arc<Held>> {
         let lane = body.lane()?;
-        if lane == Lane::Acts && self.acts >= limits::ACTS_MAX {
+        if !self.has_room(lane) {
             return None;
         }
         let id = StreamId { author: us.key(), session, lane };
@@ -191,47 +204,37 @@ impl Log {
         };
         let bytes = encode_alone(&entry);
         let signature = us.sign(Domain::Entry, &[&self.meeting.0, &bytes]);
-        let entry = Signed { bytes: &bytes, value: entry, signature };
-        let frame = Frame::from(EntryFrame { entry, options: Options::NONE }).encode(RequestId::EVENT);
-        self.store(&entry, frame.clone());
-        Some(frame)
+        Some(self.store(Held::new(self.meeting, &Signed { bytes: &bytes, value: entry, signature })))
+    }
+
+    /// Whether one entry more of a lane is kept (SPEC ACTS-1).
+    fn has_room(&self, lane: Lane) -> bool {
+        lane == Lane::Talk || self.ring.acts().len() < limits::ACTS_MAX
     }
 
     /// Takes an entry from another node, if it is the next of its stream, or was `asked` for.
     pub fn offer(&mut self, entry: &Signed<'_, Entry<'_>>, asked: bool, us: &Identity) -> Verdict {
-        self.judge(entry, asked, |log, entry| {
-            us.verify(&entry.value.author, Domain::Entry, &[&log.meeting.0, entry.bytes], &entry.signature)
-        })
+        let holds = |meeting: &MeetingId| {
+            us.verify(&entry.value.author, Domain::Entry, &[&meeting.0, entry.bytes], &entry.signature)
+        };
+        self.judge(entry, asked, holds, |meeting| Held::new(meeting, entry))
     }
 
     /// Takes an entry back that this log had stored in an earlier run.
-    pub fn restore(&mut self, entry: &Signed<'_, Entry<'_>>) -> Verdict {
-        let id = StreamId::of(&entry.value);
-        if id.lane == Lane::Talk && entry.value.number > self.next_number(id) {
-            self.skip(id, entry.value.number);
+    pub fn restore(&mut self, entry: &Arc<Held>) -> Verdict {
+        if entry.lane() == Lane::Talk && entry.number > self.next_number(entry.id) {
+            self.skip(entry.id, entry.number);
         }
         // What had been stored late, because it was asked for, stands after its successors.
-        self.judge(entry, true, |_, _| true)
+        self.judge(&entry.signed(), true, |_| true, |_| Arc::clone(entry))
     }
 
-    /// The log of an earlier run, from the frames that it has stored. Positions count from 0 over what is still kept:
-    /// whoever is given [`Log::frames`] to build a feed of has the same positions.
+    /// The log of an earlier run, from the entries that it has stored.
     #[must_use]
-    pub fn restored(meeting: MeetingId, talk_max: usize, frames: &[Encoded]) -> Self {
+    pub fn restored(meeting: MeetingId, talk_max: usize, entries: &[Arc<Held>]) -> Self {
         let mut log = Self::new(meeting, talk_max);
-        frames.iter().filter_map(entry_of).for_each(|entry| _ = log.restore(&entry));
-        log.renumber();
+        entries.iter().for_each(|entry| _ = log.restore(entry));
         log
-    }
-
-    /// Numbers the positions anew and without holes. What has been dropped stays known to have been there.
-    fn renumber(&mut self) {
-        let mut places = BTreeMap::new();
-        self.feed = self.feed.renumbered(&mut places);
-        for stream in self.streams.values_mut() {
-            stream.held.retain(|_, position| places.get(position).map(|place| *position = *place).is_some());
-        }
-        self.talk.retain_mut(|(position, ..)| places.get(position).map(|place| *position = *place).is_some());
     }
 
     /// The store rule: whether an entry is taken depends on its bytes and its stream, never on other streams.
@@ -239,7 +242,8 @@ impl Log {
         &mut self,
         entry: &Signed<'_, Entry<'_>>,
         asked: bool,
-        holds: impl Fn(&Self, &Signed<'_, Entry<'_>>) -> bool,
+        holds: impl FnOnce(&MeetingId) -> bool,
+        held: impl FnOnce(MeetingId) -> Arc<Held>,
     ) -> Verdict {
         let value = &entry.value;
         if let Err(rule) = check_bytes(value) {
@@ -261,7 +265,7 @@ impl Log {
         }
         let rival = match stream {
             Some(stream) if !stream.continues_with(value) => match self.rival(stream, entry) {
-                Some(held) if held.bytes == entry.bytes => return Verdict::Dropped,
+                Some(rival) if rival.signed().bytes == entry.bytes => return Verdict::Dropped,
                 None if value.number < next && !asked => return Verdict::Dropped,
                 // The head itself has been dropped: then there is no proof, and no place for the entry.
                 None if value.number == next && stream.head.is_some() => return Verdict::Dropped,
@@ -269,9 +273,9 @@ impl Log {
             },
             Some(_) | None => None,
         };
-        let rival = rival.map(|held| Proof::new(&held, entry));
+        let rival = rival.map(|rival| Proof::new(&rival.signed(), entry));
         // SPEC ENTRY-1: the dearest check comes last.
-        if !holds(self, entry) {
+        if !holds(&self.meeting) {
             return Verdict::Refused(Rule::Entry1);
         }
         match rival {
@@ -279,53 +283,53 @@ impl Log {
                 self.void(id, proof.number);
                 Verdict::Forked(proof)
             }
-            None if value.lane == Lane::Acts && self.acts >= limits::ACTS_MAX => Verdict::Dropped,
-            None => {
-                let frame = Frame::from(EntryFrame { entry: *entry, options: Options::NONE });
-                self.store(entry, frame.encode(RequestId::EVENT));
-                Verdict::Stored
-            }
+            None if !self.has_room(value.lane) => Verdict::Dropped,
+            None => Verdict::Stored(self.store(held(self.meeting))),
         }
     }
 
     /// An entry that is held and `entry` excludes: one of its number, or a neighbour that it does not fit.
-    fn rival(&self, stream: &Stream, entry: &Signed<'_, Entry<'_>>) -> Option<Signed<'_, Entry<'_>>> {
-        let number = entry.value.number;
-        let at = |number: Option<u64>| self.entry_at(stream, number?);
+    fn rival<'a>(&self, stream: &'a Stream, entry: &Signed<'_, Entry<'_>>) -> Option<&'a Arc<Held>> {
+        let Entry { number, lamport, prev, .. } = entry.value;
+        let at = |number: Option<u64>| stream.held.get(&number?).map(|(_, held)| held);
+        let fits_after = |before: &Held| lamport > before.lamport && prev == before.hash;
+        let fits_before = |after: &Held| after.lamport > lamport && after.prev == hash(self.meeting, entry.bytes);
         at(Some(number))
-            .or_else(|| at(number.checked_sub(1)).filter(|before| !follows(self.meeting, before, entry)))
-            .or_else(|| at(number.checked_add(1)).filter(|after| !follows(self.meeting, entry, after)))
+            .or_else(|| at(number.checked_sub(1)).filter(|before| !fits_after(before)))
+            .or_else(|| at(number.checked_add(1)).filter(|after| !fits_before(after)))
     }
 
-    fn store(&mut self, entry: &Signed<'_, Entry<'_>>, frame: Encoded) {
-        let value = &entry.value;
-        let id = StreamId::of(value);
-        let hash = hash(self.meeting, entry.bytes);
-        let position = self.feed.push(frame, value.lane);
-        match value.lane {
-            Lane::Acts => self.acts = self.acts.saturating_add(1),
-            Lane::Talk => self.talk.push_back((position, id, value.number, value.lamport)),
+    fn store(&mut self, entry: Arc<Held>) -> Arc<Held> {
+        let Held { id, number, lamport, hash, .. } = *entry;
+        let position = self.ring.head();
+        self.ring.append(Arc::clone(&entry), position, 0);
+        if id.lane == Lane::Talk {
+            self.talk_bytes = self.talk_bytes.saturating_add(entry.frame.0.len());
         }
-        let stream = self.streams.entry(id).or_insert(Stream::starting_at(value.number));
-        stream.held.insert(value.number, position);
-        if value.number >= stream.next {
-            stream.next = value.number.saturating_add(1);
-            (stream.head, stream.head_lamport) = (Some(hash), value.lamport);
+        let stream = self.streams.entry(id).or_insert(Stream::starting_at(number));
+        stream.held.insert(number, (position, Arc::clone(&entry)));
+        if number >= stream.next {
+            stream.next = number.saturating_add(1);
+            (stream.head, stream.head_lamport) = (Some(hash), lamport);
         }
         // SPEC LAMPORT-2: a leap is stored, but the clock does not follow it.
-        if value.lamport > self.lamport && value.lamport.saturating_sub(self.lamport) <= limits::LAMPORT_LEAP_MAX {
-            (self.lamport, self.latest) = (value.lamport, hash);
+        if lamport > self.lamport && lamport.saturating_sub(self.lamport) <= limits::LAMPORT_LEAP_MAX {
+            (self.lamport, self.latest) = (lamport, hash);
         }
         self.changed.insert(id);
-        self.forget_dropped();
+        self.make_room();
         self.bound_sessions(id);
+        entry
     }
 
-    fn forget_dropped(&mut self) {
-        let dropped_before = self.feed.dropped_before();
-        while let Some((_, id, number, _)) = self.talk.pop_front_if(|(position, ..)| *position < dropped_before) {
-            if let Some(stream) = self.streams.get_mut(&id) {
-                stream.held.remove(&number);
+    /// SPEC FEED-2: the oldest talk goes first.
+    fn make_room(&mut self) {
+        while (self.ring.talk().len() > self.talk_max || self.talk_bytes > limits::TALK_BYTES_MAX)
+            && let Some(oldest) = self.ring.drop_oldest()
+        {
+            self.talk_bytes = self.talk_bytes.saturating_sub(oldest.frame.0.len());
+            if let Some(stream) = self.streams.get_mut(&oldest.id) {
+                stream.held.remove(&oldest.number);
             }
         }
     }
@@ -388,24 +392,20 @@ impl Log {
         self.streams.get(&id).and_then(|stream| stream.void_from).is_some_and(|void| number >= void)
     }
 
-    fn entry_at(&self, stream: &Stream, number: u64) -> Option<Signed<'_, Entry<'_>>> {
-        entry_of(self.feed.at(*stream.held.get(&number)?)?)
-    }
-
     /// The newest entry of a stream, for somebody whose `row` is as long and ends in another; nothing below `floor`.
     #[must_use]
     pub fn rival_head(&self, row: &Row, floor: u64) -> Option<Encoded> {
         let id = StreamId::of_row(row);
         let stream = self.streams.get(&id).filter(|stream| stream.next == row.next)?;
         stream.head.filter(|head| row.head != Hash::ZERO && *head != row.head)?;
-        let (_, position) = stream.held.last_key_value()?;
-        self.feed.at(*position).filter(|_| self.is_served(id.lane, *position, floor)).cloned()
+        let (_, (_, newest)) = stream.held.last_key_value()?;
+        is_served(newest, floor).then(|| newest.frame.clone())
     }
 
     /// A row for each stream, for somebody who may have talk above the lamport time `floor`.
     #[must_use]
     pub fn rows(&self, floor: u64) -> Vec<Row> {
-        self.streams.iter().map(|(id, stream)| self.row_of(*id, stream, floor)).collect()
+        self.streams.iter().map(|(id, stream)| row_of(*id, stream, floor)).collect()
     }
 
     /// How far each stream of `author` is known, the newest sessions first (SPEC REVOKE-3).
@@ -431,41 +431,13 @@ impl Log {
     /// The row of one stream, for somebody who may have talk above the lamport time `floor`.
     #[must_use]
     pub fn row(&self, id: StreamId, floor: u64) -> Option<Row> {
-        self.streams.get(&id).map(|stream| self.row_of(id, stream, floor))
-    }
-
-    fn row_of(&self, id: StreamId, stream: &Stream, floor: u64) -> Row {
-        let served = stream.held.iter().find(|(_, position)| self.is_served(id.lane, **position, floor));
-        let served = served.or_else(|| stream.held.last_key_value().filter(|(_, position)| self.is_left(**position)));
-        Row {
-            author: id.author,
-            session: id.session,
-            lane: id.lane,
-            first: served.map_or(stream.next, |(number, _)| *number),
-            next: stream.next,
-            head: stream.head.unwrap_or(Hash::ZERO),
-        }
-    }
-
-    /// Whether what is held at `position` is for somebody who may have talk above the lamport time `floor`.
-    fn is_served(&self, lane: Lane, position: u64, floor: u64) -> bool {
-        let lamport = || {
-            let at = self.talk.binary_search_by_key(&position, |(position, ..)| *position).ok()?;
-            self.talk.get(at).map(|(.., lamport)| *lamport)
-        };
-        lane == Lane::Acts || floor == 0 || lamport().is_some_and(|lamport| lamport > floor)
-    }
-
-    /// Whether it is somebody's goodbye (SPEC MESH-18): everybody may know who is not here any more.
-    fn is_left(&self, position: u64) -> bool {
-        let entry = self.feed.at(position).and_then(entry_of).map(|entry| entry.value);
-        entry.is_some_and(|entry| matches!(EntryBody::decode(entry.kind, entry.body.0), Ok(EntryBody::Left {})))
+        self.streams.get(&id).map(|stream| row_of(id, stream, floor))
     }
 
     /// The position of the first talk above a lamport time. Of several authors, the later may come first.
     fn talk_position(&self, floor: u64) -> u64 {
-        let above = self.talk.iter().find(|(.., lamport)| *lamport > floor);
-        above.map_or(self.feed.head(), |(position, ..)| *position)
+        let above = self.ring.talk().iter().find(|(_, entry)| entry.lamport > floor);
+        above.map_or(self.ring.head(), |(position, _)| *position)
     }
 
     /// The lamport time above which `count` entries of talk lie.
@@ -473,7 +445,8 @@ impl Log {
     pub fn floor_of_last(&self, count: u32) -> u64 {
         let count = usize::try_from(count).unwrap_or(usize::MAX);
         // SPEC LAMPORT-2: a leap is not followed here either, or nobody new would be served what comes after it.
-        let mut lamports: Vec<u64> = self.talk.iter().map(|(.., lamport)| (*lamport).min(self.lamport)).collect();
+        let mut lamports: Vec<u64> =
+            self.ring.talk().iter().map(|(_, entry)| entry.lamport.min(self.lamport)).collect();
         // SPEC HISTORY-1: of several with the lamport time at the border, none.
         lamports.sort_unstable_by(|one, other| other.cmp(one));
         lamports.get(count).copied().unwrap_or(0)
@@ -482,11 +455,11 @@ impl Log {
     /// Where to start sending to somebody who holds `rows` and may have talk above `floor`.
     pub fn start_for(&self, rows: &BTreeMap<StreamId, u64>, floor: u64) -> Start {
         let floor = self.talk_position(floor);
-        let mut start = Start { acts: self.feed.head(), talk: self.feed.head() };
+        let mut start = Start { acts: self.ring.head(), talk: self.ring.head() };
         for (id, stream) in &self.streams {
             let from = rows.get(id).copied().unwrap_or(0);
             // What was asked for late has a low number and a high position.
-            let Some(position) = stream.held.range(from..).map(|(_, position)| *position).min() else { continue };
+            let Some(position) = stream.held.range(from..).map(|(_, (position, _))| *position).min() else { continue };
             match id.lane {
                 Lane::Acts => start.acts = start.acts.min(position),
                 Lane::Talk => start.talk = start.talk.min(position.max(floor)),
@@ -496,36 +469,49 @@ impl Log {
     }
 
     /// The answer to a FETCH, in the order stored.
-    pub fn fetch(&self, ranges: impl Iterator<Item = Range>, floor: u64) -> Vec<Encoded> {
-        let mut positions: Vec<u64> = ranges
+    pub fn fetch(&self, ranges: impl Iterator<Item = Range>, floor: u64) -> Vec<Arc<Held>> {
+        let mut found: Vec<&(u64, Arc<Held>)> = ranges
             .filter_map(|range| {
                 let id = StreamId { author: range.author, session: range.session, lane: range.lane };
                 let held = self.streams.get(&id)?.held.range(range.from..range.to.max(range.from));
                 let served = held
-                    .map(|(_, position)| *position)
-                    .filter(move |position| self.is_served(id.lane, *position, floor) || self.is_left(*position));
+                    .map(|(_, place)| place)
+                    .filter(move |(_, entry)| is_served(entry, floor) || entry.kind() == Kind::Left);
                 Some(served.take(limits::FETCH_ENTRIES_MAX))
             })
             .flatten()
             .collect();
-        positions.sort_unstable();
-        positions.dedup();
+        found.sort_unstable_by_key(|(position, _)| *position);
+        found.dedup_by_key(|(position, _)| *position);
         let mut bytes = 0_usize;
-        positions
-            .iter()
-            .filter_map(|position| self.feed.at(*position).cloned())
-            .take(limits::FETCH_ENTRIES_MAX)
-            .take_while(|frame| {
-                bytes = bytes.saturating_add(frame.0.len());
+        let found = found.iter().map(|(_, entry)| entry).take(limits::FETCH_ENTRIES_MAX);
+        found
+            .take_while(|entry| {
+                bytes = bytes.saturating_add(entry.frame.0.len());
                 bytes <= limits::FETCH_BYTES_MAX
             })
+            .cloned()
             .collect()
     }
+}
 
-    /// Every entry that is held, in the order stored.
-    pub fn frames(&self) -> impl Iterator<Item = (Lane, &Encoded)> {
-        self.feed.iter()
+fn row_of(id: StreamId, stream: &Stream, floor: u64) -> Row {
+    let served = stream.held.iter().find(|(_, (_, entry))| is_served(entry, floor));
+    let served = served.or_else(|| stream.held.last_key_value().filter(|(_, (_, entry))| entry.kind() == Kind::Left));
+    Row {
+        author: id.author,
+        session: id.session,
+        lane: id.lane,
+        first: served.map_or(stream.next, |(number, _)| *number),
+        next: stream.next,
+        head: stream.head.unwrap_or(Hash::ZERO),
     }
+}
+
+/// Whether somebody who may have talk above the lamport time `floor` may have this. Everybody may have a LEFT
+/// (SPEC MESH-18): whoever asks a holder for one below gets it.
+fn is_served(entry: &Held, floor: u64) -> bool {
+    entry.lane() == Lane::Acts || floor == 0 || entry.lamport > floor
 }
 
 /// The entry in an ENTRY frame.

@@ -1,13 +1,13 @@
 //! How far a user has been shown the talk of a meeting. What is stored and was not shown, is shown by the next run.
 
 use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use super::{Log, StreamId, entry_of};
+use super::{Held, Log, entry_of};
 use crate::id::Key;
 use crate::limits;
 use crate::wire::Encoded;
-use crate::wire::entry::Entry;
 use crate::wire::field::{decode_all, encode_alone, layouts};
 use crate::wire::meeting::Lane;
 
@@ -89,17 +89,16 @@ impl Shown {
 
     /// Whether an entry of talk that is stored is still to be shown.
     #[must_use]
-    pub fn lacks(&self, entry: &Entry<'_>, log: &Log) -> bool {
-        let next = self.0.get(&(entry.author, entry.session)).copied().unwrap_or(1);
-        entry.lane == Lane::Talk && entry.number >= next && log.row(StreamId::of(entry), 0).is_some()
+    pub fn lacks(&self, entry: &Held, log: &Log) -> bool {
+        let next = self.0.get(&(entry.id.author, entry.id.session)).copied().unwrap_or(1);
+        entry.lane() == Lane::Talk && entry.number >= next && log.row(entry.id, 0).is_some()
     }
 }
 
 /// Those of `entries`, which `log` has stored, that are still to be shown; none, if nothing tells what was.
-pub(crate) fn unshown(shown: Option<&Shown>, entries: &[Encoded], log: &Log) -> Vec<Encoded> {
+pub(crate) fn unshown(shown: Option<&Shown>, entries: &[Arc<Held>], log: &Log) -> Vec<Arc<Held>> {
     let Some(shown) = shown else { return Vec::new() };
-    let lacks = |frame: &&Encoded| entry_of(frame).is_some_and(|entry| shown.lacks(&entry.value, log));
-    entries.iter().filter(lacks).cloned().collect()
+    entries.iter().filter(|entry| shown.lacks(entry, log)).cloned().collect()
 }
 
 #[cfg(test)]

@@ -1,19 +1,19 @@
 //! Entries that come and are written (SPEC.md, "Mesh"): only its author pushes one.
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::member::{Member, Stage};
 use crate::event::Event;
 use crate::id::{Hash, Key, LinkId, RequestId};
 use crate::limits;
-use crate::log::{Proof, StreamId, Verdict, check_fork, entry_of};
+use crate::log::{Held, Proof, StreamId, Verdict, check_fork};
 use crate::machine::Output;
 use crate::sync::{Delivery, Offer};
 use crate::time::Now;
-use crate::wire::entry::{Entry, EntryBody};
-use crate::wire::field::{Body, Signed};
-use crate::wire::meeting::{EntryFrame, Fork, Lane};
-use crate::wire::option::Options;
+use crate::wire::entry::{Entry, EntryBody, Kind};
+use crate::wire::field::Signed;
+use crate::wire::meeting::{Fork, Lane};
 use crate::wire::{Encoded, Frame};
 
 impl Member {
@@ -28,15 +28,15 @@ impl Member {
             offer.first = held;
         }
         // SPEC MESH-9: what does not count is not stored, and costs nobody; its author may yet be granted.
-        if number > held || !self.roster.counts(&entry.value) || !self.has_place_for(stream) {
+        let counts = self.roster.counts(stream, number, Kind::of(entry.value.kind));
+        if number > held || !counts || !self.has_place_for(stream) {
             return self.note_offer(link, stream, offer, now);
         }
         match self.log.offer(entry, is_asked, &self.us) {
-            Verdict::Stored => {
-                let frame = Frame::from(EntryFrame { entry: *entry, options: Options::NONE }).encode(RequestId::EVENT);
-                self.on_stored(&frame, now, out);
+            Verdict::Stored(entry) => {
+                self.on_stored(&entry, now, out);
                 if stream.lane == Lane::Acts {
-                    self.on_acted(Some(link), &frame, now, out);
+                    self.on_acted(Some(link), &entry, now, out);
                 }
             }
             Verdict::Dropped => {}
@@ -90,22 +90,21 @@ impl Member {
         let Some(lane) = body.lane().filter(|lane| *lane == Lane::Talk || self.may_act()) else { return false };
         // Who is let in again, or may speak again, goes on in a new session: the old streams stay cut. Who is muted
         // leaves in a new one: what lies before in the old one may be void.
-        if !self.would_count(StreamId { author: self.us.key(), session: self.session, lane }, &EntryBody::Unknown) {
+        if !self.would_count(StreamId { author: self.us.key(), session: self.session, lane }, Kind::Unknown) {
             self.begin_session(now, out);
         }
-        let Some(frame) = self.log.write(&self.us, self.session, body, now) else { return false };
-        self.on_stored(&frame, now, out);
-        let Some(number) = entry_of(&frame).map(|entry| entry.value.number) else { return false };
+        let Some(entry) = self.log.write(&self.us, self.session, body, now) else { return false };
+        self.on_stored(&entry, now, out);
         for (link, peer) in self.links.iter_mut().filter(|(_, peer)| peer.is_in() && peer.has_rows) {
             let reached = peer.reached.entry(lane).or_insert(1);
-            if *reached == number {
-                *reached = number.saturating_add(1);
-                out.push(Output::Send { link: *link, frame: frame.clone() });
+            if *reached == entry.number {
+                *reached = entry.number.saturating_add(1);
+                out.push(Output::Send { link: *link, frame: entry.frame.clone() });
             }
         }
         // SPEC MESH-1: the act goes out before what follows from it.
         if lane == Lane::Acts {
-            self.on_acted(None, &frame, now, out);
+            self.on_acted(None, &entry, now, out);
         }
         true
     }
@@ -134,35 +133,30 @@ impl Member {
     }
 
     /// An entry is in the log.
-    fn on_stored(&mut self, frame: &Encoded, now: Now, out: &mut Vec<Output>) {
-        let Some(entry) = entry_of(frame) else { return };
-        let value = &entry.value;
-        let stream = StreamId::of(value);
-        out.push(Output::Store { meeting: self.meeting, frame: frame.clone() });
-        self.pull.held(stream, self.log.next_number(stream), now.tick);
-        self.people.note(value);
-        self.queue(frame, now);
+    fn on_stored(&mut self, entry: &Arc<Held>, now: Now, out: &mut Vec<Output>) {
+        out.push(Output::Store { meeting: self.meeting, frame: entry.frame.clone() });
+        self.pull.held(entry.id, self.log.next_number(entry.id), now.tick);
+        self.people.note(entry);
+        self.queue(entry, now);
         self.tell_soon(now);
-        if let (Lane::Acts, Some(charter)) = (value.lane, &self.charter) {
-            self.roster.take(&entry, charter, &self.us);
+        if let Some(charter) = &self.charter {
+            self.roster.take(entry, charter, &self.us);
         }
     }
 
     /// An entry is to be shown, in its order.
-    pub(super) fn queue(&mut self, frame: &Encoded, now: Now) {
-        let Some(entry) = entry_of(frame) else { return };
-        let value = &entry.value;
+    pub(super) fn queue(&mut self, entry: &Arc<Held>, now: Now) {
         // What was before this node's time is not waited for.
-        let is_before = value.lamport.saturating_sub(1) <= self.pass.map_or(0, |pass| pass.lamport);
-        let reference = if is_before { Hash::ZERO } else { value.reference };
-        self.order.push(frame.clone(), self.hash_of(entry.bytes), value.prev, reference, now.tick);
+        let is_before = entry.lamport.saturating_sub(1) <= self.pass.map_or(0, |pass| pass.lamport);
+        let reference = if is_before { Hash::ZERO } else { entry.reference };
+        self.order.push(Arc::clone(entry), reference, now.tick);
     }
 
-    /// The roster may have changed, by the act in `frame`, which came `from` somebody or is this node's own.
-    fn on_acted(&mut self, from: Option<LinkId>, frame: &Encoded, now: Now, out: &mut Vec<Output>) {
+    /// The roster may have changed, by an act that came `from` somebody or is this node's own.
+    fn on_acted(&mut self, from: Option<LinkId>, act: &Arc<Held>, now: Now, out: &mut Vec<Output>) {
         self.is_dirty = true;
         self.pull.try_again(now.tick);
-        self.unjudged.push((from, frame.clone()));
+        self.unjudged.push((from, Arc::clone(act)));
         self.must_judge = true;
         if from.is_none() {
             self.judge_all(now, out);
@@ -173,8 +167,7 @@ impl Member {
     pub(super) fn is_wanted(&self, stream: StreamId) -> bool {
         // SPEC MESH-18: of who is muted, that it leaves, in a new session.
         let is_new = stream.session >= self.roster.session_after_cuts(&stream.author);
-        (self.may_go_on(stream) || is_new && self.would_count(stream, &EntryBody::Left {}))
-            && self.has_place_for(stream)
+        (self.may_go_on(stream) || is_new && self.would_count(stream, Kind::Left)) && self.has_place_for(stream)
     }
 
     /// Whether the next entry of a stream may be another than LEFT.
@@ -182,18 +175,13 @@ impl Member {
         // Of somebody who is not granted yet, the acts are: the grant may be among them.
         let is_stranger = stream.lane == Lane::Acts && self.roster.rank(&stream.author).is_none();
         let may_be_act = is_stranger && !self.log.is_void(stream, self.log.next_number(stream));
-        may_be_act || self.would_count(stream, &EntryBody::Unknown)
+        may_be_act || self.would_count(stream, Kind::Unknown)
     }
 
-    /// Whether an entry with this body would count as the next of a stream.
-    fn would_count(&self, stream: StreamId, body: &EntryBody<'_>) -> bool {
-        let StreamId { author, session, lane } = stream;
+    /// Whether an entry of this kind would count as the next of a stream.
+    fn would_count(&self, stream: StreamId, kind: Kind) -> bool {
         let number = self.log.next_number(stream);
-        let (prev, reference) = (Hash::ZERO, Hash::ZERO);
-        let (kind, body) = body.encode();
-        let (time_ms, body) = (0, Body(&body));
-        let next = Entry { author, session, lane, number, prev, lamport: 1, reference, time_ms, kind, body };
-        self.roster.counts(&next) && !self.log.is_void(stream, number)
+        self.roster.counts(stream, number, kind) && !self.log.is_void(stream, number)
     }
 
     pub(super) fn on_fork(&mut self, link: LinkId, fork: &Fork<'_>, now: Now, out: &mut Vec<Output>) {

@@ -7,7 +7,7 @@ use super::member::{Member, Timer};
 use crate::event::{Event, State};
 use crate::id::{Key, LinkId, RequestId};
 use crate::limits;
-use crate::log::{StreamId, entry_of};
+use crate::log::StreamId;
 use crate::machine::Output;
 use crate::rule::Rule;
 use crate::sync::{Offer, Outbox, Pull, Step as PullStep};
@@ -96,19 +96,18 @@ impl Member {
     fn serve(&mut self, link: LinkId, ranges: &[Range], out: &mut Vec<Output>) {
         let (us, session) = (self.us.key(), self.session);
         let Some(peer) = self.links.get_mut(&link) else { return };
-        for frame in self.log.fetch(ranges.iter().copied(), peer.floor) {
-            let Some(entry) = entry_of(&frame).map(|entry| entry.value) else { continue };
+        for entry in self.log.fetch(ranges.iter().copied(), peer.floor) {
             // What is void by a cut is not served.
-            if !self.roster.counts(&entry) {
+            if !self.roster.counts(entry.id, entry.number, entry.kind()) {
                 continue;
             }
-            if (entry.author, entry.session) == (us, session) {
-                let reached = peer.reached.entry(entry.lane).or_insert(1);
+            if (entry.id.author, entry.id.session) == (us, session) {
+                let reached = peer.reached.entry(entry.lane()).or_insert(1);
                 if *reached == entry.number {
                     *reached = entry.number.saturating_add(1);
                 }
             }
-            out.push(Output::Send { link, frame });
+            out.push(Output::Send { link, frame: entry.frame.clone() });
         }
     }
 

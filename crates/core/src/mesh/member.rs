@@ -2,6 +2,7 @@
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 
@@ -10,9 +11,9 @@ use super::speech::Speech;
 use crate::charter::SignedCharter;
 use crate::code::Code;
 use crate::event::Event;
-use crate::id::{DialId, Hash, Key, LinkId, MeetingId, RequestId};
+use crate::id::{DialId, Key, LinkId, MeetingId, RequestId};
 use crate::identity::Identity;
-use crate::log::{Log, entry_of, hash};
+use crate::log::{Held, Log};
 use crate::machine::{Input, Machine, Output};
 use crate::random::Random;
 use crate::registry::Listing;
@@ -21,13 +22,13 @@ use crate::rule::Rule;
 use crate::sync::{Delivery, Door, Lobby, Order, Outbox, Pull, Restored, Tokens, UNDELIVERED};
 use crate::ticket::Ticket;
 use crate::time::{Instant, Now, Timers};
+use crate::wire::Frame;
 use crate::wire::entry as wire;
 use crate::wire::field::decode_all;
 use crate::wire::meeting::{Lane, Meeting};
 use crate::wire::option::{Pass, TicketProof};
 use crate::wire::private::Private;
 use crate::wire::session::Session;
-use crate::wire::{Encoded, Frame};
 
 use super::links::{Peer, Step};
 
@@ -173,7 +174,7 @@ pub struct Member {
     pub(super) pull: Pull,
     pub(super) order: Order,
     /// What an earlier run has stored and not shown, until this one begins.
-    pub(super) unshown: Vec<Encoded>,
+    pub(super) unshown: Vec<Arc<Held>>,
     /// How far each has our talk of this session, by its rows.
     pub(super) acknowledged: BTreeMap<Key, u64>,
     pub(super) delivery: Delivery<Key>,
@@ -188,7 +189,7 @@ pub struct Member {
     /// Something has changed that may make somebody worth asking.
     pub(super) is_dirty: bool,
     /// Acts that have come, or were written, since everybody's standing was looked at.
-    pub(super) unjudged: Vec<(Option<LinkId>, Encoded)>,
+    pub(super) unjudged: Vec<(Option<LinkId>, Arc<Held>)>,
     pub(super) must_judge: bool,
     /// Who is shown as here may be another than who is.
     pub(super) must_reconcile: bool,
@@ -267,16 +268,17 @@ impl Member {
     pub(super) fn restore(&mut self, restored: Restored) {
         let Restored { charter, pass, entries, shown } = restored;
         self.meeting = charter.meeting;
+        let entries = Held::read_all(charter.meeting, &entries);
         self.log = Log::restored(charter.meeting, self.talk_max, &entries);
         self.log.changed_rows();
         let us = self.us.key();
-        for (frame, entry) in entries.iter().filter_map(|frame| Some((frame, entry_of(frame)?))) {
-            self.people.note(&entry.value);
+        for entry in entries {
+            self.people.note(&entry);
             // What this user has written, it knows.
-            if entry.value.author != us && shown.as_ref().is_some_and(|shown| shown.lacks(&entry.value, &self.log)) {
-                self.unshown.push(frame.clone());
+            if entry.id.author != us && shown.as_ref().is_some_and(|shown| shown.lacks(&entry, &self.log)) {
+                self.unshown.push(entry);
             } else {
-                self.order.note(hash(charter.meeting, entry.bytes));
+                self.order.note(entry.hash);
             }
         }
         self.pass = pass.and_then(|pass| decode_all::<Pass>(&pass).ok());
@@ -290,8 +292,8 @@ impl Member {
             let (meeting, bytes) = (charter.meeting, charter.bytes().into());
             out.push(Output::Keep { meeting, name: crate::machine::Kept::Charter, bytes });
         }
-        for frame in core::mem::take(&mut self.unshown) {
-            self.queue(&frame, now);
+        for entry in core::mem::take(&mut self.unshown) {
+            self.queue(&entry, now);
         }
         if self.roster.ended().is_some() {
             self.leave_if_over(out);
@@ -413,10 +415,6 @@ impl Member {
     /// Whether an act is lacking that somebody has.
     pub(super) fn lacks_acts(&self) -> bool {
         self.pull.lacks(Lane::Acts)
-    }
-
-    pub(super) fn hash_of(&self, signed: &[u8]) -> Hash {
-        hash(self.meeting, signed)
     }
 
     /// The proof that this member has a ticket, if it has one.

@@ -7,9 +7,10 @@ use alloc::vec::Vec;
 use super::member::{Member, Stage};
 use crate::event::{Event, Member as Shown, State};
 use crate::id::Key;
+use crate::log::Held;
 use crate::machine::Output;
 use crate::name::normal;
-use crate::wire::entry::{Entry, EntryBody};
+use crate::wire::entry::Kind;
 
 /// Where an entry stands among its author's: a later run counts more.
 type Place = (u64, u64);
@@ -29,13 +30,15 @@ pub(super) struct People {
 
 impl People {
     /// Takes in an entry that is stored.
-    pub(super) fn note(&mut self, entry: &Entry<'_>) {
-        let place = (entry.session, entry.lamport);
-        let last = match EntryBody::decode(entry.kind, entry.body.0) {
-            Ok(EntryBody::Person { .. }) => self.came.entry(entry.author).or_default(),
-            Ok(EntryBody::Left {}) => self.went.entry(entry.author).or_default(),
-            Ok(_) | Err(_) => return,
+    pub(super) fn note(&mut self, entry: &Held) {
+        let place = (entry.id.session, entry.lamport);
+        let of_kind = match entry.kind() {
+            Kind::Person => &mut self.came,
+            Kind::Left => &mut self.went,
+            Kind::Revoke | Kind::Grant | Kind::Policy | Kind::End => return,
+            Kind::Text | Kind::Question | Kind::Unknown => return,
         };
+        let last = of_kind.entry(entry.id.author).or_default();
         *last = place.max(*last);
     }
 

@@ -7,12 +7,11 @@ use super::member::{Member, Stage, Timer};
 use crate::code::Code;
 use crate::event::{Event, Kind, Whisper};
 use crate::id::{Hash, Key};
-use crate::log::entry_of;
+use crate::log::Held;
 use crate::machine::Output;
 use crate::sync::message;
 use crate::time::{Instant, Now};
-use crate::wire::Encoded;
-use crate::wire::entry::{Entry, EntryBody, Level};
+use crate::wire::entry::{EntryBody, Level};
 use crate::wire::meeting::Lane;
 use crate::wire::private::Tell;
 
@@ -22,8 +21,8 @@ impl Member {
         if self.stage != Stage::Inside {
             return;
         }
-        for frame in self.order.take(now.tick) {
-            self.show_entry(&frame, out);
+        for entry in self.order.take(now.tick) {
+            self.show_entry(&entry, out);
         }
         match self.order.deadline() {
             Some(deadline) => self.timers.arm(Timer::Show, deadline),
@@ -53,27 +52,24 @@ impl Member {
 
     /// Shows what still waits for something, before nothing is shown any more; who does not get in again, what was said.
     pub(super) fn show_rest(&mut self, out: &mut Vec<Output>) {
-        for frame in self.order.take(Instant(u64::MAX)) {
-            let is_talk = entry_of(&frame).is_some_and(|entry| entry.value.lane == Lane::Talk);
-            if self.stage == Stage::Inside || is_talk {
-                self.show_entry(&frame, out);
+        for entry in self.order.take(Instant(u64::MAX)) {
+            if self.stage == Stage::Inside || entry.lane() == Lane::Talk {
+                self.show_entry(&entry, out);
             }
         }
     }
 
-    fn show_entry(&mut self, frame: &Encoded, out: &mut Vec<Output>) {
-        let Some(signed) = entry_of(frame) else { return };
-        let (act, entry) = (self.hash_of(signed.bytes), signed.value);
-        let author = entry.author;
-        match EntryBody::decode(entry.kind, entry.body.0) {
-            Ok(EntryBody::Person { name, .. }) => self.show_person(author, name.as_str(), out),
-            Ok(EntryBody::Left {}) => {
+    fn show_entry(&mut self, entry: &Held, out: &mut Vec<Output>) {
+        let (author, body) = (entry.id.author, entry.body());
+        match body {
+            EntryBody::Person { name, .. } => self.show_person(author, name.as_str(), out),
+            EntryBody::Left {} => {
                 if !self.is_here(&author) {
                     self.show_left(author, Code::Left.word(), out);
                 }
             }
-            Ok(EntryBody::Revoke { subject, level, .. }) => {
-                self.show_notice(&entry, act, out);
+            EntryBody::Revoke { subject, level, .. } => {
+                self.show_notice(entry, &body, out);
                 // Of this node's own, the user hears as it ends, if nobody has answered by then.
                 let is_other = subject != self.us.key();
                 if is_other && level == Level::Out && !self.is_here(&subject) {
@@ -81,26 +77,27 @@ impl Member {
                 }
             }
             // That somebody was let in says less than that they are here.
-            Ok(EntryBody::Grant { answers: Hash::ZERO, .. }) => {}
-            Ok(EntryBody::Grant { .. } | EntryBody::Policy { .. } | EntryBody::End { .. }) => {
-                self.show_notice(&entry, act, out);
+            EntryBody::Grant { answers: Hash::ZERO, .. } => {}
+            EntryBody::Grant { .. } | EntryBody::Policy { .. } | EntryBody::End { .. } => {
+                self.show_notice(entry, &body, out);
             }
             // A lecture's: nobody here publishes.
-            Ok(EntryBody::Question { .. } | EntryBody::Unknown) | Err(_) => {}
-            Ok(EntryBody::Text { .. }) => self.show_message(&entry, out),
+            EntryBody::Question { .. } | EntryBody::Unknown => {}
+            EntryBody::Text { .. } => self.show_message(entry, &body, out),
         }
     }
 
     /// What has no effect is not told.
-    fn show_notice(&self, entry: &Entry<'_>, act: Hash, out: &mut Vec<Output>) {
-        if self.roster.has_effect(entry, act) {
-            self.show_message(entry, out);
+    fn show_notice(&self, entry: &Held, body: &EntryBody<'_>, out: &mut Vec<Output>) {
+        if self.roster.has_effect(entry, body) {
+            self.show_message(entry, body, out);
         }
     }
 
-    fn show_message(&self, entry: &Entry<'_>, out: &mut Vec<Output>) {
-        let author = self.people.shown.get(&entry.author).cloned().unwrap_or_else(|| self.called(&entry.author));
-        out.extend(message(self.meeting, entry, None, &author, self.us.key()).map(Output::Event));
+    fn show_message(&self, entry: &Held, body: &EntryBody<'_>, out: &mut Vec<Output>) {
+        let author = &entry.id.author;
+        let author = self.people.shown.get(author).cloned().unwrap_or_else(|| self.called(author));
+        out.extend(message(self.meeting, entry, body, None, &author, self.us.key()).map(Output::Event));
     }
 
     fn show_person(&mut self, key: Key, name: &str, out: &mut Vec<Output>) {

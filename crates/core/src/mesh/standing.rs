@@ -1,18 +1,18 @@
 //! Who is still a member, and who has to go (SPEC MESH-22): once the acts that belong together have come.
 
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::member::{Member, Stage, Timer};
 use crate::code::Code;
 use crate::id::{Key, LinkId};
 use crate::limits;
-use crate::log::entry_of;
+use crate::log::Held;
 use crate::machine::Output;
 use crate::rule::Rule;
 use crate::time::Now;
-use crate::wire::Encoded;
-use crate::wire::entry::{EntryBody, Level};
+use crate::wire::entry::{Kind, Level};
 
 impl Member {
     /// Looks at everybody's standing if acts have come, and none is lacking that may say otherwise.
@@ -107,11 +107,10 @@ impl Member {
 }
 
 /// SPEC MESH-8: the cause goes before the goodbye, for whoever is not linked with its author.
-fn tell_why(link: LinkId, acts: &[(Option<LinkId>, Encoded)], out: &mut Vec<Output>) {
-    for (_, frame) in acts.iter().filter(|(from, _)| from.is_some_and(|from| from != link)) {
-        let body = entry_of(frame).and_then(|entry| EntryBody::decode(entry.value.kind, entry.value.body.0).ok());
-        if matches!(body, Some(EntryBody::Revoke { .. } | EntryBody::Policy { .. } | EntryBody::End { .. })) {
-            out.push(Output::Send { link, frame: frame.clone() });
+fn tell_why(link: LinkId, acts: &[(Option<LinkId>, Arc<Held>)], out: &mut Vec<Output>) {
+    for (_, act) in acts.iter().filter(|(from, _)| from.is_some_and(|from| from != link)) {
+        if matches!(act.kind(), Kind::Revoke | Kind::Policy | Kind::End) {
+            out.push(Output::Send { link, frame: act.frame.clone() });
         }
     }
 }

@@ -2,6 +2,7 @@
 //! was there the last time is a guess, which is asked for first; then a room is tried, then a lecture (SPEC JOIN-17).
 
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::seat::Seat;
@@ -9,13 +10,12 @@ use crate::code::Code;
 use crate::event::Event;
 use crate::identity::Identity;
 use crate::limits;
-use crate::log::{Log, entry_of, unshown};
+use crate::log::{Held, Log, unshown};
 use crate::machine::Output;
 use crate::mesh::{Member, MemberConfig};
 use crate::roster::Roster;
 use crate::star::{Attendee, AttendeeConfig};
 use crate::sync::{Restored, message};
-use crate::wire::Encoded;
 use crate::wire::session::Purpose;
 
 /// The meeting that was last joined at the address: it may have given way to another.
@@ -90,11 +90,13 @@ impl Untried {
 /// nobody guesses that it is still there.
 #[must_use]
 pub fn is_over(kept: &Restored, us: &Identity) -> bool {
-    let log = Log::restored(kept.charter.meeting, limits::TALK_ENTRIES_MAX, &kept.entries);
-    let is_said = |frame: &Encoded| {
-        let said = entry_of(frame).and_then(|entry| message(log.meeting(), &entry.value, None, "", us.key()));
+    let meeting = kept.charter.meeting;
+    let entries = Held::read_all(meeting, &kept.entries);
+    let log = Log::restored(meeting, limits::TALK_ENTRIES_MAX, &entries);
+    let is_said = |entry: &Arc<Held>| {
+        let said = message(meeting, entry, &entry.body(), None, "", us.key());
         matches!(said, Some(Event::Message { own: false, .. }))
     };
     Roster::fold(&log, &kept.charter, us).ended().is_some()
-        && !unshown(kept.shown.as_ref(), &kept.entries, &log).iter().any(is_said)
+        && !unshown(kept.shown.as_ref(), &entries, &log).iter().any(is_said)
 }

@@ -10,9 +10,8 @@ use alloc::{
 use crate::charter::SignedCharter;
 use crate::id::{Hash, Key};
 use crate::identity::Identity;
-use crate::log::hash;
-use crate::wire::entry::{Cut, Door, Entry, EntryBody, Level, Role};
-use crate::wire::field::Signed;
+use crate::log::Held;
+use crate::wire::entry::{Cut, Door, EntryBody, Level, Role};
 use crate::wire::meeting::Lane;
 
 /// Where an act stands among all (SPEC.md, "Roster"): lamport time, author, session, number.
@@ -25,8 +24,8 @@ pub(super) struct Place {
 }
 
 impl Place {
-    pub(super) const fn of(act: &Entry<'_>) -> Self {
-        Self { lamport: act.lamport, author: Some(act.author), session: act.session, number: act.number }
+    pub(super) const fn of(act: &Held) -> Self {
+        Self { lamport: act.lamport, author: Some(act.id.author), session: act.id.session, number: act.number }
     }
 }
 
@@ -100,14 +99,17 @@ pub(super) enum Act {
 
 impl Act {
     /// The act that `entry` is; `None` for talk.
-    pub(super) fn read(entry: &Signed<'_, Entry<'_>>, charter: &SignedCharter, us: &Identity) -> Option<Self> {
-        Some(match EntryBody::decode(entry.value.kind, entry.value.body.0).ok()? {
+    pub(super) fn read(entry: &Held, charter: &SignedCharter, us: &Identity) -> Option<Self> {
+        if entry.lane() == Lane::Talk {
+            return None;
+        }
+        Some(match entry.body() {
             EntryBody::Person { name, addresses } => Self::Person(Arc::new(Person {
                 name: name.as_str().to_string(),
                 addresses: addresses.iter().map(|address| address.as_str().to_string()).collect(),
             })),
             EntryBody::Revoke { subject, level, name, cuts, kept, .. } => Self::Revoke(Arc::new(Revoke {
-                act: hash(charter.meeting, entry.bytes),
+                act: entry.hash,
                 subject,
                 level,
                 name: name.as_str().to_string(),
@@ -121,10 +123,8 @@ impl Act {
             }
             EntryBody::Policy { door, kept } => Self::Policy(Arc::new(Policy { door, kept: kept.iter().collect() })),
             EntryBody::End { why } => Self::End(why.as_str().to_string()),
-            EntryBody::Unknown if entry.value.lane == Lane::Acts => Self::Unknown,
-            EntryBody::Text { .. } | EntryBody::Question { .. } | EntryBody::Left {} | EntryBody::Unknown => {
-                return None;
-            }
+            EntryBody::Unknown => Self::Unknown,
+            EntryBody::Text { .. } | EntryBody::Question { .. } | EntryBody::Left {} => return None,
         })
     }
 }

@@ -13,9 +13,8 @@ use crate::charter::SignedCharter;
 use crate::id::{Hash, Key};
 use crate::identity::Identity;
 use crate::limits;
-use crate::log::{Log, StreamId, entry_of};
-use crate::wire::entry::{Door, Entry, EntryBody, Level, Role};
-use crate::wire::field::Signed;
+use crate::log::{Held, Log, StreamId};
+use crate::wire::entry::{Door, EntryBody, Kind, Level, Role};
 use crate::wire::meeting::Lane;
 
 /// Somebody who may be there.
@@ -44,24 +43,23 @@ impl Roster {
     #[must_use]
     pub fn fold(log: &Log, charter: &SignedCharter, us: &Identity) -> Self {
         let mut roster = Self::default();
-        let acts = log.frames().filter(|(lane, _)| *lane == Lane::Acts).filter_map(|(_, frame)| entry_of(frame));
-        for entry in acts.filter(|entry| !log.is_void(StreamId::of(&entry.value), entry.value.number)) {
-            roster.keep(&entry, charter, us);
+        for act in log.acts().filter(|act| !log.is_void(act.id, act.number)) {
+            roster.keep(act, charter, us);
         }
         roster.standing = Standing::fold(&roster.acts, charter);
         roster
     }
 
-    fn keep(&mut self, entry: &Signed<'_, Entry<'_>>, charter: &SignedCharter, us: &Identity) -> Option<(Place, Act)> {
-        let (place, act) = (Place::of(&entry.value), Act::read(entry, charter, us)?);
-        self.acts.entry(entry.value.author).or_default().insert(place, act.clone());
+    fn keep(&mut self, entry: &Held, charter: &SignedCharter, us: &Identity) -> Option<(Place, Act)> {
+        let (place, act) = (Place::of(entry), Act::read(entry, charter, us)?);
+        self.acts.entry(entry.id.author).or_default().insert(place, act.clone());
         Some((place, act))
     }
 
     /// Takes in an act that the log has just stored; what is no act changes nothing.
-    pub fn take(&mut self, entry: &Signed<'_, Entry<'_>>, charter: &SignedCharter, us: &Identity) {
+    pub fn take(&mut self, entry: &Held, charter: &SignedCharter, us: &Identity) {
         let Some((place, act)) = self.keep(entry, charter, us) else { return };
-        if !self.standing.take(entry.value.author, place, &act, &self.acts, charter) {
+        if !self.standing.take(entry.id.author, place, &act, &self.acts, charter) {
             self.standing = Standing::fold(&self.acts, charter);
         }
     }
@@ -120,29 +118,30 @@ impl Roster {
         self.standing.keys().next().and_then(|founder| self.name(founder))
     }
 
-    /// Whether an entry's author is granted, and the entry lies within all cuts (SPEC ROSTER-5, ROSTER-9).
+    /// Whether the author of an entry is granted, and the entry lies within all cuts (SPEC ROSTER-5, ROSTER-9).
     #[must_use]
-    pub fn counts(&self, entry: &Entry<'_>) -> bool {
-        let Entry { author, session, lane, number, .. } = entry;
-        let is_leaving = matches!(EntryBody::decode(entry.kind, entry.body.0), Ok(EntryBody::Left {}));
-        self.rank(author).is_some() && self.standing.reaches(author, *session, *lane, *number, is_leaving)
+    pub fn counts(&self, stream: StreamId, number: u64, kind: Kind) -> bool {
+        let StreamId { author, session, lane } = stream;
+        self.rank(&author).is_some() && self.standing.reaches(&author, session, lane, number, kind == Kind::Left)
     }
 
-    /// Whether what an act decides about others has effect (SPEC ROSTER-3, ROSTER-4, ROSTER-6). `act`: its hash.
+    /// Whether what an act decides about others has effect (SPEC ROSTER-3, ROSTER-4, ROSTER-6). `body`: what it says.
     #[must_use]
-    pub fn has_effect(&self, entry: &Entry<'_>, act: Hash) -> bool {
-        let Some(rank) = self.rank(&entry.author).filter(|rank| *rank < self.standing.hosts() && self.counts(entry))
-        else {
-            return false;
-        };
-        match EntryBody::decode(entry.kind, entry.body.0) {
-            Ok(EntryBody::Revoke { subject, .. }) => self.standing.revoker(&subject, act).is_some(),
-            Ok(EntryBody::Grant { subject, answers, .. }) => {
-                self.standing.revoker(&subject, answers).is_some_and(|revoker| rank <= revoker)
+    pub fn has_effect(&self, act: &Held, body: &EntryBody<'_>) -> bool {
+        let rank = self.rank(&act.id.author).filter(|rank| *rank < self.standing.hosts());
+        let Some(rank) = rank.filter(|_| self.counts(act.id, act.number, act.kind())) else { return false };
+        match body {
+            EntryBody::Revoke { subject, .. } => self.standing.revoker(subject, act.hash).is_some(),
+            EntryBody::Grant { subject, answers, .. } => {
+                self.standing.revoker(subject, *answers).is_some_and(|revoker| rank <= revoker)
             }
-            Ok(EntryBody::End { .. }) => rank == 0,
-            Ok(_) => true,
-            Err(_) => false,
+            EntryBody::End { .. } => rank == 0,
+            EntryBody::Person { .. }
+            | EntryBody::Policy { .. }
+            | EntryBody::Text { .. }
+            | EntryBody::Question { .. }
+            | EntryBody::Left {}
+            | EntryBody::Unknown => true,
         }
     }
 

@@ -8,10 +8,9 @@ use super::*;
 use crate::charter::Admission;
 use crate::id::Token;
 use crate::identity::{Domain, Ed25519, Secret};
-use crate::log::{Verdict, hash};
+use crate::log::Verdict;
 use crate::ticket::prove_ticket;
 use crate::time::Now;
-use crate::wire::Encoded;
 use crate::wire::entry::Cut;
 use crate::wire::field::{List, Name, Reason, Text, Title, encode_items};
 use crate::wire::option::TicketProof;
@@ -43,6 +42,10 @@ fn charter(kind: Purpose, admission: Admission) -> SignedCharter {
     SignedCharter::found(terms, &founder).expect("a charter")
 }
 
+fn counts(room: &Room, entry: &Held) -> bool {
+    room.roster().counts(entry.id, entry.number, entry.kind())
+}
+
 /// A room in which everybody knows everything at once. 1 is the founder; sessions are 1 unless said.
 struct Room {
     charter: SignedCharter,
@@ -65,13 +68,12 @@ impl Room {
         room
     }
 
-    fn say(&mut self, author: u8, session: u64, body: &EntryBody<'_>) -> Encoded {
+    fn say(&mut self, author: u8, session: u64, body: &EntryBody<'_>) -> Arc<Held> {
         self.log.write(&person(author), session, body, Now::default()).expect("there is room")
     }
 
     fn act(&mut self, author: u8, session: u64, body: &EntryBody<'_>) -> Hash {
-        let frame = self.say(author, session, body);
-        hash(self.charter.meeting, entry_of(&frame).expect("an entry").bytes)
+        self.say(author, session, body).hash
     }
 
     fn grant(&mut self, author: u8, subject: u8, role: Role) -> Hash {
@@ -193,8 +195,8 @@ fn roster_5_a_restart_does_not_evade_a_cut() {
     assert!(room.log.next_number(StreamId { author: key(4), session: 2, lane: Lane::Acts }) <= number);
     assert_eq!(room.members(), [1, 2, 3, 5, 6]);
     let text = EntryBody::Text { text: Text::new("still here").expect("short") };
-    let frame = room.say(4, 9, &text);
-    assert!(!room.roster().counts(&entry_of(&frame).expect("an entry").value));
+    let said = room.say(4, 9, &text);
+    assert!(!counts(&room, &said));
 }
 
 #[test]
@@ -206,7 +208,6 @@ fn roster_5_at_level_mute_only_talk_is_cut() {
     let after = room.say(4, 1, &text);
     room.grant(4, 6, Role::Member);
     let left = room.say(4, 1, &EntryBody::Left {});
-    let counts = |room: &Room, frame: &Encoded| room.roster().counts(&entry_of(frame).expect("an entry").value);
     assert!(counts(&room, &before) && !counts(&room, &after));
     assert!(counts(&room, &left), "who is muted may still leave");
     assert_eq!(room.members(), [1, 2, 3, 4, 5, 6]);
@@ -310,8 +311,7 @@ fn roster_9_talk_of_strangers_does_not_count() {
     let mut room = Room::staffed();
     let text = EntryBody::Text { text: Text::new("hear me").expect("short") };
     let (member, stranger) = (room.say(5, 1, &text), room.say(6, 1, &text));
-    let counts = |frame: &Encoded| room.roster().counts(&entry_of(frame).expect("an entry").value);
-    assert!(counts(&member) && !counts(&stranger));
+    assert!(counts(&room, &member) && !counts(&room, &stranger));
 }
 
 #[test]
@@ -332,12 +332,10 @@ fn fork_3_no_act_counts_after_a_fork() {
     let mut other = Room { charter: room.charter.clone(), log: room.log.clone() };
     room.grant(4, 6, Role::Member);
     room.grant(4, 7, Role::Member);
-    let frame = other.say(4, 1, &EntryBody::Person { name: Name::new("dora").expect("a name"), addresses: List::NONE });
+    let rival = other.say(4, 1, &EntryBody::Person { name: Name::new("dora").expect("a name"), addresses: List::NONE });
     let mut roster = room.roster();
     assert_eq!(room.members(), [1, 2, 3, 4, 5, 6, 7]);
-    let Verdict::Forked(proof) = room.log.offer(&entry_of(&frame).expect("an entry"), false, &person(9)) else {
-        panic!("no fork")
-    };
+    let Verdict::Forked(proof) = room.log.offer(&rival.signed(), false, &person(9)) else { panic!("no fork") };
     roster.void(proof.stream, proof.number, &room.charter);
     assert_eq!(room.members(), [1, 2, 3, 4, 5]);
     assert_eq!(roster, room.roster());
@@ -376,11 +374,10 @@ fn who_comes_and_says_its_name_has_nothing_folded_again() {
         let subject = author + 2;
         let (proof, answers, role) = (List::NONE, Hash::ZERO, Role::Member);
         let grant = EntryBody::Grant { subject: key(subject), role, answers, name: Reason::NONE, proof };
-        for frame in [room.say(author, 1, &grant), room.say(subject, 1, &name), room.say(9, 1, &name)] {
-            let entry = entry_of(&frame).expect("an entry");
+        for entry in [room.say(author, 1, &grant), room.say(subject, 1, &name), room.say(9, 1, &name)] {
             let (place, act) = roster.keep(&entry, &room.charter, &person(1)).expect("an act");
             let Roster { acts, standing } = &mut roster;
-            assert!(standing.take(entry.value.author, place, &act, acts, &room.charter));
+            assert!(standing.take(entry.id.author, place, &act, acts, &room.charter));
             roster.assert_invariants(&room.charter);
         }
     }
@@ -396,15 +393,13 @@ fn roster_11_one_act_too_many_takes_the_effect_of_all_and_a_host_may_write_more(
     // 2 is a host; 4 is a member, and has granted 5.
     for author in [2, 4] {
         while roster.acts_of(&key(author)) < limits::ACTS_OF_MEMBER_MAX {
-            let frame = room.say(author, 9, &name);
-            roster.take(&entry_of(&frame).expect("an entry"), &room.charter, &person(1));
+            roster.take(&room.say(author, 9, &name), &room.charter, &person(1));
         }
         roster.assert_invariants(&room.charter);
     }
     assert_eq!(room.members(), [1, 2, 3, 4, 5]);
     for (author, called) in [(2, Some("anna")), (4, None), (4, None)] {
-        let frame = room.say(author, 7, &name);
-        roster.take(&entry_of(&frame).expect("an entry"), &room.charter, &person(1));
+        roster.take(&room.say(author, 7, &name), &room.charter, &person(1));
         roster.assert_invariants(&room.charter);
         assert_eq!(roster.name(&key(author)), called);
     }

@@ -2,6 +2,7 @@
 
 use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -13,7 +14,7 @@ use crate::event::{Event, Kind, Member, Role, State, Whisper};
 use crate::id::{DialId, Key, LinkId, MeetingId, RequestId};
 use crate::identity::Identity;
 use crate::limits;
-use crate::log::{Log, StreamId, Verdict, check_fork, entry_of, unshown};
+use crate::log::{Held, Log, StreamId, Verdict, check_fork, unshown};
 use crate::machine::{Input, Kept, Machine, Output};
 use crate::name::numbered;
 use crate::random::Random;
@@ -22,13 +23,13 @@ use crate::rule::Rule;
 use crate::sync::{Outbox, Restored, Tokens, UNDELIVERED, is_asked, message, name_failure, no_answer};
 use crate::ticket::{Ticket, prove_ticket};
 use crate::time::{Instant, Now, Timers};
+use crate::wire::Frame;
 use crate::wire::entry::{Entry, EntryBody, Level};
 use crate::wire::field::{List, Name, Reason, Signed, decode_all, encode_alone, encode_items};
 use crate::wire::meeting::{Digest, Fetch, Fork, Join, Lane, Meeting, Presence, Range, Row, Welcome};
 use crate::wire::option::{self, Options, OptionsBuffer, Pass};
 use crate::wire::private::{Private, Tell};
 use crate::wire::session::{Done, Hello, Purpose, Session};
-use crate::wire::{Encoded, Frame};
 
 /// What an attendee is made of.
 #[derive(Clone, Debug)]
@@ -121,7 +122,7 @@ pub struct Attendee {
     others: Vec<Restored>,
     pub(super) log: Log,
     /// What an earlier run has stored and not shown.
-    unshown: Vec<Encoded>,
+    unshown: Vec<Arc<Held>>,
     roster: Roster,
     people: People,
     pub(super) outbox: Outbox,
@@ -190,10 +191,8 @@ impl Attendee {
     /// Goes on with what an earlier run has kept.
     fn restore(&mut self, restored: Restored) {
         let Restored { charter, pass, entries, shown } = restored;
-        self.log = Log::new(charter.meeting, self.talk_max);
-        for entry in entries.iter().filter_map(entry_of) {
-            self.log.restore(&entry);
-        }
+        let entries = Held::read_all(charter.meeting, &entries);
+        self.log = Log::restored(charter.meeting, self.talk_max, &entries);
         self.unshown = unshown(shown.as_ref(), &entries, &self.log);
         self.log.changed_rows();
         self.pass = pass.and_then(|pass| decode_all::<Pass>(&pass).ok());
@@ -203,10 +202,6 @@ impl Attendee {
 
     /// Dials, with all that is kept.
     fn begin(&mut self, now: Now, out: &mut Vec<Output>) {
-        for (lane, frame) in self.log.frames() {
-            let meeting = self.log.meeting();
-            out.push(Output::Append { meeting, frame: frame.clone(), lane, live: false });
-        }
         self.timers.arm(Timer::Patience, now.tick.after(limits::JOIN_PATIENCE));
         self.dial(out);
     }
@@ -320,17 +315,17 @@ impl Attendee {
 
     /// Tells the user what an earlier run has stored and not shown.
     fn show_rest(&mut self, out: &mut Vec<Output>) {
-        for frame in core::mem::take(&mut self.unshown) {
-            entry_of(&frame).into_iter().for_each(|entry| self.show(&entry.value, None, out));
+        for entry in core::mem::take(&mut self.unshown) {
+            self.show(&entry, &entry.body(), None, out);
         }
     }
 
     /// Tells the user what an entry says.
-    fn show(&self, entry: &Entry<'_>, answered: Option<Level>, out: &mut Vec<Output>) {
+    fn show(&self, entry: &Held, body: &EntryBody<'_>, answered: Option<Level>, out: &mut Vec<Output>) {
         let meeting = self.log.meeting();
-        if is_asked(meeting, entry, &self.us) {
+        if is_asked(meeting, body, &self.us) {
             let host = self.host_name();
-            out.extend(message(meeting, entry, answered, &host, self.us.key()).map(Output::Event));
+            out.extend(message(meeting, entry, body, answered, &host, self.us.key()).map(Output::Event));
         } else {
             let message =
                 "the host has published a question that its asker has not signed; it is not shown".to_string();
@@ -383,7 +378,7 @@ impl Attendee {
         }
         let stream = StreamId::of(&entry.value);
         match self.log.offer(entry, self.missing.contains_key(&stream), &self.us) {
-            Verdict::Stored => self.on_stored(entry, now, out),
+            Verdict::Stored(entry) => self.on_stored(&entry, now, out),
             Verdict::Dropped => {}
             Verdict::Ahead { next } => self.miss(link, stream, next, entry.value.number, now, out),
             Verdict::Forked(proof) => {
@@ -394,18 +389,15 @@ impl Attendee {
         }
     }
 
-    fn on_stored(&mut self, entry: &Signed<'_, Entry<'_>>, now: Now, out: &mut Vec<Output>) {
-        let meeting = self.log.meeting();
-        let frame = crate::wire::meeting::EntryFrame { entry: *entry, options: Options::NONE };
-        let (frame, lane) = (Frame::from(frame).encode(RequestId::EVENT), entry.value.lane);
-        out.push(Output::Append { meeting, frame, lane, live: true });
-        let stream = StreamId::of(&entry.value);
+    fn on_stored(&mut self, entry: &Held, now: Now, out: &mut Vec<Output>) {
+        out.push(Output::Store { meeting: self.log.meeting(), frame: entry.frame.clone() });
+        let stream = entry.id;
         if self.missing.get(&stream).is_some_and(|missing| missing.to < self.log.next_number(stream)) {
             self.missing.remove(&stream);
         }
-        let answered = EntryBody::decode(entry.value.kind, entry.value.body.0);
-        let answered = answered.ok().and_then(|body| self.roster.answered(&body));
-        if lane == Lane::Acts {
+        let body = entry.body();
+        let answered = self.roster.answered(&body);
+        if entry.lane() == Lane::Acts {
             let old = self.roster.host_name().map(ToString::to_string);
             if let Some(charter) = &self.charter {
                 self.roster.take(entry, charter, &self.us);
@@ -414,10 +406,10 @@ impl Attendee {
             if let (Some(old), Some(new)) = (old, self.roster.host_name().map(ToString::to_string))
                 && old != new
             {
-                out.push(Output::Event(Event::Renamed { key: entry.value.author, old, new }));
+                out.push(Output::Event(Event::Renamed { key: entry.id.author, old, new }));
             }
         }
-        self.show(&entry.value, answered, out);
+        self.show(entry, &body, answered, out);
         if !self.timers.is_armed(Timer::Digest) {
             self.timers.arm(Timer::Digest, now.tick.after(limits::GUEST_DIGEST_INTERVAL));
         }

@@ -2,6 +2,7 @@
 
 use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString as _};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::admission::{Admitted, House};
@@ -14,7 +15,7 @@ use crate::event::{self, Event, Kind, Member, State, Whisper};
 use crate::id::{CommandId, Key, LinkId, RequestId, Signature};
 use crate::identity::{Domain, Identity, Secret};
 use crate::limits;
-use crate::log::{Log, Shown, StreamId, entry_of, unshown};
+use crate::log::{Held, Log, Shown, StreamId, unshown};
 use crate::machine::{Input, Kept, Machine, Output};
 use crate::name::{proper, reading};
 use crate::random::Random;
@@ -116,7 +117,7 @@ pub struct Host {
     pub(super) charter: SignedCharter,
     pub(super) log: Log,
     /// What an earlier run has stored and not shown.
-    unshown: Vec<Encoded>,
+    unshown: Vec<Arc<Held>>,
     pub(super) roster: Roster,
     pub(super) name: String,
     pub(super) session: u64,
@@ -151,14 +152,13 @@ impl Host {
     #[must_use]
     pub fn new(config: HostConfig) -> Self {
         let HostConfig { identity, charter, restored, .. } = config;
+        let restored = Held::read_all(charter.meeting, &restored);
         let log = Log::restored(charter.meeting, config.talk_max, &restored);
         let unshown = unshown(config.shown.as_ref(), &restored, &log);
         let mut tokens = Tokens::default();
         // Of all that was published, not only of what is still kept: a guest may have been away for long.
-        for entry in restored.iter().filter_map(entry_of) {
-            if let Ok(EntryBody::Question { asker, token, .. }) =
-                EntryBody::decode(entry.value.kind, entry.value.body.0)
-            {
+        for entry in &restored {
+            if let EntryBody::Question { asker, token, .. } = entry.body() {
                 tokens.take(asker, token);
             }
         }
@@ -194,8 +194,9 @@ impl Host {
     fn on_start(&mut self, now: Now, out: &mut Vec<Output>) {
         let meeting = self.charter.meeting;
         out.push(Output::Keep { meeting, name: Kept::Charter, bytes: self.charter.bytes().into() });
-        for (lane, frame) in self.log.frames() {
-            out.push(Output::Append { meeting, frame: frame.clone(), lane, live: false });
+        let dropped = self.log.ring().dropped_before();
+        for (at, entry) in self.log.ring().iter() {
+            out.push(Output::Append { entry: Arc::clone(entry), at, dropped });
         }
         if let Some(why) = self.roster.ended() {
             out.push(Output::Event(Event::Closed { code: Code::Ended, reason: why.to_string() }));
@@ -209,9 +210,8 @@ impl Host {
             }
         }
         self.tell_ready(out);
-        for frame in core::mem::take(&mut self.unshown) {
-            let event =
-                entry_of(&frame).and_then(|entry| message(meeting, &entry.value, None, &self.name, self.us.key()));
+        for entry in core::mem::take(&mut self.unshown) {
+            let event = message(meeting, &entry, &entry.body(), None, &self.name, self.us.key());
             // What this user has written, it knows.
             out.extend(event.filter(|event| matches!(event, Event::Message { own: false, .. })).map(Output::Event));
         }
@@ -244,19 +244,15 @@ impl Host {
 
     /// Writes an entry, tells the user, and takes its effect on the roster; false if the log is full of acts.
     pub(super) fn write(&mut self, body: &EntryBody<'_>, now: Now, out: &mut Vec<Output>) -> bool {
-        let (Some(lane), Some(frame)) = (body.lane(), self.log.write(&self.us, self.session, body, now)) else {
-            return false;
-        };
+        let Some(entry) = self.log.write(&self.us, self.session, body, now) else { return false };
         let answered = self.roster.answered(body);
-        if let (Lane::Acts, Some(act)) = (lane, entry_of(&frame)) {
-            self.roster.take(&act, &self.charter, &self.us);
-        }
-        out.push(Output::Append { meeting: self.charter.meeting, frame: frame.clone(), lane, live: true });
-        if let Some(entry) = entry_of(&frame)
-            && let Some(event) = message(self.charter.meeting, &entry.value, answered, &self.name, self.us.key())
-        {
-            out.push(Output::Event(event));
-        }
+        self.roster.take(&entry, &self.charter, &self.us);
+        let (meeting, ring) = (self.charter.meeting, self.log.ring());
+        let (at, dropped) = (ring.head().saturating_sub(1), ring.dropped_before());
+        let event = message(meeting, &entry, body, answered, &self.name, self.us.key());
+        out.push(Output::Store { meeting, frame: entry.frame.clone() });
+        out.push(Output::Append { entry, at, dropped });
+        out.extend(event.map(Output::Event));
         true
     }
 
@@ -401,7 +397,7 @@ impl Host {
         }
         if let Some(guest) = self.guests.get_mut(&link) {
             (guest.admitted, guest.knock, guest.floor) = (Some(admitted), None, admitted.pass.lamport);
-            guest.welcomed_at = self.log.feed().dropped_before();
+            guest.welcomed_at = self.log.ring().dropped_before();
         }
         self.joined.insert(key, link);
         self.gone.forget(&key);
@@ -480,7 +476,7 @@ impl Host {
         if !guest.following {
             guest.following = true;
             // SPEC GAP-1: what went while WELCOME and DIGEST were on their way is said to be gone, not fetched.
-            if guest.welcomed_at < self.log.feed().dropped_before() {
+            if guest.welcomed_at < self.log.ring().dropped_before() {
                 let (count, items) = encode_items(self.log.rows(guest.floor), limits::ROWS_MAX);
                 let digest = Digest { rows: List::over(count, &items), options: Options::NONE };
                 out.push(Output::Send { link, frame: Frame::from(digest).encode(RequestId::EVENT) });
@@ -509,7 +505,7 @@ impl Host {
         }
         let floor = self.guests.get(&link).map_or(u64::MAX, |guest| guest.floor);
         let found = self.log.fetch(fetch.ranges.iter(), floor);
-        out.extend(found.into_iter().map(|frame| Output::Send { link, frame }));
+        out.extend(found.iter().map(|entry| Output::Send { link, frame: entry.frame.clone() }));
         out.push(done(link, id));
     }
 

@@ -153,7 +153,7 @@ impl Lecture {
     fn with(config: HostConfig) -> Self {
         let now = Now { tick: Instant(1_000), unix_ms: 1_000 };
         let mut lecture = Self {
-            feed: Feed::with_talk_max(config.talk_max),
+            feed: Feed::default(),
             host: Node::new(Host::new(config)),
             readers: BTreeMap::new(),
             attendees: BTreeMap::new(),
@@ -230,10 +230,8 @@ impl Lecture {
                 Output::Send { link, frame } => {
                     self.readers.entry(link).or_default().owe(frame, self.feed.head());
                 }
-                Output::Append { frame, lane, live, .. } => {
-                    self.feed.push(frame.clone(), lane);
-                    self.host.stored.extend(live.then_some(frame));
-                }
+                Output::Append { entry, at, dropped } => self.feed.append(entry, at, dropped),
+                Output::Store { frame, .. } => self.host.stored.push(frame),
                 Output::Follow { link, start } => self.readers.entry(link).or_default().follow(start, &self.feed),
                 Output::Close { link, code, rule, .. } => {
                     self.host.closed.push((link, code, rule));
@@ -242,7 +240,6 @@ impl Lecture {
                 Output::Event(event) => self.host.events.push(event),
                 Output::Keep { name, bytes, .. } => drop(self.host.kept.insert(name, bytes)),
                 Output::Dial { .. } => panic!("a host dials nobody"),
-                Output::Store { .. } => panic!("all that a host keeps is in the feed"),
             }
         }
         self.host.machine.assert_invariants();
@@ -292,9 +289,8 @@ impl Lecture {
                     let (id, frame) = (decoded.id, decoded.frame.expect("a known frame"));
                     self.host_input(Input::Frame { link, id, frame });
                 }
-                Output::Append { frame, live, .. } => node.stored.extend(live.then_some(frame)),
-                Output::Follow { .. } => panic!("an attendee feeds nobody"),
-                Output::Store { .. } => panic!("all that an attendee keeps is in the feed"),
+                Output::Store { frame, .. } => node.stored.push(frame),
+                Output::Append { .. } | Output::Follow { .. } => panic!("an attendee feeds nobody"),
                 Output::Close { code, rule, .. } => {
                     node.closed.push((link, code, rule));
                     self.readers.remove(&link);

@@ -1,21 +1,21 @@
 //! In which order entries are shown (SPEC.md, "Mesh"): showing waits, storing does not.
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::id::Hash;
 use crate::limits;
+use crate::log::Held;
 use crate::time::Instant;
-use crate::wire::Encoded;
 
 /// An entry that is not shown yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Waiting {
-    hash: Hash,
-    prev: Hash,
+    entry: Arc<Held>,
+    /// Zero where there is nothing to wait for.
     reference: Hash,
     deadline: Instant,
-    frame: Encoded,
 }
 
 /// Entries on their way to the user.
@@ -43,27 +43,27 @@ impl Order {
     }
 
     /// Takes an entry; `reference` is zero where there is nothing to wait for.
-    pub(crate) fn push(&mut self, frame: Encoded, hash: Hash, prev: Hash, reference: Hash, now: Instant) {
+    pub(crate) fn push(&mut self, entry: Arc<Held>, reference: Hash, now: Instant) {
         let deadline = now.after(limits::SHOW_TIMEOUT);
         self.sequence = self.sequence.saturating_add(1);
-        self.waiting_for.insert(hash);
-        self.waiting.insert(self.sequence, Waiting { hash, prev, reference, deadline, frame });
+        self.waiting_for.insert(entry.hash);
+        self.waiting.insert(self.sequence, Waiting { entry, reference, deadline });
     }
 
     /// What may be shown by now, in order (SPEC MESH-15).
-    pub(crate) fn take(&mut self, now: Instant) -> Vec<Encoded> {
+    pub(crate) fn take(&mut self, now: Instant) -> Vec<Arc<Held>> {
         let mut ready = Vec::new();
         loop {
             let is_crowded = self.waiting.len() > limits::SHOW_WAITING_MAX;
             let may_be_shown = |waiting: &Waiting| {
                 let follows = waiting.reference == Hash::ZERO || self.shown.contains(&waiting.reference);
-                (follows && !self.waiting_for.contains(&waiting.prev)) || waiting.deadline <= now || is_crowded
+                (follows && !self.waiting_for.contains(&waiting.entry.prev)) || waiting.deadline <= now || is_crowded
             };
             let next = self.waiting.iter().find(|(_, waiting)| may_be_shown(waiting)).map(|(at, _)| *at);
             let Some(waiting) = next.and_then(|at| self.waiting.remove(&at)) else { return ready };
-            self.waiting_for.remove(&waiting.hash);
-            self.note(waiting.hash);
-            ready.push(waiting.frame);
+            self.waiting_for.remove(&waiting.entry.hash);
+            self.note(waiting.entry.hash);
+            ready.push(waiting.entry);
         }
     }
 
@@ -76,19 +76,21 @@ impl Order {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::meeting::Lane;
 
     const NOW: Instant = Instant(0);
-
-    fn frame(number: u8) -> Encoded {
-        Encoded(alloc::vec![number].into())
-    }
 
     fn hash(number: u8) -> Hash {
         Hash([number; 16])
     }
 
     fn push(order: &mut Order, number: u8, prev: u8, reference: u8) {
-        order.push(frame(number), hash(number), hash(prev), hash(reference), NOW);
+        let entry = Held { hash: hash(number), prev: hash(prev), ..Held::sample(Lane::Talk, &[number]) };
+        order.push(entry.into(), hash(reference), NOW);
+    }
+
+    fn take(order: &mut Order, now: Instant) -> Vec<Hash> {
+        order.take(now).iter().map(|entry| entry.hash).collect()
     }
 
     #[test]
@@ -97,9 +99,9 @@ mod tests {
         push(&mut order, 3, 0, 2);
         push(&mut order, 4, 3, 0);
         push(&mut order, 9, 0, 0);
-        assert_eq!(order.take(NOW), [frame(9)], "3 waits for 2, and 4 for 3");
+        assert_eq!(take(&mut order, NOW), [hash(9)], "3 waits for 2, and 4 for 3");
         push(&mut order, 2, 0, 0);
-        assert_eq!(order.take(NOW), [2, 3, 4].map(frame));
+        assert_eq!(take(&mut order, NOW), [2, 3, 4].map(hash));
         assert_eq!(order.deadline(), None);
     }
 
@@ -109,7 +111,7 @@ mod tests {
         push(&mut order, 3, 0, 2);
         push(&mut order, 4, 3, 3);
         let due = order.deadline().expect("it waits");
-        assert_eq!(order.take(Instant(due.0.saturating_sub(1))), []);
-        assert_eq!(order.take(due), [3, 4].map(frame));
+        assert_eq!(take(&mut order, Instant(due.0.saturating_sub(1))), []);
+        assert_eq!(take(&mut order, due), [3, 4].map(hash));
     }
 }

@@ -85,6 +85,25 @@ macro_rules! bodies {
             Unknown,
         }
 
+        /// What the body of an entry is, without a look into it.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Kind {
+            $($(#[$doc])* $name,)*
+            /// A kind of a later version.
+            Unknown,
+        }
+
+        impl Kind {
+            /// The kind of this number.
+            #[must_use]
+            pub const fn of(number: u16) -> Self {
+                match number {
+                    $($number => Self::$name,)*
+                    _ => Self::Unknown,
+                }
+            }
+        }
+
         impl<'a> EntryBody<'a> {
             /// Every kind.
             #[must_use]

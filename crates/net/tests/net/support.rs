@@ -14,6 +14,7 @@ use tertulia_core::event::Event;
 use tertulia_core::feed::Start;
 use tertulia_core::id::{CommandId, DialId, Hash, Key, LinkId, MeetingId, RequestId, Signature, Token};
 use tertulia_core::identity::{Ed25519, Identity, Secret};
+use tertulia_core::log::Held;
 use tertulia_core::machine::{Input, Machine, Output};
 use tertulia_core::time::{Instant, Now};
 use tertulia_core::wire::entry::Entry;
@@ -111,8 +112,9 @@ impl Echo {
 
     fn append(&mut self, out: &mut Vec<Output>) {
         self.appended += 1;
-        let frame = entry(self.appended, 1_024);
-        out.push(Output::Append { meeting: MEETING, frame, lane: Lane::Talk, live: true });
+        let entry = Held::read(MEETING, &entry(self.appended, 1_024)).unwrap();
+        out.push(Output::Store { meeting: MEETING, frame: entry.frame.clone() });
+        out.push(Output::Append { entry, at: self.appended - 1, dropped: 0 });
     }
 }
 

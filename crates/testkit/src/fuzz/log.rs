@@ -6,10 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use tertulia_core::feed::Feed;
 use tertulia_core::id::{Hash, Key, MeetingId, RequestId};
 use tertulia_core::identity::{Domain, Identity, Secret};
-use tertulia_core::log::{Log, Proof, StreamId, Verdict, check_fork, entry_of};
+use tertulia_core::log::{Held, Log, Proof, Ring, StreamId, Verdict, check_fork, entry_of};
 use tertulia_core::time::{Instant, Now};
 use tertulia_core::wire::entry::{Door, Entry, EntryBody};
 use tertulia_core::wire::field::{List, Name, Signed, Text, encode_alone};
@@ -57,6 +56,8 @@ struct Play {
     /// Every entry there is, good or bad.
     pool: Vec<Encoded>,
     log: Log,
+    /// What a driver makes of the positions that the log gives.
+    feed: Ring,
     model: Model,
     talk_max: usize,
     changed: BTreeSet<StreamId>,
@@ -70,6 +71,7 @@ impl Play {
             writers: [(); AUTHORS].map(|()| Log::new(MEETING, 1_000)),
             pool: Vec::new(),
             log: Log::new(MEETING, talk_max),
+            feed: Ring::default(),
             model: Model::new(MEETING, talk_max),
             talk_max,
             changed: BTreeSet::new(),
@@ -130,24 +132,25 @@ impl Play {
     }
 
     fn write(&mut self, author: usize, session: u64, what: u8) {
-        let frame = self.writers[author].write(&self.people[author], session, &body(what), NOW);
-        self.pool.extend(frame);
+        let entry = self.writers[author].write(&self.people[author], session, &body(what), NOW);
+        self.pool.extend(entry.map(|entry| entry.frame.clone()));
     }
 
     /// The node's own session is above all that it holds of itself.
     fn write_own(&mut self, what: u8) {
         let us = self.people[AUTHORS].clone();
         let session = *self.own_session.get_or_insert_with(|| self.log.next_session(us.key()));
-        let frame = self.log.write(&us, session, &body(what), NOW).unwrap();
-        let entry = entry_of(&frame).unwrap();
-        assert_eq!(self.model.offer(&entry, false, &us), Expected::Stored);
-        self.store(&frame);
-        self.pool.push(frame);
+        let entry = self.log.write(&us, session, &body(what), NOW).unwrap();
+        assert_eq!(self.model.offer(&entry.signed(), false, &us), Expected::Stored);
+        self.store(&entry);
+        self.pool.push(entry.frame.clone());
     }
 
-    fn store(&mut self, frame: &Encoded) {
-        self.model.store(frame);
-        self.changed.insert(StreamId::of(&entry_of(frame).unwrap().value));
+    fn store(&mut self, entry: &Arc<Held>) {
+        let ring = self.log.ring();
+        self.feed.append(Arc::clone(entry), ring.head() - 1, ring.dropped_before());
+        self.model.store(&entry.frame);
+        self.changed.insert(entry.id);
     }
 
     fn offer(&mut self, frame: &Encoded, asked: bool) {
@@ -156,7 +159,10 @@ impl Play {
         let expected = self.model.offer(&entry, asked, &us);
         let verdict = self.log.offer(&entry, asked, &us);
         match (&verdict, expected) {
-            (Verdict::Stored, Expected::Stored) => self.store(&frame_of(entry)),
+            (Verdict::Stored(held), Expected::Stored) => {
+                assert_eq!((held.signed(), &held.frame), (entry, &frame_of(entry)));
+                self.store(held);
+            }
             (Verdict::Dropped, Expected::Dropped) => {}
             (Verdict::Ahead { next }, Expected::Ahead(expected)) => assert_eq!(*next, expected),
             (Verdict::Refused(rule), Expected::Refused(expected)) => assert_eq!(*rule, expected),
@@ -224,8 +230,9 @@ impl Play {
     fn compare(&self) {
         assert_eq!(self.log.rows(0), self.model.rows());
         assert_eq!(self.log.lamport(), self.model.lamport);
-        assert!(self.log.frames().map(|(_, frame)| frame).eq(self.model.frames()));
-        assert_eq!(self.log.feed().head(), u64::try_from(self.model.entries.len()).unwrap());
+        assert!(self.log.entries().map(|entry| &entry.frame).eq(self.model.frames()));
+        assert_eq!(self.log.ring().head(), u64::try_from(self.model.entries.len()).unwrap());
+        assert_eq!(&self.feed, self.log.ring());
     }
 
     fn check_changed(&mut self) {
@@ -238,9 +245,7 @@ impl Play {
     /// What is stored is signed, there once, and fits its neighbours.
     fn check_entries(&self) {
         let mut held: BTreeMap<(StreamId, u64), Signed<'_, Entry<'_>>> = BTreeMap::new();
-        for (lane, frame) in self.log.frames() {
-            let entry = entry_of(frame).unwrap();
-            assert_eq!(lane, entry.value.lane);
+        for entry in self.log.entries().map(|entry| entry_of(&entry.frame).unwrap()) {
             let parts: [&[u8]; 2] = [&MEETING.0, entry.bytes];
             assert!(self.us().verify(&entry.value.author, Domain::Entry, &parts, &entry.signature));
             let is_new = held.insert((StreamId::of(&entry.value), entry.value.number), entry).is_none();
@@ -257,20 +262,16 @@ impl Play {
     /// A log comes back from what it holds; and what it sends puts nobody in the wrong.
     fn check_restart(&self) {
         let [mut again, mut other] = [(); 2].map(|()| Log::new(MEETING, self.talk_max));
-        for (_, frame) in self.log.frames() {
-            let entry = entry_of(frame).unwrap();
-            assert_eq!(again.restore(&entry), Verdict::Stored, "{frame:?}");
-            let verdict = other.offer(&entry, false, self.us());
-            assert!(!matches!(verdict, Verdict::Forked(_) | Verdict::Refused(_)), "{verdict:?} {frame:?}");
+        for entry in self.log.entries() {
+            assert_eq!(again.restore(entry), Verdict::Stored(Arc::clone(entry)), "{entry:?}");
+            let verdict = other.offer(&entry.signed(), false, self.us());
+            assert!(!matches!(verdict, Verdict::Forked(_) | Verdict::Refused(_)), "{verdict:?} {entry:?}");
         }
-        assert!(again.frames().eq(self.log.frames()));
-        let frames: Vec<Encoded> = self.log.frames().map(|(_, frame)| frame.clone()).collect();
-        let restored = Log::restored(MEETING, self.talk_max, &frames);
-        assert_eq!(restored.rows(0), again.rows(0));
-        assert!(restored.frames().eq(self.log.frames()));
-        let mut feed = Feed::with_talk_max(self.talk_max);
-        frames.iter().for_each(|frame| _ = feed.push(frame.clone(), entry_of(frame).unwrap().value.lane));
-        assert_eq!(*restored.feed(), feed);
+        assert!(again.entries().eq(self.log.entries()));
+        let frames: Vec<Encoded> = self.log.entries().map(|entry| entry.frame.clone()).collect();
+        let restored = Log::restored(MEETING, self.talk_max, &Held::read_all(MEETING, &frames));
+        assert_eq!((restored.rows(0), restored.ring()), (again.rows(0), again.ring()));
+        assert!(restored.entries().eq(self.log.entries()));
     }
 
     /// What is announced to somebody who may have talk above `floor` can be fetched, and is sent.
@@ -278,54 +279,51 @@ impl Play {
         let rows = self.log.rows(floor);
         let everything = self.log.fetch(rows.iter().map(|row| range(row, row.first)), floor);
         let start = self.log.start_for(&BTreeMap::new(), floor);
-        let at = |frame: &Encoded| self.model.entries.iter().rposition(|stored| stored.frame == *frame).unwrap();
+        let at = |entry: &Arc<Held>| self.model.entries.iter().rposition(|stored| stored.frame == entry.frame).unwrap();
         assert!(everything.iter().map(at).is_sorted(), "in the order stored");
-        for frame in &everything {
-            let from = if entry_of(frame).unwrap().value.lane == Lane::Acts { start.acts } else { start.talk };
-            assert!(from <= u64::try_from(at(frame)).unwrap(), "{frame:?} is announced, and not sent");
+        for entry in &everything {
+            let from = if entry.lane() == Lane::Acts { start.acts } else { start.talk };
+            assert!(from <= u64::try_from(at(entry)).unwrap(), "{entry:?} is announced, and not sent");
         }
         for row in &rows {
             let fetched = self.log.fetch([range(row, 0)].into_iter(), floor);
-            let numbers: BTreeSet<u64> = fetched.iter().map(number).collect();
+            let numbers: BTreeSet<u64> = fetched.iter().map(|entry| entry.number).collect();
             assert_eq!(numbers.first().copied().unwrap_or(row.next), row.first);
             if floor == 0 {
-                assert_eq!(fetched, self.model.fetch(range(row, 0)));
+                assert!(fetched.iter().map(|entry| &entry.frame).eq(&self.model.fetch(range(row, 0))));
             }
-            assert!(fetched.iter().all(|frame| everything.contains(frame)));
+            assert!(fetched.iter().all(|entry| everything.contains(entry)));
             let rival = Row { head: Hash([0xff; 16]), ..*row };
             let head = self.log.rival_head(&rival, floor);
-            assert!(head.is_none() || head.as_ref() == fetched.iter().max_by_key(|frame| number(frame)));
+            let newest = fetched.iter().max_by_key(|entry| entry.number).map(|entry| &entry.frame);
+            assert!(head.is_none() || head.as_ref() == newest);
         }
         // Who holds all of it is sent nothing.
         let held: BTreeMap<StreamId, u64> = rows.iter().map(|row| (StreamId::of_row(row), row.next)).collect();
         let start = self.log.start_for(&held, floor);
-        assert_eq!((start.acts, start.talk), (self.log.feed().head(), self.log.feed().head()));
+        assert_eq!((start.acts, start.talk), (self.log.ring().head(), self.log.ring().head()));
         self.check_floor(floor);
     }
 
     /// Where lamport times rise as they do with one author, a floor is exact.
     fn check_floor(&self, floor: u64) {
-        let talk = self.log.frames().filter(|(lane, _)| *lane == Lane::Talk).map(|(_, frame)| entry_of(frame).unwrap());
-        let lamports: Vec<u64> = talk.map(|entry| entry.value.lamport).collect();
+        let talk = self.log.entries().filter(|entry| entry.lane() == Lane::Talk);
+        let lamports: Vec<u64> = talk.map(|entry| entry.lamport).collect();
         if !lamports.is_sorted_by(|one, next| one < next) {
             return;
         }
         let rows = self.log.rows(0);
         let served = self.log.fetch(rows.iter().map(|row| range(row, row.first)), floor);
-        let is_talk = |frame: &&Encoded| entry_of(frame).unwrap().value.lane == Lane::Talk;
-        assert!(served.iter().filter(is_talk).all(|frame| entry_of(frame).unwrap().value.lamport > floor));
+        let is_talk = |entry: &&Arc<Held>| entry.lane() == Lane::Talk;
+        assert!(served.iter().filter(is_talk).all(|entry| entry.lamport > floor));
         let all = self.log.fetch(rows.iter().map(|row| range(row, row.first)), 0);
-        let above = all.iter().filter(is_talk).filter(|frame| entry_of(frame).unwrap().value.lamport > floor);
+        let above = all.iter().filter(is_talk).filter(|entry| entry.lamport > floor);
         assert_eq!(above.count(), served.iter().filter(is_talk).count());
         for count in 0..5 {
             let floor = self.log.floor_of_last(u32::try_from(count).unwrap());
             assert_eq!(lamports.iter().filter(|lamport| **lamport > floor).count(), lamports.len().min(count));
         }
     }
-}
-
-fn number(frame: &Encoded) -> u64 {
-    entry_of(frame).unwrap().value.number
 }
 
 fn body(what: u8) -> EntryBody<'static> {

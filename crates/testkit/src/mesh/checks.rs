@@ -6,7 +6,7 @@ use std::rc::Rc;
 use tertulia_core::command::Command;
 use tertulia_core::event::{Event, Kind, Reach, State};
 use tertulia_core::id::Key;
-use tertulia_core::log::entry_of;
+use tertulia_core::log::{StreamId, entry_of};
 use tertulia_core::wire::entry::{Entry, EntryBody, Level};
 use tertulia_core::wire::meeting::Lane;
 
@@ -129,7 +129,11 @@ impl Room {
     fn transcript(&self, node: usize) -> BTreeSet<Place> {
         let entries = self.sim.disk(node).entries.iter().filter_map(entry_of).map(|entry| entry.value);
         let roster = self.mix.has_politics().then(|| self.roster(node));
-        let counts = |entry: &Entry<'_>| roster.as_ref().is_none_or(|roster| roster.counts(entry));
+        let counts = |entry: &Entry<'_>| {
+            roster.as_ref().is_none_or(|roster| {
+                roster.counts(StreamId::of(entry), entry.number, tertulia_core::wire::entry::Kind::of(entry.kind))
+            })
+        };
         let talk = entries.filter(|entry| entry.lane == Lane::Talk && counts(entry));
         talk.map(|entry| (entry.lamport, entry.author, entry.session, entry.number)).collect()
     }

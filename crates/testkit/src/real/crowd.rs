@@ -74,7 +74,7 @@ struct Forgetful(Attendee);
 impl Machine for Forgetful {
     fn handle(&mut self, input: Input<'_>, now: Now, out: &mut Vec<Output>) {
         self.0.handle(input, now, out);
-        out.retain(|output| !matches!(output, Output::Append { .. }));
+        out.retain(|output| !matches!(output, Output::Store { .. }));
     }
 
     fn handle_timeout(&mut self, now: Now, out: &mut Vec<Output>) {

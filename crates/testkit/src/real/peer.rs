@@ -244,7 +244,7 @@ impl Peer {
         self.until(|frame, _| matches!(frame, Frame::Meeting(Meeting::Digest(_))).then_some(())).await;
         let body = EntryBody::Person { name: Name::new("host").unwrap(), addresses: List::NONE };
         let person = Log::new(charter.meeting, 1).write(founder, 1, &body, Now { tick: Instant(0), unix_ms: 0 });
-        self.send(&[person.unwrap()]).await;
+        self.send(&[person.unwrap().frame.clone()]).await;
     }
 
     /// Refuses whoever has dialled: what is held here is of another kind.

@@ -88,15 +88,9 @@ impl Sim {
                         self.note(format_args!("node {node} > {} {line}", link.0));
                     }
                 }
-                Output::Append { frame, lane, live, .. } => {
+                Output::Append { entry, at, dropped } => {
                     if this.planted.feeds() {
-                        running.feed.push(frame.clone(), lane);
-                    }
-                    if live && this.planted.stores(lane == Lane::Acts) {
-                        this.disk.store(&frame);
-                    }
-                    if live {
-                        self.note(format_args!("node {node} + {}", word(&frame)));
+                        running.feed.append(entry, at, dropped);
                     }
                 }
                 Output::Store { meeting, frame } => {

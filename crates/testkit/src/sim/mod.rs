@@ -281,10 +281,9 @@ impl Sim {
         this.runs += 1;
         this.stopped_until = 0;
         let machine = (this.spec.maker)(&Boot { disk: &this.disk, now, seed, address });
-        let feed = Feed::with_talk_max(this.spec.talk_max);
         let started_ms = now.unix_ms;
         let links = BTreeMap::new();
-        this.running = Some(Running { machine, feed, links, next_link: 0, started_ms, closed: false });
+        this.running = Some(Running { machine, feed: Feed::default(), links, next_link: 0, started_ms, closed: false });
         self.note(format_args!("node {node} starts"));
         self.reset_what_a_crash_left(node);
         self.handle(node, Input::Start);

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use tertulia_core::id::{MeetingId, RequestId};
 use tertulia_core::identity::{Identity, Secret};
-use tertulia_core::log::{Log, entry_of};
+use tertulia_core::log::{Held, Log};
 use tertulia_core::machine::{Machine, Output};
 use tertulia_core::time::{Now, Timers};
 use tertulia_core::wire::Frame;
 use tertulia_core::wire::entry::EntryBody;
 use tertulia_core::wire::field::Text;
-use tertulia_core::wire::meeting::{Lane, Meeting};
+use tertulia_core::wire::meeting::Meeting;
 use tertulia_core::wire::option::Options;
 use tertulia_core::wire::session::{Hello, Purpose};
 
@@ -48,8 +48,8 @@ impl Machine for Parrot {
     fn handle(&mut self, input: Input<'_>, now: Now, out: &mut Vec<Output>) {
         match input {
             Input::Start => {
-                for (lane, frame) in self.log.frames() {
-                    out.push(Output::Append { meeting: MEETING, frame: frame.clone(), lane, live: false });
+                for (at, entry) in self.log.ring().iter() {
+                    out.push(Output::Append { entry: Arc::clone(entry), at, dropped: 0 });
                 }
                 self.dial(out);
             }
@@ -67,8 +67,9 @@ impl Machine for Parrot {
             }
             Input::Command { id, command: Command::Say { text } } => {
                 let body = EntryBody::Text { text: Text::new(&text).unwrap() };
-                let frame = self.log.write(&self.us, 1, &body, now).unwrap();
-                out.push(Output::Append { meeting: MEETING, frame, lane: Lane::Talk, live: true });
+                let entry = self.log.write(&self.us, 1, &body, now).unwrap();
+                out.push(Output::Store { meeting: MEETING, frame: entry.frame.clone() });
+                out.push(Output::Append { entry, at: self.log.ring().head() - 1, dropped: 0 });
                 out.push(Output::Event(Event::Done { id }));
             }
             Input::Command { .. } => {
@@ -100,7 +101,7 @@ fn parrot(number: u8, dials: Option<(&str, Option<Key>)>) -> NodeSpec {
     let maker: Maker = Box::new(move |boot| {
         let mut log = Log::new(MEETING, 1_000);
         for frame in &boot.disk.entries {
-            log.restore(&entry_of(frame).unwrap());
+            log.restore(&Held::read(MEETING, frame).unwrap());
         }
         Box::new(Parrot { us: us.clone(), log, dials: dials.clone(), attempts: 0, timers: Timers::default() })
     });

@@ -55,7 +55,10 @@ impl Hostile {
         let write = |number| {
             let text = format!("{session}/{number}");
             let now = Now { tick: Instant(0), unix_ms: 1_700_000_000_000 };
-            log.write(&self.founder, session, &EntryBody::Text { text: Text::new(&text).unwrap() }, now).unwrap()
+            log.write(&self.founder, session, &EntryBody::Text { text: Text::new(&text).unwrap() }, now)
+                .unwrap()
+                .frame
+                .clone()
         };
         (1..=count).map(write).collect()
     }
@@ -232,7 +235,7 @@ async fn h9_entry_5_a_guest_writes_nothing() {
         // The founder's own signature makes no difference: a guest passes on nothing in a star.
         let mut log = Log::new(lecture.charter.meeting, 10);
         let body = EntryBody::Text { text: Text::new("forged").unwrap() };
-        let frame = log.write(author, 1, &body, Now { tick: Instant(0), unix_ms: 1 }).unwrap();
+        let frame = log.write(author, 1, &body, Now { tick: Instant(0), unix_ms: 1 }).unwrap().frame.clone();
         peer.send(&[frame]).await;
         peer.ends_by(Rule::Entry5).await;
     }

@@ -118,7 +118,7 @@ fn entries(texts: &[&str]) -> Vec<Encoded> {
     let mut log = Log::new(charter().meeting, 100);
     let now = Now { tick: Instant(0), unix_ms: START_MS };
     let body = |text| EntryBody::Text { text: Text::new(text).unwrap() };
-    texts.iter().map(|text| log.write(&ada(), START_MS, &body(*text), now).unwrap()).collect()
+    texts.iter().map(|text| log.write(&ada(), START_MS, &body(*text), now).unwrap().frame.clone()).collect()
 }
 
 fn id_of(frame: &Encoded) -> u32 {
@@ -126,7 +126,7 @@ fn id_of(frame: &Encoded) -> u32 {
 }
 
 fn has_stored(out: &[Output]) -> bool {
-    out.iter().any(|output| matches!(output, Output::Append { live: true, .. }))
+    out.iter().any(|output| matches!(output, Output::Store { .. }))
 }
 
 #[test]
@@ -368,7 +368,8 @@ fn fetch_2_what_lies_between_is_asked_for_once_and_again_after_three_seconds() {
 fn entry_5_nobody_but_the_founder_is_an_author() {
     let mut log = Log::new(charter().meeting, 10);
     let now = Now { tick: Instant(0), unix_ms: 0 };
-    let entry = log.write(&identity(3), 1, &EntryBody::Text { text: Text::new("psst").unwrap() }, now).unwrap();
+    let entry =
+        log.write(&identity(3), 1, &EntryBody::Text { text: Text::new("psst").unwrap() }, now).unwrap().frame.clone();
     let entry = entry_of(&entry).unwrap();
     assert_eq!(refused(&attending().hear(HOST, 0, EntryFrame { entry, options: NONE }), HOST), Some(Rule::Entry5));
 }

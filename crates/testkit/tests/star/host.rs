@@ -101,8 +101,8 @@ pub(crate) fn command(bench: &mut Bench<Node>, command: Command) -> Vec<Output> 
 pub(crate) fn say(bench: &mut Bench<Node>, text: &str) -> Encoded {
     let out = command(bench, Command::Say { text: text.into() });
     let entry =
-        out.iter().find_map(|output| if let Output::Append { frame, .. } = output { Some(frame) } else { None });
-    entry.expect("an entry").clone()
+        out.iter().find_map(|output| if let Output::Append { entry, .. } = output { Some(entry) } else { None });
+    entry.expect("an entry").frame.clone()
 }
 
 fn with<T>(frame: &Encoded, look: impl FnOnce(&Meeting<'_>) -> T) -> T {
@@ -193,7 +193,11 @@ fn entry_5_a_guest_writes_nothing() {
     enter(&mut bench, BEA, &bea(), "bea");
     let mut log = Log::new(charter(Admission::Open, 1_000).meeting, 10);
     let now = Now { tick: Instant(0), unix_ms: 0 };
-    let entry = log.write(&bea(), 1, &EntryBody::Text { text: Text::new("I am the host").unwrap() }, now).unwrap();
+    let entry = log
+        .write(&bea(), 1, &EntryBody::Text { text: Text::new("I am the host").unwrap() }, now)
+        .unwrap()
+        .frame
+        .clone();
     let entry = entry_of(&entry).unwrap();
     assert_eq!(refused(&bench.hear(BEA, 0, EntryFrame { entry, options: NONE }), BEA), Some(Rule::Entry5));
 }
@@ -250,7 +254,8 @@ fn end_1_the_end_is_written_before_goodbye() {
     let mut bench = open();
     enter(&mut bench, BEA, &bea(), "bea");
     let out = command(&mut bench, Command::End);
-    let append = out.iter().position(|output| matches!(output, Output::Append { live: true, lane: Lane::Acts, .. }));
+    let append =
+        out.iter().position(|output| matches!(output, Output::Append { entry, .. } if entry.lane() == Lane::Acts));
     let close = out.iter().position(|output| matches!(output, Output::Close { code: Code::Ended, .. }));
     assert!(append.is_some() && append < close, "{out:?}");
     let mut stopped = open();
@@ -383,7 +388,10 @@ fn revoke_2_the_ticket_of_whoever_is_shown_out_is_void_too() {
         );
     enter(&mut bench, LinkId(2), &identity(2), "b", None);
     let out = command(&mut bench, Command::Kick { name: "b".into(), why: "noise".into() });
-    let acts = out.iter().filter(|output| matches!(output, Output::Append { lane: Lane::Acts, .. })).count();
+    let acts = out
+        .iter()
+        .filter(|output| matches!(output, Output::Append { entry, .. } if entry.lane() == Lane::Acts))
+        .count();
     assert_eq!((acts, refused(&out, LinkId(2))), (2, Some(Rule::Revoke1)));
     let new = events(&out)
         .iter()
@@ -411,7 +419,8 @@ fn roster_1_the_order_in_which_acts_come_is_nothing() {
         revoke(Level::Out),
         revoke(Level::Mute),
     ];
-    let mut frames: Vec<Encoded> = first.iter().map(|body| written.write(&ada(), 1, body, now).unwrap()).collect();
+    let mut frames: Vec<Encoded> =
+        first.iter().map(|body| written.write(&ada(), 1, body, now).unwrap().frame.clone()).collect();
     let answers = hash(meeting, entry_of(&frames[1]).unwrap().bytes);
     let grant = EntryBody::Grant { subject, role: Role::Member, answers, name, proof: List::NONE };
     let second = [
@@ -419,7 +428,7 @@ fn roster_1_the_order_in_which_acts_come_is_nothing() {
         EntryBody::Policy { door: Door::Locked, kept: List::NONE },
         grant,
     ];
-    frames.extend(second.iter().map(|body| written.write(&ada(), 2, body, now).unwrap()));
+    frames.extend(second.iter().map(|body| written.write(&ada(), 2, body, now).unwrap().frame.clone()));
     let expected = Roster::fold(&written, &charter, &bea());
     assert!(expected.is_locked() && expected.host_name() == Some("Lady"));
     assert!(!expected.is_revoked(&bea().key(), Level::Out) && expected.is_revoked(&bea().key(), Level::Mute));

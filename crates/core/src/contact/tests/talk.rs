@@ -188,7 +188,11 @@ fn fork_3_two_versions_of_a_message_are_told_and_no_more_is_shown() {
     let write = |texts: &[&str]| {
         let mut log = crate::log::Log::new(pair, 10);
         let body = |text| crate::wire::entry::EntryBody::Text { text: Text::new(text).expect("a text") };
-        texts.iter().filter_map(|text| log.write(&bea, 5, &body(text), world.now)).collect::<Vec<_>>()
+        texts
+            .iter()
+            .filter_map(|text| log.write(&bea, 5, &body(text), world.now))
+            .map(|entry| entry.frame.clone())
+            .collect::<Vec<_>>()
     };
     let frames = [write(&["yes"]), write(&["no", "never"])].concat();
     frames.iter().for_each(|frame| world.bring(0, link, frame));

@@ -135,7 +135,7 @@ fn slow_2_a_link_that_the_feed_has_overtaken_is_closed_as_soon_as_it_is_seen() {
     let mut end = End::open();
     end.link.follow(Start::default(), &end.feed);
     for number in 1..=4 {
-        end.feed.push(entry(number), Lane::Talk);
+        end.append(&entry(number), Lane::Talk);
     }
     assert!(!end.link.fill(&end.feed, at(1), &mut Vec::new()));
     assert_eq!(end.link.poll_timeout(), Some(at(1)));
@@ -148,13 +148,13 @@ fn slow_2_a_link_that_the_feed_has_overtaken_is_closed_as_soon_as_it_is_seen() {
 fn slow_2_a_closing_link_that_the_feed_has_overtaken_says_goodbye_and_leaves_no_gap() {
     let mut end = End::open();
     end.link.follow(Start::default(), &end.feed);
-    end.feed.push(entry(1), Lane::Talk);
+    end.append(&entry(1), Lane::Talk);
     end.write(START);
     for number in 2..=5 {
-        end.feed.push(entry(number), Lane::Talk);
+        end.append(&entry(number), Lane::Talk);
     }
     end.link.send(done(1), end.feed.head());
-    end.feed.push(entry(1), Lane::Acts);
+    end.append(&entry(1), Lane::Acts);
     end.link.close(Code::Kicked, "", end.feed.head(), START);
     end.write(START);
     assert_eq!(end.sent, [entry(1), done(1), bye(Code::Kicked)]);
@@ -179,11 +179,11 @@ fn slow_2_a_link_is_owed_only_so_much() {
 fn bye_1_goodbye_follows_its_cause() {
     let mut end = End::open();
     end.link.follow(Start::default(), &end.feed);
-    end.feed.push(entry(1), Lane::Talk);
+    end.append(&entry(1), Lane::Talk);
     end.link.send(done(1), end.feed.head());
-    end.feed.push(entry(2), Lane::Acts);
+    end.append(&entry(2), Lane::Acts);
     end.link.close(Code::Kicked, "noise", end.feed.head(), START);
-    end.feed.push(entry(3), Lane::Talk);
+    end.append(&entry(3), Lane::Talk);
     end.write(START);
     assert_eq!(end.sent[..3], [entry(1), done(1), entry(2)]);
     assert_eq!((end.sent.len(), end.said_bye()), (4, Some(Code::Kicked)));

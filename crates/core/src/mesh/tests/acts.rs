@@ -38,7 +38,7 @@ fn person(name: &str) -> EntryBody<'_> {
 fn written(author: &Identity, session: u64, bodies: &[EntryBody<'_>]) -> Vec<Encoded> {
     let mut log = Log::new(charter(Admission::Open).meeting, 100);
     let now = Now { tick: Instant(0), unix_ms: session };
-    bodies.iter().map(|body| log.write(author, session, body, now).expect("room")).collect()
+    bodies.iter().map(|body| log.write(author, session, body, now).expect("room").frame.clone()).collect()
 }
 
 fn show(hall: &mut Hall, node: usize, link: LinkId, frames: &[Encoded]) {
@@ -169,7 +169,7 @@ fn join_15_a_member_that_comes_and_goes_is_let_in_only_so_often() {
             joins += 1;
             let now = Now { tick: Instant(0), unix_ms: run };
             let bodies = [person("eve"), EntryBody::Left {}];
-            let frames = bodies.iter().map(|body| log.write(&eve, run, body, now).expect("room"));
+            let frames = bodies.iter().map(|body| log.write(&eve, run, body, now).expect("room").frame.clone());
             show(&mut hall, 0, link, &frames.collect::<Vec<_>>());
         }
         hall.down(0, link, Code::Left);

@@ -35,7 +35,10 @@ fn written(number: u8, session: u64, texts: &[&str]) -> Vec<crate::wire::Encoded
     let mut log = Log::new(charter(Admission::Open).meeting, 100);
     let now = Now { tick: Instant(0), unix_ms: session };
     let text = |text| EntryBody::Text { text: Text::new(text).expect("a text") };
-    texts.iter().map(|words| log.write(&identity(number), session, &text(words), now).expect("room")).collect()
+    texts
+        .iter()
+        .map(|words| log.write(&identity(number), session, &text(words), now).expect("room").frame.clone())
+        .collect()
 }
 
 /// The same of acts that say who it is.
@@ -44,7 +47,7 @@ fn written_acts(number: u8, session: u64, count: usize) -> Vec<crate::wire::Enco
     let now = Now { tick: Instant(0), unix_ms: session };
     let name = crate::wire::field::Name::new("m1").expect("a name");
     let person = EntryBody::Person { name, addresses: List::NONE };
-    (0..count).map(|_| log.write(&identity(number), session, &person, now).expect("room")).collect()
+    (0..count).map(|_| log.write(&identity(number), session, &person, now).expect("room").frame.clone()).collect()
 }
 
 /// The range that a node has asked a link for last.

@@ -3,6 +3,7 @@
 
 use alloc::{
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
     vec,
     vec::Vec,
 };
@@ -14,12 +15,11 @@ use super::{Room, SEED, key, person};
 use crate::charter::{Admission, SignedCharter};
 use crate::id::{Hash, Key};
 use crate::limits;
-use crate::log::{Log, StreamId, entry_of, hash};
+use crate::log::{Held, Log, StreamId};
 use crate::roster::Roster;
 use crate::ticket::prove_ticket;
 use crate::time::Now;
-use crate::wire::Encoded;
-use crate::wire::entry::{Cut, Door, Entry, EntryBody, Level, Role};
+use crate::wire::entry::{Cut, Door, Entry, EntryBody, Kind, Level, Role};
 use crate::wire::field::{List, Reason, encode_items};
 use crate::wire::meeting::Lane;
 use crate::wire::option::TicketProof;
@@ -39,14 +39,8 @@ struct Model<'a> {
 }
 
 impl<'a> Model<'a> {
-    fn new(charter: &'a SignedCharter, frames: &'a [Encoded]) -> Self {
-        let entries = frames.iter().filter_map(entry_of);
-        let mut acts: Vec<_> = entries
-            .map(|entry| {
-                let body = EntryBody::decode(entry.value.kind, entry.value.body.0).expect("an act");
-                (hash(charter.meeting, entry.bytes), entry.value, body)
-            })
-            .collect();
+    fn new(charter: &'a SignedCharter, entries: &'a [Arc<Held>]) -> Self {
+        let mut acts: Vec<_> = entries.iter().map(|act| (act.hash, act.signed().value, act.body())).collect();
         acts.sort_by_key(|(_, entry, _)| (entry.lamport, entry.author, entry.session, entry.number));
         let all: BTreeSet<Hash> = acts.iter().map(|(hash, ..)| *hash).collect();
         let mut model =
@@ -169,16 +163,16 @@ impl<'a> Model<'a> {
 type Step = (u8, u64, u8, u8, u8, bool, Index);
 
 /// Seven people, each with a log of their own, who learn of each other's acts now and then.
-fn play(admission: Admission, steps: &[Step]) -> (SignedCharter, Vec<Encoded>) {
+fn play(admission: Admission, steps: &[Step]) -> (SignedCharter, Vec<Arc<Held>>) {
     let room = Room::new(admission);
     let mut logs: BTreeMap<u8, Log> = (1..=7).map(|seed| (seed, room.log.clone())).collect();
     let prove = |seed| prove_ticket(SEED, None, room.charter.meeting, &person(seed));
     let proofs: BTreeMap<u8, TicketProof> = (1..=7).map(|seed| (seed, prove(seed))).collect();
-    let (mut frames, mut hashes) = (Vec::<Encoded>::new(), vec![Hash::ZERO]);
+    let (mut acts, mut hashes) = (Vec::<Arc<Held>>::new(), vec![Hash::ZERO]);
     for (author, session, kind, subject, choice, flag, index) in steps.iter().copied() {
         let log = logs.get_mut(&author).expect("one of seven");
-        let known = frames.iter().take(index.index(frames.len().saturating_add(1))).filter_map(entry_of);
-        known.for_each(|entry| _ = log.restore(&entry));
+        let known = acts.iter().take(index.index(acts.len().saturating_add(1)));
+        known.for_each(|act| _ = log.restore(act));
         let cuts = log.cuts(key(subject));
         let (count, cuts) = encode_items(cuts.into_iter().skip(usize::from(choice % 2)), limits::CUTS_MAX);
         let cuts = List::over(count, &cuts);
@@ -201,26 +195,26 @@ fn play(admission: Admission, steps: &[Step]) -> (SignedCharter, Vec<Encoded>) {
             7 => EntryBody::Policy { door: if flag { Door::Locked } else { Door::Unlocked }, kept },
             _ => EntryBody::End { why },
         };
-        let frame = log.write(&person(author), session, &body, Now::default()).expect("there is room");
-        hashes.push(hash(log.meeting(), entry_of(&frame).expect("an entry").bytes));
-        frames.push(frame);
+        let act = log.write(&person(author), session, &body, Now::default()).expect("there is room");
+        hashes.push(act.hash);
+        acts.push(act);
     }
-    (room.charter, frames)
+    (room.charter, acts)
 }
 
 /// Takes acts one by one, each stream in its order, else as `order` has it.
-fn take_all(charter: &SignedCharter, frames: &[Encoded], order: &[Index]) -> (Log, Roster) {
+fn take_all(charter: &SignedCharter, acts: &[Arc<Held>], order: &[Index]) -> (Log, Roster) {
     let (mut log, us) = (Log::new(charter.meeting, 9), person(1));
     let mut roster = Roster::fold(&log, charter, &us);
-    let mut left: Vec<_> = frames.iter().collect();
+    let mut left: Vec<_> = acts.iter().collect();
     let mut order = order.iter().cycle();
     while !left.is_empty() {
         let at = order.next().expect("it has no end").index(left.len());
-        let stream = entry_of(left[at]).map(|entry| StreamId::of(&entry.value));
-        let first = left.iter().position(|frame| entry_of(frame).map(|entry| StreamId::of(&entry.value)) == stream);
-        let entry = entry_of(left.remove(first.expect("at the latest this one"))).expect("an entry");
-        log.restore(&entry);
-        roster.take(&entry, charter, &us);
+        let stream = left[at].id;
+        let first = left.iter().position(|act| act.id == stream);
+        let act = left.remove(first.expect("at the latest this one"));
+        log.restore(act);
+        roster.take(act, charter, &us);
     }
     (log, roster)
 }
@@ -238,17 +232,17 @@ proptest! {
         ),
         order in prop::collection::vec(any::<Index>(), 40),
     ) {
-        let (charter, frames) = play(admission, &steps);
-        let (log, roster) = take_all(&charter, &frames, &order);
+        let (charter, acts) = play(admission, &steps);
+        let (log, roster) = take_all(&charter, &acts, &order);
         prop_assert_eq!(&roster, &Roster::fold(&log, &charter, &person(1)));
         // In the order in which they were written.
         let (mut written, us) = (Roster::default(), person(1));
-        for entry in frames.iter().filter_map(entry_of) {
-            written.take(&entry, &charter, &us);
+        for act in &acts {
+            written.take(act, &charter, &us);
             written.assert_invariants(&charter);
         }
         prop_assert_eq!(&roster, &written);
-        let model = Model::new(&charter, &frames);
+        let model = Model::new(&charter, &acts);
         let ranks: Vec<Key> = roster.standing.keys().copied().collect();
         prop_assert_eq!(&ranks, &model.ranks);
         prop_assert_eq!(roster.standing.hosts(), model.hosts);
@@ -259,7 +253,8 @@ proptest! {
         }
         for (_, entry, _) in &model.acts {
             let granted = model.ranks.contains(&entry.author);
-            prop_assert_eq!(roster.counts(entry), granted && model.is_within_cuts(entry));
+            let counts = roster.counts(StreamId::of(entry), entry.number, Kind::of(entry.kind));
+            prop_assert_eq!(counts, granted && model.is_within_cuts(entry));
         }
     }
 }

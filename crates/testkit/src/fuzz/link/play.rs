@@ -1,7 +1,7 @@
 //! A driver that has one link, checks everything about it after every call, and keeps what its machine is told.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
 use tertulia_core::code::Code;
@@ -9,14 +9,14 @@ use tertulia_core::feed::{Feed, Start};
 use tertulia_core::id::{Key, MeetingId, RequestId, Token};
 use tertulia_core::limits::{RECORD_PLAINTEXT_MAX, REQUESTS_MAX};
 use tertulia_core::link::{Link, LinkEvent, Opening, State};
+use tertulia_core::log::Held;
 use tertulia_core::time::Instant;
 use tertulia_core::wire::field::Text;
 use tertulia_core::wire::frame::Role;
-use tertulia_core::wire::meeting::Lane;
 use tertulia_core::wire::option::Options;
 use tertulia_core::wire::private::Tell;
 use tertulia_core::wire::session::{Done, Hello, Purpose, Session};
-use tertulia_core::wire::{Encoded, Frame, decode};
+use tertulia_core::wire::{Frame, decode};
 
 use super::{Setting, Step};
 use crate::lecture::{ada, bea, charter, lecture};
@@ -27,17 +27,20 @@ const CALLS_MAX: usize = 3_000;
 /// Up to here, a call before its time is tried as well: it must do nothing.
 const SPURIOUS_MAX: usize = 100;
 
+/// So many entries stay in the feed.
+const FEED_MAX: u64 = 20;
+
 /// Of the lecture, what is slow to make.
 static SAMPLE: LazyLock<Sample> = LazyLock::new(|| Sample {
     keys: (ada().key(), bea().key()),
     meeting: charter().meeting,
-    entry: lecture().into_iter().find(|said| said.name() == "ENTRY").map(|said| said.frame).unwrap(),
+    entry: lecture().iter().find_map(|said| Held::read(charter().meeting, &said.frame)).unwrap(),
 });
 
 struct Sample {
     keys: (Key, Key),
     meeting: MeetingId,
-    entry: Encoded,
+    entry: Arc<Held>,
 }
 
 pub(super) struct Play {
@@ -77,7 +80,7 @@ impl Play {
         Self {
             link: Link::new(opening, guest, peer, [3; 32], now),
             setting,
-            feed: Feed::with_talk_max(20),
+            feed: Feed::default(),
             now,
             is_punctual,
             calls: 0,
@@ -115,7 +118,8 @@ impl Play {
                     self.link.follow(Start::default(), &self.feed);
                 }
                 for _ in 0..=*count {
-                    self.feed.push(SAMPLE.entry.clone(), Lane::Talk);
+                    let at = self.feed.head();
+                    self.feed.append(Arc::clone(&SAMPLE.entry), at, at.saturating_sub(FEED_MAX - 1));
                 }
             }
             Step::Flood(count) => self.flood(usize::from(*count) + 1),
