@@ -91,8 +91,9 @@ fn an_attendee_that_was_killed_is_sent_what_it_missed_and_no_more() {
 /// As if the last run of this home had begun while the clock was an hour ahead; when that was.
 fn plant_start(home: &Scratch) -> u64 {
     let started_ms = tertulia_net::unix_ms() + 3_600_000;
-    std::fs::write(home.path().join("started"), sealed("started", &started_ms.to_string()))
-        .expect("the home can be written");
+    for (name, content) in [("version", String::new()), ("started", started_ms.to_string())] {
+        std::fs::write(home.path().join(name), sealed(name, &content)).expect("the home can be written");
+    }
     started_ms
 }
 
