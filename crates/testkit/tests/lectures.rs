@@ -48,6 +48,7 @@ const SOMETIMES: &[&str] = &[
     "denied",
     "real",
     // What comes of it.
+    "wrong_kind",
     "backpressure",
     "reading_paused",
     "dial_timed_out",

@@ -54,6 +54,7 @@ const SOMETIMES: &[&str] = &[
     "fetch",
     "unlinked",
     "another_name",
+    "alone",
     "name_taken",
     "no_such_name",
     "not_linked",

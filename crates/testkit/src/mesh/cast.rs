@@ -9,7 +9,8 @@ use tertulia_core::id::{Key, MeetingId, Signature, Token};
 use tertulia_core::identity::{Ed25519, Identity, Scheme, Secret};
 use tertulia_core::machine::Kept;
 use tertulia_core::mesh::{Member, MemberConfig, Restored};
-use tertulia_core::node::Node;
+use tertulia_core::node::{Guess, Node};
+use tertulia_core::star::AttendeeConfig;
 use tertulia_core::ticket::Ticket;
 use tertulia_core::wire::field::Title;
 use tertulia_core::wire::session::Purpose;
@@ -80,25 +81,56 @@ pub(crate) fn member(
         let (seed, endorsement) = kept.or(handed).unwrap_or((TICKET, None));
         let seed = mix.ticket.then_some(seed);
         let ticket = Ticket { meeting: charter.meeting, host, seed, endorsement, addresses: addresses.clone() };
-        Box::new(Node::new(Member::new(MemberConfig {
+        let is_founder = number == 0;
+        let room = MemberConfig {
             identity: us.clone(),
             name: name.clone(),
             name_is_chosen: false,
             started_ms: boot.now.unix_ms,
             seed: boot.seed,
             meeting: if knows_key { charter.meeting } else { MeetingId::ZERO },
-            host: (knows_key || restored.is_some()).then_some(host),
+            host: (knows_key && !is_founder).then_some(host),
             ticket: Some(ticket),
-            door: if number == 0 { Vec::new() } else { addresses },
+            door: if is_founder { Vec::new() } else { addresses },
             addresses: vec![address(number)],
             port: None,
-            restored,
+            restored: None,
             others: Vec::new(),
             note: String::new(),
             talk_max: 10_000,
-        })))
+        };
+        let lecture = lecture_at(&room);
+        Box::new(match restored {
+            restored if is_founder => Node::new(Member::new(MemberConfig { restored, ..room })),
+            Some(restored) if !knows_key => {
+                let others = vec![restored.clone()];
+                let guess = Guess { restored, heard: "a while ago".into() };
+                Node::returner(guess, MemberConfig { others, ..room }, lecture)
+            }
+            // Neither an address nor a ticket says of what kind the meeting is.
+            restored => Node::newcomer(MemberConfig { restored, ..room }, lecture),
+        })
     });
     NodeSpec { key, maker, talk_max }
+}
+
+/// The lecture that may be there instead, for all that a newcomer knows.
+fn lecture_at(room: &MemberConfig) -> AttendeeConfig {
+    AttendeeConfig {
+        identity: room.identity.clone(),
+        name: room.name.clone(),
+        name_is_chosen: false,
+        started_ms: room.started_ms,
+        seed: room.seed,
+        meeting: room.meeting,
+        host: room.host,
+        ticket: room.ticket.clone(),
+        note: String::new(),
+        addresses: room.door.clone(),
+        restored: None,
+        others: Vec::new(),
+        talk_max: room.talk_max,
+    }
 }
 
 /// What the founder has kept of its ticket.

@@ -249,6 +249,9 @@ impl Room {
                 if self.mix.lobby && node > 0 {
                     self.doorkeeper.check(self.people[node].key);
                 }
+                if node > 0 && self.sim.peers(node).is_empty() {
+                    self.sim.sometimes("alone");
+                }
                 if name.contains('-') {
                     self.sim.sometimes("another_name");
                 }
@@ -270,7 +273,8 @@ impl Room {
         let retry = self.sim.now() + 500 + self.sim.dice().below(1_500);
         let person = &mut self.people[node];
         match code {
-            Code::Left if person.gone => {}
+            // Alone on a guess, it is told why nobody came.
+            _ if person.gone => {}
             Code::Kicked | Code::Banned => person.is_out = true,
             _ => person.starts_at = Some(retry),
         }

@@ -396,7 +396,7 @@ impl Sim {
     }
 
     fn connect(&mut self, attempt: Attempt, target: usize) {
-        let Attempt { node, id, hello, .. } = attempt;
+        let Attempt { node, id, hello, peer: wanted, .. } = attempt;
         let [dialler, listener] = [node, target].map(|node| self.nodes[node].spec.key);
         let [here, there] = [node, target].map(|node| {
             let running = self.nodes[node].running.as_mut().expect("it was looked at");
@@ -416,7 +416,8 @@ impl Sim {
             let (seed, now) = (self.dice.bytes(), self.nodes[end.node].now(self.now).tick);
             let link = Link::new(opening, us, peer, seed, now);
             let entries = BTreeSet::new();
-            let ends = Ends { link, peer, connection, side, dial, up: false, over: false, pending: None, entries };
+            let (up, over, pending) = (false, false, None);
+            let ends = Ends { link, peer, connection, side, dial, wanted, up, over, pending, entries };
             self.nodes[end.node].running.as_mut().expect("it was looked at").links.insert(end.link, ends);
         }
         self.check_resources(node);
@@ -427,11 +428,14 @@ impl Sim {
     /// Nobody holds more links than there is a use for: duplicate dialling escapes every check of correctness.
     fn check_resources(&self, node: usize) {
         let Some(running) = &self.nodes[node].running else { return };
-        let mut dialled: BTreeMap<Key, usize> = BTreeMap::new();
+        // Who is at an address may be somebody who is dialled for their key at the same time.
+        let mut dialled: BTreeMap<(Key, bool), usize> = BTreeMap::new();
         let mut accepted: BTreeMap<Key, usize> = BTreeMap::new();
         for ends in running.links.values().filter(|ends| !ends.over) {
-            let links = if ends.dial.is_some() { &mut dialled } else { &mut accepted };
-            *links.entry(ends.peer).or_default() += 1;
+            *match ends.dial {
+                Some(_) => dialled.entry((ends.peer, ends.wanted.is_some())).or_default(),
+                None => accepted.entry(ends.peer).or_default(),
+            } += 1;
         }
         let most = dialled.values().copied().max().unwrap_or(0);
         assert!(most <= 1, "node {node} has {most} links that it dialled to one key");

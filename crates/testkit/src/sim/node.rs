@@ -103,6 +103,8 @@ pub(super) struct Ends {
     pub(super) connection: ConnectionId,
     pub(super) side: usize,
     pub(super) dial: Option<DialId>,
+    /// Only this key was dialled; `None`: whoever is there.
+    pub(super) wanted: Option<Key>,
     /// The machine knows of it.
     pub(super) up: bool,
     /// The machine has closed it, or was told that it is gone.

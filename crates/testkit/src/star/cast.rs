@@ -8,7 +8,8 @@ use tertulia_core::charter::{Admission, Questions, SignedCharter, Terms};
 use tertulia_core::id::{Key, MeetingId, Signature, Token};
 use tertulia_core::identity::{Ed25519, Identity, Scheme, Secret};
 use tertulia_core::machine::Kept;
-use tertulia_core::node::Node;
+use tertulia_core::mesh::MemberConfig;
+use tertulia_core::node::{Guess, Node};
 use tertulia_core::star::{Attendee, AttendeeConfig, Host, HostConfig, Restored};
 use tertulia_core::ticket::Ticket;
 use tertulia_core::wire::field::Title;
@@ -92,9 +93,8 @@ pub(super) fn guest(number: u8, name: &str, mix: &Mix, handed_out: &HandedOut, k
     let (key, talk_max, ticketed) = (us.key(), mix.talk_max, mix.ticket);
     let maker: Maker = Box::new(move |boot| {
         let ticket = handed_out.borrow().clone();
-        let restored = restore(boot, &us);
         let meeting = if knows == Knows::Address { MeetingId::ZERO } else { ticket.meeting };
-        Box::new(Node::new(Attendee::new(AttendeeConfig {
+        let lecture = AttendeeConfig {
             identity: us.clone(),
             name: name.clone(),
             name_is_chosen: false,
@@ -104,13 +104,44 @@ pub(super) fn guest(number: u8, name: &str, mix: &Mix, handed_out: &HandedOut, k
             host: (knows == Knows::Ticket).then_some(ticket.host),
             addresses: ticket.addresses.clone(),
             ticket: ticketed.then_some(ticket),
-            restored,
+            restored: None,
             others: Vec::new(),
             note: String::new(),
             talk_max,
-        })))
+        };
+        Box::new(match restore(boot, &us) {
+            // Neither an address nor a ticket says of what kind the meeting is.
+            None => Node::newcomer(room_at(&lecture, boot), lecture),
+            Some(restored) if knows == Knows::Address => {
+                let others = vec![restored.clone()];
+                let guess = Guess { restored, heard: "a while ago".into() };
+                Node::returner(guess, room_at(&lecture, boot), AttendeeConfig { others, ..lecture })
+            }
+            restored => Node::new(Attendee::new(AttendeeConfig { restored, ..lecture })),
+        })
     });
     NodeSpec { key, maker, talk_max }
+}
+
+/// The room that may be there instead, for all that a guest knows.
+fn room_at(lecture: &AttendeeConfig, boot: &Boot<'_>) -> MemberConfig {
+    MemberConfig {
+        identity: lecture.identity.clone(),
+        name: lecture.name.clone(),
+        name_is_chosen: false,
+        started_ms: lecture.started_ms,
+        seed: lecture.seed,
+        meeting: lecture.meeting,
+        host: lecture.host,
+        ticket: lecture.ticket.clone(),
+        note: String::new(),
+        door: lecture.addresses.clone(),
+        addresses: vec![boot.address.to_string()],
+        port: Some(boot.address.port()),
+        restored: None,
+        others: Vec::new(),
+        talk_max: lecture.talk_max,
+    }
 }
 
 /// What a guest knows of the host before it joins.
