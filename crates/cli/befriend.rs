@@ -21,6 +21,7 @@ use crate::fail::{Fail, quoted};
 use crate::globals::{Globals, tell_home};
 use crate::screen::Screen;
 use crate::venue;
+use crate::words;
 
 /// How a verb runs its friends.
 #[derive(Clone, Copy, Debug)]
@@ -127,8 +128,8 @@ pub(crate) fn change(home: &Home, globals: &Globals, command: Command) -> Result
             Output::Keep { name: Kept::Drafts, bytes, .. } => {
                 home.keep_drafts(&bytes).map_err(|error| unwritten(&error))?;
             }
-            Output::Event(Event::Error { code, message, .. }) => {
-                return Err(refusal(code, &message, &name, globals));
+            Output::Event(Event::Error { failure, .. }) => {
+                return Err(refusal(failure.word(), &words::failure(&failure), &name, globals));
             }
             Output::Event(event) => events.push(event),
             // Nobody is dialled, and nothing is said.

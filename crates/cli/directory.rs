@@ -17,6 +17,7 @@ use tokio::time::timeout;
 use crate::fail::Fail;
 use crate::globals::Registries;
 use crate::screen::Screen;
+use crate::words;
 
 /// Whoever has the answer says goodbye for no longer.
 const GOODBYE: Duration = Duration::from_millis(200);
@@ -49,11 +50,12 @@ impl Answer {
     /// Takes an event; true if it answers a question.
     fn take(&mut self, event: Event) -> bool {
         let is_last = matches!(event, Event::Error { .. } | Event::Done { .. });
-        if let Event::Error { code, message, .. } = event {
-            self.failure = Some((code, message));
-        } else if let Event::Warning { code, message } = event {
-            if !self.warnings.iter().any(|(_, known)| *known == message) {
-                self.warnings.push((code, message));
+        if let Event::Error { failure, .. } = event {
+            self.failure = Some((failure.word(), words::failure(&failure)));
+        } else if let Event::Warning(notice) = event {
+            let warning = (notice.word(), words::notice(&notice));
+            if !self.warnings.contains(&warning) {
+                self.warnings.push(warning);
             }
         } else if !is_last {
             self.found.push(event);

@@ -4,9 +4,7 @@ use tertulia_core::code::Code;
 use tertulia_core::event::Role;
 
 use crate::console::Problem;
-
-/// What was read or said, and has not come where it should by the end, as a word for scripts.
-pub(crate) const UNDELIVERED: &str = "undelivered";
+pub(crate) use tertulia_core::command::UNDELIVERED;
 
 /// What is known as a session ends.
 #[derive(Clone, Copy, Debug)]

@@ -13,6 +13,7 @@ use tertulia_core::id::MeetingId;
 use tertulia_core::wire::registry::Kind as RecordKind;
 
 use crate::console::{Problem, checked, nearest};
+use crate::words;
 
 /// An object in the making, whose fields keep their order.
 #[derive(Debug)]
@@ -146,11 +147,13 @@ pub(crate) fn event(event: &Event, beside: &Beside) -> Option<String> {
             .with("key", key.to_hex())
             .with("address", addresses.first().map(ToString::to_string))
             .with("since", *since_ms),
-        Event::Warning { code, message } => warning(code, message, beside.now_ms),
-        Event::Error { code, message, id: _ } => error(code, message, beside.id.as_ref(), beside.now_ms),
+        Event::Warning(notice) => warning(notice.word(), &words::notice(notice), beside.now_ms),
+        Event::Error { failure, id: _ } => {
+            error(failure.word(), &words::failure(failure), beside.id.as_ref(), beside.now_ms)
+        }
         Event::Done { id: _ } => object("done").with_json("id", &beside.id.as_ref()?.0),
-        Event::Closed { code, reason } => {
-            object("closed").with("code", code.to_string()).with("reason", reason.as_str())
+        Event::Closed { code, ending } => {
+            object("closed").with("code", code.to_string()).with("reason", words::ending(*code, ending))
         }
     };
     Some(object.finish())
@@ -158,10 +161,10 @@ pub(crate) fn event(event: &Event, beside: &Beside) -> Option<String> {
 
 fn message(event: &Event, beside: &Beside) -> Option<Object> {
     let Event::Message { meeting, kind, from, own: _, text } = event else { return None };
-    let (origin, word) = match kind {
-        Kind::Text(origin) => (origin, "text"),
-        Kind::Question(origin) => (origin, "question"),
-        Kind::Notice(origin) => (origin, "notice"),
+    let (origin, word, text) = match kind {
+        Kind::Text(origin) => (origin, "text", text.clone()),
+        Kind::Question(origin) => (origin, "question", text.clone()),
+        Kind::Deed(origin, deed) => (origin, "notice", words::deed(deed, text)),
         Kind::Whisper(whisper) => {
             return Some(
                 Object::new("message", beside.now_ms)
@@ -184,7 +187,7 @@ fn message(event: &Event, beside: &Beside) -> Option<Object> {
             .with("lamport", origin.lamport)
             .with("from", from.as_str())
             .with("kind", word)
-            .with("text", text.as_str()),
+            .with("text", text),
     )
 }
 

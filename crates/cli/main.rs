@@ -37,6 +37,7 @@ mod trace;
 mod unheard;
 mod venue;
 mod who;
+mod words;
 
 use std::process::ExitCode;
 

@@ -18,6 +18,7 @@ use crate::globals::{Globals, start_run};
 use crate::input;
 use crate::receive::show;
 use crate::screen::Screen;
+use crate::words;
 
 /// How it is typed.
 pub(crate) const EXAMPLE: &str = "  tertulia send bea 'see you at eight'";
@@ -138,8 +139,8 @@ async fn send(args: &Args, said: &str, node: &mut Node, screen: &mut Screen) -> 
             return Outcome::Delivered;
         }
         // The machine speaks of whom it dials, and it dials nobody else.
-        if let Event::Error { code, message, .. } = event {
-            return Outcome::Failed(code, message);
+        if let Event::Error { failure, .. } = event {
+            return Outcome::Failed(failure.word(), words::failure(&failure));
         }
         tell(&event, screen);
     }

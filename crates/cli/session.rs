@@ -226,7 +226,7 @@ impl Session<'_> {
         self.note_people(event);
         self.unheard.note(event, self.plan.role);
         self.has_failed |= matches!(event, Event::Error { .. });
-        if matches!(event, Event::Error { code, id: Some(_), .. } if *code == UNDELIVERED) {
+        if matches!(event, Event::Error { failure, id: Some(_) } if failure.word() == UNDELIVERED) {
             self.undelivered = self.undelivered.saturating_add(1);
         }
         if self.is_for_the_user(event) {

@@ -10,7 +10,7 @@ use tertulia_core::contact::safety_words;
 use tertulia_core::event::{Change, Contact, Event, Kind, Member, Reach, Role, State};
 use tertulia_core::id::{Key, MeetingId};
 
-use crate::{catalogue, escape};
+use crate::{catalogue, escape, words};
 
 /// Own lines that may wait for their event.
 const TYPED_MAX: usize = 64;
@@ -108,10 +108,12 @@ impl Text {
                 Err(hidden) => self.warning(&hidden),
             },
             Event::Listing { .. } | Event::Person { .. } => return catalogue::line(event),
-            Event::Warning { message, .. } => self.warning(message),
-            Event::Error { message, .. } => self.error(message),
-            Event::Closed { code: Code::Left | Code::Ended | Code::Stopped, reason } => self.own(&escape::line(reason)),
-            Event::Closed { reason, .. } => self.error(reason),
+            Event::Warning(notice) => self.warning(&words::notice(notice)),
+            Event::Error { failure, .. } => self.error(&words::failure(failure)),
+            Event::Closed { code: code @ (Code::Left | Code::Ended | Code::Stopped), ending } => {
+                self.own(&escape::line(&words::ending(*code, ending)))
+            }
+            Event::Closed { code, ending } => self.error(&words::ending(*code, ending)),
         })
     }
 
@@ -172,7 +174,7 @@ impl Text {
             Kind::Question(_) => {
                 format!("{} {shown}", self.paint(QUESTION, &format!("Question from {from}:")))
             }
-            Kind::Notice(_) => self.own(&format!("{from} {}", escape::line(text))),
+            Kind::Deed(_, deed) => self.own(&format!("{from} {}", escape::line(&words::deed(deed, text)))),
             Kind::Whisper(_) if own && self.was_typed(text) => return None,
             Kind::Whisper(whisper) if own => {
                 let to = escape::line(&whisper.to);

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::*;
 use tertulia_core::charter::Questions;
 use tertulia_core::code::Code;
-use tertulia_core::event::{Origin, Whisper};
+use tertulia_core::command::Failure;
+use tertulia_core::event::{Ending, Notice, Origin, Whisper};
 use tertulia_core::id::{CommandId, Key, MeetingId, Token};
 
 const PAGE: &str = include_str!("../../../docs/json.md");
@@ -94,7 +95,7 @@ fn here() -> Vec<Event> {
         Event::Unlinked { name: bea(), key: KEY, code: Code::Cut },
         Event::Knock { name: bea(), key: KEY, note: "it is me".into() },
         Event::Waiting { position: 3 },
-        Event::Closed { code: Code::Ended, reason: "the lecture is over".into() },
+        Event::Closed { code: Code::Ended, ending: Ending::Over("the lecture is over".into()) },
     ]
 }
 
@@ -113,9 +114,9 @@ fn said() -> Vec<Event> {
         message(Kind::Whisper(whisper), "see you at eight"),
         Event::Delivery { session: origin.session, number: 2, reach: Reach::Sent, have: 1, of: 3 },
         Event::Gap { author: KEY, session: origin.session, first: 2, next: 5 },
-        Event::Warning { code: "strike", message: "This is warning number 1.".into() },
-        Event::Error { code: "no_such_name", message: "nobody here is called carl".into(), id: Some(CommandId(1)) },
-        Event::Error { code: "listen", message: "the port is busy".into(), id: None },
+        Event::Warning(Notice::LeftLobby("bea".into())),
+        Event::Error { failure: Failure::NoSuchName("carl".into()), id: Some(CommandId(1)) },
+        Event::Error { failure: Failure::Blocked("bea".into()), id: None },
         Event::Done { id: CommandId(1) },
     ]
 }

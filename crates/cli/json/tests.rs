@@ -1,6 +1,7 @@
 use super::*;
 use tertulia_core::code::Code;
-use tertulia_core::event::{Origin, Whisper};
+use tertulia_core::command::{Failure, Place};
+use tertulia_core::event::{Deed, Ending, Notice, Origin, Whisper};
 use tertulia_core::id::{CommandId, Key, MeetingId, Token};
 
 const KEY: Key = Key([0xab; 32]);
@@ -102,7 +103,7 @@ fn what_is_said_is_told_in_the_fields_that_scripts_know() {
     let cases = [
         (said(Kind::Text(origin), "hi"), entry("text", "hi")),
         (said(Kind::Question(origin), "why?"), entry("question", "why?")),
-        (said(Kind::Notice(origin), "locked"), entry("notice", "locked")),
+        (said(Kind::Deed(origin, Deed::End), "enough"), entry("notice", "ended the meeting: enough")),
         (
             said(Kind::Whisper(Whisper { token: Token([0xef; 16]), author: KEY, to: "bea".into() }), "psst"),
             format!(
@@ -139,16 +140,16 @@ fn what_is_going_on_is_told_in_the_fields_that_scripts_know() {
             format!(r#"{{"event":"gap","time_ms":7,"author":"{}","session":1,"first":2,"next":5}}"#, key()),
         ),
         (
-            Event::Warning { code: "strike", message: "This is warning number 1.".into() },
-            r#"{"event":"warning","time_ms":7,"code":"strike","message":"This is warning number 1."}"#.into(),
+            Event::Warning(Notice::LeftLobby("bea".into())),
+            r#"{"event":"warning","time_ms":7,"code":"lobby","message":"bea no longer waits in the lobby"}"#.into(),
         ),
         (
-            Event::Error { code: "name_taken", message: "taken".into(), id: None },
+            Event::Error { failure: Failure::Refused { code: Code::NameTaken, reason: "taken".into() }, id: None },
             r#"{"event":"error","time_ms":7,"code":"name_taken","message":"taken"}"#.into(),
         ),
         (
-            Event::Closed { code: Code::Kicked, reason: "shown out".into() },
-            r#"{"event":"closed","time_ms":7,"code":"kicked","reason":"shown out"}"#.into(),
+            Event::Closed { code: Code::Kicked, ending: Ending::Final(Place::Lecture) },
+            r#"{"event":"closed","time_ms":7,"code":"kicked","reason":"the host has shown you out"}"#.into(),
         ),
     ];
     for (event, line) in cases {
@@ -162,15 +163,15 @@ fn an_answer_repeats_the_id_and_a_done_without_one_is_silent() {
     assert_eq!(shown(&done, None), None);
     let id = serde_json::json!({"any": ["json", 1]});
     assert_eq!(shown(&done, Some(id)).unwrap(), r#"{"event":"done","time_ms":7,"id":{"any":["json",1]}}"#);
-    let error = Event::Error { code: "muted", message: "no".into(), id: Some(CommandId(1)) };
+    let error = Event::Error { failure: Failure::Muted, id: Some(CommandId(1)) };
     let line = shown(&error, Some(Value::from(12))).unwrap();
-    assert_eq!(line, r#"{"event":"error","time_ms":7,"code":"muted","message":"no","id":12}"#);
+    assert_eq!(line, r#"{"event":"error","time_ms":7,"code":"muted","message":"a host has muted you","id":12}"#);
 }
 
 #[test]
 fn what_acts_on_a_terminal_is_escaped_and_means_the_same() {
     let text = "\x1b[2J\u{9b}31m \u{202e}\u{feff}\u{e0001} \u{7f}\nüß";
-    let line = shown(&Event::Warning { code: "w", message: text.into() }, None).unwrap();
+    let line = shown(&Event::Warning(Notice::Untraced(text.into())), None).unwrap();
     assert!(!line.contains(|letter: char| letter.is_control() || tertulia_core::visible::is_unsafe(letter)), "{line}");
     let value: Value = serde_json::from_str(&line).unwrap();
     assert_eq!(value["message"], text);

@@ -1,6 +1,8 @@
 use super::*;
-use tertulia_core::event::{Origin, Whisper};
+use tertulia_core::command::{Failure, Place};
+use tertulia_core::event::{Deed, Ending, Notice, Origin, Whisper};
 use tertulia_core::id::Token;
+use tertulia_core::wire::entry::Level;
 
 const KEY: Key = Key([1; 32]);
 const ORIGIN: Origin = Origin { author: KEY, session: 1, number: 1, lamport: 1, time_ms: 1 };
@@ -11,6 +13,10 @@ fn said(kind: Kind, from: &str, own: bool, text: &str) -> Event {
 
 fn whisper() -> Kind {
     Kind::Whisper(Whisper { token: Token::ZERO, author: KEY, to: "bea".into() })
+}
+
+fn shown_out(name: &str) -> Kind {
+    Kind::Deed(ORIGIN, Deed::Revoke(name.into(), Level::Out))
 }
 
 fn plain(event: &Event) -> Option<String> {
@@ -26,7 +32,7 @@ fn what_people_read() {
         (said(Kind::Text(ORIGIN), "anna", false, "hello"), "anna: hello"),
         (said(Kind::Question(ORIGIN), "bea", false, "why?"), "Question from bea: why?"),
         (said(whisper(), "anna", false, "psst"), "(private) anna: psst"),
-        (said(Kind::Notice(ORIGIN), "anna", false, "showed bea out: why"), "-- anna showed bea out: why"),
+        (said(shown_out("bea"), "anna", false, "why"), "-- anna showed bea out: why"),
         (Event::Joined { name: name(), key: KEY }, "-- bea joined"),
         (Event::Left { name: name(), key: KEY, reason: String::new() }, "-- bea left"),
         (Event::Left { name: name(), key: KEY, reason: "cut off".into() }, "-- bea left: cut off"),
@@ -49,10 +55,13 @@ fn what_people_read() {
         (Event::Waiting { position: 1 }, "-- you are next in the lobby; the host decides when to let you in"),
         (Event::Waiting { position: 3 }, "-- you wait in the lobby; 2 before you"),
         (Event::Unlinked { name: name(), key: KEY, code: Code::Silent }, "-- cut off from bea (silent); trying again"),
-        (Event::Warning { code: "w", message: "mind".into() }, "-- warning: mind"),
-        (Event::Error { code: "e", message: "no".into(), id: None }, "-- error: no"),
-        (Event::Closed { code: Code::Left, reason: "you have left".into() }, "-- you have left"),
-        (Event::Closed { code: Code::Kicked, reason: "shown out".into() }, "-- error: shown out"),
+        (Event::Warning(Notice::Untraced("mind".into())), "-- warning: mind"),
+        (Event::Error { failure: Failure::Muted, id: None }, "-- error: a host has muted you"),
+        (Event::Closed { code: Code::Left, ending: Ending::Left }, "-- you have left"),
+        (
+            Event::Closed { code: Code::Kicked, ending: Ending::Final(Place::Lecture) },
+            "-- error: the host has shown you out",
+        ),
     ] {
         assert_eq!(plain(&event).as_deref(), Some(line));
     }
@@ -139,7 +148,7 @@ fn nothing_from_outside_forges_a_line_or_moves_the_cursor() {
         said(Kind::Text(ORIGIN), hostile, false, hostile),
         said(Kind::Question(ORIGIN), hostile, false, hostile),
         said(whisper(), hostile, false, hostile),
-        said(Kind::Notice(ORIGIN), hostile, false, hostile),
+        said(shown_out(hostile), hostile, false, hostile),
         Event::Joined { name: hostile.into(), key: KEY },
         Event::Left { name: hostile.into(), key: KEY, reason: hostile.into() },
         Event::Renamed { key: KEY, old: hostile.into(), new: hostile.into() },
@@ -147,9 +156,9 @@ fn nothing_from_outside_forges_a_line_or_moves_the_cursor() {
         Event::Bans { muted: vec![hostile.into()], out: vec![hostile.into()] },
         Event::Linked { name: hostile.into(), key: KEY },
         Event::Unlinked { name: hostile.into(), key: KEY, code: Code::Cut },
-        Event::Warning { code: "w", message: hostile.into() },
-        Event::Error { code: "e", message: hostile.into(), id: None },
-        Event::Closed { code: Code::Kicked, reason: hostile.into() },
+        Event::Warning(Notice::Fork(hostile.into())),
+        Event::Error { failure: Failure::NoSuchName(hostile.into()), id: None },
+        Event::Closed { code: Code::Denied, ending: Ending::Denied(hostile.into()) },
     ];
     for event in events {
         let mut text = reader(Role::Friends);

@@ -1,8 +1,12 @@
-//! What a user may ask of a node: one vocabulary for console lines and JSON.
+//! What a user may ask of a node, and why it is not done: one vocabulary for console lines and JSON. What is said of it
+//! in words is the program's.
 
-use alloc::string::String;
+use alloc::{string::String, vec::Vec};
 
+use crate::address::NoAddress;
+use crate::code::Code;
 use crate::id::MeetingId;
+use crate::wire::entry::Level;
 
 /// What a user may ask of registries.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,4 +123,206 @@ pub enum Command {
     Quit,
     /// Stop the program, so that it can go on later where it was.
     Stop,
+}
+
+/// Where somebody is who wants something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In a lecture.
+    Lecture,
+    /// In a room.
+    Room,
+}
+
+/// What takes no more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Full {
+    /// The meeting, of people.
+    People(Place),
+    /// The meeting, of acts.
+    Acts(Place),
+    /// The acts that one member has.
+    OwnActs,
+    /// What is asked of one other, and has not been answered.
+    Errands,
+    /// Private texts that this guest has not answered.
+    Tells(String),
+    /// Lines that wait until they may be said.
+    Lines,
+    /// Contacts.
+    Contacts,
+    /// Texts for people who were never met, like this one.
+    Drafts(String),
+    /// Questions that registries have not answered.
+    Questions,
+}
+
+/// The word for scripts where what was asked for is not done by the end.
+pub const UNDELIVERED: &str = "undelivered";
+
+/// Why something is not done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// Nobody in the meeting has this name.
+    NoSuchName(String),
+    /// No contact has it.
+    NoContact(String),
+    /// No contact has it, and it is no address.
+    NobodyAt(String),
+    /// There are no contacts.
+    NoContacts,
+    /// Nobody who waits in the lobby has this name; `None`: nobody waits.
+    NobodyWaits(Option<String>),
+    /// Nobody has been revoked under this name.
+    NotRevoked {
+        /// The name.
+        name: String,
+        /// What they would have lost.
+        level: Level,
+    },
+    /// In a lecture, private texts go to the host.
+    HostAlone {
+        /// What it is called.
+        host: String,
+        /// What was to be said.
+        text: String,
+    },
+    /// That is this user.
+    Yourself,
+    /// They have been revoked before.
+    DoneBefore {
+        /// Who.
+        name: String,
+        /// What they have lost.
+        level: Level,
+    },
+    /// This user has blocked them.
+    Blocked(String),
+    /// They are not blocked.
+    NotBlocked(String),
+    /// Their key is not known.
+    NotMet(String),
+    /// There is no link with them.
+    NotLinked(String),
+    /// Nobody dials them any more.
+    Barred {
+        /// Who.
+        name: String,
+        /// `HOST:PORT`: where another key answers, or else all that are known.
+        addresses: Vec<String>,
+        /// Why.
+        code: Code,
+    },
+    /// A text has so many bytes.
+    TextLength(usize),
+    /// This is no name.
+    NameForm(String),
+    /// Somebody in the meeting has this name.
+    NameTaken(String),
+    /// A contact has a name that reads like this one.
+    ReadsAlike(String),
+    /// A search has too many bytes.
+    SearchLength,
+    /// Among friends, a text is for somebody.
+    ToWhom,
+    /// This is no address.
+    BadAddress {
+        /// What was typed.
+        typed: String,
+        /// What is wrong with it.
+        error: NoAddress,
+        /// Whose it was to be; `None`: something was to be said to whoever is there.
+        name: Option<String>,
+    },
+    /// There is no room for it.
+    Full(Full),
+    /// Only a host does that here.
+    NotHost(Place),
+    /// Only a room's founder does that.
+    NotFounder,
+    /// Among friends there is no host.
+    NoHost,
+    /// The meeting has no lobby.
+    NoLobby(Place),
+    /// A host has muted this user.
+    Muted,
+    /// This node is not in the room yet.
+    NotInside,
+    /// In a meeting there are no contacts.
+    NoContactsHere,
+    /// This node asks no registry.
+    NoRegistryHere(Directory),
+    /// There is no registry to ask.
+    NoRegistry,
+    /// No registry answers: each, and why.
+    NoAnswers(Vec<(String, Code)>),
+    /// A client of registries does nothing else.
+    OnlyClient,
+    /// A registry does nothing else.
+    OnlyRegistry,
+    /// Who does not listen is not registered.
+    NotListening,
+    /// This user is not registered.
+    NotRegistered,
+    /// The other side has refused, in these words.
+    Refused {
+        /// Why.
+        code: Code,
+        /// In words; may be empty.
+        reason: String,
+    },
+    /// It was said to somebody, who has not answered by the end; `None`: to the host.
+    Undelivered(Option<String>),
+    /// Somebody has not answered in time.
+    NotAnswered(String),
+    /// Somebody has left and not answered.
+    Gone(String),
+    /// Somebody was gone before it arrived.
+    Held(String),
+    /// It was over before this was said.
+    Unsaid,
+}
+
+impl Failure {
+    /// The word for scripts.
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::NoSuchName(_)
+            | Self::NoContact(_)
+            | Self::NobodyAt(_)
+            | Self::NoContacts
+            | Self::NobodyWaits(_)
+            | Self::NotRevoked { .. }
+            | Self::HostAlone { .. } => "no_such_name",
+            Self::Yourself => "yourself",
+            Self::DoneBefore { .. } => "done_before",
+            Self::Blocked(_) => "blocked",
+            Self::NotBlocked(_) => "not_blocked",
+            Self::NotMet(_) => "not_met",
+            Self::NotLinked(_) => "not_linked",
+            Self::Barred { code, .. } | Self::Refused { code, .. } => code.word(),
+            Self::TextLength(_) | Self::NameForm(_) => Code::Malformed.word(),
+            Self::NameTaken(_) | Self::ReadsAlike(_) => Code::NameTaken.word(),
+            Self::SearchLength => "too_long",
+            Self::ToWhom => "to_whom",
+            Self::BadAddress { .. } => "bad_address",
+            Self::Full(_) => Code::Full.word(),
+            Self::NotHost(_) | Self::NotFounder => Code::NotHost.word(),
+            Self::NoHost => "host_only",
+            Self::NoLobby(_) => "no_lobby",
+            Self::Muted => Code::Muted.word(),
+            Self::NotInside => Code::NotYet.word(),
+            Self::NoContactsHere | Self::NoRegistryHere(_) => "not_here",
+            Self::NoRegistry => "no_registry",
+            Self::NoAnswers(_) => Code::Unreachable.word(),
+            Self::OnlyClient | Self::OnlyRegistry => "usage",
+            Self::NotListening => "not_listening",
+            Self::NotRegistered => "not_registered",
+            Self::Undelivered(_) | Self::Unsaid => UNDELIVERED,
+            Self::NotAnswered(_) => "not_answered",
+            Self::Gone(_) => Code::Left.word(),
+            Self::Held(_) => "held",
+        }
+    }
 }

@@ -1,11 +1,14 @@
-//! What a user is told: one vocabulary for the terminal and JSON.
+//! What a user is told: one vocabulary for the terminal and JSON. What is said of it in words is the program's.
 
 use alloc::{string::String, vec::Vec};
 use core::net::SocketAddr;
 
 use crate::charter::{Admission, Questions};
 use crate::code::Code;
+use crate::command::{Failure, Place};
 use crate::id::{CommandId, Key, MeetingId, Token};
+use crate::rule::Rule;
+use crate::wire::entry::Level;
 use crate::wire::registry;
 
 /// What this node is in its meeting.
@@ -78,10 +81,207 @@ pub enum Kind {
     Text(Origin),
     /// Asked by somebody, published by the host.
     Question(Origin),
-    /// What a host did.
-    Notice(Origin),
+    /// What a host did; the text is why.
+    Deed(Origin, Deed),
     /// Between two.
     Whisper(Whisper),
+}
+
+/// What a host did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Deed {
+    /// Made a ticket void.
+    VoidTicket,
+    /// Showed somebody out, or muted them.
+    Revoke(String, Level),
+    /// Let somebody in.
+    LetIn(String),
+    /// Took back what somebody had lost, if that is known.
+    Forgive(String, Option<Level>),
+    /// Lets nobody new in.
+    Lock,
+    /// Lets people in again.
+    Unlock,
+    /// Ended the meeting.
+    End,
+}
+
+/// Something that the user should know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// Something is not done that the node wanted by itself.
+    Failed(Failure),
+    /// Nobody lets this node in, and it tries again.
+    NoAnswer {
+        /// Why.
+        code: Code,
+        /// Where, `HOST:PORT`.
+        addresses: Vec<String>,
+        /// The title of the lecture that was there.
+        was: Option<String>,
+    },
+    /// Nobody answers, and this node comes into the room as it is kept.
+    Alone {
+        /// Why.
+        code: Code,
+        /// Where, `HOST:PORT`.
+        addresses: Vec<String>,
+        /// The room's title.
+        title: String,
+        /// When it was last heard of.
+        heard: String,
+    },
+    /// Another meeting is there, and this node leaves the one in which it was alone.
+    AnotherMeeting {
+        /// Where, `HOST:PORT`.
+        addresses: Vec<String>,
+        /// The title of the room.
+        title: String,
+    },
+    /// A contact does not answer.
+    Away {
+        /// Who.
+        name: String,
+        /// Where, `HOST:PORT`; none: no address is known.
+        addresses: Vec<String>,
+        /// Why.
+        code: Code,
+    },
+    /// From now on, this is a contact's key.
+    FirstUse {
+        /// Who.
+        name: String,
+        /// The key.
+        key: Key,
+        /// The pair, to compare.
+        pair: MeetingId,
+    },
+    /// Two contacts have one key.
+    SameKey {
+        /// The name that goes.
+        gone: String,
+        /// The name that stays.
+        stays: String,
+    },
+    /// A lecture's host has signed two versions of one entry.
+    ForkOfHost,
+    /// A member of a room has, who is called so.
+    Fork(String),
+    /// One of two friends has.
+    ForkOfPair {
+        /// What the other is called.
+        name: String,
+        /// Whether it was this user's own key.
+        is_own: bool,
+    },
+    /// The host has published a question that its asker has not signed.
+    UnsignedQuestion,
+    /// A question has a word of the filter.
+    BadQuestion {
+        /// Who has asked.
+        name: String,
+        /// The word.
+        word: String,
+        /// How many that makes of this asker's.
+        strike: u8,
+    },
+    /// Somebody stands at the locked door.
+    AtTheDoor(String),
+    /// Somebody no longer waits in the lobby.
+    LeftLobby(String),
+    /// Somebody did not read what was sent, and was cut off.
+    Slow(String),
+    /// The ticket that was handed out is void.
+    TicketVoid,
+    /// A registry can't be reached.
+    RegistryAway {
+        /// Which, as it was dialled.
+        registry: String,
+        /// Why.
+        code: Code,
+        /// Whether it shows a meeting of this node's; else, its user.
+        of_meeting: bool,
+    },
+    /// A registry does not take a record.
+    RegistryRefuses {
+        /// Which, as it was dialled.
+        registry: String,
+        /// Why.
+        code: Code,
+        /// In words; may be empty.
+        reason: String,
+    },
+    /// A registry shows a record that does not hold.
+    RegistryForges(String),
+    /// Some registries do not answer: each, and why.
+    RegistriesMissing(Vec<(String, Code)>),
+    /// The trace can't be written any more: why, in the system's words.
+    Untraced(String),
+    /// No connection can be accepted: why, in the system's words.
+    NotAccepting(String),
+}
+
+impl Notice {
+    /// The word for scripts.
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Failed(failure) => failure.word(),
+            Self::NoAnswer { code, .. } | Self::Alone { code, .. } | Self::RegistryRefuses { code, .. } => code.word(),
+            Self::AnotherMeeting { .. } => "another_meeting",
+            Self::Away { .. } => "away",
+            Self::FirstUse { .. } => "first_use",
+            Self::SameKey { .. } => "same_key",
+            Self::ForkOfHost | Self::Fork(_) | Self::ForkOfPair { .. } => "fork",
+            Self::UnsignedQuestion => Rule::Ask1.code().word(),
+            Self::BadQuestion { .. } => Rule::Ask4.code().word(),
+            Self::AtTheDoor(_) => Rule::Join5.code().word(),
+            Self::LeftLobby(_) => "lobby",
+            Self::Slow(_) => Code::Slow.word(),
+            Self::TicketVoid => "ticket",
+            Self::RegistryAway { .. } => "registry",
+            Self::RegistryForges(_) => Code::Forged.word(),
+            Self::RegistriesMissing(_) => Code::Unreachable.word(),
+            Self::Untraced(_) => "trace",
+            Self::NotAccepting(_) => "not_accepting",
+        }
+    }
+}
+
+/// How a node has come out of its meeting, beside the code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Its user has left.
+    Left,
+    /// Its user has stopped it; what it was.
+    Stopped(Role),
+    /// The registry that it was has stopped.
+    RegistryStopped,
+    /// The meeting is over: why; may be empty.
+    Over(String),
+    /// One message has come, and no more were wanted.
+    Heard,
+    /// Others do not have it there, or it can't go there; the code says more.
+    Final(Place),
+    /// It is not let in, in these words.
+    Denied(String),
+    /// It could not do what it had to.
+    Failed(Failure),
+    /// No computer has the name in one of these addresses, each `HOST:PORT`.
+    NoSuchHost(Vec<String>),
+    /// In all its patience, nobody let it in at these addresses, each `HOST:PORT`.
+    NobodyCame(Place, Vec<String>),
+    /// It was alone in the room.
+    Alone {
+        /// Where nobody had answered, `HOST:PORT`.
+        addresses: Vec<String>,
+        /// The room's title.
+        title: String,
+    },
+    /// Another meeting is at the room's address.
+    AnotherMeeting,
+    /// It could not keep what it received: why, in the system's words.
+    Unwritten(String),
 }
 
 /// How far an own message has come.
@@ -319,18 +519,11 @@ pub enum Event {
         since_ms: u64,
     },
     /// Something that the user should know.
-    Warning {
-        /// A word for scripts.
-        code: &'static str,
-        /// A sentence for people.
-        message: String,
-    },
+    Warning(Notice),
     /// Something did not work.
     Error {
-        /// A word for scripts.
-        code: &'static str,
-        /// What was expected, what was found, what to do next.
-        message: String,
+        /// Why.
+        failure: Failure,
         /// The command that failed, if it was one.
         id: Option<CommandId>,
     },
@@ -343,7 +536,7 @@ pub enum Event {
     Closed {
         /// Why.
         code: Code,
-        /// A sentence for people.
-        reason: String,
+        /// How that came.
+        ending: Ending,
     },
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tertulia_core::code::Code;
 use tertulia_core::command::Command;
-use tertulia_core::event::Event;
+use tertulia_core::event::{Ending, Event, Notice};
 use tertulia_core::id::{CommandId, DialId, LinkId, Source};
 use tertulia_core::limits::CLOSE_TIMEOUT;
 use tertulia_core::link::{Link, LinkEvent, Opening};
@@ -211,7 +211,7 @@ impl Driver {
         trace.flush();
         if let Some(error) = trace.failure() {
             self.trace_failed = true;
-            self.tell(Event::Warning { code: "trace", message: error.to_string() });
+            self.tell(Event::Warning(Notice::Untraced(error.to_string())));
         }
     }
 
@@ -407,8 +407,7 @@ impl Driver {
 
     /// What cannot be kept must not be passed on: the node goes, and says why.
     fn give_up(&mut self, error: Error) {
-        let reason = error.to_string();
-        self.tell(Event::Closed { code: Code::Unwritten, reason });
+        self.tell(Event::Closed { code: Code::Unwritten, ending: Ending::Unwritten(error.to_string()) });
         self.end = Some(Err(error));
     }
 

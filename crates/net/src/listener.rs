@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rustix::io::Errno;
-use tertulia_core::event::Event;
+use tertulia_core::event::{Event, Notice};
 use tertulia_core::id::Source;
 use tertulia_core::limits::HANDSHAKES_MAX;
 use tokio::net::{TcpListener, TcpStream};
@@ -82,11 +82,8 @@ pub(crate) async fn run(listener: TcpListener, shared: Arc<Shared>, door: mpsc::
         };
         if warned.is_none_or(|at| at.elapsed() >= WARNING_INTERVAL) {
             warned = Some(Instant::now());
-            let message = format!(
-                "cannot accept a connection: {scarcity}; whoever dials waits until that is over \
-                 (with too many open files: raise the highest limit, `ulimit -Hn`, and start again)"
-            );
-            let _ = door.send(Arrival::Tell(Event::Warning { code: "not_accepting", message })).await;
+            let notice = Notice::NotAccepting(scarcity.to_string());
+            let _ = door.send(Arrival::Tell(Event::Warning(notice))).await;
         }
         sleep(REST).await;
     }

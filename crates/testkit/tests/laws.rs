@@ -10,6 +10,7 @@ use proptest::prelude::*;
 use tertulia_core::charter::{Admission, Charter, Questions, SignedCharter, Terms};
 use tertulia_core::code::Code;
 use tertulia_core::command::Command;
+use tertulia_core::event::{Event, Notice};
 use tertulia_core::id::{Hash, Key, MeetingId, RequestId, Token};
 use tertulia_core::identity::{Domain, Identity, Secret};
 use tertulia_core::log::Log;
@@ -496,8 +497,7 @@ impl Machine for Outlaw {
     fn handle_timeout(&mut self, now: Now, out: &mut Vec<Output>) {
         let late = if self.is(Crime::FiresLate) { 1 } else { 0 };
         if self.is(Crime::Chatters) {
-            let (code, message) = ("hello", String::new());
-            out.push(Output::Event(tertulia_core::event::Event::Warning { code, message }));
+            out.push(Output::Event(Event::Warning(Notice::TicketVoid)));
         }
         if self.is(Crime::Notices) {
             self.calls.set(self.calls.get().wrapping_add(1));

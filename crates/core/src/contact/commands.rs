@@ -5,15 +5,14 @@ use alloc::vec::Vec;
 
 use super::links::barred;
 use super::{Friend, FriendId, Friends, Listed, Timer};
-use crate::address::{HostPort, NoAddress, PORT};
+use crate::address::{HostPort, PORT};
 use crate::code::Code;
-use crate::command::Command;
-use crate::event::{Change, Event, Member, State};
+use crate::command::{Command, Failure, Full};
+use crate::event::{Change, Ending, Event, Member, Role, State};
 use crate::id::CommandId;
 use crate::limits;
 use crate::machine::Output;
 use crate::name::proper;
-use crate::sync::{Failure, name_failure, text_failure};
 use crate::time::Now;
 use crate::wire::field::{Name, Text};
 
@@ -36,14 +35,14 @@ impl Friends {
             Command::Unblock { name } => self.unblock(&name, now, out),
             Command::Quit => {
                 out.push(Output::Event(Event::Done { id }));
-                return self.leave(Code::Left, "you have left", out);
+                return self.leave(Code::Left, Ending::Left, out);
             }
             Command::Stop => {
                 out.push(Output::Event(Event::Done { id }));
-                return self.leave(Code::Stopped, "stopped", out);
+                return self.leave(Code::Stopped, Ending::Stopped(Role::Friends), out);
             }
-            Command::Directory(wish) => Err(crate::registry::elsewhere(&wish)),
-            Command::Say { .. } => Err(("to_whom", "to whom? type NAME/TEXT, or */TEXT for all".to_string())),
+            Command::Directory(wish) => Err(Failure::NoRegistryHere(wish)),
+            Command::Say { .. } => Err(Failure::ToWhom),
             Command::Bans
             | Command::Admit { .. }
             | Command::Deny { .. }
@@ -53,18 +52,16 @@ impl Friends {
             | Command::Unmute { .. }
             | Command::Lock
             | Command::Unlock
-            | Command::End => {
-                Err(("host_only", "among friends there is no host; /help shows what there is".to_string()))
-            }
+            | Command::End => Err(Failure::NoHost),
         };
         out.push(Output::Event(match result {
             Ok(()) => Event::Done { id },
-            Err((code, message)) => Event::Error { code, message, id: Some(id) },
+            Err(failure) => Event::Error { failure, id: Some(id) },
         }));
     }
 
     fn msg(&mut self, to: &str, text: &str, now: Now, out: &mut Vec<Output>) -> Result<(), Failure> {
-        let text = Text::new(text).ok_or_else(|| text_failure(text))?;
+        let text = Text::new(text).ok_or(Failure::TextLength(text.len()))?;
         if to != "*" {
             let id = self.find(to, out)?;
             return self.tell(id, text, now, out);
@@ -73,7 +70,7 @@ impl Friends {
         let all = self.friends.iter().filter(|(_, friend)| is_meant(friend));
         let all: Vec<FriendId> = all.map(|(id, _)| *id).collect();
         if all.is_empty() {
-            return Err(("no_such_name", "there are no contacts yet; /add NAME HOST:PORT adds one".to_string()));
+            return Err(Failure::NoContacts);
         }
         all.into_iter().try_for_each(|id| self.tell(id, text, now, out))
     }
@@ -88,16 +85,12 @@ impl Friends {
             return Ok(self.keys.get(&us).copied().unwrap_or_else(|| self.add_unlisted(us)));
         }
         let address = match HostPort::typed(to, PORT) {
-            Ok(address) if Name::new(&address.to_string()).is_none() => return Err(name_failure(to)),
+            Ok(address) if Name::new(&address.to_string()).is_none() => return Err(Failure::NameForm(to.to_string())),
             Ok(address) if to.contains(':') || address.host.is_unmistakable() => address.to_string(),
-            Err(NoAddress { reason, instead: Some(meant) }) => {
-                return Err(("bad_address", alloc::format!("`{to}` is no address: {reason}; type: {meant}/TEXT")));
+            Err(error) if error.instead.is_some() => {
+                return Err(Failure::BadAddress { typed: to.to_string(), error, name: None });
             }
-            _ => {
-                let message =
-                    alloc::format!("nobody is called {to}; /contacts shows who is, /add {to} HOST:PORT adds them");
-                return Err(("no_such_name", message));
-            }
+            _ => return Err(Failure::NobodyAt(to.to_string())),
         };
         let is_at = |friend: &Friend| friend.addresses.iter().chain(&friend.learned).any(|known| *known == address);
         let is_there = |(_, friend): &(&FriendId, &Friend)| friend.is_listed && is_at(friend);
@@ -109,8 +102,7 @@ impl Friends {
 
     fn add_contact(&mut self, name: &str, address: &str, out: &mut Vec<Output>) -> Result<FriendId, Failure> {
         if self.friends.len() >= limits::CONTACTS_MAX {
-            let message = alloc::format!("there are {} contacts, and no more fit; remove some", limits::CONTACTS_MAX);
-            return Err((Code::Full.word(), message));
+            return Err(Failure::Full(Full::Contacts));
         }
         let listed = Listed { name: name.to_string(), addresses: [address.to_string()].into(), ..Listed::default() };
         let id = self.add_friend(Friend::new(listed));
@@ -123,8 +115,7 @@ impl Friends {
         let drafts: usize = self.friends.values().map(|friend| friend.drafts.len()).sum();
         let Some(friend) = self.friends.get_mut(&id) else { return Ok(()) };
         if friend.is_blocked {
-            let name = &friend.name;
-            return Err(("blocked", alloc::format!("you have blocked {name}; /unblock {name} lets them in again")));
+            return Err(Failure::Blocked(friend.name.clone()));
         }
         if let Some(code) = friend.barred {
             return Err(barred(friend, code));
@@ -138,12 +129,7 @@ impl Friends {
             return Ok(());
         }
         if drafts >= limits::DRAFTS_MAX {
-            let message = alloc::format!(
-                "{} texts wait for people who were never met; wait until {} answers",
-                limits::DRAFTS_MAX,
-                friend.name
-            );
-            return Err((Code::Full.word(), message));
+            return Err(Failure::Full(Full::Drafts(friend.name.clone())));
         }
         // No two drafts have one time: by it a text is known to have been signed already.
         let time_ms = friend.drafts.back().map_or(0, |(time_ms, _)| time_ms.saturating_add(1)).max(now.unix_ms);
@@ -154,7 +140,7 @@ impl Friends {
     }
 
     fn rename(&mut self, name: String, out: &mut Vec<Output>) -> Result<(), Failure> {
-        proper(&name).ok_or_else(|| name_failure(&name))?;
+        proper(&name).ok_or_else(|| Failure::NameForm(name.clone()))?;
         let old = core::mem::replace(&mut self.name, name.clone());
         out.push(Output::Event(Event::Renamed { key: self.us.key(), old, new: name }));
         Ok(())
@@ -172,13 +158,11 @@ impl Friends {
     }
 
     fn add(&mut self, name: &str, address: &str, now: Now, out: &mut Vec<Output>) -> Result<(), Failure> {
-        proper(name).ok_or_else(|| name_failure(name))?;
+        proper(name).ok_or_else(|| Failure::NameForm(name.to_string()))?;
         let address = match HostPort::typed(address, PORT) {
             Ok(address) => address.to_string(),
-            Err(NoAddress { reason, instead }) => {
-                let meant = instead.map_or_else(|| "HOST:PORT".to_string(), |meant| meant.to_string());
-                let message = alloc::format!("`{address}` is no address: {reason}; type: /add {name} {meant}");
-                return Err(("bad_address", message));
+            Err(error) => {
+                return Err(Failure::BadAddress { typed: address.to_string(), error, name: Some(name.to_string()) });
             }
         };
         let id = match self.listed(name) {
@@ -191,10 +175,7 @@ impl Friends {
                 self.keep_contacts(Some((Change::Added, id)), out);
                 id
             }
-            None if self.is_named(name, None) => {
-                let message = alloc::format!("somebody has a name that reads like {name}; choose another");
-                return Err((Code::NameTaken.word(), message));
-            }
+            None if self.is_named(name, None) => return Err(Failure::ReadsAlike(name.to_string())),
             None => {
                 self.forgive(name, out);
                 self.add_contact(name, &address, out)?
@@ -225,8 +206,7 @@ impl Friends {
     }
 
     fn named(&self, name: &str) -> Result<FriendId, Failure> {
-        self.listed(name)
-            .ok_or_else(|| ("no_such_name", alloc::format!("no contact is called {name}; /contacts shows who is")))
+        self.listed(name).ok_or_else(|| Failure::NoContact(name.to_string()))
     }
 
     /// SPEC CONTACT-14
@@ -234,10 +214,7 @@ impl Friends {
         let id = self.named(name)?;
         let Some(friend) = self.friends.get_mut(&id) else { return Ok(()) };
         if friend.key().is_none() {
-            let message = alloc::format!(
-                "{name} was never met, and nobody is kept away by a name alone; /remove {name} has nobody dial them"
-            );
-            return Err(("not_met", message));
+            return Err(Failure::NotMet(name.to_string()));
         }
         friend.is_blocked = true;
         self.shut_out(id, Code::Denied, out);
@@ -249,7 +226,7 @@ impl Friends {
         let id = self.named(name)?;
         let Some(friend) = self.friends.get_mut(&id) else { return Ok(()) };
         if !core::mem::take(&mut friend.is_blocked) {
-            return Err(("not_blocked", alloc::format!("{name} is not blocked; /contacts shows who is")));
+            return Err(Failure::NotBlocked(name.to_string()));
         }
         (friend.is_stranger, friend.barred) = (false, None);
         self.keep_contacts(Some((Change::Unblocked, id)), out);

@@ -7,7 +7,7 @@ use crate::address::HostPort;
 use crate::id::Key;
 use crate::limits::{ADDRESSES_MAX, CONTACTS_MAX, DRAFTS_MAX, LEARNED_MAX, TALK_SESSIONS_MAX};
 use crate::name::proper;
-use crate::sync::name_failure;
+use crate::reason::name_form;
 use crate::wire::field::{Field, List, Name, Reason, Text, decode_all, encode_alone, encode_items, layouts};
 
 layouts! {
@@ -90,7 +90,7 @@ impl Listed {
     /// What was expected, and what was found.
     pub fn check(&self) -> Result<(), String> {
         let name = &self.name;
-        proper(name).ok_or_else(|| name_failure(name).1)?;
+        proper(name).ok_or_else(|| name_form(name))?;
         let mut all = self.addresses.iter().chain(&self.learned);
         if let Some(wrong) = all.find(|address| address.parse::<HostPort>().is_err()) {
             return Err(alloc::format!("the address of {name} is no HOST:PORT: `{wrong}`"));

@@ -6,9 +6,10 @@ use core::net::SocketAddr;
 use core::time::Duration;
 
 use super::pair::pair_id;
-use super::{Friend, FriendId, Friends, PairLink, Timer, safety_words};
+use super::{Friend, FriendId, Friends, PairLink, Timer};
 use crate::code::Code;
-use crate::event::{Change, Event, Reach};
+use crate::command::Failure;
+use crate::event::{Change, Event, Notice, Reach};
 use crate::id::{DialId, Key, LinkId, MeetingId};
 use crate::limits;
 use crate::machine::Output;
@@ -66,9 +67,9 @@ impl Friends {
         };
         // SPEC CONTACT-14: another name has led to somebody who is kept away.
         if let Some(friend) = self.friends.get(&id).filter(|friend| friend.is_blocked) {
-            let message = alloc::format!("you have blocked {0}; /unblock {0} lets them in again", friend.name);
+            let failure = Failure::Blocked(friend.name.clone());
             out.push(close(link, Rule::Contact14));
-            return out.push(Output::Event(Event::Error { code: "blocked", message, id: None }));
+            return out.push(Output::Event(Event::Error { failure, id: None }));
         }
         self.learn_address(id, arrival, out);
         let is_first = self.friends.get(&id).is_some_and(|friend| friend.links.is_empty());
@@ -92,12 +93,9 @@ impl Friends {
         }
         self.give_key(id, peer);
         let name = self.friends.get(&id).map(|friend| friend.name.clone()).unwrap_or_default();
-        let words = safety_words(pair_id(self.us.key(), peer));
-        let message = alloc::format!(
-            "from now on {name} is the key {peer}; to know that nobody stands between you, compare with {name}: {words}"
-        );
+        let pair = pair_id(self.us.key(), peer);
         self.keep_contacts(Some((Change::Met, id)), out);
-        out.push(Output::Event(Event::Warning { code: "first_use", message }));
+        out.push(Output::Event(Event::Warning(Notice::FirstUse { name, key: peer, pair })));
         Ok(id)
     }
 
@@ -119,10 +117,9 @@ impl Friends {
         let had_chosen = was_listed && !was_stranger;
         let key = friend.key().unwrap_or(Key::ZERO);
         if had_chosen {
-            let message =
-                alloc::format!("{} is {}: the key is the same, and one name stays", contact.name, friend.name);
+            let notice = Notice::SameKey { gone: contact.name.clone(), stays: friend.name.clone() };
             out.push(Output::Event(Event::Contact { change: Change::Removed, contact }));
-            out.push(Output::Event(Event::Warning { code: "same_key", message }));
+            out.push(Output::Event(Event::Warning(notice)));
         } else {
             let (old, new) = (core::mem::replace(&mut friend.name, contact.name.clone()), contact.name);
             if was_listed {
@@ -255,8 +252,7 @@ impl Friends {
         if let Code::WrongKey | Code::Superseded | Code::SelfLink | Code::Denied = code {
             let was_told = friend.barred.replace(code) == Some(code);
             if !was_told {
-                let (code, message) = barred(friend, code);
-                out.push(Output::Event(Event::Error { code, message, id: None }));
+                out.push(Output::Event(Event::Error { failure: barred(friend, code), id: None }));
             }
             if code == Code::WrongKey && friend.held() > 0 && friend.dialling.is_none() {
                 self.timers.arm(Timer::Redial(id), now.tick.after(limits::CONTACT_LOOKUP_INTERVAL));
@@ -288,17 +284,8 @@ impl Friends {
     pub(super) fn tell_away(&mut self, id: FriendId, code: Code, out: &mut Vec<Output>) {
         let Some(friend) = self.friends.get_mut(&id) else { return };
         if !core::mem::replace(&mut friend.is_told_away, true) {
-            let name = &friend.name;
-            let message = match friend.dialled().as_slice() {
-                [] => alloc::format!(
-                    "no address of {name} is known; what you write is held until {name} dials, or until: /add {name} HOST:PORT"
-                ),
-                addresses => alloc::format!(
-                    "{name} does not answer at {} ({code}); what you write is held, and goes out when {name} is back",
-                    addresses.join(", ")
-                ),
-            };
-            out.push(Output::Event(Event::Warning { code: "away", message }));
+            let notice = Notice::Away { name: friend.name.clone(), addresses: friend.dialled(), code };
+            out.push(Output::Event(Event::Warning(notice)));
         }
         self.tell_held(id, out);
     }
@@ -352,25 +339,10 @@ impl Friends {
     }
 }
 
-/// Why nobody dials a friend any more, and what the user can do.
-pub(super) fn barred(friend: &Friend, code: Code) -> (&'static str, String) {
-    let name = &friend.name;
-    let address = if code == Code::WrongKey { friend.avoided.join(", ") } else { friend.all_addresses().join(", ") };
-    let message = if code == Code::WrongKey {
-        alloc::format!(
-            "another key than {name}'s answers at {address}: nothing was sent, and nobody dials there again; \
-             ask {name} on another way, and if the new key is right: remove {name}, and add them again"
-        )
-    } else if code == Code::Denied {
-        alloc::format!(
-            "{name} does not take what you write, and what is held stays here; /add {name} HOST:PORT tries again"
-        )
-    } else if code == Code::SelfLink {
-        alloc::format!("{address} is your own address: nothing was sent; a note to yourself: write to your own name")
-    } else {
-        alloc::format!("{name} talks with you somewhere else: another program runs with your key; end one of them")
-    };
-    (code.word(), message)
+/// Why nobody dials a friend any more.
+pub(super) fn barred(friend: &Friend, code: Code) -> Failure {
+    let addresses = if code == Code::WrongKey { friend.avoided.clone() } else { friend.all_addresses() };
+    Failure::Barred { name: friend.name.clone(), addresses, code }
 }
 
 fn close(link: LinkId, rule: Rule) -> Output {

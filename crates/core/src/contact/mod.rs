@@ -22,7 +22,7 @@ pub use self::pair::pair_id;
 pub use self::safety::safety_words;
 use crate::charter::Questions;
 use crate::code::Code;
-use crate::event::{Change, Contact, Event, Role, State};
+use crate::event::{Change, Contact, Ending, Event, Role, State};
 use crate::id::{DialId, Key, LinkId, MeetingId, RequestId};
 use crate::identity::Identity;
 use crate::limits;
@@ -30,6 +30,7 @@ use crate::log::Shown;
 use crate::machine::{Input, Kept, Machine, Output};
 use crate::name::reading;
 use crate::random::Random;
+use crate::reason::goodbye;
 use crate::time::{Instant, Now, Timers};
 use crate::wire::Encoded;
 use crate::wire::field::{Name, Text};
@@ -406,7 +407,7 @@ impl Friends {
         let all: Vec<FriendId> = self.friends.keys().copied().collect();
         for id in &all {
             if self.show_rest(*id, out) && self.ends_after_one {
-                return self.leave(Code::Left, "one message has come", out);
+                return self.leave(Code::Left, Ending::Heard, out);
             }
         }
         let mut at = now.tick;
@@ -423,7 +424,8 @@ impl Friends {
     }
 
     /// Says goodbye to all, for good.
-    fn leave(&mut self, code: Code, reason: &str, out: &mut Vec<Output>) {
+    fn leave(&mut self, code: Code, ending: Ending, out: &mut Vec<Output>) {
+        let reason = goodbye(code, &ending);
         let all: Vec<FriendId> = self.friends.keys().copied().collect();
         all.into_iter().for_each(|id| self.send_changes(id, out));
         for link in core::mem::take(&mut self.links).into_keys() {
@@ -431,7 +433,7 @@ impl Friends {
         }
         self.friends.values_mut().for_each(|friend| friend.links.clear());
         (self.timers, self.over) = (Timers::default(), true);
-        out.push(Output::Event(Event::Closed { code, reason: reason.to_string() }));
+        out.push(Output::Event(Event::Closed { code, ending }));
     }
 }
 

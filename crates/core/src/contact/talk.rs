@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use super::{Friend, FriendId, Friends, Timer};
 use crate::code::Code;
-use crate::event::{Change, Event, Kind, Reach};
+use crate::event::{Change, Ending, Event, Kind, Notice, Reach};
 use crate::id::{LinkId, RequestId};
 use crate::limits;
 use crate::log::{Held, StreamId, Verdict, check_fork};
@@ -217,7 +217,7 @@ impl Friends {
         self.changed(id, now);
         self.stay(id, now.tick);
         if is_theirs && self.ends_after_one {
-            self.leave(Code::Left, "one message has come", out);
+            self.leave(Code::Left, Ending::Heard, out);
         }
     }
 
@@ -311,13 +311,11 @@ impl Friends {
         let Some(friend) = self.friends.get_mut(&id) else { return };
         let name = friend.name.clone();
         let Some(pair) = friend.pair.as_mut() else { return };
-        let who = if stream.author == us { "your own key" } else { name.as_str() };
-        let message =
-            alloc::format!("{who} has signed two versions of one message to or from {name}; what follows is not shown");
-        if stream.author == us && pair.session == Some(stream.session) {
+        let is_own = stream.author == us;
+        if is_own && pair.session == Some(stream.session) {
             pair.restart();
         }
-        out.push(Output::Event(Event::Warning { code: "fork", message }));
+        out.push(Output::Event(Event::Warning(Notice::ForkOfPair { name, is_own })));
     }
 }
 

@@ -389,7 +389,7 @@ impl World {
 
     fn errors(&self, node: usize) -> Vec<&'static str> {
         let told = self.nodes[node].events.iter().filter_map(|event| match event {
-            Event::Error { code, .. } => Some(*code),
+            Event::Error { failure, .. } => Some(failure.word()),
             _ => None,
         });
         told.collect()
@@ -397,7 +397,7 @@ impl World {
 
     fn warnings(&self, node: usize) -> Vec<&'static str> {
         let told = self.nodes[node].events.iter().filter_map(|event| match event {
-            Event::Warning { code, .. } => Some(*code),
+            Event::Warning(notice) => Some(notice.word()),
             _ => None,
         });
         told.collect()

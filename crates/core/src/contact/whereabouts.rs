@@ -76,8 +76,7 @@ impl Friends {
             (Code::WrongKey, _) => {
                 friend.avoided.extend(missed);
                 if !friend.dialled().is_empty() {
-                    let (code, message) = barred(friend, code);
-                    out.push(Output::Event(Event::Error { code, message, id: None }));
+                    out.push(Output::Event(Event::Error { failure: barred(friend, code), id: None }));
                 }
             }
             (_, count) => friend.tried = friend.tried.saturating_add(count),

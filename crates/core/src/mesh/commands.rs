@@ -5,14 +5,14 @@ use alloc::vec::Vec;
 
 use super::member::{Member, Stage, Timer};
 use crate::code::Code;
-use crate::command::Command;
-use crate::event::Event;
+use crate::command::{Command, Failure, Full, Place};
+use crate::event::{Ending, Event, Notice, Role as Part};
 use crate::id::{CommandId, Hash, Key, Token};
 use crate::identity::{Domain, Identity, Secret};
 use crate::limits;
 use crate::machine::Output;
 use crate::name::proper;
-use crate::sync::{Errand, Failure, name_failure, no_friends, nobody, text_failure};
+use crate::sync::Errand;
 use crate::time::Now;
 use crate::wire::entry::{Door, EntryBody, Level, Role};
 use crate::wire::field::{List, Reason, Text, encode_items};
@@ -27,11 +27,9 @@ impl Member {
             Command::Stop => {
                 out.push(Output::Event(Event::Done { id }));
                 self.tell_last(now, out);
-                return self.end(Code::Stopped, Code::Stopped, "this node stops for now", out);
+                return self.end(Code::Stopped, Code::Stopped, Ending::Stopped(Part::Member), out);
             }
-            _ if self.stage != Stage::Inside => {
-                Err(("not_yet", "you are not in the room yet; wait until you are".to_string()))
-            }
+            _ if self.stage != Stage::Inside => Err(Failure::NotInside),
             Command::Say { text } => match self.say(id, text, now, out) {
                 // Done once it is said.
                 Ok(false) => return,
@@ -52,8 +50,8 @@ impl Member {
             | Command::Add { .. }
             | Command::Remove { .. }
             | Command::Block { .. }
-            | Command::Unblock { .. } => Err(no_friends()),
-            Command::Directory(wish) => Err(crate::registry::elsewhere(&wish)),
+            | Command::Unblock { .. } => Err(Failure::NoContactsHere),
+            Command::Directory(wish) => Err(Failure::NoRegistryHere(wish)),
             Command::Bans => {
                 let named = |level| self.roster.revoked(level).map(str::to_string).collect();
                 out.push(Output::Event(Event::Bans { muted: named(Level::Mute), out: named(Level::Out) }));
@@ -71,7 +69,7 @@ impl Member {
         };
         out.push(Output::Event(match result {
             Ok(()) => Event::Done { id },
-            Err((code, message)) => Event::Error { code, message, id: Some(id) },
+            Err(failure) => Event::Error { failure, id: Some(id) },
         }));
         if self.roster.ended().is_some() {
             self.leave_if_over(out);
@@ -80,14 +78,13 @@ impl Member {
 
     /// True if it was said, false if it waits for its turn.
     fn say(&mut self, id: CommandId, text: String, now: Now, out: &mut Vec<Output>) -> Result<bool, Failure> {
-        Text::new(&text).ok_or_else(|| text_failure(&text))?;
+        Text::new(&text).ok_or(Failure::TextLength(text.len()))?;
         if self.roster.is_revoked(&self.us.key(), Level::Mute) {
-            return Err((Code::Muted.word(), "a host has muted you".to_string()));
+            return Err(Failure::Muted);
         }
         if self.speech.has_to_wait(now.tick) {
             if !self.speech.wait(id, text) {
-                let message = "you have said more than can be sent; wait a little, then say it again".to_string();
-                return Err((Code::Full.word(), message));
+                return Err(Failure::Full(Full::Lines));
             }
             self.timers.arm(Timer::Speak, self.speech.free_at().max(now.tick));
             return Ok(false);
@@ -114,14 +111,12 @@ impl Member {
     }
 
     fn tell(&mut self, id: CommandId, to: &str, text: String, now: Now, out: &mut Vec<Output>) -> Result<(), Failure> {
-        let key = self.find(to).filter(|key| *key != self.us.key()).ok_or_else(|| nobody(to))?;
+        let key =
+            self.find(to).filter(|key| *key != self.us.key()).ok_or_else(|| Failure::NoSuchName(to.to_string()))?;
         let errand = Errand::tell(to.to_string(), text, Token(self.random.bytes()))?;
         let link = self.linked.get(&key).copied();
         let Some((link, peer)) = link.and_then(|link| Some((link, self.links.get_mut(&link)?))) else {
-            let message = alloc::format!(
-                "there is no link with {to} just now, and private words take no other way; say it again when /users shows one"
-            );
-            return Err(("not_linked", message));
+            return Err(Failure::NotLinked(to.to_string()));
         };
         let request = peer.next_request();
         let outbox = self.outboxes.entry(key).or_default();
@@ -133,10 +128,9 @@ impl Member {
     }
 
     fn rename(&mut self, name: &str, now: Now, out: &mut Vec<Output>) -> Result<(), Failure> {
-        proper(name).ok_or_else(|| name_failure(name))?;
+        proper(name).ok_or_else(|| Failure::NameForm(name.to_string()))?;
         if self.is_named(name, self.us.key()) {
-            let message = alloc::format!("somebody here is called {name}; choose another name");
-            return Err((Code::NameTaken.word(), message));
+            return Err(Failure::NameTaken(name.to_string()));
         }
         let old = core::mem::replace(&mut self.name, name.to_string());
         if !self.write_person(now, out) {
@@ -150,7 +144,7 @@ impl Member {
     /// What only a host does.
     fn rule(&mut self, command: Command, now: Now, out: &mut Vec<Output>) -> Result<(), Failure> {
         if !self.roster.is_host(&self.us.key()) {
-            return Err(("not_host", "only a host of this room can do that; /quit leaves".to_string()));
+            return Err(Failure::NotHost(Place::Room));
         }
         match command {
             Command::Kick { name, why } => self.kick(&name, &why, now, out),
@@ -169,7 +163,7 @@ impl Member {
             Command::End if self.charter.as_ref().is_some_and(|charter| charter.founder == self.us.key()) => {
                 self.act(&EntryBody::End { why: Reason::NONE }, now, out)
             }
-            Command::End => Err(("not_host", "only the founder ends a room; /quit leaves".to_string())),
+            Command::End => Err(Failure::NotFounder),
             Command::Admit { name } => self.let_in(name.as_deref(), now, out),
             Command::Deny { name, why } => self.send_away(&name, &why, now, out),
             Command::Say { .. }
@@ -189,7 +183,7 @@ impl Member {
     }
 
     fn other(&self, name: &str) -> Result<Key, Failure> {
-        self.find(name).filter(|key| *key != self.us.key()).ok_or_else(|| nobody(name))
+        self.find(name).filter(|key| *key != self.us.key()).ok_or_else(|| Failure::NoSuchName(name.to_string()))
     }
 
     fn act(&mut self, body: &EntryBody<'_>, now: Now, out: &mut Vec<Output>) -> Result<(), Failure> {
@@ -224,8 +218,7 @@ impl Member {
         if let Some(ticket) = &mut self.ticket {
             (ticket.seed, ticket.endorsement) = (Some(seed), Some(endorsement));
         }
-        let message = "the ticket that was handed out is void now; hand out the new one".to_string();
-        out.push(Output::Event(Event::Warning { code: "ticket", message }));
+        out.push(Output::Event(Event::Warning(Notice::TicketVoid)));
         self.tell_ready(out);
     }
 
@@ -250,8 +243,7 @@ impl Member {
             revokes = self.roster.revokes_of(&key, level).collect();
         }
         if revokes.is_empty() {
-            let word = if level == Level::Out { "shown out" } else { "muted" };
-            return Err(("no_such_name", alloc::format!("nobody called {name} has been {word}; check the name")));
+            return Err(Failure::NotRevoked { name: name.to_string(), level });
         }
         for (subject, answers) in revokes {
             let (role, name, proof) = (Role::Member, Reason::cut(name), List::NONE);
@@ -263,25 +255,21 @@ impl Member {
     /// Why no act can be written.
     fn full(&self) -> Failure {
         let us = self.us.key();
-        let message = if !self.roster.is_hosts(&us) && self.roster.acts_of(&us) >= limits::ACTS_OF_MEMBER_MAX {
-            "you have changed name, come back or let somebody in as often as a member can; talk goes on"
-        } else {
-            "this room has all the acts that it can keep; found a new one"
-        };
-        ("full", message.to_string())
+        let is_own = !self.roster.is_hosts(&us) && self.roster.acts_of(&us) >= limits::ACTS_OF_MEMBER_MAX;
+        Failure::Full(if is_own { Full::OwnActs } else { Full::Acts(Place::Room) })
     }
 
     /// Leaves for good, and says so once, to all.
     fn leave(&mut self, now: Now, out: &mut Vec<Output>) {
-        let (code, reason) = self.why_nobody_came().unwrap_or((Code::Left, "you have left".to_string()));
-        self.leave_as(code, &reason, now, out);
+        let (code, ending) = self.why_nobody_came().unwrap_or((Code::Left, Ending::Left));
+        self.leave_as(code, ending, now, out);
     }
 
-    pub(super) fn leave_as(&mut self, code: Code, reason: &str, now: Now, out: &mut Vec<Output>) {
+    pub(super) fn leave_as(&mut self, code: Code, ending: Ending, now: Now, out: &mut Vec<Output>) {
         self.tell_last(now, out);
         if self.stage == Stage::Inside {
             self.write(&EntryBody::Left {}, now, out);
         }
-        self.end(Code::Left, code, reason, out);
+        self.end(Code::Left, code, ending, out);
     }
 }

@@ -7,12 +7,12 @@ use core::time::Duration;
 use super::links::Step;
 use super::member::{Errand, Member, Stage, Timer};
 use crate::code::Code;
-use crate::event::Event;
+use crate::command::{Failure, Place};
+use crate::event::{Ending, Event, Notice};
 use crate::id::{DialId, Key, RequestId};
 use crate::limits;
 use crate::machine::Output;
 use crate::name::numbered;
-use crate::sync::{name_failure, no_answer};
 use crate::time::Now;
 use crate::wire::Frame;
 use crate::wire::field::Name;
@@ -33,8 +33,8 @@ impl Member {
 
     fn dial(&mut self, errand: Errand, peer: Option<Key>, addresses: Vec<String>, out: &mut Vec<Output>) {
         let Some(name) = Name::new(&self.name) else {
-            let reason = name_failure(&self.name).1;
-            return self.end(Code::Left, Code::Malformed, &reason, out);
+            let failure = Failure::NameForm(self.name.clone());
+            return self.end(Code::Left, Code::Malformed, Ending::Failed(failure), out);
         };
         let mut options = OptionsBuffer::default();
         options.set(&option::NAME, &name);
@@ -144,9 +144,8 @@ impl Member {
             return;
         }
         if self.door_failures == 0 && matches!(code, Code::Unreachable | Code::NoListener | Code::Cut) {
-            let what = no_answer(code, &self.door_addresses);
-            let message = alloc::format!("{what}; trying again for {} s", limits::JOIN_PATIENCE.as_secs());
-            out.push(Output::Event(Event::Warning { code: code.word(), message }));
+            let notice = Notice::NoAnswer { code, addresses: self.door_addresses.clone(), was: None };
+            out.push(Output::Event(Event::Warning(notice)));
         }
         if code == Code::NameTaken && !self.name_is_chosen {
             self.take_another_name();
@@ -156,12 +155,11 @@ impl Member {
                 return self.knock(out);
             }
         } else if code == Code::NoSuchHost {
-            let reason = alloc::format!("{}; is the address right?", no_answer(code, &self.door_addresses));
-            return self.end(Code::Left, code, &reason, out);
-        } else if let Some(reason) = final_reason(code) {
+            return self.end(Code::Left, code, Ending::NoSuchHost(self.door_addresses.clone()), out);
+        } else if FINAL.contains(&code) {
             // SPEC LOBBY-6
             let words = self.denied.take().filter(|_| code == Code::Denied);
-            return self.end(Code::Left, code, words.as_deref().unwrap_or(reason), out);
+            return self.end(Code::Left, code, words.map_or(Ending::Final(Place::Room), Ending::Denied), out);
         }
         if !self.timers.is_armed(Timer::Patience) {
             self.timers.arm(Timer::Patience, now.tick.after(limits::JOIN_PATIENCE));
@@ -183,11 +181,8 @@ impl Member {
         // SPEC MESH-21
         let is_founder = self.charter.as_ref().is_some_and(|charter| charter.founder == self.us.key());
         // One who is still linked knows better.
-        if self.linked.is_empty()
-            && !(is_founder && code != Code::Superseded)
-            && let Some(reason) = final_reason(code).filter(|_| ENDINGS.contains(&code))
-        {
-            return self.end(Code::Left, code, reason, out);
+        if self.linked.is_empty() && !(is_founder && code != Code::Superseded) && ENDINGS.contains(&code) {
+            return self.end(Code::Left, code, Ending::Final(Place::Room), out);
         }
         self.calls.entry(key).or_default().failures = failures;
         if self.stage == Stage::Inside && self.missing().any(|missing| missing == key) && !self.is_on_the_way(key) {
@@ -214,34 +209,28 @@ impl Member {
         if self.come_inside_alone(code, now, out) {
             return;
         }
-        let what = no_answer(code, &self.door_addresses);
-        let reason = alloc::format!("{what}; is the address right, and somebody there?");
-        self.end(Code::Left, code, &reason, out);
+        self.end(Code::Left, code, Ending::NobodyCame(Place::Room, self.door_addresses.clone()), out);
     }
 }
 
 /// What ends a member's stay if nobody is left who says otherwise.
 pub(super) const ENDINGS: [Code; 4] = [Code::Ended, Code::Kicked, Code::Banned, Code::Superseded];
 
-/// When there is no use in knocking again: the code, and what to do.
-const FINAL: [(Code, &str); 15] = [
-    (Code::Ended, "the meeting is over"),
-    (Code::Kicked, "a host has shown you out"),
-    (Code::Banned, "you, or your ticket, were shown out of this room; ask a host for a new ticket"),
-    (Code::Denied, "a host has not let you in"),
-    (Code::NotHost, "only a host lets people into this room; ask a host for its ticket or its address"),
-    (Code::TicketNeeded, "this room needs a ticket that holds; ask a host, then: tertulia join TICKET"),
-    (Code::Superseded, "this key has joined again somewhere else"),
-    (Code::SelfLink, "this is your own node; join with another home: tertulia --home DIR join TARGET"),
-    (Code::VersionUnknown, "the other side speaks another version; update the older of the two"),
-    (Code::NameTaken, "somebody there has that name; choose another: tertulia --name NAME join TARGET"),
-    (Code::Locked, "a host has locked the door; ask to be let in"),
-    (Code::Full, "the room is full"),
-    (Code::NoMeeting, "there is no such meeting at that address; ask for the new ticket"),
-    (Code::WrongKey, "another key answers at that address; ask for the new ticket"),
-    (Code::WrongKind, "the meeting at that address is of another kind"),
+/// When there is no use in knocking again.
+const FINAL: [Code; 15] = [
+    Code::Ended,
+    Code::Kicked,
+    Code::Banned,
+    Code::Denied,
+    Code::NotHost,
+    Code::TicketNeeded,
+    Code::Superseded,
+    Code::SelfLink,
+    Code::VersionUnknown,
+    Code::NameTaken,
+    Code::Locked,
+    Code::Full,
+    Code::NoMeeting,
+    Code::WrongKey,
+    Code::WrongKind,
 ];
-
-pub(super) fn final_reason(code: Code) -> Option<&'static str> {
-    FINAL.iter().find(|(known, _)| *known == code).map(|(_, reason)| *reason)
-}

@@ -4,7 +4,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::member::{Member, Stage};
-use crate::event::Event;
+use crate::event::{Event, Notice};
 use crate::id::{Hash, Key, LinkId, RequestId};
 use crate::limits;
 use crate::log::{Held, Proof, StreamId, Verdict, check_fork};
@@ -231,9 +231,6 @@ impl Member {
             // What is void is not gone on with.
             self.begin_session(now, out);
         }
-        let name = self.called(&stream.author);
-        let message =
-            alloc::format!("{name} has signed two versions of one entry; what they said from there on is not shown");
-        out.push(Output::Event(Event::Warning { code: "fork", message }));
+        out.push(Output::Event(Event::Warning(Notice::Fork(self.called(&stream.author)))));
     }
 }

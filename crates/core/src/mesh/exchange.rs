@@ -1,9 +1,11 @@
 //! What is held where, and who asks whom (SPEC.md, "Mesh").
 
 use alloc::collections::BTreeSet;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::member::{Member, Timer};
+use crate::command::Failure;
 use crate::event::{Event, State};
 use crate::id::{Key, LinkId, RequestId};
 use crate::limits;
@@ -268,10 +270,10 @@ impl Member {
     }
 
     /// Somebody will answer nothing any more. `code`: why, as a word for scripts.
-    pub(super) fn give_up_on(&mut self, key: Key, code: &'static str, out: &mut Vec<Output>) {
+    pub(super) fn give_up_on(&mut self, key: Key, why: fn(String) -> Failure, out: &mut Vec<Output>) {
         self.timers.disarm(Timer::Answer(key));
         if let Some(mut outbox) = self.outboxes.remove(&key) {
-            outbox.give_up(code, &self.called(&key), out);
+            outbox.give_up(&why(self.called(&key)), out);
         }
     }
 

@@ -3,12 +3,12 @@
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
-use super::dialling::{ENDINGS, final_reason};
+use super::dialling::ENDINGS;
 use super::member::{Member, Timer};
 use crate::code::Code;
-use crate::event::Event;
+use crate::command::Place;
+use crate::event::{Ending, Event, Notice};
 use crate::machine::Output;
-use crate::sync::no_answer;
 use crate::time::Now;
 
 impl Member {
@@ -23,12 +23,8 @@ impl Member {
     /// can't be.
     pub(super) fn come_inside_alone(&mut self, code: Code, now: Now, out: &mut Vec<Output>) -> bool {
         let Some(heard) = self.guess.as_ref().filter(|_| self.roster.is_member(&self.us.key())) else { return false };
-        let message = alloc::format!(
-            "{}; you come into the room `{}` as it is kept here, last heard of {heard}, and are alone until somebody answers",
-            no_answer(code, &self.door_addresses),
-            self.title(),
-        );
-        out.push(Output::Event(Event::Warning { code: code.word(), message }));
+        let (addresses, title, heard) = (self.door_addresses.clone(), self.title(), heard.clone());
+        out.push(Output::Event(Event::Warning(Notice::Alone { code, addresses, title, heard })));
         self.last_failure = code;
         self.come_inside(now, out);
         true
@@ -41,16 +37,12 @@ impl Member {
         }
         if matches!(code, Code::NoMeeting | Code::WrongKind) {
             // SPEC JOIN-17
-            let message = alloc::format!(
-                "another meeting is at {} now: you leave the room `{}`, where nobody else is; what you said there is kept",
-                self.door_addresses.join(", "),
-                self.title()
-            );
-            out.push(Output::Event(Event::Warning { code: "another_meeting", message }));
-            return self.leave_as(code, "another meeting is there", now, out);
+            let notice = Notice::AnotherMeeting { addresses: self.door_addresses.clone(), title: self.title() };
+            out.push(Output::Event(Event::Warning(notice)));
+            return self.leave_as(code, Ending::AnotherMeeting, now, out);
         }
-        if let Some(reason) = final_reason(code).filter(|_| ENDINGS.contains(&code)) {
-            return self.end(Code::Left, code, reason, out);
+        if ENDINGS.contains(&code) {
+            return self.end(Code::Left, code, Ending::Final(Place::Room), out);
         }
         let wait = self.backoff(self.door_failures);
         self.door_failures = self.door_failures.saturating_add(1);
@@ -65,11 +57,10 @@ impl Member {
     }
 
     /// What its user is told who leaves before anybody has answered.
-    pub(super) fn why_nobody_came(&self) -> Option<(Code, String)> {
+    pub(super) fn why_nobody_came(&self) -> Option<(Code, Ending)> {
         self.guess.as_ref()?;
-        let what = no_answer(self.last_failure, &self.door_addresses);
-        let reason = alloc::format!("{what}; you were alone in the room `{}`, and what you said is kept", self.title());
-        Some((self.last_failure, reason))
+        let ending = Ending::Alone { addresses: self.door_addresses.clone(), title: self.title() };
+        Some((self.last_failure, ending))
     }
 
     fn title(&self) -> String {

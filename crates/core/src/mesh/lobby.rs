@@ -6,12 +6,13 @@ use alloc::vec::Vec;
 use super::links::Step;
 use super::member::{Errand, Member};
 use crate::code::Code;
-use crate::event::Event;
+use crate::command::{Failure, Full, Place};
+use crate::event::{Event, Notice};
 use crate::id::{Key, LinkId};
 use crate::machine::Output;
 use crate::name::reading;
 use crate::rule::Rule;
-use crate::sync::{Due, Failure, Knock};
+use crate::sync::{Due, Knock};
 use crate::time::Now;
 use crate::wire::Frame;
 use crate::wire::field::Reason;
@@ -44,24 +45,20 @@ impl Member {
     /// Who waits under this name, or everybody who waits.
     fn waiting(&self, name: Option<&str>) -> Result<Vec<LinkId>, Failure> {
         if !self.charter.as_ref().is_some_and(|charter| charter.admission.has_lobby()) {
-            return Err(("no_lobby", "this room has no lobby: who may come is let in at once".to_string()));
+            return Err(Failure::NoLobby(Place::Room));
         }
         let links = match name {
             Some(name) => self.lobby.named(name).into_iter().collect(),
             None => self.lobby.links(),
         };
-        if links.is_empty() {
-            let who = name.map_or_else(|| "nobody".to_string(), |name| alloc::format!("nobody called {name}"));
-            return Err(("no_such_name", alloc::format!("{who} waits in the lobby; check the name")));
-        }
-        Ok(links)
+        if links.is_empty() { Err(Failure::NobodyWaits(name.map(str::to_string))) } else { Ok(links) }
     }
 
     pub(super) fn let_in(&mut self, name: Option<&str>, now: Now, out: &mut Vec<Output>) -> Result<(), Failure> {
         for link in self.waiting(name)? {
             // SPEC JOIN-6
             if !self.has_room() {
-                return Err((Code::Full.word(), "the room is full; who waits goes on waiting".to_string()));
+                return Err(Failure::Full(Full::People(Place::Room)));
             }
             let Some(peer) = self.links.get(&link) else { continue };
             let Step::Knocking(knock) = &peer.step else { continue };
@@ -104,8 +101,8 @@ impl Member {
     /// Who waits has gone: the host's user need not decide.
     pub(super) fn note_gone(&self, link: LinkId, out: &mut Vec<Output>) {
         if let Some(peer) = self.links.get(&link).filter(|_| self.lobby.has(link)) {
-            let message = alloc::format!("{} no longer waits in the lobby", peer.name.as_deref().unwrap_or_default());
-            out.push(Output::Event(Event::Warning { code: "lobby", message }));
+            let name = peer.name.clone().unwrap_or_default();
+            out.push(Output::Event(Event::Warning(Notice::LeftLobby(name))));
         }
     }
 

@@ -10,16 +10,18 @@ use super::people::People;
 use super::speech::Speech;
 use crate::charter::SignedCharter;
 use crate::code::Code;
-use crate::event::Event;
+use crate::command::{Failure, Place};
+use crate::event::{Ending, Event};
 use crate::id::{DialId, Key, LinkId, MeetingId, RequestId};
 use crate::identity::Identity;
 use crate::log::{Held, Log};
 use crate::machine::{Input, Machine, Output};
 use crate::random::Random;
+use crate::reason::goodbye;
 use crate::registry::Listing;
 use crate::roster::Roster;
 use crate::rule::Rule;
-use crate::sync::{Delivery, Door, Lobby, Order, Outbox, Pull, Restored, Tokens, UNDELIVERED};
+use crate::sync::{Delivery, Door, Lobby, Order, Outbox, Pull, Restored, Tokens};
 use crate::ticket::Ticket;
 use crate::time::{Instant, Now, Timers};
 use crate::wire::Frame;
@@ -314,15 +316,14 @@ impl Member {
     pub(super) fn leave_if_over(&mut self, out: &mut Vec<Output>) {
         let is_out = self.roster.is_revoked(&self.us.key(), crate::wire::entry::Level::Out);
         if let Some(why) = self.roster.ended().map(ToString::to_string) {
-            let reason = if why.is_empty() { "the meeting is over".to_string() } else { why };
-            self.end(Code::Ended, Code::Ended, &reason, out);
+            self.end(Code::Ended, Code::Ended, Ending::Over(why), out);
         } else if is_out {
-            self.end(Code::Left, Code::Kicked, "a host has shown you out", out);
+            self.end(Code::Left, Code::Kicked, Ending::Final(Place::Room), out);
         }
     }
 
     /// Says goodbye to everybody, for good. `said`: what they are told; `code`: what the user is.
-    pub(super) fn end(&mut self, said: Code, code: Code, reason: &str, out: &mut Vec<Output>) {
+    pub(super) fn end(&mut self, said: Code, code: Code, ending: Ending, out: &mut Vec<Output>) {
         if self.stage == Stage::Over {
             return;
         }
@@ -331,17 +332,18 @@ impl Member {
         self.timers = Timers::default();
         self.lobby.clear();
         for (key, mut outbox) in core::mem::take(&mut self.outboxes) {
-            outbox.give_up(UNDELIVERED, &self.called(&key), out);
+            outbox.give_up(&Failure::Undelivered(Some(self.called(&key))), out);
         }
         self.speech.give_up(out);
         self.linked.clear();
         self.calls.clear();
         self.dials.clear();
         self.pull = Pull::default();
+        let reason = goodbye(code, &ending);
         for (link, _) in core::mem::take(&mut self.links) {
             out.push(Output::Close { link, code: said, rule: None, reason: reason.to_string() });
         }
-        out.push(Output::Event(Event::Closed { code, reason: reason.to_string() }));
+        out.push(Output::Event(Event::Closed { code, ending }));
     }
 
     fn on_frame(&mut self, link: LinkId, id: RequestId, frame: &Frame<'_>, now: Now, out: &mut Vec<Output>) {
@@ -384,7 +386,7 @@ impl Member {
             Timer::Roster => self.tell_roster(out),
             Timer::Call(key) => self.on_call_due(key, out),
             // SPEC MESH-20
-            Timer::Answer(key) => self.give_up_on(key, "not_answered", out),
+            Timer::Answer(key) => self.give_up_on(key, Failure::NotAnswered, out),
             // SPEC MESH-22
             Timer::Judge => self.judge_all(now, out),
             Timer::Digest => self.on_digest_due(now, out),

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use super::member::{Member, Stage, Timer};
 use crate::code::Code;
+use crate::command::Failure;
 use crate::event::{Event, Kind, Whisper};
 use crate::id::{Hash, Key};
 use crate::log::Held;
@@ -120,7 +121,7 @@ impl Member {
             return;
         }
         self.people.introduced.remove(&key);
-        self.give_up_on(key, Code::Left.word(), out);
+        self.give_up_on(key, Failure::Gone, out);
         self.update_delivery(key, out);
         out.extend(name.map(|name| Output::Event(Event::Left { name, key, reason: reason.to_string() })));
     }

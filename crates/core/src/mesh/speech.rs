@@ -1,15 +1,15 @@
 //! How fast a member speaks: what would be over the others' rate waits here (SPEC MESH-17).
 
 use alloc::collections::VecDeque;
-use alloc::string::{String, ToString as _};
+use alloc::string::String;
 use alloc::vec::Vec;
 
+use crate::command::Failure;
 use crate::event::Event;
 use crate::id::CommandId;
 use crate::limits;
 use crate::link::Bucket;
 use crate::machine::Output;
-use crate::sync::UNDELIVERED;
 use crate::time::Instant;
 
 /// Lines that wait, and what has been said lately.
@@ -72,8 +72,7 @@ impl Speech {
     /// Nothing is said any more.
     pub(super) fn give_up(&mut self, out: &mut Vec<Output>) {
         for (id, _) in self.waiting.drain(..) {
-            let message = "this was over before it could be said; nobody has read it".to_string();
-            out.push(Output::Event(Event::Error { code: UNDELIVERED, message, id: Some(id) }));
+            out.push(Output::Event(Event::Error { failure: Failure::Unsaid, id: Some(id) }));
         }
     }
 }

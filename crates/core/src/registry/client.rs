@@ -8,12 +8,11 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::desk::{Desk, Errand, Stage};
-use super::none;
 use super::query::{Asker, Query, Question};
 use super::record::{Draft, Listing, Reach, person};
 use crate::code::Code;
-use crate::command::{Command, Directory};
-use crate::event::Event;
+use crate::command::{Command, Directory, Failure};
+use crate::event::{Ending, Event, Notice};
 use crate::id::{CommandId, DialId, Key, LinkId, MeetingId, RequestId};
 use crate::identity::Identity;
 use crate::limits;
@@ -276,14 +275,9 @@ impl Client {
         if !self.own.is_empty() && !core::mem::replace(&mut desk.is_told, true) {
             // That it shows them again is news then.
             desk.shown.clear();
-            let rest = match self.meeting {
-                Some(_) => "the meeting goes on, and is joined by ticket or HOST:PORT meanwhile",
-                None => "it lists you as soon as it answers; friends do without it",
-            };
-            let message = alloc::format!(
-                "the registry {registry} can't be reached ({code}): it is tried again and again; {rest}"
-            );
-            out.push(Output::Event(Event::Warning { code: "registry", message }));
+            let of_meeting = self.meeting.is_some();
+            let notice = Notice::RegistryAway { registry: registry.clone(), code, of_meeting };
+            out.push(Output::Event(Event::Warning(notice)));
         }
         // Who asks wants to know now, unless it may only have been busy.
         let is_nobody_there = matches!(code, Code::Unreachable | Code::NoListener | Code::NoSuchHost);
@@ -353,11 +347,9 @@ impl Client {
                 desk.held.remove(&record);
                 let third = limits::LEASE.checked_div(3).unwrap_or_default();
                 self.timers.arm(Timer::Renew(at, record), now.tick.after(third));
-                let registry = &desk.registry;
-                let why = error.reason.as_str();
-                let message =
-                    alloc::format!("the registry {registry} does not take this ({}: {why}); trying again", error.code);
-                out.push(Output::Event(Event::Warning { code: error.code.word(), message }));
+                let (registry, reason) = (desk.registry.clone(), error.reason.as_str().to_string());
+                let notice = Notice::RegistryRefuses { registry, code: error.code, reason };
+                out.push(Output::Event(Event::Warning(notice)));
             }
             Errand::Withdraw { record } => self.on_withdrawn(at, record),
             Errand::Ask { query } => {
@@ -373,48 +365,41 @@ impl Client {
     fn on_command(&mut self, id: CommandId, command: Command, now: Now, out: &mut Vec<Output>) {
         if matches!(command, Command::Quit | Command::Stop) {
             self.leave(out);
-            return out.push(Output::Event(Event::Closed { code: Code::Left, reason: String::new() }));
+            return out.push(Output::Event(Event::Closed { code: Code::Left, ending: Ending::Left }));
         }
-        let failure = if self.desks.is_empty() {
-            Some(none())
+        let result = if self.desks.is_empty() {
+            Err(Failure::NoRegistry)
         } else if let Command::Directory(wish) = command {
             self.on_wish(id, wish, now, out)
         } else {
-            Some(("usage", "registries know meetings and people, and nothing else".to_string()))
+            Err(Failure::OnlyClient)
         };
-        if let Some((code, message)) = failure {
-            out.push(Output::Event(Event::Error { code, message, id: Some(id) }));
+        if let Err(failure) = result {
+            out.push(Output::Event(Event::Error { failure, id: Some(id) }));
         }
     }
 
     /// Does it, or says why not.
-    fn on_wish(
-        &mut self,
-        id: CommandId,
-        wish: Directory,
-        now: Now,
-        out: &mut Vec<Output>,
-    ) -> Option<(&'static str, String)> {
+    fn on_wish(&mut self, id: CommandId, wish: Directory, now: Now, out: &mut Vec<Output>) -> Result<(), Failure> {
         match wish {
             Directory::List { words } if Words::new(&words).is_none() => {
-                return Some(("too_long", "a search has at most 255 bytes; shorten it".to_string()));
+                return Err(Failure::SearchLength);
             }
             Directory::List { words } => return self.ask(id, Question::Browse(Shelf::Meetings, words), now, out),
             Directory::Who => return self.ask(id, Question::Browse(Shelf::People, String::new()), now, out),
             Directory::Lookup { meeting } => return self.ask(id, Question::Lookup(meeting), now, out),
             Directory::Register if self.reach.port == 0 && self.reach.addresses.is_empty() => {
-                let message = "nobody can reach you here: only who listens can be registered".to_string();
-                return Some(("not_listening", message));
+                return Err(Failure::NotListening);
             }
             Directory::Unregister if !self.own.contains_key(&person(self.us.key())) => {
-                return Some(("not_registered", "no registry lists you; to be listed: /register".to_string()));
+                return Err(Failure::NotRegistered);
             }
             Directory::Register => self.register(now),
             Directory::Unregister => drop(self.own.remove(&person(self.us.key()))),
         }
         out.push(Output::Event(Event::Done { id }));
         self.work(out);
-        None
+        Ok(())
     }
 
     /// Who asks once more has every registry tried at once, and is told once more what each says.

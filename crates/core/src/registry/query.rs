@@ -7,7 +7,8 @@ use alloc::vec::Vec;
 use super::index::Place;
 use super::record::Found;
 use crate::code::Code;
-use crate::event::Event;
+use crate::command::Failure;
+use crate::event::{Event, Notice};
 use crate::id::{CommandId, Key, MeetingId, RequestId};
 use crate::limits;
 use crate::time::Now;
@@ -111,20 +112,11 @@ impl Query {
 
     /// What the user is told at the end.
     pub(super) fn answer(self, id: CommandId, now: Now) -> Vec<Event> {
-        let of = |(registry, code): &(String, Code)| alloc::format!("{registry} ({code})");
-        let failed = self.failed.iter().map(of).collect::<Vec<_>>().join(", ");
         if !self.has_answer {
-            let message = alloc::format!(
-                "no registry answers: {failed}; start one with `tertulia registry`, name another with --registry, \
-                 or join by ticket or HOST:PORT"
-            );
-            return [Event::Error { code: Code::Unreachable.word(), message, id: Some(id) }].into();
+            return [Event::Error { failure: Failure::NoAnswers(self.failed), id: Some(id) }].into();
         }
-        let mut events = Vec::new();
-        if !self.failed.is_empty() {
-            let message = alloc::format!("without an answer of {failed}");
-            events.push(Event::Warning { code: Code::Unreachable.word(), message });
-        }
+        let missing = (!self.failed.is_empty()).then_some(Notice::RegistriesMissing(self.failed));
+        let mut events: Vec<Event> = missing.map(Event::Warning).into_iter().collect();
         events.extend((1_u32..).zip(self.found).map(|(number, found)| found.event(number, now)));
         events.push(Event::Done { id });
         events

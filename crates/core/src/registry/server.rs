@@ -11,8 +11,8 @@ use super::probes::{Probe, Probes};
 use super::record::{Found, check, text_of};
 use super::slot::{Round, Slot};
 use crate::code::Code;
-use crate::command::{Command, Directory};
-use crate::event::Event;
+use crate::command::{self, Command, Directory};
+use crate::event::{Ending, Event};
 use crate::id::{CommandId, DialId, Key, LinkId, MeetingId, RequestId, Source};
 use crate::identity::Identity;
 use crate::limits;
@@ -366,17 +366,15 @@ impl Server {
     /// For whoever runs it: what a client would be shown.
     fn on_command(&mut self, id: CommandId, command: &Command, now: Now, out: &mut Vec<Output>) {
         if matches!(command, Command::Quit | Command::Stop | Command::End) {
-            let reason = "the registry has stopped; meetings go on without it".to_string();
             self.over = true;
-            return out.push(Output::Event(Event::Closed { code: Code::Stopped, reason }));
+            return out.push(Output::Event(Event::Closed { code: Code::Stopped, ending: Ending::RegistryStopped }));
         }
         let (shelf, words) = if let Command::Directory(Directory::List { words }) = command {
             (Shelf::Meetings, words.as_str())
         } else if matches!(command, Command::Directory(Directory::Who)) {
             (Shelf::People, "")
         } else {
-            let message = "a registry lists meetings and people, and does nothing else".to_string();
-            return out.push(Output::Event(Event::Error { code: "usage", message, id: Some(id) }));
+            return out.push(Output::Event(Event::Error { failure: command::Failure::OnlyRegistry, id: Some(id) }));
         };
         let page = self.index.page(shelf, words, 0, limits::LISTED_MAX);
         let slots = page.places.iter().filter_map(|place| self.slots.get(place));

@@ -5,11 +5,12 @@ mod fold;
 #[cfg(test)]
 mod tests;
 
-use alloc::{format, string::String};
+use alloc::string::String;
 
 use self::act::{Act, Place, Revoke};
 use self::fold::{Acts, Standing};
 use crate::charter::SignedCharter;
+use crate::event::Deed;
 use crate::id::{Hash, Key};
 use crate::identity::Identity;
 use crate::limits;
@@ -220,32 +221,23 @@ impl Roster {
     }
 }
 
-/// An act in words: what its author did. `None` for what concerns nobody else. `answered`: the level of the revoke that
+/// What the author of an act did, and why; `None` for what concerns nobody else. `answered`: the level of the revoke that
 /// it takes back.
 #[must_use]
-pub fn notice(body: &EntryBody<'_>, answered: Option<Level>) -> Option<String> {
-    let because = |why: &str| if why.is_empty() { String::new() } else { format!(": {why}") };
-    match *body {
-        EntryBody::Revoke { name, .. } if name.as_str().is_empty() => Some("made a ticket void".into()),
-        EntryBody::Revoke { level: Level::Out, name, why, .. } => {
-            Some(format!("showed {} out{}", name.as_str(), because(why.as_str())))
-        }
-        EntryBody::Revoke { level: Level::Mute, name, why, .. } => {
-            Some(format!("muted {}{}", name.as_str(), because(why.as_str())))
-        }
-        EntryBody::Grant { name, answers: Hash::ZERO, .. } => Some(format!("let {} in", name.as_str())),
-        EntryBody::Grant { name, .. } => Some(match answered {
-            Some(Level::Out) => format!("lets {} in again", name.as_str()),
-            Some(Level::Mute) => format!("lets {} ask again", name.as_str()),
-            None => format!("forgave {}", name.as_str()),
-        }),
-        EntryBody::Policy { door: Door::Locked, .. } => Some("locked the door".into()),
-        EntryBody::Policy { door: Door::Unlocked, .. } => Some("unlocked the door".into()),
-        EntryBody::End { why } => Some(format!("ended the meeting{}", because(why.as_str()))),
+pub fn deed(body: &EntryBody<'_>, answered: Option<Level>) -> Option<(Deed, String)> {
+    let (deed, why) = match *body {
+        EntryBody::Revoke { name, .. } if name.as_str().is_empty() => (Deed::VoidTicket, ""),
+        EntryBody::Revoke { level, name, why, .. } => (Deed::Revoke(name.as_str().into(), level), why.as_str()),
+        EntryBody::Grant { name, answers: Hash::ZERO, .. } => (Deed::LetIn(name.as_str().into()), ""),
+        EntryBody::Grant { name, .. } => (Deed::Forgive(name.as_str().into(), answered), ""),
+        EntryBody::Policy { door: Door::Locked, .. } => (Deed::Lock, ""),
+        EntryBody::Policy { door: Door::Unlocked, .. } => (Deed::Unlock, ""),
+        EntryBody::End { why } => (Deed::End, why.as_str()),
         EntryBody::Person { .. }
         | EntryBody::Text { .. }
         | EntryBody::Question { .. }
         | EntryBody::Left {}
-        | EntryBody::Unknown => None,
-    }
+        | EntryBody::Unknown => return None,
+    };
+    Some((deed, why.into()))
 }

@@ -10,7 +10,8 @@ use super::presence::People;
 use crate::address::for_others;
 use crate::charter::SignedCharter;
 use crate::code::Code;
-use crate::event::{Event, Kind, Member, Role, State, Whisper};
+use crate::command::{Failure, Place};
+use crate::event::{Ending, Event, Kind, Member, Notice, Role, State, Whisper};
 use crate::id::{DialId, Key, LinkId, MeetingId, RequestId};
 use crate::identity::Identity;
 use crate::limits;
@@ -20,7 +21,7 @@ use crate::name::numbered;
 use crate::random::Random;
 use crate::roster::Roster;
 use crate::rule::Rule;
-use crate::sync::{Outbox, Restored, Tokens, UNDELIVERED, is_asked, message, name_failure, no_answer};
+use crate::sync::{Outbox, Restored, Tokens, is_asked, message};
 use crate::ticket::{Ticket, prove_ticket};
 use crate::time::{Instant, Now, Timers};
 use crate::wire::Frame;
@@ -208,8 +209,8 @@ impl Attendee {
 
     fn dial(&mut self, out: &mut Vec<Output>) {
         let Some(name) = Name::new(&self.name) else {
-            let reason = name_failure(&self.name).1;
-            return self.end(Code::Malformed, &reason, out);
+            let failure = Failure::NameForm(self.name.clone());
+            return self.end(Code::Malformed, Ending::Failed(failure), out);
         };
         let mut options = OptionsBuffer::default();
         options.set(&option::NAME, &name);
@@ -327,9 +328,7 @@ impl Attendee {
             let host = self.host_name();
             out.extend(message(meeting, entry, body, answered, &host, self.us.key()).map(Output::Event));
         } else {
-            let message =
-                "the host has published a question that its asker has not signed; it is not shown".to_string();
-            out.push(Output::Event(Event::Warning { code: Rule::Ask1.code().word(), message }));
+            out.push(Output::Event(Event::Warning(Notice::UnsignedQuestion)));
         }
     }
 
@@ -474,9 +473,7 @@ impl Attendee {
         if let Some(charter) = &self.charter {
             self.roster.void(stream, number, charter);
         }
-        let message =
-            "the host has signed two versions of one entry; what it said from there on is not shown".to_string();
-        out.push(Output::Event(Event::Warning { code: "fork", message }));
+        out.push(Output::Event(Event::Warning(Notice::ForkOfHost)));
     }
 
     fn on_presence(&mut self, presence: &Presence<'_>, out: &mut Vec<Output>) {
@@ -587,11 +584,9 @@ impl Attendee {
         self.stage = Stage::Apart;
         self.last_failure = code;
         if self.failures == 0 && !self.welcomed && matches!(code, Code::Unreachable | Code::NoListener | Code::Cut) {
-            let what = no_answer(code, &self.addresses);
-            let was = self.charter.as_ref().map(|kept| alloc::format!(", where the lecture `{}` was", kept.title));
-            let (was, seconds) = (was.unwrap_or_default(), limits::JOIN_PATIENCE.as_secs());
-            let message = alloc::format!("{what}{was}; trying again for {seconds} s");
-            out.push(Output::Event(Event::Warning { code: code.word(), message }));
+            let was = self.charter.as_ref().map(|kept| kept.title.to_string());
+            let notice = Notice::NoAnswer { code, addresses: self.addresses.clone(), was };
+            out.push(Output::Event(Event::Warning(notice)));
         }
         // SPEC JOIN-11: its goodbye may have been lost, its last act has not.
         let code = if self.roster.ended().is_some() { Code::Ended } else { code };
@@ -605,12 +600,11 @@ impl Attendee {
                 return self.dial(out);
             }
         } else if code == Code::NoSuchHost && !self.welcomed {
-            let reason = alloc::format!("{}; is the address right?", no_answer(code, &self.addresses));
-            return self.end(code, &reason, out);
-        } else if let Some(reason) = final_reason(code, self.welcomed) {
+            return self.end(code, Ending::NoSuchHost(self.addresses.clone()), out);
+        } else if is_final(code, self.welcomed) {
             // SPEC LOBBY-6
             let words = self.denied.take().filter(|_| code == Code::Denied);
-            return self.end(code, words.as_deref().unwrap_or(reason), out);
+            return self.end(code, words.map_or(Ending::Final(Place::Lecture), Ending::Denied), out);
         }
         if !self.welcomed && !self.timers.is_armed(Timer::Patience) {
             self.timers.arm(Timer::Patience, now.tick.after(limits::JOIN_PATIENCE));
@@ -633,23 +627,21 @@ impl Attendee {
         self.names_tried = self.names_tried.saturating_add(1);
     }
 
-    pub(super) fn end(&mut self, code: Code, reason: &str, out: &mut Vec<Output>) {
+    pub(super) fn end(&mut self, code: Code, ending: Ending, out: &mut Vec<Output>) {
         self.stage = Stage::Over;
         self.missing.clear();
         self.timers = Timers::default();
-        self.outbox.give_up(UNDELIVERED, "the host", out);
+        self.outbox.give_up(&Failure::Undelivered(None), out);
         // Who does not get in again is still shown what was said before.
         self.show_rest(out);
-        out.push(Output::Event(Event::Closed { code, reason: reason.to_string() }));
+        out.push(Output::Event(Event::Closed { code, ending }));
     }
 
     fn on_patience(&mut self, out: &mut Vec<Output>) {
         if let Stage::Knocking(link) | Stage::Attending(link) = self.stage {
             out.push(Output::Close { link, code: Code::Left, rule: None, reason: String::new() });
         }
-        let code = self.last_failure;
-        let reason = alloc::format!("{}; is the address right, and the host there?", no_answer(code, &self.addresses));
-        self.end(code, &reason, out);
+        self.end(self.last_failure, Ending::NobodyCame(Place::Lecture, self.addresses.clone()), out);
     }
 
     fn on_fetch_timeout(&mut self, now: Now, out: &mut Vec<Output>) {
@@ -741,25 +733,21 @@ fn close(link: LinkId, rule: Rule) -> Output {
     Output::Close { link, code: rule.code(), rule: Some(rule), reason: rule.meaning().to_string() }
 }
 
-/// When there is no use in trying again: the code, whether that holds only before the first WELCOME, and what to do.
-const FINAL: [(Code, bool, &str); 14] = [
-    (Code::Ended, false, "the host has ended the meeting"),
-    (Code::Kicked, false, "the host has shown you out"),
-    (Code::Banned, false, "you, or your ticket, were shown out of this meeting; ask the host for a new ticket"),
-    (Code::Denied, false, "the host has not let you in"),
-    (Code::TicketNeeded, false, "this meeting needs a ticket that holds; ask the host, then: tertulia join TICKET"),
-    (Code::Superseded, false, "this key has joined again somewhere else"),
-    (Code::SelfLink, false, "this is your own node; join with another home: tertulia --home DIR join TARGET"),
-    (Code::VersionUnknown, true, "the host speaks another version; update the older of the two"),
-    (Code::NameTaken, false, "somebody there has that name; choose another: tertulia --name NAME join TARGET"),
-    (Code::Locked, true, "the host has locked the door; ask to be let in"),
-    (Code::Full, true, "the meeting is full"),
-    (Code::NoMeeting, true, "there is no such meeting at that address; ask for the new ticket"),
-    (Code::WrongKind, true, "the meeting at that address is of another kind"),
-    (Code::WrongKey, true, "this is not the host: another key answers at that address; ask for the new ticket"),
+/// When there is no use in trying again.
+const FINAL: [Code; 8] = [
+    Code::Ended,
+    Code::Kicked,
+    Code::Banned,
+    Code::Denied,
+    Code::TicketNeeded,
+    Code::Superseded,
+    Code::SelfLink,
+    Code::NameTaken,
 ];
+/// The same, before the first WELCOME.
+const FINAL_AT_FIRST: [Code; 6] =
+    [Code::VersionUnknown, Code::Locked, Code::Full, Code::NoMeeting, Code::WrongKind, Code::WrongKey];
 
-fn final_reason(code: Code, welcomed: bool) -> Option<&'static str> {
-    let applies = |(known, at_first, _): &&(Code, bool, &str)| *known == code && !(*at_first && welcomed);
-    FINAL.iter().find(applies).map(|(_, _, reason)| *reason)
+fn is_final(code: Code, welcomed: bool) -> bool {
+    FINAL.contains(&code) || !welcomed && FINAL_AT_FIRST.contains(&code)
 }

@@ -5,12 +5,12 @@ use alloc::vec::Vec;
 
 use super::attendee::{Attendee, Stage};
 use crate::code::Code;
-use crate::command::Command;
-use crate::event::Event;
+use crate::command::{Command, Failure, Place};
+use crate::event::{Ending, Event};
 use crate::id::{CommandId, Token};
 use crate::machine::Output;
 use crate::name::proper;
-use crate::sync::{Errand, Failure, name_failure, no_friends};
+use crate::sync::Errand;
 
 impl Attendee {
     pub(super) fn on_command(&mut self, id: CommandId, command: Command, out: &mut Vec<Output>) {
@@ -22,7 +22,7 @@ impl Attendee {
             Command::Msg { to, text } => self.whisper(id, &to, text, out),
             Command::Name { name } => match proper(&name) {
                 Some(_) => self.enqueue(id, Ok(Errand::Rename { name }), out),
-                None => Err(name_failure(&name)),
+                None => Err(Failure::NameForm(name)),
             },
             Command::Users => {
                 out.push(Output::Event(self.users()));
@@ -38,8 +38,8 @@ impl Attendee {
             | Command::Add { .. }
             | Command::Remove { .. }
             | Command::Block { .. }
-            | Command::Unblock { .. } => Err(no_friends()),
-            Command::Directory(wish) => Err(crate::registry::elsewhere(&wish)),
+            | Command::Unblock { .. } => Err(Failure::NoContactsHere),
+            Command::Directory(wish) => Err(Failure::NoRegistryHere(wish)),
             Command::Bans
             | Command::Kick { .. }
             | Command::Unban { .. }
@@ -49,20 +49,16 @@ impl Attendee {
             | Command::Deny { .. }
             | Command::Lock
             | Command::Unlock
-            | Command::End => Err(("not_host", "only the host can do that; /quit leaves".to_string())),
+            | Command::End => Err(Failure::NotHost(Place::Lecture)),
         };
-        if let Err((code, message)) = result {
-            out.push(Output::Event(Event::Error { code, message, id: Some(id) }));
+        if let Err(failure) = result {
+            out.push(Output::Event(Event::Error { failure, id: Some(id) }));
         }
     }
 
     fn whisper(&mut self, id: CommandId, to: &str, text: String, out: &mut Vec<Output>) -> Result<(), Failure> {
         if to != self.host_name() {
-            let message = alloc::format!(
-                "in a lecture, you can write privately to the host alone: /msg {} {text}",
-                self.host_name()
-            );
-            return Err(("no_such_name", message));
+            return Err(Failure::HostAlone { host: self.host_name(), text });
         }
         let errand = Errand::tell(to.to_string(), text, Token(self.random.bytes()));
         self.enqueue(id, errand, out)
@@ -87,6 +83,6 @@ impl Attendee {
         if let Stage::Knocking(link) | Stage::Attending(link) = self.stage {
             out.push(Output::Close { link, code: Code::Left, rule: None, reason: String::new() });
         }
-        self.end(Code::Left, "you have left", out);
+        self.end(Code::Left, Ending::Left, out);
     }
 }

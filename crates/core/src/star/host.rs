@@ -11,7 +11,8 @@ use super::presence::presence;
 use super::questions::Filter;
 use crate::charter::{Charter, SignedCharter};
 use crate::code::Code;
-use crate::event::{self, Event, Kind, Member, State, Whisper};
+use crate::command::Failure;
+use crate::event::{self, Ending, Event, Kind, Member, Notice, State, Whisper};
 use crate::id::{CommandId, Key, LinkId, RequestId, Signature};
 use crate::identity::{Domain, Identity, Secret};
 use crate::limits;
@@ -19,12 +20,11 @@ use crate::log::{Held, Log, Shown, StreamId, unshown};
 use crate::machine::{Input, Kept, Machine, Output};
 use crate::name::{proper, reading};
 use crate::random::Random;
+use crate::reason;
 use crate::registry::Listing;
 use crate::roster::Roster;
 use crate::rule::Rule;
-use crate::sync::{
-    Answer, Delivery, Door, Due, Knock, Lobby, Names, Tokens, UNDELIVERED, message, name_failure, unanswered,
-};
+use crate::sync::{Answer, Delivery, Door, Due, Knock, Lobby, Names, Tokens, message, refused};
 use crate::ticket::Ticket;
 use crate::time::{Instant, Now, Timers};
 use crate::wire::entry::{self as wire, EntryBody, Level};
@@ -95,17 +95,15 @@ impl Guest {
     /// Answers the commands that wait for it: it is gone.
     pub(super) fn fail_tells(&self, out: &mut Vec<Output>) {
         for id in self.tells.values() {
-            let message =
-                alloc::format!("{} was gone before the text arrived; say it again when they are back", self.name);
-            out.push(Output::Event(Event::Error { code: "held", message, id: Some(*id) }));
+            out.push(Output::Event(Event::Error { failure: Failure::Held(self.name.clone()), id: Some(*id) }));
         }
     }
 
     /// The same, as the host goes: the texts are on their way.
     pub(super) fn give_up_tells(&self, out: &mut Vec<Output>) {
         for id in self.tells.values() {
-            let message = unanswered(&self.name);
-            out.push(Output::Event(Event::Error { code: UNDELIVERED, message, id: Some(*id) }));
+            let failure = Failure::Undelivered(Some(self.name.clone()));
+            out.push(Output::Event(Event::Error { failure, id: Some(*id) }));
         }
     }
 }
@@ -199,7 +197,7 @@ impl Host {
             out.push(Output::Append { entry: Arc::clone(entry), at, dropped });
         }
         if let Some(why) = self.roster.ended() {
-            out.push(Output::Event(Event::Closed { code: Code::Ended, reason: why.to_string() }));
+            out.push(Output::Event(Event::Closed { code: Code::Ended, ending: Ending::Over(why.to_string()) }));
             self.over = true;
             return;
         }
@@ -310,8 +308,7 @@ impl Host {
             return;
         }
         self.locked_out = Some(now.tick);
-        let message = alloc::format!("{} stands at the locked door; /unlock lets people in", guest.name);
-        out.push(Output::Event(Event::Warning { code: Rule::Join5.code().word(), message }));
+        out.push(Output::Event(Event::Warning(Notice::AtTheDoor(guest.name.clone()))));
     }
 
     /// Checks a JOIN, and closes the older link of its key.
@@ -520,7 +517,7 @@ impl Host {
         }
         // SPEC ASK-2
         if self.charter.questions == crate::charter::Questions::Closed {
-            return out.push(refuse(link, id, Rule::Ask2.code(), "this lecture takes no questions"));
+            return out.push(refuse(link, id, Rule::Ask2.code(), reason::NO_QUESTIONS));
         }
         let found = self.filter.found(text);
         // SPEC TOKEN-2
@@ -531,15 +528,14 @@ impl Host {
         }
         // SPEC ASK-3
         if self.roster.is_revoked(&asker, Level::Mute) {
-            return out.push(refuse(link, id, Rule::Ask3.code(), "the host has muted you"));
+            return out.push(refuse(link, id, Rule::Ask3.code(), reason::MUTED));
         }
         // SPEC ASK-4
         let strike = found.as_ref().map(|_| self.filter.strike(asker));
         self.tokens.note(asker, ask.token, strike.map_or(Answer::Done, Answer::Struck));
         if let (Some(strike), Some(word)) = (strike, &found) {
-            let message =
-                alloc::format!("a question of {name} has `{word}` and is not published: warning number {strike}");
-            out.push(Output::Event(Event::Warning { code: Rule::Ask4.code().word(), message }));
+            let notice = Notice::BadQuestion { name: name.clone(), word: word.clone(), strike };
+            out.push(Output::Event(Event::Warning(notice)));
         }
         match strike {
             Some(limits::STRIKES_MAX) => self.strike_out(link, asker, now, out),
@@ -554,7 +550,7 @@ impl Host {
     }
 
     fn strike_out(&mut self, link: LinkId, asker: Key, now: Now, out: &mut Vec<Output>) {
-        let why = "three bad questions";
+        let why = reason::STRUCK_OUT;
         if self.log.has_only_hosts_acts_left() {
             // SPEC ACTS-2
             self.shut(link, why, now, out);
@@ -583,11 +579,11 @@ impl Host {
         let new = rename.name.as_str();
         // SPEC JOIN-16
         if proper(new).is_none() {
-            return out.push(refuse(link, id, Rule::Join16.code(), &name_failure(new).1));
+            return out.push(refuse(link, id, Rule::Join16.code(), &reason::name_form(new)));
         }
         // SPEC RENAME-1
         if self.is_named(new, key) {
-            return out.push(refuse(link, id, Rule::Rename1.code(), "somebody here has that name"));
+            return out.push(refuse(link, id, Rule::Rename1.code(), reason::NAME_TAKEN));
         }
         if let Some(guest) = self.guests.get_mut(&link) {
             let old = core::mem::replace(&mut guest.name, new.to_string());
@@ -604,9 +600,7 @@ impl Host {
         let Some(command) = command else { return };
         out.push(Output::Event(match error {
             None => Event::Done { id: command },
-            Some(error) => {
-                Event::Error { code: error.code.word(), message: error.reason.as_str().to_string(), id: Some(command) }
-            }
+            Some(error) => Event::Error { failure: refused(error), id: Some(command) },
         }));
     }
 
@@ -614,13 +608,11 @@ impl Host {
         let Some(guest) = self.guests.get(&link) else { return };
         let name = guest.name.clone();
         if guest.knock.is_some() {
-            let message = alloc::format!("{name} no longer waits in the lobby");
-            out.push(Output::Event(Event::Warning { code: "lobby", message }));
+            out.push(Output::Event(Event::Warning(Notice::LeftLobby(name.clone()))));
         }
         self.forget(link, code.word(), now, out);
         if code == Code::Slow {
-            let message = alloc::format!("{name} did not read what was sent, and was cut off");
-            out.push(Output::Event(Event::Warning { code: code.word(), message }));
+            out.push(Output::Event(Event::Warning(Notice::Slow(name))));
         }
     }
 
@@ -782,13 +774,9 @@ pub(super) fn done(link: LinkId, id: RequestId) -> Output {
     Output::Send { link, frame: Frame::from(Done { options: Options::NONE }).encode(id) }
 }
 
-/// SPEC ASK-4: which strike a bad question was, and what was bad about it.
+/// SPEC ASK-4
 fn warn(link: LinkId, id: RequestId, strike: u8, word: Option<&str>) -> Output {
-    let word = word.unwrap_or_default();
-    let reason = alloc::format!(
-        "This is warning number {strike}. Your question was not published, because of `{word}`; the third is goodbye."
-    );
-    refuse(link, id, Rule::Ask4.code(), &reason)
+    refuse(link, id, Rule::Ask4.code(), &reason::strike(strike, word.unwrap_or_default()))
 }
 
 pub(super) fn refuse(link: LinkId, id: RequestId, code: Code, reason: &str) -> Output {

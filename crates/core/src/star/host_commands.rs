@@ -6,15 +6,15 @@ use alloc::vec::Vec;
 use super::admission::Admitted;
 use super::host::{Host, refuse};
 use crate::code::Code;
-use crate::command::Command;
-use crate::event::{Event, Member, State, Whisper};
+use crate::command::{Command, Failure, Full, Place};
+use crate::event::{Ending, Event, Member, Notice, Role as Part, State, Whisper};
 use crate::id::{CommandId, Key, LinkId, RequestId, Token};
 use crate::identity::{Domain, Identity, Secret};
 use crate::limits;
 use crate::machine::Output;
 use crate::name::{normal, proper};
+use crate::reason::goodbye;
 use crate::rule::Rule;
-use crate::sync::{Failure, name_failure, no_friends, nobody, text_failure};
 use crate::time::Now;
 use crate::wire::Frame;
 use crate::wire::entry::{Door, EntryBody, Level, Role};
@@ -36,7 +36,7 @@ impl Host {
                 out.push(Output::Event(self.users()));
                 Ok(())
             }
-            Command::Directory(wish) => Err(crate::registry::elsewhere(&wish)),
+            Command::Directory(wish) => Err(Failure::NoRegistryHere(wish)),
             Command::Bans => {
                 out.push(Output::Event(self.bans()));
                 Ok(())
@@ -57,45 +57,44 @@ impl Host {
             | Command::Add { .. }
             | Command::Remove { .. }
             | Command::Block { .. }
-            | Command::Unblock { .. } => Err(no_friends()),
+            | Command::Unblock { .. } => Err(Failure::NoContactsHere),
             Command::End | Command::Quit => {
                 let ended = self.act(&EntryBody::End { why: Reason::NONE }, now, out);
                 out.push(Output::Event(Event::Done { id }));
-                self.leave(Code::Ended, "the meeting is over", out);
-                return if let Err((code, message)) = ended {
-                    out.push(Output::Event(Event::Warning { code, message }));
+                self.leave(Code::Ended, Ending::Over(String::new()), out);
+                return if let Err(failure) = ended {
+                    out.push(Output::Event(Event::Warning(Notice::Failed(failure))));
                 };
             }
             Command::Stop => {
                 out.push(Output::Event(Event::Done { id }));
-                return self.leave(Code::Stopped, "the host stops for now", out);
+                return self.leave(Code::Stopped, Ending::Stopped(Part::Host), out);
             }
         };
         out.push(Output::Event(match result {
             Ok(()) => Event::Done { id },
-            Err((code, message)) => Event::Error { code, message, id: Some(id) },
+            Err(failure) => Event::Error { failure, id: Some(id) },
         }));
     }
 
     fn say(&mut self, text: &str, now: Now, out: &mut Vec<Output>) -> Result<(), Failure> {
-        let text = Text::new(text).ok_or_else(|| text_failure(text))?;
+        let text = Text::new(text).ok_or(Failure::TextLength(text.len()))?;
         self.act(&EntryBody::Text { text }, now, out)
     }
 
     fn act(&mut self, body: &EntryBody<'_>, now: Now, out: &mut Vec<Output>) -> Result<(), Failure> {
-        let full = || ("full", "this meeting has all the acts that it can keep; found a new one".to_string());
-        self.write(body, now, out).then_some(()).ok_or_else(full)
+        self.write(body, now, out).then_some(()).ok_or(Failure::Full(Full::Acts(Place::Lecture)))
     }
 
     fn tell(&mut self, to: &str, text: &str, command: CommandId, out: &mut Vec<Output>) -> Result<(), Failure> {
-        let text = Text::new(text).ok_or_else(|| text_failure(text))?;
+        let text = Text::new(text).ok_or(Failure::TextLength(text.len()))?;
         let key = self.find(to)?;
         let (link, token) = (self.joined.get(&key).copied(), Token(self.random.bytes()));
         let Some((link, guest)) = link.and_then(|link| Some((link, self.guests.get_mut(&link)?))) else {
-            return Err(nobody(to));
+            return Err(Failure::NoSuchName(to.to_string()));
         };
         if guest.tells.len() >= limits::PENDING_MAX {
-            return Err(("full", alloc::format!("{to} has not answered the last {} texts; wait", limits::PENDING_MAX)));
+            return Err(Failure::Full(Full::Tells(to.to_string())));
         }
         guest.requests = guest.requests.checked_add(1).unwrap_or(1);
         let request = RequestId(guest.requests);
@@ -108,12 +107,9 @@ impl Host {
     }
 
     fn rename(&mut self, name: String, now: Now, out: &mut Vec<Output>) -> Result<(), Failure> {
-        let valid = proper(&name).ok_or_else(|| name_failure(&name))?;
+        let valid = proper(&name).ok_or_else(|| Failure::NameForm(name.clone()))?;
         if self.is_named(&name, self.us.key()) {
-            return Err((
-                Code::NameTaken.word(),
-                alloc::format!("somebody here is called {name}; choose another name"),
-            ));
+            return Err(Failure::NameTaken(name));
         }
         self.act(&EntryBody::Person { name: valid, addresses: List::NONE }, now, out)?;
         let old = core::mem::replace(&mut self.name, name.clone());
@@ -136,12 +132,12 @@ impl Host {
     /// The key of the guest who is called `name`, or was called so when it left.
     fn find(&self, name: &str) -> Result<Key, Failure> {
         if name == self.name {
-            return Err(("yourself", "that is you; /end ends the lecture for all, /stop stops it for now".to_string()));
+            return Err(Failure::Yourself);
         }
         let guests = self.joined.values().filter_map(|link| self.guests.get(link));
         let wanted = normal(name);
         let here = guests.filter(|guest| normal(&guest.name) == wanted).map(|guest| guest.key).next();
-        here.or_else(|| self.gone.named(name)).ok_or_else(|| nobody(name))
+        here.or_else(|| self.gone.named(name)).ok_or_else(|| Failure::NoSuchName(name.to_string()))
     }
 
     /// The same, of somebody who has not been revoked at `level`.
@@ -150,8 +146,7 @@ impl Host {
         if !self.roster.is_revoked(&key, level) {
             return Ok(key);
         }
-        let (is, undo) = if level == Level::Out { ("out", "unban") } else { ("muted", "unmute") };
-        Err(("done_before", alloc::format!("{name} is {is} already; /{undo} {name} takes it back")))
+        Err(Failure::DoneBefore { name: name.to_string(), level })
     }
 
     fn revoke(
@@ -191,8 +186,8 @@ impl Host {
         if let Some(link) = self.lobby.link_of(key) {
             self.deny(link, Rule::Join4, reason, now, out);
         }
-        if let Err((code, message)) = revoked {
-            out.push(Output::Event(Event::Warning { code, message }));
+        if let Err(failure) = revoked {
+            out.push(Output::Event(Event::Warning(Notice::Failed(failure))));
         }
     }
 
@@ -216,8 +211,7 @@ impl Host {
         let ticket = Identity::new(seed, self.us.scheme().clone());
         self.endorsement = Some(self.us.sign(Domain::Ticket, &[&self.charter.meeting.0, &ticket.key().0]));
         self.ticket = Some(seed);
-        let message = "the ticket that was handed out is void now; hand out the new one".to_string();
-        out.push(Output::Event(Event::Warning { code: "ticket", message }));
+        out.push(Output::Event(Event::Warning(Notice::TicketVoid)));
         self.tell_ready(out);
     }
 
@@ -227,8 +221,7 @@ impl Host {
             revokes = self.roster.revokes_of(&key, level).collect();
         }
         if revokes.is_empty() {
-            let word = if level == Level::Out { "shown out" } else { "muted" };
-            return Err(("no_such_name", alloc::format!("nobody called {name} has been {word}; check the name")));
+            return Err(Failure::NotRevoked { name: name.to_string(), level });
         }
         for (subject, answers) in revokes {
             self.filter.forgive(&subject);
@@ -241,26 +234,20 @@ impl Host {
     /// Who waits under this name, or everybody who waits.
     fn waiting(&self, name: Option<&str>) -> Result<Vec<LinkId>, Failure> {
         if !self.charter.admission.has_lobby() {
-            return Err(("no_lobby", "this lecture has no lobby: who may come is let in at once".to_string()));
+            return Err(Failure::NoLobby(Place::Lecture));
         }
         let links = match name {
             Some(name) => self.lobby.named(name).into_iter().collect(),
             None => self.lobby.links(),
         };
-        match (links.is_empty(), name) {
-            (false, _) => Ok(links),
-            (true, Some(name)) => {
-                Err(("no_such_name", alloc::format!("nobody called {name} waits in the lobby; check the name")))
-            }
-            (true, None) => Err(("no_such_name", "nobody waits in the lobby".to_string())),
-        }
+        if links.is_empty() { Err(Failure::NobodyWaits(name.map(str::to_string))) } else { Ok(links) }
     }
 
     fn let_in(&mut self, name: Option<&str>, now: Now, out: &mut Vec<Output>) -> Result<(), Failure> {
         for link in self.waiting(name)? {
             // SPEC JOIN-6
             if !self.has_room() {
-                return Err((Code::Full.word(), "the lecture is full; who waits goes on waiting".to_string()));
+                return Err(Failure::Full(Full::People(Place::Lecture)));
             }
             let Some(guest) = self.guests.get(&link) else { continue };
             let (key, knock) = (guest.key, guest.knock);
@@ -291,7 +278,8 @@ impl Host {
     }
 
     /// Says goodbye to all, for good.
-    fn leave(&mut self, code: Code, reason: &str, out: &mut Vec<Output>) {
+    fn leave(&mut self, code: Code, ending: Ending, out: &mut Vec<Output>) {
+        let reason = goodbye(code, &ending);
         for (link, guest) in core::mem::take(&mut self.guests) {
             guest.give_up_tells(out);
             out.push(Output::Close { link, code, rule: None, reason: reason.to_string() });
@@ -299,6 +287,6 @@ impl Host {
         self.joined.clear();
         self.lobby.clear();
         self.over = true;
-        out.push(Output::Event(Event::Closed { code, reason: reason.to_string() }));
+        out.push(Output::Event(Event::Closed { code, ending }));
     }
 }

@@ -16,19 +16,20 @@ use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use super::*;
 use crate::charter::{Admission, Questions, SignedCharter, Terms};
 use crate::code::Code;
-use crate::command::Command;
-use crate::event::{Event, Kind};
+use crate::command::{Command, Failure};
+use crate::event::{Deed, Event, Kind, Notice};
 use crate::feed::{Feed, Reader};
 use crate::id::{CommandId, DialId, Hash, Key, LinkId, MeetingId, RequestId, Signature, Token};
 use crate::identity::{Ed25519, Identity, Secret};
 use crate::limits;
 use crate::log::Shown;
 use crate::machine::{Input, Kept, Machine, Output};
+use crate::reason;
 use crate::rule::Rule;
 use crate::ticket::Ticket;
 use crate::time::{Instant, Now};
 use crate::wire::Encoded;
-use crate::wire::entry::{Entry, EntryBody};
+use crate::wire::entry::{Entry, EntryBody, Level};
 use crate::wire::field::{Block, List, Name, Signed, Text, Title, encode_alone, encode_items};
 use crate::wire::frame::{self, Frame};
 use crate::wire::meeting::{Digest, Fork, Join, Lane, Meeting, Row};
@@ -639,7 +640,7 @@ fn revoke_2_whoever_has_left_can_be_shown_out_with_its_ticket() {
         assert_eq!(rule_of(&lecture, back), Some(Rule::Join4), "{name}");
     }
     lecture.host_command(Command::Kick { name: "anna".to_string(), why: String::new() });
-    let refused = |event: &Event| matches!(event, Event::Error { code: "done_before", .. });
+    let refused = |event: &Event| matches!(event, Event::Error { failure: Failure::DoneBefore { .. }, .. });
     assert!(lecture.host.events.iter().any(refused), "{:?}", lecture.host.events);
 }
 
@@ -653,7 +654,7 @@ fn join_5_a_host_is_told_who_stands_at_the_locked_door_but_not_flooded() {
     lecture.pass(limits::PRESENCE_INTERVAL.as_millis() as u64);
     lecture.join(attendee_config(5, "dora"));
     let told = |event: &Event| match event {
-        Event::Warning { code: "locked", message } => message.split(' ').next().map(str::to_string),
+        Event::Warning(Notice::AtTheDoor(name)) => Some(name.clone()),
         _ => None,
     };
     assert_eq!(lecture.host.events.iter().filter_map(told).collect::<Vec<_>>(), ["anna", "dora"]);
@@ -665,8 +666,9 @@ fn revoke_1_goodbye_comes_after_its_cause() {
     let anna = lecture.join(attendee_config(2, "anna"));
     lecture.host_command(Command::Kick { name: "anna".to_string(), why: String::new() });
     let events = &lecture.attendees[&anna].events;
-    let notice = |event: &Event| matches!(event, Event::Message { kind: Kind::Notice(_), text, .. } if text == "showed anna out");
-    let told = events.iter().position(notice);
+    let shown_out = Deed::Revoke("anna".to_string(), Level::Out);
+    let deed = |event: &Event| matches!(event, Event::Message { kind: Kind::Deed(_, deed), .. } if *deed == shown_out);
+    let told = events.iter().position(deed);
     let closed = events.iter().position(|event| matches!(event, Event::Closed { .. }));
     assert!(told.is_some() && told < closed, "{events:?}");
 }
@@ -732,7 +734,8 @@ fn join_7_names_that_read_alike_are_one_name() {
         assert_eq!(rule_of(&lecture, link), Some(Rule::Join7), "{name:?}");
     }
     lecture.command(anna, Command::Name { name: "ｈedy".to_string() });
-    let refused = |event: &Event| matches!(event, Event::Error { code: "name_taken", .. });
+    let refused =
+        |event: &Event| matches!(event, Event::Error { failure: Failure::Refused { code: Code::NameTaken, .. }, .. });
     assert!(lecture.attendees[&anna].events.iter().any(refused));
     lecture.command(anna, Command::Name { name: "ANNA".to_string() });
     assert_eq!(lecture.host.machine.guests[&anna].name, "ANNA", "one's own name is free");
@@ -815,7 +818,8 @@ fn every_command_is_answered_before_it_is_over() {
     dummy(&mut lecture, 1);
     lecture.host_command(Command::Msg { to: "dummy1".to_string(), text: "psst".to_string() });
     lecture.host_input(Input::Command { id: CommandId(9), command: Command::Stop });
-    let failed = |event: &Event| matches!(event, Event::Error { code: "undelivered", id: Some(CommandId(7)), .. });
+    let failed =
+        |event: &Event| matches!(event, Event::Error { failure: Failure::Undelivered(_), id: Some(CommandId(7)) });
     assert!(lecture.host.events.iter().any(failed));
 }
 
@@ -856,8 +860,8 @@ fn ask_2_a_closed_lecture_takes_no_questions() {
     let mut lecture = Lecture::new(&Options { questions: Questions::Closed, ..Options::default() });
     let anna = lecture.join(attendee_config(2, "anna"));
     lecture.ask(anna, "why?");
-    let refused =
-        |event: &Event| matches!(event, Event::Error { code: "questions_closed", id: Some(CommandId(8)), .. });
+    let failure = Failure::Refused { code: Code::QuestionsClosed, reason: reason::NO_QUESTIONS.to_string() };
+    let refused = |event: &Event| *event == Event::Error { failure: failure.clone(), id: Some(CommandId(8)) };
     assert!(lecture.attendees[&anna].events.iter().any(refused));
     assert!(lecture.host.texts().is_empty());
 }
@@ -886,13 +890,10 @@ fn acts_2_a_word_filter_leaves_the_last_acts_to_the_host_s_user() {
     }
     (0..3).for_each(|_| lecture.ask(anna, "damn?"));
     assert_eq!(lecture.attendees[&anna].closed_with(), Some(Code::Kicked));
-    assert!(
-        !lecture.host.machine.roster.is_revoked(&identity(2).key(), crate::wire::entry::Level::Out),
-        "no act is spent on it"
-    );
+    assert!(!lecture.host.machine.roster.is_revoked(&identity(2).key(), Level::Out), "no act is spent on it");
     lecture.host_command(Command::Kick { name: "bea".to_string(), why: String::new() });
     assert_eq!(lecture.attendees[&bea].closed_with(), Some(Code::Kicked));
-    assert!(lecture.host.machine.roster.is_revoked(&identity(3).key(), crate::wire::entry::Level::Out));
+    assert!(lecture.host.machine.roster.is_revoked(&identity(3).key(), Level::Out));
 }
 
 #[test]
@@ -901,7 +902,10 @@ fn ask_4_the_third_bad_question_is_goodbye() {
     let anna = lecture.join(attendee_config(2, "anna"));
     for warning in ["This is warning number 1. ", "This is warning number 2. "] {
         lecture.ask(anna, "damn?");
-        let warned = |event: &Event| matches!(event, Event::Error { code: "filtered", message, .. } if message.starts_with(warning));
+        let warned = |event: &Event| {
+            let Event::Error { failure: Failure::Refused { code, reason }, .. } = event else { return false };
+            *code == Code::Filtered && reason.starts_with(warning)
+        };
         assert!(lecture.attendees[&anna].events.iter().any(warned), "{warning}");
     }
     lecture.ask(anna, "damn!");
@@ -941,7 +945,7 @@ fn ask_7_a_host_puts_words_into_nobodys_mouth() {
     lecture.host_outputs(out);
     lecture.say("more");
     assert_eq!(lecture.attendees[&anna].texts(), ["more"]);
-    let warned = |event: &Event| matches!(event, Event::Warning { code: "forged", .. });
+    let warned = |event: &Event| matches!(event, Event::Warning(Notice::UnsignedQuestion));
     assert!(lecture.attendees[&anna].events.iter().any(warned));
 }
 
@@ -967,7 +971,7 @@ fn fork_1_a_proof_counts_once_and_voids_acts_too() {
         lecture.host_outputs(vec![Output::Send { link: anna, frame: Frame::from(fork).encode(RequestId::EVENT) }]);
     };
     let warnings = |lecture: &Lecture| {
-        let warned = |event: &&Event| matches!(event, Event::Warning { code: "fork", .. });
+        let warned = |event: &&Event| matches!(event, Event::Warning(Notice::ForkOfHost));
         lecture.attendees[&anna].events.iter().filter(warned).count()
     };
     assert_eq!(lecture.attendees[&anna].machine.host_name(), "hedy");
@@ -998,7 +1002,8 @@ fn rename_1_names_stay_apart() {
     let (anna, bea) = (lecture.join(attendee_config(2, "anna")), lecture.join(attendee_config(3, "bea")));
     lecture.pass(limits::PRESENCE_INTERVAL.as_millis() as u64);
     lecture.command(bea, Command::Name { name: "ANNA".to_string() });
-    let refused = |event: &Event| matches!(event, Event::Error { code: "name_taken", .. });
+    let refused =
+        |event: &Event| matches!(event, Event::Error { failure: Failure::Refused { code: Code::NameTaken, .. }, .. });
     assert!(lecture.attendees[&bea].events.iter().any(refused));
     lecture.command(bea, Command::Name { name: "cleo".to_string() });
     lecture.pass(limits::PRESENCE_INTERVAL.as_millis() as u64);
@@ -1067,7 +1072,7 @@ fn private_words_reach_one_alone() {
     assert_eq!(whispers(&lecture.host.events), ["hedy: psst", "anna: yes?"]);
     assert!(whispers(&lecture.attendees[&bea].events).is_empty());
     lecture.host_command(Command::Msg { to: "nobody".to_string(), text: "psst".to_string() });
-    assert!(matches!(lecture.host.events.last(), Some(Event::Error { code: "no_such_name", .. })));
+    assert!(matches!(lecture.host.events.last(), Some(Event::Error { failure: Failure::NoSuchName(_), .. })));
 }
 
 #[test]

@@ -3,7 +3,6 @@
 //! The machines above do not know each other; what they share lies here.
 
 mod delivery;
-mod failure;
 mod lobby;
 mod names;
 mod order;
@@ -14,13 +13,10 @@ mod show;
 mod tokens;
 
 pub(crate) use self::delivery::Delivery;
-pub(crate) use self::failure::{
-    Failure, UNDELIVERED, name_failure, no_answer, no_friends, nobody, text_failure, unanswered,
-};
 pub(crate) use self::lobby::{Due, Knock, Lobby};
 pub(crate) use self::names::Names;
 pub(crate) use self::order::Order;
-pub(crate) use self::outbox::{Errand, Outbox};
+pub(crate) use self::outbox::{Errand, Outbox, refused};
 pub(crate) use self::proof::{Door, pass_is_signed, sign_pass};
 pub(crate) use self::pull::{Offer, Pull, Step};
 pub(crate) use self::show::{is_asked, message};

@@ -4,7 +4,7 @@ use alloc::collections::VecDeque;
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
-use super::failure::{Failure, text_failure, unanswered};
+use crate::command::{Failure, Full};
 use crate::event::{Event, Kind, Whisper};
 use crate::id::{CommandId, Key, LinkId, MeetingId, RequestId, Token};
 use crate::identity::{Domain, Identity};
@@ -27,12 +27,12 @@ pub(crate) enum Errand {
 
 impl Errand {
     pub(crate) fn ask(text: String, token: Token) -> Result<Self, Failure> {
-        Text::new(&text).ok_or_else(|| text_failure(&text))?;
+        Text::new(&text).ok_or(Failure::TextLength(text.len()))?;
         Ok(Self::Ask { token, text })
     }
 
     pub(crate) fn tell(to: String, text: String, token: Token) -> Result<Self, Failure> {
-        Text::new(&text).ok_or_else(|| text_failure(&text))?;
+        Text::new(&text).ok_or(Failure::TextLength(text.len()))?;
         Ok(Self::Tell { token, to, text })
     }
 
@@ -77,8 +77,7 @@ impl Outbox {
     ) -> Result<(), Failure> {
         // One place is left for FETCH among the open requests.
         if self.pending.len() >= limits::PENDING_MAX.min(limits::REQUESTS_MAX.saturating_sub(1)) {
-            let message = "what you sent before has not been answered; wait a little, then send it again".to_string();
-            return Err(("full", message));
+            return Err(Failure::Full(Full::Errands));
         }
         out.extend(link.and_then(|(link, id)| errand.send(link, id, meeting, us)));
         self.pending.push_back((command, errand, link.map(|(_, id)| id)));
@@ -125,18 +124,21 @@ impl Outbox {
         renamed
     }
 
-    /// Nothing will be answered any more. `who` had to; `code`: what stands against it, as a word for scripts.
-    pub(crate) fn give_up(&mut self, code: &'static str, who: &str, out: &mut Vec<Output>) {
+    /// Nothing will be answered any more.
+    pub(crate) fn give_up(&mut self, failure: &Failure, out: &mut Vec<Output>) {
         for (command, ..) in self.pending.drain(..) {
-            let message = unanswered(who);
-            out.push(Output::Event(Event::Error { code, message, id: Some(command) }));
+            out.push(Output::Event(Event::Error { failure: failure.clone(), id: Some(command) }));
         }
     }
 
     /// It is not done.
     pub(crate) fn on_refused(&mut self, id: RequestId, error: &Refused<'_>, out: &mut Vec<Output>) {
         let Some((command, _)) = self.take(id) else { return };
-        let (code, message) = (error.code.word(), error.reason.as_str().to_string());
-        out.push(Output::Event(Event::Error { code, message, id: Some(command) }));
+        out.push(Output::Event(Event::Error { failure: refused(error), id: Some(command) }));
     }
+}
+
+/// The other side has answered with ERROR.
+pub(crate) fn refused(error: &Refused<'_>) -> Failure {
+    Failure::Refused { code: error.code, reason: error.reason.as_str().to_string() }
 }

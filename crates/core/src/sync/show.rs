@@ -6,7 +6,7 @@ use crate::event::{Event, Kind, Origin};
 use crate::id::{Key, MeetingId};
 use crate::identity::{Domain, Identity};
 use crate::log::{Held, StreamId};
-use crate::roster::notice;
+use crate::roster::deed;
 use crate::wire::entry::{EntryBody, Level};
 
 /// Whether `body`, if it is a question, carries its asker's signature: a host puts words into nobody's mouth.
@@ -38,7 +38,10 @@ pub(crate) fn message(
         | EntryBody::Revoke { .. }
         | EntryBody::Grant { .. }
         | EntryBody::Policy { .. }
-        | EntryBody::End { .. } => tell(Kind::Notice(origin), author, key == us, notice(body, answered)?),
+        | EntryBody::End { .. } => {
+            let (deed, why) = deed(body, answered)?;
+            tell(Kind::Deed(origin, deed), author, key == us, why)
+        }
         EntryBody::Left {} | EntryBody::Unknown => None,
     }
 }

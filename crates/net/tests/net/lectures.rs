@@ -80,7 +80,7 @@ async fn shown(node: &mut Node) -> String {
     loop {
         match node.events.recv().await.expect("the node goes on") {
             Event::Message { text, .. } => return text,
-            Event::Closed { code, reason } => panic!("{code}: {reason}"),
+            Event::Closed { code, ending } => panic!("{code}: {ending:?}"),
             _ => {}
         }
     }

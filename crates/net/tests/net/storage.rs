@@ -1,8 +1,7 @@
 //! What a node keeps, and what it does when it cannot.
 
-use tertulia_core::code::Code;
 use tertulia_core::command::Command;
-use tertulia_core::event::Event;
+use tertulia_core::event::{Ending, Event};
 use tertulia_core::log::{Shown, entry_of};
 use tertulia_net::{Error, Home, start};
 
@@ -77,7 +76,7 @@ async fn a_full_disk_ends_the_node_with_a_word_and_nobody_gets_what_was_not_kept
     let mut peer = Peer::join(2, address).await;
     told(&mut node).await;
     say(&node, 3);
-    let Some(Event::Closed { code: Code::Unwritten, reason: message }) = node.events.recv().await else { panic!() };
+    let Some(Event::Closed { ending: Ending::Unwritten(message), .. }) = node.events.recv().await else { panic!() };
     let log = files.path().join("log");
     assert!(message.starts_with(&format!("cannot write {}: No space left", log.display())), "{message}");
     assert!(message.contains("make room"), "{message}");

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use tertulia_core::channel::{DefaultResolver, Established, Handshake, Opener, Sealer};
 use tertulia_core::code::Code;
 use tertulia_core::command::Command;
-use tertulia_core::event::Event;
+use tertulia_core::event::{Ending, Event, Notice};
 use tertulia_core::feed::Start;
 use tertulia_core::id::{CommandId, DialId, Hash, Key, LinkId, MeetingId, RequestId, Signature, Token};
 use tertulia_core::identity::{Ed25519, Identity, Secret};
@@ -104,7 +104,7 @@ impl Echo {
                 for link in std::mem::take(&mut self.links).into_keys() {
                     out.push(Output::Close { link, code, rule: None, reason: String::new() });
                 }
-                out.push(Output::Event(Event::Closed { code, reason: String::new() }));
+                out.push(Output::Event(Event::Closed { code, ending: Ending::Left }));
             }
             other => panic!("{other:?}"),
         }
@@ -119,7 +119,7 @@ impl Echo {
 }
 
 fn log(message: String) -> Output {
-    Output::Event(Event::Warning { code: "log", message })
+    Output::Event(Event::Warning(Notice::Untraced(message)))
 }
 
 pub(crate) fn hello() -> Encoded {
@@ -195,7 +195,7 @@ pub(crate) fn say(node: &Node, entries: u32) {
 /// The next thing that a node's machine tells.
 pub(crate) async fn told(node: &mut Node) -> String {
     match node.events.recv().await {
-        Some(Event::Warning { code: "log", message }) => message,
+        Some(Event::Warning(Notice::Untraced(message))) => message,
         Some(Event::Closed { code, .. }) => format!("closed {code}"),
         Some(other) => format!("{other:?}"),
         None => "nothing more".into(),

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use tertulia_core::code::Code;
 use tertulia_core::command::Command;
-use tertulia_core::event::Event;
+use tertulia_core::event::{Ending, Event};
 use tertulia_core::id::{CommandId, Key};
 use tertulia_core::log::{Held, Log};
 use tertulia_core::roster::Roster;
@@ -236,7 +236,8 @@ impl Room {
     fn on_told(&mut self, node: usize, event: Event) {
         match event {
             Event::Done { id } => self.asked.get_mut(&id).expect("only what was asked is done").done += 1,
-            Event::Error { code, id: Some(id), .. } => {
+            Event::Error { failure, id: Some(id) } => {
+                let code = failure.word();
                 self.sim.sometimes(code);
                 self.asked.get_mut(&id).expect("only what was asked fails").errors.push(code);
             }
@@ -259,8 +260,8 @@ impl Room {
             }
             Event::Gap { .. } => self.sim.sometimes("gap"),
             Event::Unlinked { .. } => self.sim.sometimes("unlinked"),
-            Event::Closed { code: Code::Denied, reason } => {
-                assert_eq!(reason, WHY, "node {node} is told why it is not let in");
+            Event::Closed { code: Code::Denied, ending } => {
+                assert_eq!(ending, Ending::Denied(WHY.into()), "node {node} is told why it is not let in");
                 self.on_closed(node, Code::Denied);
             }
             Event::Closed { code, .. } => self.on_closed(node, code),

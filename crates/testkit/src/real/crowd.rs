@@ -241,7 +241,7 @@ async fn attend(
                     progress.changed.notify_waiters();
                 }
             }
-            Event::Closed { code, reason } => return format!("attendee {number}: {code}, {reason}"),
+            Event::Closed { code, ending } => return format!("attendee {number}: {code}, {ending:?}"),
             Event::Unlinked { code, .. } => return format!("attendee {number} lost its link: {code}"),
             _ => {}
         }

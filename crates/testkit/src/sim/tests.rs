@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tertulia_core::event::{Ending, Notice};
 use tertulia_core::id::{MeetingId, RequestId};
 use tertulia_core::identity::{Identity, Secret};
 use tertulia_core::log::{Held, Log};
@@ -39,8 +40,8 @@ impl Parrot {
         out.push(Output::Dial { id: DialId(self.attempts), peer, addresses: vec![address], hello });
     }
 
-    fn warn(out: &mut Vec<Output>, code: &'static str, message: String) {
-        out.push(Output::Event(Event::Warning { code, message }));
+    fn warn(out: &mut Vec<Output>, what: &str, of: &str) {
+        out.push(Output::Event(Event::Warning(Notice::Untraced(format!("{what} {of}")))));
     }
 }
 
@@ -54,15 +55,15 @@ impl Machine for Parrot {
                 self.dial(out);
             }
             Input::Up { link, .. } => {
-                Self::warn(out, "up", String::new());
+                Self::warn(out, "up", "");
                 out.push(Output::Follow { link, start: tertulia_core::feed::Start::default() });
             }
             Input::Frame { frame: Frame::Meeting(Meeting::EntryFrame(entry)), .. } => {
-                Self::warn(out, "got", entry.entry.value.number.to_string());
+                Self::warn(out, "got", &entry.entry.value.number.to_string());
             }
             Input::Frame { .. } => {}
             Input::Down { code, .. } | Input::Unreachable { code, .. } => {
-                Self::warn(out, "down", code.to_string());
+                Self::warn(out, "down", code.word());
                 self.timers.arm(0, now.tick.after(Duration::from_millis(500)));
             }
             Input::Command { id, command: Command::Say { text } } => {
@@ -73,7 +74,7 @@ impl Machine for Parrot {
                 out.push(Output::Event(Event::Done { id }));
             }
             Input::Command { .. } => {
-                out.push(Output::Event(Event::Closed { code: Code::Left, reason: String::new() }));
+                out.push(Output::Event(Event::Closed { code: Code::Left, ending: Ending::Left }));
             }
         }
     }
@@ -122,12 +123,13 @@ fn say(sim: &mut Sim, node: usize, text: &str) {
     sim.command(node, Command::Say { text: text.into() });
 }
 
-/// What a node was warned of with `code`.
-fn warned(sim: &Sim, node: usize, code: &str) -> Vec<String> {
+/// Of what a node was warned about `what`.
+fn warned(sim: &Sim, node: usize, what: &str) -> Vec<String> {
     let warnings = sim.told(node).iter().filter_map(|told| match &told.event {
-        Event::Warning { code: found, message } if *found == code => Some(message.clone()),
+        Event::Warning(Notice::Untraced(text)) => text.split_once(' ').filter(|(found, _)| *found == what),
         _ => None,
     });
+    let warnings = warnings.map(|(_, of)| of.to_string());
     warnings.collect()
 }
 

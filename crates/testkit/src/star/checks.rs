@@ -191,7 +191,7 @@ impl Lecture {
                 let (lane, origin, is_question) = match kind {
                     Kind::Text(origin) => (Lane::Talk, origin, false),
                     Kind::Question(origin) => (Lane::Talk, origin, true),
-                    Kind::Notice(origin) => (Lane::Acts, origin, false),
+                    Kind::Deed(origin, _) => (Lane::Acts, origin, false),
                     Kind::Whisper(_) => return None,
                 };
                 let name = (lane, origin.session, origin.number);
@@ -295,7 +295,7 @@ impl Lecture {
         for told in &self.sim.told(guest.node)[guest.life_from..] {
             match &told.event {
                 Event::Linked { .. } => follows = false,
-                Event::Message { kind: Kind::Text(_) | Kind::Question(_) | Kind::Notice(_), .. } => follows = true,
+                Event::Message { kind: Kind::Text(_) | Kind::Question(_) | Kind::Deed(..), .. } => follows = true,
                 Event::Closed { code: Code::Kicked, .. } if told.at >= since => return follows,
                 _ => {}
             }

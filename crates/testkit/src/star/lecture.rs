@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use tertulia_core::code::Code;
 use tertulia_core::command::Command;
-use tertulia_core::event::Event;
+use tertulia_core::event::{Ending, Event};
 use tertulia_core::id::{CommandId, Key};
 
 use super::cast::{self, BAD_WORD, HOST_NAME, HandedOut, Knows};
@@ -208,7 +208,8 @@ impl Lecture {
     fn on_told(&mut self, node: usize, event: Event) {
         match event {
             Event::Done { id } => self.asked.get_mut(&id).expect("only what was asked is done").done += 1,
-            Event::Error { code, id: Some(id), .. } => {
+            Event::Error { failure, id: Some(id) } => {
+                let code = failure.word();
                 self.sim.sometimes(code);
                 self.asked.get_mut(&id).expect("only what was asked fails").errors.push(code);
             }
@@ -237,8 +238,8 @@ impl Lecture {
                 }
             }
             Event::Gap { .. } => self.sim.sometimes("gap"),
-            Event::Closed { code: Code::Denied, reason } => {
-                assert_eq!(reason, WHY, "node {node} is told why it is not let in");
+            Event::Closed { code: Code::Denied, ending } => {
+                assert_eq!(ending, Ending::Denied(WHY.into()), "node {node} is told why it is not let in");
                 self.on_closed(node, Code::Denied);
             }
             Event::Closed { code, .. } if node != HOST => self.on_closed(node, code),

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener};
 
 use tertulia_core::charter::Admission;
 use tertulia_core::command::{Command, Directory};
-use tertulia_core::event::Event;
+use tertulia_core::event::{Event, Notice};
 use tertulia_core::id::{CommandId, MeetingId};
 use tertulia_core::identity::Identity;
 use tertulia_core::limits;
@@ -74,8 +74,8 @@ async fn hold(number: usize, registry: SocketAddr) -> (Local, MeetingId) {
     let met = host.until(|event| match event {
         Event::Published { record, addresses, .. } => Some((*record, addresses.clone())),
         // Five hundred at one door: whoever had to make room for others tries again.
-        Event::Warning { code: "registry", .. } => None,
-        Event::Warning { message, .. } => panic!("host-{number}: {message}"),
+        Event::Warning(Notice::RegistryAway { .. }) => None,
+        Event::Warning(notice) => panic!("host-{number}: {notice:?}"),
         _ => None,
     });
     assert_eq!(met.await, (meeting, vec![address]));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tertulia_core::command::{Command, Directory};
 use tertulia_core::contact::{Friends, FriendsConfig, Listed};
-use tertulia_core::event::{Change, Event, Reach as Reached};
+use tertulia_core::event::{Change, Event, Notice, Reach as Reached};
 use tertulia_core::id::Key;
 use tertulia_core::limits;
 use tertulia_core::machine::Kept;
@@ -127,7 +127,7 @@ fn registry_13_friends_are_listed_again_within_a_minute_and_do_without_meanwhile
             assert!(sim.now() - back <= 60_000, "seed {seed}: after a minute only {:?}", who(&mut sim));
         }
         pass(&mut sim, 60_000);
-        let warned = |event: &Event| matches!(event, Event::Warning { code: "registry", .. });
+        let warned = |event: &Event| matches!(event, Event::Warning(Notice::RegistryAway { .. }));
         let warnings = sim.told(ANNA).iter().filter(|told| warned(&told.event)).count();
         assert!(warnings <= 1, "seed {seed}: told {warnings} times");
         let shown = |event: &Event| matches!(event, Event::Published { .. });

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tertulia_core::charter::{Admission, Questions, SignedCharter, Terms};
 use tertulia_core::code::Code;
 use tertulia_core::command::{Command, Directory};
-use tertulia_core::event::Event;
+use tertulia_core::event::{Event, Notice};
 use tertulia_core::id::{Key, LinkId, MeetingId, Token};
 use tertulia_core::identity::{Identity, Secret};
 use tertulia_core::limits;
@@ -180,7 +180,7 @@ fn registry_13_after_a_restart_all_records_are_back_within_a_minute_and_meetings
             "seed {seed}: {noticed:?}"
         );
         for number in 1..=HOSTS {
-            let warned = |event: &Event| matches!(event, Event::Warning { code: "registry", .. });
+            let warned = |event: &Event| matches!(event, Event::Warning(Notice::RegistryAway { .. }));
             let warnings = sim.told(number).iter().filter(|told| warned(&told.event)).count();
             assert!(warnings <= 1, "seed {seed}: host {number} was told {warnings} times");
         }

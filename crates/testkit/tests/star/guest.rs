@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use tertulia_core::code::Code;
 use tertulia_core::command::Command;
-use tertulia_core::event::Event;
+use tertulia_core::event::{Event, Notice};
 use tertulia_core::id::{CommandId, DialId, Key, LinkId, MeetingId, Token};
 use tertulia_core::identity::{Domain, Secret};
 use tertulia_core::limits;
@@ -334,7 +334,7 @@ fn fork_2_whoever_finds_a_fork_sends_the_proof_back() {
     bench.hear_bytes(HOST, &entries(&["Yes."])[0]);
     let out = bench.hear_bytes(HOST, &entries(&["No."])[0]);
     assert_eq!(names(&sent(&out, HOST)), ["FORK"]);
-    assert!(matches!(events(&out).as_slice(), [Event::Warning { code: "fork", .. }]), "{out:?}");
+    assert!(matches!(events(&out).as_slice(), [Event::Warning(Notice::ForkOfHost)]), "{out:?}");
     assert!(!has_stored(&out));
 }
 

@@ -3,7 +3,8 @@
 use tertulia_core::charter::Admission;
 use tertulia_core::code::Code;
 use tertulia_core::command::Command;
-use tertulia_core::event::Event;
+use tertulia_core::command::Place;
+use tertulia_core::event::{Ending, Event, Notice};
 use tertulia_core::id::{LinkId, MeetingId, RequestId};
 use tertulia_core::identity::Identity;
 use tertulia_core::log::entry_of;
@@ -57,7 +58,9 @@ fn pass_in(out: &[Output], link: LinkId) -> Pass {
 }
 
 fn failed(out: &[Output]) -> Option<&'static str> {
-    events(out).into_iter().find_map(|event| if let Event::Error { code, .. } = event { Some(*code) } else { None })
+    events(out)
+        .into_iter()
+        .find_map(|event| if let Event::Error { failure, .. } = event { Some(failure.word()) } else { None })
 }
 
 #[test]
@@ -78,7 +81,7 @@ fn lobby_1_who_knocks_waits_moves_up_and_comes_in_when_the_host_says_so() {
     assert_eq!(positions(&bench.pass(1), LinkId(3)), [2]);
     // Who gives up leaves its place too.
     let out = bench.input(Input::Down { link: LinkId(1), code: Code::Left });
-    assert!(matches!(events(&out)[..], [Event::Warning { code: "lobby", .. }]));
+    assert!(matches!(events(&out)[..], [Event::Warning(Notice::LeftLobby(_))]));
     assert_eq!(positions(&bench.pass(1_000), LinkId(3)), [1]);
     let out = command(&mut bench, Command::Admit { name: None });
     assert_eq!(names(&sent(&out, LinkId(3))), ["WELCOME", "PRESENCE"]);
@@ -293,8 +296,8 @@ fn lobby_6_and_dial_3_a_guest_that_is_denied_says_why_and_does_not_dial_again() 
             bench.input(Input::Down { link: HOST, code: Code::Denied })
         };
         let told = events(&out);
-        let expected = if told_by_error { "members only" } else { "the host has not let you in" };
-        assert!(matches!(told[..], [Event::Closed { code: Code::Denied, reason }] if reason == expected), "{told:?}");
+        let ending = if told_by_error { Ending::Denied("members only".into()) } else { Ending::Final(Place::Lecture) };
+        assert_eq!(told, [&Event::Closed { code: Code::Denied, ending }]);
         assert!(bench.pass(600_000).is_empty());
     }
 }

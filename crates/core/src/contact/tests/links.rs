@@ -27,7 +27,7 @@ fn contact_9_a_link_on_which_nothing_is_said_is_closed_and_comes_back_in_silence
     let told = |node: usize| {
         let events = world.nodes[node].events.iter();
         events
-            .filter(|event| matches!(event, Event::Linked { .. } | Event::Unlinked { .. } | Event::Warning { .. }))
+            .filter(|event| matches!(event, Event::Linked { .. } | Event::Unlinked { .. } | Event::Warning(_)))
             .count()
     };
     assert_eq!((told(0), told(1)), (0, 0), "neither user hears of it");

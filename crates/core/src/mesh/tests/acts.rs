@@ -64,7 +64,7 @@ fn acts(hall: &Hall, node: usize) -> usize {
 }
 
 fn errors(hall: &Hall, node: usize) -> Vec<&'static str> {
-    let code = |event: &Event| if let Event::Error { code, .. } = event { Some(*code) } else { None };
+    let code = |event: &Event| if let Event::Error { failure, .. } = event { Some(failure.word()) } else { None };
     hall.nodes[node].events.iter().filter_map(code).collect()
 }
 

@@ -7,7 +7,7 @@ use super::hall::{Hall, identity};
 use crate::charter::Admission;
 use crate::code::Code;
 use crate::command::Command;
-use crate::event::{Event, State};
+use crate::event::{Ending, Event, State};
 use crate::id::LinkId;
 use crate::rule::Rule;
 use crate::wire::option::OptionsBuffer;
@@ -35,7 +35,7 @@ fn positions(hall: &Hall, node: usize) -> Vec<u16> {
 }
 
 fn failed(hall: &Hall, node: usize) -> Option<&'static str> {
-    let error = |event: &Event| if let Event::Error { code, .. } = event { Some(*code) } else { None };
+    let error = |event: &Event| if let Event::Error { failure, .. } = event { Some(failure.word()) } else { None };
     hall.nodes[node].events.iter().rev().find_map(error)
 }
 
@@ -87,7 +87,7 @@ fn lobby_6_a_newcomer_that_is_denied_is_told_why_and_stays_away() {
     let mut hall = Hall::new(Admission::Lobby);
     let anna = hall.join("anna");
     deny(&mut hall, "anna", "members only");
-    let closed = Event::Closed { code: Code::Denied, reason: "members only".to_string() };
+    let closed = Event::Closed { code: Code::Denied, ending: Ending::Denied("members only".to_string()) };
     assert_eq!(hall.nodes[anna].events.last(), Some(&closed));
     assert!(!hall.nodes[0].events.iter().any(|event| matches!(event, Event::Joined { .. } | Event::Left { .. })));
     deny(&mut hall, "anna", "");

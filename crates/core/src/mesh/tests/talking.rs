@@ -1,19 +1,19 @@
 //! Entries: who sends them, who asks for them, and when they are shown.
 
-use alloc::string::{String, ToString as _};
+use alloc::string::ToString as _;
 use alloc::vec::Vec;
 
 use super::hall::{Hall, charter, identity};
 use crate::charter::Admission;
 use crate::code::Code;
-use crate::command::Command;
-use crate::event::{Event, Kind, Reach};
+use crate::command::{Command, Failure};
+use crate::event::{Deed, Event, Kind, Notice, Reach};
 use crate::id::LinkId;
 use crate::limits;
 use crate::log::{Log, Shown, entry_of};
 use crate::time::{Instant, Now};
 use crate::wire::Frame;
-use crate::wire::entry::EntryBody;
+use crate::wire::entry::{EntryBody, Level};
 use crate::wire::field::{List, Text, encode_items};
 use crate::wire::meeting::{Digest, EntryFrame, Lane, Meeting, Row};
 use crate::wire::option::Options;
@@ -243,7 +243,7 @@ fn mesh_10_a_fork_is_shown_to_everybody_once() {
     hall.pass(3_000);
     let warned = |node: usize| {
         let events = hall.nodes[node].events.iter();
-        events.filter(|event| matches!(event, Event::Warning { code: "fork", .. })).count()
+        events.filter(|event| matches!(event, Event::Warning(Notice::Fork(_)))).count()
     };
     assert_eq!([warned(0), warned(2)], [1, 1]);
     let sent: usize = hall
@@ -331,17 +331,14 @@ fn mesh_20_a_whisper_that_nobody_answers_is_given_up() {
     hall.hold([1]);
     hall.command(0, Command::Msg { to: "m1".to_string(), text: "psst".to_string() });
     hall.part(0, 1);
-    let errors = |hall: &Hall| -> Vec<(&'static str, String)> {
-        let told = |event: &Event| {
-            if let Event::Error { code, message, .. } = event { Some((*code, message.clone())) } else { None }
-        };
+    let errors = |hall: &Hall| -> Vec<Failure> {
+        let told = |event: &Event| if let Event::Error { failure, .. } = event { Some(failure.clone()) } else { None };
         hall.nodes[0].events.iter().filter_map(told).collect()
     };
     hall.pass(29_999);
     assert_eq!(errors(&hall), []);
     hall.pass(1);
-    let message = "m1 has not answered, and perhaps not read it; say it again if it matters".to_string();
-    assert_eq!(errors(&hall), [("not_answered", message)]);
+    assert_eq!(errors(&hall), [Failure::NotAnswered("m1".to_string())]);
 }
 
 #[test]
@@ -349,7 +346,7 @@ fn ask_6_and_token_2_a_whisper_whose_link_goes_comes_once_with_the_next() {
     let mut hall = Hall::of(3);
     hall.command(0, Command::Msg { to: "nobody".to_string(), text: "psst".to_string() });
     let errors = |hall: &Hall| -> Vec<&'static str> {
-        let code = |event: &Event| if let Event::Error { code, .. } = event { Some(*code) } else { None };
+        let code = |event: &Event| if let Event::Error { failure, .. } = event { Some(failure.word()) } else { None };
         hall.nodes[0].events.iter().filter_map(code).collect()
     };
     assert_eq!(errors(&hall), ["no_such_name"]);
@@ -382,7 +379,7 @@ fn roster_4_and_roster_3_what_has_no_effect_is_not_announced() {
     };
     let revoke = |subject: u8, name| EntryBody::Revoke {
         subject: identity(subject).key(),
-        level: crate::wire::entry::Level::Mute,
+        level: Level::Mute,
         name: reason(name),
         why: reason(""),
         cuts: List::NONE,
@@ -390,12 +387,12 @@ fn roster_4_and_roster_3_what_has_no_effect_is_not_announced() {
     };
     hall.write(0, &host(2), now);
     hall.pass(2_000);
-    let acts = |hall: &Hall, node: usize| -> Vec<String> {
-        let act = |event: &Event| match event {
-            Event::Message { kind: Kind::Notice(_), text, .. } => Some(text.clone()),
+    let deeds = |hall: &Hall, node: usize| -> Vec<Deed> {
+        let deed = |event: &Event| match event {
+            Event::Message { kind: Kind::Deed(_, deed), .. } => Some(deed.clone()),
             _ => None,
         };
-        hall.nodes[node].events.iter().filter_map(act).collect()
+        hall.nodes[node].events.iter().filter_map(deed).collect()
     };
     hall.write(1, &revoke(1, "hedy"), now);
     hall.write(1, &revoke(2, "m1"), now);
@@ -403,11 +400,11 @@ fn roster_4_and_roster_3_what_has_no_effect_is_not_announced() {
     hall.write(2, &revoke(4, "m3"), now);
     hall.pass(2_000);
     for node in 0..4 {
-        assert_eq!(acts(&hall, node), [""; 0], "node {node}");
+        assert_eq!(deeds(&hall, node), [], "node {node}");
     }
     hall.write(1, &revoke(4, "m3"), now);
     hall.pass(2_000);
     for node in 0..4 {
-        assert_eq!(acts(&hall, node), ["muted m3"], "node {node}");
+        assert_eq!(deeds(&hall, node), [Deed::Revoke("m3".to_string(), Level::Mute)], "node {node}");
     }
 }

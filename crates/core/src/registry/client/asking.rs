@@ -1,11 +1,11 @@
 //! What a client asks registries: for its user, and for its node, which seeks friends.
 
-use alloc::string::{String, ToString as _};
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::{Client, Timer};
-use crate::code::Code;
-use crate::event::Event;
+use crate::command::{Failure, Full};
+use crate::event::{Event, Notice};
 use crate::id::{CommandId, Key, LinkId};
 use crate::limits;
 use crate::machine::Output;
@@ -22,16 +22,15 @@ impl Client {
         question: Question,
         now: Now,
         out: &mut Vec<Output>,
-    ) -> Option<(&'static str, String)> {
+    ) -> Result<(), Failure> {
         let open = self.queries.keys().filter(|asker| matches!(asker, Asker::User(_))).count();
         if open >= limits::QUERIES_MAX {
-            let message = "the registries have not answered what was asked before; wait a little".to_string();
-            return Some(("full", message));
+            return Err(Failure::Full(Full::Questions));
         }
         // A registry that has failed just now is waited for; the question does not wait with it.
         (0..self.desks.len()).for_each(|at| self.timers.disarm(Timer::Redial(at)));
         self.open(Asker::User(id), question, now, out);
-        None
+        Ok(())
     }
 
     fn open(&mut self, asker: Asker, question: Question, now: Now, out: &mut Vec<Output>) {
@@ -63,11 +62,7 @@ impl Client {
                 Some(record) => found.push(record),
                 // SPEC LISTING-1
                 None => {
-                    let message = alloc::format!(
-                        "the registry {} shows a record that does not hold: this is not the host; it is left out",
-                        desk.registry
-                    );
-                    out.push(Output::Event(Event::Warning { code: Code::Forged.word(), message }));
+                    out.push(Output::Event(Event::Warning(Notice::RegistryForges(desk.registry.clone()))));
                 }
             }
         }

@@ -1,7 +1,8 @@
 //! What a client asks, and what of the answers it believes.
 
 use super::*;
-use crate::command::{Command, Directory};
+use crate::command::{Command, Directory, Failure, Full};
+use crate::event::Notice;
 use crate::limits;
 use crate::registry::record;
 use crate::wire::field::{Field as _, List};
@@ -95,9 +96,12 @@ fn listing_1_a_record_that_does_not_hold_is_not_used_and_the_user_is_told() {
         let mut bench = asked(&["a:1"], Directory::Lookup { meeting: id });
         let out = bench.frame(1, &listing(1, 0, &[wrong.clone(), honest.clone()], "192.0.2.7:7473"));
         match events(&out).as_slice() {
-            [Event::Warning { code: "forged", message }, Event::Listing { meeting, key, .. }, Event::Done { .. }] => {
-                assert!(message.contains("this is not the host"), "{message}");
-                assert_eq!((*meeting, *key), (id, identity(1).key()));
+            [
+                Event::Warning(Notice::RegistryForges(registry)),
+                Event::Listing { meeting, key, .. },
+                Event::Done { .. },
+            ] => {
+                assert_eq!((registry.as_str(), *meeting, *key), ("a:1", id, identity(1).key()));
             }
             other => panic!("{other:?}"),
         }
@@ -109,7 +113,7 @@ fn listing_1_people_are_not_meetings() {
     let person = Draft::of_person(identity(1).key(), "ada", 7).sign(5, &reach(7_473, &[]), &identity(1)).unwrap();
     let mut bench = asked(&["a:1"], list());
     let out = bench.frame(1, &listing(1, 0, core::slice::from_ref(&person), "192.0.2.7:7473"));
-    assert!(matches!(events(&out).as_slice(), [Event::Warning { .. }, Event::Done { .. }]));
+    assert!(matches!(events(&out).as_slice(), [Event::Warning(_), Event::Done { .. }]));
     let mut bench = asked(&["a:1"], Directory::Who);
     let out = bench.frame(1, &listing(1, 0, &[person], "192.0.2.7:7473"));
     match events(&out).as_slice() {
@@ -179,8 +183,9 @@ fn nobody_answers_and_the_user_is_told_what_else_works() {
     assert_eq!(events(&bench.handle(Input::Unreachable { dial: second, code: Code::NoListener })), []);
     let out = bench.handle(Input::Unreachable { dial: third, code: Code::NoSuchHost });
     match events(&out).as_slice() {
-        [Event::Error { code: "unreachable", message, id: Some(QUERY) }] => {
-            assert!(message.contains("a:1 (unreachable), b:1 (no_listener), c:1 (no_such_host)"), "{message}");
+        [Event::Error { failure: Failure::NoAnswers(registries), id: Some(QUERY) }] => {
+            let why = [("a:1", Code::Unreachable), ("b:1", Code::NoListener), ("c:1", Code::NoSuchHost)];
+            assert_eq!(*registries, why.map(|(registry, code)| (registry.to_string(), code)));
         }
         other => panic!("{other:?}"),
     }
@@ -208,7 +213,7 @@ fn who_is_cut_off_asks_again_and_gives_up_after_a_while() {
     for times in 1.. {
         let [(dial, ..)] = dials(&out).try_into().unwrap();
         let told = events(&bench.handle(Input::Unreachable { dial, code: Code::HandshakeFailed }));
-        if let [Event::Error { code: "unreachable", .. }] = told.as_slice() {
+        if let [Event::Error { failure: Failure::NoAnswers(_), .. }] = told.as_slice() {
             return assert_eq!(times, 5);
         }
         out = Vec::new();
@@ -224,8 +229,8 @@ fn who_says_nothing_is_waited_for_a_while_and_the_others_answers_count() {
     bench.frame(1, &listing(1, 0, &[record(1, "Rust one", 5)], "192.0.2.7:7473"));
     let out = bench.pass(limits::QUERY_PATIENCE.as_millis() as u64);
     match events(&out).as_slice() {
-        [Event::Warning { message, .. }, Event::Listing { .. }, Event::Done { .. }] => {
-            assert!(message.contains("b:1 (silent)"), "{message}");
+        [Event::Warning(Notice::RegistriesMissing(missing)), Event::Listing { .. }, Event::Done { .. }] => {
+            assert_eq!(*missing, [("b:1".to_string(), Code::Silent)]);
         }
         other => panic!("{other:?}"),
     }
@@ -254,12 +259,12 @@ fn only_so_many_questions_wait() {
     let mut bench = client(&["a:1"]);
     for number in 0..=limits::QUERIES_MAX as u64 {
         let out = bench.handle(Input::Command { id: CommandId(number), command: Command::Directory(Directory::Who) });
-        let is_full = matches!(events(&out).as_slice(), [Event::Error { code: "full", .. }]);
+        let is_full = matches!(events(&out).as_slice(), [Event::Error { failure: Failure::Full(Full::Questions), .. }]);
         assert_eq!(is_full, number == limits::QUERIES_MAX as u64);
     }
     let words = "x".repeat(256);
     let out = bench.handle(Input::Command { id: QUERY, command: Command::Directory(Directory::List { words }) });
-    assert!(matches!(events(&out).as_slice(), [Event::Error { code: "too_long", .. }]));
+    assert!(matches!(events(&out).as_slice(), [Event::Error { failure: Failure::SearchLength, .. }]));
 }
 
 #[test]
@@ -289,7 +294,8 @@ fn contact_15_of_who_is_sought_only_its_own_word_counts_and_a_registry_cannot_li
         assert_eq!(bench.machine.take_found(), None);
         let out = bench.frame(1, &listing(1, 0, records, "192.0.2.7:7473"));
         assert_eq!(closed(&out), [(1, Code::Left, None)], "it is asked nothing else");
-        let warned = events(&out).iter().filter(|event| matches!(event, Event::Warning { code: "forged", .. })).count();
+        let forges = |event: &&Event| matches!(event, Event::Warning(Notice::RegistryForges(_)));
+        let warned = events(&out).iter().filter(forges).count();
         assert_eq!(warned, events(&out).len());
         (bench.machine.take_found(), warned)
     };

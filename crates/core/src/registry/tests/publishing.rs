@@ -1,7 +1,8 @@
 //! What a client publishes, renews, withdraws, and how it bears a registry that is not there.
 
 use super::*;
-use crate::command::{Command, Directory};
+use crate::command::{Command, Directory, Failure};
+use crate::event::Notice;
 use crate::limits;
 use crate::wire::field::{List, encode_items};
 use crate::wire::registry::Lease;
@@ -139,7 +140,7 @@ fn registry_13_a_registry_that_is_gone_is_dialled_again_and_the_user_told_once()
     let start = bench.now.tick;
     while bench.now.tick.since(start) < Duration::from_secs(600) {
         warnings +=
-            events(&out).iter().filter(|event| matches!(event, Event::Warning { code: "registry", .. })).count();
+            events(&out).iter().filter(|event| matches!(event, Event::Warning(Notice::RegistryAway { .. }))).count();
         out = bench.pass(1);
         for (dial, ..) in dials(&out) {
             assert!(bench.now.tick.since(last) <= limits::REGISTRY_BACKOFF_MAX + Duration::from_millis(1));
@@ -200,7 +201,7 @@ fn wish(bench: &mut Bench<Client>, wish: Directory) -> Vec<Output> {
 fn who_holds_no_meeting_registers_renames_and_unregisters_alone() {
     let mut bench = client(1, &[REGISTRY]);
     let out = wish(&mut bench, Directory::Unregister);
-    assert!(matches!(events(&out).as_slice(), [Event::Error { code: "not_registered", .. }]), "{out:?}");
+    assert!(matches!(events(&out).as_slice(), [Event::Error { failure: Failure::NotRegistered, .. }]), "{out:?}");
     let out = wish(&mut bench, Directory::Register);
     let [(dial, ..)] = dials(&out).try_into().unwrap();
     let out = bench.answered(dial, 5);
@@ -240,10 +241,10 @@ fn registry_13_who_registers_where_nobody_answers_is_told_once_and_once_more_on_
         }
         let [(dial, ..)] = dials(&out).try_into().unwrap();
         bench.handle(Input::Unreachable { dial, code: Code::NoListener });
-        match told.as_slice() {
-            [Event::Warning { code: "registry", message }] => assert!(message.contains("lists you"), "{message}"),
-            other => panic!("{other:?}"),
-        }
+        assert!(
+            matches!(told.as_slice(), [Event::Warning(Notice::RegistryAway { of_meeting: false, .. })]),
+            "{told:?}"
+        );
     }
 }
 
@@ -281,7 +282,7 @@ fn registry_8_a_record_that_is_not_taken_is_tried_again_and_the_user_told() {
     let reason = crate::wire::field::Reason::cut("no room");
     let refused = Frame::from(Refused { code: Code::Full, reason, options: Options::NONE }).encode(RequestId(id));
     let out = bench.frame(link, &refused);
-    assert!(matches!(events(&out).as_slice(), [Event::Warning { code: "full", .. }]));
+    assert!(matches!(events(&out).as_slice(), [Event::Warning(Notice::RegistryRefuses { code: Code::Full, .. })]));
     assert_eq!(sent(&out).len(), 0);
     assert_eq!(published(&bench.pass(30_000)).2.population, 1);
 }
@@ -313,7 +314,7 @@ fn without_registries_nothing_is_dialled_and_what_is_asked_is_refused() {
     let mut bench = client(1, &[]);
     assert_eq!(bench.holds(1, 1), []);
     let out = bench.handle(Input::Command { id: CommandId(3), command: Command::Directory(Directory::Who) });
-    assert!(matches!(events(&out).as_slice(), [Event::Error { code: "no_registry", id: Some(CommandId(3)), .. }]));
+    assert!(matches!(events(&out).as_slice(), [Event::Error { failure: Failure::NoRegistry, id: Some(CommandId(3)) }]));
     assert_eq!(bench.machine.poll_timeout(), None);
 }
 
@@ -328,6 +329,6 @@ fn who_listens_nowhere_cannot_register() {
         seed: [1; 32],
     }));
     let out = bench.handle(Input::Command { id: CommandId(3), command: Command::Directory(Directory::Register) });
-    assert!(matches!(events(&out).as_slice(), [Event::Error { code: "not_listening", .. }]));
+    assert!(matches!(events(&out).as_slice(), [Event::Error { failure: Failure::NotListening, .. }]));
     assert_eq!(dials(&out), []);
 }
