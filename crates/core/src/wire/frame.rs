@@ -1,15 +1,15 @@
-//! The frame header, and the one table of all frames: a frame is declared once, in its family's file, and
-//! parser, writer, generator and SPEC.md's tables follow.
+//! The frame header, and the one table of all frames.
 
-use alloc::{string::String, vec::Vec};
+use alloc::vec::Vec;
 
 use bytes::Bytes;
 use nom::{Parser as _, bytes::complete::take};
 
 use super::error::{DecodeError, Fault, complete};
+use super::family::OfFamily;
+pub use super::family::{FrameInfo, Role, Sender};
 use super::field::{Draw, Field, draw_up_to};
 use super::meeting::Meeting;
-use super::option::Known;
 use super::private::Private;
 use super::registry::Registry;
 use super::session::Session;
@@ -18,141 +18,6 @@ use crate::rule::Rule;
 
 /// Bytes of a frame's header: length u16, type u16, id u32.
 pub const HEADER: usize = 8;
-
-/// What a frame is to the one who gets it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// Needs no answer; its id is 0.
-    Event,
-    /// Is answered by one reply with its id.
-    Request,
-    /// Answers the request of its id.
-    Reply,
-}
-
-/// Who sends a frame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sender {
-    /// Either side of any link.
-    Both,
-    /// The host of a star.
-    Host,
-    /// A guest of a star.
-    Guest,
-    /// A registry.
-    Registry,
-    /// Whoever has dialled a registry.
-    Client,
-    /// A member of a mesh.
-    Member,
-}
-
-/// A row of SPEC.md's table of all frames.
-#[derive(Clone, Copy, Debug)]
-pub struct FrameInfo {
-    /// The type number. Odd: who does not know it skips it. Even: who does not know it closes.
-    pub kind: u16,
-    /// The name in SPEC.md.
-    pub name: &'static str,
-    /// The family.
-    pub family: &'static str,
-    /// Event, request or reply.
-    pub role: Role,
-    /// Who sends it.
-    pub sender: Sender,
-    /// Name and layout of each field.
-    pub fields: fn() -> Vec<(&'static str, String)>,
-    /// The options that it may carry.
-    pub options: &'static [&'static Known],
-    pub(crate) generate: fn(&mut Draw<'_>, &mut Vec<u8>),
-}
-
-/// Declares a family of frames: one enum that a machine can match without a wildcard.
-macro_rules! family {
-    ($(#[$family_doc:meta])* $family:ident { $(
-        $(#[$doc:meta])*
-        $kind:literal $word:literal $name:ident $role:ident $sender:ident
-        { $($(#[$field_doc:meta])* $field:ident: $field_kind:ty),* $(,)? } [$($option:ident),*]
-    )* }) => {
-        $(#[$family_doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum $family<'a> { $($(#[$doc])* $name($name<'a>)),* }
-
-        $(
-            $(#[$doc])*
-            #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-            pub struct $name<'a> {
-                $($(#[$field_doc])* pub $field: $field_kind,)*
-                /// What follows the fields.
-                pub options: $crate::wire::option::Options<'a>,
-            }
-
-            impl<'a> $name<'a> {
-                /// The row in the table of all frames.
-                pub const INFO: $crate::wire::frame::FrameInfo = $crate::wire::frame::FrameInfo {
-                    kind: $kind,
-                    name: $word,
-                    family: stringify!($family),
-                    role: $crate::wire::frame::Role::$role,
-                    sender: $crate::wire::frame::Sender::$sender,
-                    fields: || alloc::vec![
-                        $((stringify!($field), <$field_kind as $crate::wire::field::Field<'_>>::layout())),*
-                    ],
-                    options: Self::OPTIONS,
-                    generate: Self::generate,
-                };
-
-                const OPTIONS: &'static [&'static $crate::wire::option::Known] =
-                    &[$(&$crate::wire::option::$option),*];
-
-                fn parse(input: &'a [u8]) -> $crate::wire::error::Parsed<'a, Self> {
-                    let rest = input;
-                    $(let (rest, $field) = <$field_kind as $crate::wire::field::Field<'a>>::parse(rest)?;)*
-                    let (rest, options) = $crate::wire::option::Options::parse(rest, Self::OPTIONS)?;
-                    Ok((rest, Self { $($field,)* options }))
-                }
-
-                fn encode(&self, out: &mut alloc::vec::Vec<u8>) {
-                    $($crate::wire::field::Field::encode(&self.$field, out);)*
-                    self.options.encode(out);
-                }
-
-                fn generate(_draw: &mut $crate::wire::field::Draw<'_>, out: &mut alloc::vec::Vec<u8>) {
-                    $(<$field_kind as $crate::wire::field::Field<'_>>::generate(_draw, out);)*
-                    $crate::wire::option::Options::generate(Self::OPTIONS, _draw, out);
-                }
-            }
-
-            impl<'a> From<$name<'a>> for $crate::wire::frame::Frame<'a> {
-                fn from(frame: $name<'a>) -> Self {
-                    Self::$family($family::$name(frame))
-                }
-            }
-        )*
-
-        impl<'a> $family<'a> {
-            pub(crate) const INFOS: &'static [$crate::wire::frame::FrameInfo] = &[$($name::INFO),*];
-
-            /// The row in the table of all frames.
-            #[must_use]
-            pub const fn info(&self) -> $crate::wire::frame::FrameInfo {
-                match self { $(Self::$name(_) => $name::INFO),* }
-            }
-
-            pub(crate) fn parse(kind: u16, input: &'a [u8]) -> Option<$crate::wire::error::Parsed<'a, Self>> {
-                match kind {
-                    $($kind => Some($name::parse(input).map(|(rest, frame)| (rest, Self::$name(frame)))),)*
-                    _ => None,
-                }
-            }
-
-            pub(crate) fn encode(&self, out: &mut alloc::vec::Vec<u8>) {
-                match self { $(Self::$name(frame) => frame.encode(out)),* }
-            }
-        }
-    };
-}
-pub(crate) use family;
 
 /// A known frame, by family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -165,6 +30,36 @@ pub enum Frame<'a> {
     Private(Private<'a>),
     /// What is between a registry and its clients.
     Registry(Registry<'a>),
+}
+
+impl<'a, T: OfFamily<Family: Into<Self>>> From<T> for Frame<'a> {
+    fn from(frame: T) -> Self {
+        frame.in_family().into()
+    }
+}
+
+impl<'a> From<Session<'a>> for Frame<'a> {
+    fn from(frame: Session<'a>) -> Self {
+        Self::Session(frame)
+    }
+}
+
+impl<'a> From<Meeting<'a>> for Frame<'a> {
+    fn from(frame: Meeting<'a>) -> Self {
+        Self::Meeting(frame)
+    }
+}
+
+impl<'a> From<Private<'a>> for Frame<'a> {
+    fn from(frame: Private<'a>) -> Self {
+        Self::Private(frame)
+    }
+}
+
+impl<'a> From<Registry<'a>> for Frame<'a> {
+    fn from(frame: Registry<'a>) -> Self {
+        Self::Registry(frame)
+    }
 }
 
 /// Every frame of this version.

@@ -1,10 +1,10 @@
 //! Frames that carry a meeting (SPEC.md, "Log" and "Star").
 
+use super::charter::Charter;
 use super::entry::Entry;
+use super::family::family;
 use super::field::{Block, List, Name, Signed, enumerated, layouts};
-use super::frame::family;
 use super::option::Pass;
-use crate::charter::Charter;
 use crate::id::{Hash, Key, MeetingId};
 use crate::limits::{MESH_MAX, PRESENCE_NAMES_MAX, RANGES_MAX, ROWS_MAX};
 

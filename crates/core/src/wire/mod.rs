@@ -1,7 +1,9 @@
 //! Frames and entries, and their bytes (SPEC.md, "Frames"). Decoding borrows and allocates nothing.
 
+pub mod charter;
 pub mod entry;
 pub mod error;
+pub mod family;
 pub mod field;
 pub mod frame;
 pub mod meeting;

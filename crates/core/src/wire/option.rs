@@ -4,9 +4,9 @@ use alloc::{collections::BTreeMap, string::String, vec::Vec};
 
 use nom::{Parser as _, bytes::complete::take};
 
+use super::charter::Charter;
 use super::error::{Fault, Parsed};
 use super::field::{Address, Draw, Field, Name, Reason, Signed, draw_up_to, encode_alone, layouts};
-use crate::charter::Charter;
 use crate::id::{Key, Signature};
 use crate::limits;
 use crate::rule::Rule;

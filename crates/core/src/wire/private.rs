@@ -1,7 +1,7 @@
 //! Frames between two (SPEC.md, "Star").
 
+use super::family::family;
 use super::field::Text;
-use super::frame::family;
 use crate::id::{Signature, Token};
 
 family! {

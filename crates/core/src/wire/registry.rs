@@ -5,8 +5,8 @@ use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
 use super::entry::Door;
 use super::error::{Fault, Parsed};
+use super::family::family;
 use super::field::{Block, Draw, Field, List, Name, Signed, Words, draw_up_to, enumerated, layouts};
-use super::frame::family;
 use super::option::{self, Known, Options};
 use crate::id::{Key, MeetingId};
 use crate::limits::{ADDRESSES_MAX, LISTED_MAX, REGISTRY_RECORD_MAX};

@@ -1,7 +1,7 @@
 //! Frames that every link has (SPEC.md, "Session").
 
+use super::family::family;
 use super::field::{Field, Reason};
-use super::frame::family;
 use crate::code::Code;
 use crate::id::MeetingId;
 
