@@ -7,25 +7,23 @@ use std::cell::RefCell;
 use std::io;
 use std::mem::take;
 use std::pin::pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use rustix::net::RecvFlags;
 use tertulia_core::channel::{Opener, RECORD_LENGTH_BYTES, Sealer, record_bytes};
-use tertulia_core::id::LinkId;
 use tertulia_core::limits::CLOSE_TIMEOUT;
-use tertulia_core::link::{Link, LinkEvent};
+use tertulia_core::link::LinkEvent;
 use tertulia_core::time::Instant;
 use tertulia_core::trace::Direction;
 use tokio::io::{Interest, Ready};
 use tokio::net::TcpStream;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 use tokio::time::{sleep_until, timeout};
 
 use crate::descriptors::Counted;
-use crate::driver::Said;
+use crate::handle::{Handle, Said};
 use crate::handshake::Channel;
 use crate::shared::{Shared, linger, lock};
 
@@ -37,42 +35,10 @@ const RECORDS_A_TURN: usize = 8;
 const UNSENT_BYTES: u32 = 128 * 1_024;
 /// What the kernel holds of a connection that is not read yet. Enough for 1 MB/s over a tenth of a second.
 const UNREAD_BYTES: usize = 128 * 1_024;
-/// What a connection reads ahead of the driver: a slow driver holds up each connection by itself, and none of them
-/// for another. Meanwhile it still writes, PING too.
-const EVENTS_AHEAD: usize = 64;
 /// Whoever was dialled has so long to end a connection after the goodbye.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Of what there is no deadline for.
 const NEVER: Instant = Instant(u64::MAX);
-
-/// What the driver and a connection's task share.
-#[derive(Debug)]
-pub(crate) struct Handle {
-    pub(crate) id: LinkId,
-    pub(crate) link: Mutex<Link>,
-    /// Something has changed that the task has not seen.
-    pub(crate) wake: Notify,
-    /// Events that the task has delivered and the driver has not taken in.
-    ahead: AtomicUsize,
-}
-
-impl Handle {
-    pub(crate) fn new(id: LinkId, link: Link) -> Self {
-        Self { id, link: Mutex::new(link), wake: Notify::new(), ahead: AtomicUsize::new(0) }
-    }
-
-    /// The driver has taken in `events` events: the task may read on.
-    pub(crate) fn taken(&self, events: usize) {
-        if self.ahead.fetch_sub(events, Ordering::AcqRel) >= EVENTS_AHEAD {
-            self.wake.notify_one();
-        }
-    }
-
-    /// Whether the driver has enough to do for now.
-    fn is_ahead(&self) -> bool {
-        self.ahead.load(Ordering::Acquire) >= EVENTS_AHEAD
-    }
-}
 
 /// A connection, as its task has it.
 pub(crate) struct Connection {
@@ -370,7 +336,7 @@ impl Connection {
         if let Some(trace) = &self.shared.trace {
             trace.flush();
         }
-        self.handle.ahead.fetch_add(events.len(), Ordering::AcqRel);
+        self.handle.delivered(events.len());
         // Fails once the node has ended, and is of no interest then.
         let _ = self.inbox.send(Said { handle: Arc::clone(&self.handle), events });
     }

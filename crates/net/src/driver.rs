@@ -19,16 +19,17 @@ use tertulia_core::time::Now;
 use tertulia_core::trace::LinkStep;
 use tertulia_core::wire::Encoded;
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet, yield_now};
 use tokio::time::{sleep_until, timeout};
 
-use crate::connection::{Connection, Handle};
+use crate::connection::Connection;
 use crate::dial;
 use crate::error::Error;
+use crate::handle::{Handle, Said};
 use crate::handshake::Channel;
 use crate::home::Home;
-use crate::listener::{self, first_to_go};
+use crate::listener::{self, Arrival, first_to_go};
 use crate::shared::{Shared, lock};
 use crate::store::Store;
 
@@ -39,29 +40,11 @@ const EVENTS_A_TURN: usize = 128;
 /// How often a computer that was asleep is looked for: its timers have slept too.
 const WATCH: Duration = Duration::from_secs(1);
 
-/// What the driver is told by its listener.
-#[derive(Debug)]
-pub(crate) enum Arrival {
-    /// Somebody has dialled and proved a key.
-    Accepted(Box<Channel>),
-    /// Something for the user.
-    Tell(Event),
-    /// Descriptors are scarce: is there a stranger's connection to be closed, and are these more than `handshakes`?
-    Scarce { handshakes: usize, answer: oneshot::Sender<bool> },
-}
-
 /// The task of a connection, whether its link still stands or not.
 struct Running {
     task: AbortHandle,
     source: Source,
     dialled: bool,
-}
-
-/// What a link has to say.
-#[derive(Debug)]
-pub(crate) struct Said {
-    pub(crate) handle: Arc<Handle>,
-    pub(crate) events: Vec<LinkEvent>,
 }
 
 /// A link as the driver sees it.

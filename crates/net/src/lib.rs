@@ -13,6 +13,7 @@ mod descriptors;
 mod dial;
 mod driver;
 mod error;
+mod handle;
 mod handshake;
 mod home;
 mod interfaces;

@@ -16,8 +16,7 @@ use tokio::task::{AbortHandle, Id, JoinSet, yield_now};
 use tokio::time::{Instant, sleep};
 
 use crate::descriptors::{self, Counted};
-use crate::driver::Arrival;
-use crate::handshake;
+use crate::handshake::{self, Channel};
 use crate::shared::Shared;
 
 /// How many connections the kernel may hold ready: 10,000 attendees come back within seconds.
@@ -29,6 +28,17 @@ const ACCEPTED_A_TURN: u32 = 32;
 const REST: Duration = Duration::from_millis(100);
 /// The user is told so no more often.
 const WARNING_INTERVAL: Duration = Duration::from_secs(60);
+
+/// What the driver is told by its listener.
+#[derive(Debug)]
+pub(crate) enum Arrival {
+    /// Somebody has dialled and proved a key.
+    Accepted(Box<Channel>),
+    /// Something for the user.
+    Tell(Event),
+    /// Descriptors are scarce: is there a stranger's connection to be closed, and are these more than `handshakes`?
+    Scarce { handshakes: usize, answer: oneshot::Sender<bool> },
+}
 
 /// Makes a listener of the standard library one of the runtime's.
 pub(crate) fn adopt(listener: std::net::TcpListener) -> io::Result<TcpListener> {

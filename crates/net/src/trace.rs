@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use tertulia_core::id::LinkId;
@@ -11,7 +11,6 @@ use tertulia_core::trace::{self as format, Direction, Layer, LinkStep, Packet, S
 use tertulia_core::wire::decode;
 
 use crate::error::Error;
-use crate::shared::lock;
 
 /// A trace file that any task may add to.
 #[derive(Debug)]
@@ -46,7 +45,7 @@ impl Trace {
 
     /// Notes what became of a link.
     pub(crate) fn link(&self, link: LinkId, step: LinkStep) {
-        let mut writer = lock(&self.writer);
+        let mut writer = self.writer();
         writer.current = Some(link);
         writer.write(&format!("\n{}", Step::Link(link.0, step)));
     }
@@ -70,7 +69,7 @@ impl Trace {
             };
             text.push_str(&format!("\n{}", Packet::new(from, micros, &name, bytes)));
         }
-        let mut writer = lock(&self.writer);
+        let mut writer = self.writer();
         if writer.current != Some(link) {
             writer.current = Some(link);
             writer.write(&format!("\n{}", Step::Link(link.0, LinkStep::Goes)));
@@ -80,16 +79,20 @@ impl Trace {
 
     /// Hands everything to the system.
     pub(crate) fn flush(&self) {
-        let mut writer = lock(&self.writer);
+        let mut writer = self.writer();
         if writer.failure.is_none() {
             let flushed = writer.file.flush();
             writer.failure = flushed.err();
         }
     }
 
+    fn writer(&self) -> MutexGuard<'_, Writer> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// What went wrong.
     pub(crate) fn failure(&self) -> Option<Error> {
-        let error = lock(&self.writer).failure.as_ref().map(|error| io::Error::new(error.kind(), error.to_string()))?;
+        let error = self.writer().failure.as_ref().map(|error| io::Error::new(error.kind(), error.to_string()))?;
         Some(Error::file("write the trace", &self.path)(error))
     }
 }
