@@ -12,6 +12,7 @@ use crate::escape;
 use crate::fail::{Fail, quoted};
 use crate::registry::{CUSTOMARY, customary};
 use crate::screen::Screen;
+use crate::words;
 
 const EVERYWHERE: &str = "Options of every command";
 
@@ -95,8 +96,8 @@ impl Globals {
         }
         let read = |typed: String| match HostPort::typed(&typed, REGISTRY_PORT) {
             Ok(address) => Ok(address.to_string()),
-            Err(NoAddress { reason, instead }) => {
-                let message = format!("{origin} takes HOST:PORT, not `{typed}`: {reason}");
+            Err(NoAddress { flaw, instead }) => {
+                let message = format!("{origin} takes HOST:PORT, not `{typed}`: {}", words::flaw(flaw));
                 let meant = instead.map_or_else(|| CUSTOMARY.to_string(), |meant| meant.to_string());
                 Err(Fail::usage(message, with_registry(&typed, &meant)))
             }

@@ -30,6 +30,7 @@ use crate::screen::Screen;
 use crate::session::{self, Plan, Ready};
 use crate::signals::Signals;
 use crate::venue::{self, Wish};
+use crate::words;
 
 /// How it is typed.
 pub(crate) const EXAMPLE: &str = "  tertulia join 127.0.0.1:7473";
@@ -77,14 +78,14 @@ impl Target {
     fn read(typed: &str, has_registry: bool) -> Result<Self, Fail> {
         let typed = unwrapped(typed);
         if typed.starts_with("tertulia:") {
-            let ticket = typed.parse().map_err(|error| Fail::usage(format!("{error}"), WITH_TICKET))?;
+            let ticket = typed.parse().map_err(|error| Fail::usage(words::no_ticket(error), WITH_TICKET))?;
             return Ok(Self::Ticket(Box::new(ticket)));
         }
         let example = match HostPort::typed(&typed, PORT) {
             Ok(address) if typed.contains(':') || address.host.is_unmistakable() => return Ok(Self::Address(address)),
-            Err(NoAddress { reason, instead: Some(meant) }) => {
+            Err(NoAddress { flaw, instead: Some(meant) }) => {
                 let instead = format!("tertulia join {}", quoted(&meant.to_string()));
-                return Err(Fail::usage(format!("`{typed}` is no address: {reason}"), instead));
+                return Err(Fail::usage(format!("`{typed}` is no address: {}", words::flaw(flaw)), instead));
             }
             _ if has_registry && !typed.is_empty() => return Ok(Self::Words(typed)),
             // The id of a meeting reads as a name, too.

@@ -18,6 +18,7 @@ use crate::fail::{Fail, quoted};
 use crate::globals::{Globals, Registries};
 use crate::registry;
 use crate::screen::Screen;
+use crate::words;
 
 /// Ports that are tried from the default one on; then any.
 const PORTS_TRIED: u16 = 64;
@@ -108,14 +109,14 @@ fn bind(wish: Wish<'_>, again: &str) -> Result<TcpListener, Fail> {
 /// It is no address, or one that others can't dial.
 pub(crate) fn check_announced(announced: Option<&String>, again: &str) -> Result<(), Fail> {
     let Some(typed) = announced else { return Ok(()) };
-    let (reason, meant) = match typed.parse::<HostPort>() {
+    let (flaw, meant) = match typed.parse::<HostPort>() {
         Ok(address) => match address.for_others() {
             Ok(()) => return Ok(()),
-            Err(reason) => (reason, Some(address)),
+            Err(flaw) => (flaw, Some(address)),
         },
-        Err(NoAddress { reason, instead }) => (reason, instead.map(|meant| *meant)),
+        Err(NoAddress { flaw, instead }) => (flaw, instead.map(|meant| *meant)),
     };
-    let message = format!("--announce takes the HOST:PORT that others dial, not `{typed}`: {reason}");
+    let message = format!("--announce takes the HOST:PORT that others dial, not `{typed}`: {}", words::flaw(flaw));
     let meant = meant.as_ref().map_or_else(|| format!("example.org:{PORT}"), seen_by_others);
     Err(Fail::usage(message, format!("{again} --announce {}", quoted(&meant))))
 }
@@ -136,8 +137,8 @@ fn seen_by_others(meant: &HostPort) -> String {
 /// # Errors
 /// It is no IP:PORT.
 pub(crate) fn listen_address(typed: &str, usual: u16, again: &str) -> Result<HostPort, Fail> {
-    HostPort::listening(typed, usual).map_err(|NoAddress { reason, instead }| {
-        let message = format!("can't listen at `{typed}`, expected IP:PORT: {reason}");
+    HostPort::listening(typed, usual).map_err(|NoAddress { flaw, instead }| {
+        let message = format!("can't listen at `{typed}`, expected IP:PORT: {}", words::flaw(flaw));
         // Whoever names an address is not sent to all of them.
         let meant = instead.map_or_else(|| format!("0.0.0.0:{usual}"), |meant| meant.to_string());
         Fail::usage(message, format!("{again} --listen {}", quoted(&meant)))

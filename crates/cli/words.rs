@@ -1,11 +1,14 @@
 //! What is said of a failure, a notice, an end and a deed: core says what, and here it is put into words. Each says what
 //! was expected, what was found, and what to do next.
 
+use tertulia_core::address::Flaw;
 use tertulia_core::code::Code;
 use tertulia_core::command::{Directory, Failure, Full, Place};
 use tertulia_core::contact::safety_words;
 use tertulia_core::event::{Deed, Ending, Notice, Role};
 use tertulia_core::limits;
+use tertulia_core::reason;
+use tertulia_core::ticket::NoTicket;
 use tertulia_core::wire::entry::Level;
 
 /// Why something is not done.
@@ -43,10 +46,7 @@ pub(crate) fn failure(failure: &Failure) -> String {
         ),
         Failure::Barred { name, addresses, code } => barred(name, addresses, *code),
         Failure::TextLength(bytes) => format!("a text has 1 to {} bytes, this one has {bytes}", limits::TEXT_MAX),
-        Failure::NameForm(name) => format!(
-            "a name has 1 to {} bytes, no spaces, slashes, control or invisible characters but between what they join, and no * @ # in front; `{name}` does not fit",
-            limits::NAME_MAX
-        ),
+        Failure::NameForm(name) => reason::name_form(name),
         Failure::NameTaken(name) => format!("somebody here is called {name}; choose another name"),
         Failure::ReadsAlike(name) => format!("somebody has a name that reads like {name}; choose another"),
         Failure::SearchLength => "a search has at most 255 bytes; shorten it".into(),
@@ -54,7 +54,7 @@ pub(crate) fn failure(failure: &Failure) -> String {
         Failure::BadAddress { typed, error, name } => {
             let meant = error.instead.as_ref().map_or_else(|| "HOST:PORT".into(), ToString::to_string);
             let line = name.as_ref().map_or_else(|| format!("{meant}/TEXT"), |name| format!("/add {name} {meant}"));
-            format!("`{typed}` is no address: {}; type: {line}", error.reason)
+            format!("`{typed}` is no address: {}; type: {line}", flaw(error.flaw))
         }
         Failure::Full(what) => full(what),
         Failure::NotHost(Place::Lecture) => "only the host can do that; /quit leaves".into(),
@@ -132,6 +132,35 @@ const fn elsewhere(wish: &Directory) -> &'static str {
             "to be listed, type /register where you host, or in another terminal: tertulia friends"
         }
     }
+}
+
+/// What is wrong with an address.
+pub(crate) const fn flaw(flaw: Flaw) -> &'static str {
+    match flaw {
+        Flaw::Form => "it is no HOST:PORT",
+        Flaw::NoPort => "it has no port",
+        Flaw::Port => "a port is a number from 1 to 65535",
+        Flaw::NoBrackets => "an IPv6 address before a port stands in brackets",
+        Flaw::NoInterface => "one listens at an IP address of this machine",
+        Flaw::Zone => "each machine has its own names of interfaces",
+        Flaw::NobodysOwn => "it is the address of no single machine: nobody can dial it",
+    }
+}
+
+/// Why a text is no ticket.
+pub(crate) fn no_ticket(error: NoTicket) -> String {
+    let expected = match error {
+        NoTicket::Scheme => "`tertulia:` in front",
+        NoTicket::At => "`@` and an address at the end",
+        NoTicket::Meeting => "a meeting id of 32 hex digits",
+        NoTicket::Host => "a host key of 64 hex digits",
+        NoTicket::Seed => "a seed of 64 hex digits",
+        NoTicket::Endorsement => "an endorsement of 128 hex digits",
+        NoTicket::AtAfterEndorsement => "`@` after the endorsement",
+        NoTicket::End => "`/` after the addresses",
+        NoTicket::Addresses => "one to three HOST:PORT after `@`",
+    };
+    format!("not a whole ticket: expected {expected}; copy the line that the host printed, all of it")
 }
 
 /// Each registry, and why it does not answer.

@@ -42,22 +42,33 @@ pub struct HostPort {
     pub port: u16,
 }
 
+/// What is wrong with an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flaw {
+    /// It is no `HOST:PORT`.
+    Form,
+    /// It has no port.
+    NoPort,
+    /// A port is a number from 1 to 65535.
+    Port,
+    /// An IPv6 address before a port stands in brackets.
+    NoBrackets,
+    /// One listens at an IP address of this machine.
+    NoInterface,
+    /// Each machine has its own names of interfaces.
+    Zone,
+    /// It is the address of no single machine.
+    NobodysOwn,
+}
+
 /// Why a text is no address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NoAddress {
-    /// What was expected.
-    pub reason: &'static str,
+    /// What is wrong with it.
+    pub flaw: Flaw,
     /// What was probably meant.
     pub instead: Option<Box<HostPort>>,
 }
-
-impl fmt::Display for NoAddress {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.reason)
-    }
-}
-
-impl core::error::Error for NoAddress {}
 
 impl fmt::Display for Host {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -144,19 +155,13 @@ fn port(text: &str) -> Option<u16> {
     text.parse().ok().filter(|_| is_plain)
 }
 
-const NOTHING: &str = "it is no HOST:PORT";
-const NO_PORT: &str = "it has no port";
-const WRONG_PORT: &str = "a port is a number from 1 to 65535";
-const NO_BRACKETS: &str = "an IPv6 address before a port stands in brackets";
-const NO_INTERFACE: &str = "one listens at an IP address of this machine";
-
 /// Reads HOST, or HOST:PORT; `usual`: the port to propose where that is what is wrong.
 fn read(text: &str, usual: u16) -> Result<(Host, Option<u16>), NoAddress> {
-    let nothing = NoAddress { reason: NOTHING, instead: None };
+    let nothing = NoAddress { flaw: Flaw::Form, instead: None };
     let (front, digits) = text.rsplit_once(':').unwrap_or((text, ""));
     // `::1:7473` may be an address without a port as well: nothing is guessed.
     if let (Some(host), Some(port)) = (Host::six(front), port(digits)) {
-        return Err(NoAddress::but(NO_BRACKETS, host, port));
+        return Err(NoAddress::but(Flaw::NoBrackets, host, port));
     }
     if text.len() > ADDRESS_MAX {
         return Err(nothing);
@@ -166,14 +171,14 @@ fn read(text: &str, usual: u16) -> Result<(Host, Option<u16>), NoAddress> {
     }
     match (Host::read(front), port(digits)) {
         (Some(host), Some(port)) => Ok((host, Some(port))),
-        (Some(host), None) if digits.parse::<u32>().is_ok() => Err(NoAddress::but(WRONG_PORT, host, usual)),
+        (Some(host), None) if digits.parse::<u32>().is_ok() => Err(NoAddress::but(Flaw::Port, host, usual)),
         _ => Err(nothing),
     }
 }
 
 impl NoAddress {
-    fn but(reason: &'static str, host: Host, port: u16) -> Self {
-        Self { reason, instead: Some(Box::new(HostPort { host, port })) }
+    fn but(flaw: Flaw, host: Host, port: u16) -> Self {
+        Self { flaw, instead: Some(Box::new(HostPort { host, port })) }
     }
 
     /// What is dialled has a port.
@@ -188,8 +193,8 @@ impl FromStr for HostPort {
 
     fn from_str(text: &str) -> Result<Self, NoAddress> {
         match read(text, PORT).map_err(|error| error.with_port(PORT))? {
-            (host, None) => Err(NoAddress::but(NO_PORT, host, PORT)),
-            (host, Some(0)) => Err(NoAddress::but(WRONG_PORT, host, PORT)),
+            (host, None) => Err(NoAddress::but(Flaw::NoPort, host, PORT)),
+            (host, Some(0)) => Err(NoAddress::but(Flaw::Port, host, PORT)),
             (host, Some(port)) => Ok(Self { host, port }),
         }
     }
@@ -212,7 +217,7 @@ impl HostPort {
             host @ (Host::V4(_) | Host::V6(..) | Host::Name(_)) => host,
         };
         match port.unwrap_or(usual) {
-            0 => Err(NoAddress::but(WRONG_PORT, host, usual)),
+            0 => Err(NoAddress::but(Flaw::Port, host, usual)),
             port => Ok(Self { host, port }),
         }
     }
@@ -224,10 +229,10 @@ impl HostPort {
     pub fn listening(text: &str, usual: u16) -> Result<Self, NoAddress> {
         match read(text.trim(), usual)? {
             (Host::Name(name), port) if name == "localhost" => {
-                Err(NoAddress::but(NO_INTERFACE, Host::V4(Ipv4Addr::LOCALHOST), port.unwrap_or(usual)))
+                Err(NoAddress::but(Flaw::NoInterface, Host::V4(Ipv4Addr::LOCALHOST), port.unwrap_or(usual)))
             }
-            (Host::Name(_), _) => Err(NoAddress { reason: NO_INTERFACE, instead: None }),
-            (host, None) => Err(NoAddress::but(NO_PORT, host, usual)),
+            (Host::Name(_), _) => Err(NoAddress { flaw: Flaw::NoInterface, instead: None }),
+            (host, None) => Err(NoAddress::but(Flaw::NoPort, host, usual)),
             (host, Some(port)) => Ok(Self { host, port }),
         }
     }
@@ -236,14 +241,14 @@ impl HostPort {
     ///
     /// # Errors
     /// Why they can't.
-    pub fn for_others(&self) -> Result<(), &'static str> {
+    pub fn for_others(&self) -> Result<(), Flaw> {
         let is_of_one = match self.host {
-            Host::V6(_, Some(_)) => return Err("each machine has its own names of interfaces"),
+            Host::V6(_, Some(_)) => return Err(Flaw::Zone),
             Host::V4(ip) => is_of_one(ip.into()),
             Host::V6(ip, None) => is_of_one(ip.into()),
             Host::Name(_) => true,
         };
-        is_of_one.then_some(()).ok_or("it is the address of no single machine: nobody can dial it")
+        is_of_one.then_some(()).ok_or(Flaw::NobodysOwn)
     }
 }
 

@@ -21,7 +21,7 @@ pub mod mesh;
 pub mod name;
 pub mod node;
 pub mod random;
-mod reason;
+pub mod reason;
 pub mod registry;
 pub mod roster;
 pub mod rule;

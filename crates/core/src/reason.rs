@@ -23,8 +23,9 @@ pub(crate) fn strike(strike: u8, word: &str) -> String {
     )
 }
 
-/// SPEC JOIN-16
-pub(crate) fn name_form(name: &str) -> String {
+/// SPEC JOIN-16. Who is no other node is told the same.
+#[must_use]
+pub fn name_form(name: &str) -> String {
     alloc::format!(
         "a name has 1 to {} bytes, no spaces, slashes, control or invisible characters but between what they join, and no * @ # in front; `{name}` does not fit",
         limits::NAME_MAX

@@ -201,10 +201,10 @@ impl Handshake {
 impl fmt::Debug for Handshake {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let step = match &self.step {
-            Step::Preamble { .. } => "waits for the preamble",
-            Step::Message1(_) => "waits for message 1",
-            Step::Message2(_) => "waits for message 2",
-            Step::Message3(_) => "waits for message 3",
+            Step::Preamble { .. } => "preamble",
+            Step::Message1(_) => "message-1",
+            Step::Message2(_) => "message-2",
+            Step::Message3(_) => "message-3",
             Step::Over(Ok(())) => "finished",
             Step::Over(Err(rule)) => rule.id(),
         };

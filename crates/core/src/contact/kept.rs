@@ -7,7 +7,6 @@ use crate::address::HostPort;
 use crate::id::Key;
 use crate::limits::{ADDRESSES_MAX, CONTACTS_MAX, DRAFTS_MAX, LEARNED_MAX, TALK_SESSIONS_MAX};
 use crate::name::proper;
-use crate::reason::name_form;
 use crate::wire::field::{Field, List, Name, Reason, Text, decode_all, encode_alone, encode_items, layouts};
 
 layouts! {
@@ -83,28 +82,38 @@ pub struct Listed {
     pub standing: Standing,
 }
 
+/// What is wrong with a contact that somebody wrote.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoContact {
+    /// Its name is none.
+    Name,
+    /// This is no `HOST:PORT`.
+    Address(String),
+    /// It has more than `ADDRESSES_MAX`, or has learned more than `LEARNED_MAX`.
+    Addresses,
+    /// It has no key, and nobody is kept away or known again by a name alone.
+    Key,
+    /// It has neither an address nor a key.
+    Nowhere,
+}
+
 impl Listed {
     /// Whether somebody who wrote this has written a contact.
     ///
     /// # Errors
-    /// What was expected, and what was found.
-    pub fn check(&self) -> Result<(), String> {
-        let name = &self.name;
-        proper(name).ok_or_else(|| name_form(name))?;
+    /// What is wrong with it.
+    pub fn check(&self) -> Result<(), NoContact> {
+        proper(&self.name).ok_or(NoContact::Name)?;
         let mut all = self.addresses.iter().chain(&self.learned);
         if let Some(wrong) = all.find(|address| address.parse::<HostPort>().is_err()) {
-            return Err(alloc::format!("the address of {name} is no HOST:PORT: `{wrong}`"));
+            return Err(NoContact::Address(wrong.clone()));
         }
         if self.addresses.len() > ADDRESSES_MAX || self.learned.len() > LEARNED_MAX {
-            return Err(alloc::format!("{name} has more than {ADDRESSES_MAX} addresses; leave some out"));
+            return Err(NoContact::Addresses);
         }
         match (self.key, self.standing) {
-            (None, Standing::Stranger | Standing::Blocked | Standing::Removed) => {
-                Err(alloc::format!("{name} has no key, and nobody is kept away or known again by a name alone"))
-            }
-            (None, Standing::Contact) if self.addresses.is_empty() => {
-                Err(alloc::format!("{name} has neither an address nor a key"))
-            }
+            (None, Standing::Stranger | Standing::Blocked | Standing::Removed) => Err(NoContact::Key),
+            (None, Standing::Contact) if self.addresses.is_empty() => Err(NoContact::Nowhere),
             (Some(_), _) | (None, Standing::Contact) => Ok(()),
         }
     }

@@ -16,7 +16,7 @@ use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 use core::time::Duration;
 
-pub use self::kept::{Draft, Line, Listed, Received, Standing};
+pub use self::kept::{Draft, Line, Listed, NoContact, Received, Standing};
 use self::pair::Pair;
 pub use self::pair::pair_id;
 pub use self::safety::safety_words;

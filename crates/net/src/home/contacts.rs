@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Deserialize;
-use tertulia_core::contact::{Listed, Standing};
+use tertulia_core::contact::{Listed, NoContact, Standing};
 use tertulia_core::id::Key;
+use tertulia_core::limits::ADDRESSES_MAX;
+use tertulia_core::reason::name_form;
 use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, Table, Value, value};
 
 use super::{edited, read_if_there, replace, sealed, text};
@@ -83,7 +85,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<Listed>, Error> {
         };
         let (standing, addresses) = (line.standing(), line.given());
         let contact = Listed { name: line.name, key, addresses, learned: line.learned, standing };
-        contact.check().map_err(error)?;
+        contact.check().map_err(|wrong| error(found(&contact.name, &wrong)))?;
         let takes_name = |other: &Listed| other.standing != Standing::Removed && other.name == contact.name;
         if contact.standing != Standing::Removed && contacts.iter().any(takes_name) {
             return Err(error(format!("{} stands there twice", contact.name)));
@@ -94,6 +96,17 @@ pub(super) fn read(path: &Path) -> Result<Vec<Listed>, Error> {
         contacts.push(contact);
     }
     Ok(contacts)
+}
+
+/// What is wrong with a contact, for whoever has written it.
+fn found(name: &str, wrong: &NoContact) -> String {
+    match wrong {
+        NoContact::Name => name_form(name),
+        NoContact::Address(address) => format!("the address of {name} is no HOST:PORT: `{address}`"),
+        NoContact::Addresses => format!("{name} has more than {ADDRESSES_MAX} addresses; leave some out"),
+        NoContact::Key => format!("{name} has no key, and nobody is kept away or known again by a name alone"),
+        NoContact::Nowhere => format!("{name} has neither an address nor a key"),
+    }
 }
 
 /// Puts `contacts` in the place of those that the file at `path` holds. A file that is no such list is set aside.
