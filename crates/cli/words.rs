@@ -109,18 +109,17 @@ fn full(what: &Full) -> String {
 
 fn barred(name: &str, addresses: &[String], code: Code) -> String {
     let addresses = addresses.join(", ");
-    match code {
-        Code::WrongKey => format!(
+    if code == Code::WrongKey {
+        format!(
             "another key than {name}'s answers at {addresses}: nothing was sent, and nobody dials there again; \
              ask {name} on another way, and if the new key is right: remove {name}, and add them again"
-        ),
-        Code::Denied => format!(
-            "{name} does not take what you write, and what is held stays here; /add {name} HOST:PORT tries again"
-        ),
-        Code::SelfLink => {
-            format!("{addresses} is your own address: nothing was sent; a note to yourself: write to your own name")
-        }
-        _ => format!("{name} talks with you somewhere else: another program runs with your key; end one of them"),
+        )
+    } else if code == Code::Denied {
+        format!("{name} does not take what you write, and what is held stays here; /add {name} HOST:PORT tries again")
+    } else if code == Code::SelfLink {
+        format!("{addresses} is your own address: nothing was sent; a note to yourself: write to your own name")
+    } else {
+        format!("{name} talks with you somewhere else: another program runs with your key; end one of them")
     }
 }
 
@@ -246,18 +245,21 @@ pub(crate) fn notice(notice: &Notice) -> String {
     }
 }
 
+/// Why nobody can be reached at an address, which follows.
+const NO_ANSWER: [(Code, &str); 5] = [
+    (Code::NoListener, "nobody listens at"),
+    (Code::NoSuchHost, "there is no computer of that name:"),
+    (Code::Unreachable, "no answer, because of a firewall or a computer that is off, from"),
+    (Code::Cut, "whoever answers hangs up, perhaps because too many come at once, at"),
+    (Code::HandshakeFailed, "whoever answers is no tertulia, at"),
+];
+
 /// What is wrong with the addresses.
 fn no_answer(code: Code, addresses: &[String]) -> String {
     let addresses = addresses.join(", ");
-    match code {
-        Code::NoListener => format!("nobody listens at {addresses}"),
-        Code::NoSuchHost => format!("there is no computer of that name: {addresses}"),
-        Code::Unreachable => {
-            format!("no answer, because of a firewall or a computer that is off, from {addresses}")
-        }
-        Code::Cut => format!("whoever answers hangs up, perhaps because too many come at once, at {addresses}"),
-        Code::HandshakeFailed => format!("whoever answers is no tertulia, at {addresses}"),
-        code => format!("nobody let us in ({code}) at {addresses}"),
+    match NO_ANSWER.iter().find(|(known, _)| *known == code) {
+        Some((_, what)) => format!("{what} {addresses}"),
+        None => format!("nobody let us in ({code}) at {addresses}"),
     }
 }
 
