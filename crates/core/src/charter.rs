@@ -6,6 +6,7 @@ use crate::id::{Key, MeetingId};
 use crate::identity::{Domain, Identity, digest};
 use crate::rule::Rule;
 pub use crate::wire::charter::{Admission, Charter, Questions, Terms};
+use crate::wire::entry::Door;
 use crate::wire::field::{Signed, decode_all, encode_alone};
 use crate::wire::option::{Options, TicketProof};
 use crate::wire::session::Purpose;
@@ -89,4 +90,19 @@ impl SignedCharter {
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
+}
+
+/// What a record says of a running meeting, besides where it is.
+#[derive(Clone, Copy, Debug)]
+pub struct Listing<'a> {
+    /// What the meeting is.
+    pub charter: &'a SignedCharter,
+    /// What its host is called.
+    pub name: &'a str,
+    /// How many are there, the host included.
+    pub population: u32,
+    /// Whether it takes anybody new.
+    pub door: Door,
+    /// Since when it is on, milliseconds since 1970 in UTC.
+    pub since_ms: u64,
 }

@@ -1,6 +1,7 @@
 //! The one shape of every state machine here: what happens goes in, what is to be done comes out.
 
-use alloc::{string::String, sync::Arc, vec::Vec};
+use alloc::string::{String, ToString as _};
+use alloc::{sync::Arc, vec::Vec};
 use core::net::SocketAddr;
 
 use crate::code::Code;
@@ -12,7 +13,8 @@ use crate::link::LinkEvent;
 use crate::log::Held;
 use crate::rule::Rule;
 use crate::time::{Instant, Now};
-use crate::wire::session::{Hello, Session};
+use crate::wire::option::Options;
+use crate::wire::session::{Done, Hello, Session};
 use crate::wire::{Encoded, Frame, decode};
 
 /// What happens to a machine. If it is not one of these, it did not happen.
@@ -164,6 +166,20 @@ pub enum Output {
     },
     /// Tell the user.
     Event(Event),
+}
+
+impl Output {
+    /// The one way to turn a link away: with the rule that its other end broke.
+    #[must_use]
+    pub fn close(link: LinkId, rule: Rule) -> Self {
+        Self::Close { link, code: rule.code(), rule: Some(rule), reason: rule.meaning().to_string() }
+    }
+
+    /// The answer to a request of which there is nothing more to say.
+    #[must_use]
+    pub fn done(link: LinkId, id: RequestId) -> Self {
+        Self::Send { link, frame: Frame::from(Done { options: Options::NONE }).encode(id) }
+    }
 }
 
 /// The small files of a meeting.

@@ -45,14 +45,14 @@ impl Friends {
         // SPEC CONTACT-1
         let is_ours = [MeetingId::ZERO, pair_id(self.us.key(), peer)].contains(&hello.meeting);
         if hello.purpose != Purpose::CONTACT || !is_ours || peer == self.us.key() {
-            out.push(close(link, Rule::Contact1));
+            out.push(Output::close(link, Rule::Contact1));
             return dialled.into_iter().for_each(|id| self.on_missed(id, Rule::Contact1.code(), now, out));
         }
         let id = match (dial, dialled) {
             (Some(_), Some(id)) => match self.meet(id, peer, out) {
                 Ok(id) => id,
                 Err(rule) => {
-                    out.push(close(link, rule));
+                    out.push(Output::close(link, rule));
                     return self.on_missed(id, rule.code(), now, out);
                 }
             },
@@ -62,13 +62,13 @@ impl Friends {
             }
             (None, _) => match self.take(arrival, now) {
                 Ok(id) => id,
-                Err(rule) => return out.push(close(link, rule)),
+                Err(rule) => return out.push(Output::close(link, rule)),
             },
         };
         // SPEC CONTACT-14: another name has led to somebody who is kept away.
         if let Some(friend) = self.friends.get(&id).filter(|friend| friend.is_blocked) {
             let failure = Failure::Blocked(friend.name.clone());
-            out.push(close(link, Rule::Contact14));
+            out.push(Output::close(link, Rule::Contact14));
             return out.push(Output::Event(Event::Error { failure, id: None }));
         }
         self.learn_address(id, arrival, out);
@@ -176,7 +176,7 @@ impl Friends {
         let Some(friend) = self.friends.get_mut(&id) else { return false };
         // SPEC CONTACT-8
         if friend.links.iter().any(|known| known.started_ms > started_ms) {
-            out.push(close(link, Rule::Contact8));
+            out.push(Output::close(link, Rule::Contact8));
             return false;
         }
         let earlier: Vec<PairLink> = friend.links.extract_if(.., |known| known.started_ms < started_ms).collect();
@@ -189,7 +189,7 @@ impl Friends {
         self.timers.arm(Timer::Idle(id), now.tick.after(self.idle));
         for PairLink { link, .. } in &earlier {
             self.links.remove(link);
-            out.push(close(*link, Rule::Contact8));
+            out.push(Output::close(*link, Rule::Contact8));
         }
         for PairLink { link, .. } in &older {
             self.links.remove(link);
@@ -311,7 +311,7 @@ impl Friends {
         for PairLink { link, .. } in core::mem::take(&mut friend.links) {
             self.links.remove(&link);
             out.push(if code == Code::Denied {
-                close(link, Rule::Contact14)
+                Output::close(link, Rule::Contact14)
             } else {
                 Output::Close { link, code, rule: None, reason: String::new() }
             });
@@ -327,7 +327,7 @@ impl Friends {
 
     /// The one way to turn a link away: with the rule that it broke. The other side may be better the next time.
     pub(super) fn reject(&mut self, link: LinkId, rule: Rule, now: Now, out: &mut Vec<Output>) {
-        out.push(close(link, rule));
+        out.push(Output::close(link, rule));
         self.on_down(link, rule.code(), now, out);
     }
 
@@ -343,8 +343,4 @@ impl Friends {
 pub(super) fn barred(friend: &Friend, code: Code) -> Failure {
     let addresses = if code == Code::WrongKey { friend.avoided.clone() } else { friend.all_addresses() };
     Failure::Barred { name: friend.name.clone(), addresses, code }
-}
-
-fn close(link: LinkId, rule: Rule) -> Output {
-    Output::Close { link, code: rule.code(), rule: Some(rule), reason: rule.meaning().to_string() }
 }

@@ -19,7 +19,7 @@ use crate::wire::field::{List, Signed, Text, encode_items};
 use crate::wire::meeting::{Digest, Fetch, Fork, Lane, Meeting, Row};
 use crate::wire::option::Options;
 use crate::wire::private::Private;
-use crate::wire::session::{Done, Session};
+use crate::wire::session::Session;
 
 impl Friends {
     /// Writes a text to a friend whose key is known: on the disk first, then told, then sent.
@@ -276,8 +276,7 @@ impl Friends {
             self.stay(id, now.tick);
         }
         out.extend(found.iter().map(|entry| Output::Send { link, frame: entry.frame.clone() }));
-        let frame = Frame::from(Done { options: Options::NONE }).encode(request);
-        out.push(Output::Send { link, frame });
+        out.push(Output::done(link, request));
     }
 
     fn on_answer(&mut self, id: FriendId, link: LinkId, request: RequestId, now: Now, out: &mut Vec<Output>) {

@@ -19,7 +19,7 @@ use crate::wire::field::{List, encode_items};
 use crate::wire::meeting::{Digest, Fetch, Lane, Links, Range, Row};
 use crate::wire::option::Options;
 use crate::wire::private::Tell;
-use crate::wire::session::{Done, Refused};
+use crate::wire::session::Refused;
 
 impl Member {
     pub(super) fn send_digest(&mut self, link: LinkId, rows: &[Row], out: &mut Vec<Output>) {
@@ -120,7 +120,7 @@ impl Member {
         }
         let ranges: Vec<Range> = fetch.ranges.iter().collect();
         self.serve(link, &ranges, out);
-        out.push(done(link, id));
+        out.push(Output::done(link, id));
         self.catch_up(link, out);
     }
 
@@ -283,10 +283,6 @@ impl Member {
         if self.tokens.take(key, tell.token) {
             self.show_whisper(key, tell, out);
         }
-        out.push(done(link, id));
+        out.push(Output::done(link, id));
     }
-}
-
-fn done(link: LinkId, id: RequestId) -> Output {
-    Output::Send { link, frame: Frame::from(Done { options: Options::NONE }).encode(id) }
 }

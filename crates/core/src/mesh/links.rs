@@ -83,7 +83,7 @@ impl Member {
     ) {
         // SPEC JOIN-14
         if hello.purpose != Purpose::MESH {
-            return out.push(close(link, Rule::Join14));
+            return out.push(Output::close(link, Rule::Join14));
         }
         let errand = dial.map(|dial| self.dials.remove(&dial));
         let step = match errand {
@@ -94,14 +94,14 @@ impl Member {
         };
         let name = hello.options.find::<Name<'_>>(&option::NAME).map(|name| name.as_str().to_string());
         if self.is_outrun(key, hello.started_ms) {
-            return out.push(close(link, Rule::Join10));
+            return out.push(Output::close(link, Rule::Join10));
         }
         // SPEC JOIN-12
         if step == Step::Silent && name.is_none() {
-            return out.push(close(link, Rule::Join12));
+            return out.push(Output::close(link, Rule::Join12));
         }
         if step == Step::Silent && name.as_deref().and_then(proper).is_none() {
-            return out.push(close(link, Rule::Join16));
+            return out.push(Output::close(link, Rule::Join16));
         }
         let peer = Peer {
             key,
@@ -274,7 +274,7 @@ impl Member {
 
     /// The one way to turn away a link: with the rule that it broke.
     pub(super) fn reject(&mut self, link: LinkId, rule: Rule, now: Now, out: &mut Vec<Output>) {
-        out.push(close(link, rule));
+        out.push(Output::close(link, rule));
         self.forget(link, rule.code(), false, now, out);
     }
 
@@ -331,10 +331,6 @@ impl Member {
         let told = if is_told { code } else { Code::Left };
         self.on_call_failed(key, told, if is_innocent { 0 } else { 1 }, now, out);
     }
-}
-
-pub(super) fn close(link: LinkId, rule: Rule) -> Output {
-    Output::Close { link, code: rule.code(), rule: Some(rule), reason: rule.meaning().to_string() }
 }
 
 fn goodbye(link: LinkId, code: Code) -> Output {

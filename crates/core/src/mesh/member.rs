@@ -8,7 +8,7 @@ use core::net::IpAddr;
 
 use super::people::People;
 use super::speech::Speech;
-use crate::charter::SignedCharter;
+use crate::charter::{Listing, SignedCharter};
 use crate::code::Code;
 use crate::command::{Failure, Place};
 use crate::event::{Ending, Event};
@@ -18,7 +18,6 @@ use crate::log::{Held, Log};
 use crate::machine::{Input, Machine, Output};
 use crate::random::Random;
 use crate::reason::goodbye;
-use crate::registry::Listing;
 use crate::roster::Roster;
 use crate::rule::Rule;
 use crate::sync::{Delivery, Door, Lobby, Order, Outbox, Pull, Restored, Tokens};

@@ -4,11 +4,11 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::calm::Calm;
+use crate::charter::Listing;
 use crate::contact::Friends;
 use crate::id::Key;
 use crate::machine::{Machine, Output};
 use crate::mesh::Member;
-use crate::registry::Listing;
 use crate::star::{Attendee, Host};
 use crate::time::Now;
 

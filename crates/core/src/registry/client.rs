@@ -9,7 +9,8 @@ use core::time::Duration;
 
 use super::desk::{Desk, Errand, Stage};
 use super::query::{Asker, Query, Question};
-use super::record::{Draft, Listing, Reach, person};
+use super::record::{Draft, Reach, person};
+use crate::charter::Listing;
 use crate::code::Code;
 use crate::command::{Command, Directory, Failure};
 use crate::event::{Ending, Event, Notice};
@@ -255,7 +256,7 @@ impl Client {
         let at = dial.and_then(|dial| self.desks.iter().position(|desk| desk.stage == Stage::Dialling(dial)));
         let Some((at, desk)) = at.and_then(|at| Some((at, self.desks.get_mut(at)?))) else {
             // SPEC REGISTRY-1
-            return out.push(close(link, Rule::Registry1));
+            return out.push(Output::close(link, Rule::Registry1));
         };
         desk.stage = Stage::Open(link);
         self.work_at(at, out);
@@ -303,7 +304,7 @@ impl Client {
             (Frame::Session(Session::Refused(error)), Some(errand)) => self.on_refused(at, errand, error, now, out),
             // SPEC REGISTRY-2
             (Frame::Registry(_) | Frame::Meeting(_) | Frame::Private(_) | Frame::Session(_), _) => {
-                out.push(close(link, Rule::Registry2));
+                out.push(Output::close(link, Rule::Registry2));
                 self.fail(at, Rule::Registry2.code(), now, out);
             }
         }
@@ -501,8 +502,4 @@ impl Machine for Client {
             assert!(self.timers.is_armed(Timer::Patience(*id)), "{id:?} has no end");
         }
     }
-}
-
-fn close(link: LinkId, rule: Rule) -> Output {
-    Output::Close { link, code: rule.code(), rule: Some(rule), reason: rule.meaning().to_string() }
 }

@@ -14,7 +14,7 @@ mod words;
 
 pub use self::address::can_be_listed;
 pub use self::client::{Client, ClientConfig};
-pub use self::record::{Found, Listing, Reach, check, person};
+pub use self::record::{Found, Reach, check, person};
 pub use self::server::{Server, ServerConfig};
 pub use self::words::folded;
 

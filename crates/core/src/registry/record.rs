@@ -3,7 +3,7 @@
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
-use crate::charter::{Admission, Charter, SignedCharter};
+use crate::charter::{Admission, Charter, Listing, SignedCharter};
 use crate::event::Event;
 use crate::id::{Key, MeetingId};
 use crate::identity::{Domain, Identity, digest};
@@ -13,21 +13,6 @@ use crate::wire::entry::Door;
 use crate::wire::field::{List, Name, Signed, decode_all, encode_alone, encode_items};
 use crate::wire::option::{self, OptionsBuffer};
 use crate::wire::registry::{Address, Kind, Listed, Particulars, Record, Visibility};
-
-/// What a record says of a running meeting, besides where it is.
-#[derive(Clone, Copy, Debug)]
-pub struct Listing<'a> {
-    /// What the meeting is.
-    pub charter: &'a SignedCharter,
-    /// What its host is called.
-    pub name: &'a str,
-    /// How many are there, the host included.
-    pub population: u32,
-    /// Whether it takes anybody new.
-    pub door: Door,
-    /// Since when it is on, milliseconds since 1970 in UTC.
-    pub since_ms: u64,
-}
 
 /// Where a node is reached, and who may know.
 #[derive(Clone, Debug, PartialEq, Eq)]

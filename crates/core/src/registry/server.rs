@@ -24,7 +24,7 @@ use crate::wire::field::{List, Reason, Signed, encode_alone, encode_items};
 use crate::wire::option::Options;
 use crate::wire::registry::{Address, Browse, Kind, Lease, Listing, Lookup, Publish, Record, Registry, Shelf};
 use crate::wire::registry::{Visibility, Withdraw};
-use crate::wire::session::{Done, Hello, Purpose, Refused};
+use crate::wire::session::{Hello, Purpose, Refused};
 
 /// What a registry is made of.
 #[derive(Clone, Debug)]
@@ -106,7 +106,7 @@ impl Server {
     fn on_up(&mut self, link: LinkId, key: Key, address: SocketAddr, hello: &Hello<'_>, out: &mut Vec<Output>) {
         // SPEC REGISTRY-1
         if hello.purpose != Purpose::REGISTRY || hello.meeting != MeetingId::ZERO {
-            return out.push(close(link, Rule::Registry1));
+            return out.push(Output::close(link, Rule::Registry1));
         }
         self.callers.insert(link, Caller { key, address, published: BTreeSet::new() });
     }
@@ -299,7 +299,7 @@ impl Server {
             return out.push(refuse(link, id, Rule::Registry12));
         }
         self.drop_slot(place, out);
-        out.push(Output::Send { link, frame: Frame::from(Done { options: Options::NONE }).encode(id) });
+        out.push(Output::done(link, id));
     }
 
     /// SPEC LOOKUP-1
@@ -342,7 +342,7 @@ impl Server {
     /// The one way to turn away a link: with the rule that it broke.
     fn reject(&mut self, link: LinkId, rule: Rule, out: &mut Vec<Output>) {
         self.on_down(link, rule.code(), out);
-        out.push(close(link, rule));
+        out.push(Output::close(link, rule));
     }
 
     fn on_frame(&mut self, link: LinkId, id: RequestId, frame: &Frame<'_>, now: Now, out: &mut Vec<Output>) {
@@ -468,8 +468,4 @@ fn lease(link: LinkId, id: RequestId, slot: &Slot) -> Output {
 fn refuse(link: LinkId, id: RequestId, rule: Rule) -> Output {
     let (code, reason) = (rule.code(), Reason::cut(rule.meaning()));
     Output::Send { link, frame: Frame::from(Refused { code, reason, options: Options::NONE }).encode(id) }
-}
-
-fn close(link: LinkId, rule: Rule) -> Output {
-    Output::Close { link, code: rule.code(), rule: Some(rule), reason: rule.meaning().to_string() }
 }

@@ -18,7 +18,7 @@ use core::time::Duration;
 
 use super::record::Draft;
 use super::*;
-use crate::charter::{Admission, Questions, SignedCharter, Terms};
+use crate::charter::{Admission, Listing, Questions, SignedCharter, Terms};
 use crate::code::Code;
 use crate::event::Event;
 use crate::id::{CommandId, DialId, Key, LinkId, MeetingId, RequestId, Token};

@@ -30,7 +30,7 @@ use crate::wire::field::{List, Name, Reason, Signed, decode_all, encode_alone, e
 use crate::wire::meeting::{Digest, Fetch, Fork, Join, Lane, Meeting, Presence, Range, Row, Welcome};
 use crate::wire::option::{self, Options, OptionsBuffer, Pass};
 use crate::wire::private::{Private, Tell};
-use crate::wire::session::{Done, Hello, Purpose, Session};
+use crate::wire::session::{Hello, Purpose, Session};
 
 /// What an attendee is made of.
 #[derive(Clone, Debug)]
@@ -226,7 +226,7 @@ impl Attendee {
     fn on_up(&mut self, link: LinkId, peer: Key, dial: Option<DialId>, out: &mut Vec<Output>) {
         if dial.is_none_or(|dial| self.stage != Stage::Dialling(dial)) {
             // SPEC GUEST-2: nobody dials a guest.
-            return out.push(close(link, Rule::Guest2));
+            return out.push(Output::close(link, Rule::Guest2));
         }
         self.answering = peer;
         let mut options = OptionsBuffer::default();
@@ -496,7 +496,7 @@ impl Attendee {
             let (meeting, from, text) = (self.log.meeting(), self.host_name(), tell.text.as_str().to_string());
             out.push(Output::Event(Event::Message { meeting, kind, from, own: false, text }));
         }
-        out.push(Output::Send { link, frame: Frame::from(Done { options: Options::NONE }).encode(id) });
+        out.push(Output::done(link, id));
     }
 
     fn on_frame(&mut self, link: LinkId, id: RequestId, frame: &Frame<'_>, now: Now, out: &mut Vec<Output>) {
@@ -560,7 +560,7 @@ impl Attendee {
 
     /// The one way to turn the host away: with the rule that it broke. It may be better the next time.
     fn reject(&mut self, link: LinkId, rule: Rule, now: Now, out: &mut Vec<Output>) {
-        out.push(close(link, rule));
+        out.push(Output::close(link, rule));
         self.on_failure(rule.code(), now, out);
     }
 
@@ -727,10 +727,6 @@ impl Machine for Attendee {
         assert!(self.stage != Stage::Over || self.timers.next().is_none(), "it is over, and something is due");
         assert!(self.missing.is_empty() || matches!(self.stage, Stage::Attending(_)), "nobody to ask");
     }
-}
-
-fn close(link: LinkId, rule: Rule) -> Output {
-    Output::Close { link, code: rule.code(), rule: Some(rule), reason: rule.meaning().to_string() }
 }
 
 /// When there is no use in trying again.

@@ -9,7 +9,7 @@ use super::admission::{Admitted, House};
 use super::gone::{Gone, Leaver};
 use super::presence::presence;
 use super::questions::Filter;
-use crate::charter::{Charter, SignedCharter};
+use crate::charter::{Charter, Listing, SignedCharter};
 use crate::code::Code;
 use crate::command::Failure;
 use crate::event::{self, Ending, Event, Kind, Member, Notice, State, Whisper};
@@ -21,7 +21,6 @@ use crate::machine::{Input, Kept, Machine, Output};
 use crate::name::{proper, reading};
 use crate::random::Random;
 use crate::reason;
-use crate::registry::Listing;
 use crate::roster::Roster;
 use crate::rule::Rule;
 use crate::sync::{Answer, Delivery, Door, Due, Knock, Lobby, Names, Tokens, message, refused};
@@ -32,7 +31,7 @@ use crate::wire::field::{Block, List, Name, Reason, Signed, decode_all, encode_i
 use crate::wire::meeting::{Digest, Fetch, Join, Lane, Meeting, Rename, Welcome, Whereabouts};
 use crate::wire::option::{self, Options};
 use crate::wire::private::{Ask, Private, Tell};
-use crate::wire::session::{Done, Hello, Purpose, Refused, Session};
+use crate::wire::session::{Hello, Purpose, Refused, Session};
 use crate::wire::{Encoded, Frame};
 
 /// What a host is made of.
@@ -257,14 +256,14 @@ impl Host {
     fn on_up(&mut self, link: LinkId, peer: Key, hello: &Hello<'_>, now: Now, out: &mut Vec<Output>) {
         // SPEC JOIN-14
         if hello.purpose != Purpose::STAR {
-            return out.push(close(link, Rule::Join14));
+            return out.push(Output::close(link, Rule::Join14));
         }
         // SPEC JOIN-12
         let Some(name) = hello.options.find::<Name<'_>>(&option::NAME) else {
-            return out.push(close(link, Rule::Join12));
+            return out.push(Output::close(link, Rule::Join12));
         };
         if proper(name.as_str()).is_none() {
-            return out.push(close(link, Rule::Join16));
+            return out.push(Output::close(link, Rule::Join16));
         }
         let guest = Guest {
             key: peer,
@@ -503,7 +502,7 @@ impl Host {
         let floor = self.guests.get(&link).map_or(u64::MAX, |guest| guest.floor);
         let found = self.log.fetch(fetch.ranges.iter(), floor);
         out.extend(found.iter().map(|entry| Output::Send { link, frame: entry.frame.clone() }));
-        out.push(done(link, id));
+        out.push(Output::done(link, id));
     }
 
     fn on_ask(&mut self, link: LinkId, id: RequestId, ask: &Ask<'_>, now: Now, out: &mut Vec<Output>) {
@@ -522,7 +521,7 @@ impl Host {
         let found = self.filter.found(text);
         // SPEC TOKEN-2
         match self.tokens.answer(asker, ask.token) {
-            Some(Answer::Done) => return out.push(done(link, id)),
+            Some(Answer::Done) => return out.push(Output::done(link, id)),
             Some(Answer::Struck(strike)) => return out.push(warn(link, id, strike, found.as_deref())),
             None => {}
         }
@@ -544,7 +543,7 @@ impl Host {
                 let Some(name) = Name::new(&name) else { return };
                 let (token, signature) = (ask.token, ask.signature);
                 self.write(&EntryBody::Question { asker, name, token, signature, text: ask.text }, now, out);
-                out.push(done(link, id));
+                out.push(Output::done(link, id));
             }
         }
     }
@@ -565,7 +564,7 @@ impl Host {
             let whisper = Whisper { token: tell.token, author: guest.key, to: self.name.clone() };
             out.push(Output::Event(self.whisper(whisper, guest.name.clone(), tell.text.as_str())));
         }
-        out.push(done(link, id));
+        out.push(Output::done(link, id));
     }
 
     pub(super) fn whisper(&self, whisper: Whisper, from: String, text: &str) -> Event {
@@ -592,7 +591,7 @@ impl Host {
             self.mark(key, Whereabouts::Here, new.to_string(), now);
             out.push(Output::Event(Event::Renamed { key, old, new: new.to_string() }));
         }
-        out.push(done(link, id));
+        out.push(Output::done(link, id));
     }
 
     fn on_reply(&mut self, link: LinkId, id: RequestId, error: Option<&Refused<'_>>, out: &mut Vec<Output>) {
@@ -637,7 +636,7 @@ impl Host {
     /// The one way to turn away a link: with the rule that it broke.
     pub(super) fn reject(&mut self, link: LinkId, rule: Rule, now: Now, out: &mut Vec<Output>) {
         self.forget(link, rule.code().word(), now, out);
-        out.push(close(link, rule));
+        out.push(Output::close(link, rule));
     }
 
     pub(super) fn member(&self, guest: &Guest) -> Member {
@@ -764,14 +763,6 @@ impl Host {
         let since_ms = self.session;
         (!self.over).then_some(Listing { charter: &self.charter, name: &self.name, population, door, since_ms })
     }
-}
-
-fn close(link: LinkId, rule: Rule) -> Output {
-    Output::Close { link, code: rule.code(), rule: Some(rule), reason: rule.meaning().to_string() }
-}
-
-pub(super) fn done(link: LinkId, id: RequestId) -> Output {
-    Output::Send { link, frame: Frame::from(Done { options: Options::NONE }).encode(id) }
 }
 
 /// SPEC ASK-4

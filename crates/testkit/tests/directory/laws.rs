@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use tertulia_core::charter::{Admission, Charter, Questions, SignedCharter, Terms};
+use tertulia_core::charter::{Admission, Charter, Listing, Questions, SignedCharter, Terms};
 use tertulia_core::command::{Command, Directory};
 use tertulia_core::id::{Key, MeetingId, RequestId, Token};
 use tertulia_core::identity::{Domain, Identity, Secret};
 use tertulia_core::machine::{Input, Machine, Output};
-use tertulia_core::registry::{Client, ClientConfig, Listing, Reach, Server, ServerConfig};
+use tertulia_core::registry::{Client, ClientConfig, Reach, Server, ServerConfig};
 use tertulia_core::time::{Instant, Now};
 use tertulia_core::wire::entry::Door;
 use tertulia_core::wire::field::encode_items;
