@@ -1,18 +1,33 @@
 //! What every verb takes, and what follows from it: home, name, and the node's common parts.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tertulia_core::address::{HostPort, NoAddress, REGISTRY_PORT};
 use tertulia_core::limits;
 use tertulia_core::name::{cut, normal, proper};
-use tertulia_net::{Changed, Config, Home, Noticed, StoredMeeting};
+use tertulia_net::{Changed, Config, Home, Noticed, StoredMeeting, machine_loopback};
 
 use crate::console::NAME_RULE;
 use crate::escape;
 use crate::fail::{Fail, quoted};
-use crate::registry::{CUSTOMARY, customary};
 use crate::screen::Screen;
 use crate::words;
+
+/// Where registries are by custom.
+pub(crate) const CUSTOMARY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), REGISTRY_PORT);
+
+/// How long loopback has to answer.
+const LOOPBACK_PATIENCE: Duration = Duration::from_millis(200);
+
+/// Where the registry of this machine is: at whichever loopback address one answers, else at that which there is.
+pub(crate) fn customary() -> SocketAddr {
+    let places = [IpAddr::from(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()];
+    let mut places = places.into_iter().map(|ip| SocketAddr::new(ip, CUSTOMARY.port()));
+    let answers = |place: &SocketAddr| TcpStream::connect_timeout(place, LOOPBACK_PATIENCE).is_ok();
+    places.find(answers).unwrap_or_else(|| SocketAddr::new(machine_loopback(), CUSTOMARY.port()))
+}
 
 const EVERYWHERE: &str = "Options of every command";
 

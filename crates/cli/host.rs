@@ -26,6 +26,7 @@ use crate::escape;
 use crate::fail::{Fail, quoted};
 use crate::globals::{Globals, start_run};
 use crate::input;
+use crate::registry;
 use crate::screen::Screen;
 use crate::session::{self, Plan, Ready};
 use crate::signals::Signals;
@@ -175,7 +176,7 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     crate::block_on(async {
         let signals = Signals::new().map_err(|error| Fail::failed("system", error.to_string(), "try again"))?;
         // As long as this lives, it is a registry: the last to go.
-        let _registry = is_registry.then(|| venue::embed(args.lan, &again, &screen)).flatten();
+        let _registry = is_registry.then(|| registry::embed(args.lan, &again, &screen)).flatten();
         let node = start(Node::new(host).published(publisher), setup)
             .map_err(|error| Fail::failed("node", error.to_string(), again.clone()))?;
         let plan = Plan {

@@ -1,6 +1,6 @@
 //! `tertulia registry`: keeps a directory of what is on, for others.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -12,12 +12,12 @@ use tertulia_core::event::Event;
 use tertulia_core::id::{CommandId, Key};
 use tertulia_core::identity::{Ed25519, Identity, Secret};
 use tertulia_core::registry::{Server, ServerConfig};
-use tertulia_net::{Node, Setup, listen_everywhere, machine_addresses, machine_loopback, start, unix_ms};
+use tertulia_net::{Node, Setup, listen, listen_everywhere, machine_addresses, start, unix_ms};
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::directory::random;
 use crate::fail::{Fail, quoted};
-use crate::globals::Globals;
+use crate::globals::{CUSTOMARY, Globals, customary};
 use crate::json::Object;
 use crate::screen::Screen;
 use crate::signals::{Signal, Signals};
@@ -27,20 +27,6 @@ use crate::venue::listen_at;
 pub(crate) const EXAMPLE: &str = "  tertulia registry --lan";
 
 const AGAIN: &str = "tertulia registry";
-
-/// Where registries are by custom.
-pub(crate) const CUSTOMARY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), REGISTRY_PORT);
-
-/// How long loopback has to answer.
-const LOOPBACK_PATIENCE: Duration = Duration::from_millis(200);
-
-/// Where the registry of this machine is: at whichever loopback address one answers, else at that which there is.
-pub(crate) fn customary() -> SocketAddr {
-    let places = [IpAddr::from(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()];
-    let mut places = places.into_iter().map(|ip| SocketAddr::new(ip, CUSTOMARY.port()));
-    let answers = |place: &SocketAddr| TcpStream::connect_timeout(place, LOOPBACK_PATIENCE).is_ok();
-    places.find(answers).unwrap_or_else(|| SocketAddr::new(machine_loopback(), CUSTOMARY.port()))
-}
 
 /// What is asked last, each time that everything is shown.
 const LAST: CommandId = CommandId(2);
@@ -163,6 +149,45 @@ fn tell_ready(screen: &Screen, address: SocketAddr, key: Key) {
         format!("others use it with --registry {}", quoted(&address.to_string()))
     };
     screen.own(&next);
+}
+
+/// Starts a registry, for this machine or for its network too, if nobody is one; of two that try at once, one wins, and
+/// both use it.
+pub(crate) fn embed(lan: bool, again: &str, screen: &Screen) -> Option<Node> {
+    let customary = customary();
+    let listener = match if lan { listen_everywhere(customary.port()) } else { listen(customary) } {
+        Ok(listener) => listener,
+        Err(error) if lan => {
+            let message = format!(
+                "this host is no registry for its network: can't listen at port {}: {error}; end the tertulia that is \
+                 one for this machine, then: {again} --lan",
+                customary.port()
+            );
+            screen.warning("registry", &message);
+            return None;
+        }
+        Err(_) => return None,
+    };
+    match serve(listener, None) {
+        Ok((node, address, _)) => {
+            screen.own(&match lan {
+                true => format!(
+                    "this host is a registry for its network, for as long as it runs; others see what is on with: \
+                     tertulia list --registry {}",
+                    seen_by_others(address.port())
+                ),
+                false => format!(
+                    "no registry answers at {address}: this host is one, for as long as it runs; for its network too: \
+                     {again} --lan"
+                ),
+            });
+            Some(node)
+        }
+        Err(fail) => {
+            screen.warning("registry", &fail.message);
+            None
+        }
+    }
 }
 
 /// What others type to use a registry at this port of all addresses of this machine.

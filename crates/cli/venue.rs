@@ -10,13 +10,12 @@ use tertulia_core::identity::Identity;
 use tertulia_core::limits;
 use tertulia_core::registry::{ClientConfig, Reach};
 use tertulia_core::wire::registry::{Address, Visibility};
-use tertulia_net::{Home, Node, listen, listen_everywhere, machine_addresses, machine_loopback};
+use tertulia_net::{Home, listen, listen_everywhere, machine_addresses, machine_loopback};
 
 use crate::directory::random;
 use crate::escape;
 use crate::fail::{Fail, quoted};
-use crate::globals::{Globals, Registries};
-use crate::registry;
+use crate::globals::{Globals, Registries, customary};
 use crate::screen::Screen;
 use crate::words;
 
@@ -235,49 +234,10 @@ pub(crate) fn registries(lan: bool, globals: &Globals, home: &Home, again: &str)
         return Err(Fail::usage(message, format!("{again} --no-registry")));
     }
     if lan && !registries.is_default {
-        registries.addresses.insert(0, registry::customary().to_string());
+        registries.addresses.insert(0, customary().to_string());
         registries.addresses.truncate(limits::REGISTRIES_MAX);
     }
     Ok(registries)
-}
-
-/// Starts a registry, for this machine or for its network too, if nobody is one; of two that try at once, one wins, and
-/// both use it.
-pub(crate) fn embed(lan: bool, again: &str, screen: &Screen) -> Option<Node> {
-    let customary = registry::customary();
-    let listener = match if lan { listen_everywhere(customary.port()) } else { listen(customary) } {
-        Ok(listener) => listener,
-        Err(error) if lan => {
-            let message = format!(
-                "this host is no registry for its network: can't listen at port {}: {error}; end the tertulia that is \
-                 one for this machine, then: {again} --lan",
-                customary.port()
-            );
-            screen.warning("registry", &message);
-            return None;
-        }
-        Err(_) => return None,
-    };
-    match registry::serve(listener, None) {
-        Ok((node, address, _)) => {
-            screen.own(&match lan {
-                true => format!(
-                    "this host is a registry for its network, for as long as it runs; others see what is on with: \
-                     tertulia list --registry {}",
-                    registry::seen_by_others(address.port())
-                ),
-                false => format!(
-                    "no registry answers at {address}: this host is one, for as long as it runs; for its network too: \
-                     {again} --lan"
-                ),
-            });
-            Some(node)
-        }
-        Err(fail) => {
-            screen.warning("registry", &fail.message);
-            None
-        }
-    }
 }
 
 /// Who tells registries of the meeting.

@@ -4,8 +4,8 @@ use alloc::{string::String, vec::Vec};
 
 use super::error::{Fault, Parsed};
 use super::field::{Draw, Field, Title, enumerated, layouts};
-use super::option::Options;
-use super::session::Purpose;
+use super::options::Options;
+use super::purpose::Purpose;
 use crate::id::{Key, Token};
 
 enumerated! {

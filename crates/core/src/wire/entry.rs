@@ -4,12 +4,18 @@ use alloc::vec::Vec;
 
 use super::error::DecodeError;
 use super::field::{Address, Body, Field, List, Name, Reason, Text, decode_all, enumerated, layouts};
-use super::meeting::Lane;
 use super::option::TicketProof;
 use crate::id::{Hash, Key, Signature, Token};
 use crate::limits::{ADDRESSES_MAX, CUTS_MAX, KEPT_MAX};
 
 enumerated! {
+    /// Which of an author's two streams.
+    Lane "lane" {
+        /// What changes who may do what.
+        Acts = 0,
+        /// What people say.
+        Talk = 1,
+    }
     /// What a revoke takes away.
     Level "level" {
         /// The right to ask, or to talk.

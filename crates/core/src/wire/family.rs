@@ -4,7 +4,7 @@
 use alloc::{string::String, vec::Vec};
 
 use super::field::Draw;
-use super::option::Known;
+use super::options::Known;
 
 /// What a frame is to the one who gets it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

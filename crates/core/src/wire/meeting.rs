@@ -2,6 +2,7 @@
 
 use super::charter::Charter;
 use super::entry::Entry;
+pub use super::entry::Lane;
 use super::family::family;
 use super::field::{Block, List, Name, Signed, enumerated, layouts};
 use super::option::Pass;
@@ -9,13 +10,6 @@ use crate::id::{Hash, Key, MeetingId};
 use crate::limits::{MESH_MAX, PRESENCE_NAMES_MAX, RANGES_MAX, ROWS_MAX};
 
 enumerated! {
-    /// Which of an author's two streams.
-    Lane "lane" {
-        /// What changes who may do what.
-        Acts = 0,
-        /// What people say.
-        Talk = 1,
-    }
     /// Whether somebody is in the meeting.
     Whereabouts "whereabouts" {
         /// Has left, or was disconnected.

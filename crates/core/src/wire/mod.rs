@@ -8,7 +8,9 @@ pub mod field;
 pub mod frame;
 pub mod meeting;
 pub mod option;
+mod options;
 pub mod private;
+mod purpose;
 pub mod registry;
 pub mod session;
 

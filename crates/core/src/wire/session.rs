@@ -1,44 +1,10 @@
 //! Frames that every link has (SPEC.md, "Session").
 
 use super::family::family;
-use super::field::{Field, Reason};
+use super::field::Reason;
+pub use super::purpose::Purpose;
 use crate::code::Code;
 use crate::id::MeetingId;
-
-/// What a link is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Purpose(pub u8);
-
-impl Purpose {
-    /// A node and a registry.
-    pub const REGISTRY: Self = Self(0x01);
-    /// A guest and the host of a star.
-    pub const STAR: Self = Self(0x02);
-    /// Two members of a mesh.
-    pub const MESH: Self = Self(0x03);
-    /// Two friends.
-    pub const CONTACT: Self = Self(0x04);
-    /// A registry that looks whether a key answers at an address.
-    pub const PROBE: Self = Self(0x05);
-}
-
-impl Field<'_> for Purpose {
-    fn layout() -> alloc::string::String {
-        "purpose u8".into()
-    }
-
-    fn parse(input: &[u8]) -> super::error::Parsed<'_, Self> {
-        u8::parse(input).map(|(rest, number)| (rest, Self(number)))
-    }
-
-    fn encode(&self, out: &mut alloc::vec::Vec<u8>) {
-        self.0.encode(out);
-    }
-
-    fn generate(draw: &mut super::field::Draw<'_>, out: &mut alloc::vec::Vec<u8>) {
-        u8::generate(draw, out);
-    }
-}
 
 family! {
     /// Frames that every link has.
