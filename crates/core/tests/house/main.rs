@@ -1,4 +1,4 @@
-//! What holds of the sources themselves: core says nothing to people.
+//! What holds of the sources themselves: who uses whom, and that core says nothing to people.
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -6,5 +6,6 @@
     reason = "clippy.toml spares test functions only, and a helper that panics fails its test as it should"
 )]
 
+mod arrows;
 mod sentences;
 mod source;
