@@ -77,6 +77,12 @@ pub struct RequestId(pub u32);
 impl RequestId {
     /// The id of every frame that is not a request and not a reply.
     pub const EVENT: Self = Self(0);
+
+    /// The id of the request after this one.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0.checked_add(1).unwrap_or(1))
+    }
 }
 
 /// One command of this process's user, numbered by whoever passes it in.

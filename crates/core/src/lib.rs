@@ -23,6 +23,7 @@ pub mod node;
 pub mod random;
 pub mod reason;
 pub mod registry;
+mod replica;
 pub mod roster;
 pub mod rule;
 pub mod star;

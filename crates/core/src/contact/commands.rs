@@ -35,11 +35,11 @@ impl Friends {
             Command::Unblock { name } => self.unblock(&name, now, out),
             Command::Quit => {
                 out.push(Output::Event(Event::Done { id }));
-                return self.leave(Code::Left, Ending::Left, out);
+                return self.leave(Code::Left, Ending::Left, now, out);
             }
             Command::Stop => {
                 out.push(Output::Event(Event::Done { id }));
-                return self.leave(Code::Stopped, Ending::Stopped(Role::Friends), out);
+                return self.leave(Code::Stopped, Ending::Stopped(Role::Friends), now, out);
             }
             Command::Directory(wish) => Err(Failure::NoRegistryHere(wish)),
             Command::Say { .. } => Err(Failure::ToWhom),

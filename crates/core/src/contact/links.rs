@@ -14,6 +14,7 @@ use crate::id::{DialId, Key, LinkId, MeetingId};
 use crate::limits;
 use crate::machine::Output;
 use crate::name::proper;
+use crate::replica::send_rows;
 use crate::rule::Rule;
 use crate::time::{Instant, Now};
 use crate::wire::field::Name;
@@ -187,13 +188,13 @@ impl Friends {
         friend.links.push(PairLink { link, started_ms });
         self.links.insert(link, id);
         self.timers.arm(Timer::Idle(id), now.tick.after(self.idle));
-        for PairLink { link, .. } in &earlier {
-            self.links.remove(link);
-            out.push(Output::close(*link, Rule::Contact8));
+        for PairLink { link: gone, .. } in earlier.iter().chain(&older) {
+            self.links.remove(gone);
+            friend.pair.iter_mut().for_each(|pair| pair.replica.part(*gone, Some(link)));
         }
-        for PairLink { link, .. } in &older {
-            self.links.remove(link);
-            out.push(Output::Close { link: *link, code: Code::Unneeded, rule: None, reason: String::new() });
+        out.extend(earlier.iter().map(|known| Output::close(known.link, Rule::Contact8)));
+        for PairLink { link, .. } in older {
+            out.push(Output::Close { link, code: Code::Unneeded, rule: None, reason: String::new() });
         }
         true
     }
@@ -202,7 +203,6 @@ impl Friends {
     fn begin(&mut self, id: FriendId, is_first: bool, now: Now, out: &mut Vec<Output>) {
         let Some(friend) = self.friends.get_mut(&id) else { return };
         self.timers.disarm(Timer::Redial(id));
-        friend.pair.iter_mut().for_each(|pair| pair.begin(is_first));
         (friend.is_told_away, friend.barred) = (false, None);
         (friend.tried, friend.is_careful) = (0, false);
         let (name, key) = (friend.name.clone(), friend.key());
@@ -211,8 +211,12 @@ impl Friends {
             out.push(Output::Event(Event::Linked { name, key }));
         }
         self.timers.arm(Timer::Idle(id), now.tick.after(self.idle));
-        self.send_rows(id, out);
-        self.pull(id, now, out);
+        let Some(friend) = self.friends.get_mut(&id) else { return };
+        let links: Vec<LinkId> = friend.links.iter().map(|known| known.link).collect();
+        if let (Some((newest, older)), Some(pair)) = (links.split_last(), friend.pair.as_mut()) {
+            send_rows(*newest, &pair.begin(is_first, *newest, older), out);
+        }
+        self.settle(id, now, out);
     }
 
     pub(super) fn on_down(&mut self, link: LinkId, code: Code, now: Now, out: &mut Vec<Output>) {
@@ -220,7 +224,8 @@ impl Friends {
         let Some(friend) = self.friends.get_mut(&id) else { return };
         let was_used = friend.link() == Some(link);
         friend.links.retain(|known| known.link != link);
-        friend.pair.iter_mut().for_each(|pair| pair.lost(link));
+        let other = friend.link();
+        friend.pair.iter_mut().for_each(|pair| pair.replica.part(link, other));
         match friend.links.is_empty() {
             true => self.on_apart(id, code, is_innocent(code), now, out),
             false if was_used => self.begin(id, false, now, out),
@@ -232,8 +237,7 @@ impl Friends {
     /// link, and nothing was wrong with it.
     pub(super) fn on_apart(&mut self, id: FriendId, code: Code, stood: bool, now: Now, out: &mut Vec<Output>) {
         let Some(friend) = self.friends.get_mut(&id).filter(|friend| friend.links.is_empty()) else { return };
-        friend.pair.iter_mut().for_each(super::Pair::end);
-        for timer in [Timer::Idle(id), Timer::Digest(id), Timer::Fetch(id)] {
+        for timer in [Timer::Idle(id), Timer::Due(id)] {
             self.timers.disarm(timer);
         }
         if friend.is_nobody() {
@@ -299,7 +303,7 @@ impl Friends {
 
     /// SPEC CONTACT-9
     pub(super) fn on_idle(&mut self, id: FriendId, now: Now, out: &mut Vec<Output>) {
-        self.send_changes(id, out);
+        self.send_changes(id, now, out);
         self.part(id, Code::Unneeded, out);
         // What was not acknowledged in all that time asks for another link.
         self.on_apart(id, Code::Unneeded, true, now, out);
@@ -310,14 +314,14 @@ impl Friends {
         let Some(friend) = self.friends.get_mut(&id) else { return };
         for PairLink { link, .. } in core::mem::take(&mut friend.links) {
             self.links.remove(&link);
+            friend.pair.iter_mut().for_each(|pair| pair.replica.part(link, None));
             out.push(if code == Code::Denied {
                 Output::close(link, Rule::Contact14)
             } else {
                 Output::Close { link, code, rule: None, reason: String::new() }
             });
         }
-        friend.pair.iter_mut().for_each(super::Pair::end);
-        for timer in [Timer::Idle(id), Timer::Digest(id), Timer::Fetch(id)] {
+        for timer in [Timer::Idle(id), Timer::Due(id)] {
             self.timers.disarm(timer);
         }
         if friend.is_nobody() {

@@ -87,8 +87,8 @@ struct FriendId(u64);
 enum Timer {
     Redial(FriendId),
     Idle(FriendId),
-    Digest(FriendId),
-    Fetch(FriendId),
+    /// Something has changed and is to be told, or is lacking and to be asked for.
+    Due(FriendId),
 }
 
 /// A link of a pair; `started_ms` of the other side.
@@ -192,7 +192,7 @@ impl Friend {
     }
 
     fn contact(&self) -> Contact {
-        let meeting = self.pair.as_ref().map(|pair| pair.log.meeting());
+        let meeting = self.pair.as_ref().map(|pair| pair.log().meeting());
         let state = match self.link() {
             _ if self.is_self() => State::You,
             Some(_) => State::Linked,
@@ -230,7 +230,7 @@ pub struct Friends {
     dials: BTreeMap<DialId, FriendId>,
     last_friend: u64,
     last_dial: u64,
-    last_request: u32,
+    last_request: RequestId,
     /// The highest session of this node's own, in whichever pair.
     last_session: u64,
     /// Whom registries are to be asked for.
@@ -262,7 +262,7 @@ impl Friends {
             dials: BTreeMap::new(),
             last_friend: 0,
             last_dial: 0,
-            last_request: 0,
+            last_request: RequestId::EVENT,
             last_session: 0,
             sought: Vec::new(),
             strangers_from: Instant::default(),
@@ -331,7 +331,7 @@ impl Friends {
             self.keys.remove(&key);
         }
         self.dials.retain(|_, dialled| *dialled != id);
-        for timer in [Timer::Redial(id), Timer::Idle(id), Timer::Digest(id), Timer::Fetch(id)] {
+        for timer in [Timer::Redial(id), Timer::Idle(id), Timer::Due(id)] {
             self.timers.disarm(timer);
         }
     }
@@ -348,11 +348,6 @@ impl Friends {
         as_read.is_empty()
             || reading(&self.name) == as_read
             || others.map(|(_, friend)| reading(&friend.name)).any(|other| other == as_read)
-    }
-
-    fn next_request(&mut self) -> RequestId {
-        self.last_request = self.last_request.checked_add(1).unwrap_or(1);
-        RequestId(self.last_request)
     }
 
     /// The list of contacts has changed, and one of them.
@@ -407,7 +402,7 @@ impl Friends {
         let all: Vec<FriendId> = self.friends.keys().copied().collect();
         for id in &all {
             if self.show_rest(*id, out) && self.ends_after_one {
-                return self.leave(Code::Left, Ending::Heard, out);
+                return self.leave(Code::Left, Ending::Heard, now, out);
             }
         }
         let mut at = now.tick;
@@ -424,10 +419,10 @@ impl Friends {
     }
 
     /// Says goodbye to all, for good.
-    fn leave(&mut self, code: Code, ending: Ending, out: &mut Vec<Output>) {
+    fn leave(&mut self, code: Code, ending: Ending, now: Now, out: &mut Vec<Output>) {
         let reason = goodbye(code, &ending);
         let all: Vec<FriendId> = self.friends.keys().copied().collect();
-        all.into_iter().for_each(|id| self.send_changes(id, out));
+        all.into_iter().for_each(|id| self.send_changes(id, now, out));
         for link in core::mem::take(&mut self.links).into_keys() {
             out.push(Output::Close { link, code, rule: None, reason: reason.to_string() });
         }
@@ -477,13 +472,7 @@ impl Machine for Friends {
             match timer {
                 Timer::Redial(id) => self.dial(id, now, out),
                 Timer::Idle(id) => self.on_idle(id, now, out),
-                Timer::Digest(id) => self.send_changes(id, out),
-                Timer::Fetch(id) => {
-                    if let Some(pair) = self.friends.get_mut(&id).and_then(|friend| friend.pair.as_mut()) {
-                        pair.gives_up();
-                    }
-                    self.pull(id, now, out);
-                }
+                Timer::Due(id) => self.settle(id, now, out),
             }
         }
     }

@@ -6,13 +6,16 @@ use alloc::vec::Vec;
 
 use super::Stored;
 use super::kept::encode_received;
-use crate::id::{Key, LinkId, MeetingId, RequestId};
+use crate::id::{Key, LinkId, MeetingId};
 use crate::identity::{Domain, digest};
 use crate::limits;
 use crate::log::{Held, Log, StreamId, unshown};
+use crate::machine::{Kept, Output};
+use crate::replica::{Patience, Replica};
+use crate::rule::Rule;
 use crate::wire::entry::EntryBody;
 use crate::wire::field::Text;
-use crate::wire::meeting::{Range, Row};
+use crate::wire::meeting::{Lane, Row};
 
 /// The id of the pair of two keys, in whatever order they are named.
 #[must_use]
@@ -21,13 +24,11 @@ pub fn pair_id(one: Key, other: Key) -> MeetingId {
     MeetingId(digest(Domain::Contact, &[&smaller.0, &larger.0]))
 }
 
-/// An open FETCH.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Open {
-    link: LinkId,
-    request: RequestId,
-    /// Something has come since it was sent.
-    came: bool,
+/// Whether a stream is one that two can have.
+pub(super) fn may_write(id: StreamId, us: Key, peer: Key) -> Result<(), Rule> {
+    // SPEC CONTACT-3
+    let is_ours = id.lane == Lane::Talk && [us, peer].contains(&id.author);
+    is_ours.then_some(()).ok_or(Rule::Contact3)
 }
 
 /// The log of two, and what is known of the other's copy.
@@ -35,7 +36,7 @@ struct Open {
 pub(super) struct Pair {
     us: Key,
     peer: Key,
-    pub(super) log: Log,
+    pub(super) replica: Replica,
     /// This run's session here, once something was written.
     pub(super) session: Option<u64>,
     /// The other has all own entries below these numbers, by session.
@@ -46,9 +47,6 @@ pub(super) struct Pair {
     pub(super) is_kept: bool,
     /// What an earlier run has stored and not shown.
     pub(super) unshown: VecDeque<Arc<Held>>,
-    /// What the other offers: first and next, by stream.
-    theirs: BTreeMap<StreamId, (u64, u64)>,
-    open: Option<Open>,
     /// The number that goes out unasked, once the other has said what it has.
     unasked: Option<u64>,
 }
@@ -78,19 +76,29 @@ impl Pair {
         pair
     }
 
-    fn over(us: Key, peer: Key, log: Log) -> Self {
+    const fn over(us: Key, peer: Key, log: Log) -> Self {
         Self {
             us,
             peer,
-            log,
+            replica: Replica::new(log, Patience::FRIEND),
             session: None,
             received: BTreeMap::new(),
             told_held: BTreeMap::new(),
             is_kept: false,
             unshown: VecDeque::new(),
-            theirs: BTreeMap::new(),
-            open: None,
             unasked: None,
+        }
+    }
+
+    pub(super) const fn log(&self) -> &Log {
+        &self.replica.log
+    }
+
+    /// Whose pair it is comes onto the disk before the first entry, which is in `out` from `from` on.
+    pub(super) fn keep_peer(&mut self, from: usize, out: &mut Vec<Output>) {
+        if !core::mem::replace(&mut self.is_kept, true) {
+            let (meeting, bytes) = (self.log().meeting(), self.peer.0.into());
+            out.insert(from, Output::Keep { meeting, name: Kept::Peer, bytes });
         }
     }
 
@@ -104,13 +112,13 @@ impl Pair {
 
     /// Whether anything was ever said.
     pub(super) fn is_empty(&self) -> bool {
-        self.log.ring().head() == 0
+        self.log().ring().head() == 0
     }
 
     /// The own streams: session, and one above the highest number.
     fn own(&self) -> impl Iterator<Item = (u64, u64)> {
         let us = self.us;
-        self.log.rows(0).into_iter().filter(move |row| row.author == us).map(|row| (row.session, row.next))
+        self.log().rows(0).into_iter().filter(move |row| row.author == us).map(|row| (row.session, row.next))
     }
 
     fn received_below(&self, session: u64) -> u64 {
@@ -143,26 +151,13 @@ impl Pair {
         told
     }
 
-    /// A link begins, on which all rows are told. If it is the first, what was known of the other's copy is told anew.
-    pub(super) fn begin(&mut self, is_first: bool) {
-        if is_first {
-            self.end();
-        }
+    /// The newest link begins, on which all rows are told. If it is the first, what was known of the other is told anew.
+    pub(super) fn begin(&mut self, is_first: bool, link: LinkId, older: &[LinkId]) -> Vec<Row> {
+        older.iter().for_each(|old| self.replica.follow(*old, link));
         // What went out on an older link may have been lost.
         let number = self.session.map_or(1, |session| self.received_below(session));
-        self.unasked = self.unasked.map(|_| number);
-        self.log.changed_rows();
-    }
-
-    /// A link is gone, and what was asked for on it.
-    pub(super) fn lost(&mut self, link: LinkId) {
-        self.open.take_if(|open| open.link == link);
-    }
-
-    /// There is no link any more.
-    pub(super) fn end(&mut self) {
-        self.theirs.clear();
-        (self.open, self.unasked) = (None, None);
+        self.unasked = self.unasked.filter(|_| !is_first).map(|_| number);
+        self.replica.meet(link, self.peer, 0)
     }
 
     /// Whether the own entry of this number goes out unasked (SPEC CONTACT-5).
@@ -185,15 +180,7 @@ impl Pair {
 
     /// Notes a row of the other's: the numbers of the own entries that it has by now.
     pub(super) fn note(&mut self, row: &Row) -> core::ops::Range<u64> {
-        let id = StreamId::of_row(row);
-        if self.theirs.len() < limits::ROWS_MAX || self.theirs.contains_key(&id) {
-            let (first, next) = self.theirs.entry(id).or_insert((row.first, row.next));
-            // An older row can come later, on an older link.
-            if row.next >= *next {
-                (*first, *next) = (row.first, row.next);
-            }
-        }
-        let written = self.log.next_number(id);
+        let written = self.log().next_number(StreamId::of_row(row));
         let (from, to) = (self.received_below(row.session), row.next.min(written));
         if row.author != self.us || self.is_self() || to <= from {
             return 0..0;
@@ -215,71 +202,10 @@ impl Pair {
         encode_received(newest.map(|(session, next)| (*session, *next)))
     }
 
-    /// The other has an entry of this number, and sent it before what this side lacks.
-    pub(super) fn is_offered(&mut self, id: StreamId, number: u64) {
-        if self.theirs.len() < limits::ROWS_MAX || self.theirs.contains_key(&id) {
-            let (_, next) = self.theirs.entry(id).or_insert((1, 1));
-            *next = number.saturating_add(1).max(*next);
-        }
-    }
-
-    /// An entry was stored: the open FETCH was not in vain.
-    pub(super) const fn has_come(&mut self) {
-        if let Some(open) = &mut self.open {
-            open.came = true;
-        }
-    }
-
-    /// What is to be asked for now, if nothing is asked for already; and what nobody has any more.
-    pub(super) fn lacks(&mut self) -> (Vec<Range>, Vec<(StreamId, u64, u64)>) {
-        let (mut ranges, mut gaps) = (Vec::new(), Vec::new());
-        if self.open.is_some() {
-            return (ranges, gaps);
-        }
-        for (id, (first, next)) in &self.theirs {
-            let held = self.log.next_number(*id);
-            if *next <= held || self.log.is_void(*id, held) || ranges.len() >= limits::RANGES_MAX {
-                continue;
-            }
-            // SPEC GAP-1
-            if *first > held {
-                gaps.extend(self.log.skip(*id, *first).map(|(first, next)| (*id, first, next)));
-            }
-            let StreamId { author, session, lane } = *id;
-            let from = self.log.next_number(*id).max(*first);
-            if from < *next {
-                ranges.push(Range { author, session, lane, from, to: *next });
-            }
-        }
-        (ranges, gaps)
-    }
-
-    /// A FETCH has been sent.
-    pub(super) const fn asks(&mut self, link: LinkId, request: RequestId) {
-        self.open = Some(Open { link, request, came: false });
-    }
-
-    /// A FETCH is over: what it did not bring is not to be had. False if it was another.
-    pub(super) fn is_answered(&mut self, link: LinkId, request: RequestId) -> bool {
-        let Some(open) = self.open.take_if(|open| open.link == link && open.request == request) else { return false };
-        if !open.came {
-            let log = &self.log;
-            self.theirs.retain(|id, (_, next)| *next <= log.next_number(*id));
-        }
-        true
-    }
-
-    /// A FETCH has brought nothing for long: it is asked again.
-    pub(super) fn gives_up(&mut self) {
-        if self.open.take_if(|open| !open.came).is_none() {
-            self.open.iter_mut().for_each(|open| open.came = false);
-        }
-    }
-
     /// Whether an own text of this time is there already.
     pub(super) fn has_said(&self, time_ms: u64, text: Text<'_>) -> bool {
         let said = EntryBody::Text { text };
-        let mut own = self.log.entries().filter(|entry| entry.id.author == self.us && entry.time_ms == time_ms);
+        let mut own = self.log().entries().filter(|entry| entry.id.author == self.us && entry.time_ms == time_ms);
         own.any(|entry| entry.body() == said)
     }
 }

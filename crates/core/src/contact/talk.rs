@@ -2,22 +2,21 @@
 
 use alloc::vec::Vec;
 
+use super::pair::may_write;
 use super::{Friend, FriendId, Friends, Timer};
 use crate::code::Code;
 use crate::event::{Change, Ending, Event, Kind, Notice, Reach};
 use crate::id::{LinkId, RequestId};
-use crate::limits;
-use crate::log::{Held, StreamId, Verdict, check_fork};
+use crate::log::{Held, Log, StreamId};
 use crate::machine::{Kept, Output};
 use crate::name::numbered;
+use crate::replica::{Taken, message};
 use crate::rule::Rule;
-use crate::sync::message;
 use crate::time::Now;
 use crate::wire::Frame;
 use crate::wire::entry::{Entry, EntryBody};
-use crate::wire::field::{List, Signed, Text, encode_items};
-use crate::wire::meeting::{Digest, Fetch, Fork, Lane, Meeting, Row};
-use crate::wire::option::Options;
+use crate::wire::field::{Signed, Text};
+use crate::wire::meeting::{Digest, Fetch, Fork, Meeting, Row};
 use crate::wire::private::Private;
 use crate::wire::session::Session;
 
@@ -29,13 +28,16 @@ impl Friends {
         let link = friend.link();
         let Some(pair) = friend.pair.as_mut() else { return };
         // SPEC SESSION-1: one that this node has in no other pair either.
-        let session = *pair.session.get_or_insert_with(|| next.max(pair.log.next_session(self.us.key())));
+        let log = &pair.replica.log;
+        let session = *pair.session.get_or_insert_with(|| next.max(log.next_session(self.us.key())));
         self.last_session = self.last_session.max(session);
-        let Some(entry) = pair.log.write(&self.us, session, &EntryBody::Text { text }, now) else { return };
+        let from = out.len();
+        let body = EntryBody::Text { text };
+        let Some(entry) = pair.replica.write(&self.us, session, &body, now, out) else { return };
         let number = entry.number;
         let goes = pair.goes_unasked(session, number);
         let is_self = pair.is_self();
-        self.store(id, &entry, out);
+        pair.keep_peer(from, out);
         self.show(id, &entry, out);
         match link {
             _ if is_self => {
@@ -43,10 +45,10 @@ impl Friends {
             }
             Some(link) if goes => {
                 out.push(Output::Send { link, frame: entry.frame.clone() });
-                self.changed(id, now);
+                self.settle(id, now, out);
                 self.stay(id, now.tick);
             }
-            Some(_) => self.changed(id, now),
+            Some(_) => self.settle(id, now, out),
             None => self.want_link(id, now, out),
         }
     }
@@ -69,23 +71,13 @@ impl Friends {
         self.keep_drafts(out);
     }
 
-    /// Onto the disk; with whose pair it is, the first time.
-    fn store(&mut self, id: FriendId, entry: &Held, out: &mut Vec<Output>) {
-        let Some(pair) = self.friends.get_mut(&id).and_then(|friend| friend.pair.as_mut()) else { return };
-        let meeting = pair.log.meeting();
-        if !core::mem::replace(&mut pair.is_kept, true) {
-            out.push(Output::Keep { meeting, name: Kept::Peer, bytes: pair.peer().0.into() });
-        }
-        out.push(Output::Store { meeting, frame: entry.frame.clone() });
-    }
-
     /// Tells the user what an entry says. True if the friend has said it.
     fn show(&self, id: FriendId, entry: &Held, out: &mut Vec<Output>) -> bool {
         let Some(friend) = self.friends.get(&id) else { return false };
         let Some(pair) = &friend.pair else { return false };
         let us = self.us.key();
         let author = if entry.id.author == us { &self.name } else { &friend.name };
-        let event = message(pair.log.meeting(), entry, &entry.body(), None, author, us);
+        let event = message(pair.log().meeting(), entry, &entry.body(), None, author, us);
         let event = event.filter(|event| matches!(event, Event::Message { kind: Kind::Text(_), .. }));
         let is_theirs = event.is_some() && entry.id.author != us;
         out.extend(event.map(Output::Event));
@@ -105,50 +97,30 @@ impl Friends {
         has_shown
     }
 
-    /// The other side is told of what has changed, soon.
-    fn changed(&mut self, id: FriendId, now: Now) {
-        if !self.timers.is_armed(Timer::Digest(id)) {
-            self.timers.arm(Timer::Digest(id), now.tick.after(limits::CONTACT_DIGEST_INTERVAL));
+    /// Tells what has changed now, not soon.
+    pub(super) fn send_changes(&mut self, id: FriendId, now: Now, out: &mut Vec<Output>) {
+        if let Some(pair) = self.friends.get_mut(&id).and_then(|friend| friend.pair.as_mut()) {
+            pair.replica.tell(|_, _| true, now, out);
         }
     }
 
-    /// All rows, on a link that begins.
-    pub(super) fn send_rows(&mut self, id: FriendId, out: &mut Vec<Output>) {
-        let Some(friend) = self.friends.get(&id) else { return };
-        let (Some(link), Some(pair)) = (friend.link(), &friend.pair) else { return };
-        out.push(digest(link, pair.log.rows(0)));
-    }
-
-    /// The rows that have changed, if any have.
-    pub(super) fn send_changes(&mut self, id: FriendId, out: &mut Vec<Output>) {
-        self.timers.disarm(Timer::Digest(id));
-        let Some(friend) = self.friends.get_mut(&id) else { return };
-        let link = friend.link();
-        let (Some(link), Some(pair)) = (link, friend.pair.as_mut()) else { return };
-        let rows = pair.log.changed_rows();
-        if !rows.is_empty() {
-            out.push(digest(link, rows));
+    /// Does what is due between two who are linked: tells what has changed, asks for what is lacking.
+    pub(super) fn settle(&mut self, id: FriendId, now: Now, out: &mut Vec<Output>) {
+        let Some(friend) = self.friends.get_mut(&id).filter(|friend| friend.link().is_some()) else { return };
+        let Some(pair) = friend.pair.as_mut() else { return };
+        if pair.replica.must_tell(now) {
+            pair.replica.tell(|_, _| true, now, out);
         }
-    }
-
-    /// Asks for what is lacking, if nothing is asked for already.
-    pub(super) fn pull(&mut self, id: FriendId, now: Now, out: &mut Vec<Output>) {
-        let request = self.next_request();
-        let Some(friend) = self.friends.get_mut(&id) else { return };
-        let link = friend.link();
-        let (Some(link), Some(pair)) = (link, friend.pair.as_mut()) else { return };
-        let (ranges, gaps) = pair.lacks();
-        for (StreamId { author, session, .. }, first, next) in gaps {
-            out.push(Output::Event(Event::Gap { author, session, first, next }));
+        let (is_wanted, last_request) = (|log: &Log, id| !log.is_void(id, log.next_number(id)), &mut self.last_request);
+        let request = |_| {
+            *last_request = last_request.next();
+            *last_request
+        };
+        pair.replica.ask(is_wanted, request, now, out);
+        match pair.replica.next(now) {
+            Some(due) => self.timers.arm(Timer::Due(id), due),
+            None => self.timers.disarm(Timer::Due(id)),
         }
-        if ranges.is_empty() {
-            return;
-        }
-        pair.asks(link, request);
-        let (count, items) = encode_items(ranges, limits::RANGES_MAX);
-        let fetch = Fetch { ranges: List::over(count, &items), options: Options::NONE };
-        out.push(Output::Send { link, frame: Frame::from(fetch).encode(request) });
-        self.timers.arm(Timer::Fetch(id), now.tick.after(limits::FETCH_TIMEOUT));
     }
 
     pub(super) fn on_frame(
@@ -162,7 +134,7 @@ impl Friends {
         let Some(id) = self.links.get(&link).copied() else { return };
         match frame {
             Frame::Meeting(Meeting::EntryFrame(frame)) => self.on_entry(id, link, &frame.entry, now, out),
-            Frame::Meeting(Meeting::Digest(digest)) => self.on_digest(id, link, digest, now, out),
+            Frame::Meeting(Meeting::Digest(digest)) => self.on_digest(id, digest, now, out),
             Frame::Meeting(Meeting::Fetch(fetch)) => self.on_fetch(id, link, request, fetch, now, out),
             Frame::Meeting(Meeting::Fork(fork)) => self.on_fork(id, link, fork, now, out),
             Frame::Session(Session::Done(_) | Session::Refused(_)) => self.on_answer(id, link, request, now, out),
@@ -184,40 +156,33 @@ impl Friends {
     }
 
     fn on_entry(&mut self, id: FriendId, link: LinkId, entry: &Signed<'_, Entry<'_>>, now: Now, out: &mut Vec<Output>) {
-        let us = self.us.key();
-        let Some(pair) = self.friends.get_mut(&id).and_then(|friend| friend.pair.as_mut()) else { return };
-        // SPEC CONTACT-3
-        if entry.value.lane != Lane::Talk || ![us, pair.peer()].contains(&entry.value.author) {
-            return self.reject(link, Rule::Contact3, now, out);
+        let Some(friend) = self.friends.get_mut(&id) else { return };
+        let (Some(newest), Some(pair)) = (friend.link(), friend.pair.as_mut()) else { return };
+        if let Err(rule) = may_write(StreamId::of(&entry.value), self.us.key(), pair.peer()) {
+            return self.reject(link, rule, now, out);
         }
-        match pair.log.offer(entry, false, &self.us) {
-            Verdict::Stored(entry) => {
-                pair.has_come();
+        let from = out.len();
+        match pair.replica.take(newest, entry, true, &self.us, now, out) {
+            Taken::Stored(entry) => {
+                pair.keep_peer(from, out);
                 self.on_stored(id, &entry, now, out);
             }
-            Verdict::Dropped => {}
-            Verdict::Ahead { .. } => {
-                pair.is_offered(StreamId::of(&entry.value), entry.value.number);
-                self.pull(id, now, out);
-            }
-            Verdict::Forked(proof) => {
-                out.extend(proof.frame().map(|frame| Output::Send { link, frame }));
-                self.on_forked(id, proof.stream, out);
-            }
-            Verdict::Refused(rule) => self.reject(link, rule, now, out),
+            Taken::Known => {}
+            Taken::Later => self.settle(id, now, out),
+            Taken::Forked(proof) => self.on_forked(id, proof.stream, out),
+            Taken::Broken(rule) => self.reject(link, rule, now, out),
         }
     }
 
     fn on_stored(&mut self, id: FriendId, entry: &Held, now: Now, out: &mut Vec<Output>) {
-        self.store(id, entry, out);
         if entry.id.author != self.us.key() {
             self.list_stranger(id, out);
         }
         let is_theirs = self.show(id, entry, out);
-        self.changed(id, now);
+        self.settle(id, now, out);
         self.stay(id, now.tick);
         if is_theirs && self.ends_after_one {
-            self.leave(Code::Left, Ending::Heard, out);
+            self.leave(Code::Left, Ending::Heard, now, out);
         }
     }
 
@@ -233,28 +198,25 @@ impl Friends {
         self.keep_contacts(Some((Change::Stranger, id)), out);
     }
 
-    fn on_digest(&mut self, id: FriendId, link: LinkId, digest: &Digest<'_>, now: Now, out: &mut Vec<Output>) {
-        let us = self.us.key();
-        let Some(pair) = self.friends.get_mut(&id).and_then(|friend| friend.pair.as_mut()) else { return };
-        let mut has_more = false;
-        for row in digest.rows.iter() {
-            if row.lane != Lane::Talk || ![us, pair.peer()].contains(&row.author) {
-                continue;
-            }
-            // SPEC DIGEST-3
-            out.extend(pair.log.rival_head(&row, 0).map(|frame| Output::Send { link, frame }));
-            for number in pair.note(&row) {
-                has_more = true;
-                let (session, reach) = (row.session, Reach::All);
-                out.push(Output::Event(Event::Delivery { session, number, reach, have: 1, of: 1 }));
-            }
+    fn on_digest(&mut self, id: FriendId, digest: &Digest<'_>, now: Now, out: &mut Vec<Output>) {
+        let Some(friend) = self.friends.get_mut(&id) else { return };
+        let (Some(link), Some(pair)) = (friend.link(), friend.pair.as_mut()) else { return };
+        let (us, peer) = (self.us.key(), pair.peer());
+        let may_be = |row: &Row| may_write(StreamId::of_row(row), us, peer).is_ok();
+        let rows: Vec<Row> = digest.rows.iter().filter(may_be).collect();
+        let from = out.len();
+        for row in &rows {
+            let (session, reach) = (row.session, Reach::All);
+            let told = pair.note(row).map(|number| Event::Delivery { session, number, reach, have: 1, of: 1 });
+            out.extend(told.map(Output::Event));
         }
         pair.is_told();
-        if has_more {
-            let (meeting, bytes) = (pair.log.meeting(), pair.kept_received());
+        if out.len() > from {
+            let (meeting, bytes) = (pair.log().meeting(), pair.kept_received());
             out.push(Output::Keep { meeting, name: Kept::Acknowledged, bytes });
         }
-        self.pull(id, now, out);
+        pair.replica.rows(link, rows.into_iter(), now, out);
+        self.settle(id, now, out);
     }
 
     fn on_fetch(
@@ -266,40 +228,28 @@ impl Friends {
         now: Now,
         out: &mut Vec<Output>,
     ) {
-        // SPEC FETCH-1
-        if fetch.ranges.iter().any(|range| range.from >= range.to) {
-            return self.reject(link, Rule::Fetch1, now, out);
+        let Some(pair) = self.friends.get(&id).and_then(|friend| friend.pair.as_ref()) else { return };
+        match pair.replica.serve(link, request, fetch, |_| true, out) {
+            Ok(true) => self.stay(id, now.tick),
+            Ok(false) => {}
+            Err(rule) => self.reject(link, rule, now, out),
         }
-        let pair = self.friends.get(&id).and_then(|friend| friend.pair.as_ref());
-        let found = pair.map(|pair| pair.log.fetch(fetch.ranges.iter(), 0)).unwrap_or_default();
-        if !found.is_empty() {
-            self.stay(id, now.tick);
-        }
-        out.extend(found.iter().map(|entry| Output::Send { link, frame: entry.frame.clone() }));
-        out.push(Output::done(link, request));
     }
 
     fn on_answer(&mut self, id: FriendId, link: LinkId, request: RequestId, now: Now, out: &mut Vec<Output>) {
         let Some(pair) = self.friends.get_mut(&id).and_then(|friend| friend.pair.as_mut()) else { return };
-        if pair.is_answered(link, request) {
-            self.timers.disarm(Timer::Fetch(id));
-            self.pull(id, now, out);
+        // What it has not brought is not to be had, until rows say otherwise.
+        if pair.replica.answered(link, request, |_| false) {
+            self.settle(id, now, out);
         }
     }
 
     fn on_fork(&mut self, id: FriendId, link: LinkId, fork: &Fork<'_>, now: Now, out: &mut Vec<Output>) {
-        let us = self.us.key();
         let Some(pair) = self.friends.get_mut(&id).and_then(|friend| friend.pair.as_mut()) else { return };
-        match check_fork(fork, pair.log.meeting(), &self.us) {
-            // SPEC CONTACT-3
-            Ok((stream, _)) if stream.lane != Lane::Talk || ![us, pair.peer()].contains(&stream.author) => {
-                self.reject(link, Rule::Contact3, now, out);
-            }
-            Ok((stream, number)) => {
-                if pair.log.void(stream, number) {
-                    self.on_forked(id, stream, out);
-                }
-            }
+        let (us, peer) = (self.us.key(), pair.peer());
+        match pair.replica.fork(fork, &self.us, |id| may_write(id, us, peer)) {
+            Ok(Some((stream, _))) => self.on_forked(id, stream, out),
+            Ok(None) => {}
             Err(rule) => self.reject(link, rule, now, out),
         }
     }
@@ -316,12 +266,6 @@ impl Friends {
         }
         out.push(Output::Event(Event::Warning(Notice::ForkOfPair { name, is_own })));
     }
-}
-
-fn digest(link: LinkId, rows: Vec<Row>) -> Output {
-    let (count, items) = encode_items(rows, limits::ROWS_MAX);
-    let digest = Digest { rows: List::over(count, &items), options: Options::NONE };
-    Output::Send { link, frame: Frame::from(digest).encode(RequestId::EVENT) }
 }
 
 impl Friend {

@@ -351,6 +351,18 @@ impl Log {
         id.lane == Lane::Talk && newer.count() >= limits::TALK_SESSIONS_MAX
     }
 
+    /// Whether a stream may begin at any number, and nothing of it is missing (SPEC GAP-1): of its author, no older talk is
+    /// held, so this node was not there.
+    #[must_use]
+    pub fn may_begin_anywhere(&self, id: StreamId) -> bool {
+        let older = self.streams.range(StreamId { session: 0, lane: Lane::Acts, ..id }..id);
+        !self.streams.contains_key(&id)
+            && older
+                .filter(|(id, _)| id.lane == Lane::Talk)
+                .flat_map(|(_, talk)| talk.held.values())
+                .all(|(_, entry)| entry.kind() == Kind::Left)
+    }
+
     /// Goes on with a talk stream at `first`: what lies before is gone. The numbers that are missing.
     pub fn skip(&mut self, id: StreamId, first: u64) -> Option<(u64, u64)> {
         let Some(stream) = self.streams.get_mut(&id) else {

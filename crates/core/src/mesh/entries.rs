@@ -9,7 +9,7 @@ use crate::id::{Hash, Key, LinkId, RequestId};
 use crate::limits;
 use crate::log::{Held, Proof, StreamId, Verdict, check_fork};
 use crate::machine::Output;
-use crate::sync::{Delivery, Offer};
+use crate::replica::{Delivery, Offer};
 use crate::time::Now;
 use crate::wire::entry::{Entry, EntryBody, Kind};
 use crate::wire::field::Signed;

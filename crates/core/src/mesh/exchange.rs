@@ -3,6 +3,7 @@
 use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use super::member::{Member, Timer};
 use crate::command::Failure;
@@ -11,8 +12,9 @@ use crate::id::{Key, LinkId, RequestId};
 use crate::limits;
 use crate::log::StreamId;
 use crate::machine::Output;
+use crate::replica::{Offer, Pull, Step as PullStep};
 use crate::rule::Rule;
-use crate::sync::{Offer, Outbox, Pull, Step as PullStep};
+use crate::sync::Outbox;
 use crate::time::Now;
 use crate::wire::Frame;
 use crate::wire::field::{List, encode_items};
@@ -198,7 +200,7 @@ impl Member {
         let mut pull: Pull = core::mem::take(&mut self.pull);
         loop {
             let held = |stream| self.log.next_number(stream);
-            let steps = pull.due(now.tick, held, |stream| self.is_wanted(stream));
+            let steps = pull.due(now.tick, held, |stream| self.is_wanted(stream), |stream| self.gap(stream));
             if steps.is_empty() {
                 break;
             }
@@ -228,6 +230,12 @@ impl Member {
             Some(due) => self.timers.arm(Timer::Pull, due),
             None => self.timers.disarm(Timer::Pull),
         }
+    }
+
+    /// How long it is waited for what nobody offers. Of what nothing is held, nothing is missing: it starts where
+    /// somebody has it.
+    fn gap(&self, stream: StreamId) -> Duration {
+        if self.log.next_number(stream) <= 1 { Duration::ZERO } else { limits::GAP_TIMEOUT }
     }
 
     /// Whether an answer is to a FETCH.

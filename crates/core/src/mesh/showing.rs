@@ -10,7 +10,7 @@ use crate::event::{Event, Kind, Whisper};
 use crate::id::{Hash, Key};
 use crate::log::Held;
 use crate::machine::Output;
-use crate::sync::message;
+use crate::replica::message;
 use crate::time::{Instant, Now};
 use crate::wire::entry::{EntryBody, Level};
 use crate::wire::meeting::Lane;

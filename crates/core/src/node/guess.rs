@@ -13,9 +13,10 @@ use crate::limits;
 use crate::log::{Held, Log, unshown};
 use crate::machine::Output;
 use crate::mesh::{Member, MemberConfig};
+use crate::replica::message;
 use crate::roster::Roster;
 use crate::star::{Attendee, AttendeeConfig};
-use crate::sync::{Restored, message};
+use crate::sync::Restored;
 use crate::wire::session::Purpose;
 
 /// The meeting that was last joined at the address: it may have given way to another.

@@ -2,24 +2,16 @@
 //!
 //! The machines above do not know each other; what they share lies here.
 
-mod delivery;
 mod lobby;
 mod names;
-mod order;
 mod outbox;
 mod proof;
-mod pull;
-mod show;
 mod tokens;
 
-pub(crate) use self::delivery::Delivery;
 pub(crate) use self::lobby::{Due, Knock, Lobby};
 pub(crate) use self::names::Names;
-pub(crate) use self::order::Order;
 pub(crate) use self::outbox::{Errand, Outbox, refused};
 pub(crate) use self::proof::{Door, pass_is_signed, sign_pass};
-pub(crate) use self::pull::{Offer, Pull, Step};
-pub(crate) use self::show::{is_asked, message};
 pub(crate) use self::tokens::{Answer, Tokens};
 
 use alloc::vec::Vec;

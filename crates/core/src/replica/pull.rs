@@ -38,6 +38,8 @@ struct Lack {
     without: BTreeSet<LinkId>,
     /// Nobody is asked before.
     ready_at: Instant,
+    /// When somebody was asked last.
+    asked_at: Instant,
     /// How often everybody has been tried.
     rounds: u32,
     /// Since when nobody has offered the number that is wanted.
@@ -51,6 +53,7 @@ impl Lack {
             tried: BTreeSet::new(),
             without: BTreeSet::new(),
             ready_at,
+            asked_at: ready_at,
             rounds: 0,
             gap_since: None,
         }
@@ -89,6 +92,10 @@ pub(crate) struct Pull {
 }
 
 impl Pull {
+    pub(crate) const fn new() -> Self {
+        Self { lacks: BTreeMap::new(), open: BTreeMap::new() }
+    }
+
     /// Somebody holds more of a stream; this node holds it up to `held`. `ready_at`: when to ask at the earliest.
     pub(crate) fn offer(&mut self, link: LinkId, id: StreamId, new: Offer, held: u64, ready_at: Instant) {
         if new.next <= held {
@@ -125,6 +132,13 @@ impl Pull {
         lack.without.clear();
         if lack.offers.is_empty() {
             self.lacks.remove(&id);
+        }
+    }
+
+    /// Whoever is at two links is asked on the `new` one.
+    pub(crate) fn moves(&mut self, old: LinkId, new: LinkId) {
+        for lack in self.lacks.values_mut() {
+            lack.offers.remove(&old).into_iter().for_each(|offer| _ = lack.offers.entry(new).or_insert(offer));
         }
     }
 
@@ -174,7 +188,10 @@ impl Pull {
     /// A FETCH has been sent.
     pub(crate) fn asked(&mut self, link: LinkId, request: RequestId, ranges: &[Range], now: Instant) {
         let id = |range: &Range| StreamId { author: range.author, session: range.session, lane: range.lane };
-        let ranges = ranges.iter().map(|range| (id(range), (range.from, range.to))).collect();
+        let ranges: BTreeMap<_, _> = ranges.iter().map(|range| (id(range), (range.from, range.to))).collect();
+        for id in ranges.keys() {
+            self.lacks.get_mut(id).into_iter().for_each(|lack| lack.asked_at = now);
+        }
         self.open.insert(link, Open { request, ranges, since: now });
     }
 
@@ -205,12 +222,13 @@ impl Pull {
         true
     }
 
-    /// What is due, by what this node holds and wants.
+    /// What is due, by what this node holds and wants; `gap`: how long it is waited for what nobody offers.
     pub(crate) fn due(
         &mut self,
         now: Instant,
         held: impl Fn(StreamId) -> u64,
         wanted: impl Fn(StreamId) -> bool,
+        gap: impl Fn(StreamId) -> Duration,
     ) -> Vec<Step> {
         self.give_up_waiting(now);
         let waited: BTreeSet<StreamId> = self.open.values().flat_map(|open| open.ranges.keys().copied()).collect();
@@ -224,34 +242,36 @@ impl Pull {
             let serves = |offer: &Offer| offer.first <= from && offer.next > from;
             if !lack.hopes().any(|(_, offer)| serves(offer)) {
                 let since = *lack.gap_since.get_or_insert(now);
-                // Of what nothing is held, nothing is missing: it starts where somebody has it.
-                let patience = if from <= 1 { Duration::ZERO } else { limits::GAP_TIMEOUT };
                 let lowest = lack.hopes().map(|(_, offer)| offer.first).min();
-                if let Some(first) = lowest.filter(|_| id.lane == Lane::Talk && since.after(patience) <= now) {
+                if let Some(first) = lowest.filter(|_| id.lane == Lane::Talk && since.after(gap(*id)) <= now) {
                     steps.push(Step::Skip(*id, first));
                 }
                 continue;
             }
+            let in_vain = |lack: &Lack, link: &LinkId| lack.tried.contains(link) || lack.without.contains(link);
+            if lack.hopes().all(|(link, offer)| !serves(offer) || in_vain(lack, link)) {
+                // SPEC MESH-13: all were asked in vain. FETCH-2: after three seconds, again.
+                lack.tried.clear();
+                let wait = limits::FETCH_TIMEOUT.saturating_mul(2_u32.saturating_pow(lack.rounds.min(4)));
+                lack.ready_at = lack.asked_at.after(wait).max(now);
+                lack.rounds = lack.rounds.saturating_add(1);
+                if lack.ready_at > now {
+                    continue;
+                }
+            }
             let free = |link: &LinkId| {
                 asks.get(link).map_or(0, Vec::len) < limits::RANGES_MAX && !self.open.contains_key(link)
             };
-            let in_vain = |link: &LinkId| lack.tried.contains(link) || lack.without.contains(link);
-            let mut holders = lack.offers.iter().filter(|(link, offer)| serves(offer) && !in_vain(link));
             // Those with less to do first: a newcomer asks many, not one.
-            let holder = holders
-                .clone()
-                .filter(|(link, _)| free(link))
+            let holder = lack
+                .offers
+                .iter()
+                .filter(|(link, offer)| serves(offer) && !in_vain(lack, link) && free(link))
                 .min_by_key(|(link, _)| (asks.get(link).map_or(0, Vec::len), **link));
             if let Some((link, offer)) = holder {
                 let to = offer.next.min(from.saturating_add(limits::FETCH_ENTRIES_MAX.try_into().unwrap_or(u64::MAX)));
                 let range = Range { author: id.author, session: id.session, lane: id.lane, from, to };
                 asks.entry(*link).or_default().push(range);
-            } else if holders.next().is_none() {
-                // SPEC MESH-13: all were asked in vain.
-                lack.tried.clear();
-                lack.ready_at =
-                    now.after(limits::FETCH_TIMEOUT.saturating_mul(2_u32.saturating_pow(lack.rounds.min(4))));
-                lack.rounds = lack.rounds.saturating_add(1);
             }
         }
         steps.extend(asks.into_iter().map(|(link, ranges)| Step::Ask(link, ranges)));
@@ -260,21 +280,16 @@ impl Pull {
 
     /// SPEC MESH-13: who has brought nothing for three seconds is not waited for.
     fn give_up_waiting(&mut self, now: Instant) {
-        for (link, open) in &mut self.open {
-            if open.since.after(limits::FETCH_TIMEOUT) <= now {
-                for (id, _) in core::mem::take(&mut open.ranges) {
-                    if let Some(lack) = self.lacks.get_mut(&id) {
-                        lack.tried.insert(*link);
-                    }
-                }
+        for (link, open) in self.open.extract_if(.., |_, open| open.since.after(limits::FETCH_TIMEOUT) <= now) {
+            for id in open.ranges.keys() {
+                self.lacks.get_mut(id).into_iter().for_each(|lack| _ = lack.tried.insert(link));
             }
         }
     }
 
     /// When something is due.
     pub(crate) fn next(&self, now: Instant) -> Option<Instant> {
-        let waiting = self.open.values().filter(|open| !open.ranges.is_empty());
-        let patience = waiting.map(|open| open.since.after(limits::FETCH_TIMEOUT));
+        let patience = self.open.values().map(|open| open.since.after(limits::FETCH_TIMEOUT));
         let gaps = self.lacks.values().filter_map(|lack| Some(lack.gap_since?.after(limits::GAP_TIMEOUT)));
         let ready = self.lacks.values().map(|lack| lack.ready_at);
         patience.chain(gaps).chain(ready).filter(|due| *due > now).min()

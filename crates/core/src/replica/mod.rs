@@ -1,0 +1,374 @@
+//! One node's copy of a meeting, or of what two have said (SPEC.md, "Log"). Receiving is one thing: whoever lacks
+//! something asks a holder. Who may write, and what is shown when, the machines above know.
+
+mod delivery;
+mod digest;
+mod order;
+mod pull;
+mod show;
+
+use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+pub(crate) use self::delivery::Delivery;
+pub(crate) use self::digest::send_rows;
+pub(crate) use self::order::Order;
+pub(crate) use self::pull::{Offer, Pull, Step};
+pub(crate) use self::show::{is_asked, message};
+use crate::event::Event;
+use crate::id::{Key, LinkId, RequestId};
+use crate::identity::Identity;
+use crate::limits;
+use crate::log::{Held, Log, Proof, StreamId, Verdict, check_fork};
+use crate::machine::Output;
+use crate::rule::Rule;
+use crate::time::{Instant, Now};
+use crate::wire::Frame;
+use crate::wire::entry::{Entry, EntryBody};
+use crate::wire::field::{List, Signed, encode_items};
+use crate::wire::meeting::{Fetch, Fork, Lane, Range, Row};
+use crate::wire::option::Options;
+
+/// What is waited for, and how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Patience {
+    /// For somebody who offers what comes next in a stream, before it goes on behind the gap.
+    pub(crate) gap: Duration,
+    /// Between a change and the DIGEST that tells of it.
+    pub(crate) change: Duration,
+    /// Between two DIGESTs.
+    pub(crate) digest: Duration,
+}
+
+impl Patience {
+    /// Of one of two friends (SPEC CONTACT-4): nobody but the other has anything.
+    pub(crate) const FRIEND: Self =
+        Self { gap: Duration::ZERO, change: limits::CONTACT_DIGEST_INTERVAL, digest: Duration::ZERO };
+}
+
+/// Whom this node can ask, and tells of what it holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Holder {
+    key: Key,
+    /// Talk up to this lamport time is not served to it.
+    floor: u64,
+    /// It is told of what changes: not on the older of two links.
+    is_told: bool,
+}
+
+/// What has become of an entry that somebody sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// It is new, and stored.
+    Stored(Arc<Held>),
+    /// It is held already, or void.
+    Known,
+    /// What comes before it is asked for, or it may count some day.
+    Later,
+    /// It excludes an entry that is held. Whoever sent it has been sent the proof.
+    Forked(Proof),
+    /// It breaks a rule.
+    Broken(Rule),
+}
+
+/// What is held, what is lacking, and whom to ask for it.
+#[derive(Clone, Debug)]
+pub(crate) struct Replica {
+    pub(crate) log: Log,
+    pull: Pull,
+    patience: Patience,
+    holders: BTreeMap<LinkId, Holder>,
+    /// When what has changed is told.
+    tell_at: Option<Instant>,
+    told_at: Instant,
+}
+
+impl Replica {
+    pub(crate) const fn new(log: Log, patience: Patience) -> Self {
+        Self { log, pull: Pull::new(), patience, holders: BTreeMap::new(), tell_at: None, told_at: Instant(0) }
+    }
+
+    /// Writes an entry of this node's own; `None` if the meeting can hold no more acts.
+    pub(crate) fn write(
+        &mut self,
+        us: &Identity,
+        session: u64,
+        body: &EntryBody<'_>,
+        now: Now,
+        out: &mut Vec<Output>,
+    ) -> Option<Arc<Held>> {
+        let entry = self.log.write(us, session, body, now)?;
+        self.on_stored(&entry, now, out);
+        Some(entry)
+    }
+
+    /// Takes an entry that somebody sent and that its author may write; `is_wanted`: whether it counts by now.
+    pub(crate) fn take(
+        &mut self,
+        link: LinkId,
+        entry: &Signed<'_, Entry<'_>>,
+        is_wanted: bool,
+        us: &Identity,
+        now: Now,
+        out: &mut Vec<Output>,
+    ) -> Taken {
+        let (id, number) = (StreamId::of(&entry.value), entry.value.number);
+        let is_asked = self.pull.is_asked(link, id, number);
+        // Of a stream that is new here, others may offer more.
+        let is_early = number > self.log.next_number(id) && !self.patience.gap.is_zero();
+        let verdict = (is_wanted && !is_early).then(|| self.log.offer(entry, is_asked, us));
+        match verdict {
+            Some(Verdict::Stored(entry)) => {
+                self.on_stored(&entry, now, out);
+                Taken::Stored(entry)
+            }
+            Some(Verdict::Dropped) => Taken::Known,
+            Some(Verdict::Ahead { .. }) | None => {
+                self.note_sent(link, id, number, is_asked, now);
+                Taken::Later
+            }
+            Some(Verdict::Forked(proof)) => {
+                out.extend(proof.frame().map(|frame| Output::Send { link, frame }));
+                self.pull.forget_stream(proof.stream);
+                Taken::Forked(proof)
+            }
+            Some(Verdict::Refused(rule)) => Taken::Broken(rule),
+        }
+    }
+
+    fn on_stored(&mut self, entry: &Held, now: Now, out: &mut Vec<Output>) {
+        out.push(Output::Store { meeting: self.log.meeting(), frame: entry.frame.clone() });
+        self.pull.held(entry.id, self.log.next_number(entry.id), now.tick);
+        self.tell_soon(now);
+    }
+
+    /// Who sends an entry holds it; and its author, unasked, what lies between (SPEC FETCH-2). But talk of which nothing
+    /// is held begins anywhere.
+    fn note_sent(&mut self, link: LinkId, id: StreamId, number: u64, is_asked: bool, now: Now) {
+        let held = self.log.next_number(id);
+        let mut offer = Offer::told(number, number.saturating_add(1));
+        let is_authors = self.holders.get(&link).is_some_and(|holder| holder.key == id.author);
+        if is_authors && !is_asked && number > held && (held > 1 || id.lane == Lane::Acts) {
+            offer.first = held;
+        }
+        self.note_offer(link, id, offer, now);
+    }
+
+    fn note_offer(&mut self, link: LinkId, id: StreamId, offer: Offer, now: Now) {
+        let Some(holder) = self.holders.get(&link) else { return };
+        // Its author sends it to all with whom it is linked: no need to ask others at once.
+        let is_on_its_way = holder.key != id.author && self.holders.values().any(|holder| holder.key == id.author);
+        let ready_at = if is_on_its_way { now.tick.after(limits::PULL_PATIENCE) } else { now.tick };
+        self.pull.offer(link, id, offer, self.log.next_number(id), ready_at);
+    }
+
+    /// Checks the proof of a fork that somebody sent: the stream, and from where on it is void, if that is news.
+    /// `may_write`: whether the stream is one that there can be here.
+    pub(crate) fn fork(
+        &mut self,
+        fork: &Fork<'_>,
+        us: &Identity,
+        may_write: impl Fn(StreamId) -> Result<(), Rule>,
+    ) -> Result<Option<(StreamId, u64)>, Rule> {
+        let (id, number) = check_fork(fork, self.log.meeting(), us)?;
+        may_write(id)?;
+        let is_news = self.log.void(id, number);
+        if is_news {
+            self.pull.forget_stream(id);
+        }
+        Ok(is_news.then_some((id, number)))
+    }
+
+    /// A link stands on which everything is told: all rows, for whoever may have talk above the lamport time `floor`.
+    pub(crate) fn meet(&mut self, link: LinkId, key: Key, floor: u64) -> Vec<Row> {
+        if !self.holders.values().any(|holder| holder.is_told) {
+            // Nobody else is to be told of it.
+            self.log.changed_rows();
+            self.tell_at = None;
+        }
+        self.holders.insert(link, Holder { key, floor, is_told: true });
+        self.log.rows(floor)
+    }
+
+    /// A link is gone, at whose other end somebody is that may still be at an `other` one.
+    pub(crate) fn part(&mut self, link: LinkId, other: Option<LinkId>) {
+        self.holders.remove(&link);
+        other.into_iter().for_each(|other| self.pull.moves(link, other));
+        self.pull.forget_link(link);
+    }
+
+    /// Whoever is at two links is told of everything, and asked, on the `new` one.
+    pub(crate) fn follow(&mut self, old: LinkId, new: LinkId) {
+        self.holders.get_mut(&old).into_iter().for_each(|holder| holder.is_told = false);
+        self.pull.moves(old, new);
+    }
+
+    /// Notes what somebody holds. Who holds another head of a stream as long as here is sent this one (SPEC DIGEST-3).
+    pub(crate) fn rows(&mut self, link: LinkId, rows: impl Iterator<Item = Row>, now: Now, out: &mut Vec<Output>) {
+        let Some(floor) = self.holders.get(&link).map(|holder| holder.floor) else { return };
+        for row in rows {
+            out.extend(self.log.rival_head(&row, floor).map(|frame| Output::Send { link, frame }));
+            self.note_offer(link, StreamId::of_row(&row), Offer::told(row.first, row.next), now);
+        }
+    }
+
+    /// Answers a FETCH with what is held, may be had, and `goes`; whether that was anything.
+    pub(crate) fn serve(
+        &self,
+        link: LinkId,
+        request: RequestId,
+        fetch: &Fetch<'_>,
+        goes: impl FnMut(&Held) -> bool,
+        out: &mut Vec<Output>,
+    ) -> Result<bool, Rule> {
+        // SPEC FETCH-1
+        if fetch.ranges.iter().any(|range| range.from >= range.to) {
+            return Err(Rule::Fetch1);
+        }
+        let before = out.len();
+        self.send(link, fetch.ranges.iter(), goes, out);
+        let has_sent = out.len() > before;
+        out.push(Output::done(link, request));
+        Ok(has_sent)
+    }
+
+    /// Sends what of these ranges is held, may be had, and `goes`.
+    pub(crate) fn send(
+        &self,
+        link: LinkId,
+        ranges: impl Iterator<Item = Range>,
+        mut goes: impl FnMut(&Held) -> bool,
+        out: &mut Vec<Output>,
+    ) {
+        let floor = self.holders.get(&link).map_or(u64::MAX, |holder| holder.floor);
+        let found = self.log.fetch(ranges, floor);
+        let going = found.iter().filter(|entry| goes(entry));
+        out.extend(going.map(|entry| Output::Send { link, frame: entry.frame.clone() }));
+    }
+
+    /// A request has been answered: whether it was a FETCH. Whoever has not brought all of a stream is asked for the rest
+    /// `again`, later, or not before its rows have changed.
+    pub(crate) fn answered(&mut self, link: LinkId, request: RequestId, again: impl Fn(StreamId) -> bool) -> bool {
+        let log = &self.log;
+        self.pull.answered(link, request, |id| log.next_number(id), again)
+    }
+
+    /// Asks for what is lacking and `wanted`, and goes on where nobody has what comes next.
+    pub(crate) fn ask(
+        &mut self,
+        wanted: impl Fn(&Log, StreamId) -> bool,
+        mut request: impl FnMut(LinkId) -> RequestId,
+        now: Now,
+        out: &mut Vec<Output>,
+    ) {
+        loop {
+            let (log, patience) = (&self.log, self.patience.gap);
+            let gap = |id| if log.may_begin_anywhere(id) { Duration::ZERO } else { patience };
+            let steps = self.pull.due(now.tick, |id| log.next_number(id), |id| wanted(log, id), gap);
+            if steps.is_empty() {
+                return;
+            }
+            for step in steps {
+                match step {
+                    Step::Ask(link, ranges) => {
+                        let request = request(link);
+                        let (count, items) = encode_items(ranges.iter().copied(), limits::RANGES_MAX);
+                        let fetch = Fetch { ranges: List::over(count, &items), options: Options::NONE };
+                        out.push(Output::Send { link, frame: Frame::from(fetch).encode(request) });
+                        self.pull.asked(link, request, &ranges, now.tick);
+                    }
+                    Step::Skip(id, first) => self.skip(id, first, now, out),
+                }
+            }
+        }
+    }
+
+    /// Goes on with a stream at `first`, and tells the user what is missing (SPEC GAP-1).
+    pub(crate) fn skip(&mut self, id: StreamId, first: u64, now: Now, out: &mut Vec<Output>) {
+        if !self.log.may_begin_anywhere(id) {
+            self.log.skip(id, 1);
+        }
+        if let Some((first, next)) = self.log.skip(id, first) {
+            out.push(Output::Event(Event::Gap { author: id.author, session: id.session, first, next }));
+        }
+        self.pull.held(id, self.log.next_number(id).max(first), now.tick);
+    }
+
+    /// What has changed is told soon, but not too often.
+    pub(crate) fn tell_soon(&mut self, now: Now) {
+        let soon = now.tick.after(self.patience.change).max(self.told_at.after(self.patience.digest));
+        self.tell_at.get_or_insert(soon);
+    }
+
+    /// Whether it is time to tell what has changed.
+    pub(crate) fn must_tell(&self, now: Now) -> bool {
+        self.tell_at.is_some_and(|at| at <= now.tick)
+    }
+
+    /// Tells everybody what has changed, but for the rows that do not `go`.
+    pub(crate) fn tell(&mut self, mut goes: impl FnMut(LinkId, &Row) -> bool, now: Now, out: &mut Vec<Output>) {
+        (self.tell_at, self.told_at) = (None, now.tick);
+        let changed = self.log.changed_streams();
+        for (link, holder) in self.holders.iter().filter(|(_, holder)| holder.is_told) {
+            let rows = changed.iter().filter_map(|id| self.log.row(*id, holder.floor));
+            let rows: Vec<Row> = rows.filter(|row| goes(*link, row)).collect();
+            if !rows.is_empty() {
+                send_rows(*link, &rows, out);
+            }
+        }
+    }
+
+    /// When somebody is to be asked or told.
+    pub(crate) fn next(&self, now: Now) -> Option<Instant> {
+        self.pull.next(now.tick).into_iter().chain(self.tell_at).min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::MeetingId;
+    use crate::identity::{Ed25519, Secret};
+    use crate::wire::field::Text;
+
+    const LINK: LinkId = LinkId(1);
+    const NOW: Now = Now { tick: Instant(1), unix_ms: 1_700_000_000_000 };
+
+    /// Has been sent what the author said in session 5, up to number `held`.
+    fn replica(author: &Identity, held: usize) -> Replica {
+        let [mut theirs, ours] = [(); 2].map(|()| Log::new(MeetingId([7; 16]), 10));
+        let mut replica = Replica::new(ours, Patience::FRIEND);
+        replica.meet(LINK, author.key(), 0);
+        let body = EntryBody::Text { text: Text::new("hear, hear").expect("short") };
+        for _ in 0..held {
+            let entry = theirs.write(author, 5, &body, NOW).expect("room");
+            let taken = replica.take(LINK, &entry.signed(), true, author, NOW, &mut Vec::new());
+            assert_eq!(taken, Taken::Stored(entry));
+        }
+        replica
+    }
+
+    /// What becomes of the news that session 7 begins at number 3.
+    fn told(mut replica: Replica, author: Key) -> (Option<(u64, u64)>, Option<u64>) {
+        let (session, lane, head) = (7, Lane::Talk, crate::id::Hash::ZERO);
+        let row = Row { author, session, lane, first: 3, next: 5, head };
+        let mut out = Vec::new();
+        replica.rows(LINK, [row].into_iter(), NOW, &mut out);
+        replica.ask(|_, _| true, |_| RequestId(1), NOW, &mut out);
+        let gap = out.iter().find_map(|output| {
+            let Output::Event(Event::Gap { first, next, .. }) = output else { return None };
+            Some((*first, *next))
+        });
+        let asked = replica.pull.is_asked(LINK, StreamId { author, session, lane }, 3).then_some(3);
+        (gap, asked)
+    }
+
+    #[test]
+    fn gap_1_of_a_new_session_nothing_is_missing_to_whoever_was_not_there() {
+        let author = Identity::new(Secret([1; 32]), Arc::new(Ed25519));
+        assert_eq!(told(replica(&author, 2), author.key()), (Some((1, 3)), Some(3)));
+        assert_eq!(told(replica(&author, 0), author.key()), (None, Some(3)));
+    }
+}
