@@ -305,11 +305,12 @@ impl Play {
         self.check_floor(floor);
     }
 
-    /// Where lamport times rise as they do with one author, a floor is exact.
+    /// Where lamport times rise as they do with one author, and none leaps, a floor is exact.
     fn check_floor(&self, floor: u64) {
         let talk = self.log.entries().filter(|entry| entry.lane() == Lane::Talk);
         let lamports: Vec<u64> = talk.map(|entry| entry.lamport).collect();
-        if !lamports.is_sorted_by(|one, next| one < next) {
+        let leaps = lamports.last().is_some_and(|last| *last > self.log.lamport());
+        if leaps || !lamports.is_sorted_by(|one, next| one < next) {
             return;
         }
         let rows = self.log.rows(0);
