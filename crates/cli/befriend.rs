@@ -96,7 +96,7 @@ pub(crate) fn setup(
     listener: Option<std::net::TcpListener>,
 ) -> Result<Setup, Fail> {
     let (identity, trace) = (home.identity(), globals.trace.clone());
-    Ok(Setup { identity, seed: random()?, started_ms, listener, home: Some(home.clone()), trace })
+    Ok(Setup { identity, started_ms, listener, home: Some(home.clone()), trace })
 }
 
 /// Does one thing to the contacts, without dialling anybody; the events that follow from it.

@@ -102,7 +102,7 @@ pub(crate) fn ask_all(
         started_ms,
         seed: random()?,
     });
-    let setup = Setup { identity, seed: random()?, started_ms, listener: None, home: None, trace };
+    let setup = Setup { identity, started_ms, listener: None, home: None, trace };
     crate::block_on(async {
         let node = start(client.with_patience(patience), setup);
         let mut node = node.map_err(|error| Fail::failed("node", error.to_string(), "try again"))?;

@@ -166,7 +166,6 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     let keeps = (!home.is_guest()).then(|| home.clone());
     let setup = Setup {
         identity: home.identity(),
-        seed: random()?,
         started_ms,
         listener: Some(listener),
         home: keeps.clone(),

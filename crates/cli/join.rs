@@ -18,7 +18,6 @@ use tertulia_core::wire::field::Reason;
 use tertulia_net::{Home, Setup, StoredLog, StoredMeeting, start, unix_ms};
 
 use crate::catalogue::age;
-use crate::directory::random;
 use crate::ending::Ending;
 use crate::escape;
 use crate::fail::{Fail, quoted};
@@ -246,7 +245,6 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     let newcomer = goal.newcomer((called.name, called.is_chosen), &args.note, started_ms, &place)?;
     let setup = Setup {
         identity: home.identity(),
-        seed: random()?,
         started_ms,
         // Nobody dials a guest.
         listener: (!is_lecture).then_some(listener),

@@ -123,7 +123,7 @@ pub(crate) fn serve(listener: TcpListener, trace: Option<PathBuf>) -> Result<(No
     let (identity, started_ms) = (Identity::new(Secret(random()?), Arc::new(Ed25519)), unix_ms());
     let key = identity.key();
     let server = Server::new(ServerConfig { identity: identity.clone(), address, started_ms });
-    let setup = Setup { identity, seed: random()?, started_ms, listener: Some(listener), home: None, trace };
+    let setup = Setup { identity, started_ms, listener: Some(listener), home: None, trace };
     let node = start(server, setup).map_err(|error| failed(error.to_string()))?;
     Ok((node, address, key))
 }

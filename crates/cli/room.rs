@@ -71,14 +71,8 @@ pub(crate) fn host(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
         talk_max: limits::TALK_ENTRIES_MAX,
     });
     let keeps = (!home.is_guest()).then(|| home.clone());
-    let setup = Setup {
-        identity: us,
-        seed: random()?,
-        started_ms,
-        listener: Some(listener),
-        home: keeps.clone(),
-        trace: globals.trace.clone(),
-    };
+    let setup =
+        Setup { identity: us, started_ms, listener: Some(listener), home: keeps.clone(), trace: globals.trace.clone() };
     crate::block_on(async {
         let signals = Signals::new().map_err(|error| Fail::failed("system", error.to_string(), "try again"))?;
         // As long as this lives, it is a registry: the last to go.

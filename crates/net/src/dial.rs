@@ -2,18 +2,18 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tertulia_core::code::Code;
 use tertulia_core::id::Key;
 use tertulia_core::limits::{ADDRESSES_MAX, CONNECT_TIMEOUT};
-use tokio::net::{TcpStream, lookup_host};
+use tertulia_core::wire::Encoded;
+use tokio::net::lookup_host;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::descriptors::{self, Counted};
-use crate::handshake::{self, Channel};
+use crate::carrier::Carrier;
+use crate::connection::{self, Channel};
 use crate::shared::Shared;
 
 /// Addresses that are tried at one time.
@@ -23,7 +23,12 @@ const PARALLEL: usize = 2;
 ///
 /// Handshakes run one after the other, so that a peer with two addresses is not met twice. Somebody else at one
 /// address does not hide the peer at another.
-pub(crate) async fn run(shared: Arc<Shared>, peer: Option<Key>, addresses: Vec<String>) -> Result<Channel, Code> {
+pub(crate) async fn run(
+    shared: Arc<Shared>,
+    peer: Option<Key>,
+    addresses: Vec<String>,
+    hello: Encoded,
+) -> Result<Channel, Code> {
     let mut addresses: VecDeque<String> = addresses.into_iter().take(ADDRESSES_MAX).collect();
     let mut attempts = JoinSet::new();
     // Of what went wrong at several addresses, the most that is known of any: only if nobody listens anywhere, nobody
@@ -37,7 +42,7 @@ pub(crate) async fn run(shared: Arc<Shared>, peer: Option<Key>, addresses: Vec<S
         }
         match attempts.join_next().await {
             None => return Err(result),
-            Some(Ok(Ok(Ok(connection)))) => match handshake::initiate(connection, &shared.identity, peer).await {
+            Some(Ok(Ok(Ok(carrier)))) => match connection::initiate(carrier, &shared, peer, hello.clone()).await {
                 Ok(channel) => return Ok(channel),
                 Err(code) if knows(code) >= knows(result) => result = code,
                 Err(_) => {}
@@ -57,15 +62,7 @@ fn knows(code: Code) -> usize {
     silent.iter().position(|known| *known == code).unwrap_or(silent.len())
 }
 
-async fn open(address: SocketAddr) -> io::Result<(TcpStream, Counted)> {
-    let counted = Counted::new();
-    if descriptors::are_scarce(descriptors::RESERVED_FOR_FILES) {
-        return Err(descriptors::scarce());
-    }
-    Ok((TcpStream::connect(address).await?, counted))
-}
-
-async fn connect(address: String) -> Result<(TcpStream, Counted), Code> {
+async fn connect(address: String) -> Result<Carrier, Code> {
     let mut result = Code::NoSuchHost;
     // Whoever resolves names knows the zones of this machine's interfaces, and no brackets.
     let (host, port) = address.rsplit_once(':').ok_or(result)?;
@@ -73,11 +70,8 @@ async fn connect(address: String) -> Result<(TcpStream, Counted), Code> {
     let port: u16 = port.parse().map_err(|_| result)?;
     // A name stands for no more addresses than a ticket does: nobody is made to knock at a hundred doors.
     for address in lookup_host((host, port)).await.map_err(|_| result)?.take(ADDRESSES_MAX) {
-        match open(address).await {
-            Ok(connection) => {
-                connection.0.set_nodelay(true).map_err(|_| Code::Unreachable)?;
-                return Ok(connection);
-            }
+        match Carrier::connect(address).await {
+            Ok(carrier) => return Ok(carrier),
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused && result != Code::Unreachable => {
                 result = Code::NoListener;
             }

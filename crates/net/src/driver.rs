@@ -12,25 +12,22 @@ use tertulia_core::command::Command;
 use tertulia_core::event::{Ending, Event, Notice};
 use tertulia_core::id::{CommandId, DialId, LinkId, Source};
 use tertulia_core::limits::CLOSE_TIMEOUT;
-use tertulia_core::link::{Link, LinkEvent, Opening};
+use tertulia_core::link::LinkEvent;
 use tertulia_core::machine::{Input, Machine, OtherEnd, Output};
-use tertulia_core::random::Random;
 use tertulia_core::time::Now;
 use tertulia_core::trace::LinkStep;
-use tertulia_core::wire::Encoded;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet, yield_now};
 use tokio::time::{sleep_until, timeout};
 
-use crate::connection::Connection;
+use crate::connection::{Channel, Task};
 use crate::dial;
 use crate::error::Error;
 use crate::handle::{Handle, Said};
-use crate::handshake::Channel;
 use crate::home::Home;
 use crate::listener::{self, Arrival, first_to_go};
-use crate::shared::{Shared, lock};
+use crate::shared::Shared;
 use crate::store::Store;
 
 /// Newcomers that the driver has not met.
@@ -62,15 +59,12 @@ struct Known {
 /// What a dial was for, and what came of it.
 struct Dialled {
     id: DialId,
-    hello: Encoded,
     result: Result<Channel, Code>,
 }
 
 pub(crate) struct Driver {
     machine: Box<dyn Machine + Send>,
     shared: Arc<Shared>,
-    random: Random,
-    started_ms: u64,
     store: Store,
     events: mpsc::UnboundedSender<Event>,
     links: BTreeMap<LinkId, Known>,
@@ -97,8 +91,6 @@ impl Driver {
     pub(crate) fn new(
         machine: Box<dyn Machine + Send>,
         shared: Arc<Shared>,
-        seed: [u8; 32],
-        started_ms: u64,
         home: Option<Home>,
         events: mpsc::UnboundedSender<Event>,
     ) -> Self {
@@ -107,8 +99,6 @@ impl Driver {
         Self {
             machine,
             shared,
-            random: Random::new(seed),
-            started_ms,
             store: Store::new(home),
             events,
             links: BTreeMap::new(),
@@ -216,10 +206,7 @@ impl Driver {
 
     fn on_arrival(&mut self, arrival: Arrival) {
         match arrival {
-            Arrival::Accepted(channel) => {
-                let opening = Opening::Accepted { started_ms: self.started_ms };
-                self.add(*channel, opening, None, self.shared.clock.now());
-            }
+            Arrival::Accepted(channel) => self.add(*channel, None),
             Arrival::Tell(event) => self.tell(event),
             Arrival::Scarce { handshakes, answer } => {
                 let stranger = self.stranger(handshakes);
@@ -278,30 +265,28 @@ impl Driver {
     }
 
     fn on_dialled(&mut self, dialled: Dialled) {
-        let now = self.shared.clock.now();
-        let Dialled { id, hello, result } = dialled;
+        let Dialled { id, result } = dialled;
         match result {
-            Ok(channel) => self.add(channel, Opening::Dialled { hello }, Some(id), now),
-            Err(code) => self.input(Input::Unreachable { dial: id, code }, now),
+            Ok(channel) => self.add(channel, Some(id)),
+            Err(code) => self.input(Input::Unreachable { dial: id, code }, self.shared.clock.now()),
         }
     }
 
-    /// Gives a connection its link and its task.
-    fn add(&mut self, channel: Channel, opening: Opening, dial: Option<DialId>, now: Now) {
+    /// Gives a connection its number and its task.
+    fn add(&mut self, channel: Channel, dial: Option<DialId>) {
         let id = LinkId(self.next_link);
         self.next_link = self.next_link.saturating_add(1);
-        let peer = channel.established.peer;
-        let end = OtherEnd { peer, address: channel.address, dial };
-        let link = Link::new(opening, self.shared.identity.key(), peer, self.random.bytes(), now.tick);
-        let handle = Arc::new(Handle::new(id, link));
+        let Channel { carrier, connection, peer } = channel;
+        let end = OtherEnd { peer, address: carrier.address(), dial };
+        let handle = Arc::new(Handle::new(id, connection));
         if let Some(trace) = &self.shared.trace {
             trace.link(id, if dial.is_some() { LinkStep::Dialled } else { LinkStep::Accepted });
         }
-        let shared = Arc::clone(&self.shared);
-        let source = Source::of(channel.address.ip());
-        let connection = Connection::new(shared, Arc::clone(&handle), self.inbox.clone(), channel, dial.is_some());
+        let source = Source::of(carrier.address().ip());
+        let (shared, inbox) = (Arc::clone(&self.shared), self.inbox.clone());
+        let task = Task::new(shared, Arc::clone(&handle), inbox, carrier, dial.is_some());
         let task = self.connections.spawn(async move {
-            connection.run().await;
+            task.run().await;
             id
         });
         self.running.insert(id, Running { task, source, dialled: dial.is_some() });
@@ -330,7 +315,7 @@ impl Driver {
             Output::Send { link, frame } => {
                 if let Some(known) = self.links.get_mut(&link) {
                     known.is_touched = true;
-                    lock(&known.handle.link).send(frame, self.head);
+                    known.handle.link(|link| link.send(frame, self.head));
                 }
             }
             Output::Append { entry, at, dropped } => {
@@ -353,12 +338,12 @@ impl Driver {
                 if let Some(known) = self.links.get_mut(&link) {
                     known.is_touched = true;
                     known.follows = true;
-                    lock(&known.handle.link).follow(start, &self.shared.feed());
+                    known.handle.link(|link| link.follow(start, &self.shared.feed()));
                 }
             }
             Output::Dial { id, peer, addresses, hello } => {
-                let dial = dial::run(Arc::clone(&self.shared), peer, addresses);
-                self.dials.spawn(async move { Dialled { id, hello, result: dial.await } });
+                let dial = dial::run(Arc::clone(&self.shared), peer, addresses, hello);
+                self.dials.spawn(async move { Dialled { id, result: dial.await } });
             }
             Output::Close { link, code, rule, reason } => {
                 if let Some(known) = self.links.remove(&link) {
@@ -379,7 +364,7 @@ impl Driver {
         if let Some(trace) = &self.shared.trace {
             trace.link(link, LinkStep::Down(code));
         }
-        lock(&known.handle.link).close(code, why, self.head, now.tick);
+        known.handle.link(|link| link.close(code, why, self.head, now.tick));
         known.handle.wake.notify_one();
     }
 

@@ -4,8 +4,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tertulia_core::id::LinkId;
-use tertulia_core::link::{Link, LinkEvent};
+use tertulia_core::link::{Connection, Link, LinkEvent};
 use tokio::sync::Notify;
+
+use crate::shared::lock;
 
 /// What a connection reads ahead of the driver: a slow driver holds up each connection by itself, and none of them
 /// for another. Meanwhile it still writes, PING too.
@@ -15,7 +17,7 @@ const EVENTS_AHEAD: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Handle {
     pub(crate) id: LinkId,
-    pub(crate) link: Mutex<Link>,
+    pub(crate) connection: Mutex<Connection>,
     /// Something has changed that the task has not seen.
     pub(crate) wake: Notify,
     /// Events that the task has delivered and the driver has not taken in.
@@ -23,8 +25,13 @@ pub(crate) struct Handle {
 }
 
 impl Handle {
-    pub(crate) fn new(id: LinkId, link: Link) -> Self {
-        Self { id, link: Mutex::new(link), wake: Notify::new(), ahead: AtomicUsize::new(0) }
+    pub(crate) fn new(id: LinkId, connection: Connection) -> Self {
+        Self { id, connection: Mutex::new(connection), wake: Notify::new(), ahead: AtomicUsize::new(0) }
+    }
+
+    /// Has the link do something.
+    pub(crate) fn link(&self, act: impl FnOnce(&mut Link)) {
+        lock(&self.connection).link().map(act);
     }
 
     /// The driver has taken in `events` events: the task may read on.

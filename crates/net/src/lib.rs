@@ -7,6 +7,7 @@
 //! Invariant: no decision of the protocol is made here. What a frame means and which rule it breaks is known to
 //! `tertulia-core` alone; this crate moves bytes, tells the time and remembers. `tests/boundary.rs` holds it to that.
 
+mod carrier;
 mod clock;
 mod connection;
 mod descriptors;
@@ -14,7 +15,6 @@ mod dial;
 mod driver;
 mod error;
 mod handle;
-mod handshake;
 mod home;
 mod interfaces;
 mod listener;

@@ -10,13 +10,14 @@ use rustix::io::Errno;
 use tertulia_core::event::{Event, Notice};
 use tertulia_core::id::Source;
 use tertulia_core::limits::HANDSHAKES_MAX;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{AbortHandle, Id, JoinSet, yield_now};
 use tokio::time::{Instant, sleep};
 
+use crate::carrier::Carrier;
+use crate::connection::{self, Channel};
 use crate::descriptors::{self, Counted};
-use crate::handshake::{self, Channel};
 use crate::shared::Shared;
 
 /// How many connections the kernel may hold ready: 10,000 attendees come back within seconds.
@@ -76,7 +77,8 @@ pub(crate) async fn run(listener: TcpListener, shared: Arc<Shared>, door: mpsc::
         let scarcity = match newcomer {
             Ok((stream, from)) if has_room => {
                 let has_spoken = Arc::new(AtomicBool::new(false));
-                let handshake = one((stream, counted), Arc::clone(&shared), door.clone(), Arc::clone(&has_spoken));
+                let carrier = Carrier::new(stream, counted);
+                let handshake = one(carrier, Arc::clone(&shared), door.clone(), Arc::clone(&has_spoken));
                 waiting.add(handshakes.spawn(handshake), Source::of(from.ip()), has_spoken);
                 None
             }
@@ -106,13 +108,13 @@ fn takes_descriptors(error: &io::Error) -> bool {
 }
 
 async fn one(
-    connection: (TcpStream, Counted),
+    carrier: io::Result<Carrier>,
     shared: Arc<Shared>,
     door: mpsc::Sender<Arrival>,
     has_spoken: Arc<AtomicBool>,
 ) {
-    let _ = connection.0.set_nodelay(true);
-    if let Ok(channel) = handshake::accept(connection, &shared.identity, &has_spoken).await {
+    let Ok(carrier) = carrier else { return };
+    if let Ok(channel) = connection::accept(carrier, &shared, &has_spoken).await {
         // Fails once the node ends.
         let _ = door.send(Arrival::Accepted(Box::new(channel))).await;
     }

@@ -25,8 +25,6 @@ use crate::trace::Trace;
 pub struct Setup {
     /// Who this node is; the machine's own.
     pub identity: Identity,
-    /// For what links draw. One of its own: not the one that the machine has. No secret grows from it.
-    pub seed: [u8; 32],
     /// Wall clock of the start of this run, as the machine has it.
     pub started_ms: u64,
     /// Where others reach this node, if they may.
@@ -67,14 +65,14 @@ impl Node {
 /// There is no runtime, or the listener or the trace file cannot be used.
 pub fn start(machine: impl Machine + Send + 'static, setup: Setup) -> Result<Node, Error> {
     let runtime = Handle::try_current().map_err(|_| Error::NoRuntime)?;
-    let Setup { identity, seed, started_ms, listener, home, trace } = setup;
+    let Setup { identity, started_ms, listener, home, trace } = setup;
     let title = format!("what {} saw", identity.key());
     let trace = trace.map(|path| Trace::create(&path, &title)).transpose()?;
     let listener = listener.map(listener::adopt).transpose().map_err(Error::Listen)?;
     let (commands, wishes) = mpsc::unbounded_channel();
     let (told, events) = mpsc::unbounded_channel();
-    let shared = Arc::new(Shared::new(identity, trace));
-    let driver = Driver::new(Box::new(machine), shared, seed, started_ms, home, told);
+    let shared = Arc::new(Shared::new(identity, started_ms, trace));
+    let driver = Driver::new(Box::new(machine), shared, home, told);
     let task = Some(runtime.spawn(driver.run(listener, wishes)));
     Ok(Node { commands, events, task })
 }

@@ -1,5 +1,7 @@
-//! One connection above its records (SPEC.md, "Session"): HELLO, liveness, rates, request ids, BYE.
+//! One connection above its records (SPEC.md, "Session"): HELLO, liveness, rates, request ids, BYE. And, in
+//! [`Connection`], with them.
 
+mod connection;
 mod rate;
 mod state;
 #[cfg(test)]
@@ -10,6 +12,7 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
+pub use self::connection::{Connection, INPUT_MAX, Standing};
 pub(crate) use self::rate::Bucket;
 use self::rate::Rates;
 pub use self::state::{State, Trigger};

@@ -1,5 +1,6 @@
 //! Each rule of a link, with two ends or one, and no channel between.
 
+mod connection;
 mod flow;
 
 use alloc::{string::String, vec, vec::Vec};

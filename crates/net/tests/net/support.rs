@@ -162,8 +162,7 @@ pub(crate) fn listening(number: u8) -> (Setup, SocketAddr) {
 
 /// The setup of a node that only dials.
 pub(crate) fn plain(number: u8) -> Setup {
-    let seed = [number.wrapping_add(100); 32];
-    Setup { identity: identity(number), seed, started_ms: unix_ms(), listener: None, home: None, trace: None }
+    Setup { identity: identity(number), started_ms: unix_ms(), listener: None, home: None, trace: None }
 }
 
 /// An [`Echo`] that listens.

@@ -5,14 +5,20 @@
 
 use std::sync::{Arc, LazyLock};
 
+use bytes::Bytes;
 use tertulia_core::channel::{
     BoxedCryptoResolver, DefaultResolver, Established, HANDSHAKE_INPUT_MAX, Handshake, PREAMBLE, RECORD_LENGTH_BYTES,
     record_bytes,
 };
+use tertulia_core::feed::Feed;
 use tertulia_core::id::Key;
 use tertulia_core::identity::{Ed25519, Identity, Secret};
-use tertulia_core::limits::RECORD_PLAINTEXT_MAX;
+use tertulia_core::limits::{HANDSHAKE_TIMEOUT, RECORD_PLAINTEXT_MAX};
+use tertulia_core::link::{Connection, Standing};
+use tertulia_core::random::Random;
 use tertulia_core::rule::Rule;
+use tertulia_core::time::Instant;
+use tertulia_core::wire::Encoded;
 
 use super::Input;
 use super::plain::Plain;
@@ -64,7 +70,37 @@ pub fn handshake(input: &[u8]) {
     chunks(input.0, cuts).for_each(|chunk| cut.hear(chunk));
     whole.hear(input.0);
     assert_eq!(cut.end(), whole.end());
+    check_connection(setting, chunks(input.0, cuts), &whole);
     assert_eq!((cut.sent, cut.taken), (whole.sent, whole.taken));
+}
+
+/// A whole connection comes as far as the handshake alone, says as much, and takes in no more than it wants to.
+fn check_connection<'a>(setting: Setting, chunks: impl Iterator<Item = &'a [u8]>, victim: &Side) {
+    let ([dialler, listener], now) = (identities(setting), Instant(1));
+    let mut connection = if setting.victim_dials {
+        let expected = setting.expects.then_some(if setting.is_wrong { dialler.key() } else { listener.key() });
+        Connection::dialled(&dialler, expected, Encoded(Bytes::new()), [1; 32], crypto(setting), now)
+    } else {
+        Connection::accepted(&listener, 1, [2; 32], crypto(setting), now)
+    };
+    let (mut plaintext, mut events, mut said) = (Vec::new(), Vec::new(), Vec::new());
+    for mut rest in chunks {
+        while !rest.is_empty() && connection.standing() == Standing::Shaking {
+            let wanted = connection.wants();
+            assert!((1..=HANDSHAKE_INPUT_MAX).contains(&wanted), "it wants {wanted} bytes");
+            let (bytes, later) = rest.split_at(wanted.min(rest.len()));
+            connection.receive(bytes, &mut plaintext, now, &mut events);
+            rest = later;
+        }
+    }
+    connection.fill(&Feed::default(), &mut plaintext, now, &mut said, &mut events);
+    assert_eq!((said.len(), plaintext.len(), events.len()), (victim.sent.len(), 0, 0));
+    match (connection.standing(), victim.end()) {
+        (Standing::Shaking, None) => assert_eq!(connection.poll_timeout(), Some(now.after(HANDSHAKE_TIMEOUT))),
+        (Standing::Met(peer), Some(Ok((key, _)))) => assert_eq!(peer, key),
+        (Standing::Failed(code), Some(Err(rule))) => assert_eq!((code, connection.wants()), (rule.code(), 0)),
+        (standing, end) => panic!("{standing:?}, not {end:?}"),
+    }
 }
 
 /// `bytes` in pieces, whose lengths come round again and again; all at once if there are none.
@@ -97,6 +133,11 @@ fn crypto(setting: Setting) -> BoxedCryptoResolver {
     if setting.is_real { Box::new(DefaultResolver) } else { Box::new(Plain) }
 }
 
+/// What the handshake of a connection with this seed grows from.
+fn seed(seed: u8) -> [u8; 32] {
+    Random::new([seed; 32]).bytes()
+}
+
 fn victim(setting: Setting) -> Side {
     let [dialler, listener] = sides(setting);
     if setting.victim_dials { dialler } else { listener }
@@ -107,9 +148,9 @@ fn sides(setting: Setting) -> [Side; 2] {
     let expected = if setting.is_wrong { dialler.key() } else { listener.key() };
     let mut sent = Vec::new();
     let expected = setting.expects.then_some(expected);
-    let dials = Handshake::initiator(&dialler, expected, [1; 32], crypto(setting), &mut sent);
+    let dials = Handshake::initiator(&dialler, expected, seed(1), crypto(setting), &mut sent);
     assert_eq!(sent.len(), OPENING);
-    let listens = Handshake::responder(&listener, [2; 32], crypto(setting));
+    let listens = Handshake::responder(&listener, seed(2), crypto(setting));
     [Side::new(dials, true, sent), Side::new(listens, false, Vec::new())]
 }
 

@@ -221,7 +221,7 @@ async fn attend(
         note: String::new(),
         talk_max: 16,
     });
-    let setup = Setup { identity, seed: seed().unwrap(), started_ms, listener: None, home: None, trace: None };
+    let setup = Setup { identity, started_ms, listener: None, home: None, trace: None };
     let mut node = start(Forgetful(attendee), setup).unwrap();
     let mut place = Some(place);
     let mut next = 0;

@@ -110,7 +110,7 @@ impl Lecture {
     /// Holds a lecture called `title`, by somebody called `name`.
     pub async fn hold(title: &str, name: &str, admission: Admission) -> Self {
         let founder = identity();
-        let seeds = [(); 3].map(|()| seed().unwrap());
+        let seeds = [(); 2].map(|()| seed().unwrap());
         let secret = admission.has_tickets().then_some(Secret(seeds[0]));
         let charter = found(title, &founder, admission, secret);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -131,7 +131,7 @@ impl Lecture {
             talk_max: limits::TALK_ENTRIES_MAX,
         });
         let identity = founder.clone();
-        let setup = Setup { identity, seed: seeds[2], started_ms, listener: Some(listener), home: None, trace: None };
+        let setup = Setup { identity, started_ms, listener: Some(listener), home: None, trace: None };
         let mut host = Local { node: start(node::Node::new(host), setup).unwrap(), name: name.into() };
         let ticket = host.until(|event| match event {
             Event::Ready { ticket, .. } => Some(ticket.parse().unwrap()),
@@ -189,7 +189,7 @@ pub fn dial(name: &str, addresses: &[SocketAddr], ticket: Option<&Ticket>, trace
         note: String::new(),
         talk_max: limits::TALK_ENTRIES_MAX,
     });
-    let setup = Setup { identity, seed: seed().unwrap(), started_ms, listener: None, home: None, trace };
+    let setup = Setup { identity, started_ms, listener: None, home: None, trace };
     Local { node: start(node::Node::new(attendee), setup).unwrap(), name: name.into() }
 }
 

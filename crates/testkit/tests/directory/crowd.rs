@@ -36,8 +36,7 @@ fn registry() -> (Local, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let (address, identity, started_ms) = (listener.local_addr().unwrap(), identity(), unix_ms());
     let server = Server::new(ServerConfig { identity: identity.clone(), address, started_ms });
-    let setup =
-        Setup { identity, seed: seed().unwrap(), started_ms, listener: Some(listener), home: None, trace: None };
+    let setup = Setup { identity, started_ms, listener: Some(listener), home: None, trace: None };
     (Local::new(start(server, setup).unwrap(), "registry"), address)
 }
 
@@ -62,14 +61,7 @@ async fn hold(number: usize, registry: SocketAddr) -> (Local, MeetingId) {
         talk_max: limits::TALK_ENTRIES_MAX,
     });
     let node = Node::new(host).published(client(founder.clone(), registry, address.port()));
-    let setup = Setup {
-        identity: founder,
-        seed: seed().unwrap(),
-        started_ms,
-        listener: Some(listener),
-        home: None,
-        trace: None,
-    };
+    let setup = Setup { identity: founder, started_ms, listener: Some(listener), home: None, trace: None };
     let mut host = Local::new(start(node, setup).unwrap(), &format!("host-{number}"));
     let met = host.until(|event| match event {
         Event::Published { record, addresses, .. } => Some((*record, addresses.clone())),
@@ -86,7 +78,7 @@ async fn hold(number: usize, registry: SocketAddr) -> (Local, MeetingId) {
 async fn ask(question: Directory, registry: SocketAddr) -> Vec<Event> {
     let (identity, started_ms) = (identity(), unix_ms());
     let client = Client::new(client(identity.clone(), registry, 0));
-    let setup = Setup { identity, seed: seed().unwrap(), started_ms, listener: None, home: None, trace: None };
+    let setup = Setup { identity, started_ms, listener: None, home: None, trace: None };
     let mut asker = Local::new(start(client, setup).unwrap(), "asker");
     asker.node.commands.send((CommandId(1), Command::Directory(question))).unwrap();
     let mut found = Vec::new();

@@ -1,0 +1,127 @@
+//! What carries the bytes of one connection: a TCP stream, which only this file knows.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+
+use rustix::net::RecvFlags;
+use tokio::io::{Interest, Ready};
+use tokio::net::TcpStream;
+
+use crate::descriptors::{self, Counted};
+
+/// What the kernel holds of a connection that it has not sent yet: two of the longest records.
+const UNSENT_BYTES: u32 = 128 * 1_024;
+/// What the kernel holds of a connection that is not read yet. Enough for 1 MB/s over a tenth of a second.
+const UNREAD_BYTES: usize = 128 * 1_024;
+
+/// A stream of bytes to one other end, and back.
+#[derive(Debug)]
+pub(crate) struct Carrier {
+    stream: TcpStream,
+    address: SocketAddr,
+    _counted: Counted,
+}
+
+impl Carrier {
+    /// Connects, if there is a descriptor to spare.
+    pub(crate) async fn connect(address: SocketAddr) -> io::Result<Self> {
+        let counted = Counted::new();
+        if descriptors::are_scarce(descriptors::RESERVED_FOR_FILES) {
+            return Err(descriptors::scarce());
+        }
+        Self::new(TcpStream::connect(address).await?, counted)
+    }
+
+    /// A stream that stands.
+    pub(crate) fn new(stream: TcpStream, counted: Counted) -> io::Result<Self> {
+        stream.set_nodelay(true)?;
+        let address = canonical(stream.peer_addr()?);
+        Ok(Self { stream, address, _counted: counted })
+    }
+
+    /// Where the other end is.
+    pub(crate) const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Has the kernel take in little for who does not read, at either end: it is memory, and a large window opens again
+    /// so late that who reads slowly looks dead. A system that cannot takes in more.
+    pub(crate) fn bound_kernel(&self) {
+        let socket = socket2::SockRef::from(&self.stream);
+        let _ = socket.set_recv_buffer_size(UNREAD_BYTES);
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        let _ = socket.set_tcp_notsent_lowat(UNSENT_BYTES);
+        #[cfg(not(any(target_os = "linux", target_os = "android")))]
+        let _ = UNSENT_BYTES;
+    }
+
+    /// Waits until the stream is good for what is wanted; for ever if nothing is.
+    pub(crate) async fn ready(&self, to_read: bool, to_write: bool) -> io::Result<Ready> {
+        match (to_read, to_write) {
+            (true, true) => self.stream.ready(Interest::READABLE | Interest::WRITABLE).await,
+            (true, false) => self.stream.ready(Interest::READABLE).await,
+            (false, true) => self.stream.ready(Interest::WRITABLE).await,
+            (false, false) => std::future::pending().await,
+        }
+    }
+
+    /// Reads what is there, and the runtime knows of; 0 at the end.
+    pub(crate) fn read(&self, room: &mut [u8]) -> io::Result<usize> {
+        self.stream.try_read(room)
+    }
+
+    /// Reads what is there: the system is asked, not the runtime, which may not have heard of it yet.
+    pub(crate) fn read_anyhow(&self, room: &mut [u8]) -> io::Result<usize> {
+        let (read, _) = rustix::net::recv(&self.stream, room, RecvFlags::DONTWAIT)?;
+        Ok(read)
+    }
+
+    /// How much of `bytes` the kernel takes now.
+    pub(crate) fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+        match self.stream.try_write(bytes) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
+            written => written,
+        }
+    }
+
+    /// Sends all of `bytes`.
+    pub(crate) async fn write_all(&self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            self.stream.writable().await?;
+            bytes = bytes.get(self.write(bytes)?..).unwrap_or_default();
+        }
+        Ok(())
+    }
+
+    /// Ends this side of the stream, then reads and forgets what still comes, until the other side ends too. Closing at
+    /// once would answer what is on its way with a reset, and that destroys what the other side has not read yet.
+    pub(crate) async fn linger(&self) {
+        if rustix::net::shutdown(&self.stream, rustix::net::Shutdown::Write).is_err() {
+            return;
+        }
+        while self.stream.readable().await.is_ok() && self.forget() {
+            tokio::task::consume_budget().await;
+        }
+    }
+
+    /// Reads what is there; false once the other side has ended. No buffer of it outlives the call.
+    fn forget(&self) -> bool {
+        match self.read(&mut [0; 4_096]) {
+            Ok(read) => read > 0,
+            Err(error) => error.kind() == io::ErrorKind::WouldBlock,
+        }
+    }
+
+    /// Has closing be a reset: it frees the kernel's buffers, which a normal end keeps for minutes.
+    pub(crate) fn reset(&self) {
+        let _ = self.stream.set_zero_linger();
+    }
+}
+
+/// A socket of both families shows an IPv4 address as IPv6 maps it; nobody else gets to see that.
+fn canonical(address: SocketAddr) -> SocketAddr {
+    match address.ip().to_canonical() {
+        IpAddr::V4(ip) => SocketAddr::new(ip.into(), address.port()),
+        IpAddr::V6(_) => address,
+    }
+}
