@@ -9,6 +9,7 @@ pub mod charter;
 pub mod code;
 pub mod command;
 pub mod contact;
+mod door;
 pub mod event;
 pub mod feed;
 pub mod id;

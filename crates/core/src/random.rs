@@ -1,9 +1,13 @@
 //! Randomness as an argument: a stream of bytes that a seed of 32 bytes decides.
 
+use core::time::Duration;
+
 use rand_chacha::{
     ChaCha20Rng,
     rand_core::{Rng as _, SeedableRng as _},
 };
+
+use crate::limits;
 
 /// The only source of randomness of a machine or link.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +25,14 @@ impl Random {
         let mut bytes = [0; N];
         self.0.fill_bytes(&mut bytes);
         bytes
+    }
+
+    /// How long to wait before the next try after so many failures, at most `longest`: any time up to twice as long as
+    /// before (SPEC DIAL-2: full jitter).
+    pub fn backoff(&mut self, failures: u32, longest: Duration) -> Duration {
+        let doubled = limits::BACKOFF_MIN.saturating_mul(2_u32.saturating_pow(failures.min(16)));
+        let longest = u64::try_from(doubled.min(longest).as_millis()).unwrap_or(u64::MAX);
+        Duration::from_millis(self.below(longest.saturating_add(1)))
     }
 
     /// A number below `bound`; 0 if `bound` is. The bias is below 2^-32 for every bound used here.

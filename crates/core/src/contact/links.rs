@@ -278,10 +278,9 @@ impl Friends {
     /// SPEC DIAL-2, with a longest wait of its own.
     fn backoff(&mut self, id: FriendId) -> Duration {
         let Some(friend) = self.friends.get_mut(&id) else { return limits::CONTACT_BACKOFF_MAX };
-        let doubled = limits::BACKOFF_MIN.saturating_mul(2_u32.saturating_pow(friend.failures.min(16)));
+        let wait = self.random.backoff(friend.failures, limits::CONTACT_BACKOFF_MAX);
         friend.failures = friend.failures.saturating_add(1);
-        let longest = u64::try_from(doubled.min(limits::CONTACT_BACKOFF_MAX).as_millis()).unwrap_or(u64::MAX);
-        Duration::from_millis(self.random.below(longest.saturating_add(1)))
+        wait
     }
 
     /// Somebody does not answer: told once, until they do.

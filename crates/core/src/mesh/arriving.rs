@@ -43,13 +43,13 @@ impl Member {
     pub(super) fn come_inside(&mut self, now: Now, out: &mut Vec<Output>) {
         self.stage = Stage::Inside;
         self.timers.disarm(Timer::Arrive);
-        self.timers.disarm(Timer::Patience);
-        self.timers.disarm(Timer::Door);
+        self.newcomer.rest();
         self.go_on_in(self.session.max(self.log.next_session(self.us.key())), out);
         let addresses = self.own_addresses();
         let us = self.us.key();
         let said = self.roster.members().find(|member| member.key == us);
-        let is_said = said.is_some_and(|said| said.name == Some(&*self.name) && said.addresses == &*addresses);
+        let is_said =
+            said.is_some_and(|said| said.name == Some(&*self.newcomer.me.name) && said.addresses == &*addresses);
         if !(is_said && self.is_here(&us)) {
             self.write_person(now, out);
         }
@@ -63,7 +63,7 @@ impl Member {
         self.decide_all(now, out);
         self.call_all(now);
         // Where everybody has moved meanwhile, the first address is all that is left.
-        if self.linked.is_empty() && self.host.is_none() && !self.door_addresses.is_empty() {
+        if self.linked.is_empty() && self.newcomer.goal.host.is_none() && !self.newcomer.goal.addresses.is_empty() {
             self.knock(out);
         }
     }
@@ -92,7 +92,7 @@ impl Member {
 
     /// Says who this is, and where others can dial it.
     pub(super) fn write_person(&mut self, now: Now, out: &mut Vec<Output>) -> bool {
-        let (name, addresses) = (self.name.clone(), self.own_addresses());
+        let (name, addresses) = (self.newcomer.me.name.clone(), self.own_addresses());
         let addresses = addresses.iter().filter_map(|address| Address::new(address));
         let (count, items) = encode_items(addresses, limits::ADDRESSES_MAX);
         let Some(name) = Name::new(&name) else { return false };
@@ -117,21 +117,21 @@ impl Member {
     pub(super) fn tell_ready(&self, out: &mut Vec<Output>) {
         let Some(charter) = &self.charter else { return };
         let us = self.us.key();
-        let ticket = self.ticket.as_ref().filter(|_| charter.admission.has_tickets());
+        let ticket = self.newcomer.goal.ticket.as_ref().filter(|_| charter.admission.has_tickets());
         let seed = ticket.and_then(|ticket| ticket.seed);
         let endorsement = ticket.and_then(|ticket| ticket.endorsement);
         if let Some(seed) = seed.filter(|_| us == charter.founder) {
             let mut bytes: Vec<u8> = seed.0.into();
             bytes.extend(endorsement.iter().flat_map(|endorsement| endorsement.0));
-            out.push(Output::Keep { meeting: self.meeting, name: Kept::Ticket, bytes });
+            out.push(Output::Keep { meeting: self.log.meeting(), name: Kept::Ticket, bytes });
         }
         let addresses = self.own_addresses();
-        let invitation = Ticket { meeting: self.meeting, host: us, seed, endorsement, addresses };
+        let invitation = Ticket { meeting: self.log.meeting(), host: us, seed, endorsement, addresses };
         out.push(Output::Event(Event::Ready {
             role: Role::Member,
-            name: self.name.clone(),
+            name: self.newcomer.me.name.clone(),
             key: us,
-            meeting: self.meeting,
+            meeting: self.log.meeting(),
             title: charter.title.clone(),
             ticket: invitation.to_string(),
             questions: charter.questions,

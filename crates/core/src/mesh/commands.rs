@@ -120,7 +120,7 @@ impl Member {
         };
         let request = peer.next_request();
         let outbox = self.outboxes.entry(key).or_default();
-        let result = outbox.push(id, errand, Some((link, request)), self.meeting, &self.us, out);
+        let result = outbox.push(id, errand, Some((link, request)), self.log.meeting(), &self.us, out);
         if result.is_ok() {
             self.timers.arm(Timer::Answer(key), now.tick.after(limits::TELL_PATIENCE));
         }
@@ -132,12 +132,12 @@ impl Member {
         if self.is_named(name, self.us.key()) {
             return Err(Failure::NameTaken(name.to_string()));
         }
-        let old = core::mem::replace(&mut self.name, name.to_string());
+        let me = self.newcomer.me.clone();
+        self.newcomer.me.rename(name);
         if !self.write_person(now, out) {
-            self.name = old;
+            self.newcomer.me = me;
             return Err(self.full());
         }
-        self.base_name = name.to_string();
         Ok(())
     }
 
@@ -194,7 +194,7 @@ impl Member {
         let key = self.other(name)?;
         self.revoke(key, Level::Out, name, why, now, out)?;
         // SPEC REVOKE-2: who is out would come back with a new key and the same ticket.
-        let void = self.ticket.as_ref().and_then(|ticket| ticket.seed);
+        let void = self.newcomer.goal.ticket.as_ref().and_then(|ticket| ticket.seed);
         let has_tickets = self.charter.as_ref().is_some_and(|charter| charter.admission.has_tickets());
         let Some(void) = void.filter(|_| has_tickets) else { return Ok(()) };
         let void = self.us.scheme().public(&void);
@@ -214,8 +214,8 @@ impl Member {
         }
         let seed = Secret(self.random.bytes());
         let ticket = Identity::new(seed, self.us.scheme().clone());
-        let endorsement = self.us.sign(Domain::Ticket, &[&self.meeting.0, &ticket.key().0]);
-        if let Some(ticket) = &mut self.ticket {
+        let endorsement = self.us.sign(Domain::Ticket, &[&self.log.meeting().0, &ticket.key().0]);
+        if let Some(ticket) = &mut self.newcomer.goal.ticket {
             (ticket.seed, ticket.endorsement) = (Some(seed), Some(endorsement));
         }
         out.push(Output::Event(Event::Warning(Notice::TicketVoid)));

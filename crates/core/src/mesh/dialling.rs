@@ -8,42 +8,27 @@ use super::links::Step;
 use super::member::{Errand, Member, Stage, Timer};
 use crate::code::Code;
 use crate::command::{Failure, Place};
-use crate::event::{Ending, Event, Notice};
-use crate::id::{DialId, Key, RequestId};
+use crate::door::{ENDINGS, Progress};
+use crate::event::Ending;
+use crate::id::{DialId, Key};
 use crate::limits;
 use crate::machine::Output;
-use crate::name::numbered;
 use crate::time::Now;
-use crate::wire::Frame;
-use crate::wire::field::Name;
-use crate::wire::option::{self, OptionsBuffer};
-use crate::wire::session::{Hello, Purpose};
-
-/// Names that are tried one after the other without a wait.
-const NAMES_AT_ONCE: u32 = 8;
 
 impl Member {
     /// Dials the first address, whoever is there.
     pub(super) fn knock(&mut self, out: &mut Vec<Output>) {
         if !self.dials.values().any(|errand| *errand == Errand::Door) {
-            let (host, door) = (self.host, self.door_addresses.clone());
-            self.dial(Errand::Door, host, door, out);
+            let dial = self.newcomer.knock(self.log.meeting(), out);
+            self.on_dialled(Errand::Door, dial, out);
         }
     }
 
-    fn dial(&mut self, errand: Errand, peer: Option<Key>, addresses: Vec<String>, out: &mut Vec<Output>) {
-        let Some(name) = Name::new(&self.name) else {
-            let failure = Failure::NameForm(self.name.clone());
-            return self.end(Code::Left, Code::Malformed, Ending::Failed(failure), out);
-        };
-        let mut options = OptionsBuffer::default();
-        options.set(&option::NAME, &name);
-        let (meeting, started_ms, purpose) = (self.meeting, self.started_ms, Purpose::MESH);
-        let hello = Frame::from(Hello { purpose, meeting, started_ms, options: options.options() });
-        self.next_dial = self.next_dial.saturating_add(1);
-        let id = DialId(self.next_dial);
-        self.dials.insert(id, errand);
-        out.push(Output::Dial { id, peer, addresses, hello: hello.encode(RequestId::EVENT) });
+    fn on_dialled(&mut self, errand: Errand, dial: Result<DialId, Failure>, out: &mut Vec<Output>) {
+        match dial {
+            Ok(dial) => drop(self.dials.insert(dial, errand)),
+            Err(failure) => self.end(Code::Left, Code::Malformed, Ending::Failed(failure), out),
+        }
     }
 
     /// Those who are here and have an address, and with whom there is no link.
@@ -78,7 +63,7 @@ impl Member {
     fn call_later(&mut self, key: Key, now: Now) {
         let failures = self.calls.entry(key).or_default().failures;
         let grace = if self.us.key() < key { Duration::ZERO } else { limits::LINK_GRACE };
-        let wait = self.backoff(failures);
+        let wait = self.random.backoff(failures, limits::BACKOFF_MAX);
         self.timers.arm(Timer::Call(key), now.tick.after(grace).after(wait));
     }
 
@@ -102,7 +87,8 @@ impl Member {
             return;
         }
         // What the user has typed of somebody is newer than what that one has said.
-        let typed = self.door_addresses.iter().filter(|_| self.host == Some(key)).cloned();
+        let goal = &self.newcomer.goal;
+        let typed = goal.addresses.iter().filter(|_| goal.host == Some(key)).cloned();
         let said = self.roster.members().find(|member| member.key == key).map(|member| member.addresses);
         let mut addresses: Vec<String> = Vec::new();
         for address in typed.chain(said.unwrap_or_default().iter().cloned()) {
@@ -111,7 +97,8 @@ impl Member {
             }
         }
         addresses.truncate(limits::ADDRESSES_MAX);
-        self.dial(Errand::Call(key), Some(key), addresses, out);
+        let dial = self.newcomer.dial(Some(key), addresses, self.log.meeting(), out);
+        self.on_dialled(Errand::Call(key), dial, out);
     }
 
     pub(super) fn on_unreachable(&mut self, dial: DialId, code: Code, now: Now, out: &mut Vec<Output>) {
@@ -138,35 +125,15 @@ impl Member {
         if self.stage != Stage::Outside {
             return;
         }
-        self.last_failure = code;
         let is_silent = matches!(code, Code::Unreachable | Code::NoListener | Code::NoSuchHost);
         if is_silent && self.come_inside_alone(code, now, out) {
             return;
         }
-        if self.door_failures == 0 && matches!(code, Code::Unreachable | Code::NoListener | Code::Cut) {
-            let notice = Notice::NoAnswer { code, addresses: self.door_addresses.clone(), was: None };
-            out.push(Output::Event(Event::Warning(notice)));
+        match self.newcomer.on_failed(code, None, &mut self.random, now, out) {
+            Progress::Again => self.knock(out),
+            Progress::Later => {}
+            Progress::Over(ending) => self.end(Code::Left, code, ending, out),
         }
-        if code == Code::NameTaken && !self.name_is_chosen {
-            self.take_another_name();
-            // Somebody has answered: each name has its own time.
-            self.timers.arm(Timer::Patience, now.tick.after(limits::JOIN_PATIENCE));
-            if self.names_tried <= NAMES_AT_ONCE {
-                return self.knock(out);
-            }
-        } else if code == Code::NoSuchHost {
-            return self.end(Code::Left, code, Ending::NoSuchHost(self.door_addresses.clone()), out);
-        } else if FINAL.contains(&code) {
-            // SPEC LOBBY-6
-            let words = self.denied.take().filter(|_| code == Code::Denied);
-            return self.end(Code::Left, code, words.map_or(Ending::Final(Place::Room), Ending::Denied), out);
-        }
-        if !self.timers.is_armed(Timer::Patience) {
-            self.timers.arm(Timer::Patience, now.tick.after(limits::JOIN_PATIENCE));
-        }
-        let wait = self.backoff(self.door_failures);
-        self.door_failures = self.door_failures.saturating_add(1);
-        self.timers.arm(Timer::Door, now.tick.after(wait));
     }
 
     /// Somebody could not be reached, or does not want us; `code`: what they, or the network, have said; `failures`: how often in a row.
@@ -175,7 +142,7 @@ impl Member {
             // SPEC MESH-4: a later run of this key is with them.
             self.silenced.insert(key);
         } else if code == Code::NameTaken && self.stage == Stage::Inside {
-            self.take_another_name();
+            self.newcomer.me.take_another_name(&mut self.random);
             self.write_person(now, out);
         }
         // SPEC MESH-21
@@ -190,47 +157,11 @@ impl Member {
         }
     }
 
-    /// SPEC DIAL-2: full jitter.
-    pub(super) fn backoff(&mut self, failures: u32) -> Duration {
-        let doubled = limits::BACKOFF_MIN.saturating_mul(2_u32.saturating_pow(failures.min(16)));
-        let longest = doubled.min(limits::BACKOFF_MAX).as_millis();
-        Duration::from_millis(self.random.below(u64::try_from(longest).unwrap_or(u64::MAX).saturating_add(1)))
-    }
-
-    /// `name-2` first, then numbers from an ever wider range (SPEC JOIN-13).
-    fn take_another_name(&mut self) {
-        let range = 4_u64.saturating_pow(self.names_tried);
-        self.name = numbered(&self.base_name, self.random.below(range).saturating_add(2));
-        self.names_tried = self.names_tried.saturating_add(1);
-    }
-
     pub(super) fn on_patience(&mut self, now: Now, out: &mut Vec<Output>) {
-        let code = self.last_failure;
+        let code = self.newcomer.last_failure;
         if self.come_inside_alone(code, now, out) {
             return;
         }
-        self.end(Code::Left, code, Ending::NobodyCame(Place::Room, self.door_addresses.clone()), out);
+        self.end(Code::Left, code, self.newcomer.nobody_came(), out);
     }
 }
-
-/// What ends a member's stay if nobody is left who says otherwise.
-pub(super) const ENDINGS: [Code; 4] = [Code::Ended, Code::Kicked, Code::Banned, Code::Superseded];
-
-/// When there is no use in knocking again.
-const FINAL: [Code; 15] = [
-    Code::Ended,
-    Code::Kicked,
-    Code::Banned,
-    Code::Denied,
-    Code::NotHost,
-    Code::TicketNeeded,
-    Code::Superseded,
-    Code::SelfLink,
-    Code::VersionUnknown,
-    Code::NameTaken,
-    Code::Locked,
-    Code::Full,
-    Code::NoMeeting,
-    Code::WrongKey,
-    Code::WrongKind,
-];

@@ -134,7 +134,7 @@ impl Member {
 
     /// An entry is in the log.
     fn on_stored(&mut self, entry: &Arc<Held>, now: Now, out: &mut Vec<Output>) {
-        out.push(Output::Store { meeting: self.meeting, frame: entry.frame.clone() });
+        out.push(Output::Store { meeting: self.log.meeting(), frame: entry.frame.clone() });
         self.pull.held(entry.id, self.log.next_number(entry.id), now.tick);
         self.people.note(entry);
         self.queue(entry, now);
@@ -147,7 +147,7 @@ impl Member {
     /// An entry is to be shown, in its order.
     pub(super) fn queue(&mut self, entry: &Arc<Held>, now: Now) {
         // What was before this node's time is not waited for.
-        let is_before = entry.lamport.saturating_sub(1) <= self.pass.map_or(0, |pass| pass.lamport);
+        let is_before = entry.lamport.saturating_sub(1) <= self.newcomer.pass.map_or(0, |pass| pass.lamport);
         let reference = if is_before { Hash::ZERO } else { entry.reference };
         self.order.push(Arc::clone(entry), reference, now.tick);
     }
@@ -185,7 +185,7 @@ impl Member {
     }
 
     pub(super) fn on_fork(&mut self, link: LinkId, fork: &Fork<'_>, now: Now, out: &mut Vec<Output>) {
-        match check_fork(fork, self.meeting, &self.us) {
+        match check_fork(fork, self.log.meeting(), &self.us) {
             Ok((stream, number)) => {
                 if self.roster.rank(&stream.author).is_some() && self.log.void(stream, number) {
                     let frame = Frame::Meeting(crate::wire::meeting::Meeting::Fork(*fork)).encode(RequestId::EVENT);

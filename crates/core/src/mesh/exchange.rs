@@ -254,7 +254,7 @@ impl Member {
         }
         let Some(key) = self.links.get(&link).map(|peer| peer.key) else { return };
         if let Some(outbox) = self.outboxes.get_mut(&key) {
-            outbox.on_done(id, self.us.key(), &self.name, out);
+            outbox.on_done(id, self.us.key(), &self.newcomer.me.name, out);
         }
         self.drop_empty_outbox(key);
     }

@@ -3,10 +3,10 @@
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
-use super::dialling::ENDINGS;
-use super::member::{Member, Timer};
+use super::member::Member;
 use crate::code::Code;
 use crate::command::Place;
+use crate::door::ENDINGS;
 use crate::event::{Ending, Event, Notice};
 use crate::machine::Output;
 use crate::time::Now;
@@ -23,9 +23,9 @@ impl Member {
     /// can't be.
     pub(super) fn come_inside_alone(&mut self, code: Code, now: Now, out: &mut Vec<Output>) -> bool {
         let Some(heard) = self.guess.as_ref().filter(|_| self.roster.is_member(&self.us.key())) else { return false };
-        let (addresses, title, heard) = (self.door_addresses.clone(), self.title(), heard.clone());
+        let (addresses, title, heard) = (self.newcomer.goal.addresses.clone(), self.title(), heard.clone());
         out.push(Output::Event(Event::Warning(Notice::Alone { code, addresses, title, heard })));
-        self.last_failure = code;
+        self.newcomer.last_failure = code;
         self.come_inside(now, out);
         true
     }
@@ -37,30 +37,29 @@ impl Member {
         }
         if matches!(code, Code::NoMeeting | Code::WrongKind) {
             // SPEC JOIN-17
-            let notice = Notice::AnotherMeeting { addresses: self.door_addresses.clone(), title: self.title() };
+            let notice =
+                Notice::AnotherMeeting { addresses: self.newcomer.goal.addresses.clone(), title: self.title() };
             out.push(Output::Event(Event::Warning(notice)));
             return self.leave_as(code, Ending::AnotherMeeting, now, out);
         }
         if ENDINGS.contains(&code) {
             return self.end(Code::Left, code, Ending::Final(Place::Room), out);
         }
-        let wait = self.backoff(self.door_failures);
-        self.door_failures = self.door_failures.saturating_add(1);
-        self.timers.arm(Timer::Door, now.tick.after(wait));
+        self.newcomer.knock_later(&mut self.random, now);
     }
 
     /// Somebody of the room is there: it was right.
     pub(super) fn confirm_guess(&mut self) {
         if self.guess.take().is_some() {
-            self.timers.disarm(Timer::Door);
+            self.newcomer.stay();
         }
     }
 
     /// What its user is told who leaves before anybody has answered.
     pub(super) fn why_nobody_came(&self) -> Option<(Code, Ending)> {
         self.guess.as_ref()?;
-        let ending = Ending::Alone { addresses: self.door_addresses.clone(), title: self.title() };
-        Some((self.last_failure, ending))
+        let ending = Ending::Alone { addresses: self.newcomer.goal.addresses.clone(), title: self.title() };
+        Some((self.newcomer.last_failure, ending))
     }
 
     fn title(&self) -> String {

@@ -10,6 +10,7 @@ use super::admission::Knock;
 use super::member::{Errand, Member, Stage, Timer};
 use crate::charter::{Charter, SignedCharter};
 use crate::code::Code;
+use crate::door::is_innocent;
 use crate::event::Event;
 use crate::id::{DialId, Key, LinkId, RequestId};
 use crate::limits;
@@ -20,8 +21,8 @@ use crate::roster::Roster;
 use crate::rule::Rule;
 use crate::time::Now;
 use crate::wire::Frame;
-use crate::wire::field::{Address, Block, List, Name, Reason, Signed, decode_all, encode_alone, encode_items};
-use crate::wire::meeting::{Join, Lane, Welcome};
+use crate::wire::field::{Address, Block, List, Name, Signed, decode_all, encode_alone, encode_items};
+use crate::wire::meeting::{Lane, Welcome};
 use crate::wire::option::{self, OptionsBuffer, Pass};
 use crate::wire::session::{Hello, Purpose};
 
@@ -129,19 +130,9 @@ impl Member {
     }
 
     fn send_join(&mut self, link: LinkId, out: &mut Vec<Output>) {
-        let mut options = OptionsBuffer::default();
-        if let Some(pass) = &self.pass {
-            options.set(&option::PASS, pass);
-        }
-        if let Some(proof) = self.ticket_proof() {
-            options.set(&option::TICKET, &proof);
-        }
-        if !self.note.is_empty() {
-            options.set(&option::NOTE, &Reason::cut(&self.note));
-        }
         let Some(peer) = self.links.get_mut(&link) else { return };
-        let join = Join { meeting: self.meeting, options: options.options() };
-        out.push(Output::Send { link, frame: Frame::from(join).encode(peer.next_request()) });
+        let frame = self.newcomer.join(self.log.meeting(), &self.us, peer.next_request());
+        out.push(Output::Send { link, frame });
     }
 
     /// Answers JOIN: both are members, and the link is theirs.
@@ -152,7 +143,7 @@ impl Member {
         let rows = self.log.rows(pass.lamport);
         let (count, items) = encode_items(rows.iter().copied(), limits::ROWS_MAX);
         let mut options = OptionsBuffer::default();
-        if let Some(ours) = &self.pass {
+        if let Some(ours) = &self.newcomer.pass {
             options.set(&option::PASS, ours);
         }
         let observed = peer.address.to_string();
@@ -179,33 +170,26 @@ impl Member {
         if !matches!(peer.step, Step::Asking(_)) {
             return self.reject(link, Rule::Welcome1, now, out);
         }
-        let charter = match SignedCharter::check(&encode_alone(&welcome.charter.0), self.meeting, &self.us) {
+        let charter = match SignedCharter::check(&encode_alone(&welcome.charter.0), self.log.meeting(), &self.us) {
             // SPEC JOIN-14
             Ok(charter) if charter.kind != Purpose::MESH => return self.reject(link, Rule::Join14, now, out),
             Ok(charter) => charter,
             Err(rule) => return self.reject(link, rule, now, out),
         };
         if self.charter.is_none() {
-            let others = core::mem::take(&mut self.others);
-            // SPEC DIGEST-2
-            if let Some(kept) = others.into_iter().find(|kept| kept.charter.meeting == charter.meeting) {
+            if let Some(kept) = self.newcomer.come_to(charter.meeting) {
                 self.links.remove(&link);
                 out.push(goodbye(link, Code::Left));
                 self.restore(kept);
                 return self.on_start(now, out);
             }
-            self.meeting = charter.meeting;
             self.log = Log::new(charter.meeting, self.talk_max);
             self.roster = Roster::fold(&self.log, &charter, &self.us);
             let (meeting, bytes) = (charter.meeting, charter.bytes().into());
             out.push(Output::Keep { meeting, name: Kept::Charter, bytes });
             self.charter = Some(charter);
         }
-        if self.pass != Some(welcome.pass) {
-            self.pass = Some(welcome.pass);
-            let (meeting, bytes) = (self.meeting, encode_alone(&welcome.pass));
-            out.push(Output::Keep { meeting, name: Kept::Pass, bytes });
-        }
+        self.newcomer.take_pass(welcome.pass, self.log.meeting(), out);
         let observed = welcome.options.find::<Address<'_>>(&option::OBSERVED);
         let observed = observed.and_then(|address| address.as_str().parse::<SocketAddr>().ok());
         self.observed = self.observed.or(observed.map(|address| address.ip()));
@@ -219,7 +203,7 @@ impl Member {
         self.take_rows(link, welcome.rows.iter(), now, out);
         if self.stage == Stage::Outside {
             self.stage = Stage::Arriving;
-            self.timers.disarm(Timer::Door);
+            self.newcomer.stay();
             self.timers.arm(Timer::Arrive, now.tick.after(limits::ARRIVE_TIMEOUT));
         }
     }
@@ -258,7 +242,7 @@ impl Member {
         }
         self.update_delivery(key, out);
         if let (Some(outbox), Some(peer)) = (self.outboxes.get_mut(&key), self.links.get_mut(&link)) {
-            outbox.resend(link, self.meeting, &mut peer.requests, &self.us, out);
+            outbox.resend(link, self.log.meeting(), &mut peer.requests, &self.us, out);
         }
     }
 
@@ -311,7 +295,7 @@ impl Member {
         if let Some(other) = other {
             self.linked.insert(key, other);
             if let (Some(outbox), Some(peer)) = (self.outboxes.get_mut(&key), self.links.get_mut(&other)) {
-                outbox.resend(other, self.meeting, &mut peer.requests, &self.us, out);
+                outbox.resend(other, self.log.meeting(), &mut peer.requests, &self.us, out);
             }
             return;
         }
@@ -326,10 +310,8 @@ impl Member {
             self.timers.disarm(Timer::Arrive);
             return self.on_failed(Errand::Door, if is_told { code } else { Code::Left }, now, out);
         }
-        // A WELCOME after which one side breaks a rule is no success: else both would go on at once, for ever.
-        let is_innocent = matches!(code, Code::Cut | Code::Stopped | Code::Renewed | Code::Silent | Code::Slow);
         let told = if is_told { code } else { Code::Left };
-        self.on_call_failed(key, told, if is_innocent { 0 } else { 1 }, now, out);
+        self.on_call_failed(key, told, if is_innocent(code) { 0 } else { 1 }, now, out);
     }
 }
 

@@ -116,11 +116,7 @@ impl Member {
     /// We wait.
     pub(super) fn on_waiting(&mut self, link: LinkId, waiting: &Waiting<'_>, now: Now, out: &mut Vec<Output>) {
         match self.links.get(&link).map(|peer| &peer.step) {
-            Some(Step::Asking(Errand::Door)) => {
-                // It is an answer: who is told to wait, waits.
-                self.timers.disarm(super::member::Timer::Patience);
-                out.push(Output::Event(Event::Waiting { position: waiting.position }));
-            }
+            Some(Step::Asking(Errand::Door)) => self.newcomer.on_waiting(waiting.position, out),
             // A member whose grant is not known there yet: it is on its way.
             Some(Step::Asking(Errand::Call(_))) | None => {}
             // SPEC LOBBY-3
@@ -135,7 +131,7 @@ impl Member {
             return false;
         }
         out.push(Output::Close { link, code: Code::Left, rule: None, reason: String::new() });
-        self.denied = Some(error.reason.as_str().to_string());
+        self.newcomer.on_denied(error.reason.as_str());
         self.forget(link, error.code, true, now, out);
         true
     }

@@ -11,6 +11,7 @@ use super::speech::Speech;
 use crate::charter::{Listing, SignedCharter};
 use crate::code::Code;
 use crate::command::{Failure, Place};
+use crate::door::{Goal, Me, Newcomer, Wait};
 use crate::event::{Ending, Event};
 use crate::id::{DialId, Key, LinkId, MeetingId, RequestId};
 use crate::identity::Identity;
@@ -28,7 +29,7 @@ use crate::wire::Frame;
 use crate::wire::entry as wire;
 use crate::wire::field::decode_all;
 use crate::wire::meeting::{Lane, Meeting};
-use crate::wire::option::{Pass, TicketProof};
+use crate::wire::option::Pass;
 use crate::wire::private::Private;
 use crate::wire::session::Session;
 
@@ -87,10 +88,6 @@ pub(super) enum Timer {
     Join(LinkId),
     /// A JOIN that waits for a grant is looked at again.
     Grant(LinkId),
-    /// Knock again at the first address.
-    Door,
-    /// Nobody has let us in for too long.
-    Patience,
     /// The acts have been waited for.
     Arrive,
     /// What says who is here has been waited for.
@@ -130,27 +127,15 @@ pub(super) struct Call {
 #[derive(Clone, Debug)]
 pub struct Member {
     pub(super) us: Identity,
-    pub(super) name: String,
-    pub(super) base_name: String,
-    pub(super) name_is_chosen: bool,
-    pub(super) names_tried: u32,
-    pub(super) started_ms: u64,
+    pub(super) newcomer: Newcomer,
     /// Invariant: above every session of this key that is known, from the moment of being inside.
     pub(super) session: u64,
     pub(super) random: Random,
-    pub(super) meeting: MeetingId,
-    pub(super) host: Option<Key>,
-    pub(super) ticket: Option<Ticket>,
-    pub(super) note: String,
-    pub(super) door_addresses: Vec<String>,
     pub(super) addresses: Vec<String>,
     pub(super) port: Option<u16>,
     /// Where somebody has seen us.
     pub(super) observed: Option<IpAddr>,
     pub(super) charter: Option<SignedCharter>,
-    pub(super) pass: Option<Pass>,
-    /// Invariant: empty once the room is known.
-    pub(super) others: Vec<Restored>,
     /// The room is a guess, last heard of then. Invariant: nobody of it has been linked.
     pub(super) guess: Option<String>,
     pub(super) log: Log,
@@ -165,14 +150,9 @@ pub struct Member {
     /// Those who say that a later run of this key is with them: they are not dialled.
     pub(super) silenced: BTreeSet<Key>,
     pub(super) dials: BTreeMap<DialId, Errand>,
-    pub(super) next_dial: u64,
-    pub(super) door_failures: u32,
-    pub(super) last_failure: Code,
     pub(super) door: Door,
     /// Invariant: who waits here is on a link whose JOIN waits.
     pub(super) lobby: Lobby,
-    /// What the host has said to whom it does not admit.
-    pub(super) denied: Option<String>,
     pub(super) pull: Pull,
     pub(super) order: Order,
     /// What an earlier run has stored and not shown, until this one begins.
@@ -206,26 +186,24 @@ impl Member {
     #[must_use]
     pub fn new(config: MemberConfig) -> Self {
         let log = Log::new(config.meeting, config.talk_max);
-        let mut member = Self {
-            session: log.next_session(config.identity.key()).max(config.started_ms),
-            us: config.identity,
-            name: config.name.clone(),
-            base_name: config.name,
-            name_is_chosen: config.name_is_chosen,
-            names_tried: 0,
-            started_ms: config.started_ms,
-            random: Random::new(config.seed),
-            meeting: config.meeting,
+        let me = Me::new(config.name, config.name_is_chosen, config.started_ms);
+        let goal = Goal {
+            place: Place::Room,
             host: config.host,
             ticket: config.ticket,
             note: config.note,
-            door_addresses: config.door,
+            addresses: config.door,
+            others: config.others,
+        };
+        let mut member = Self {
+            session: log.next_session(config.identity.key()).max(config.started_ms),
+            us: config.identity,
+            newcomer: Newcomer::new(me, goal),
+            random: Random::new(config.seed),
             addresses: config.addresses,
             port: config.port,
             observed: None,
             charter: None,
-            pass: None,
-            others: config.others,
             guess: None,
             log,
             roster: Roster::default(),
@@ -236,12 +214,8 @@ impl Member {
             calls: BTreeMap::new(),
             silenced: BTreeSet::new(),
             dials: BTreeMap::new(),
-            next_dial: 0,
-            door_failures: 0,
-            last_failure: Code::Unreachable,
             door: Door::default(),
             lobby: Lobby::default(),
-            denied: None,
             pull: Pull::default(),
             order: Order::default(),
             unshown: Vec::new(),
@@ -269,7 +243,6 @@ impl Member {
     /// Goes on with what an earlier run has kept.
     pub(super) fn restore(&mut self, restored: Restored) {
         let Restored { charter, pass, entries, shown } = restored;
-        self.meeting = charter.meeting;
         let entries = Held::read_all(charter.meeting, &entries);
         self.log = Log::restored(charter.meeting, self.talk_max, &entries);
         self.log.changed_rows();
@@ -283,9 +256,9 @@ impl Member {
                 self.order.note(entry.hash);
             }
         }
-        self.pass = pass.and_then(|pass| decode_all::<Pass>(&pass).ok());
+        self.newcomer.pass = pass.and_then(|pass| decode_all::<Pass>(&pass).ok());
         self.roster = Roster::fold(&self.log, &charter, &self.us);
-        self.session = self.log.next_session(self.us.key()).max(self.started_ms);
+        self.session = self.log.next_session(self.us.key()).max(self.newcomer.me.started_ms);
         self.charter = Some(charter);
     }
 
@@ -308,7 +281,7 @@ impl Member {
             }
             self.learn_doors();
         }
-        self.timers.arm(Timer::Patience, now.tick.after(crate::limits::JOIN_PATIENCE));
+        self.newcomer.be_patient(now);
         self.knock(out);
     }
 
@@ -330,6 +303,7 @@ impl Member {
         self.show_rest(out);
         self.stage = Stage::Over;
         self.timers = Timers::default();
+        self.newcomer.rest();
         self.lobby.clear();
         for (key, mut outbox) in core::mem::take(&mut self.outboxes) {
             outbox.give_up(&Failure::Undelivered(Some(self.called(&key))), out);
@@ -380,8 +354,6 @@ impl Member {
             // SPEC JOIN-9
             Timer::Join(link) => self.reject(link, Rule::Join9, now, out),
             Timer::Grant(link) => self.decide(link, now, out),
-            Timer::Door => self.knock(out),
-            Timer::Patience => self.on_patience(now, out),
             Timer::Arrive => self.on_arrive_due(now, out),
             Timer::Roster => self.tell_roster(out),
             Timer::Call(key) => self.on_call_due(key, out),
@@ -418,18 +390,11 @@ impl Member {
     pub(super) fn lacks_acts(&self) -> bool {
         self.pull.lacks(Lane::Acts)
     }
-
-    /// The proof that this member has a ticket, if it has one.
-    pub(super) fn ticket_proof(&self) -> Option<TicketProof> {
-        let ticket = self.ticket.as_ref()?;
-        let meeting = if self.meeting == MeetingId::ZERO { ticket.meeting } else { self.meeting };
-        ticket.seed.map(|seed| crate::ticket::prove_ticket(seed, ticket.endorsement, meeting, &self.us))
-    }
 }
 
 impl Member {
     pub(crate) fn name(&self) -> &str {
-        &self.name
+        &self.newcomer.me.name
     }
 
     pub(crate) fn key(&self) -> Key {
@@ -441,7 +406,7 @@ impl Member {
         let charter = self.charter.as_ref().filter(|charter| charter.founder == self.us.key())?;
         let population = u32::try_from(self.linked.len()).unwrap_or(u32::MAX).saturating_add(1);
         let door = if self.roster.is_locked() { wire::Door::Locked } else { wire::Door::Unlocked };
-        let (name, since_ms) = (&*self.name, self.session);
+        let (name, since_ms) = (&*self.newcomer.me.name, self.session);
         (self.stage == Stage::Inside).then_some(Listing { charter, name, population, door, since_ms })
     }
 }
@@ -464,6 +429,15 @@ impl Machine for Member {
 
     fn handle_timeout(&mut self, now: Now, out: &mut Vec<Output>) {
         while self.stage != Stage::Over
+            && let Some(wait) = self.newcomer.expire(now.tick)
+        {
+            match wait {
+                Wait::Knock => self.knock(out),
+                Wait::Patience => self.on_patience(now, out),
+            }
+            self.settle(now, out);
+        }
+        while self.stage != Stage::Over
             && let Some(timer) = self.timers.expire(now.tick)
         {
             self.on_timer(timer, now, out);
@@ -478,7 +452,7 @@ impl Machine for Member {
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        self.timers.next().into_iter().chain(self.lobby.next()).min()
+        self.timers.next().into_iter().chain(self.newcomer.next()).chain(self.lobby.next()).min()
     }
 
     fn has_let_in(&self, link: LinkId) -> bool {

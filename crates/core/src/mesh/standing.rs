@@ -88,21 +88,16 @@ impl Member {
         let links: Vec<LinkId> = self.links.keys().copied().collect();
         links.into_iter().for_each(|link| self.drop_link(link, Code::NotYet, now, out));
         self.dials.clear();
-        self.timers.arm(Timer::Patience, now.tick.after(limits::JOIN_PATIENCE));
+        self.newcomer.be_patient(now);
         // What is being dialled comes to nothing first: nobody gets two links of one node.
-        self.timers.arm(Timer::Door, now.tick.after(limits::BACKOFF_MIN));
+        self.newcomer.knock_at(now.tick.after(limits::BACKOFF_MIN));
     }
 
     /// Whoever is not in any more knocks at the members that it knows, too: its first door may be gone.
     pub(super) fn learn_doors(&mut self) {
         let members = self.roster.members().filter(|member| self.is_here(&member.key));
         let known: Vec<String> = members.filter_map(|member| member.addresses.first().cloned()).collect();
-        for address in known {
-            if self.door_addresses.len() < limits::ADDRESSES_MAX && !self.door_addresses.contains(&address) {
-                self.door_addresses.push(address);
-                self.host = None;
-            }
-        }
+        self.newcomer.learn(known);
     }
 }
 

@@ -267,10 +267,8 @@ impl Client {
         let Some(desk) = self.desks.get_mut(at) else { return };
         desk.part();
         self.own.keys().for_each(|record| self.timers.disarm(Timer::Renew(at, *record)));
-        let longest = limits::BACKOFF_MIN.saturating_mul(2_u32.saturating_pow(desk.failures));
-        let longest = u64::try_from(longest.min(limits::REGISTRY_BACKOFF_MAX).as_millis()).unwrap_or(u64::MAX);
+        let wait = self.random.backoff(desk.failures, limits::REGISTRY_BACKOFF_MAX).max(Duration::from_millis(1));
         desk.failures = desk.failures.saturating_add(1);
-        let wait = Duration::from_millis(self.random.below(longest.saturating_add(1)).max(1));
         self.timers.arm(Timer::Redial(at), now.tick.after(wait));
         let registry = desk.registry.clone();
         if !self.own.is_empty() && !core::mem::replace(&mut desk.is_told, true) {

@@ -4,34 +4,33 @@ use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::time::Duration;
 
 use super::presence::People;
 use crate::address::for_others;
 use crate::charter::SignedCharter;
 use crate::code::Code;
 use crate::command::{Failure, Place};
+use crate::door::{Goal, Me, Newcomer, Progress, Wait, is_innocent};
 use crate::event::{Ending, Event, Kind, Member, Notice, Role, State, Whisper};
 use crate::id::{DialId, Key, LinkId, MeetingId, RequestId};
 use crate::identity::Identity;
 use crate::limits;
 use crate::log::{Held, Log, StreamId, Verdict, check_fork, unshown};
 use crate::machine::{Input, Kept, Machine, Output};
-use crate::name::numbered;
 use crate::random::Random;
 use crate::replica::{is_asked, message};
 use crate::roster::Roster;
 use crate::rule::Rule;
 use crate::sync::{Outbox, Restored, Tokens};
-use crate::ticket::{Ticket, prove_ticket};
+use crate::ticket::Ticket;
 use crate::time::{Instant, Now, Timers};
 use crate::wire::Frame;
 use crate::wire::entry::{Entry, EntryBody, Level};
-use crate::wire::field::{List, Name, Reason, Signed, decode_all, encode_alone, encode_items};
-use crate::wire::meeting::{Digest, Fetch, Fork, Join, Lane, Meeting, Presence, Range, Row, Welcome};
-use crate::wire::option::{self, Options, OptionsBuffer, Pass};
+use crate::wire::field::{List, Signed, decode_all, encode_alone, encode_items};
+use crate::wire::meeting::{Digest, Fetch, Fork, Lane, Meeting, Presence, Range, Row, Welcome};
+use crate::wire::option::{Options, Pass};
 use crate::wire::private::{Private, Tell};
-use crate::wire::session::{Hello, Purpose, Session};
+use crate::wire::session::Session;
 
 /// What an attendee is made of.
 #[derive(Clone, Debug)]
@@ -64,25 +63,20 @@ pub struct AttendeeConfig {
     pub talk_max: usize,
 }
 
-/// Names that are tried one after the other without a wait.
-const NAMES_AT_ONCE: u32 = 8;
-
 /// Where an attendee is with its one link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
     /// Not started, or waiting before the next dial.
     Apart,
     Dialling(DialId),
-    /// JOIN has been sent.
-    Knocking(LinkId),
+    /// JOIN has been sent to this key.
+    Knocking(LinkId, Key),
     Attending(LinkId),
     Over,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Timer {
-    Redial,
-    Patience,
     Digest,
     Fetch,
 }
@@ -102,26 +96,10 @@ struct Missing {
 #[derive(Clone, Debug)]
 pub struct Attendee {
     pub(super) us: Identity,
-    name: String,
-    base_name: String,
-    name_is_chosen: bool,
-    /// How many names the host has refused since it let us in.
-    names_tried: u32,
-    started_ms: u64,
+    pub(super) newcomer: Newcomer,
     pub(super) random: Random,
-    meeting: MeetingId,
-    /// Who holds the meeting: told by the ticket, or by the first charter that held.
-    host: Option<Key>,
-    /// Who has answered the last dial.
-    answering: Key,
-    ticket: Option<Ticket>,
-    note: String,
-    addresses: Vec<String>,
     pub(super) stage: Stage,
     charter: Option<SignedCharter>,
-    pass: Option<Pass>,
-    /// Invariant: empty once the lecture is known.
-    others: Vec<Restored>,
     pub(super) log: Log,
     /// What an earlier run has stored and not shown.
     unshown: Vec<Arc<Held>>,
@@ -132,13 +110,6 @@ pub struct Attendee {
     /// Streams of which something is missing that has been asked for.
     missing: BTreeMap<StreamId, Missing>,
     requests: u32,
-    dials: u64,
-    failures: u32,
-    last_failure: Code,
-    /// What the host has said to whom it does not admit.
-    denied: Option<String>,
-    /// The user has been told that the node is in its meeting.
-    welcomed: bool,
     /// The user has been told of the link that stands.
     introduced: bool,
     timers: Timers<Timer>,
@@ -149,25 +120,22 @@ impl Attendee {
     /// An attendee that has not started yet.
     #[must_use]
     pub fn new(config: AttendeeConfig) -> Self {
-        let mut attendee = Self {
-            us: config.identity,
-            name: config.name.clone(),
-            base_name: config.name,
-            name_is_chosen: config.name_is_chosen,
-            names_tried: 0,
-            started_ms: config.started_ms,
-            random: Random::new(config.seed),
-            meeting: config.meeting,
+        let me = Me::new(config.name, config.name_is_chosen, config.started_ms);
+        let goal = Goal {
+            place: Place::Lecture,
             host: config.host,
-            answering: Key::ZERO,
             ticket: config.ticket,
             note: config.note,
             addresses: config.addresses,
+            others: config.others,
+        };
+        let mut attendee = Self {
+            us: config.identity,
+            newcomer: Newcomer::new(me, goal),
+            random: Random::new(config.seed),
             stage: Stage::Apart,
             roster: Roster::default(),
             charter: None,
-            pass: None,
-            others: config.others,
             log: Log::new(config.meeting, config.talk_max),
             unshown: Vec::new(),
             people: People::default(),
@@ -175,11 +143,6 @@ impl Attendee {
             tokens: Tokens::default(),
             missing: BTreeMap::new(),
             requests: 0,
-            dials: 0,
-            failures: 0,
-            last_failure: Code::Unreachable,
-            denied: None,
-            welcomed: false,
             introduced: false,
             timers: Timers::default(),
             talk_max: config.talk_max,
@@ -197,31 +160,22 @@ impl Attendee {
         self.log = Log::restored(charter.meeting, self.talk_max, &entries);
         self.unshown = unshown(shown.as_ref(), &entries, &self.log);
         self.log.changed_rows();
-        self.pass = pass.and_then(|pass| decode_all::<Pass>(&pass).ok());
+        self.newcomer.pass = pass.and_then(|pass| decode_all::<Pass>(&pass).ok());
         self.roster = Roster::fold(&self.log, &charter, &self.us);
         self.charter = Some(charter);
     }
 
     /// Dials, with all that is kept.
     fn begin(&mut self, now: Now, out: &mut Vec<Output>) {
-        self.timers.arm(Timer::Patience, now.tick.after(limits::JOIN_PATIENCE));
+        self.newcomer.be_patient(now);
         self.dial(out);
     }
 
     fn dial(&mut self, out: &mut Vec<Output>) {
-        let Some(name) = Name::new(&self.name) else {
-            let failure = Failure::NameForm(self.name.clone());
-            return self.end(Code::Malformed, Ending::Failed(failure), out);
-        };
-        let mut options = OptionsBuffer::default();
-        options.set(&option::NAME, &name);
-        let (meeting, started_ms, purpose) = (self.meeting, self.started_ms, Purpose::STAR);
-        let hello = Frame::from(Hello { purpose, meeting, started_ms, options: options.options() });
-        self.dials = self.dials.saturating_add(1);
-        let id = DialId(self.dials);
-        self.stage = Stage::Dialling(id);
-        let (peer, addresses) = (self.host, self.addresses.clone());
-        out.push(Output::Dial { id, peer, addresses, hello: hello.encode(RequestId::EVENT) });
+        match self.newcomer.knock(self.log.meeting(), out) {
+            Ok(dial) => self.stage = Stage::Dialling(dial),
+            Err(failure) => self.end(Code::Malformed, Ending::Failed(failure), out),
+        }
     }
 
     fn on_up(&mut self, link: LinkId, peer: Key, dial: Option<DialId>, out: &mut Vec<Output>) {
@@ -229,21 +183,9 @@ impl Attendee {
             // SPEC GUEST-2: nobody dials a guest.
             return out.push(Output::close(link, Rule::Guest2));
         }
-        self.answering = peer;
-        let mut options = OptionsBuffer::default();
-        if let Some(pass) = &self.pass {
-            options.set(&option::PASS, pass);
-        }
-        if let Some((ticket, seed)) = self.ticket.as_ref().and_then(|ticket| Some((ticket, ticket.seed?))) {
-            options.set(&option::TICKET, &prove_ticket(seed, ticket.endorsement, ticket.meeting, &self.us));
-        }
-        if !self.note.is_empty() {
-            options.set(&option::NOTE, &Reason::cut(&self.note));
-        }
-        let join = Join { meeting: self.meeting, options: options.options() };
         let id = self.next_request();
-        out.push(Output::Send { link, frame: Frame::from(join).encode(id) });
-        self.stage = Stage::Knocking(link);
+        out.push(Output::Send { link, frame: self.newcomer.join(self.log.meeting(), &self.us, id) });
+        self.stage = Stage::Knocking(link, peer);
     }
 
     pub(super) fn next_request(&mut self) -> RequestId {
@@ -251,21 +193,18 @@ impl Attendee {
         RequestId(self.requests)
     }
 
-    fn on_welcome(&mut self, link: LinkId, welcome: &Welcome<'_>, now: Now, out: &mut Vec<Output>) {
-        let charter = match SignedCharter::check(&encode_alone(&welcome.charter.0), self.meeting, &self.us) {
+    fn on_welcome(&mut self, link: LinkId, peer: Key, welcome: &Welcome<'_>, now: Now, out: &mut Vec<Output>) {
+        let charter = match SignedCharter::check(&encode_alone(&welcome.charter.0), self.log.meeting(), &self.us) {
             Ok(charter) => charter,
             Err(rule) => return self.reject(link, rule, now, out),
         };
         // SPEC CHARTER-3
-        if self.answering != charter.founder {
+        if peer != charter.founder {
             return self.reject(link, Rule::Charter3, now, out);
         }
-        self.host = Some(charter.founder);
+        self.newcomer.goal.host = Some(charter.founder);
         let meeting = charter.meeting;
-        let others = core::mem::take(&mut self.others);
-        // SPEC DIGEST-2
-        if let Some(kept) = others.into_iter().find(|kept| kept.charter.meeting == meeting) {
-            self.meeting = meeting;
+        if let Some(kept) = self.newcomer.come_to(meeting) {
             self.restore(kept);
             out.push(Output::Close { link, code: Code::Left, rule: None, reason: String::new() });
             return self.begin(now, out);
@@ -273,11 +212,9 @@ impl Attendee {
         if self.log.meeting() != meeting {
             self.log = Log::new(meeting, self.talk_max);
         }
-        self.meeting = meeting;
-        let roster = Roster::fold(&self.log, &charter, &self.us);
-        (self.roster, self.pass) = (roster, Some(welcome.pass));
+        self.roster = Roster::fold(&self.log, &charter, &self.us);
         out.push(Output::Keep { meeting, name: Kept::Charter, bytes: charter.bytes().into() });
-        out.push(Output::Keep { meeting, name: Kept::Pass, bytes: encode_alone(&welcome.pass) });
+        self.newcomer.take_pass(welcome.pass, meeting, out);
         self.charter = Some(charter);
         self.stage = Stage::Attending(link);
         self.introduce(out);
@@ -297,15 +234,14 @@ impl Attendee {
         let host = charter.founder;
         let ready = Event::Ready {
             role: Role::Attendee,
-            name: self.name.clone(),
+            name: self.newcomer.me.name.clone(),
             key: self.us.key(),
             meeting: charter.meeting,
             title: charter.title.clone(),
             ticket: self.ticket_for(charter).to_string(),
             questions: charter.questions,
         };
-        self.timers.disarm(Timer::Patience);
-        if !core::mem::replace(&mut self.welcomed, true) {
+        if self.newcomer.take_seat() {
             out.push(Output::Event(ready));
         }
         out.push(Output::Event(Event::Linked { name, key: host }));
@@ -335,19 +271,19 @@ impl Attendee {
 
     /// What others join with: the own ticket, or the open meeting's address with its key.
     fn ticket_for(&self, charter: &SignedCharter) -> Ticket {
-        self.ticket.clone().unwrap_or_else(|| Ticket {
+        self.newcomer.goal.ticket.clone().unwrap_or_else(|| Ticket {
             meeting: charter.meeting,
             host: charter.founder,
             seed: None,
             endorsement: None,
-            addresses: for_others(&self.addresses),
+            addresses: for_others(&self.newcomer.goal.addresses),
         })
     }
 
     /// SPEC GAP-1: what the host no longer has is missing, and said to be. What lies before a newcomer's time is not.
     fn skip_what_is_gone(&mut self, rows: impl Iterator<Item = Row>, out: &mut Vec<Output>) {
         let oldest = self.log.oldest_talk_session();
-        for row in rows.filter(|row| row.lane == Lane::Talk && Some(row.author) == self.host) {
+        for row in rows.filter(|row| row.lane == Lane::Talk && Some(row.author) == self.newcomer.goal.host) {
             let stream = StreamId::of_row(&row);
             if oldest.is_some_and(|oldest| oldest < row.session) {
                 self.log.skip(stream, 1);
@@ -459,7 +395,9 @@ impl Attendee {
     fn on_fork(&mut self, link: LinkId, fork: &Fork<'_>, now: Now, out: &mut Vec<Output>) {
         match check_fork(fork, self.log.meeting(), &self.us) {
             // SPEC ENTRY-5
-            Ok((stream, _)) if Some(stream.author) != self.host => self.reject(link, Rule::Entry5, now, out),
+            Ok((stream, _)) if Some(stream.author) != self.newcomer.goal.host => {
+                self.reject(link, Rule::Entry5, now, out);
+            }
             Ok((stream, number)) => {
                 if self.log.void(stream, number) {
                     self.on_forked(stream, number, out);
@@ -490,10 +428,10 @@ impl Attendee {
     }
 
     fn on_tell(&mut self, link: LinkId, id: RequestId, tell: &Tell<'_>, out: &mut Vec<Output>) {
-        if let Some(host) = self.host
+        if let Some(host) = self.newcomer.goal.host
             && self.tokens.take(host, tell.token)
         {
-            let kind = Kind::Whisper(Whisper { token: tell.token, author: host, to: self.name.clone() });
+            let kind = Kind::Whisper(Whisper { token: tell.token, author: host, to: self.newcomer.me.name.clone() });
             let (meeting, from, text) = (self.log.meeting(), self.host_name(), tell.text.as_str().to_string());
             out.push(Output::Event(Event::Message { meeting, kind, from, own: false, text }));
         }
@@ -502,23 +440,21 @@ impl Attendee {
 
     fn on_frame(&mut self, link: LinkId, id: RequestId, frame: &Frame<'_>, now: Now, out: &mut Vec<Output>) {
         match (self.stage, frame) {
-            (Stage::Knocking(ours), Frame::Meeting(Meeting::Welcome(welcome))) if ours == link => {
-                self.on_welcome(link, welcome, now, out);
+            (Stage::Knocking(ours, peer), Frame::Meeting(Meeting::Welcome(welcome))) if ours == link => {
+                self.on_welcome(link, peer, welcome, now, out);
             }
-            (Stage::Knocking(ours), Frame::Meeting(Meeting::Waiting(waiting))) if ours == link => {
-                // It is an answer: who is told to wait, waits.
-                self.timers.disarm(Timer::Patience);
-                out.push(Output::Event(Event::Waiting { position: waiting.position }));
+            (Stage::Knocking(ours, _), Frame::Meeting(Meeting::Waiting(waiting))) if ours == link => {
+                self.newcomer.on_waiting(waiting.position, out);
             }
-            (Stage::Knocking(ours), Frame::Session(Session::Refused(error))) if ours == link => {
+            (Stage::Knocking(ours, _), Frame::Session(Session::Refused(error))) if ours == link => {
                 out.push(Output::Close { link, code: Code::Left, rule: None, reason: String::new() });
-                self.denied = Some(error.reason.as_str().to_string());
+                self.newcomer.on_denied(error.reason.as_str());
                 self.on_failure(error.code, now, out);
             }
             (Stage::Attending(ours), frame) if ours == link => self.on_meeting_frame(link, id, frame, now, out),
             // SPEC WELCOME-1
-            (Stage::Knocking(ours), _) if ours == link => self.reject(link, Rule::Welcome1, now, out),
-            (Stage::Apart | Stage::Dialling(_) | Stage::Knocking(_) | Stage::Attending(_) | Stage::Over, _) => {}
+            (Stage::Knocking(ours, _), _) if ours == link => self.reject(link, Rule::Welcome1, now, out),
+            (Stage::Apart | Stage::Dialling(_) | Stage::Knocking(..) | Stage::Attending(_) | Stage::Over, _) => {}
         }
     }
 
@@ -531,9 +467,9 @@ impl Attendee {
             Frame::Private(Private::Tell(tell)) => self.on_tell(link, id, tell, out),
             Frame::Session(Session::Done(_)) => {
                 self.on_fetched(link, id, now, out);
-                if let Some(new) = self.outbox.on_done(id, self.us.key(), &self.name, out) {
-                    self.base_name.clone_from(&new);
-                    let old = core::mem::replace(&mut self.name, new.clone());
+                if let Some(new) = self.outbox.on_done(id, self.us.key(), &self.newcomer.me.name, out) {
+                    let old = self.newcomer.me.name.clone();
+                    self.newcomer.me.rename(&new);
                     self.people.rename(self.us.key(), &new);
                     out.push(Output::Event(Event::Renamed { key: self.us.key(), old, new }));
                 }
@@ -566,72 +502,39 @@ impl Attendee {
     }
 
     fn on_down(&mut self, link: LinkId, code: Code, now: Now, out: &mut Vec<Output>) {
-        if matches!(self.stage, Stage::Knocking(ours) | Stage::Attending(ours) if ours == link) {
+        if matches!(self.stage, Stage::Knocking(ours, _) | Stage::Attending(ours) if ours == link) {
             self.on_failure(code, now, out);
         }
     }
 
     /// The link, or the attempt to get one, is gone: end, or try again.
     fn on_failure(&mut self, code: Code, now: Now, out: &mut Vec<Output>) {
-        // A WELCOME after which one side breaks a rule is no success: else both would go on at once, for ever.
-        let is_innocent = matches!(code, Code::Cut | Code::Stopped | Code::Renewed | Code::Silent | Code::Slow);
-        if matches!(self.stage, Stage::Attending(_)) && is_innocent {
-            (self.failures, self.names_tried) = (0, 0);
+        if matches!(self.stage, Stage::Attending(_)) && is_innocent(code) {
+            self.newcomer.forgive();
         }
         let was_linked = core::mem::take(&mut self.introduced);
-        self.timers.disarm(Timer::Fetch);
-        self.timers.disarm(Timer::Digest);
+        self.timers = Timers::default();
         self.missing.clear();
         self.stage = Stage::Apart;
-        self.last_failure = code;
-        if self.failures == 0 && !self.welcomed && matches!(code, Code::Unreachable | Code::NoListener | Code::Cut) {
-            let was = self.charter.as_ref().map(|kept| kept.title.to_string());
-            let notice = Notice::NoAnswer { code, addresses: self.addresses.clone(), was };
-            out.push(Output::Event(Event::Warning(notice)));
-        }
         // SPEC JOIN-11: its goodbye may have been lost, its last act has not.
         let code = if self.roster.ended().is_some() { Code::Ended } else { code };
-        if code == Code::NameTaken && (self.welcomed || !self.name_is_chosen) {
-            self.take_another_name();
-            if self.timers.is_armed(Timer::Patience) {
-                // Somebody has answered: each name has its own time.
-                self.timers.arm(Timer::Patience, now.tick.after(limits::JOIN_PATIENCE));
+        let was = self.charter.as_ref().map(|kept| kept.title.to_string());
+        match self.newcomer.on_failed(code, was, &mut self.random, now, out) {
+            Progress::Again => self.dial(out),
+            Progress::Later => {
+                if let Some(key) = self.newcomer.goal.host.filter(|_| was_linked) {
+                    out.push(Output::Event(Event::Unlinked { name: self.host_name(), key, code }));
+                }
             }
-            if self.names_tried <= NAMES_AT_ONCE {
-                return self.dial(out);
-            }
-        } else if code == Code::NoSuchHost && !self.welcomed {
-            return self.end(code, Ending::NoSuchHost(self.addresses.clone()), out);
-        } else if is_final(code, self.welcomed) {
-            // SPEC LOBBY-6
-            let words = self.denied.take().filter(|_| code == Code::Denied);
-            return self.end(code, words.map_or(Ending::Final(Place::Lecture), Ending::Denied), out);
+            Progress::Over(ending) => self.end(code, ending, out),
         }
-        if !self.welcomed && !self.timers.is_armed(Timer::Patience) {
-            self.timers.arm(Timer::Patience, now.tick.after(limits::JOIN_PATIENCE));
-        }
-        if let Some(key) = self.host.filter(|_| was_linked) {
-            out.push(Output::Event(Event::Unlinked { name: self.host_name(), key, code }));
-        }
-        // SPEC DIAL-2: full jitter, so that a thousand guests do not come back at once.
-        let doubled = limits::BACKOFF_MIN.saturating_mul(2_u32.saturating_pow(self.failures.min(16)));
-        let longest = doubled.min(limits::BACKOFF_MAX).as_millis();
-        let wait = self.random.below(u64::try_from(longest).unwrap_or(u64::MAX).saturating_add(1));
-        self.failures = self.failures.saturating_add(1);
-        self.timers.arm(Timer::Redial, now.tick.after(Duration::from_millis(wait)));
-    }
-
-    /// `name-2` first, then numbers from an ever wider range: a class of one name is not sorted out one by one.
-    fn take_another_name(&mut self) {
-        let range = 4_u64.saturating_pow(self.names_tried);
-        self.name = numbered(&self.base_name, self.random.below(range).saturating_add(2));
-        self.names_tried = self.names_tried.saturating_add(1);
     }
 
     pub(super) fn end(&mut self, code: Code, ending: Ending, out: &mut Vec<Output>) {
         self.stage = Stage::Over;
         self.missing.clear();
         self.timers = Timers::default();
+        self.newcomer.rest();
         self.outbox.give_up(&Failure::Undelivered(None), out);
         // Who does not get in again is still shown what was said before.
         self.show_rest(out);
@@ -639,10 +542,10 @@ impl Attendee {
     }
 
     fn on_patience(&mut self, out: &mut Vec<Output>) {
-        if let Stage::Knocking(link) | Stage::Attending(link) = self.stage {
+        if let Stage::Knocking(link, _) | Stage::Attending(link) = self.stage {
             out.push(Output::Close { link, code: Code::Left, rule: None, reason: String::new() });
         }
-        self.end(self.last_failure, Ending::NobodyCame(Place::Lecture, self.addresses.clone()), out);
+        self.end(self.newcomer.last_failure, self.newcomer.nobody_came(), out);
     }
 
     fn on_fetch_timeout(&mut self, now: Now, out: &mut Vec<Output>) {
@@ -666,7 +569,7 @@ impl Attendee {
 
     pub(super) fn users(&self) -> Event {
         let us = self.us.key();
-        let host = self.host.map(|key| Member { name: self.host_name(), key, state: self.host_state() });
+        let host = self.newcomer.goal.host.map(|key| Member { name: self.host_name(), key, state: self.host_state() });
         let guests = self.people.names.iter().map(|(key, name)| {
             let state = if *key == us { State::You } else { State::Linked };
             Member { name: name.clone(), key: *key, state }
@@ -675,7 +578,7 @@ impl Attendee {
     }
 
     pub(crate) fn name(&self) -> &str {
-        &self.name
+        &self.newcomer.me.name
     }
 
     pub(crate) fn key(&self) -> Key {
@@ -685,7 +588,7 @@ impl Attendee {
     const fn host_state(&self) -> State {
         match self.stage {
             Stage::Attending(_) => State::Linked,
-            Stage::Apart | Stage::Dialling(_) | Stage::Knocking(_) | Stage::Over => State::Away,
+            Stage::Apart | Stage::Dialling(_) | Stage::Knocking(..) | Stage::Over => State::Away,
         }
     }
 }
@@ -707,10 +610,14 @@ impl Machine for Attendee {
     }
 
     fn handle_timeout(&mut self, now: Now, out: &mut Vec<Output>) {
+        while let Some(wait) = self.newcomer.expire(now.tick) {
+            match wait {
+                Wait::Knock => self.dial(out),
+                Wait::Patience => self.on_patience(out),
+            }
+        }
         while let Some(timer) = self.timers.expire(now.tick) {
             match timer {
-                Timer::Redial => self.dial(out),
-                Timer::Patience => self.on_patience(out),
                 Timer::Digest => self.on_digest_due(out),
                 Timer::Fetch => self.on_fetch_timeout(now, out),
             }
@@ -718,33 +625,14 @@ impl Machine for Attendee {
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        self.timers.next()
+        self.timers.next().into_iter().chain(self.newcomer.next()).min()
     }
 
     fn assert_invariants(&self) {
-        let waiting = self.timers.is_armed(Timer::Redial);
-        let apart = self.stage == Stage::Apart && self.dials > 0;
+        let waiting = self.newcomer.knocks_again();
+        let apart = self.stage == Stage::Apart && self.newcomer.has_dialled();
         assert_eq!(waiting, apart, "an attendee that is apart dials again, and only then: {:?}", self.stage);
-        assert!(self.stage != Stage::Over || self.timers.next().is_none(), "it is over, and something is due");
+        assert!(self.stage != Stage::Over || self.poll_timeout().is_none(), "it is over, and something is due");
         assert!(self.missing.is_empty() || matches!(self.stage, Stage::Attending(_)), "nobody to ask");
     }
-}
-
-/// When there is no use in trying again.
-const FINAL: [Code; 8] = [
-    Code::Ended,
-    Code::Kicked,
-    Code::Banned,
-    Code::Denied,
-    Code::TicketNeeded,
-    Code::Superseded,
-    Code::SelfLink,
-    Code::NameTaken,
-];
-/// The same, before the first WELCOME.
-const FINAL_AT_FIRST: [Code; 6] =
-    [Code::VersionUnknown, Code::Locked, Code::Full, Code::NoMeeting, Code::WrongKind, Code::WrongKey];
-
-fn is_final(code: Code, welcomed: bool) -> bool {
-    FINAL.contains(&code) || !welcomed && FINAL_AT_FIRST.contains(&code)
 }

@@ -74,13 +74,13 @@ impl Attendee {
         let errand = errand?;
         let link = match self.stage {
             Stage::Attending(link) => Some((link, self.next_request())),
-            Stage::Apart | Stage::Dialling(_) | Stage::Knocking(_) | Stage::Over => None,
+            Stage::Apart | Stage::Dialling(_) | Stage::Knocking(..) | Stage::Over => None,
         };
         self.outbox.push(id, errand, link, self.log.meeting(), &self.us, out)
     }
 
     fn leave(&mut self, out: &mut Vec<Output>) {
-        if let Stage::Knocking(link) | Stage::Attending(link) = self.stage {
+        if let Stage::Knocking(link, _) | Stage::Attending(link) = self.stage {
             out.push(Output::Close { link, code: Code::Left, rule: None, reason: String::new() });
         }
         self.end(Code::Left, Ending::Left, out);

@@ -224,7 +224,7 @@ impl Hall {
     }
 
     fn hello(&self, purpose: Purpose, node: usize, name: Option<&str>) -> Encoded {
-        let started_ms = self.nodes.get(node).map_or(self.now.unix_ms, |node| node.machine.started_ms);
+        let started_ms = self.nodes.get(node).map_or(self.now.unix_ms, |node| node.machine.newcomer.me.started_ms);
         hello_of(purpose, started_ms, name)
     }
 

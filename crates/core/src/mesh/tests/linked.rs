@@ -29,14 +29,14 @@ fn mesh_4_of_two_links_the_smaller_key_closes_the_older() {
     let mut hall = Hall::of(2);
     let older = [hall.between(small, large)[0], hall.between(large, small)[0]];
     // The larger has dialled again: it may not know the older link any more.
-    let started_ms = hall.nodes[large].machine.started_ms;
+    let started_ms = hall.nodes[large].machine.newcomer.me.started_ms;
     let newer = hall.stranger(small, identity(large as u8 + 1).key(), Purpose::MESH, started_ms);
     hall.join_on(small, newer, &OptionsBuffer::default());
     assert!(hall.nodes[small].closed.contains(&(older[0], Code::Duplicate, None)));
     assert!(hall.sent_on(small, newer).contains(&"WELCOME"));
     // The other way round, the larger key leaves both.
     let mut hall = Hall::of(2);
-    let started_ms = hall.nodes[small].machine.started_ms;
+    let started_ms = hall.nodes[small].machine.newcomer.me.started_ms;
     let newer = hall.stranger(large, identity(small as u8 + 1).key(), Purpose::MESH, started_ms);
     hall.join_on(large, newer, &OptionsBuffer::default());
     assert_eq!(hall.nodes[large].closed, []);
@@ -103,7 +103,7 @@ fn mesh_22_and_roster_8_a_lock_shuts_out_whom_a_junior_let_in_at_the_same_time()
 #[test]
 fn join_10_the_later_run_of_a_key_stays() {
     let mut hall = Hall::of(2);
-    let (key, started_ms) = (identity(2).key(), hall.nodes[1].machine.started_ms);
+    let (key, started_ms) = (identity(2).key(), hall.nodes[1].machine.newcomer.me.started_ms);
     let earlier = hall.stranger(0, key, Purpose::MESH, started_ms - 1);
     assert!(hall.nodes[0].closed.contains(&(earlier, Code::Superseded, Some(Rule::Join10))));
     let link = hall.between(0, 1)[0];

@@ -111,7 +111,7 @@ fn lobby_7_one_place_a_key_and_no_name_twice() {
     assert_eq!(hall.nodes[0].closed.last(), Some(&(links[0], Code::Superseded, Some(Rule::Join10))));
     assert_eq!(hall.nodes[0].machine.lobby.links(), [links[1], again]);
     let all = hall.join("All");
-    assert_eq!(hall.nodes[all].machine.name, "All-2", "the word is taken");
+    assert_eq!(hall.nodes[all].machine.newcomer.me.name, "All-2", "the word is taken");
     let mut config = hall.config(hall.nodes.len(), "all-2");
     config.name_is_chosen = true;
     let taken = hall.start(config);
