@@ -18,7 +18,7 @@ use tertulia_net::{Home, Setup, seed, unix_ms};
 
 use crate::escape;
 use crate::fail::{Fail, quoted};
-use crate::globals::{Globals, tell_home};
+use crate::globals::{Globals, tell_home, warn_of_lost};
 use crate::screen::Screen;
 use crate::venue;
 use crate::words;
@@ -53,10 +53,18 @@ pub(crate) fn own_home(globals: &Globals, screen: &Screen, instead: &str) -> Res
 ///
 /// # Errors
 /// A file of the home can't be used.
-pub(crate) fn machine(home: &Home, globals: &Globals, started_ms: u64, manner: Manner) -> Result<Friends, Fail> {
+pub(crate) fn machine(
+    home: &Home,
+    globals: &Globals,
+    screen: &Screen,
+    started_ms: u64,
+    manner: Manner,
+) -> Result<Friends, Fail> {
     let broken = |error: tertulia_net::Error| {
         Fail::failed("home", error.to_string(), "put it right, or choose another folder: tertulia --home DIR …")
     };
+    let (pairs, damages) = home.pairs().map_err(broken)?;
+    damages.iter().for_each(|damaged| warn_of_lost(damaged, screen));
     Ok(Friends::new(FriendsConfig {
         identity: home.identity(),
         name: globals.called(home)?.name,
@@ -68,7 +76,7 @@ pub(crate) fn machine(home: &Home, globals: &Globals, started_ms: u64, manner: M
         ends_after_one: manner.ends_after_one,
         only_contacts: manner.only_contacts,
         contacts: home.contacts().map_err(broken)?,
-        pairs: home.pairs().map_err(broken)?,
+        pairs,
         drafts: home.drafts().map_err(broken)?,
         talk_max: limits::TALK_ENTRIES_MAX,
     }))
@@ -78,11 +86,17 @@ pub(crate) fn machine(home: &Home, globals: &Globals, started_ms: u64, manner: M
 ///
 /// # Errors
 /// A file of the home can't be used, or a setting is wrong.
-pub(crate) fn asking(home: &Home, globals: &Globals, started_ms: u64, manner: Manner) -> Result<Node, Fail> {
+pub(crate) fn asking(
+    home: &Home,
+    globals: &Globals,
+    screen: &Screen,
+    started_ms: u64,
+    manner: Manner,
+) -> Result<Node, Fail> {
     let (registries, name) = (globals.registries(home)?.addresses, globals.called(home)?.name);
     let reach = Reach { port: 0, addresses: Vec::new(), visibility: Visibility::Unlisted };
     let client = venue::publisher(home.identity(), &name, registries, reach, started_ms)?;
-    Ok(Node::new(machine(home, globals, started_ms, manner)?).published(client))
+    Ok(Node::new(machine(home, globals, screen, started_ms, manner)?).published(client))
 }
 
 /// What the machine runs with.
@@ -103,7 +117,7 @@ pub(crate) fn setup(
 ///
 /// # Errors
 /// It can't be done, or not kept.
-pub(crate) fn change(home: &Home, globals: &Globals, command: Command) -> Result<Vec<Event>, Fail> {
+pub(crate) fn change(home: &Home, globals: &Globals, screen: &Screen, command: Command) -> Result<Vec<Event>, Fail> {
     let manner = Manner { port: None, dials_at_start: false, ends_after_one: false, only_contacts: false };
     let name = if let Command::Add { name, .. }
     | Command::Remove { name }
@@ -114,7 +128,7 @@ pub(crate) fn change(home: &Home, globals: &Globals, command: Command) -> Result
     } else {
         String::new()
     };
-    let mut friends = machine(home, globals, unix_ms(), manner)?;
+    let mut friends = machine(home, globals, screen, unix_ms(), manner)?;
     let mut out = Vec::new();
     let now = Now { tick: Instant(0), unix_ms: unix_ms() };
     friends.handle(Input::Command { id: CommandId(1), command }, now, &mut out);

@@ -90,7 +90,7 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
             (home, Command::Unblock { name: who.clone() }, next)
         }
     };
-    for event in befriend::change(&home, globals, command)? {
+    for event in befriend::change(&home, globals, &screen, command)? {
         screen.event(&event, None);
     }
     screen.own(&next);

@@ -57,7 +57,7 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     let started_ms = start_run(&home)?;
     let (port, only_contacts) = (Some(place.port), args.only_contacts);
     let manner = Manner { port, dials_at_start: true, ends_after_one: false, only_contacts };
-    let friends = befriend::machine(&home, globals, started_ms, manner)?;
+    let friends = befriend::machine(&home, globals, &screen, started_ms, manner)?;
     let setup = befriend::setup(&home, globals, started_ms, Some(listener))?;
     let registries = globals.registries(&home)?;
     screen.registry = registries.shown();

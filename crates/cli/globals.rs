@@ -7,7 +7,7 @@ use std::time::Duration;
 use tertulia_core::address::{HostPort, NoAddress, REGISTRY_PORT};
 use tertulia_core::limits;
 use tertulia_core::name::{cut, normal, proper};
-use tertulia_net::{Changed, Config, Home, Noticed, StoredMeeting, machine_loopback};
+use tertulia_net::{Changed, Config, Damaged, Home, Noticed, StoredMeeting, machine_loopback};
 
 use crate::console::NAME_RULE;
 use crate::escape;
@@ -304,6 +304,27 @@ pub(crate) fn warn_of_damage(meeting: &StoredMeeting, screen: &Screen) {
             &format!("{path} is damaged, and is done without; a copy of it that is put back counts again"),
         );
     }
+}
+
+/// What of a log was damaged: who has it is asked for it, and nobody is accused of anything.
+pub(crate) fn warn_of_lost(damaged: &Damaged, screen: &Screen) {
+    let Damaged { path, bytes, lost, is_foreign, .. } = damaged;
+    let (aside, log) = (escape::line(&path.display().to_string()), path.with_file_name("log"));
+    let log = escape::line(&log.display().to_string());
+    let message = match lost {
+        _ if *is_foreign => {
+            format!("{log} is not of this version's format: it has been moved to {aside}, and a new one is begun")
+        }
+        0 => format!(
+            "{log} was damaged: {bytes} bytes have been moved to {aside}; what they held is fetched again where others \
+             have it"
+        ),
+        lost => format!(
+            "{log} was damaged: {bytes} bytes have been moved to {aside}; {lost} of its entries are missing, and are \
+             fetched again where others have them"
+        ),
+    };
+    screen.warning("damaged", &message);
 }
 
 /// Whoever reads an identity is its owner, for all that others can tell.

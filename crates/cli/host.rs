@@ -11,20 +11,19 @@ use tertulia_core::event::Role;
 use tertulia_core::id::{Key, Signature, Token};
 use tertulia_core::identity::{Identity, Secret};
 use tertulia_core::limits;
-use tertulia_core::log::Shown;
+use tertulia_core::log::Log;
 use tertulia_core::node::Node;
 use tertulia_core::star::{Host, HostConfig};
-use tertulia_core::wire::Encoded;
 use tertulia_core::wire::field::Title;
 use tertulia_core::wire::registry::Visibility;
 use tertulia_core::wire::session::Purpose;
-use tertulia_net::{Home, Setup, start};
+use tertulia_net::{Home, Setup, StoredLog, start};
 
 use crate::directory::random;
 use crate::ending::Ending;
 use crate::escape;
 use crate::fail::{Fail, quoted};
-use crate::globals::{Globals, start_run};
+use crate::globals::{Globals, start_run, warn_of_lost};
 use crate::input;
 use crate::registry;
 use crate::screen::Screen;
@@ -134,10 +133,11 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     let home = globals.open_home(&screen)?;
     screen.keep_in(&home);
     let called = globals.called(&home)?;
-    let lecture = match stored(&home, &args.title, Purpose::STAR)? {
+    let lecture = match stored(&home, &args.title, Purpose::STAR, &screen)? {
         Some(lecture) => {
             fits(args, &lecture.charter, &plan, &again)?;
-            screen.own(&format!("this lecture goes on where it stopped, with {} entries", lecture.restored.len()));
+            screen
+                .own(&format!("this lecture goes on where it stopped, with {} entries", lecture.log.entries().count()));
             lecture
         }
         None => found(args, &home.identity(), &plan, Purpose::STAR)?,
@@ -159,9 +159,7 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
         ticket: lecture.ticket,
         endorsement: lecture.endorsement,
         addresses: place.addresses.clone(),
-        restored: lecture.restored,
-        shown: Some(lecture.shown),
-        talk_max: limits::TALK_ENTRIES_MAX,
+        log: lecture.log,
     });
     let keeps = (!home.is_guest()).then(|| home.clone());
     let setup = Setup {
@@ -254,10 +252,9 @@ pub(crate) struct Lecture {
     pub(crate) charter: SignedCharter,
     pub(crate) ticket: Option<Secret>,
     pub(crate) endorsement: Option<Signature>,
-    pub(crate) restored: Vec<Encoded>,
+    pub(crate) log: Log,
     /// The port at which it was the time before.
     pub(crate) port: Option<u16>,
-    pub(crate) shown: Shown,
 }
 
 pub(crate) fn found(args: &Args, us: &Identity, plan: &Policies, kind: Purpose) -> Result<Lecture, Fail> {
@@ -280,11 +277,12 @@ pub(crate) fn found(args: &Args, us: &Identity, plan: &Policies, kind: Purpose) 
     };
     let charter = SignedCharter::found(terms, us)
         .map_err(|rule| Fail::failed("charter", rule.to_string(), "another title: tertulia host TITLE"))?;
-    Ok(Lecture { charter, ticket, endorsement: None, restored: Vec::new(), shown: Shown::default(), port: None })
+    let log = Log::new(charter.meeting, limits::TALK_ENTRIES_MAX);
+    Ok(Lecture { charter, ticket, endorsement: None, log, port: None })
 }
 
 /// The lecture of this title that this user has stopped and not ended.
-pub(crate) fn stored(home: &Home, title: &str, kind: Purpose) -> Result<Option<Lecture>, Fail> {
+pub(crate) fn stored(home: &Home, title: &str, kind: Purpose, screen: &Screen) -> Result<Option<Lecture>, Fail> {
     let us = home.identity();
     let broken = |error: tertulia_net::Error| {
         Fail::failed("home", error.to_string(), "another title, or another folder: tertulia --home DIR …")
@@ -304,16 +302,10 @@ pub(crate) fn stored(home: &Home, title: &str, kind: Purpose) -> Result<Option<L
         if let Some(path) = damaged {
             return Err(damage(&path, "it is part of this meeting"));
         }
-        let log = home.meeting(meeting.id).and_then(|files| files.load()).map_err(broken)?;
+        let StoredLog { log, damaged } = home.meeting(meeting.id).and_then(|files| files.load()).map_err(broken)?;
+        damaged.iter().for_each(|damaged| warn_of_lost(damaged, screen));
         let (ticket, endorsement) = split_ticket(meeting.ticket.as_deref());
-        return Ok(Some(Lecture {
-            charter,
-            ticket,
-            endorsement,
-            restored: log.entries,
-            shown: log.shown,
-            port: meeting.port,
-        }));
+        return Ok(Some(Lecture { charter, ticket, endorsement, log, port: meeting.port }));
     }
     Ok(None)
 }

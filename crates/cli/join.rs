@@ -10,7 +10,6 @@ use tertulia_core::code::Code;
 use tertulia_core::event::Role;
 use tertulia_core::id::{Key, MeetingId};
 use tertulia_core::identity::Identity;
-use tertulia_core::log::entry_of;
 use tertulia_core::node::{Guess, is_over};
 use tertulia_core::star::Restored;
 use tertulia_core::ticket::Ticket;
@@ -22,7 +21,7 @@ use crate::ending::Ending;
 use crate::escape;
 use crate::fail::{Fail, quoted};
 use crate::find::{Place, find, nowhere};
-use crate::globals::{Globals, start_run, warn_of_damage};
+use crate::globals::{Globals, start_run, warn_of_damage, warn_of_lost};
 use crate::input;
 use crate::room;
 use crate::screen::Screen;
@@ -313,8 +312,8 @@ fn kept(home: &Home, target: &Target, screen: &Screen) -> Result<Kept, Fail> {
 
 /// How long ago somebody else has said or done something in it.
 fn heard(kept: &Restored, us: Key) -> String {
-    let entries = kept.entries.iter().filter_map(entry_of).map(|entry| entry.value);
-    let last_ms = entries.filter(|entry| entry.author != us).map(|entry| entry.time_ms).max().unwrap_or_default();
+    let last_ms =
+        kept.log.entries().filter(|entry| entry.id.author != us).map(|entry| entry.time_ms).max().unwrap_or_default();
     let age = age(Duration::from_millis(unix_ms().saturating_sub(last_ms)));
     age.strip_prefix("for ").map_or(age.clone(), |span| format!("{span} ago"))
 }
@@ -325,8 +324,9 @@ fn load(home: &Home, meeting: &StoredMeeting, screen: &Screen) -> Result<Option<
     match SignedCharter::check(charter, meeting.id, &home.identity()) {
         Ok(charter) => {
             let files = home.meeting(meeting.id).and_then(|files| files.load());
-            let StoredLog { entries, shown, .. } = files.map_err(|error| broken(&error))?;
-            Ok(Some(Restored { charter, pass: meeting.pass.clone(), entries, shown: Some(shown) }))
+            let StoredLog { log, damaged } = files.map_err(|error| broken(&error))?;
+            damaged.iter().for_each(|damaged| warn_of_lost(damaged, screen));
+            Ok(Some(Restored { charter, pass: meeting.pass.clone(), log }))
         }
         Err(rule) => {
             screen.warning("home", &format!("what was kept of a meeting is damaged and is fetched again: {rule}"));

@@ -50,7 +50,7 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     let started_ms = start_run(&home)?;
     let (port, only_contacts) = (Some(place.port), args.only_contacts);
     let manner = Manner { port, dials_at_start: true, ends_after_one: args.once, only_contacts };
-    let friends = befriend::asking(&home, globals, started_ms, manner)?;
+    let friends = befriend::asking(&home, globals, &screen, started_ms, manner)?;
     let setup = befriend::setup(&home, globals, started_ms, Some(listener))?;
     crate::block_on(async {
         let system = |error: std::io::Error| Fail::failed("system", error.to_string(), "try again");

@@ -66,7 +66,7 @@ pub(crate) fn host(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
         addresses: place.addresses.clone(),
         port: None,
         note: String::new(),
-        restored: Some(Restored { charter: room.charter, pass: None, entries: room.restored, shown: Some(room.shown) }),
+        restored: Some(Restored { charter: room.charter, pass: None, log: room.log }),
         others: Vec::new(),
         talk_max: limits::TALK_ENTRIES_MAX,
     });
@@ -96,11 +96,11 @@ pub(crate) fn host(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
 
 /// The room of this title that was left, or a new one.
 fn stored_or_new(args: &Args, home: &Home, plan: &Policies, screen: &Screen, again: &str) -> Result<Lecture, Fail> {
-    let Some(room) = stored(home, &args.title, Purpose::MESH)? else {
+    let Some(room) = stored(home, &args.title, Purpose::MESH, screen)? else {
         return found(args, &home.identity(), plan, Purpose::MESH);
     };
     fits(args, &room.charter, plan, again)?;
-    screen.own(&format!("this room goes on where you left it, with {} entries", room.restored.len()));
+    screen.own(&format!("this room goes on where you left it, with {} entries", room.log.entries().count()));
     Ok(room)
 }
 

@@ -83,6 +83,8 @@ limits! {
     TALK_ENTRIES_MAX: usize = 10_000;
     /// Bytes of the talk entries that a log keeps.
     TALK_BYTES_MAX: usize = 16_777_216;
+    /// A log's file is written anew once it is twice as long as it was then, and twice this.
+    LOG_SPARE_BYTES: u64 = 1_048_576;
     /// Talk sessions of one author that a log keeps.
     TALK_SESSIONS_MAX: usize = 32;
     /// A lamport time that leaps further ahead of the highest held is not taken over.

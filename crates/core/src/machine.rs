@@ -10,7 +10,7 @@ use crate::event::Event;
 use crate::feed::Start;
 use crate::id::{CommandId, DialId, Key, LinkId, MeetingId, RequestId};
 use crate::link::LinkEvent;
-use crate::log::Held;
+use crate::log::{Held, Log, Record};
 use crate::rule::Rule;
 use crate::time::{Instant, Now};
 use crate::wire::option::Options;
@@ -110,6 +110,13 @@ pub enum Output {
         /// The frame.
         frame: Encoded,
     },
+    /// Onto the disk, before anything that is sent or appended after it.
+    Store {
+        /// The meeting that it belongs to.
+        meeting: MeetingId,
+        /// What the meeting's log has to know again after a restart.
+        record: Record,
+    },
     /// Into the feed alone, for any number of links.
     Append {
         /// The entry.
@@ -118,13 +125,6 @@ pub enum Output {
         at: u64,
         /// Talk below this position is let go.
         dropped: u64,
-    },
-    /// Onto the disk, before anything that is sent or appended after it.
-    Store {
-        /// The meeting that it belongs to.
-        meeting: MeetingId,
-        /// An ENTRY frame.
-        frame: Encoded,
     },
     /// Keep these bytes for this meeting, in the place of those that have this name.
     Keep {
@@ -180,6 +180,12 @@ impl Output {
     pub fn done(link: LinkId, id: RequestId) -> Self {
         Self::Send { link, frame: Frame::from(Done { options: Options::NONE }).encode(id) }
     }
+
+    /// What the disk has not been told of `log` yet.
+    pub(crate) fn store(log: &mut Log) -> impl Iterator<Item = Self> + use<> {
+        let meeting = log.meeting();
+        log.unkept().into_iter().map(move |record| Self::Store { meeting, record })
+    }
 }
 
 /// The small files of a meeting.
@@ -213,6 +219,10 @@ pub trait Machine {
     /// the others make room.
     fn has_let_in(&self, _link: LinkId) -> bool {
         true
+    }
+    /// The logs of this machine, which the next run has to find as they are. For tests, simulators and fuzzers.
+    fn logs(&self) -> Vec<&Log> {
+        Vec::new()
     }
     /// Panics if the state contradicts itself. For tests, simulators and fuzzers.
     fn assert_invariants(&self);

@@ -318,16 +318,16 @@ impl Driver {
                     known.handle.link(|link| link.send(frame, self.head));
                 }
             }
+            // On the disk before anybody else has it.
+            Output::Store { meeting, record } => {
+                if let Err(error) = self.store.append(meeting, &record) {
+                    self.give_up(error);
+                }
+            }
             Output::Append { entry, at, dropped } => {
                 self.shared.feed_mut().append(entry, at, dropped);
                 self.head = at.saturating_add(1);
                 self.has_appended = true;
-            }
-            // On the disk before anybody else has it.
-            Output::Store { meeting, frame } => {
-                if let Err(error) = self.store.append(meeting, &frame) {
-                    self.give_up(error);
-                }
             }
             Output::Keep { meeting, name, bytes } => {
                 if let Err(error) = self.store.keep(meeting, name, &bytes) {

@@ -4,6 +4,7 @@ pub(crate) mod config;
 mod contacts;
 pub(crate) mod edited;
 mod identity;
+pub(crate) mod log;
 pub(crate) mod meeting;
 mod sealed;
 mod text;
@@ -11,7 +12,7 @@ mod text;
 use std::fs::{self, File, TryLockError};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, Weak};
 
 use tertulia_core::contact::{Listed, Stored, pair_id};
 use tertulia_core::id::{Key, MeetingId};
@@ -20,7 +21,8 @@ use tertulia_core::machine::Kept;
 
 use self::config::Config;
 use self::edited::Changed;
-use self::meeting::{MeetingFiles, StoredLog, StoredMeeting};
+use self::log::{Damaged, Hold, Logs, StoredLog};
+use self::meeting::{MeetingFiles, StoredMeeting};
 use crate::clock::unix_ms;
 use crate::error::Error;
 
@@ -39,6 +41,7 @@ struct Inner {
     guest_number: Option<u32>,
     config: Config,
     noticed: Vec<Noticed>,
+    logs: Arc<Mutex<Logs>>,
     /// Held as long as this is.
     _lock: File,
 }
@@ -71,12 +74,13 @@ impl Home {
             let (identity, is_new) = identity::load_or_make(&path.join("identity"))?;
             // For whoever comes next, to tell its user; a lock without a name is as good.
             let _ = lock.set_len(0).and_then(|()| writeln!(&lock, "{}", std::process::id()));
-            Inner { path: path.into(), identity, is_new, guest_number: None, config, noticed, _lock: lock }
+            let (guest_number, logs) = (None, Arc::default());
+            Inner { path: path.into(), identity, is_new, guest_number, config, noticed, logs, _lock: lock }
         } else {
             let (number, lock) = guest_lock(path)?;
             let identity = Identity::new(Secret(seed()?), Arc::new(Ed25519));
-            let (noticed, guest_number) = (Vec::new(), Some(number));
-            Inner { path: path.into(), identity, is_new: false, guest_number, config, noticed, _lock: lock }
+            let (noticed, guest_number, logs) = (Vec::new(), Some(number), Arc::default());
+            Inner { path: path.into(), identity, is_new: false, guest_number, config, noticed, logs, _lock: lock }
         };
         Ok(Self(Arc::new(inner)))
     }
@@ -184,12 +188,12 @@ impl Home {
         sealed::write(&self.0.path.join("drafts"), drafts)
     }
 
-    /// What has been said to and by each friend; nothing for a guest.
+    /// What has been said to and by each friend, and what of it was damaged; nothing for a guest.
     ///
     /// # Errors
     /// A file cannot be read or written.
-    pub fn pairs(&self) -> Result<Vec<Stored>, Error> {
-        let mut pairs = Vec::new();
+    pub fn pairs(&self) -> Result<(Vec<Stored>, Vec<Damaged>), Error> {
+        let (mut pairs, mut damages) = (Vec::new(), Vec::new());
         for StoredMeeting { id, .. } in self.meetings()? {
             let files = self.meeting(id)?;
             let Some(peer) = self.peer(id, &files)? else { continue };
@@ -198,10 +202,11 @@ impl Home {
                 Err(Error::Damaged { .. }) => None,
                 acknowledged => acknowledged?,
             };
-            let StoredLog { entries, shown, .. } = files.load()?;
-            pairs.push(Stored { peer, entries, acknowledged, shown: Some(shown) });
+            let StoredLog { log, damaged } = files.load()?;
+            damages.extend(damaged);
+            pairs.push(Stored { peer, log, acknowledged });
         }
-        Ok(pairs)
+        Ok((pairs, damages))
     }
 
     /// Whose conversation it is, if it is one. Where that is damaged, the contacts may say it.
@@ -236,6 +241,11 @@ impl Home {
         sealed::write(&self.0.path.join(PORT), port.to_string().as_bytes())
     }
 
+    /// For whoever does something beside the node, and only as long as the home is held.
+    fn hold(&self) -> Held {
+        Held(Arc::downgrade(&self.0))
+    }
+
     /// The settings.
     #[must_use]
     pub fn config(&self) -> &Config {
@@ -250,7 +260,7 @@ impl Home {
         if self.is_guest() {
             return Err(Error::GuestHome { path: self.0.path.clone() });
         }
-        Ok(MeetingFiles::new(self.0.path.join("meetings").join(id.to_hex())))
+        Ok(MeetingFiles::new(self.clone(), id, self.0.path.join("meetings").join(id.to_hex())))
     }
 
     /// The meetings of which anything is kept, without their entries; none for a guest.
@@ -266,7 +276,7 @@ impl Home {
         for entry in fs::read_dir(&folder).map_err(Error::file("read", &folder))? {
             let entry = entry.map_err(Error::file("read", &folder))?;
             if let Some(id) = entry.file_name().to_str().and_then(MeetingId::from_hex) {
-                meetings.push(MeetingFiles::new(entry.path()).summary(id)?);
+                meetings.push(MeetingFiles::new(self.clone(), id, entry.path()).summary()?);
             }
         }
         meetings.sort_by_key(|meeting| meeting.id);
@@ -313,6 +323,17 @@ impl Home {
     /// The file cannot be written.
     pub fn remember_target(&self, id: MeetingId, target: &str) -> Result<(), Error> {
         self.meeting(id)?.remember_target(target)
+    }
+}
+
+/// A home that somebody may hold.
+struct Held(Weak<Inner>);
+
+impl Hold for Held {
+    fn while_held(&self, act: impl FnOnce()) {
+        if let Some(_home) = self.0.upgrade() {
+            act();
+        }
     }
 }
 
@@ -427,11 +448,13 @@ fn replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     });
     written.map_err(Error::file("write", &temporary))?;
     fs::rename(&temporary, path).map_err(Error::file("write", path))?;
-    // The name is in its folder for good only once the folder is written too.
-    if let Some(folder) = path.parent() {
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::file("write", folder))?;
-    }
-    Ok(())
+    sync_folder(path)
+}
+
+/// A name is in its folder for good only once the folder is written too.
+fn sync_folder(path: &Path) -> Result<(), Error> {
+    let Some(folder) = path.parent() else { return Ok(()) };
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::file("write", folder))
 }
 
 /// What `path` holds, if it is there.

@@ -80,9 +80,8 @@ fn restore(boot: &Boot<'_>) -> Vec<Stored> {
     peers
         .map(|((meeting, _), bytes)| Stored {
             peer: Key(bytes.as_slice().try_into().expect("a key")),
-            entries: boot.disk.pairs.get(meeting).cloned().unwrap_or_default(),
+            log: boot.disk.log(*meeting, 1_000),
             acknowledged: boot.disk.kept.get(&(*meeting, Kept::Acknowledged)).cloned(),
-            shown: None,
         })
         .collect()
 }
@@ -275,10 +274,11 @@ impl Circle {
             peers.dedup();
             assert_eq!(peers.len(), links, "{} has two links with one friend", name(number));
         }
-        let pairs = |number: usize| self.sim.disk(number).pairs.iter().map(|(pair, entries)| (*pair, entries.len()));
+        let disk = |number: usize| self.sim.disk(number);
+        let pairs = |number: usize| disk(number).logs.keys().map(move |pair| (*pair, disk(number).count(*pair)));
         for (pair, count) in (0..self.mix.friends).flat_map(pairs) {
             for other in 0..self.mix.friends {
-                let theirs = self.sim.disk(other).pairs.get(&pair).map_or(count, Vec::len);
+                let theirs = if disk(other).logs.contains_key(&pair) { disk(other).count(pair) } else { count };
                 assert_eq!(theirs, count, "the two have the same, each entry once");
             }
         }

@@ -263,7 +263,8 @@ impl<M: Machine + Clone + Debug> Court<M> {
                 assert_eq!(entry.lane(), entry.signed().value.lane, "{entry:?}");
                 self.feed_head = at + 1;
             }
-            Output::Store { frame, .. } => {
+            Output::Store { record, .. } => {
+                let Some(frame) = record.frame() else { return };
                 let decoded = decode(&frame.0).expect("what is appended decodes").frame.map(|frame| frame.info().name);
                 assert_eq!(decoded, Some("ENTRY"), "only entries are appended");
             }

@@ -13,7 +13,7 @@ use tertulia_core::command::Command;
 use tertulia_core::event::{Event, Notice};
 use tertulia_core::id::{Hash, Key, MeetingId, RequestId, Token};
 use tertulia_core::identity::{Domain, Identity, Secret};
-use tertulia_core::log::Log;
+use tertulia_core::log::{Log, Record};
 use tertulia_core::machine::{Input, Machine, Output};
 use tertulia_core::mesh::{Member, MemberConfig, Restored};
 use tertulia_core::node::{Guess, Node};
@@ -140,6 +140,7 @@ fn host() -> Court<Node> {
 fn host_of(charter: SignedCharter) -> Court<Node> {
     let host = Host::new(HostConfig {
         identity: identity(1),
+        log: Log::new(charter.meeting, 5),
         charter,
         name: "ada".into(),
         started_ms: NOW.unix_ms,
@@ -148,9 +149,6 @@ fn host_of(charter: SignedCharter) -> Court<Node> {
         ticket: None,
         endorsement: None,
         addresses: vec!["a:1".into()],
-        restored: vec![],
-        shown: None,
-        talk_max: 5,
     });
     Court::new(Node::new(host), peers(), from_guests())
 }
@@ -240,7 +238,8 @@ fn from_members() -> Vec<Encoded> {
 }
 
 fn member(number: u8) -> Court<Node> {
-    let restored = (number == 1).then(|| Restored { charter: room(), pass: None, entries: vec![], shown: None });
+    let kept = |log| Restored { charter: room(), pass: None, log };
+    let restored = (number == 1).then(|| kept(Log::new(room().meeting, 5)));
     let member = Member::new(MemberConfig {
         identity: identity(number),
         name: format!("p{number}"),
@@ -288,7 +287,8 @@ fn newcomer() -> Court<Node> {
 
 /// Somebody who was in the room when it was last at the address.
 fn returner(frames: Vec<Encoded>) -> Court<Node> {
-    let restored = Restored { charter: room(), pass: None, entries: from_members(), shown: None };
+    let log = Log::restored(room().meeting, 5, from_members().into_iter().map(Record::Entry));
+    let restored = Restored { charter: room(), pass: None, log };
     let guess = Guess { restored, heard: "just now".into() };
     Court::new(Node::returner(guess, some_room(), attendee_config()), peers(), frames)
 }

@@ -26,13 +26,12 @@ use crate::event::{Change, Contact, Ending, Event, Role, State};
 use crate::id::{DialId, Key, LinkId, MeetingId, RequestId};
 use crate::identity::Identity;
 use crate::limits;
-use crate::log::Shown;
+use crate::log::Log;
 use crate::machine::{Input, Kept, Machine, Output};
 use crate::name::reading;
 use crate::random::Random;
 use crate::reason::goodbye;
 use crate::time::{Instant, Now, Timers};
-use crate::wire::Encoded;
 use crate::wire::field::{Name, Text};
 
 /// What an earlier run has kept of a pair.
@@ -40,12 +39,10 @@ use crate::wire::field::{Name, Text};
 pub struct Stored {
     /// The other's key, as [`Kept::Peer`] has it.
     pub peer: Key,
-    /// The ENTRY frames.
-    pub entries: Vec<Encoded>,
+    /// What they have said.
+    pub log: Log,
     /// What [`Kept::Acknowledged`] has, if it is there.
     pub acknowledged: Option<Vec<u8>>,
-    /// What of the entries the user was shown; `None`: all.
-    pub shown: Option<Shown>,
 }
 
 /// What the friends of a node are made of.
@@ -270,7 +267,7 @@ impl Friends {
             over: false,
         };
         config.contacts.into_iter().take(limits::CONTACTS_MAX).for_each(|listed| friends.restore_contact(listed));
-        config.pairs.into_iter().for_each(|stored| friends.restore_pair(&stored));
+        config.pairs.into_iter().for_each(|stored| friends.restore_pair(stored));
         for (to, time_ms, text) in config.drafts.iter().flat_map(|bytes| kept::decode_drafts(bytes)) {
             if let Some(friend) = friends.listed(&to).and_then(|id| friends.friends.get_mut(&id)) {
                 friend.drafts.push_back((time_ms, text));
@@ -289,12 +286,13 @@ impl Friends {
         }
     }
 
-    fn restore_pair(&mut self, stored: &Stored) {
-        let received = stored.acknowledged.iter().flat_map(|bytes| kept::decode_received(bytes));
-        let pair = Pair::restored(self.us.key(), stored, received, self.talk_max);
+    fn restore_pair(&mut self, stored: Stored) {
+        let (peer, acknowledged) = (stored.peer, stored.acknowledged.clone());
+        let received = acknowledged.iter().flat_map(|bytes| kept::decode_received(bytes));
+        let pair = Pair::restored(self.us.key(), stored, received);
         self.last_session = self.last_session.max(pair.last_session());
-        let known = self.keys.get(&stored.peer).copied();
-        let Some(id) = known.or_else(|| (!pair.is_empty()).then(|| self.add_unlisted(stored.peer))) else { return };
+        let known = self.keys.get(&peer).copied();
+        let Some(id) = known.or_else(|| (!pair.is_empty()).then(|| self.add_unlisted(peer))) else { return };
         if let Some(friend) = self.friends.get_mut(&id) {
             friend.pair = Some(pair);
         }
@@ -485,6 +483,10 @@ impl Machine for Friends {
         self.links.contains_key(&link)
     }
 
+    fn logs(&self) -> Vec<&Log> {
+        self.friends.values().filter_map(|friend| friend.pair.as_ref()).map(Pair::log).collect()
+    }
+
     fn assert_invariants(&self) {
         for (link, id) in &self.links {
             let links = self.friends.get(id).map(|friend| friend.links.as_slice()).unwrap_or_default();
@@ -501,6 +503,8 @@ impl Machine for Friends {
             assert_eq!(friend.key().and_then(|key| self.keys.get(&key)), friend.key().map(|_| id), "whose key?");
             assert!(friend.dialling.is_none() || !self.timers.is_armed(Timer::Redial(*id)), "dialled twice");
             assert!(self.over || !friend.is_nobody(), "{} is nobody", friend.name);
+            let is_kept = friend.pair.as_ref().is_none_or(|pair| pair.log().is_kept());
+            assert!(is_kept, "the disk does not know what the log does");
             let is_shut_out = friend.is_blocked && (!friend.links.is_empty() || friend.dialling.is_some());
             assert!(!is_shut_out, "{} is kept away", friend.name);
         }

@@ -9,7 +9,7 @@ use super::kept::encode_received;
 use crate::id::{Key, LinkId, MeetingId};
 use crate::identity::{Domain, digest};
 use crate::limits;
-use crate::log::{Held, Log, StreamId, unshown};
+use crate::log::{Held, Log, StreamId};
 use crate::machine::{Kept, Output};
 use crate::replica::{Patience, Replica};
 use crate::rule::Rule;
@@ -57,17 +57,9 @@ impl Pair {
     }
 
     /// A pair of an earlier run; `received`: what the other had.
-    pub(super) fn restored(
-        us: Key,
-        stored: &Stored,
-        received: impl Iterator<Item = (u64, u64)>,
-        talk_max: usize,
-    ) -> Self {
-        let peer = stored.peer;
-        let meeting = pair_id(us, peer);
-        let entries = Held::read_all(meeting, &stored.entries);
-        let log = Log::restored(meeting, talk_max, &entries);
-        let mut unshown = VecDeque::from(unshown(stored.shown.as_ref(), &entries, &log));
+    pub(super) fn restored(us: Key, stored: Stored, received: impl Iterator<Item = (u64, u64)>) -> Self {
+        let (peer, log) = (stored.peer, stored.log);
+        let mut unshown = VecDeque::from(log.unshown());
         // What this user has written, it knows.
         unshown.retain(|entry| entry.id.author != us);
         let mut pair = Self { is_kept: true, received: received.collect(), unshown, ..Self::over(us, peer, log) };

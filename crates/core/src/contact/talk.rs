@@ -84,6 +84,11 @@ impl Friends {
         is_theirs
     }
 
+    fn was_shown(&self, id: FriendId, entry: &Held) -> bool {
+        let pair = self.friends.get(&id).and_then(|friend| friend.pair.as_ref());
+        pair.is_some_and(|pair| pair.log().was_shown(entry))
+    }
+
     /// Tells the user what an earlier run has stored and not shown: one text, if this run ends after one. True if there
     /// was any.
     pub(super) fn show_rest(&mut self, id: FriendId, out: &mut Vec<Output>) -> bool {
@@ -178,7 +183,7 @@ impl Friends {
         if entry.id.author != self.us.key() {
             self.list_stranger(id, out);
         }
-        let is_theirs = self.show(id, entry, out);
+        let is_theirs = !self.was_shown(id, entry) && self.show(id, entry, out);
         self.settle(id, now, out);
         self.stay(id, now.tick);
         if is_theirs && self.ends_after_one {
@@ -247,7 +252,7 @@ impl Friends {
     fn on_fork(&mut self, id: FriendId, link: LinkId, fork: &Fork<'_>, now: Now, out: &mut Vec<Output>) {
         let Some(pair) = self.friends.get_mut(&id).and_then(|friend| friend.pair.as_mut()) else { return };
         let (us, peer) = (self.us.key(), pair.peer());
-        match pair.replica.fork(fork, &self.us, |id| may_write(id, us, peer)) {
+        match pair.replica.fork(fork, &self.us, |id| may_write(id, us, peer), out) {
             Ok(Some((stream, _))) => self.on_forked(id, stream, out),
             Ok(None) => {}
             Err(rule) => self.reject(link, rule, now, out),

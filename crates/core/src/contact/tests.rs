@@ -21,7 +21,9 @@ use crate::command::Command;
 use crate::event::{Kind, Reach};
 use crate::id::CommandId;
 use crate::identity::{Ed25519, Secret};
+use crate::log::{Record, Shown};
 use crate::rule::Rule;
+use crate::wire::Encoded;
 use crate::wire::Frame;
 use crate::wire::frame;
 use crate::wire::meeting::Meeting;
@@ -37,7 +39,7 @@ fn identity(seed: u8) -> Identity {
 /// What a node has on its disk.
 #[derive(Clone, Debug, Default)]
 struct Disk {
-    entries: BTreeMap<MeetingId, Vec<Encoded>>,
+    records: BTreeMap<MeetingId, Vec<Record>>,
     kept: BTreeMap<(MeetingId, Kept), Vec<u8>>,
     /// What its user has seen, if that is less than what it was told.
     shown: BTreeMap<MeetingId, Shown>,
@@ -145,11 +147,11 @@ impl World {
         this.runs += 1;
         let kept = |name| this.disk.kept.get(&(MeetingId::ZERO, name)).cloned();
         let peers = this.disk.kept.iter().filter(|((_, name), _)| *name == Kept::Peer);
+        let records = |meeting| this.disk.records.get(meeting).map(Vec::as_slice).unwrap_or_default();
         let pairs = peers.map(|((meeting, _), bytes)| Stored {
             peer: Key(bytes.as_slice().try_into().expect("a key")),
-            entries: this.disk.entries.get(meeting).cloned().unwrap_or_default(),
+            log: Log::after(*meeting, records(meeting), this.disk.shown.get(meeting)),
             acknowledged: this.disk.kept.get(&(*meeting, Kept::Acknowledged)).cloned(),
-            shown: this.disk.shown.get(meeting).cloned(),
         });
         this.machine = Some(Friends::new(FriendsConfig {
             identity: identity(this.seed),
@@ -200,7 +202,7 @@ impl World {
                     let (to, link) = if ends[0] == (node, link) { ends[1] } else { ends[0] };
                     self.wire.push_back((to, link, frame));
                 }
-                Output::Store { meeting, frame } => this.disk.entries.entry(meeting).or_default().push(frame),
+                Output::Store { meeting, record } => this.disk.records.entry(meeting).or_default().push(record),
                 Output::Keep { meeting, name, bytes } => drop(this.disk.kept.insert((meeting, name), bytes)),
                 Output::Dial { id, peer, addresses, hello } => {
                     assert!((1..=limits::ADDRESSES_MAX).contains(&addresses.len()), "{addresses:?}");

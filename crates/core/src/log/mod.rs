@@ -2,22 +2,24 @@
 
 mod fork;
 mod held;
+pub mod record;
+mod restore;
 mod ring;
 mod shown;
 #[cfg(test)]
 mod tests;
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Bound;
 
 pub use self::fork::{Proof, check_fork};
 pub use self::held::Held;
+pub use self::record::Record;
 pub use self::ring::{Ring, Start};
-pub(crate) use self::shown::unshown;
 pub use self::shown::{Mark, Shown};
-use crate::id::{Hash, Key, MeetingId};
+use crate::id::{Hash, Key, MeetingId, Token};
 use crate::identity::{Domain, Identity, digest};
 use crate::limits;
 use crate::rule::Rule;
@@ -64,12 +66,40 @@ struct Stream {
     held: BTreeMap<u64, (u64, Arc<Held>)>,
     /// From here on, the stream is void: its author has forked it.
     void_from: Option<u64>,
+    /// What damage to the disk has taken, and is to be had again: numbers up to, and without, others.
+    lost: BTreeMap<u64, u64>,
 }
 
 impl Stream {
     /// Empty, and going on at `next` after whatever.
     const fn starting_at(next: u64) -> Self {
-        Self { next, head: None, head_lamport: 0, held: BTreeMap::new(), void_from: None }
+        Self { next, head: None, head_lamport: 0, held: BTreeMap::new(), void_from: None, lost: BTreeMap::new() }
+    }
+
+    /// The first numbers that are missing, up to, and without, the second.
+    fn missing(&self) -> (u64, u64) {
+        self.lost.first_key_value().map_or((self.next, u64::MAX), |(from, to)| (*from, *to))
+    }
+
+    /// Whether damage has taken this number.
+    fn has_lost(&self, number: u64) -> bool {
+        self.lost.range(..=number).next_back().is_some_and(|(_, to)| number < *to)
+    }
+
+    /// Goes on at `to`: what lies between is not waited for.
+    fn pass(&mut self, from: u64, to: u64) {
+        self.forgo(from, to);
+        if from >= self.next {
+            (self.next, self.head) = (to, None);
+        }
+    }
+
+    /// What lies in `from..to` is not waited for any more.
+    fn forgo(&mut self, from: u64, to: u64) {
+        for (start, end) in core::mem::take(&mut self.lost) {
+            let left = [(start, end.min(from)), (start.max(to), end)];
+            self.lost.extend(left.into_iter().filter(|(start, end)| start < end));
+        }
     }
 
     /// SPEC STORE-2: `prev` is the head's hash, and lamport time rises.
@@ -109,6 +139,12 @@ pub struct Log {
     latest: Hash,
     /// A set: who never asks for it must not pay for every entry.
     changed: BTreeSet<StreamId>,
+    /// What the disk is still to be told, in order.
+    unkept: Vec<Record>,
+    /// What the user had been shown before this run.
+    shown: Shown,
+    /// Questions that are not kept any more, oldest first.
+    asked: VecDeque<(Key, Token)>,
 }
 
 impl Log {
@@ -124,6 +160,9 @@ impl Log {
             lamport: 0,
             latest: Hash::ZERO,
             changed: BTreeSet::new(),
+            unkept: Vec::new(),
+            shown: Shown::new(),
+            asked: VecDeque::new(),
         }
     }
 
@@ -162,6 +201,18 @@ impl Log {
         held.map(|(id, _)| id.session).min()
     }
 
+    /// What the disk has to be told before anybody else is: empty after every step of a machine.
+    #[must_use]
+    pub fn unkept(&mut self) -> Vec<Record> {
+        core::mem::take(&mut self.unkept)
+    }
+
+    /// Whether the disk knows all.
+    #[must_use]
+    pub const fn is_kept(&self) -> bool {
+        self.unkept.is_empty()
+    }
+
     /// The highest lamport time held.
     #[must_use]
     pub const fn lamport(&self) -> u64 {
@@ -179,6 +230,18 @@ impl Log {
     #[must_use]
     pub fn next_number(&self, stream: StreamId) -> u64 {
         self.streams.get(&stream).map_or(1, |stream| stream.next)
+    }
+
+    /// The first number of `stream` that is missing, and one above the last of those in a row: what damage has taken,
+    /// or all that follows.
+    #[must_use]
+    pub fn missing(&self, stream: StreamId) -> (u64, u64) {
+        self.streams.get(&stream).map_or((1, u64::MAX), Stream::missing)
+    }
+
+    /// What damage has taken and is to be had again: stream, and numbers up to, and without, the last.
+    pub fn lost(&self) -> impl Iterator<Item = (StreamId, u64, u64)> {
+        self.streams.iter().flat_map(|(id, stream)| stream.lost.iter().map(|(from, to)| (*id, *from, *to)))
     }
 
     /// Writes an entry of this node's own; `None` if the meeting can hold no more acts.
@@ -220,23 +283,6 @@ impl Log {
         self.judge(entry, asked, holds, |meeting| Held::new(meeting, entry))
     }
 
-    /// Takes an entry back that this log had stored in an earlier run.
-    pub fn restore(&mut self, entry: &Arc<Held>) -> Verdict {
-        if entry.lane() == Lane::Talk && entry.number > self.next_number(entry.id) {
-            self.skip(entry.id, entry.number);
-        }
-        // What had been stored late, because it was asked for, stands after its successors.
-        self.judge(&entry.signed(), true, |_| true, |_| Arc::clone(entry))
-    }
-
-    /// The log of an earlier run, from the entries that it has stored.
-    #[must_use]
-    pub fn restored(meeting: MeetingId, talk_max: usize, entries: &[Arc<Held>]) -> Self {
-        let mut log = Self::new(meeting, talk_max);
-        entries.iter().for_each(|entry| _ = log.restore(entry));
-        log
-    }
-
     /// The store rule: whether an entry is taken depends on its bytes and its stream, never on other streams.
     fn judge(
         &mut self,
@@ -266,7 +312,7 @@ impl Log {
         let rival = match stream {
             Some(stream) if !stream.continues_with(value) => match self.rival(stream, entry) {
                 Some(rival) if rival.signed().bytes == entry.bytes => return Verdict::Dropped,
-                None if value.number < next && !asked => return Verdict::Dropped,
+                None if value.number < next && !asked && !stream.has_lost(value.number) => return Verdict::Dropped,
                 // The head itself has been dropped: then there is no proof, and no place for the entry.
                 None if value.number == next && stream.head.is_some() => return Verdict::Dropped,
                 rival => rival,
@@ -301,13 +347,16 @@ impl Log {
 
     fn store(&mut self, entry: Arc<Held>) -> Arc<Held> {
         let Held { id, number, lamport, hash, .. } = *entry;
-        let position = self.ring.head();
-        self.ring.append(Arc::clone(&entry), position, 0);
-        if id.lane == Lane::Talk {
-            self.talk_bytes = self.talk_bytes.saturating_add(entry.frame.0.len());
+        if number > 1 && !self.streams.contains_key(&id) {
+            // A restart must not take what lies before for lost.
+            self.skip(id, number);
         }
+        self.unkept.push(Record::Entry(entry.frame.clone()));
+        self.note_question(&entry);
+        let position = self.append(&entry);
         let stream = self.streams.entry(id).or_insert(Stream::starting_at(number));
         stream.held.insert(number, (position, Arc::clone(&entry)));
+        stream.forgo(number, number.saturating_add(1));
         if number >= stream.next {
             stream.next = number.saturating_add(1);
             (stream.head, stream.head_lamport) = (Some(hash), lamport);
@@ -322,6 +371,16 @@ impl Log {
         entry
     }
 
+    /// Puts an entry behind all others; where that is.
+    fn append(&mut self, entry: &Arc<Held>) -> u64 {
+        let position = self.ring.head();
+        self.ring.append(Arc::clone(entry), position, 0);
+        if entry.lane() == Lane::Talk {
+            self.talk_bytes = self.talk_bytes.saturating_add(entry.frame.0.len());
+        }
+        position
+    }
+
     /// SPEC FEED-2: the oldest talk goes first.
     fn make_room(&mut self) {
         while (self.ring.talk().len() > self.talk_max || self.talk_bytes > limits::TALK_BYTES_MAX)
@@ -330,6 +389,7 @@ impl Log {
             self.talk_bytes = self.talk_bytes.saturating_sub(oldest.frame.0.len());
             if let Some(stream) = self.streams.get_mut(&oldest.id) {
                 stream.held.remove(&oldest.number);
+                stream.lost.retain(|from, _| *from > oldest.number);
             }
         }
     }
@@ -363,19 +423,23 @@ impl Log {
                 .all(|(_, entry)| entry.kind() == Kind::Left)
     }
 
-    /// Goes on with a talk stream at `first`: what lies before is gone. The numbers that are missing.
+    /// Goes on with a talk stream at `first`: what lies before is gone. The numbers that are missing, the first
+    /// in a row.
     pub fn skip(&mut self, id: StreamId, first: u64) -> Option<(u64, u64)> {
         let Some(stream) = self.streams.get_mut(&id) else {
             if !self.is_past(id) {
+                self.unkept.push(Record::Skip(id, 1, first));
                 self.streams.insert(id, Stream::starting_at(first));
                 self.bound_sessions(id);
             }
             return None;
         };
         // What is void is not missing.
-        let (from, first) = (stream.next, stream.void_from.map_or(first, |void| first.min(void)));
+        let (from, to) = stream.missing();
+        let first = stream.void_from.map_or(first, |void| first.min(void)).min(to);
         (from < first).then(|| {
-            (stream.next, stream.head) = (first, None);
+            stream.pass(from, first);
+            self.unkept.push(Record::Skip(id, from, first));
             (from, first)
         })
     }
@@ -388,10 +452,12 @@ impl Log {
         if self.is_void(id, number) || is_new && (self.streams.len() >= limits::ACTS_MAX || self.is_past(id)) {
             return false;
         }
+        self.unkept.push(Record::Fork(id, number));
         let stream = self.streams.entry(id).or_insert(Stream::starting_at(1));
         let number = stream.void_from.map_or(number, |void| void.min(number));
         stream.void_from = Some(number);
         stream.held.split_off(&number);
+        stream.forgo(number, u64::MAX);
         if stream.next > number {
             (stream.next, stream.head) = (number, None);
         }

@@ -42,6 +42,7 @@ impl Member {
             Verdict::Dropped => {}
             Verdict::Ahead { .. } => self.note_offer(link, stream, offer, now),
             Verdict::Forked(proof) => {
+                out.extend(Output::store(&mut self.log));
                 out.extend(proof.frame().map(|frame| Output::Send { link, frame }));
                 let (stream, number) = (proof.stream, proof.number);
                 self.on_forked(link, stream, number, &proof, now, out);
@@ -60,7 +61,7 @@ impl Member {
         // Its author sends it to all with whom it is linked: no need to ask others at once.
         let is_on_its_way = stream.author != peer.key && self.linked.contains_key(&stream.author);
         let ready_at = if is_on_its_way { now.tick.after(limits::PULL_PATIENCE) } else { now.tick };
-        self.pull.offer(link, stream, offer, self.log.next_number(stream), ready_at);
+        self.pull.offer(link, stream, offer, self.log.missing(stream).0, ready_at);
         self.is_dirty = true;
     }
 
@@ -90,7 +91,8 @@ impl Member {
         let Some(lane) = body.lane().filter(|lane| *lane == Lane::Talk || self.may_act()) else { return false };
         // Who is let in again, or may speak again, goes on in a new session: the old streams stay cut. Who is muted
         // leaves in a new one: what lies before in the old one may be void.
-        if !self.would_count(StreamId { author: self.us.key(), session: self.session, lane }, Kind::Unknown) {
+        let stream = StreamId { author: self.us.key(), session: self.session, lane };
+        if !self.would_count(stream, self.log.next_number(stream), Kind::Unknown) {
             self.begin_session(now, out);
         }
         let Some(entry) = self.log.write(&self.us, self.session, body, now) else { return false };
@@ -134,8 +136,8 @@ impl Member {
 
     /// An entry is in the log.
     fn on_stored(&mut self, entry: &Arc<Held>, now: Now, out: &mut Vec<Output>) {
-        out.push(Output::Store { meeting: self.log.meeting(), frame: entry.frame.clone() });
-        self.pull.held(entry.id, self.log.next_number(entry.id), now.tick);
+        out.extend(Output::store(&mut self.log));
+        self.pull.held(entry.id, self.log.missing(entry.id).0, now.tick);
         self.people.note(entry);
         self.queue(entry, now);
         self.tell_soon(now);
@@ -146,6 +148,9 @@ impl Member {
 
     /// An entry is to be shown, in its order.
     pub(super) fn queue(&mut self, entry: &Arc<Held>, now: Now) {
+        if self.log.was_shown(entry) {
+            return self.order.note(entry.hash);
+        }
         // What was before this node's time is not waited for.
         let is_before = entry.lamport.saturating_sub(1) <= self.newcomer.pass.map_or(0, |pass| pass.lamport);
         let reference = if is_before { Hash::ZERO } else { entry.reference };
@@ -167,20 +172,21 @@ impl Member {
     pub(super) fn is_wanted(&self, stream: StreamId) -> bool {
         // SPEC MESH-18: of who is muted, that it leaves, in a new session.
         let is_new = stream.session >= self.roster.session_after_cuts(&stream.author);
-        (self.may_go_on(stream) || is_new && self.would_count(stream, Kind::Left)) && self.has_place_for(stream)
+        let (number, _) = self.log.missing(stream);
+        (self.may_go_on(stream) || is_new && self.would_count(stream, number, Kind::Left)) && self.has_place_for(stream)
     }
 
     /// Whether the next entry of a stream may be another than LEFT.
     pub(super) fn may_go_on(&self, stream: StreamId) -> bool {
         // Of somebody who is not granted yet, the acts are: the grant may be among them.
         let is_stranger = stream.lane == Lane::Acts && self.roster.rank(&stream.author).is_none();
-        let may_be_act = is_stranger && !self.log.is_void(stream, self.log.next_number(stream));
-        may_be_act || self.would_count(stream, Kind::Unknown)
+        let (number, _) = self.log.missing(stream);
+        let may_be_act = is_stranger && !self.log.is_void(stream, number);
+        may_be_act || self.would_count(stream, number, Kind::Unknown)
     }
 
-    /// Whether an entry of this kind would count as the next of a stream.
-    fn would_count(&self, stream: StreamId, kind: Kind) -> bool {
-        let number = self.log.next_number(stream);
+    /// Whether an entry of this number and kind would count.
+    fn would_count(&self, stream: StreamId, number: u64, kind: Kind) -> bool {
         self.roster.counts(stream, number, kind) && !self.log.is_void(stream, number)
     }
 
@@ -188,6 +194,7 @@ impl Member {
         match check_fork(fork, self.log.meeting(), &self.us) {
             Ok((stream, number)) => {
                 if self.roster.rank(&stream.author).is_some() && self.log.void(stream, number) {
+                    out.extend(Output::store(&mut self.log));
                     let frame = Frame::Meeting(crate::wire::meeting::Meeting::Fork(*fork)).encode(RequestId::EVENT);
                     self.forked(Some(link), stream, number, &frame, now, out);
                 }

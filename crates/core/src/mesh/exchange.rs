@@ -199,8 +199,8 @@ impl Member {
     pub(super) fn ask(&mut self, now: Now, out: &mut Vec<Output>) {
         let mut pull: Pull = core::mem::take(&mut self.pull);
         loop {
-            let held = |stream| self.log.next_number(stream);
-            let steps = pull.due(now.tick, held, |stream| self.is_wanted(stream), |stream| self.gap(stream));
+            let missing = |stream| self.log.missing(stream);
+            let steps = pull.due(now.tick, missing, |stream| self.is_wanted(stream), |stream| self.gap(stream));
             if steps.is_empty() {
                 break;
             }
@@ -216,11 +216,13 @@ impl Member {
                     }
                     PullStep::Skip(stream, first) => {
                         // SPEC MESH-14
-                        if let Some((from, next)) = self.log.skip(stream, first) {
+                        let skipped = self.log.skip(stream, first);
+                        if let Some((from, next)) = skipped.filter(|(_, next)| !self.log.were_shown(stream, *next)) {
                             let StreamId { author, session, .. } = stream;
                             out.push(Output::Event(Event::Gap { author, session, first: from, next }));
                         }
-                        pull.held(stream, self.log.next_number(stream).max(first), now.tick);
+                        out.extend(Output::store(&mut self.log));
+                        pull.held(stream, self.log.missing(stream).0.max(first), now.tick);
                     }
                 }
             }
@@ -243,7 +245,7 @@ impl Member {
         let mut pull: Pull = core::mem::take(&mut self.pull);
         // SPEC MESH-13
         let again = |stream| self.may_go_on(stream);
-        let is_pulled = pull.answered(link, id, |stream| self.log.next_number(stream), again);
+        let is_pulled = pull.answered(link, id, |stream| self.log.missing(stream).0, again);
         (self.pull, self.is_dirty) = (pull, self.is_dirty || is_pulled);
         is_pulled
     }

@@ -242,16 +242,14 @@ impl Member {
 
     /// Goes on with what an earlier run has kept.
     pub(super) fn restore(&mut self, restored: Restored) {
-        let Restored { charter, pass, entries, shown } = restored;
-        let entries = Held::read_all(charter.meeting, &entries);
-        self.log = Log::restored(charter.meeting, self.talk_max, &entries);
-        self.log.changed_rows();
+        let Restored { charter, pass, log } = restored;
+        self.log = log;
         let us = self.us.key();
-        for entry in entries {
-            self.people.note(&entry);
+        for entry in self.log.entries() {
+            self.people.note(entry);
             // What this user has written, it knows.
-            if entry.id.author != us && shown.as_ref().is_some_and(|shown| shown.lacks(&entry, &self.log)) {
-                self.unshown.push(entry);
+            if entry.id.author != us && self.log.is_unshown(entry) {
+                self.unshown.push(Arc::clone(entry));
             } else {
                 self.order.note(entry.hash);
             }
@@ -459,6 +457,10 @@ impl Machine for Member {
         self.lobby.has(link) || self.links.get(&link).is_some_and(Peer::is_in)
     }
 
+    fn logs(&self) -> Vec<&Log> {
+        alloc::vec![&self.log]
+    }
+
     fn assert_invariants(&self) {
         if self.stage == Stage::Over {
             assert!(self.poll_timeout().is_none() && self.links.is_empty(), "it is over, and something is due");
@@ -468,6 +470,7 @@ impl Machine for Member {
             let step = self.links.get(&link).map(|peer| &peer.step);
             assert!(matches!(step, Some(Step::Knocking(_))), "{link:?} waits, and has not knocked");
         }
+        assert!(self.log.is_kept(), "the disk does not know what the log does");
         for (key, link) in &self.linked {
             let peer = self.links.get(link);
             assert!(peer.is_some_and(|peer| peer.key == *key && peer.is_in()), "{key} is not at {link:?}");

@@ -9,8 +9,7 @@ use super::seat::Seat;
 use crate::code::Code;
 use crate::event::Event;
 use crate::identity::Identity;
-use crate::limits;
-use crate::log::{Held, Log, unshown};
+use crate::log::Held;
 use crate::machine::Output;
 use crate::mesh::{Member, MemberConfig};
 use crate::replica::message;
@@ -92,12 +91,9 @@ impl Untried {
 #[must_use]
 pub fn is_over(kept: &Restored, us: &Identity) -> bool {
     let meeting = kept.charter.meeting;
-    let entries = Held::read_all(meeting, &kept.entries);
-    let log = Log::restored(meeting, limits::TALK_ENTRIES_MAX, &entries);
     let is_said = |entry: &Arc<Held>| {
         let said = message(meeting, entry, &entry.body(), None, "", us.key());
         matches!(said, Some(Event::Message { own: false, .. }))
     };
-    Roster::fold(&log, &kept.charter, us).ended().is_some()
-        && !unshown(kept.shown.as_ref(), &entries, &log).iter().any(is_said)
+    Roster::fold(&kept.log, &kept.charter, us).ended().is_some() && !kept.log.unshown().iter().any(is_said)
 }

@@ -19,6 +19,7 @@ use crate::code::Code;
 use crate::command::Command;
 use crate::event::Event;
 use crate::id::{DialId, LinkId};
+use crate::log::Log;
 use crate::machine::{Input, Machine, Output};
 use crate::mesh::MemberConfig;
 use crate::registry::{Client, ClientConfig};
@@ -220,6 +221,10 @@ impl Machine for Node {
 
     fn has_let_in(&self, link: LinkId) -> bool {
         self.seat.machine().has_let_in(link)
+    }
+
+    fn logs(&self) -> Vec<&Log> {
+        self.seat.machine().logs()
     }
 
     fn assert_invariants(&self) {

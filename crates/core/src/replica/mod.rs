@@ -130,6 +130,7 @@ impl Replica {
                 Taken::Later
             }
             Some(Verdict::Forked(proof)) => {
+                out.extend(Output::store(&mut self.log));
                 out.extend(proof.frame().map(|frame| Output::Send { link, frame }));
                 self.pull.forget_stream(proof.stream);
                 Taken::Forked(proof)
@@ -139,8 +140,8 @@ impl Replica {
     }
 
     fn on_stored(&mut self, entry: &Held, now: Now, out: &mut Vec<Output>) {
-        out.push(Output::Store { meeting: self.log.meeting(), frame: entry.frame.clone() });
-        self.pull.held(entry.id, self.log.next_number(entry.id), now.tick);
+        out.extend(Output::store(&mut self.log));
+        self.pull.held(entry.id, self.log.missing(entry.id).0, now.tick);
         self.tell_soon(now);
     }
 
@@ -161,7 +162,7 @@ impl Replica {
         // Its author sends it to all with whom it is linked: no need to ask others at once.
         let is_on_its_way = holder.key != id.author && self.holders.values().any(|holder| holder.key == id.author);
         let ready_at = if is_on_its_way { now.tick.after(limits::PULL_PATIENCE) } else { now.tick };
-        self.pull.offer(link, id, offer, self.log.next_number(id), ready_at);
+        self.pull.offer(link, id, offer, self.log.missing(id).0, ready_at);
     }
 
     /// Checks the proof of a fork that somebody sent: the stream, and from where on it is void, if that is news.
@@ -171,11 +172,13 @@ impl Replica {
         fork: &Fork<'_>,
         us: &Identity,
         may_write: impl Fn(StreamId) -> Result<(), Rule>,
+        out: &mut Vec<Output>,
     ) -> Result<Option<(StreamId, u64)>, Rule> {
         let (id, number) = check_fork(fork, self.log.meeting(), us)?;
         may_write(id)?;
         let is_news = self.log.void(id, number);
         if is_news {
+            out.extend(Output::store(&mut self.log));
             self.pull.forget_stream(id);
         }
         Ok(is_news.then_some((id, number)))
@@ -252,7 +255,7 @@ impl Replica {
     /// `again`, later, or not before its rows have changed.
     pub(crate) fn answered(&mut self, link: LinkId, request: RequestId, again: impl Fn(StreamId) -> bool) -> bool {
         let log = &self.log;
-        self.pull.answered(link, request, |id| log.next_number(id), again)
+        self.pull.answered(link, request, |id| log.missing(id).0, again)
     }
 
     /// Asks for what is lacking and `wanted`, and goes on where nobody has what comes next.
@@ -266,7 +269,7 @@ impl Replica {
         loop {
             let (log, patience) = (&self.log, self.patience.gap);
             let gap = |id| if log.may_begin_anywhere(id) { Duration::ZERO } else { patience };
-            let steps = self.pull.due(now.tick, |id| log.next_number(id), |id| wanted(log, id), gap);
+            let steps = self.pull.due(now.tick, |id| log.missing(id), |id| wanted(log, id), gap);
             if steps.is_empty() {
                 return;
             }
@@ -290,10 +293,12 @@ impl Replica {
         if !self.log.may_begin_anywhere(id) {
             self.log.skip(id, 1);
         }
-        if let Some((first, next)) = self.log.skip(id, first) {
+        let skipped = self.log.skip(id, first);
+        out.extend(Output::store(&mut self.log));
+        if let Some((first, next)) = skipped.filter(|(_, next)| !self.log.were_shown(id, *next)) {
             out.push(Output::Event(Event::Gap { author: id.author, session: id.session, first, next }));
         }
-        self.pull.held(id, self.log.next_number(id).max(first), now.tick);
+        self.pull.held(id, self.log.missing(id).0.max(first), now.tick);
     }
 
     /// What has changed is told soon, but not too often.

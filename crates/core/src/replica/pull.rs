@@ -11,6 +11,9 @@ use crate::log::StreamId;
 use crate::time::Instant;
 use crate::wire::meeting::{Lane, Range};
 
+/// So often everybody is asked again for what damage has taken here, before it is taken for gone.
+const LOST_ROUNDS: u32 = 3;
+
 /// What one holder has of a stream: numbers up to, and without, `next`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Offer {
@@ -222,11 +225,12 @@ impl Pull {
         true
     }
 
-    /// What is due, by what this node holds and wants; `gap`: how long it is waited for what nobody offers.
+    /// What is due, by what this node wants, and the numbers that it lacks first; `gap`: how long it is waited for what
+    /// nobody offers.
     pub(crate) fn due(
         &mut self,
         now: Instant,
-        held: impl Fn(StreamId) -> u64,
+        missing: impl Fn(StreamId) -> (u64, u64),
         wanted: impl Fn(StreamId) -> bool,
         gap: impl Fn(StreamId) -> Duration,
     ) -> Vec<Step> {
@@ -238,11 +242,13 @@ impl Pull {
             if waited.contains(id) || lack.ready_at > now || !wanted(*id) {
                 continue;
             }
-            let from = held(*id);
+            let (from, until) = missing(*id);
             let serves = |offer: &Offer| offer.first <= from && offer.next > from;
             if !lack.hopes().any(|(_, offer)| serves(offer)) {
                 let since = *lack.gap_since.get_or_insert(now);
                 let lowest = lack.hopes().map(|(_, offer)| offer.first).min();
+                // What damage has taken, and nobody has, is gone.
+                let lowest = lowest.or((until < u64::MAX).then_some(until));
                 if let Some(first) = lowest.filter(|_| id.lane == Lane::Talk && since.after(gap(*id)) <= now) {
                     steps.push(Step::Skip(*id, first));
                 }
@@ -255,6 +261,11 @@ impl Pull {
                 let wait = limits::FETCH_TIMEOUT.saturating_mul(2_u32.saturating_pow(lack.rounds.min(4)));
                 lack.ready_at = lack.asked_at.after(wait).max(now);
                 lack.rounds = lack.rounds.saturating_add(1);
+                if until < u64::MAX && id.lane == Lane::Talk && lack.rounds > LOST_ROUNDS {
+                    // What damage has taken, and nobody brings, is gone.
+                    steps.push(Step::Skip(*id, until));
+                    continue;
+                }
                 if lack.ready_at > now {
                     continue;
                 }
@@ -269,7 +280,10 @@ impl Pull {
                 .filter(|(link, offer)| serves(offer) && !in_vain(lack, link) && free(link))
                 .min_by_key(|(link, _)| (asks.get(link).map_or(0, Vec::len), **link));
             if let Some((link, offer)) = holder {
-                let to = offer.next.min(from.saturating_add(limits::FETCH_ENTRIES_MAX.try_into().unwrap_or(u64::MAX)));
+                let to = offer
+                    .next
+                    .min(until)
+                    .min(from.saturating_add(limits::FETCH_ENTRIES_MAX.try_into().unwrap_or(u64::MAX)));
                 let range = Range { author: id.author, session: id.session, lane: id.lane, from, to };
                 asks.entry(*link).or_default().push(range);
             }

@@ -15,7 +15,7 @@ use crate::event::{Ending, Event, Kind, Member, Notice, Role, State, Whisper};
 use crate::id::{DialId, Key, LinkId, MeetingId, RequestId};
 use crate::identity::Identity;
 use crate::limits;
-use crate::log::{Held, Log, StreamId, Verdict, check_fork, unshown};
+use crate::log::{Held, Log, StreamId, Verdict, check_fork};
 use crate::machine::{Input, Kept, Machine, Output};
 use crate::random::Random;
 use crate::replica::{is_asked, message};
@@ -155,11 +155,9 @@ impl Attendee {
 
     /// Goes on with what an earlier run has kept.
     fn restore(&mut self, restored: Restored) {
-        let Restored { charter, pass, entries, shown } = restored;
-        let entries = Held::read_all(charter.meeting, &entries);
-        self.log = Log::restored(charter.meeting, self.talk_max, &entries);
-        self.unshown = unshown(shown.as_ref(), &entries, &self.log);
-        self.log.changed_rows();
+        let Restored { charter, pass, log } = restored;
+        self.unshown = log.unshown();
+        self.log = log;
         self.newcomer.pass = pass.and_then(|pass| decode_all::<Pass>(&pass).ok());
         self.roster = Roster::fold(&self.log, &charter, &self.us);
         self.charter = Some(charter);
@@ -221,6 +219,12 @@ impl Attendee {
         self.skip_what_is_gone(welcome.rows.iter(), out);
         self.log.changed_rows();
         self.send_digest(link, self.log.rows(0), out);
+        let lost: Vec<_> = self.log.lost().collect();
+        for (stream, from, to) in lost {
+            if !self.missing.contains_key(&stream) {
+                self.miss(link, stream, from, to.saturating_sub(1), now, out);
+            }
+        }
         self.outbox.resend(link, meeting, &mut self.requests, &self.us, out);
     }
 
@@ -282,16 +286,26 @@ impl Attendee {
 
     /// SPEC GAP-1: what the host no longer has is missing, and said to be. What lies before a newcomer's time is not.
     fn skip_what_is_gone(&mut self, rows: impl Iterator<Item = Row>, out: &mut Vec<Output>) {
-        let oldest = self.log.oldest_talk_session();
-        for row in rows.filter(|row| row.lane == Lane::Talk && Some(row.author) == self.newcomer.goal.host) {
+        let (host, oldest) = (self.newcomer.goal.host, self.log.oldest_talk_session());
+        for row in rows.filter(|row| row.lane == Lane::Talk && Some(row.author) == host) {
             let stream = StreamId::of_row(&row);
             if oldest.is_some_and(|oldest| oldest < row.session) {
                 self.log.skip(stream, 1);
             }
-            if let Some((first, next)) = self.log.skip(stream, row.first) {
-                out.push(Output::Event(Event::Gap { author: row.author, session: row.session, first, next }));
-            }
+            while self.go_on_at(stream, row.first, out) {}
         }
+        out.extend(Output::store(&mut self.log));
+    }
+
+    /// What is missing of a stream before `first` is gone, as far as it is in a row: the user is told.
+    fn go_on_at(&mut self, stream: StreamId, first: u64, out: &mut Vec<Output>) -> bool {
+        let skipped = self.log.skip(stream, first);
+        out.extend(Output::store(&mut self.log));
+        if let Some((first, next)) = skipped.filter(|(_, next)| !self.log.were_shown(stream, *next)) {
+            let StreamId { author, session, .. } = stream;
+            out.push(Output::Event(Event::Gap { author, session, first, next }));
+        }
+        skipped.is_some()
     }
 
     fn send_digest(&mut self, link: LinkId, rows: Vec<Row>, out: &mut Vec<Output>) {
@@ -318,6 +332,7 @@ impl Attendee {
             Verdict::Dropped => {}
             Verdict::Ahead { next } => self.miss(link, stream, next, entry.value.number, now, out),
             Verdict::Forked(proof) => {
+                out.extend(Output::store(&mut self.log));
                 self.on_forked(proof.stream, proof.number, out);
                 out.extend(proof.frame().map(|frame| Output::Send { link, frame }));
             }
@@ -326,9 +341,9 @@ impl Attendee {
     }
 
     fn on_stored(&mut self, entry: &Held, now: Now, out: &mut Vec<Output>) {
-        out.push(Output::Store { meeting: self.log.meeting(), frame: entry.frame.clone() });
+        out.extend(Output::store(&mut self.log));
         let stream = entry.id;
-        if self.missing.get(&stream).is_some_and(|missing| missing.to < self.log.next_number(stream)) {
+        if self.missing.get(&stream).is_some_and(|missing| missing.to < self.log.missing(stream).0) {
             self.missing.remove(&stream);
         }
         let body = entry.body();
@@ -345,7 +360,9 @@ impl Attendee {
                 out.push(Output::Event(Event::Renamed { key: entry.id.author, old, new }));
             }
         }
-        self.show(entry, &body, answered, out);
+        if !self.log.was_shown(entry) {
+            self.show(entry, &body, answered, out);
+        }
         if !self.timers.is_armed(Timer::Digest) {
             self.timers.arm(Timer::Digest, now.tick.after(limits::GUEST_DIGEST_INTERVAL));
         }
@@ -375,14 +392,15 @@ impl Attendee {
     /// The answer to a FETCH is over: the rest is asked for, and what has not come is gone.
     fn on_fetched(&mut self, link: LinkId, id: RequestId, now: Now, out: &mut Vec<Output>) {
         let Some((stream, missing)) = self.take_missing(id) else { return };
-        let next = self.log.next_number(stream);
-        let skipped = missing.offered.filter(|_| next <= missing.from && stream.lane == Lane::Talk);
-        if let Some((first, next)) = skipped.and_then(|offered| self.log.skip(stream, offered)) {
-            let StreamId { author, session, .. } = stream;
-            out.push(Output::Event(Event::Gap { author, session, first, next }));
-        }
-        let next = self.log.next_number(stream);
-        if (missing.from..missing.to).contains(&next.saturating_sub(1)) {
+        let (next, to) = self.log.missing(stream);
+        // What damage has taken, and the host does not have, is gone.
+        let lost = (to < u64::MAX).then_some(to);
+        let skipped = lost.or(missing.offered).filter(|_| next <= missing.from && stream.lane == Lane::Talk);
+        skipped.into_iter().for_each(|first| _ = self.go_on_at(stream, first, out));
+        let (next, to) = self.log.missing(stream);
+        if to < u64::MAX && next > missing.from {
+            self.fetch(link, stream, next, to.saturating_sub(1), now, out);
+        } else if (missing.from..missing.to).contains(&next.saturating_sub(1)) {
             self.fetch(link, stream, next, missing.to, now, out);
         }
     }
@@ -400,6 +418,7 @@ impl Attendee {
             }
             Ok((stream, number)) => {
                 if self.log.void(stream, number) {
+                    out.extend(Output::store(&mut self.log));
                     self.on_forked(stream, number, out);
                 }
             }
@@ -551,7 +570,7 @@ impl Attendee {
     fn on_fetch_timeout(&mut self, now: Now, out: &mut Vec<Output>) {
         let Stage::Attending(link) = self.stage else { return };
         if let Some((stream, missing)) = self.missing.first_key_value().map(|(stream, missing)| (*stream, *missing)) {
-            let next = self.log.next_number(stream);
+            let (next, _) = self.log.missing(stream);
             self.fetch(link, stream, next, missing.to, now, out);
         }
     }
@@ -628,11 +647,16 @@ impl Machine for Attendee {
         self.timers.next().into_iter().chain(self.newcomer.next()).min()
     }
 
+    fn logs(&self) -> Vec<&Log> {
+        alloc::vec![&self.log]
+    }
+
     fn assert_invariants(&self) {
         let waiting = self.newcomer.knocks_again();
         let apart = self.stage == Stage::Apart && self.newcomer.has_dialled();
         assert_eq!(waiting, apart, "an attendee that is apart dials again, and only then: {:?}", self.stage);
         assert!(self.stage != Stage::Over || self.poll_timeout().is_none(), "it is over, and something is due");
+        assert!(self.log.is_kept(), "the disk does not know what the log does");
         assert!(self.missing.is_empty() || matches!(self.stage, Stage::Attending(_)), "nobody to ask");
     }
 }

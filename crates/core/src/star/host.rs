@@ -16,7 +16,7 @@ use crate::event::{self, Ending, Event, Kind, Member, Notice, State, Whisper};
 use crate::id::{CommandId, Key, LinkId, RequestId, Signature};
 use crate::identity::{Domain, Identity, Secret};
 use crate::limits;
-use crate::log::{Held, Log, Shown, StreamId, unshown};
+use crate::log::{Log, StreamId};
 use crate::machine::{Input, Kept, Machine, Output};
 use crate::name::{proper, reading};
 use crate::random::Random;
@@ -56,12 +56,8 @@ pub struct HostConfig {
     pub endorsement: Option<Signature>,
     /// Where guests can dial, `HOST:PORT`.
     pub addresses: Vec<String>,
-    /// The ENTRY frames that an earlier run has stored.
-    pub restored: Vec<Encoded>,
-    /// What of them the user was shown; `None`: all.
-    pub shown: Option<Shown>,
-    /// How many entries of talk are kept.
-    pub talk_max: usize,
+    /// What an earlier run has kept; for a new meeting, an empty one.
+    pub log: Log,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -114,8 +110,6 @@ pub struct Host {
     pub(super) us: Identity,
     pub(super) charter: SignedCharter,
     pub(super) log: Log,
-    /// What an earlier run has stored and not shown.
-    unshown: Vec<Arc<Held>>,
     pub(super) roster: Roster,
     pub(super) name: String,
     pub(super) session: u64,
@@ -149,16 +143,11 @@ impl Host {
     /// A host that has not started yet.
     #[must_use]
     pub fn new(config: HostConfig) -> Self {
-        let HostConfig { identity, charter, restored, .. } = config;
-        let restored = Held::read_all(charter.meeting, &restored);
-        let log = Log::restored(charter.meeting, config.talk_max, &restored);
-        let unshown = unshown(config.shown.as_ref(), &restored, &log);
+        let HostConfig { identity, charter, log, .. } = config;
         let mut tokens = Tokens::default();
-        // Of all that was published, not only of what is still kept: a guest may have been away for long.
-        for entry in &restored {
-            if let EntryBody::Question { asker, token, .. } = entry.body() {
-                tokens.take(asker, token);
-            }
+        // Not only of what is still held: a guest may have been away for long.
+        for (asker, token) in log.asked() {
+            tokens.take(asker, token);
         }
         Self {
             roster: Roster::fold(&log, &charter, &identity),
@@ -178,7 +167,6 @@ impl Host {
             door: Door::default(),
             lobby: Lobby::default(),
             tokens,
-            unshown,
             delivery: Delivery::default(),
             gone: Gone::default(),
             locked_out: None,
@@ -196,6 +184,7 @@ impl Host {
         for (at, entry) in self.log.ring().iter() {
             out.push(Output::Append { entry: Arc::clone(entry), at, dropped });
         }
+        self.forgo_lost(out);
         if let Some(why) = self.roster.ended() {
             out.push(Output::Event(Event::Closed { code: Code::Ended, ending: Ending::Over(why.to_string()) }));
             self.over = true;
@@ -208,10 +197,22 @@ impl Host {
             }
         }
         self.tell_ready(out);
-        for entry in core::mem::take(&mut self.unshown) {
+        for entry in self.log.unshown() {
             let event = message(meeting, &entry, &entry.body(), None, &self.name, self.us.key());
             // What this user has written, it knows.
             out.extend(event.filter(|event| matches!(event, Event::Message { own: false, .. })).map(Output::Event));
+        }
+    }
+
+    /// What damage has taken from the own log is gone: guests serve nobody (SPEC GAP-1).
+    fn forgo_lost(&mut self, out: &mut Vec<Output>) {
+        let lost: Vec<_> = self.log.lost().collect();
+        for (stream, _, to) in lost {
+            if let Some((first, next)) = self.log.skip(stream, to) {
+                out.extend(Output::store(&mut self.log));
+                let StreamId { author, session, .. } = stream;
+                out.push(Output::Event(Event::Gap { author, session, first, next }));
+            }
         }
     }
 
@@ -248,7 +249,7 @@ impl Host {
         let (meeting, ring) = (self.charter.meeting, self.log.ring());
         let (at, dropped) = (ring.head().saturating_sub(1), ring.dropped_before());
         let event = message(meeting, &entry, body, answered, &self.name, self.us.key());
-        out.push(Output::Store { meeting, frame: entry.frame.clone() });
+        out.extend(Output::store(&mut self.log));
         out.push(Output::Append { entry, at, dropped });
         out.extend(event.map(Output::Event));
         true
@@ -720,7 +721,12 @@ impl Machine for Host {
         self.guests.get(&link).is_some_and(|guest| guest.admitted.or(guest.knock).is_some())
     }
 
+    fn logs(&self) -> Vec<&Log> {
+        alloc::vec![&self.log]
+    }
+
     fn assert_invariants(&self) {
+        assert!(self.log.is_kept(), "the disk does not know what the log does");
         for (key, link) in &self.joined {
             let guest = self.guests.get(link);
             assert!(

@@ -22,7 +22,7 @@ use crate::feed::{Feed, Reader};
 use crate::id::{CommandId, DialId, Hash, Key, LinkId, MeetingId, RequestId, Signature, Token};
 use crate::identity::{Ed25519, Identity, Secret};
 use crate::limits;
-use crate::log::Shown;
+use crate::log::{Log, Record, Shown};
 use crate::machine::{Input, Kept, Machine, Output};
 use crate::reason;
 use crate::rule::Rule;
@@ -47,7 +47,7 @@ struct Node<M> {
     machine: M,
     events: Vec<Event>,
     kept: BTreeMap<Kept, Vec<u8>>,
-    stored: Vec<Encoded>,
+    stored: Vec<Record>,
     closed: Vec<(LinkId, Code, Option<Rule>)>,
 }
 
@@ -112,8 +112,10 @@ fn host_config(options: &Options) -> HostConfig {
         guests: 1_000,
         title: Title::new("Rust 101").expect("a title"),
     };
+    let charter = SignedCharter::found(terms, &us).expect("a charter");
     HostConfig {
-        charter: SignedCharter::found(terms, &us).expect("a charter"),
+        log: Log::new(charter.meeting, limits::TALK_ENTRIES_MAX),
+        charter,
         identity: us,
         name: "hedy".to_string(),
         started_ms: 1_000,
@@ -122,10 +124,24 @@ fn host_config(options: &Options) -> HostConfig {
         ticket,
         endorsement: None,
         addresses: vec!["host:1".to_string()],
-        restored: vec![],
-        shown: None,
-        talk_max: limits::TALK_ENTRIES_MAX,
     }
+}
+
+/// A host in a later run.
+fn host_again(options: &Options, records: &[Record], shown: Option<&Shown>) -> HostConfig {
+    let config = host_config(options);
+    HostConfig { log: Log::after(config.charter.meeting, records, shown), started_ms: 5_000, ..config }
+}
+
+/// A host that keeps only so many entries of talk.
+fn host_that_keeps(talk_max: usize) -> HostConfig {
+    let config = host_config(&Options::default());
+    HostConfig { log: Log::new(config.charter.meeting, talk_max), ..config }
+}
+
+/// What an attendee has on its disk.
+fn back(charter: SignedCharter, pass: Option<Vec<u8>>, records: &[Record], shown: Option<&Shown>) -> Restored {
+    Restored { log: Log::after(charter.meeting, records, shown), charter, pass }
 }
 
 fn attendee_config(seed: u8, name: &str) -> AttendeeConfig {
@@ -232,7 +248,7 @@ impl Lecture {
                     self.readers.entry(link).or_default().owe(frame, self.feed.head());
                 }
                 Output::Append { entry, at, dropped } => self.feed.append(entry, at, dropped),
-                Output::Store { frame, .. } => self.host.stored.push(frame),
+                Output::Store { record, .. } => self.host.stored.push(record),
                 Output::Follow { link, start } => self.readers.entry(link).or_default().follow(start, &self.feed),
                 Output::Close { link, code, rule, .. } => {
                     self.host.closed.push((link, code, rule));
@@ -290,7 +306,7 @@ impl Lecture {
                     let (id, frame) = (decoded.id, decoded.frame.expect("a known frame"));
                     self.host_input(Input::Frame { link, id, frame });
                 }
-                Output::Store { frame, .. } => node.stored.push(frame),
+                Output::Store { record, .. } => node.stored.push(record),
                 Output::Append { .. } | Output::Follow { .. } => panic!("an attendee feeds nobody"),
                 Output::Close { code, rule, .. } => {
                     node.closed.push((link, code, rule));
@@ -371,7 +387,7 @@ fn digest_2_a_guest_that_was_restarted_gets_exactly_what_it_missed() {
     lecture.say("three");
     let charter = SignedCharter::check(&old.kept[&Kept::Charter], MeetingId::ZERO, &identity(2)).expect("a charter");
     let pass = old.kept.get(&Kept::Pass).cloned();
-    let restored = Some(Restored { charter, pass, entries: old.stored, shown: None });
+    let restored = Some(back(charter, pass, &old.stored, None));
     let again = lecture.join(AttendeeConfig { restored, started_ms: 3_000, ..attendee_config(2, "anna") });
     assert_eq!(lecture.attendees[&again].texts(), ["three"]);
     assert_eq!(lecture.entries_sent(again), 1);
@@ -402,10 +418,7 @@ fn show_3_an_attendee_is_shown_what_it_has_stored_and_not_seen_before_what_is_ne
     lecture.say("three");
     let charter = SignedCharter::check(&old.kept[&Kept::Charter], MeetingId::ZERO, &identity(2)).expect("a charter");
     let pass = old.kept.get(&Kept::Pass).cloned();
-    let restored = || {
-        let (charter, pass, entries) = (charter.clone(), pass.clone(), old.stored.clone());
-        Some(Restored { charter, pass, entries, shown: shown_until(&old.events, "one") })
-    };
+    let restored = || Some(back(charter.clone(), pass.clone(), &old.stored, shown_until(&old.events, "one").as_ref()));
     let config = AttendeeConfig { restored: restored(), started_ms: 3_000, ..attendee_config(2, "anna") };
     let again = lecture.join(config);
     let told = &lecture.attendees[&again];
@@ -433,8 +446,8 @@ fn show_3_a_host_is_shown_the_questions_that_it_has_published_and_not_seen() {
     lecture.ask(anna, "why?");
     lecture.say("because");
     lecture.ask(anna, "and how?");
-    let (restored, shown) = (lecture.host.stored.clone(), shown_until(&lecture.host.events, "why?"));
-    let again = Lecture::with(HostConfig { restored, shown, started_ms: 5_000, ..host_config(&Options::default()) });
+    let shown = shown_until(&lecture.host.events, "why?");
+    let again = Lecture::with(host_again(&Options::default(), &lecture.host.stored, shown.as_ref()));
     assert_eq!(again.host.texts(), ["anna? and how?"]);
 }
 
@@ -448,7 +461,7 @@ fn digest_2_a_guest_that_meets_a_lecture_it_knows_at_another_address_gets_exactl
     lecture.say("three");
     let charter = SignedCharter::check(&old.kept[&Kept::Charter], MeetingId::ZERO, &identity(2)).expect("a charter");
     let pass = old.kept.get(&Kept::Pass).cloned();
-    let others = vec![Restored { charter, pass, entries: old.stored, shown: None }];
+    let others = vec![back(charter, pass, &old.stored, None)];
     let again = lecture.join(AttendeeConfig { others, started_ms: 3_000, ..attendee_config(2, "anna") });
     lecture.pass(1_000);
     assert_eq!(lecture.attendees[&again].texts(), ["three"]);
@@ -456,15 +469,17 @@ fn digest_2_a_guest_that_meets_a_lecture_it_knows_at_another_address_gets_exactl
 
 #[test]
 fn digest_1_nothing_is_lost_when_a_host_that_has_dropped_talk_is_restarted() {
-    let config = || HostConfig { talk_max: 3, ..host_config(&Options::default()) };
-    let mut lecture = Lecture::with(config());
+    let config = |records: Vec<Record>| {
+        let config = host_config(&Options::default());
+        HostConfig { log: Log::restored(config.charter.meeting, 3, records), ..config }
+    };
+    let mut lecture = Lecture::with(config(vec![]));
     let anna = lecture.join(attendee_config(2, "anna"));
     ["one", "two", "three", "four", "five"].into_iter().for_each(|text| lecture.say(text));
     let old = lecture.attendees.remove(&anna).expect("anna");
-    let mut again = Lecture::with(HostConfig { restored: lecture.host.stored, started_ms: 5_000, ..config() });
+    let mut again = Lecture::with(HostConfig { started_ms: 5_000, ..config(lecture.host.stored) });
     let charter = SignedCharter::check(&old.kept[&Kept::Charter], MeetingId::ZERO, &identity(2)).expect("a charter");
-    let restored =
-        Some(Restored { charter, pass: old.kept.get(&Kept::Pass).cloned(), entries: old.stored, shown: None });
+    let restored = Some(back(charter, old.kept.get(&Kept::Pass).cloned(), &old.stored, None));
     let anna = again.join(AttendeeConfig { restored, ..attendee_config(2, "anna") });
     ["six", "seven", "eight"].into_iter().for_each(|text| again.say(text));
     assert_eq!(again.attendees[&anna].texts(), ["six", "seven", "eight"]);
@@ -501,8 +516,7 @@ fn digest_3_another_head_is_answered_but_never_from_below_the_floor() {
 
 #[test]
 fn gap_1_what_the_host_no_longer_has_is_said_to_be_missing() {
-    let config = HostConfig { talk_max: 2, ..host_config(&Options::default()) };
-    let mut lecture = Lecture::with(config);
+    let mut lecture = Lecture::with(host_that_keeps(2));
     let anna = lecture.join(attendee_config(2, "anna"));
     lecture.say("one");
     lecture.cut(anna);
@@ -515,7 +529,7 @@ fn gap_1_what_the_host_no_longer_has_is_said_to_be_missing() {
 
 #[test]
 fn gap_1_what_was_dropped_before_it_could_be_followed_holds_up_nothing() {
-    let mut lecture = Lecture::with(HostConfig { talk_max: 2, ..host_config(&Options::default()) });
+    let mut lecture = Lecture::with(host_that_keeps(2));
     let anna = lecture.join(attendee_config(2, "anna"));
     lecture.say("one");
     let mut reader = lecture.readers.remove(&anna).expect("a reader");
@@ -549,15 +563,13 @@ fn gap_1_what_lies_before_ones_time_is_no_gap_after_a_restart_either() {
     let options = Options { history: 0, ..Options::default() };
     let mut lecture = Lecture::new(&options);
     ["one", "two"].into_iter().for_each(|text| lecture.say(text));
-    let restored = lecture.host.stored;
-    let mut lecture = Lecture::with(HostConfig { restored, started_ms: 5_000, ..host_config(&options) });
+    let mut lecture = Lecture::with(host_again(&options, &lecture.host.stored, None));
     let anna = lecture.join(attendee_config(2, "anna"));
     lecture.say("three");
     lecture.cut(anna);
     let old = lecture.attendees.remove(&anna).expect("anna");
     let charter = SignedCharter::check(&old.kept[&Kept::Charter], MeetingId::ZERO, &identity(2)).expect("a charter");
-    let restored =
-        Some(Restored { charter, pass: old.kept.get(&Kept::Pass).cloned(), entries: old.stored, shown: None });
+    let restored = Some(back(charter, old.kept.get(&Kept::Pass).cloned(), &old.stored, None));
     let again = lecture.join(AttendeeConfig { restored, started_ms: 3_000, ..attendee_config(2, "anna") });
     lecture.say("four");
     assert_eq!(lecture.attendees[&again].texts(), ["four"]);
@@ -615,7 +627,7 @@ fn join_4_a_pass_hides_no_ticket_from_a_kick() {
     let kept = lecture.attendees.remove(&anna).expect("anna").kept;
     lecture.host_input(Input::Down { link: anna, code: Code::Left });
     let charter = SignedCharter::check(&kept[&Kept::Charter], MeetingId::ZERO, &identity(2)).expect("a charter");
-    let restored = Some(Restored { charter, pass: kept.get(&Kept::Pass).cloned(), entries: vec![], shown: None });
+    let restored = Some(back(charter, kept.get(&Kept::Pass).cloned(), &[], None));
     let by_pass = lecture.join(AttendeeConfig { restored, ..attendee_config(2, "anna") });
     assert_eq!(rule_of(&lecture, by_pass), None);
     lecture.host_command(Command::Kick { name: "anna".to_string(), why: String::new() });
@@ -792,8 +804,7 @@ fn join_11_an_ended_meeting_takes_nobody_and_tells_who_is_there() {
     let anna = lecture.join(attendee_config(2, "anna"));
     lecture.host_command(Command::End);
     assert_eq!(lecture.attendees[&anna].closed_with(), Some(Code::Ended));
-    let restored = lecture.host.stored.clone();
-    let again = Lecture::with(HostConfig { restored, ..host_config(&Options::default()) });
+    let again = Lecture::with(host_again(&Options::default(), &lecture.host.stored, None));
     assert_eq!(again.host.closed_with(), Some(Code::Ended));
 }
 
@@ -954,7 +965,7 @@ fn fork_1_a_proof_counts_once_and_voids_acts_too() {
     let mut lecture = Lecture::new(&Options::default());
     let anna = lecture.join(attendee_config(2, "anna"));
     let person = lecture.host.stored.first().expect("an act").clone();
-    let one = crate::log::entry_of(&person).expect("an entry");
+    let one = person.entry().expect("an entry");
     let fork_by = |lecture: &mut Lecture, seed: u8, time_ms: u64| {
         let us = identity(seed);
         let meeting = lecture.host.machine.charter.meeting;
@@ -1080,7 +1091,7 @@ fn guest_1_what_only_a_host_sends_comes_from_no_guest() {
     let mut lecture = Lecture::new(&Options::default());
     let anna = lecture.join(attendee_config(2, "anna"));
     lecture.say("one");
-    let frame = lecture.host.stored.last().expect("an entry").clone();
+    let frame = lecture.host.stored.last().and_then(Record::frame).expect("an entry").clone();
     let decoded = frame::decode(&frame.0).expect("a frame").frame.expect("a known frame");
     assert!(matches!(decoded, Frame::Meeting(Meeting::EntryFrame(_))));
     lecture.host_input(Input::Frame { link: anna, id: RequestId::EVENT, frame: decoded });

@@ -17,8 +17,7 @@ pub(crate) use self::tokens::{Answer, Tokens};
 use alloc::vec::Vec;
 
 use crate::charter::SignedCharter;
-use crate::log::Shown;
-use crate::wire::Encoded;
+use crate::log::Log;
 
 /// What an earlier run has kept of a meeting.
 #[derive(Clone, Debug)]
@@ -27,8 +26,6 @@ pub struct Restored {
     pub charter: SignedCharter,
     /// The pass, as [`crate::machine::Kept::Pass`] has it.
     pub pass: Option<Vec<u8>>,
-    /// The ENTRY frames.
-    pub entries: Vec<Encoded>,
-    /// What of them the user was shown; `None`: all.
-    pub shown: Option<Shown>,
+    /// What was said and done there.
+    pub log: Log,
 }

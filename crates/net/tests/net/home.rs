@@ -7,7 +7,7 @@ use tertulia_core::contact::Listed;
 use tertulia_core::machine::Kept;
 use tertulia_net::{Error, Home, Noticed, StoredMeeting, unix_ms};
 
-use crate::support::{MEETING, entry};
+use crate::support::MEETING;
 
 fn folder() -> TempDir {
     tempfile::tempdir().unwrap()
@@ -113,59 +113,6 @@ fn small_files_are_kept_and_replaced() {
     fs::create_dir(folder.path().join("meetings/something else")).unwrap();
     stored.ended = true;
     assert_eq!(home.meetings().unwrap(), [stored]);
-}
-
-#[test]
-fn p9_a_log_cut_at_any_byte_loads_and_goes_on() {
-    let folder = folder();
-    let home = Home::open(folder.path()).unwrap();
-    let frames = [entry(1, 10), entry(2, 300), entry(3, 0)];
-    let whole: Vec<u8> = frames.iter().flat_map(|frame| frame.0.to_vec()).collect();
-    let ends: Vec<usize> = frames
-        .iter()
-        .scan(0, |end, frame| {
-            *end += frame.0.len();
-            Some(*end)
-        })
-        .collect();
-    let path = home.meeting(MEETING).unwrap().path().join("log");
-    fs::create_dir_all(path.parent().unwrap()).unwrap();
-    for length in 0..=whole.len() {
-        fs::write(&path, &whole[..length]).unwrap();
-        let mut files = home.meeting(MEETING).unwrap();
-        let log = files.load().unwrap();
-        let count = ends.iter().filter(|end| **end <= length).count();
-        assert_eq!((log.entries.as_slice(), &log.damaged), (&frames[..count], &None), "{length}");
-        files.append(&entry(4, 5)).unwrap();
-        let log = files.load().unwrap();
-        assert_eq!(log.entries.len(), count + 1, "{length}");
-        assert_eq!(log.entries.last(), Some(&entry(4, 5)), "{length}");
-    }
-}
-
-#[test]
-fn bytes_that_are_no_frame_are_put_aside_not_thrown_away() {
-    let folder = folder();
-    let home = Home::open(folder.path()).unwrap();
-    let files = home.meeting(MEETING).unwrap();
-    fs::create_dir_all(files.path()).unwrap();
-    let path = files.path().join("log");
-    let good = entry(1, 10).0;
-    for damage in
-        [vec![0; 64], entry(2, 10).0.iter().map(|byte| byte ^ 0x80).collect(), b"\0\x01\0\x44\0\0\0\0!".into()]
-    {
-        let expected = [&good, damage.as_slice(), &good].concat();
-        fs::write(&path, &expected).unwrap();
-        let log = files.load().unwrap();
-        assert_eq!(log.entries, [entry(1, 10)]);
-        // The second begins like a frame that is longer than the file: no torn frame is told from it.
-        let cut = damage[0] == 0x80;
-        assert_eq!(log.damaged.is_none(), cut, "{damage:?}");
-        if let Some(aside) = log.damaged {
-            assert_eq!(fs::read(aside).unwrap(), expected[good.len()..]);
-        }
-        assert_eq!(fs::read(&path).unwrap(), good);
-    }
 }
 
 #[test]

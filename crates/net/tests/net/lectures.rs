@@ -33,7 +33,7 @@ fn found() -> SignedCharter {
 fn host(home: &Home, listener: TcpListener) -> Node {
     let started_ms = unix_ms();
     let charter = found();
-    let restored = home.meeting(charter.meeting).unwrap().load().unwrap().entries;
+    let log = home.meeting(charter.meeting).unwrap().load().unwrap().log;
     let machine = Host::new(HostConfig {
         identity: identity(1),
         charter,
@@ -44,9 +44,7 @@ fn host(home: &Home, listener: TcpListener) -> Node {
         ticket: None,
         endorsement: None,
         addresses: vec![listener.local_addr().unwrap().to_string()],
-        restored,
-        shown: None,
-        talk_max: TALK_ENTRIES_MAX,
+        log,
     });
     start(machine, Setup { started_ms, listener: Some(listener), home: Some(home.clone()), ..plain(1) }).unwrap()
 }
@@ -114,10 +112,10 @@ async fn a_host_that_restarts_goes_on_and_nobody_misses_or_sees_twice() {
     let files = guest_home.meeting(found().meeting).unwrap();
     let charter = files.kept(Kept::Charter).unwrap().unwrap();
     let charter = SignedCharter::check(&charter, found().meeting, &identity(2)).unwrap();
-    let entries = files.load().unwrap().entries;
+    let log = files.load().unwrap().log;
     let pass = files.kept(Kept::Pass).unwrap();
     assert!(pass.is_some());
-    let mut bea = attendee(2, address, Some(guest_home), Some(Restored { charter, pass, entries, shown: None }));
+    let mut bea = attendee(2, address, Some(guest_home), Some(Restored { charter, pass, log }));
     assert_eq!(shown(&mut bea).await, "while you were away");
     assert_eq!(shown(&mut bea).await, "after");
     // A newcomer has all of it, in the same order.

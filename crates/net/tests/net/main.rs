@@ -14,5 +14,6 @@ mod home;
 mod hostile;
 mod lectures;
 mod links;
+mod log;
 mod storage;
 mod support;

@@ -14,7 +14,7 @@ use tertulia_core::event::{Ending, Event, Notice};
 use tertulia_core::feed::Start;
 use tertulia_core::id::{CommandId, DialId, Hash, Key, LinkId, MeetingId, RequestId, Signature, Token};
 use tertulia_core::identity::{Ed25519, Identity, Secret};
-use tertulia_core::log::Held;
+use tertulia_core::log::{Held, Record};
 use tertulia_core::machine::{Input, Machine, Output};
 use tertulia_core::time::{Instant, Now};
 use tertulia_core::wire::entry::Entry;
@@ -113,7 +113,7 @@ impl Echo {
     fn append(&mut self, out: &mut Vec<Output>) {
         self.appended += 1;
         let entry = Held::read(MEETING, &entry(self.appended, 1_024)).unwrap();
-        out.push(Output::Store { meeting: MEETING, frame: entry.frame.clone() });
+        out.push(Output::Store { meeting: MEETING, record: Record::Entry(entry.frame.clone()) });
         out.push(Output::Append { entry, at: self.appended - 1, dropped: 0 });
     }
 }
@@ -132,8 +132,11 @@ pub(crate) fn ping() -> Encoded {
 }
 
 pub(crate) fn entry(number: u64, length: usize) -> Encoded {
+    // One of each stream: they need not fit each other.
+    let mut author = Key([1; 32]);
+    author.0[..8].copy_from_slice(&number.to_be_bytes());
     let value = Entry {
-        author: Key([1; 32]),
+        author,
         session: 1,
         lane: Lane::Talk,
         number,

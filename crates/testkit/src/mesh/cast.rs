@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tertulia_core::charter::{Admission, Questions, SignedCharter, Terms};
 use tertulia_core::id::{Key, MeetingId, Signature, Token};
 use tertulia_core::identity::{Ed25519, Identity, Scheme, Secret};
+use tertulia_core::log::Log;
 use tertulia_core::machine::Kept;
 use tertulia_core::mesh::{Member, MemberConfig, Restored};
 use tertulia_core::node::{Guess, Node};
@@ -72,7 +73,11 @@ pub(crate) fn member(
     let maker: Maker = Box::new(move |boot| {
         let charter = charter(&mix);
         let restored = restore(boot, &us).or_else(|| {
-            (number == 0).then(|| Restored { charter: charter.clone(), pass: None, entries: Vec::new(), shown: None })
+            (number == 0).then(|| Restored {
+                log: Log::new(charter.meeting, 10_000),
+                charter: charter.clone(),
+                pass: None,
+            })
         });
         let host = identity(door.get(), &mix).key();
         let addresses = vec![address(door.get())];
@@ -144,5 +149,5 @@ fn restore(boot: &Boot<'_>, us: &Identity) -> Option<Restored> {
     let ((meeting, _), bytes) = boot.disk.kept.iter().find(|((_, name), _)| *name == Kept::Charter)?;
     let charter = SignedCharter::check(bytes, *meeting, us).expect("it was checked before it was kept");
     let pass = boot.disk.kept.get(&(*meeting, Kept::Pass)).cloned();
-    Some(Restored { charter, pass, entries: boot.disk.entries.clone(), shown: None })
+    Some(Restored { log: boot.disk.log(*meeting, 10_000), charter, pass })
 }

@@ -8,7 +8,6 @@ use tertulia_core::code::Code;
 use tertulia_core::command::Command;
 use tertulia_core::event::{Ending, Event};
 use tertulia_core::id::{CommandId, Key};
-use tertulia_core::log::{Held, Log};
 use tertulia_core::roster::Roster;
 use tertulia_core::wire::entry::Level;
 
@@ -382,8 +381,7 @@ impl Room {
     /// Who is what, by the acts that a node has on its disk.
     pub(super) fn roster(&self, node: usize) -> Roster {
         let charter = cast::charter(&self.mix);
-        let log =
-            Log::restored(charter.meeting, 10_000, &Held::read_all(charter.meeting, &self.sim.disk(node).entries));
+        let log = self.sim.disk(node).log(charter.meeting, 10_000);
         Roster::fold(&log, &charter, &cast::identity(0, &self.mix))
     }
 

@@ -9,6 +9,7 @@ use tertulia_core::event::{Event, Kind};
 use tertulia_core::id::{CommandId, Key, MeetingId, Token};
 use tertulia_core::identity::{Identity, Secret};
 use tertulia_core::limits;
+use tertulia_core::log::Log;
 use tertulia_core::node;
 use tertulia_core::star::{Attendee, AttendeeConfig, Host, HostConfig};
 use tertulia_core::ticket::Ticket;
@@ -126,9 +127,7 @@ impl Lecture {
             ticket: secret,
             endorsement: None,
             addresses: vec![address.to_string()],
-            restored: Vec::new(),
-            shown: None,
-            talk_max: limits::TALK_ENTRIES_MAX,
+            log: Log::new(charter.meeting, limits::TALK_ENTRIES_MAX),
         });
         let identity = founder.clone();
         let setup = Setup { identity, started_ms, listener: Some(listener), home: None, trace: None };

@@ -6,11 +6,12 @@ use tertulia_core::code::Code;
 use tertulia_core::event::Event;
 use tertulia_core::id::{Hash, Key, LinkId, RequestId};
 use tertulia_core::limits;
+use tertulia_core::log::Record;
 use tertulia_core::machine::{Input, Output};
 use tertulia_core::time::{Instant, Now};
 use tertulia_core::wire::field::{List, encode_items};
 use tertulia_core::wire::frame::Decoded;
-use tertulia_core::wire::meeting::{Digest, Meeting, Row};
+use tertulia_core::wire::meeting::{Digest, Lane, Meeting, Row};
 use tertulia_core::wire::session::Session;
 use tertulia_core::wire::{Encoded, Frame, decode};
 
@@ -43,6 +44,12 @@ pub enum Canary {
     DiskForgets,
     /// Acts are not on the disk after a restart.
     DiskForgetsActs,
+    /// What is void is not on the disk after a restart.
+    ForkForgotten,
+    /// Every fourth entry of talk is on the disk with one bit flipped, and nothing tells.
+    BitFlipped,
+    /// What the user was shown is not on the disk after a restart.
+    ShownForgotten,
     /// A goodbye is taken for a cut.
     ByeUnread,
     /// A command is answered twice.
@@ -73,6 +80,9 @@ impl Canary {
         Self::RedialNever,
         Self::DiskForgets,
         Self::DiskForgetsActs,
+        Self::ForkForgotten,
+        Self::BitFlipped,
+        Self::ShownForgotten,
         Self::ByeUnread,
         Self::DoneTwice,
         Self::DialsTwice,
@@ -167,9 +177,22 @@ impl Planted {
         !self.every(Canary::FeedSkips, 13)
     }
 
-    /// Whether an entry gets onto the disk.
-    pub(super) fn stores(&mut self, is_act: bool) -> bool {
-        !(self.every(Canary::DiskForgets, 4) || is_act && self.is(Canary::DiskForgetsActs))
+    /// What of a record gets onto the disk.
+    pub(super) fn on_record_stored(&mut self, record: &Record) -> Option<Record> {
+        let Some(lane) = record.entry().map(|entry| entry.value.lane) else {
+            let is_forgotten = self.is(Canary::ForkForgotten) && matches!(record, Record::Fork(..));
+            return Some(record.clone()).filter(|_| !is_forgotten);
+        };
+        if self.every(Canary::DiskForgets, 4) || lane == Lane::Acts && self.is(Canary::DiskForgetsActs) {
+            return None;
+        }
+        if lane == Lane::Talk && self.every(Canary::BitFlipped, 4) {
+            let mut bytes = record.frame()?.0.to_vec();
+            // In the signature, which a disk does not look at.
+            bytes.last_mut().into_iter().for_each(|byte| *byte ^= 1);
+            return Some(Record::Entry(Encoded(bytes.into())));
+        }
+        Some(record.clone())
     }
 
     /// The records of a link, as they are written.

@@ -1,7 +1,12 @@
 //! What goes wrong in a world.
 
+use std::collections::BTreeSet;
+
+use tertulia_core::log::{Log, entry_of};
+use tertulia_core::machine::Kept;
 use tertulia_core::wire::meeting::Lane;
 
+use super::disk::{EntryName, name_of};
 use super::network::ConnectionId;
 use super::{Disk, Happening, Sim};
 
@@ -82,7 +87,10 @@ impl Sim {
     pub fn crash(&mut self, node: usize, silent: bool) {
         self.note(format_args!("node {node} crashes{}", if silent { " silently" } else { "" }));
         self.sometimes(if silent { "silent_death" } else { "crash" });
+        self.check_restart(node, 1);
         let Some(running) = self.nodes[node].running.take() else { return };
+        let this = &mut self.nodes[node];
+        this.disk.tear(this.steps as usize);
         for ends in running.links.values() {
             self.network.connections[ends.connection].ends[ends.side].open = false;
             self.network.lose(ends.connection, ends.side, &mut self.dice);
@@ -129,6 +137,25 @@ impl Sim {
         self.nodes[node].unix_ahead = self.nodes[node].unix_ahead.saturating_add(wall_ms);
     }
 
+    /// In some runs, one bit of a line that a node has from others is not what it was: one of those that somebody who
+    /// runs holds, and so is to be had again.
+    pub(super) fn flip_a_bit(&mut self, node: usize) {
+        let (us, runs, steps) = (self.nodes[node].spec.key, self.nodes[node].runs, self.nodes[node].steps);
+        // Of friends, what follows what is lost may be shown before it.
+        let is_friend = self.nodes[node].disk.kept.keys().any(|(_, name)| *name == Kept::Peer);
+        if is_friend || !(runs + node as u32).is_multiple_of(3) {
+            return;
+        }
+        let running = self.nodes.iter().filter_map(|node| node.running.as_ref());
+        let logs: Vec<&Log> = running.flat_map(|running| running.machine.logs()).collect();
+        let entries = logs.iter().flat_map(|log| log.entries());
+        let held: BTreeSet<EntryName> = entries.map(|entry| name_of(entry.id, entry.number)).collect();
+        if self.nodes[node].disk.flip(steps as usize, |name| name.0 != us && name.3 > 1 && held.contains(name)) {
+            self.note(format_args!("node {node} has a bit flipped"));
+            self.sometimes("bit_flipped");
+        }
+    }
+
     /// A node's disk is gone. It must not run.
     pub fn lose_disk(&mut self, node: usize) {
         self.note(format_args!("node {node} loses its disk"));
@@ -157,7 +184,7 @@ impl Sim {
     /// How many entries of talk a node has stored.
     #[must_use]
     pub fn talk_stored(&self, node: usize) -> usize {
-        let entries = self.nodes[node].disk.entries.iter().filter_map(tertulia_core::log::entry_of);
+        let entries = self.nodes[node].disk.entries.iter().filter_map(entry_of);
         entries.filter(|entry| entry.value.lane == Lane::Talk).count()
     }
 }

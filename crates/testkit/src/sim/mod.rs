@@ -4,6 +4,7 @@
 //! what would be sealed travels as it is, and whose key is at the other end is simply known.
 
 mod canary;
+mod disk;
 mod driver;
 mod faults;
 mod network;
@@ -19,11 +20,12 @@ use std::fmt::Write as _;
 
 use tertulia_core::code::Code;
 use tertulia_core::command::Command;
-use tertulia_core::event::Event;
+use tertulia_core::event::{Event, Kind, Origin};
 use tertulia_core::feed::Feed;
 use tertulia_core::id::{CommandId, DialId, Key, LinkId, Token};
 use tertulia_core::limits;
 use tertulia_core::link::{Link, Opening};
+use tertulia_core::log::{Mark, Record};
 use tertulia_core::machine::Input;
 use tertulia_core::random::Random;
 use tertulia_core::time::Instant;
@@ -32,9 +34,10 @@ use tertulia_core::wire::Encoded;
 
 pub use self::canary::Canary;
 use self::canary::Planted;
+pub use self::disk::Disk;
 pub use self::network::{Conditions, ConnectionId};
 use self::network::{End, Network};
-pub use self::node::{Boot, Disk, EPOCH_MS, Maker, NodeSpec, Told};
+pub use self::node::{Boot, EPOCH_MS, Maker, NodeSpec, Told};
 use self::node::{Ends, Node, Running};
 use self::recorder::Recorder;
 pub(crate) use self::seeds::attempt;
@@ -280,6 +283,12 @@ impl Sim {
         assert!(this.running.is_none(), "node {node} runs already");
         this.runs += 1;
         this.stopped_until = 0;
+        if this.runs.is_multiple_of(2) {
+            this.disk.compact(this.spec.talk_max);
+        }
+        self.flip_a_bit(node);
+        let this = &mut self.nodes[node];
+        this.disk.repair();
         let machine = (this.spec.maker)(&Boot { disk: &this.disk, now, seed, address });
         let started_ms = now.unix_ms;
         let links = BTreeMap::new();
@@ -451,6 +460,12 @@ impl Sim {
     fn tell(&mut self, node: usize, event: Event) {
         self.note(format_args!("node {node} * {event:?}"));
         let this = &mut self.nodes[node];
+        if let Event::Message { meeting, kind: Kind::Text(origin) | Kind::Question(origin), .. } = &event
+            && !this.planted.is(Canary::ShownForgotten)
+        {
+            let Origin { author, session, number, .. } = *origin;
+            this.disk.store(*meeting, &Record::Shown(Mark { author, session, next: number + 1 }));
+        }
         this.told.push(Told { at: self.now, run: this.runs, event });
     }
 }

@@ -6,52 +6,17 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 use tertulia_core::event::Event;
 use tertulia_core::feed::Feed;
-use tertulia_core::id::{DialId, Key, LinkId, MeetingId};
+use tertulia_core::id::{DialId, Key, LinkId};
 use tertulia_core::link::Link;
-use tertulia_core::log::entry_of;
-use tertulia_core::machine::{Kept, Machine};
+use tertulia_core::machine::Machine;
 use tertulia_core::time::{Instant, Now};
-use tertulia_core::wire::Encoded;
-use tertulia_core::wire::meeting::Lane;
 
 use super::canary::Planted;
+use super::disk::{Disk, EntryName};
 use super::network::ConnectionId;
 
 /// Wall clock of the simulation's start, milliseconds since 1970 in UTC.
 pub const EPOCH_MS: u64 = 1_700_000_000_000;
-
-/// Author, lane, session and number.
-pub(super) type EntryName = (Key, u8, u64, u64);
-
-/// What survives a crash.
-#[derive(Clone, Debug, Default)]
-pub struct Disk {
-    /// ENTRY frames, in the order in which they were stored.
-    pub entries: Vec<Encoded>,
-    /// Of them, those that are of friends, by pair.
-    pub pairs: BTreeMap<MeetingId, Vec<Encoded>>,
-    /// The meetings' small files.
-    pub kept: BTreeMap<(MeetingId, Kept), Vec<u8>>,
-    /// Author, lane, session and number of each entry.
-    pub(super) names: BTreeSet<EntryName>,
-    /// Session and number of the entry that was stored last, by lane.
-    pub last: BTreeMap<Lane, (u64, u64)>,
-}
-
-impl Disk {
-    /// What a machine without a feed has stored.
-    pub(super) fn store_of(&mut self, meeting: MeetingId, frame: &Encoded) {
-        self.pairs.entry(meeting).or_default().push(frame.clone());
-        self.store(frame);
-    }
-
-    pub(super) fn store(&mut self, frame: &Encoded) {
-        let entry = entry_of(frame).expect("only ENTRY is stored").value;
-        self.last.insert(entry.lane, (entry.session, entry.number));
-        self.names.insert((entry.author, entry.lane.number(), entry.session, entry.number));
-        self.entries.push(frame.clone());
-    }
-}
 
 /// What a machine is made from.
 #[derive(Debug)]
@@ -141,6 +106,8 @@ pub(super) struct Node {
     /// The process reads nothing before this.
     pub(super) deaf_until: u64,
     pub(super) planted: Planted,
+    /// Inputs of all runs.
+    pub(super) steps: u64,
     /// Every entry that has ever come.
     pub(super) came: BTreeSet<EntryName>,
 }
@@ -150,13 +117,7 @@ impl Node {
         Self {
             name,
             spec,
-            disk: Disk {
-                entries: Vec::new(),
-                pairs: BTreeMap::new(),
-                kept: BTreeMap::new(),
-                last: BTreeMap::new(),
-                names: BTreeSet::new(),
-            },
+            disk: Disk::new(),
             told: Vec::new(),
             runs: 0,
             running: None,
@@ -165,6 +126,7 @@ impl Node {
             stopped_until: 0,
             deaf_until: 0,
             planted,
+            steps: 0,
             came: BTreeSet::new(),
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tertulia_core::event::{Ending, Notice};
 use tertulia_core::id::{MeetingId, RequestId};
 use tertulia_core::identity::{Identity, Secret};
-use tertulia_core::log::{Held, Log};
+use tertulia_core::log::Log;
 use tertulia_core::machine::{Machine, Output};
 use tertulia_core::time::{Now, Timers};
 use tertulia_core::wire::Frame;
@@ -69,7 +69,7 @@ impl Machine for Parrot {
             Input::Command { id, command: Command::Say { text } } => {
                 let body = EntryBody::Text { text: Text::new(&text).unwrap() };
                 let entry = self.log.write(&self.us, 1, &body, now).unwrap();
-                out.push(Output::Store { meeting: MEETING, frame: entry.frame.clone() });
+                out.extend(self.log.unkept().into_iter().map(|record| Output::Store { meeting: MEETING, record }));
                 out.push(Output::Append { entry, at: self.log.ring().head() - 1, dropped: 0 });
                 out.push(Output::Event(Event::Done { id }));
             }
@@ -100,10 +100,7 @@ fn parrot(number: u8, dials: Option<(&str, Option<Key>)>) -> NodeSpec {
     let (us, dials) = (identity(number), dials.map(|(address, key)| (address.to_string(), key)));
     let key = us.key();
     let maker: Maker = Box::new(move |boot| {
-        let mut log = Log::new(MEETING, 1_000);
-        for frame in &boot.disk.entries {
-            log.restore(&Held::read(MEETING, frame).unwrap());
-        }
+        let log = boot.disk.log(MEETING, 1_000);
         Box::new(Parrot { us: us.clone(), log, dials: dials.clone(), attempts: 0, timers: Timers::default() })
     });
     NodeSpec { key, maker, talk_max: 1_000 }

@@ -79,9 +79,7 @@ pub(super) fn host(mix: &Mix) -> NodeSpec {
             ticket: seed.or(mix.ticket.then_some(FIRST_TICKET)),
             endorsement,
             addresses: vec![HOST_ADDRESS.into()],
-            restored: boot.disk.entries.clone(),
-            shown: None,
-            talk_max: mix.talk_max,
+            log: boot.disk.log(charter.meeting, mix.talk_max),
         })))
     });
     NodeSpec { key, maker, talk_max }
@@ -109,7 +107,7 @@ pub(super) fn guest(number: u8, name: &str, mix: &Mix, handed_out: &HandedOut, k
             note: String::new(),
             talk_max,
         };
-        Box::new(match restore(boot, &us) {
+        Box::new(match restore(boot, &us, talk_max) {
             // Neither an address nor a ticket says of what kind the meeting is.
             None => Node::newcomer(room_at(&lecture, boot), lecture),
             Some(restored) if knows == Knows::Address => {
@@ -155,9 +153,9 @@ pub(super) enum Knows {
     Ticket,
 }
 
-fn restore(boot: &Boot<'_>, us: &Identity) -> Option<Restored> {
+fn restore(boot: &Boot<'_>, us: &Identity, talk_max: usize) -> Option<Restored> {
     let ((meeting, _), bytes) = boot.disk.kept.iter().find(|((_, name), _)| *name == Kept::Charter)?;
     let charter = SignedCharter::check(bytes, *meeting, us).expect("it was checked before it was kept");
     let pass = boot.disk.kept.get(&(*meeting, Kept::Pass)).cloned();
-    Some(Restored { charter, pass, entries: boot.disk.entries.clone(), shown: None })
+    Some(Restored { log: boot.disk.log(*meeting, talk_max), charter, pass })
 }

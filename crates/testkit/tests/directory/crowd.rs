@@ -9,6 +9,7 @@ use tertulia_core::event::{Event, Notice};
 use tertulia_core::id::{CommandId, MeetingId};
 use tertulia_core::identity::Identity;
 use tertulia_core::limits;
+use tertulia_core::log::Log;
 use tertulia_core::node::Node;
 use tertulia_core::registry::{Client, ClientConfig, Reach, Server, ServerConfig};
 use tertulia_core::star::{Host, HostConfig};
@@ -56,9 +57,7 @@ async fn hold(number: usize, registry: SocketAddr) -> (Local, MeetingId) {
         ticket: None,
         endorsement: None,
         addresses: vec![address.to_string()],
-        restored: Vec::new(),
-        shown: None,
-        talk_max: limits::TALK_ENTRIES_MAX,
+        log: Log::new(meeting, limits::TALK_ENTRIES_MAX),
     });
     let node = Node::new(host).published(client(founder.clone(), registry, address.port()));
     let setup = Setup { identity: founder, started_ms, listener: Some(listener), home: None, trace: None };

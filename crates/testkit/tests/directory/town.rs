@@ -68,9 +68,7 @@ fn node(number: usize, boot: &Boot<'_>) -> Node {
         ticket: None,
         endorsement: None,
         addresses: vec![Sim::address(number).to_string()],
-        restored: boot.disk.entries.clone(),
-        shown: None,
-        talk_max: 100,
+        log: boot.disk.log(charter(number).meeting, 100),
     });
     let reach = Reach {
         port: Sim::address(number).port(),

@@ -6,7 +6,7 @@ use tertulia_core::event::{Event, Notice};
 use tertulia_core::id::{CommandId, DialId, Key, LinkId, MeetingId, Token};
 use tertulia_core::identity::{Domain, Secret};
 use tertulia_core::limits;
-use tertulia_core::log::{Log, entry_of};
+use tertulia_core::log::{Log, Record, entry_of};
 use tertulia_core::machine::{Input, Output};
 use tertulia_core::node::Node;
 use tertulia_core::rule::Rule;
@@ -126,7 +126,7 @@ fn id_of(frame: &Encoded) -> u32 {
 }
 
 fn has_stored(out: &[Output]) -> bool {
-    out.iter().any(|output| matches!(output, Output::Store { .. }))
+    out.iter().any(|output| matches!(output, Output::Store { record: Record::Entry(_), .. }))
 }
 
 #[test]

@@ -52,6 +52,7 @@ pub(crate) fn host(charter: SignedCharter) -> Bench<Node> {
     let config = HostConfig {
         identity: ada(),
         ticket: charter.admission.has_tickets().then_some(Secret([0xcc; 32])),
+        log: Log::new(charter.meeting, 10_000),
         charter,
         name: "Ada".into(),
         started_ms: START_MS,
@@ -59,9 +60,6 @@ pub(crate) fn host(charter: SignedCharter) -> Bench<Node> {
         filter: Vec::new(),
         endorsement: None,
         addresses: vec!["192.0.2.1:7473".into()],
-        restored: Vec::new(),
-        shown: None,
-        talk_max: 10_000,
     };
     let mut bench = Bench::new(Node::new(Host::new(config)));
     bench.input(Input::Start);

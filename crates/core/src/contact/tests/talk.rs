@@ -89,7 +89,7 @@ fn a_friend_who_lost_its_disk_gets_all_back() {
     world.seconds(1);
     world.kill(1);
     let pair = world.pair(0, 1);
-    world.nodes[1].disk.entries.clear();
+    world.nodes[1].disk.records.clear();
     world.nodes[1].disk.kept.remove(&(pair, Kept::Peer));
     world.forget_events();
     world.start(1);
@@ -186,7 +186,7 @@ fn fork_3_two_versions_of_a_message_are_told_and_no_more_is_shown() {
     let (bea, pair) = (identity(9), pair_id(world.key(0), identity(9).key()));
     let link = world.strange(0, 9, Some("bea"), None);
     let write = |texts: &[&str]| {
-        let mut log = crate::log::Log::new(pair, 10);
+        let mut log = Log::new(pair, 10);
         let body = |text| crate::wire::entry::EntryBody::Text { text: Text::new(text).expect("a text") };
         texts
             .iter()

@@ -11,7 +11,7 @@ use crate::event::Event;
 use crate::id::{Hash, Key, LinkId};
 use crate::identity::{Ed25519, Identity, Secret};
 use crate::limits;
-use crate::log::{Log, entry_of};
+use crate::log::{Log, Record, entry_of};
 use crate::rule::Rule;
 use crate::time::{Instant, Now};
 use crate::wire::entry::{EntryBody, Role};
@@ -60,7 +60,7 @@ fn flood(hall: &mut Hall) {
 }
 
 fn acts(hall: &Hall, node: usize) -> usize {
-    hall.nodes[node].stored.iter().filter_map(entry_of).filter(|entry| entry.value.lane == Lane::Acts).count()
+    hall.nodes[node].stored.iter().filter_map(Record::entry).filter(|entry| entry.value.lane == Lane::Acts).count()
 }
 
 fn errors(hall: &Hall, node: usize) -> Vec<&'static str> {

@@ -8,7 +8,7 @@ use crate::charter::Admission;
 use crate::code::Code;
 use crate::command::Command;
 use crate::event::{Event, State};
-use crate::log::entry_of;
+use crate::log::{Record, entry_of};
 use crate::rule::Rule;
 use crate::sync::sign_pass;
 use crate::ticket::prove_ticket;
@@ -34,7 +34,7 @@ fn mesh_1_any_member_admits_and_says_so_to_all_before_the_newcomer_is_welcome() 
     config.door = alloc::vec!["n1:1".to_string()];
     let cleo = hall.start(config);
     hall.pass(3_000);
-    let grant = hall.nodes[0].stored.iter().filter_map(entry_of).any(|entry| {
+    let grant = hall.nodes[0].stored.iter().filter_map(Record::entry).any(|entry| {
         let body = EntryBody::decode(entry.value.kind, entry.value.body.0);
         entry.value.author == identity(2).key()
             && matches!(body, Ok(EntryBody::Grant { subject, .. }) if subject == identity(3).key())
@@ -68,7 +68,7 @@ fn mesh_1_and_join_3_a_room_with_tickets_takes_a_proof_and_passes_it_on() {
     hall.pass(3_000);
     assert!(hall.states(cleo).iter().all(|(_, state)| matches!(state, State::You | State::Linked)));
     let proof = prove_ticket(TICKET, None, charter(Admission::Ticket).meeting, &identity(2));
-    let shown = hall.nodes[cleo].stored.iter().filter_map(entry_of).any(|entry| {
+    let shown = hall.nodes[cleo].stored.iter().filter_map(Record::entry).any(|entry| {
         let body = EntryBody::decode(entry.value.kind, entry.value.body.0);
         matches!(body, Ok(EntryBody::Grant { subject, proof: shown, .. })
             if subject == identity(2).key() && shown.iter().eq([proof]))
@@ -166,7 +166,7 @@ fn mesh_19_a_newcomer_says_who_it_is_and_where_and_dials_everybody() {
     assert_eq!(links, 1, "only the one whom it has asked");
     hall.pass(1);
     assert!((0..3).all(|other| hall.between(dora, other).len() == 1), "at once, and everybody");
-    let said = hall.nodes[0].stored.iter().filter_map(entry_of).any(|entry| {
+    let said = hall.nodes[0].stored.iter().filter_map(Record::entry).any(|entry| {
         let name = Name::new("dora").expect("a name");
         match EntryBody::decode(entry.value.kind, entry.value.body.0) {
             Ok(EntryBody::Person { name: said, addresses }) if said == name => {

@@ -12,7 +12,7 @@ use crate::event::{Event, Kind, State};
 use crate::id::{CommandId, DialId, Key, LinkId, MeetingId, RequestId, Token};
 use crate::identity::{Ed25519, Identity, Secret};
 use crate::limits;
-use crate::log::{Shown, entry_of};
+use crate::log::{Log, Record, Shown};
 use crate::machine::{Input, Kept, Machine, Output};
 use crate::mesh::{Member, MemberConfig, Restored};
 use crate::rule::Rule;
@@ -61,7 +61,7 @@ enum Waiting {
 pub(super) struct Node {
     pub(super) machine: Member,
     pub(super) events: Vec<Event>,
-    pub(super) stored: Vec<Encoded>,
+    pub(super) stored: Vec<Record>,
     /// What its user has seen, if that is less than what it was told.
     pub(super) shown: Option<Shown>,
     pub(super) kept: BTreeMap<Kept, Vec<u8>>,
@@ -121,7 +121,8 @@ impl Hall {
         let seed = self.admission.has_tickets().then_some(TICKET);
         let addresses = vec!["n0:1".to_string()];
         let ticket = Ticket { meeting: charter.meeting, host: founder, seed, endorsement: None, addresses };
-        let restored = (number == 0).then(|| Restored { charter, pass: None, entries: vec![], shown: None });
+        let log = Log::new(charter.meeting, limits::TALK_ENTRIES_MAX);
+        let restored = (number == 0).then(|| Restored { charter, pass: None, log });
         MemberConfig {
             identity: us,
             name: name.to_string(),
@@ -180,7 +181,7 @@ impl Hall {
                         self.queue.push_back((other, Waiting::Frame(there, frame)));
                     }
                 }
-                Output::Store { frame, .. } => self.nodes[node].stored.push(frame),
+                Output::Store { record, .. } => self.nodes[node].stored.push(record),
                 Output::Keep { name, bytes, .. } => drop(self.nodes[node].kept.insert(name, bytes)),
                 Output::Dial { id, peer, addresses, hello } => self.dial(node, id, peer, &addresses, hello),
                 Output::Close { link, code, rule, .. } => {
@@ -316,14 +317,16 @@ impl Hall {
     }
 
     /// The same key comes back in a new run, with what it has kept.
-    pub(super) fn back(&mut self, node: usize, name: &str, entries: Vec<Encoded>) {
+    pub(super) fn back(&mut self, node: usize, name: &str, records: Vec<Record>) {
         self.now.unix_ms += 10_000;
         let mut config = self.config(node, name);
         let pass = self.nodes[node].kept.get(&Kept::Pass).cloned();
         let shown = self.nodes[node].shown.take();
-        config.restored = Some(Restored { charter: charter(self.admission), pass, entries: entries.clone(), shown });
+        let charter = charter(self.admission);
+        let log = Log::after(charter.meeting, &records, shown.as_ref());
+        config.restored = Some(Restored { charter, pass, log });
         self.nodes[node].machine = Member::new(config);
-        (self.nodes[node].events, self.nodes[node].stored) = (vec![], entries);
+        (self.nodes[node].events, self.nodes[node].stored) = (vec![], records);
         self.input(node, Input::Start);
         self.settle();
     }
@@ -333,8 +336,9 @@ impl Hall {
         self.now.unix_ms += 10_000;
         let mut config = self.config(node, name);
         let pass = self.nodes[node].kept.get(&Kept::Pass).cloned();
-        let (charter, entries) = (charter(self.admission), self.nodes[node].stored.clone());
-        config.others = vec![Restored { charter, pass, entries, shown: None }];
+        let charter = charter(self.admission);
+        let log = Log::after(charter.meeting, &self.nodes[node].stored, None);
+        config.others = vec![Restored { charter, pass, log }];
         (config.ticket, config.door) = (None, vec![alloc::format!("n{door}:1")]);
         self.nodes[node].machine = Member::new(config);
         self.nodes[node].events = vec![];
@@ -437,7 +441,7 @@ impl Hall {
 
     /// What a node has stored, by author, lane, session and number.
     pub(super) fn has_stored(&self, node: usize, author: Key, number: u64) -> bool {
-        let entries = self.nodes[node].stored.iter().filter_map(entry_of).map(|entry| entry.value);
+        let entries = self.nodes[node].stored.iter().filter_map(Record::entry).map(|entry| entry.value);
         entries
             .filter(|entry| entry.lane == crate::wire::meeting::Lane::Talk)
             .any(|entry| (entry.author, entry.number) == (author, number))

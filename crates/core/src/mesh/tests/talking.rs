@@ -10,7 +10,7 @@ use crate::command::{Command, Failure};
 use crate::event::{Deed, Event, Kind, Notice, Reach};
 use crate::id::LinkId;
 use crate::limits;
-use crate::log::{Log, Shown, entry_of};
+use crate::log::{Log, Record, Shown, entry_of};
 use crate::time::{Instant, Now};
 use crate::wire::Frame;
 use crate::wire::entry::{EntryBody, Level};
@@ -299,16 +299,18 @@ fn show_3_a_member_is_shown_what_it_has_stored_and_not_seen_in_its_order() {
     };
     let origin = hall.nodes[2].events.iter().find_map(origin).expect("it was shown");
     assert!(shown.note(origin.author, origin.session, origin.number).is_some());
-    let mut entries = core::mem::take(&mut hall.nodes[2].stored);
+    let mut records = core::mem::take(&mut hall.nodes[2].stored);
     // As if the answer had come first.
-    let is_said = |entry: &crate::wire::Encoded, words: &[u8]| entry.0.windows(words.len()).any(|part| part == words);
+    let is_said = |record: &Record, words: &[u8]| {
+        record.frame().is_some_and(|frame| frame.0.windows(words.len()).any(|part| part == words))
+    };
     let (two, three) = (
-        entries.iter().position(|entry| is_said(entry, b"two")).expect("it is stored"),
-        entries.iter().position(|entry| is_said(entry, b"three")).expect("it is stored"),
+        records.iter().position(|record| is_said(record, b"two")).expect("it is stored"),
+        records.iter().position(|record| is_said(record, b"three")).expect("it is stored"),
     );
-    entries.swap(two, three);
+    records.swap(two, three);
     hall.nodes[2].shown = Some(shown);
-    hall.back(2, "m2", entries);
+    hall.back(2, "m2", records);
     assert!(matches!(hall.nodes[2].events.first(), Some(Event::Ready { .. })), "it is in the room first");
     assert_eq!(hall.texts(2), ["two", "three"]);
     hall.pass(10_000);

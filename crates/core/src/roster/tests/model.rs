@@ -172,7 +172,7 @@ fn play(admission: Admission, steps: &[Step]) -> (SignedCharter, Vec<Arc<Held>>)
     for (author, session, kind, subject, choice, flag, index) in steps.iter().copied() {
         let log = logs.get_mut(&author).expect("one of seven");
         let known = acts.iter().take(index.index(acts.len().saturating_add(1)));
-        known.for_each(|act| _ = log.restore(act));
+        known.for_each(|act| _ = log.put(act));
         let cuts = log.cuts(key(subject));
         let (count, cuts) = encode_items(cuts.into_iter().skip(usize::from(choice % 2)), limits::CUTS_MAX);
         let cuts = List::over(count, &cuts);
@@ -213,7 +213,7 @@ fn take_all(charter: &SignedCharter, acts: &[Arc<Held>], order: &[Index]) -> (Lo
         let stream = left[at].id;
         let first = left.iter().position(|act| act.id == stream);
         let act = left.remove(first.expect("at the latest this one"));
-        log.restore(act);
+        log.put(act);
         roster.take(act, charter, &us);
     }
     (log, roster)
