@@ -7,9 +7,11 @@ use tertulia_core::command::Command;
 use tertulia_core::event::Event;
 use tertulia_core::id::{Key, MeetingId, Token};
 use tertulia_core::limits::TALK_ENTRIES_MAX;
+use tertulia_core::log::{Mark, Record};
 use tertulia_core::machine::Kept;
 use tertulia_core::star::{Attendee, AttendeeConfig, Host, HostConfig, Restored};
 use tertulia_core::wire::field::Title;
+use tertulia_core::wire::meeting::Lane;
 use tertulia_core::wire::session::Purpose;
 use tertulia_net::{Home, Node, Setup, seed, start, unix_ms};
 
@@ -112,6 +114,11 @@ async fn a_host_that_restarts_goes_on_and_nobody_misses_or_sees_twice() {
     let files = guest_home.meeting(found().meeting).unwrap();
     let charter = files.kept(Kept::Charter).unwrap().unwrap();
     let charter = SignedCharter::check(&charter, found().meeting, &identity(2)).unwrap();
+    // What she has seen, her program has noted.
+    for entry in files.load().unwrap().log.entries().filter(|entry| entry.lane() == Lane::Talk) {
+        let (author, session, next) = (entry.id.author, entry.id.session, entry.number + 1);
+        files.append(&Record::Shown(Mark { author, session, next })).unwrap();
+    }
     let log = files.load().unwrap().log;
     let pass = files.kept(Kept::Pass).unwrap();
     assert!(pass.is_some());
