@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tertulia_core::code::Code;
-use tertulia_core::command::Command;
+use tertulia_core::command::{Command, Failure};
 use tertulia_core::contact::{Friends, FriendsConfig, Listed};
 use tertulia_core::event::Event;
 use tertulia_core::id::CommandId;
@@ -119,15 +119,6 @@ pub(crate) fn setup(
 /// It can't be done, or not kept.
 pub(crate) fn change(home: &Home, globals: &Globals, screen: &Screen, command: Command) -> Result<Vec<Event>, Fail> {
     let manner = Manner { port: None, dials_at_start: false, ends_after_one: false, only_contacts: false };
-    let name = if let Command::Add { name, .. }
-    | Command::Remove { name }
-    | Command::Block { name }
-    | Command::Unblock { name } = &command
-    {
-        name.clone()
-    } else {
-        String::new()
-    };
     let mut friends = machine(home, globals, screen, unix_ms(), manner)?;
     let mut out = Vec::new();
     let now = Now { tick: Instant(0), unix_ms: unix_ms() };
@@ -143,7 +134,7 @@ pub(crate) fn change(home: &Home, globals: &Globals, screen: &Screen, command: C
                 home.keep_drafts(&bytes).map_err(|error| unwritten(&error))?;
             }
             Output::Event(Event::Error { failure, .. }) => {
-                return Err(refusal(failure.word(), &words::failure(&failure), &name, globals));
+                return Err(refusal(&failure, globals));
             }
             Output::Event(event) => events.push(event),
             // Nobody is dialled, and nothing is said.
@@ -162,30 +153,39 @@ pub(crate) fn change(home: &Home, globals: &Globals, screen: &Screen, command: C
 /// An address for a hint that works as it is.
 const SOMEWHERE: &str = "192.0.2.7:7473";
 
-/// What friends refuse outside of their console, where nobody can type what the machine proposes after its reason.
-pub(crate) fn refusal(code: &'static str, message: &str, name: &str, globals: &Globals) -> Fail {
-    let (reason, proposal) = ["; /", "; type: "]
-        .iter()
-        .find_map(|proposal| message.split_once(proposal))
-        .map_or((message, ""), |(reason, proposal)| (reason, proposal.trim_start_matches('/')));
-    let program = globals.program();
-    let words = |text: &str| text.split(' ').map(quoted).collect::<Vec<_>>().join(" ");
-    let is_name = proper(name).is_some();
-    let hint = match (proposal.strip_prefix("add "), proposal.strip_suffix("/TEXT")) {
-        (Some(meant), _) => format!("{program} contacts add {}", words(&meant.replace("HOST:PORT", SOMEWHERE))),
-        (None, Some(to)) => format!("{program} send {} TEXT", quoted(to)),
-        (None, None) if is_name && message.contains("/add ") => {
-            format!("{program} contacts add {} {SOMEWHERE}", quoted(name))
-        }
-        (None, None) if is_name && message.contains("/unblock ") => {
-            format!("{program} contacts unblock {}", quoted(name))
-        }
-        (None, None) if is_name && message.contains("/remove ") => {
-            format!("{program} contacts remove {}", quoted(name))
-        }
-        (None, None) => format!("{program} contacts list"),
-    };
-    Fail::failed(code, reason, hint)
+/// What friends refuse outside of their console, where nobody can type what is proposed there after the reason.
+pub(crate) fn refusal(failure: &Failure, globals: &Globals) -> Fail {
+    let message = words::failure(failure);
+    let reason = ["; /", "; type: "].iter().find_map(|proposal| message.split_once(proposal));
+    let reason = reason.map_or(message.as_str(), |(reason, _)| reason);
+    Fail::failed(failure.word(), reason, instead(failure, &globals.program()))
+}
+
+/// The command line that does, or shows, what was meant.
+fn instead(failure: &Failure, program: &str) -> String {
+    let add = |name: &str, address: &str| format!("{program} contacts add {} {}", quoted(name), quoted(address));
+    if let Failure::BadAddress { error, name, .. } = failure {
+        let meant = error.instead.as_ref().map_or_else(|| SOMEWHERE.to_string(), ToString::to_string);
+        return match name {
+            Some(name) => add(name, &meant),
+            None => format!("{program} send {} TEXT", quoted(&meant)),
+        };
+    }
+    if let Failure::NobodyAt(name) | Failure::Barred { name, code: Code::Denied, .. } = failure
+        && proper(name).is_some()
+    {
+        return add(name, SOMEWHERE);
+    }
+    if let Failure::NoContacts = failure {
+        return add("NAME", SOMEWHERE);
+    }
+    if let Failure::Blocked(name) = failure {
+        return format!("{program} contacts unblock {}", quoted(name));
+    }
+    if let Failure::NotMet(name) = failure {
+        return format!("{program} contacts remove {}", quoted(name));
+    }
+    format!("{program} contacts list")
 }
 
 fn unwritten(error: &tertulia_net::Error) -> Fail {
@@ -198,4 +198,35 @@ fn unwritten(error: &tertulia_net::Error) -> Fail {
 
 fn random() -> Result<[u8; 32], Fail> {
     seed().map_err(|error| Fail::failed("system", error.to_string(), "try again"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tertulia_core::address::{HostPort, PORT};
+
+    #[test]
+    fn what_is_proposed_is_one_command_that_works() {
+        let bea = || "bea".to_string();
+        let wrong = |typed: &str| HostPort::typed(typed, PORT).unwrap_err();
+        let bad = |typed: &str, name| Failure::BadAddress { typed: typed.into(), error: wrong(typed), name };
+        for (failure, hint) in [
+            (Failure::NobodyAt(bea()), "tertulia contacts add bea 192.0.2.7:7473"),
+            (Failure::NobodyAt("*bea".into()), "tertulia contacts list"),
+            (Failure::NoContacts, "tertulia contacts add NAME 192.0.2.7:7473"),
+            (
+                Failure::Barred { name: bea(), addresses: vec![], code: Code::Denied },
+                "tertulia contacts add bea 192.0.2.7:7473",
+            ),
+            (Failure::Barred { name: bea(), addresses: vec![], code: Code::WrongKey }, "tertulia contacts list"),
+            (bad("h:99999", Some(bea())), "tertulia contacts add bea h:7473"),
+            (bad("h:99999", None), "tertulia send h:7473 TEXT"),
+            (bad("a b", Some(bea())), "tertulia contacts add bea 192.0.2.7:7473"),
+            (Failure::Blocked("bea b".into()), "tertulia contacts unblock 'bea b'"),
+            (Failure::NotMet(bea()), "tertulia contacts remove bea"),
+            (Failure::NoContact(bea()), "tertulia contacts list"),
+        ] {
+            assert_eq!(instead(&failure, "tertulia"), hint, "{failure:?}");
+        }
+    }
 }

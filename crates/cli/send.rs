@@ -4,7 +4,7 @@ use std::io::Read as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use tertulia_core::command::Command;
+use tertulia_core::command::{Command, Failure};
 use tertulia_core::event::{Event, Kind, Reach};
 use tertulia_core::id::CommandId;
 use tertulia_core::limits;
@@ -18,7 +18,6 @@ use crate::globals::{Globals, start_run};
 use crate::input;
 use crate::receive::show;
 use crate::screen::Screen;
-use crate::words;
 
 /// How it is typed.
 pub(crate) const EXAMPLE: &str = "  tertulia send bea 'see you at eight'";
@@ -44,7 +43,8 @@ pub(crate) struct Args {
 enum Outcome {
     Delivered,
     Held,
-    Failed(&'static str, String),
+    Refused(Failure),
+    Ended,
 }
 
 /// The text: as it was typed, or what stands on stdin.
@@ -109,9 +109,13 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
                 format!("held: {} did not take it within {} s; it is kept, and goes out later", args.who, args.wait);
             return Err(Fail::failed("held", message, format!("{program} friends")));
         }
-        Outcome::Failed(code, message) => {
+        Outcome::Refused(failure) => {
             screen.close()?;
-            return Err(befriend::refusal(code, &message, &args.who, globals));
+            return Err(befriend::refusal(&failure, globals));
+        }
+        Outcome::Ended => {
+            screen.close()?;
+            return Err(Fail::failed("node", "the node has ended by itself", again));
         }
     }
     screen.close()?;
@@ -122,7 +126,7 @@ async fn send(args: &Args, said: &str, node: &mut Node, screen: &mut Screen) -> 
     let deadline = Instant::now() + Duration::from_secs(args.wait);
     let command = Command::Msg { to: args.who.clone(), text: said.into() };
     if node.commands.send((CommandId(1), command)).is_err() {
-        return Outcome::Failed("node", "the node has ended by itself".into());
+        return Outcome::Ended;
     }
     // An earlier run's messages to the same friend go out too, under other numbers.
     let mut ours = None;
@@ -140,7 +144,7 @@ async fn send(args: &Args, said: &str, node: &mut Node, screen: &mut Screen) -> 
         }
         // The machine speaks of whom it dials, and it dials nobody else.
         if let Event::Error { failure, .. } = event {
-            return Outcome::Failed(failure.word(), words::failure(&failure));
+            return Outcome::Refused(failure);
         }
         tell(&event, screen);
     }
