@@ -374,6 +374,8 @@ impl Room {
             if person.is_out && !roster.is_revoked(&person.key, Level::Out) {
                 self.sim.sometimes("forgiven");
                 (person.is_out, person.starts_at) = (false, Some(now + 1_000));
+                // Its first door may be gone for good; the founder has forgiven it, and is there.
+                person.door.set(0);
             }
         }
     }
