@@ -244,7 +244,7 @@ impl Friends {
     fn on_answer(&mut self, id: FriendId, link: LinkId, request: RequestId, now: Now, out: &mut Vec<Output>) {
         let Some(pair) = self.friends.get_mut(&id).and_then(|friend| friend.pair.as_mut()) else { return };
         // What it has not brought is not to be had, until rows say otherwise.
-        if pair.replica.answered(link, request, |_| false) {
+        if pair.replica.answered(link, request, |_, _| false) {
             self.settle(id, now, out);
         }
     }

@@ -194,13 +194,6 @@ impl Log {
         self.ring.acts().len() >= limits::ACTS_MAX.saturating_sub(limits::ACTS_OF_HOSTS)
     }
 
-    /// The oldest session of which talk is held.
-    #[must_use]
-    pub fn oldest_talk_session(&self) -> Option<u64> {
-        let held = self.streams.iter().filter(|(id, stream)| id.lane == Lane::Talk && !stream.held.is_empty());
-        held.map(|(id, _)| id.session).min()
-    }
-
     /// What the disk has to be told before anybody else is: empty after every step of a machine.
     #[must_use]
     pub fn unkept(&mut self) -> Vec<Record> {

@@ -43,6 +43,10 @@ pub(crate) struct Patience {
 }
 
 impl Patience {
+    /// Of a guest (SPEC DIGEST-4): nobody but the host has anything.
+    pub(crate) const GUEST: Self =
+        Self { gap: Duration::ZERO, change: limits::GUEST_DIGEST_INTERVAL, digest: Duration::ZERO };
+
     /// Of one of two friends (SPEC CONTACT-4): nobody but the other has anything.
     pub(crate) const FRIEND: Self =
         Self { gap: Duration::ZERO, change: limits::CONTACT_DIGEST_INTERVAL, digest: Duration::ZERO };
@@ -217,6 +221,12 @@ impl Replica {
         }
     }
 
+    /// What damage has taken here is asked of somebody who has all that it may have.
+    pub(crate) fn ask_for_lost(&mut self, link: LinkId, now: Now) {
+        let lost: Vec<_> = self.log.lost().collect();
+        lost.into_iter().for_each(|(id, from, to)| self.note_offer(link, id, Offer::told(from, to), now));
+    }
+
     /// Answers a FETCH with what is held, may be had, and `goes`; whether that was anything.
     pub(crate) fn serve(
         &self,
@@ -253,9 +263,14 @@ impl Replica {
 
     /// A request has been answered: whether it was a FETCH. Whoever has not brought all of a stream is asked for the rest
     /// `again`, later, or not before its rows have changed.
-    pub(crate) fn answered(&mut self, link: LinkId, request: RequestId, again: impl Fn(StreamId) -> bool) -> bool {
+    pub(crate) fn answered(
+        &mut self,
+        link: LinkId,
+        request: RequestId,
+        again: impl Fn(&Log, StreamId) -> bool,
+    ) -> bool {
         let log = &self.log;
-        self.pull.answered(link, request, |id| log.missing(id).0, again)
+        self.pull.answered(link, request, |id| log.missing(id).0, |id| again(log, id))
     }
 
     /// Asks for what is lacking and `wanted`, and goes on where nobody has what comes next.
@@ -293,11 +308,13 @@ impl Replica {
         if !self.log.may_begin_anywhere(id) {
             self.log.skip(id, 1);
         }
-        let skipped = self.log.skip(id, first);
-        out.extend(Output::store(&mut self.log));
-        if let Some((first, next)) = skipped.filter(|(_, next)| !self.log.were_shown(id, *next)) {
-            out.push(Output::Event(Event::Gap { author: id.author, session: id.session, first, next }));
+        while let Some((from, next)) = self.log.skip(id, first) {
+            out.extend(Output::store(&mut self.log));
+            if !self.log.were_shown(id, next) {
+                out.push(Output::Event(Event::Gap { author: id.author, session: id.session, first: from, next }));
+            }
         }
+        out.extend(Output::store(&mut self.log));
         self.pull.held(id, self.log.missing(id).0.max(first), now.tick);
     }
 

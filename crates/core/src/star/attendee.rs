@@ -1,6 +1,5 @@
 //! Who attends a lecture: one link to the host, dialled again for as long as it takes (SPEC.md, "Star").
 
-use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -14,21 +13,20 @@ use crate::door::{Goal, Me, Newcomer, Progress, Wait, is_innocent};
 use crate::event::{Ending, Event, Kind, Member, Notice, Role, State, Whisper};
 use crate::id::{DialId, Key, LinkId, MeetingId, RequestId};
 use crate::identity::Identity;
-use crate::limits;
-use crate::log::{Held, Log, StreamId, Verdict, check_fork};
+use crate::log::{Held, Log, StreamId};
 use crate::machine::{Input, Kept, Machine, Output};
 use crate::random::Random;
-use crate::replica::{is_asked, message};
+use crate::replica::{Patience, Replica, Taken, is_asked, message, send_rows};
 use crate::roster::Roster;
 use crate::rule::Rule;
 use crate::sync::{Outbox, Restored, Tokens};
 use crate::ticket::Ticket;
-use crate::time::{Instant, Now, Timers};
+use crate::time::{Instant, Now};
 use crate::wire::Frame;
 use crate::wire::entry::{Entry, EntryBody, Level};
-use crate::wire::field::{List, Signed, decode_all, encode_alone, encode_items};
-use crate::wire::meeting::{Digest, Fetch, Fork, Lane, Meeting, Presence, Range, Row, Welcome};
-use crate::wire::option::{Options, Pass};
+use crate::wire::field::{Signed, decode_all, encode_alone};
+use crate::wire::meeting::{Fork, Lane, Meeting, Presence, Row, Welcome};
+use crate::wire::option::Pass;
 use crate::wire::private::{Private, Tell};
 use crate::wire::session::Session;
 
@@ -75,23 +73,6 @@ pub(super) enum Stage {
     Over,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Timer {
-    Digest,
-    Fetch,
-}
-
-/// What a stream lacks, and the open request for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Missing {
-    request: RequestId,
-    from: u64,
-    /// The highest number that has been offered.
-    to: u64,
-    /// The lowest number offered since the request: what lies before it is gone, if the answer brings nothing else.
-    offered: Option<u64>,
-}
-
 /// One guest of a lecture.
 #[derive(Clone, Debug)]
 pub struct Attendee {
@@ -100,19 +81,18 @@ pub struct Attendee {
     pub(super) random: Random,
     pub(super) stage: Stage,
     charter: Option<SignedCharter>,
-    pub(super) log: Log,
+    pub(super) replica: Replica,
     /// What an earlier run has stored and not shown.
     unshown: Vec<Arc<Held>>,
     roster: Roster,
     people: People,
     pub(super) outbox: Outbox,
     tokens: Tokens,
-    /// Streams of which something is missing that has been asked for.
-    missing: BTreeMap<StreamId, Missing>,
-    requests: u32,
+    last_request: RequestId,
     /// The user has been told of the link that stands.
     introduced: bool,
-    timers: Timers<Timer>,
+    /// When something is to be told or asked for.
+    due: Option<Instant>,
     talk_max: usize,
 }
 
@@ -136,15 +116,14 @@ impl Attendee {
             stage: Stage::Apart,
             roster: Roster::default(),
             charter: None,
-            log: Log::new(config.meeting, config.talk_max),
+            replica: Replica::new(Log::new(config.meeting, config.talk_max), Patience::GUEST),
             unshown: Vec::new(),
             people: People::default(),
             outbox: Outbox::default(),
             tokens: Tokens::default(),
-            missing: BTreeMap::new(),
-            requests: 0,
+            last_request: RequestId::EVENT,
             introduced: false,
-            timers: Timers::default(),
+            due: None,
             talk_max: config.talk_max,
         };
         if let Some(restored) = config.restored {
@@ -157,9 +136,9 @@ impl Attendee {
     fn restore(&mut self, restored: Restored) {
         let Restored { charter, pass, log } = restored;
         self.unshown = log.unshown();
-        self.log = log;
+        self.replica = Replica::new(log, Patience::GUEST);
         self.newcomer.pass = pass.and_then(|pass| decode_all::<Pass>(&pass).ok());
-        self.roster = Roster::fold(&self.log, &charter, &self.us);
+        self.roster = Roster::fold(&self.replica.log, &charter, &self.us);
         self.charter = Some(charter);
     }
 
@@ -170,7 +149,7 @@ impl Attendee {
     }
 
     fn dial(&mut self, out: &mut Vec<Output>) {
-        match self.newcomer.knock(self.log.meeting(), out) {
+        match self.newcomer.knock(self.replica.log.meeting(), out) {
             Ok(dial) => self.stage = Stage::Dialling(dial),
             Err(failure) => self.end(Code::Malformed, Ending::Failed(failure), out),
         }
@@ -182,20 +161,21 @@ impl Attendee {
             return out.push(Output::close(link, Rule::Guest2));
         }
         let id = self.next_request();
-        out.push(Output::Send { link, frame: self.newcomer.join(self.log.meeting(), &self.us, id) });
+        out.push(Output::Send { link, frame: self.newcomer.join(self.replica.log.meeting(), &self.us, id) });
         self.stage = Stage::Knocking(link, peer);
     }
 
     pub(super) fn next_request(&mut self) -> RequestId {
-        self.requests = self.requests.checked_add(1).unwrap_or(1);
-        RequestId(self.requests)
+        self.last_request = self.last_request.next();
+        self.last_request
     }
 
     fn on_welcome(&mut self, link: LinkId, peer: Key, welcome: &Welcome<'_>, now: Now, out: &mut Vec<Output>) {
-        let charter = match SignedCharter::check(&encode_alone(&welcome.charter.0), self.log.meeting(), &self.us) {
-            Ok(charter) => charter,
-            Err(rule) => return self.reject(link, rule, now, out),
-        };
+        let charter =
+            match SignedCharter::check(&encode_alone(&welcome.charter.0), self.replica.log.meeting(), &self.us) {
+                Ok(charter) => charter,
+                Err(rule) => return self.reject(link, rule, now, out),
+            };
         // SPEC CHARTER-3
         if peer != charter.founder {
             return self.reject(link, Rule::Charter3, now, out);
@@ -207,25 +187,19 @@ impl Attendee {
             out.push(Output::Close { link, code: Code::Left, rule: None, reason: String::new() });
             return self.begin(now, out);
         }
-        if self.log.meeting() != meeting {
-            self.log = Log::new(meeting, self.talk_max);
+        if self.replica.log.meeting() != meeting {
+            self.replica = Replica::new(Log::new(meeting, self.talk_max), Patience::GUEST);
         }
-        self.roster = Roster::fold(&self.log, &charter, &self.us);
+        self.roster = Roster::fold(&self.replica.log, &charter, &self.us);
         out.push(Output::Keep { meeting, name: Kept::Charter, bytes: charter.bytes().into() });
         self.newcomer.take_pass(welcome.pass, meeting, out);
         self.charter = Some(charter);
         self.stage = Stage::Attending(link);
         self.introduce(out);
-        self.skip_what_is_gone(welcome.rows.iter(), out);
-        self.log.changed_rows();
-        self.send_digest(link, self.log.rows(0), out);
-        let lost: Vec<_> = self.log.lost().collect();
-        for (stream, from, to) in lost {
-            if !self.missing.contains_key(&stream) {
-                self.miss(link, stream, from, to.saturating_sub(1), now, out);
-            }
-        }
-        self.outbox.resend(link, meeting, &mut self.requests, &self.us, out);
+        self.skip_what_is_gone(welcome.rows.iter(), now, out);
+        send_rows(link, &self.replica.meet(link, peer, 0), out);
+        self.replica.ask_for_lost(link, now);
+        self.outbox.resend(link, meeting, &mut self.last_request.0, &self.us, out);
     }
 
     /// Tells the user of the link, once its host has a name: at WELCOME, or with the first act that comes.
@@ -264,7 +238,7 @@ impl Attendee {
 
     /// Tells the user what an entry says.
     fn show(&self, entry: &Held, body: &EntryBody<'_>, answered: Option<Level>, out: &mut Vec<Output>) {
-        let meeting = self.log.meeting();
+        let meeting = self.replica.log.meeting();
         if is_asked(meeting, body, &self.us) {
             let host = self.host_name();
             out.extend(message(meeting, entry, body, answered, &host, self.us.key()).map(Output::Event));
@@ -284,39 +258,10 @@ impl Attendee {
         })
     }
 
-    /// SPEC GAP-1: what the host no longer has is missing, and said to be. What lies before a newcomer's time is not.
-    fn skip_what_is_gone(&mut self, rows: impl Iterator<Item = Row>, out: &mut Vec<Output>) {
-        let (host, oldest) = (self.newcomer.goal.host, self.log.oldest_talk_session());
-        for row in rows.filter(|row| row.lane == Lane::Talk && Some(row.author) == host) {
-            let stream = StreamId::of_row(&row);
-            if oldest.is_some_and(|oldest| oldest < row.session) {
-                self.log.skip(stream, 1);
-            }
-            while self.go_on_at(stream, row.first, out) {}
-        }
-        out.extend(Output::store(&mut self.log));
-    }
-
-    /// What is missing of a stream before `first` is gone, as far as it is in a row: the user is told.
-    fn go_on_at(&mut self, stream: StreamId, first: u64, out: &mut Vec<Output>) -> bool {
-        let skipped = self.log.skip(stream, first);
-        out.extend(Output::store(&mut self.log));
-        if let Some((first, next)) = skipped.filter(|(_, next)| !self.log.were_shown(stream, *next)) {
-            let StreamId { author, session, .. } = stream;
-            out.push(Output::Event(Event::Gap { author, session, first, next }));
-        }
-        skipped.is_some()
-    }
-
-    fn send_digest(&mut self, link: LinkId, rows: Vec<Row>, out: &mut Vec<Output>) {
-        let mut rows = rows.into_iter();
-        loop {
-            let (count, items) = encode_items(rows.by_ref(), limits::ROWS_MAX);
-            let digest = Digest { rows: List::over(count, &items), options: Options::NONE };
-            out.push(Output::Send { link, frame: Frame::from(digest).encode(RequestId::EVENT) });
-            if rows.len() == 0 {
-                return;
-            }
+    /// SPEC GAP-1: what the host no longer has is missing. All that it has comes by itself.
+    fn skip_what_is_gone(&mut self, rows: impl Iterator<Item = Row>, now: Now, out: &mut Vec<Output>) {
+        for row in rows.filter(|row| row.lane == Lane::Talk && Some(row.author) == self.newcomer.goal.host) {
+            self.replica.skip(StreamId::of_row(&row), row.first, now, out);
         }
     }
 
@@ -326,26 +271,15 @@ impl Attendee {
         if entry.value.author != founder {
             return self.reject(link, Rule::Entry5, now, out);
         }
-        let stream = StreamId::of(&entry.value);
-        match self.log.offer(entry, self.missing.contains_key(&stream), &self.us) {
-            Verdict::Stored(entry) => self.on_stored(&entry, now, out),
-            Verdict::Dropped => {}
-            Verdict::Ahead { next } => self.miss(link, stream, next, entry.value.number, now, out),
-            Verdict::Forked(proof) => {
-                out.extend(Output::store(&mut self.log));
-                self.on_forked(proof.stream, proof.number, out);
-                out.extend(proof.frame().map(|frame| Output::Send { link, frame }));
-            }
-            Verdict::Refused(rule) => self.reject(link, rule, now, out),
+        match self.replica.take(link, entry, true, &self.us, now, out) {
+            Taken::Stored(entry) => self.on_stored(&entry, out),
+            Taken::Known | Taken::Later => {}
+            Taken::Forked(proof) => self.on_forked(proof.stream, proof.number, out),
+            Taken::Broken(rule) => self.reject(link, rule, now, out),
         }
     }
 
-    fn on_stored(&mut self, entry: &Held, now: Now, out: &mut Vec<Output>) {
-        out.extend(Output::store(&mut self.log));
-        let stream = entry.id;
-        if self.missing.get(&stream).is_some_and(|missing| missing.to < self.log.missing(stream).0) {
-            self.missing.remove(&stream);
-        }
+    fn on_stored(&mut self, entry: &Held, out: &mut Vec<Output>) {
         let body = entry.body();
         let answered = self.roster.answered(&body);
         if entry.lane() == Lane::Acts {
@@ -360,68 +294,40 @@ impl Attendee {
                 out.push(Output::Event(Event::Renamed { key: entry.id.author, old, new }));
             }
         }
-        if !self.log.was_shown(entry) {
+        if !self.replica.log.was_shown(entry) {
             self.show(entry, &body, answered, out);
         }
-        if !self.timers.is_armed(Timer::Digest) {
-            self.timers.arm(Timer::Digest, now.tick.after(limits::GUEST_DIGEST_INTERVAL));
+    }
+
+    /// Does what is due: tells what has changed, asks for what is lacking.
+    fn settle(&mut self, now: Now, out: &mut Vec<Output>) {
+        if !matches!(self.stage, Stage::Attending(_)) {
+            return;
         }
-    }
-
-    /// SPEC FETCH-2: what lies between is asked for, once a stream at a time.
-    fn miss(&mut self, link: LinkId, stream: StreamId, next: u64, number: u64, now: Now, out: &mut Vec<Output>) {
-        if let Some(missing) = self.missing.get_mut(&stream) {
-            missing.to = missing.to.max(number);
-            missing.offered = Some(missing.offered.map_or(number, |offered| offered.min(number)));
-        } else if self.missing.len() < limits::RANGES_MAX {
-            self.fetch(link, stream, next, number, now, out);
+        if self.replica.must_tell(now) {
+            self.replica.tell(|_, _| true, now, out);
         }
+        let last = &mut self.last_request;
+        let request = |_| {
+            *last = last.next();
+            *last
+        };
+        self.replica.ask(|log, id| !log.is_void(id, log.missing(id).0), request, now, out);
+        self.due = self.replica.next(now);
     }
 
-    fn fetch(&mut self, link: LinkId, stream: StreamId, from: u64, to: u64, now: Now, out: &mut Vec<Output>) {
-        let request = self.next_request();
-        self.missing.insert(stream, Missing { request, from, to, offered: None });
-        let StreamId { author, session, lane } = stream;
-        let range = Range { author, session, lane, from, to: to.saturating_add(1).max(from.saturating_add(1)) };
-        let (count, items) = encode_items([range], limits::RANGES_MAX);
-        let fetch = Fetch { ranges: List::over(count, &items), options: Options::NONE };
-        out.push(Output::Send { link, frame: Frame::from(fetch).encode(request) });
-        self.timers.arm(Timer::Fetch, now.tick.after(limits::FETCH_TIMEOUT));
-    }
-
-    /// The answer to a FETCH is over: the rest is asked for, and what has not come is gone.
-    fn on_fetched(&mut self, link: LinkId, id: RequestId, now: Now, out: &mut Vec<Output>) {
-        let Some((stream, missing)) = self.take_missing(id) else { return };
-        let (next, to) = self.log.missing(stream);
-        // What damage has taken, and the host does not have, is gone.
-        let lost = (to < u64::MAX).then_some(to);
-        let skipped = lost.or(missing.offered).filter(|_| next <= missing.from && stream.lane == Lane::Talk);
-        skipped.into_iter().for_each(|first| _ = self.go_on_at(stream, first, out));
-        let (next, to) = self.log.missing(stream);
-        if to < u64::MAX && next > missing.from {
-            self.fetch(link, stream, next, to.saturating_sub(1), now, out);
-        } else if (missing.from..missing.to).contains(&next.saturating_sub(1)) {
-            self.fetch(link, stream, next, missing.to, now, out);
-        }
-    }
-
-    fn take_missing(&mut self, id: RequestId) -> Option<(StreamId, Missing)> {
-        let stream = *self.missing.iter().find(|(_, missing)| missing.request == id)?.0;
-        self.missing.remove(&stream).map(|missing| (stream, missing))
+    /// A request has been answered. What damage has taken, and the host does not bring, is gone.
+    fn on_answered(&mut self, link: LinkId, id: RequestId) {
+        self.replica.answered(link, id, |log, stream| log.missing(stream).1 == u64::MAX);
     }
 
     fn on_fork(&mut self, link: LinkId, fork: &Fork<'_>, now: Now, out: &mut Vec<Output>) {
-        match check_fork(fork, self.log.meeting(), &self.us) {
-            // SPEC ENTRY-5
-            Ok((stream, _)) if Some(stream.author) != self.newcomer.goal.host => {
-                self.reject(link, Rule::Entry5, now, out);
-            }
-            Ok((stream, number)) => {
-                if self.log.void(stream, number) {
-                    out.extend(Output::store(&mut self.log));
-                    self.on_forked(stream, number, out);
-                }
-            }
+        let host = self.newcomer.goal.host;
+        // SPEC ENTRY-5
+        let may_write = |id: StreamId| if Some(id.author) == host { Ok(()) } else { Err(Rule::Entry5) };
+        match self.replica.fork(fork, &self.us, may_write, out) {
+            Ok(Some((stream, number))) => self.on_forked(stream, number, out),
+            Ok(None) => {}
             Err(rule) => self.reject(link, rule, now, out),
         }
     }
@@ -451,7 +357,7 @@ impl Attendee {
             && self.tokens.take(host, tell.token)
         {
             let kind = Kind::Whisper(Whisper { token: tell.token, author: host, to: self.newcomer.me.name.clone() });
-            let (meeting, from, text) = (self.log.meeting(), self.host_name(), tell.text.as_str().to_string());
+            let (meeting, from, text) = (self.replica.log.meeting(), self.host_name(), tell.text.as_str().to_string());
             out.push(Output::Event(Event::Message { meeting, kind, from, own: false, text }));
         }
         out.push(Output::done(link, id));
@@ -482,10 +388,10 @@ impl Attendee {
             Frame::Meeting(Meeting::EntryFrame(frame)) => self.on_entry(link, &frame.entry, now, out),
             Frame::Meeting(Meeting::Presence(presence)) => self.on_presence(presence, out),
             Frame::Meeting(Meeting::Fork(fork)) => self.on_fork(link, fork, now, out),
-            Frame::Meeting(Meeting::Digest(digest)) => self.skip_what_is_gone(digest.rows.iter(), out),
+            Frame::Meeting(Meeting::Digest(digest)) => self.skip_what_is_gone(digest.rows.iter(), now, out),
             Frame::Private(Private::Tell(tell)) => self.on_tell(link, id, tell, out),
             Frame::Session(Session::Done(_)) => {
-                self.on_fetched(link, id, now, out);
+                self.on_answered(link, id);
                 if let Some(new) = self.outbox.on_done(id, self.us.key(), &self.newcomer.me.name, out) {
                     let old = self.newcomer.me.name.clone();
                     self.newcomer.me.rename(&new);
@@ -494,7 +400,7 @@ impl Attendee {
                 }
             }
             Frame::Session(Session::Refused(error)) => {
-                self.take_missing(id);
+                self.on_answered(link, id);
                 self.outbox.on_refused(id, error, out);
             }
             // SPEC GUEST-2, WELCOME-1
@@ -532,8 +438,7 @@ impl Attendee {
             self.newcomer.forgive();
         }
         let was_linked = core::mem::take(&mut self.introduced);
-        self.timers = Timers::default();
-        self.missing.clear();
+        self.part();
         self.stage = Stage::Apart;
         // SPEC JOIN-11: its goodbye may have been lost, its last act has not.
         let code = if self.roster.ended().is_some() { Code::Ended } else { code };
@@ -550,9 +455,8 @@ impl Attendee {
     }
 
     pub(super) fn end(&mut self, code: Code, ending: Ending, out: &mut Vec<Output>) {
+        self.part();
         self.stage = Stage::Over;
-        self.missing.clear();
-        self.timers = Timers::default();
         self.newcomer.rest();
         self.outbox.give_up(&Failure::Undelivered(None), out);
         // Who does not get in again is still shown what was said before.
@@ -567,19 +471,12 @@ impl Attendee {
         self.end(self.newcomer.last_failure, self.newcomer.nobody_came(), out);
     }
 
-    fn on_fetch_timeout(&mut self, now: Now, out: &mut Vec<Output>) {
-        let Stage::Attending(link) = self.stage else { return };
-        if let Some((stream, missing)) = self.missing.first_key_value().map(|(stream, missing)| (*stream, *missing)) {
-            let (next, _) = self.log.missing(stream);
-            self.fetch(link, stream, next, missing.to, now, out);
+    /// The link is gone.
+    fn part(&mut self) {
+        if let Stage::Attending(link) = self.stage {
+            self.replica.part(link, None);
         }
-    }
-
-    fn on_digest_due(&mut self, out: &mut Vec<Output>) {
-        let changed = self.log.changed_rows();
-        if let (Stage::Attending(link), false) = (self.stage, changed.is_empty()) {
-            self.send_digest(link, changed, out);
-        }
+        self.due = None;
     }
 
     pub(super) fn host_name(&self) -> String {
@@ -626,6 +523,7 @@ impl Machine for Attendee {
             Input::Unreachable { .. } => {}
             Input::Command { id, command } => self.on_command(id, command, out),
         }
+        self.settle(now, out);
     }
 
     fn handle_timeout(&mut self, now: Now, out: &mut Vec<Output>) {
@@ -635,20 +533,17 @@ impl Machine for Attendee {
                 Wait::Patience => self.on_patience(out),
             }
         }
-        while let Some(timer) = self.timers.expire(now.tick) {
-            match timer {
-                Timer::Digest => self.on_digest_due(out),
-                Timer::Fetch => self.on_fetch_timeout(now, out),
-            }
+        if self.due.is_some_and(|due| due <= now.tick) {
+            self.settle(now, out);
         }
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        self.timers.next().into_iter().chain(self.newcomer.next()).min()
+        self.due.into_iter().chain(self.newcomer.next()).min()
     }
 
     fn logs(&self) -> Vec<&Log> {
-        alloc::vec![&self.log]
+        alloc::vec![&self.replica.log]
     }
 
     fn assert_invariants(&self) {
@@ -656,7 +551,7 @@ impl Machine for Attendee {
         let apart = self.stage == Stage::Apart && self.newcomer.has_dialled();
         assert_eq!(waiting, apart, "an attendee that is apart dials again, and only then: {:?}", self.stage);
         assert!(self.stage != Stage::Over || self.poll_timeout().is_none(), "it is over, and something is due");
-        assert!(self.log.is_kept(), "the disk does not know what the log does");
-        assert!(self.missing.is_empty() || matches!(self.stage, Stage::Attending(_)), "nobody to ask");
+        assert!(self.replica.log.is_kept(), "the disk does not know what the log does");
+        assert!(self.due.is_none() || matches!(self.stage, Stage::Attending(_)), "nobody to ask or tell");
     }
 }

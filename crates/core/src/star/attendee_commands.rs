@@ -76,7 +76,7 @@ impl Attendee {
             Stage::Attending(link) => Some((link, self.next_request())),
             Stage::Apart | Stage::Dialling(_) | Stage::Knocking(..) | Stage::Over => None,
         };
-        self.outbox.push(id, errand, link, self.log.meeting(), &self.us, out)
+        self.outbox.push(id, errand, link, self.replica.log.meeting(), &self.us, out)
     }
 
     fn leave(&mut self, out: &mut Vec<Output>) {
