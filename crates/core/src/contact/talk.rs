@@ -234,7 +234,7 @@ impl Friends {
         out: &mut Vec<Output>,
     ) {
         let Some(pair) = self.friends.get(&id).and_then(|friend| friend.pair.as_ref()) else { return };
-        match pair.replica.serve(link, request, fetch, |_| true, out) {
+        match pair.replica.serve(link, request, fetch, out) {
             Ok(true) => self.stay(id, now.tick),
             Ok(false) => {}
             Err(rule) => self.reject(link, rule, now, out),

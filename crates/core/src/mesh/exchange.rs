@@ -12,8 +12,7 @@ use crate::id::{Key, LinkId, RequestId};
 use crate::limits;
 use crate::log::StreamId;
 use crate::machine::Output;
-use crate::replica::{Offer, Pull, Step as PullStep};
-use crate::rule::Rule;
+use crate::replica::{Asker, Offer, Pull, Step as PullStep, send_rows};
 use crate::sync::Outbox;
 use crate::time::Now;
 use crate::wire::Frame;
@@ -26,15 +25,7 @@ use crate::wire::session::Refused;
 impl Member {
     pub(super) fn send_digest(&mut self, link: LinkId, rows: &[Row], out: &mut Vec<Output>) {
         self.note_told(link, rows);
-        let mut rows = rows.iter().copied();
-        loop {
-            let (count, items) = encode_items(rows.by_ref(), limits::ROWS_MAX);
-            let digest = Digest { rows: List::over(count, &items), options: Options::NONE };
-            out.push(Output::Send { link, frame: Frame::from(digest).encode(RequestId::EVENT) });
-            if rows.len() == 0 {
-                return;
-            }
-        }
+        send_rows(link, rows, out);
     }
 
     /// Notes how far a link has been told of our streams: so far, it asks by itself.
@@ -85,7 +76,7 @@ impl Member {
     /// Sends what was written while the other side did not know of it: it can't have asked for that.
     fn catch_up(&mut self, link: LinkId, out: &mut Vec<Output>) {
         let (author, session) = (self.us.key(), self.session);
-        let Some(peer) = self.links.get(&link).filter(|peer| peer.is_in() && peer.has_rows) else { return };
+        let Some(peer) = self.links.get_mut(&link).filter(|peer| peer.is_in() && peer.has_rows) else { return };
         let behind = |lane: Lane| {
             let from = peer.reached.get(&lane).copied().unwrap_or(1);
             let told = peer.told.get(&lane).copied().unwrap_or(1);
@@ -93,37 +84,18 @@ impl Member {
             (from >= told && from < to).then_some(Range { author, session, lane, from, to })
         };
         let ranges: Vec<Range> = [Lane::Acts, Lane::Talk].into_iter().filter_map(behind).collect();
-        self.serve(link, &ranges, out);
-    }
-
-    /// Sends what a link wants and may have.
-    fn serve(&mut self, link: LinkId, ranges: &[Range], out: &mut Vec<Output>) {
-        let (us, session) = (self.us.key(), self.session);
-        let Some(peer) = self.links.get_mut(&link) else { return };
-        for entry in self.log.fetch(ranges.iter().copied(), peer.floor) {
-            // What is void by a cut is not served.
-            if !self.roster.counts(entry.id, entry.number, entry.kind()) {
-                continue;
-            }
-            if (entry.id.author, entry.id.session) == (us, session) {
-                let reached = peer.reached.entry(entry.lane()).or_insert(1);
-                if *reached == entry.number {
-                    *reached = entry.number.saturating_add(1);
-                }
-            }
-            out.push(Output::Send { link, frame: entry.frame.clone() });
-        }
+        let (reader, roster) = (Asker { link, floor: peer.floor }, &self.roster);
+        reader.send(&self.log, ranges.into_iter(), |entry| peer.gets(entry, (author, session), roster), out);
     }
 
     pub(super) fn on_fetch(&mut self, link: LinkId, id: RequestId, fetch: &Fetch<'_>, now: Now, out: &mut Vec<Output>) {
-        // SPEC FETCH-1
-        if fetch.ranges.iter().any(|range| range.from >= range.to) {
-            return self.reject(link, Rule::Fetch1, now, out);
+        let (own, roster) = ((self.us.key(), self.session), &self.roster);
+        let Some(peer) = self.links.get_mut(&link) else { return };
+        let reader = Asker { link, floor: peer.floor };
+        match reader.answer(&self.log, id, fetch, |entry| peer.gets(entry, own, roster), out) {
+            Ok(_) => self.catch_up(link, out),
+            Err(rule) => self.reject(link, rule, now, out),
         }
-        let ranges: Vec<Range> = fetch.ranges.iter().collect();
-        self.serve(link, &ranges, out);
-        out.push(Output::done(link, id));
-        self.catch_up(link, out);
     }
 
     /// SPEC MESH-12: tells everybody what is new here, but not what they were sent.

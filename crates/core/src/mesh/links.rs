@@ -14,7 +14,7 @@ use crate::door::is_innocent;
 use crate::event::Event;
 use crate::id::{DialId, Key, LinkId, RequestId};
 use crate::limits;
-use crate::log::Log;
+use crate::log::{Held, Log};
 use crate::machine::{Kept, Output};
 use crate::name::proper;
 use crate::roster::Roster;
@@ -62,6 +62,19 @@ pub(super) struct Peer {
 impl Peer {
     pub(super) const fn is_in(&self) -> bool {
         matches!(self.step, Step::In)
+    }
+
+    /// Whether it is sent an entry that it may have, and if that is of this node's `own` session, how far it is with it:
+    /// what is void by a cut is not served.
+    pub(super) fn gets(&mut self, entry: &Held, own: (Key, u64), roster: &Roster) -> bool {
+        let counts = roster.counts(entry.id, entry.number, entry.kind());
+        if counts && (entry.id.author, entry.id.session) == own {
+            let reached = self.reached.entry(entry.lane()).or_insert(1);
+            if *reached == entry.number {
+                *reached = entry.number.saturating_add(1);
+            }
+        }
+        counts
     }
 
     pub(super) fn next_request(&mut self) -> RequestId {

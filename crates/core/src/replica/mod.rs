@@ -5,6 +5,7 @@ mod delivery;
 mod digest;
 mod order;
 mod pull;
+mod serve;
 mod show;
 
 use alloc::collections::BTreeMap;
@@ -16,6 +17,7 @@ pub(crate) use self::delivery::Delivery;
 pub(crate) use self::digest::send_rows;
 pub(crate) use self::order::Order;
 pub(crate) use self::pull::{Offer, Pull, Step};
+pub(crate) use self::serve::Asker;
 pub(crate) use self::show::{is_asked, message};
 use crate::event::Event;
 use crate::id::{Key, LinkId, RequestId};
@@ -28,7 +30,7 @@ use crate::time::{Instant, Now};
 use crate::wire::Frame;
 use crate::wire::entry::{Entry, EntryBody};
 use crate::wire::field::{List, Signed, encode_items};
-use crate::wire::meeting::{Fetch, Fork, Lane, Range, Row};
+use crate::wire::meeting::{Fetch, Fork, Lane, Row};
 use crate::wire::option::Options;
 
 /// What is waited for, and how long.
@@ -227,38 +229,16 @@ impl Replica {
         lost.into_iter().for_each(|(id, from, to)| self.note_offer(link, id, Offer::told(from, to), now));
     }
 
-    /// Answers a FETCH with what is held, may be had, and `goes`; whether that was anything.
+    /// Answers a FETCH with what is held and may be had; whether that was anything.
     pub(crate) fn serve(
         &self,
         link: LinkId,
         request: RequestId,
         fetch: &Fetch<'_>,
-        goes: impl FnMut(&Held) -> bool,
         out: &mut Vec<Output>,
     ) -> Result<bool, Rule> {
-        // SPEC FETCH-1
-        if fetch.ranges.iter().any(|range| range.from >= range.to) {
-            return Err(Rule::Fetch1);
-        }
-        let before = out.len();
-        self.send(link, fetch.ranges.iter(), goes, out);
-        let has_sent = out.len() > before;
-        out.push(Output::done(link, request));
-        Ok(has_sent)
-    }
-
-    /// Sends what of these ranges is held, may be had, and `goes`.
-    pub(crate) fn send(
-        &self,
-        link: LinkId,
-        ranges: impl Iterator<Item = Range>,
-        mut goes: impl FnMut(&Held) -> bool,
-        out: &mut Vec<Output>,
-    ) {
         let floor = self.holders.get(&link).map_or(u64::MAX, |holder| holder.floor);
-        let found = self.log.fetch(ranges, floor);
-        let going = found.iter().filter(|entry| goes(entry));
-        out.extend(going.map(|entry| Output::Send { link, frame: entry.frame.clone() }));
+        Asker { link, floor }.answer(&self.log, request, fetch, |_| true, out)
     }
 
     /// A request has been answered: whether it was a FETCH. Whoever has not brought all of a stream is asked for the rest

@@ -21,7 +21,7 @@ use crate::machine::{Input, Kept, Machine, Output};
 use crate::name::{proper, reading};
 use crate::random::Random;
 use crate::reason;
-use crate::replica::{Delivery, message};
+use crate::replica::{Asker, Delivery, message, send_rows};
 use crate::roster::Roster;
 use crate::rule::Rule;
 use crate::sync::{Answer, Door, Due, Knock, Lobby, Names, Tokens, refused};
@@ -420,10 +420,13 @@ impl Host {
         else {
             return;
         };
-        let (count, items) = encode_items(self.log.rows(guest.floor), limits::ROWS_MAX);
+        let rows = self.log.rows(guest.floor);
+        let (count, items) = encode_items(rows.iter().copied(), limits::ROWS_MAX);
+        let rest = rows.get(limits::ROWS_MAX..).filter(|rest| !rest.is_empty());
         let rows = List::over(count, &items);
         let welcome = Welcome { charter: Block(charter), pass: admitted.pass, rows, options: Options::NONE };
         out.push(Output::Send { link, frame: Frame::from(welcome).encode(id) });
+        rest.into_iter().for_each(|rest| send_rows(link, rest, out));
         let (key, name) = (guest.key, guest.name.clone());
         self.mark(key, Whereabouts::Here, name.clone(), now);
         let everybody = self.everybody();
@@ -464,9 +467,8 @@ impl Host {
             if row.author != self.us.key() {
                 continue;
             }
-            guest.rows.insert(stream, row.next);
-            if guest.rows.len() > limits::ROWS_MAX {
-                guest.rows.pop_first();
+            if self.log.row(stream, 0).is_some() {
+                guest.rows.insert(stream, row.next);
             }
             // SPEC DIGEST-3: who holds another head of the same length needs the proof of a fork.
             out.extend(self.log.rival_head(&row, guest.floor).map(|frame| Output::Send { link, frame }));
@@ -475,9 +477,7 @@ impl Host {
             guest.following = true;
             // SPEC GAP-1: what went while WELCOME and DIGEST were on their way is said to be gone, not fetched.
             if guest.welcomed_at < self.log.ring().dropped_before() {
-                let (count, items) = encode_items(self.log.rows(guest.floor), limits::ROWS_MAX);
-                let digest = Digest { rows: List::over(count, &items), options: Options::NONE };
-                out.push(Output::Send { link, frame: Frame::from(digest).encode(RequestId::EVENT) });
+                send_rows(link, &self.log.rows(guest.floor), out);
             }
             let start = self.log.start_for(&guest.rows, guest.floor);
             out.push(Output::Follow { link, start });
@@ -497,14 +497,10 @@ impl Host {
     }
 
     fn on_fetch(&mut self, link: LinkId, id: RequestId, fetch: &Fetch<'_>, now: Now, out: &mut Vec<Output>) {
-        // SPEC FETCH-1
-        if fetch.ranges.iter().any(|range| range.from >= range.to) {
-            return self.reject(link, Rule::Fetch1, now, out);
-        }
         let floor = self.guests.get(&link).map_or(u64::MAX, |guest| guest.floor);
-        let found = self.log.fetch(fetch.ranges.iter(), floor);
-        out.extend(found.iter().map(|entry| Output::Send { link, frame: entry.frame.clone() }));
-        out.push(Output::done(link, id));
+        if let Err(rule) = (Asker { link, floor }).answer(&self.log, id, fetch, |_| true, out) {
+            self.reject(link, rule, now, out);
+        }
     }
 
     fn on_ask(&mut self, link: LinkId, id: RequestId, ask: &Ask<'_>, now: Now, out: &mut Vec<Output>) {

@@ -49,10 +49,16 @@ pub(crate) fn charter_of(admission: Admission, guests: u32, history: u32) -> Sig
 }
 
 pub(crate) fn host(charter: SignedCharter) -> Bench<Node> {
+    let log = Log::new(charter.meeting, 10_000);
+    host_again(charter, log)
+}
+
+/// A host of which an earlier run has kept something.
+fn host_again(charter: SignedCharter, log: Log) -> Bench<Node> {
     let config = HostConfig {
         identity: ada(),
         ticket: charter.admission.has_tickets().then_some(Secret([0xcc; 32])),
-        log: Log::new(charter.meeting, 10_000),
+        log,
         charter,
         name: "Ada".into(),
         started_ms: START_MS,
@@ -148,6 +154,25 @@ fn join_2_only_this_meeting_is_held_here() {
     up(&mut bench, LinkId(2), &bea(), "bea");
     let out = bench.hear(LinkId(2), 1, Join { meeting: MeetingId([7; 16]), options: NONE });
     assert_eq!(refused(&out, LinkId(2)), Some(Rule::Join2));
+}
+
+#[test]
+fn digest_1_a_newcomer_is_told_of_every_stream_however_many_there_are() {
+    let charter = charter(Admission::Open, 1_000);
+    let mut log = Log::new(charter.meeting, 10);
+    let door = EntryBody::Policy { door: Door::Unlocked, kept: List::NONE };
+    let now = Now { tick: Instant(0), unix_ms: 0 };
+    (1..=300).for_each(|session| drop(log.write(&ada(), session, &door, now).unwrap()));
+    drop(log.unkept());
+    let mut bench = host_again(charter, log);
+    up(&mut bench, BEA, &bea(), "bea");
+    let out = join(&mut bench, BEA);
+    let frames = sent(&out, BEA);
+    assert_eq!(names(&frames), ["WELCOME", "DIGEST", "PRESENCE"]);
+    let welcome =
+        with(&frames[0], |frame| if let Meeting::Welcome(welcome) = frame { welcome.rows.len() } else { panic!() });
+    let rest = with(&frames[1], |frame| if let Meeting::Digest(digest) = frame { digest.rows.len() } else { panic!() });
+    assert_eq!((welcome, rest), (256, 45), "the 300, and the one in which this run has written its name");
 }
 
 #[test]

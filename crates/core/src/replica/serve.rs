@@ -1,0 +1,51 @@
+//! The answer to a FETCH (SPEC.md, "DIGEST and FETCH").
+
+use alloc::vec::Vec;
+
+use crate::id::{LinkId, RequestId};
+use crate::log::{Held, Log};
+use crate::machine::Output;
+use crate::rule::Rule;
+use crate::wire::meeting::{Fetch, Range};
+
+/// Where somebody is, and how much it may have: no talk up to the lamport time `floor`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Asker {
+    pub(crate) link: LinkId,
+    pub(crate) floor: u64,
+}
+
+impl Asker {
+    /// Answers a FETCH with what is held, may be had, and `goes`; whether that was anything.
+    pub(crate) fn answer(
+        self,
+        log: &Log,
+        request: RequestId,
+        fetch: &Fetch<'_>,
+        goes: impl FnMut(&Held) -> bool,
+        out: &mut Vec<Output>,
+    ) -> Result<bool, Rule> {
+        // SPEC FETCH-1
+        if fetch.ranges.iter().any(|range| range.from >= range.to) {
+            return Err(Rule::Fetch1);
+        }
+        let before = out.len();
+        self.send(log, fetch.ranges.iter(), goes, out);
+        let has_sent = out.len() > before;
+        out.push(Output::done(self.link, request));
+        Ok(has_sent)
+    }
+
+    /// Sends what of these ranges is held, may be had, and `goes`.
+    pub(crate) fn send(
+        self,
+        log: &Log,
+        ranges: impl Iterator<Item = Range>,
+        mut goes: impl FnMut(&Held) -> bool,
+        out: &mut Vec<Output>,
+    ) {
+        let found = log.fetch(ranges, self.floor);
+        let going = found.iter().filter(|entry| goes(entry));
+        out.extend(going.map(|entry| Output::Send { link: self.link, frame: entry.frame.clone() }));
+    }
+}
