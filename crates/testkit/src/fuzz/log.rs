@@ -249,10 +249,15 @@ impl Play {
         assert!(self.log.changed_rows().is_empty());
     }
 
-    /// What is stored is signed, there once, and fits its neighbours.
+    /// What is held, but for what is void: that is in the ring still, and goes nowhere.
+    fn held(&self) -> impl Iterator<Item = &Arc<Held>> {
+        self.log.entries().filter(|entry| !self.log.is_void(entry.id, entry.number))
+    }
+
+    /// What is held is signed, there once, and fits its neighbours.
     fn check_entries(&self) {
         let mut held: BTreeMap<(StreamId, u64), Signed<'_, Entry<'_>>> = BTreeMap::new();
-        for entry in self.log.entries().map(|entry| entry_of(&entry.frame).unwrap()) {
+        for entry in self.held().map(|entry| entry_of(&entry.frame).unwrap()) {
             let parts: [&[u8]; 2] = [&MEETING.0, entry.bytes];
             assert!(self.us().verify(&entry.value.author, Domain::Entry, &parts, &entry.signature));
             let is_new = held.insert((StreamId::of(&entry.value), entry.value.number), entry).is_none();
@@ -269,7 +274,7 @@ impl Play {
     /// A log comes back from what it holds; and what it sends puts nobody in the wrong.
     fn check_restart(&self) {
         let mut other = Log::new(MEETING, self.talk_max);
-        for entry in self.log.entries() {
+        for entry in self.held() {
             let verdict = other.offer(&entry.signed(), false, self.us());
             assert!(!matches!(verdict, Verdict::Forked(_) | Verdict::Refused(_)), "{verdict:?} {entry:?}");
         }
