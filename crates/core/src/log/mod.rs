@@ -306,8 +306,14 @@ impl Log {
             Some(stream) if !stream.continues_with(value) => match self.rival(stream, entry) {
                 Some(rival) if rival.signed().bytes == entry.bytes => return Verdict::Dropped,
                 None if value.number < next && !asked && !stream.has_lost(value.number) => return Verdict::Dropped,
-                // The head itself has been dropped: then there is no proof, and no place for the entry.
-                None if value.number == next && stream.head.is_some() => return Verdict::Dropped,
+                // The head itself has been dropped: then there is no proof, and no place for the entry, or for another head.
+                None if stream.head.is_some_and(|head| {
+                    value.number == next
+                        || value.number.saturating_add(1) == next && head != hash(self.meeting, entry.bytes)
+                }) =>
+                {
+                    return Verdict::Dropped;
+                }
                 rival => rival,
             },
             Some(_) | None => None,

@@ -509,6 +509,18 @@ fn digest_1_a_link_begins_with_the_first_entry_that_its_guest_lacks_and_may_have
 }
 
 #[test]
+fn store_2_another_head_has_no_place_where_the_head_was_dropped() {
+    let (ann, mut log) = (identity(1), Log::new(MEETING, 2));
+    let lines = talk(&ann, 5, 2);
+    let other = forged(&lines[0], &ann, MEETING, |entry| entry.time_ms = 1);
+    offer_all(&mut log, &lines[..1]);
+    offer_all(&mut log, &talk(&identity(2), 5, 2));
+    assert_eq!(asked(&mut log, &other), Verdict::Dropped);
+    offer_all(&mut log, &lines[1..]);
+    assert!(matches!(asked(&mut log, &other), Verdict::Forked(Proof { number: 1, .. })), "now there is a proof");
+}
+
+#[test]
 fn gap_1_what_is_skipped_is_told_and_the_stream_goes_on() {
     let (ann, mut log) = (identity(1), log());
     let lines = talk(&ann, 5, 8);

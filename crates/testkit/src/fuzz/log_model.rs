@@ -91,6 +91,8 @@ impl Model {
         }
         let rival = self.rival(id, entry);
         let is_wanted = known.is_none_or(|known| match known.head {
+            // Another head than the one that was held there: there is no proof, and no place for it.
+            Some((head, _)) if value.number + 1 == known.next && head != hash(self.meeting, entry.bytes) => false,
             _ if value.number < known.next => asked,
             Some((head, lamport)) => value.prev == head && value.lamport > lamport,
             None => true,
