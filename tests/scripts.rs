@@ -10,7 +10,7 @@ use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use support::{Bot, Scratch, signal, tertulia};
+use support::{Bot, Scratch, sealed, signal, tertulia};
 
 const LOOPBACK: [&str; 2] = ["--listen", "127.0.0.1:0"];
 
@@ -418,6 +418,7 @@ fn a_host_that_has_failed_is_not_said_to_go_on() {
     let host_of = |name: &str, kind: &[&str]| {
         let here = Scratch::new(name);
         // Where meetings are kept, nothing can be.
+        std::fs::write(here.path().join("version"), sealed("version", "")).expect("the home is there");
         std::fs::write(here.path().join("meetings"), "").expect("the home is there");
         let mut command = tertulia(&here);
         command.args(["host", "T", "--listen", "127.0.0.1:0"]).args(kind);

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use tertulia_core::log::{StreamId, entry_of};
+use tertulia_core::log::record::Reader;
+use tertulia_core::log::{Record, StreamId, entry_of};
 use tertulia_core::trace::{Direction, LinkStep, Step, parse};
-use tertulia_core::wire::{Encoded, decode};
+use tertulia_core::wire::Encoded;
 
 /// The stream and number of an entry: its name, where nobody forks.
 pub type Name = (StreamId, u64);
@@ -34,13 +35,12 @@ pub fn received_by_link(path: &Path) -> Vec<Vec<Name>> {
     links.into_iter().map(|(_, entries)| entries).collect()
 }
 
-/// How many whole entries the log file at `path` holds.
+/// How many entries the log file at `path` holds.
 #[must_use]
 pub fn count_stored(path: &Path) -> usize {
-    let bytes = std::fs::read(path).unwrap();
-    let (mut rest, mut count) = (bytes.as_slice(), 0);
-    while let Ok(decoded) = decode(rest) {
-        (rest, count) = (decoded.rest, count + 1);
-    }
-    count
+    let mut reader = Reader::default();
+    reader.take(&std::fs::read(path).unwrap());
+    reader.end();
+    let records = std::iter::from_fn(|| reader.read());
+    records.filter(|record| matches!(record, Ok(Record::Entry(_) | Record::Held(_)))).count()
 }
