@@ -62,7 +62,9 @@ macro_rules! canaries {
 
         #[test]
         fn every_canary_is_hunted() {
-            let hunted: Vec<Canary> = [$(Canary::$canary),*].into_iter().chain(IN_ROOMS.map(|(canary, _)| canary)).collect();
+            let hunted = [$(Canary::$canary),*].into_iter().chain(IN_ROOMS.map(|(canary, _)| canary));
+            // Nobody forks in a lecture or a room: the simulator's own tests hunt the last.
+            let hunted: Vec<Canary> = hunted.chain([Canary::ForkForgotten]).collect();
             assert!(Canary::ALL.iter().all(|canary| hunted.contains(canary)));
         }
     };
@@ -82,6 +84,8 @@ canaries! {
     redialling_that_ends_is_seen RedialNever
     a_disk_that_forgets_is_seen DiskForgets
     a_disk_that_forgets_acts_is_seen DiskForgetsActs
+    a_flipped_bit_is_seen BitFlipped
+    a_disk_that_forgets_what_was_shown_is_seen ShownForgotten
     a_goodbye_that_is_not_read_is_seen ByeUnread
     a_command_that_is_answered_twice_is_seen DoneTwice
     a_link_that_is_dialled_twice_is_seen DialsTwice

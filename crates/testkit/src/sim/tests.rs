@@ -6,13 +6,13 @@ use std::time::Duration;
 use tertulia_core::event::{Ending, Notice};
 use tertulia_core::id::{MeetingId, RequestId};
 use tertulia_core::identity::{Identity, Secret};
-use tertulia_core::log::Log;
+use tertulia_core::log::{Log, StreamId};
 use tertulia_core::machine::{Machine, Output};
 use tertulia_core::time::{Now, Timers};
 use tertulia_core::wire::Frame;
 use tertulia_core::wire::entry::EntryBody;
 use tertulia_core::wire::field::Text;
-use tertulia_core::wire::meeting::Meeting;
+use tertulia_core::wire::meeting::{Lane, Meeting};
 use tertulia_core::wire::option::Options;
 use tertulia_core::wire::session::{Hello, Purpose};
 
@@ -66,6 +66,12 @@ impl Machine for Parrot {
                 Self::warn(out, "down", code.word());
                 self.timers.arm(0, now.tick.after(Duration::from_millis(500)));
             }
+            // Somebody has shown that this node wrote two versions.
+            Input::Command { id, command: Command::End } => {
+                self.log.void(StreamId { author: self.us.key(), session: 1, lane: Lane::Talk }, 2);
+                out.extend(self.log.unkept().into_iter().map(|record| Output::Store { meeting: MEETING, record }));
+                out.push(Output::Event(Event::Done { id }));
+            }
             Input::Command { id, command: Command::Say { text } } => {
                 let body = EntryBody::Text { text: Text::new(&text).unwrap() };
                 let entry = self.log.write(&self.us, 1, &body, now).unwrap();
@@ -87,6 +93,10 @@ impl Machine for Parrot {
 
     fn poll_timeout(&self) -> Option<Instant> {
         self.timers.next()
+    }
+
+    fn logs(&self) -> Vec<&Log> {
+        vec![&self.log]
     }
 
     fn assert_invariants(&self) {}
@@ -259,6 +269,23 @@ fn a_crash_loses_all_but_the_disk() {
         assert_eq!(got[got.len() - 3..], ["1", "2", "3"]);
         assert_eq!(sim.talk_stored(0), 3);
     }
+}
+
+#[test]
+fn a_disk_that_forgets_a_fork_is_seen() {
+    let play = |canary| {
+        let mut sim = Sim::new(7, Conditions::default(), canary);
+        sim.add(parrot(1, None));
+        sim.start(0);
+        ["one", "two", "three"].into_iter().for_each(|text| say(&mut sim, 0, text));
+        sim.command(0, Command::End);
+        sim.crash(0, false);
+        sim.start(0);
+    };
+    play(None);
+    let seen = std::panic::catch_unwind(|| play(Some(Canary::ForkForgotten))).unwrap_err();
+    let seen = seen.downcast_ref::<String>().unwrap();
+    assert!(seen.contains("a restart finds another log"), "{seen}");
 }
 
 #[test]
