@@ -295,7 +295,12 @@ impl Replica {
             }
         }
         out.extend(Output::store(&mut self.log));
-        self.pull.held(id, self.log.missing(id).0.max(first), now.tick);
+        let next = self.log.missing(id).0;
+        if next < first {
+            // It is void from there on, or its session is past: nothing of it will be stored.
+            return self.pull.forget_stream(id);
+        }
+        self.pull.held(id, next, now.tick);
     }
 
     /// What has changed is told soon, but not too often.
