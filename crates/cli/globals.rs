@@ -320,8 +320,8 @@ pub(crate) fn warn_of_lost(damaged: &Damaged, screen: &Screen) {
              have it"
         ),
         lost => format!(
-            "{log} was damaged: {bytes} bytes have been moved to {aside}; {lost} of its entries are missing, and are \
-             fetched again where others have them"
+            "{log} was damaged: {bytes} bytes have been moved to {aside}; entries missing by that: {lost}, fetched again \
+             where others have them"
         ),
     };
     screen.warning("damaged", &message);
