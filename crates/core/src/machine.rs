@@ -199,8 +199,6 @@ pub enum Kept {
     Ticket,
     /// The other key of a pair.
     Peer,
-    /// What the other of a pair has of this node's own streams.
-    Acknowledged,
     /// Of no meeting: the contacts of this user.
     Contacts,
     /// Of no meeting: texts that wait for a contact's key.

@@ -197,14 +197,9 @@ impl Home {
         for StoredMeeting { id, .. } in self.meetings()? {
             let files = self.meeting(id)?;
             let Some(peer) = self.peer(id, &files)? else { continue };
-            // What a friend has, it tells again.
-            let acknowledged = match files.kept(Kept::Acknowledged) {
-                Err(Error::Damaged { .. }) => None,
-                acknowledged => acknowledged?,
-            };
             let StoredLog { log, damaged } = files.load()?;
             damages.extend(damaged);
-            pairs.push(Stored { peer, log, acknowledged });
+            pairs.push(Stored { peer, log });
         }
         Ok((pairs, damages))
     }

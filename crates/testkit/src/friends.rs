@@ -81,7 +81,6 @@ fn restore(boot: &Boot<'_>) -> Vec<Stored> {
         .map(|((meeting, _), bytes)| Stored {
             peer: Key(bytes.as_slice().try_into().expect("a key")),
             log: boot.disk.log(*meeting, 1_000),
-            acknowledged: boot.disk.kept.get(&(*meeting, Kept::Acknowledged)).cloned(),
         })
         .collect()
 }

@@ -49,6 +49,7 @@ fn planted_bugs_are_found() {
         Canary::ShownTwice,
         Canary::NotShown,
         Canary::DiskForgets,
+        Canary::ReceivedForgotten,
         Canary::DigestsLost,
         Canary::AcknowledgementsLost,
         Canary::DownNeverTold,

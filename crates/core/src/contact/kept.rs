@@ -5,9 +5,9 @@ use alloc::vec::Vec;
 
 use crate::address::HostPort;
 use crate::id::Key;
-use crate::limits::{ADDRESSES_MAX, CONTACTS_MAX, DRAFTS_MAX, LEARNED_MAX, TALK_SESSIONS_MAX};
+use crate::limits::{ADDRESSES_MAX, CONTACTS_MAX, DRAFTS_MAX, LEARNED_MAX};
 use crate::name::proper;
-use crate::wire::field::{Field, List, Name, Reason, Text, decode_all, encode_alone, encode_items, layouts};
+use crate::wire::field::{List, Name, Reason, Text, decode_all, encode_alone, encode_items, layouts};
 
 layouts! {
     /// A line of the list of contacts.
@@ -31,13 +31,6 @@ layouts! {
         time_ms: u64,
         /// The text.
         text: Text<'a>,
-    }
-    /// How far the other of a pair is with one of the own streams.
-    Received "received" {
-        /// The session.
-        session: u64,
-        /// The other has all below this number.
-        next: u64,
     }
 }
 
@@ -158,17 +151,10 @@ impl Listed {
     }
 }
 
-/// A list, as a file holds it.
-fn encode_list<'a, T: Field<'a>, const MAX: usize>(items: impl IntoIterator<Item = T>) -> Vec<u8> {
-    let (count, items) = encode_items(items, MAX);
-    let mut bytes = encode_alone(&count);
-    bytes.extend_from_slice(&items);
-    bytes
-}
-
 /// The drafts of all contacts, as a file holds them.
 pub(super) fn encode_drafts<'a>(drafts: impl IntoIterator<Item = Draft<'a>>) -> Vec<u8> {
-    encode_list::<_, DRAFTS_MAX>(drafts)
+    let (count, items) = encode_items(drafts, DRAFTS_MAX);
+    [encode_alone(&count), items].concat()
 }
 
 /// The drafts of all contacts: name, time and text; none if the file is damaged.
@@ -176,18 +162,6 @@ pub(super) fn decode_drafts(bytes: &[u8]) -> Vec<(String, u64, String)> {
     let drafts = decode_all::<List<'_, Draft<'_>, DRAFTS_MAX>>(bytes);
     let owned = |draft: Draft<'_>| (draft.to.as_str().to_string(), draft.time_ms, draft.text.as_str().to_string());
     drafts.map(|drafts| drafts.iter().map(owned).collect()).unwrap_or_default()
-}
-
-/// What the other of a pair has, as a file holds it.
-pub(super) fn encode_received(received: impl IntoIterator<Item = (u64, u64)>) -> Vec<u8> {
-    let received = received.into_iter().map(|(session, next)| Received { session, next });
-    encode_list::<_, TALK_SESSIONS_MAX>(received)
-}
-
-/// What the other of a pair has, by session; nothing if the file is damaged: then it says so itself.
-pub(super) fn decode_received(bytes: &[u8]) -> impl Iterator<Item = (u64, u64)> {
-    let received = decode_all::<List<'_, Received, TALK_SESSIONS_MAX>>(bytes);
-    received.ok().into_iter().flat_map(|list| list.iter()).map(|received| (received.session, received.next))
 }
 
 #[cfg(test)]
@@ -214,6 +188,5 @@ mod tests {
         let draft = Draft { to: Name::new("bea").unwrap(), time_ms: 5, text: Text::new("hi").unwrap() };
         assert_eq!(decode_drafts(&encode_drafts([draft])), [("bea".to_string(), 5, "hi".to_string())]);
         assert_eq!(decode_drafts(b"?"), []);
-        assert_eq!(decode_received(&encode_received([(7, 3)])).collect::<Vec<_>>(), [(7, 3)]);
     }
 }

@@ -16,7 +16,7 @@ use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 use core::time::Duration;
 
-pub use self::kept::{Draft, Line, Listed, NoContact, Received, Standing};
+pub use self::kept::{Draft, Line, Listed, NoContact, Standing};
 use self::pair::Pair;
 pub use self::pair::pair_id;
 pub use self::safety::safety_words;
@@ -39,10 +39,8 @@ use crate::wire::field::{Name, Text};
 pub struct Stored {
     /// The other's key, as [`Kept::Peer`] has it.
     pub peer: Key,
-    /// What they have said.
+    /// What the two have said.
     pub log: Log,
-    /// What [`Kept::Acknowledged`] has, if it is there.
-    pub acknowledged: Option<Vec<u8>>,
 }
 
 /// What the friends of a node are made of.
@@ -287,9 +285,7 @@ impl Friends {
     }
 
     fn restore_pair(&mut self, stored: Stored) {
-        let (peer, acknowledged) = (stored.peer, stored.acknowledged.clone());
-        let received = acknowledged.iter().flat_map(|bytes| kept::decode_received(bytes));
-        let pair = Pair::restored(self.us.key(), stored, received);
+        let (peer, pair) = (stored.peer, Pair::restored(self.us.key(), stored));
         self.last_session = self.last_session.max(pair.last_session());
         let known = self.keys.get(&peer).copied();
         let Some(id) = known.or_else(|| (!pair.is_empty()).then(|| self.add_unlisted(peer))) else { return };

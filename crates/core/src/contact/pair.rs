@@ -5,7 +5,6 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::Stored;
-use super::kept::encode_received;
 use crate::id::{Key, LinkId, MeetingId};
 use crate::identity::{Domain, digest};
 use crate::limits;
@@ -39,8 +38,6 @@ pub(super) struct Pair {
     pub(super) replica: Replica,
     /// This run's session here, once something was written.
     pub(super) session: Option<u64>,
-    /// The other has all own entries below these numbers, by session.
-    received: BTreeMap<u64, u64>,
     /// The user has been told that own entries below these numbers are held, by session.
     told_held: BTreeMap<u64, u64>,
     /// Whose pair this is, is on the disk.
@@ -56,16 +53,13 @@ impl Pair {
         Self::over(us, peer, Log::new(pair_id(us, peer), talk_max))
     }
 
-    /// A pair of an earlier run; `received`: what the other had.
-    pub(super) fn restored(us: Key, stored: Stored, received: impl Iterator<Item = (u64, u64)>) -> Self {
+    /// A pair of an earlier run.
+    pub(super) fn restored(us: Key, stored: Stored) -> Self {
         let (peer, log) = (stored.peer, stored.log);
         let mut unshown = VecDeque::from(log.unshown());
         // What this user has written, it knows.
         unshown.retain(|entry| entry.id.author != us);
-        let mut pair = Self { is_kept: true, received: received.collect(), unshown, ..Self::over(us, peer, log) };
-        // A log that was lost takes back what it was known to have given.
-        pair.received = pair.own().map(|(session, next)| (session, pair.received_below(session).min(next))).collect();
-        pair
+        Self { is_kept: true, unshown, ..Self::over(us, peer, log) }
     }
 
     const fn over(us: Key, peer: Key, log: Log) -> Self {
@@ -74,7 +68,6 @@ impl Pair {
             peer,
             replica: Replica::new(log, Patience::FRIEND),
             session: None,
-            received: BTreeMap::new(),
             told_held: BTreeMap::new(),
             is_kept: false,
             unshown: VecDeque::new(),
@@ -114,7 +107,7 @@ impl Pair {
     }
 
     fn received_below(&self, session: u64) -> u64 {
-        self.received.get(&session).copied().unwrap_or(1)
+        self.log().received_below(self.us, session)
     }
 
     /// The highest own session.
@@ -177,7 +170,7 @@ impl Pair {
         if row.author != self.us || self.is_self() || to <= from {
             return 0..0;
         }
-        self.received.insert(row.session, to);
+        self.replica.log.note_received(self.us, row.session, to.saturating_sub(1));
         if self.session == Some(row.session) {
             self.unasked = self.unasked.map(|number| number.max(to));
         }
@@ -187,11 +180,6 @@ impl Pair {
     /// The own stream of this run is void: the next entry opens another one.
     pub(super) const fn restart(&mut self) {
         (self.session, self.unasked) = (None, None);
-    }
-
-    pub(super) fn kept_received(&self) -> Vec<u8> {
-        let newest = self.received.iter().rev().take(limits::TALK_SESSIONS_MAX);
-        encode_received(newest.map(|(session, next)| (*session, *next)))
     }
 
     /// Whether an own text of this time is there already.

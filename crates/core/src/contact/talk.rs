@@ -8,7 +8,7 @@ use crate::code::Code;
 use crate::event::{Change, Ending, Event, Kind, Notice, Reach};
 use crate::id::{LinkId, RequestId};
 use crate::log::{Held, Log, StreamId};
-use crate::machine::{Kept, Output};
+use crate::machine::Output;
 use crate::name::numbered;
 use crate::replica::{Taken, message};
 use crate::rule::Rule;
@@ -209,17 +209,13 @@ impl Friends {
         let (us, peer) = (self.us.key(), pair.peer());
         let may_be = |row: &Row| may_write(StreamId::of_row(row), us, peer).is_ok();
         let rows: Vec<Row> = digest.rows.iter().filter(may_be).collect();
-        let from = out.len();
         for row in &rows {
             let (session, reach) = (row.session, Reach::All);
             let told = pair.note(row).map(|number| Event::Delivery { session, number, reach, have: 1, of: 1 });
             out.extend(told.map(Output::Event));
         }
         pair.is_told();
-        if out.len() > from {
-            let (meeting, bytes) = (pair.log().meeting(), pair.kept_received());
-            out.push(Output::Keep { meeting, name: Kept::Acknowledged, bytes });
-        }
+        out.extend(Output::store(&mut pair.replica.log));
         pair.replica.rows(link, rows.into_iter(), now, out);
         self.settle(id, now, out);
     }

@@ -21,7 +21,7 @@ use crate::command::Command;
 use crate::event::{Kind, Reach};
 use crate::id::CommandId;
 use crate::identity::{Ed25519, Secret};
-use crate::log::{Record, Shown};
+use crate::log::{Marks, Record};
 use crate::rule::Rule;
 use crate::wire::Encoded;
 use crate::wire::Frame;
@@ -42,7 +42,7 @@ struct Disk {
     records: BTreeMap<MeetingId, Vec<Record>>,
     kept: BTreeMap<(MeetingId, Kept), Vec<u8>>,
     /// What its user has seen, if that is less than what it was told.
-    shown: BTreeMap<MeetingId, Shown>,
+    shown: BTreeMap<MeetingId, Marks>,
 }
 
 #[derive(Debug)]
@@ -151,7 +151,6 @@ impl World {
         let pairs = peers.map(|((meeting, _), bytes)| Stored {
             peer: Key(bytes.as_slice().try_into().expect("a key")),
             log: Log::after(*meeting, records(meeting), this.disk.shown.get(meeting)),
-            acknowledged: this.disk.kept.get(&(*meeting, Kept::Acknowledged)).cloned(),
         });
         this.machine = Some(Friends::new(FriendsConfig {
             identity: identity(this.seed),

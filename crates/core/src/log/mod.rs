@@ -18,7 +18,7 @@ pub use self::fork::{Proof, check_fork};
 pub use self::held::Held;
 pub use self::record::Record;
 pub use self::ring::{Ring, Start};
-pub use self::shown::{Mark, Shown};
+pub use self::shown::{Mark, Marks};
 use crate::id::{Hash, Key, MeetingId, Token};
 use crate::identity::{Domain, Identity, digest};
 use crate::limits;
@@ -142,7 +142,9 @@ pub struct Log {
     /// What the disk is still to be told, in order.
     unkept: Vec<Record>,
     /// What the user had been shown before this run.
-    shown: Shown,
+    shown: Marks,
+    /// What a friend has of what this user has said.
+    received: Marks,
     /// Questions that are not kept any more, oldest first.
     asked: VecDeque<(Key, Token)>,
 }
@@ -161,7 +163,8 @@ impl Log {
             latest: Hash::ZERO,
             changed: BTreeSet::new(),
             unkept: Vec::new(),
-            shown: Shown::new(),
+            shown: Marks::new(),
+            received: Marks::new(),
             asked: VecDeque::new(),
         }
     }

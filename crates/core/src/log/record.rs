@@ -30,6 +30,8 @@ pub enum Record {
     Skip(StreamId, u64, u64),
     /// How far the user was shown a session.
     Shown(Mark),
+    /// How far a friend has a session of this user's own.
+    Received(Mark),
     /// How far a stream had come when the file was written anew.
     Stream(Reached),
     /// Lamport time and newest entry when the file was written anew.
@@ -215,6 +217,7 @@ impl Record {
             Self::Fork(..)
             | Self::Skip(..)
             | Self::Shown(_)
+            | Self::Received(_)
             | Self::Stream(_)
             | Self::Clock(..)
             | Self::Lost(..)
@@ -239,6 +242,7 @@ impl Record {
             Self::Held(frame) => (7, frame.0.to_vec()),
             Self::Lost(id, from, to) => (8, encode_alone(&Numbers::of(*id, *from, *to))),
             Self::Asked(asker, token) => (9, encode_alone(&Asked { asker: *asker, token: *token })),
+            Self::Received(mark) => (10, encode_alone(mark)),
         }
     }
 
@@ -255,13 +259,15 @@ impl Record {
             7 => Self::Held(frame()),
             8 => numbers().map(|at| Self::Lost(at.stream(), at.from, at.to))?,
             9 => decode_all::<Asked>(body).map(|Asked { asker, token }| Self::Asked(asker, token)).ok()?,
+            10 => Self::Received(decode_all(body).ok()?),
             _ => return None,
         })
     }
 
-    /// Whether it stands twice: nobody else could bring it back. A founder's acts are held by guests, who serve nobody.
+    /// Whether it stands twice: nobody else could bring it back. A founder's acts are held by guests, who serve nobody; what a
+    /// friend has, it tells again.
     fn is_dear(&self) -> bool {
-        self.entry().map_or(!matches!(self, Self::Shown(_)), |entry| entry.value.lane == Lane::Acts)
+        self.entry().map_or(!matches!(self, Self::Shown(_) | Self::Received(_)), |entry| entry.value.lane == Lane::Acts)
     }
 }
 

@@ -4,7 +4,7 @@ use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 
 use super::record::Reached;
-use super::{Held, Log, Mark, Record, Stream, StreamId};
+use super::{Held, Log, Record, Stream, StreamId};
 use crate::id::{Hash, Key, MeetingId, Token};
 use crate::limits;
 use crate::wire::Encoded;
@@ -23,9 +23,10 @@ impl Log {
         let (mut log, mut expected) = (Self::new(meeting, talk_max), Some(Expected::new()));
         for record in records {
             log.restore(record, &mut expected);
+            // The disk knows it, and what the log lets go of is to be gone.
+            log.unkept.clear();
         }
         log.find_lost(&mut expected);
-        log.unkept.clear();
         log.changed.clear();
         log
     }
@@ -38,7 +39,8 @@ impl Log {
         let held = self.entries().map(|entry| Record::Held(entry.frame.clone()));
         let shown = self.shown.marks().map(Record::Shown);
         let asked = self.asked.iter().map(|(asker, token)| Record::Asked(*asker, *token));
-        streams.chain(lost).chain(clock).chain(held).chain(shown).chain(asked)
+        let received = self.received.marks().map(Record::Received);
+        streams.chain(lost).chain(clock).chain(held).chain(shown).chain(received).chain(asked)
     }
 
     fn restore(&mut self, record: Record, expected: &mut Option<Expected>) {
@@ -67,9 +69,8 @@ impl Log {
             }
             Record::Clock(lamport, latest) => (self.lamport, self.latest) = (lamport, latest),
             Record::Held(frame) => self.restore_held(&frame),
-            Record::Shown(Mark { author, session, next }) => {
-                self.shown.note(author, session, next.saturating_sub(1));
-            }
+            Record::Shown(mark) => self.shown.restore(mark),
+            Record::Received(mark) => self.received.restore(mark),
             Record::Asked(asker, token) => self.note_asked(asker, token),
         }
     }
@@ -199,7 +200,7 @@ impl Log {
     }
 
     /// The log of an earlier run that has shown `shown`; `None`: all.
-    pub(crate) fn after(meeting: MeetingId, records: &[Record], shown: Option<&super::Shown>) -> Self {
+    pub(crate) fn after(meeting: MeetingId, records: &[Record], shown: Option<&super::Marks>) -> Self {
         let mut log = Self::restored(meeting, limits::TALK_ENTRIES_MAX, records.iter().cloned());
         let entries = records.iter().filter_map(Record::entry).map(|entry| entry.value);
         let all = || entries.clone().filter(|entry| entry.lane == Lane::Talk);

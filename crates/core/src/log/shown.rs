@@ -1,32 +1,33 @@
-//! How far a user has been shown the talk of a meeting. What is stored and was not shown, is shown by the next run.
+//! How far a user has been shown the talk of a meeting: what is stored and was not shown, is shown by the next run. And
+//! how far a friend has what this user has said.
 
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use super::{Held, Log, StreamId};
+use super::{Held, Log, Record, StreamId};
 use crate::id::Key;
 use crate::limits;
 use crate::wire::field::layouts;
 use crate::wire::meeting::Lane;
 
 layouts! {
-    /// How far a user has been shown one session of one author.
+    /// How far one session of one author was shown to the user, or has come to a friend.
     Mark "mark" {
         /// The author.
         author: Key,
         /// The author's session.
         session: u64,
-        /// One above the highest number shown.
+        /// One above the highest number.
         next: u64,
     }
 }
 
-/// What a user has been shown, by author and session: one above the highest number.
+/// How far the newest sessions of each author have come: one above the highest number.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Shown(BTreeMap<(Key, u64), u64>);
+pub struct Marks(BTreeMap<(Key, u64), u64>);
 
-impl Shown {
+impl Marks {
     pub(super) const fn new() -> Self {
         Self(BTreeMap::new())
     }
@@ -36,7 +37,7 @@ impl Shown {
         self.0.iter().map(|((author, session), next)| Mark { author: *author, session: *session, next: *next })
     }
 
-    /// An entry of talk has been shown; the mark to keep, if that was not known.
+    /// One has come as far as `number`; the mark to keep, if that was not known.
     pub fn note(&mut self, author: Key, session: u64, number: u64) -> Option<Mark> {
         let after = number.saturating_add(1);
         let next = self.0.entry((author, session)).or_insert(1);
@@ -52,6 +53,10 @@ impl Shown {
             self.0.remove(&oldest);
         }
         Some(Mark { author, session, next: after })
+    }
+
+    pub(super) fn restore(&mut self, Mark { author, session, next }: Mark) {
+        self.note(author, session, next.saturating_sub(1));
     }
 
     fn next(&self, author: Key, session: u64) -> u64 {
@@ -79,6 +84,16 @@ impl Log {
         id.lane == Lane::Talk && self.shown.next(id.author, id.session) >= next
     }
 
+    /// The other of two has what `us` has said in a session, up to `number`.
+    pub(crate) fn note_received(&mut self, us: Key, session: u64, number: u64) {
+        self.unkept.extend(self.received.note(us, session, number).map(Record::Received));
+    }
+
+    /// One above what the other of two is known to have of a session of `us`.
+    pub(crate) fn received_below(&self, us: Key, session: u64) -> u64 {
+        self.received.next(us, session)
+    }
+
     /// What earlier runs have stored and not shown.
     pub(crate) fn unshown(&self) -> Vec<Arc<Held>> {
         self.entries().filter(|entry| self.is_unshown(entry)).cloned().collect()
@@ -91,7 +106,7 @@ mod tests {
 
     #[test]
     fn of_each_author_the_newest_sessions_are_remembered() {
-        let mut shown = Shown::default();
+        let mut shown = Marks::default();
         let last = u64::try_from(limits::TALK_SESSIONS_MAX).unwrap() + 1;
         for session in 1..=last {
             shown.note(Key([1; 32]), session, 1);

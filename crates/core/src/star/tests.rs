@@ -22,7 +22,7 @@ use crate::feed::{Feed, Reader};
 use crate::id::{CommandId, DialId, Hash, Key, LinkId, MeetingId, RequestId, Signature, Token};
 use crate::identity::{Ed25519, Identity, Secret};
 use crate::limits;
-use crate::log::{Log, Record, Shown};
+use crate::log::{Log, Marks, Record};
 use crate::machine::{Input, Kept, Machine, Output};
 use crate::reason;
 use crate::rule::Rule;
@@ -128,7 +128,7 @@ fn host_config(options: &Options) -> HostConfig {
 }
 
 /// A host in a later run.
-fn host_again(options: &Options, records: &[Record], shown: Option<&Shown>) -> HostConfig {
+fn host_again(options: &Options, records: &[Record], shown: Option<&Marks>) -> HostConfig {
     let config = host_config(options);
     HostConfig { log: Log::after(config.charter.meeting, records, shown), started_ms: 5_000, ..config }
 }
@@ -140,7 +140,7 @@ fn host_that_keeps(talk_max: usize) -> HostConfig {
 }
 
 /// What an attendee has on its disk.
-fn back(charter: SignedCharter, pass: Option<Vec<u8>>, records: &[Record], shown: Option<&Shown>) -> Restored {
+fn back(charter: SignedCharter, pass: Option<Vec<u8>>, records: &[Record], shown: Option<&Marks>) -> Restored {
     Restored { log: Log::after(charter.meeting, records, shown), charter, pass }
 }
 
@@ -394,8 +394,8 @@ fn digest_2_a_guest_that_was_restarted_gets_exactly_what_it_missed() {
 }
 
 /// What a user has seen who was shown what these events tell, up to `last`.
-fn shown_until(events: &[Event], last: &str) -> Option<Shown> {
-    let mut shown = Shown::default();
+fn shown_until(events: &[Event], last: &str) -> Option<Marks> {
+    let mut shown = Marks::default();
     for event in events {
         let Event::Message { kind: Kind::Text(origin) | Kind::Question(origin), text, .. } = event else { continue };
         shown.note(origin.author, origin.session, origin.number);

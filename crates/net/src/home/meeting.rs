@@ -151,7 +151,6 @@ const fn file_name(name: Kept) -> &'static str {
         Kept::Pass => "pass",
         Kept::Ticket => "ticket",
         Kept::Peer => "peer",
-        Kept::Acknowledged => "acknowledged",
         Kept::Contacts => "contacts",
         Kept::Drafts => "drafts",
     }

@@ -50,6 +50,8 @@ pub enum Canary {
     BitFlipped,
     /// What the user was shown is not on the disk after a restart.
     ShownForgotten,
+    /// What a friend has is not on the disk after a restart.
+    ReceivedForgotten,
     /// A goodbye is taken for a cut.
     ByeUnread,
     /// A command is answered twice.
@@ -83,6 +85,7 @@ impl Canary {
         Self::ForkForgotten,
         Self::BitFlipped,
         Self::ShownForgotten,
+        Self::ReceivedForgotten,
         Self::ByeUnread,
         Self::DoneTwice,
         Self::DialsTwice,
@@ -180,7 +183,11 @@ impl Planted {
     /// What of a record gets onto the disk.
     pub(super) fn on_record_stored(&mut self, record: &Record) -> Option<Record> {
         let Some(lane) = record.entry().map(|entry| entry.value.lane) else {
-            let is_forgotten = self.is(Canary::ForkForgotten) && matches!(record, Record::Fork(..));
+            let is_forgotten = match record {
+                Record::Fork(..) => self.is(Canary::ForkForgotten),
+                Record::Received(_) => self.is(Canary::ReceivedForgotten),
+                _ => false,
+            };
             return Some(record.clone()).filter(|_| !is_forgotten);
         };
         if self.every(Canary::DiskForgets, 4) || lane == Lane::Acts && self.is(Canary::DiskForgetsActs) {

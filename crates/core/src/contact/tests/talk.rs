@@ -233,7 +233,7 @@ fn contact_6_and_show_3_what_was_stored_and_not_shown_is_shown_by_the_next_run_b
     world.seconds(1);
     assert_eq!(world.heard(1), ["one", "two", "three"]);
     // Of these, its user has seen the first as it is killed.
-    let mut shown = Shown::default();
+    let mut shown = Marks::default();
     let origin = world.nodes[1].events.iter().find_map(|event| match event {
         Event::Message { kind: Kind::Text(origin), own: false, .. } => Some(*origin),
         _ => None,

@@ -45,6 +45,7 @@ fn records() -> Vec<Record> {
         entry(1, Lane::Acts, "an act"),
         Record::Skip(talk, 2, 3),
         Record::Shown(Mark { author: talk.author, session: 5, next: 2 }),
+        Record::Received(Mark { author: talk.author, session: 5, next: 3 }),
         entry(3, Lane::Talk, "three"),
         Record::Fork(talk, 4),
         Record::Lost(talk, 1, 2),

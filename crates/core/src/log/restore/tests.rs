@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::identity::{Ed25519, Identity, Secret};
-use crate::log::{Shown, Verdict};
+use crate::log::{Marks, Verdict};
 use crate::time::{Instant, Now};
 use crate::wire::entry::Door;
 use crate::wire::field::{List, Text};
@@ -123,12 +123,24 @@ fn show_3_what_was_shown_is_not_shown_again_when_it_comes_again() {
     let lines = written(&ann, 5, &[false; 3]);
     lines.iter().for_each(|line| _ = offer(&mut log, line, false));
     let mut records = log.unkept();
-    let mut shown = Shown::default();
+    let mut shown = Marks::default();
     records.extend(shown.note(identity(1).key(), 5, 2).map(Record::Shown));
     records.remove(0);
     let after = again(&records);
     assert_eq!(after.unshown(), lines[2..]);
     assert!(after.was_shown(&lines[0]));
+}
+
+#[test]
+fn feed_2_a_restart_has_no_more_of_a_file_in_memory_than_the_log_holds() {
+    let lines = written(&identity(1), 5, &[false; 20]);
+    let frames: Vec<Encoded> = lines.iter().map(|line| Encoded(line.frame.0.to_vec().into())).collect();
+    let records = (0..).zip(&frames).map(|(number, frame)| {
+        let held = frames.iter().take(number).filter(|frame| !frame.0.is_unique()).count();
+        assert!(held <= 3, "{held} at number {number}");
+        Record::Entry(frame.clone())
+    });
+    assert_eq!(Log::restored(MEETING, 3, records).entries().count(), 3);
 }
 
 /// What may happen to a log.
@@ -140,6 +152,7 @@ fn happen(log: &mut Log, pool: &[Arc<Held>], (what, index, much): (u8, prop::sam
         6 => pool.iter().skip(index).take(9).for_each(|frame| _ = offer(log, frame, false)),
         7 if id.lane == Lane::Talk => _ = log.skip(id, much),
         8 => _ = log.void(id, much),
+        9 => log.note_received(identity(3).key(), id.session, much),
         _ => _ = log.write(&identity(3), 9, &body(much.is_multiple_of(2)), NOW),
     }
 }
@@ -149,7 +162,7 @@ proptest! {
 
     #[test]
     fn digest_2_a_restart_finds_the_log_as_it_was_at_any_moment(
-        steps in proptest::collection::vec((0_u8..10, any::<prop::sample::Index>(), 1_u64..12), 1..60),
+        steps in proptest::collection::vec((0_u8..11, any::<prop::sample::Index>(), 1_u64..12), 1..60),
         talk_max in 1_usize..20,
         anew in 0_usize..60,
     ) {

@@ -12,7 +12,7 @@ use crate::event::{Event, Kind, State};
 use crate::id::{CommandId, DialId, Key, LinkId, MeetingId, RequestId, Token};
 use crate::identity::{Ed25519, Identity, Secret};
 use crate::limits;
-use crate::log::{Log, Record, Shown};
+use crate::log::{Log, Marks, Record};
 use crate::machine::{Input, Kept, Machine, Output};
 use crate::mesh::{Member, MemberConfig, Restored};
 use crate::rule::Rule;
@@ -63,7 +63,7 @@ pub(super) struct Node {
     pub(super) events: Vec<Event>,
     pub(super) stored: Vec<Record>,
     /// What its user has seen, if that is less than what it was told.
-    pub(super) shown: Option<Shown>,
+    pub(super) shown: Option<Marks>,
     pub(super) kept: BTreeMap<Kept, Vec<u8>>,
     pub(super) closed: Vec<(LinkId, Code, Option<Rule>)>,
     /// Frames sent on each link, ever.

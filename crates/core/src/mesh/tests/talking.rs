@@ -10,7 +10,7 @@ use crate::command::{Command, Failure};
 use crate::event::{Deed, Event, Kind, Notice, Reach};
 use crate::id::LinkId;
 use crate::limits;
-use crate::log::{Log, Record, Shown, entry_of};
+use crate::log::{Log, Marks, Record, entry_of};
 use crate::time::{Instant, Now};
 use crate::wire::Frame;
 use crate::wire::entry::{EntryBody, Level};
@@ -292,7 +292,7 @@ fn show_3_a_member_is_shown_what_it_has_stored_and_not_seen_in_its_order() {
         hall.say(node, text);
         hall.pass(1_000);
     }
-    let mut shown = Shown::default();
+    let mut shown = Marks::default();
     let origin = |event: &Event| match event {
         Event::Message { kind: Kind::Text(origin), text, .. } if text == "one" => Some(*origin),
         _ => None,
