@@ -201,6 +201,8 @@ fn create(path: &Path, salted: &Salted) -> Result<Known, Error> {
 
 /// Writes a file that holds `log`, beside `path` and onto the disk: it, and how long it is.
 fn write_beside(path: &Path, salted: &Salted, log: &Log) -> io::Result<(File, u64)> {
+    // A thread that writes one for a home that was let go of goes on with its own.
+    let _ = fs::remove_file(beside(path));
     let mut file = BufWriter::with_capacity(PIECE, open_new(&beside(path))?);
     let header = salted.header(0);
     file.write_all(&header)?;
@@ -332,4 +334,20 @@ fn private() -> fs::OpenOptions {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_still_writes_beside_a_log_for_a_home_that_was_let_go_of_spoils_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, salted) = (folder.path().join(LOG), Salted::new([1; SALT]));
+        let log = Log::new(MeetingId([7; 16]), 1);
+        let (mut late, _) = write_beside(&path, &salted, &log).unwrap();
+        let (_, length) = write_beside(&path, &salted, &log).unwrap();
+        late.write_all(b"what comes late").unwrap();
+        assert_eq!(beside(&path).metadata().unwrap().len(), length);
+    }
 }
