@@ -4,12 +4,11 @@ use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 
 use super::record::Reached;
-use super::{Held, Log, Record, Stream, StreamId};
+use super::{Held, Log, Mark, Record, Stream, StreamId};
 use crate::id::{Hash, Key, MeetingId, Token};
 use crate::limits;
 use crate::wire::Encoded;
 use crate::wire::entry::{EntryBody, Kind};
-#[cfg(test)]
 use crate::wire::meeting::Lane;
 
 /// What is restored of a file that was written anew, until that part of it ends: how far each stream had come.
@@ -69,8 +68,16 @@ impl Log {
             }
             Record::Clock(lamport, latest) => (self.lamport, self.latest) = (lamport, latest),
             Record::Held(frame) => self.restore_held(&frame),
-            Record::Shown(mark) => self.shown.restore(mark),
-            Record::Received(mark) => self.received.restore(mark),
+            Record::Shown(mark) => {
+                self.find_lost(expected);
+                self.shown.restore(mark);
+                self.lose_behind(mark);
+            }
+            Record::Received(mark) => {
+                self.find_lost(expected);
+                self.received.restore(mark);
+                self.lose_behind(mark);
+            }
             Record::Asked(asker, token) => self.note_asked(asker, token),
         }
     }
@@ -104,6 +111,11 @@ impl Log {
         if let Some(stream) = self.streams.get_mut(&id) {
             stream.pass(from, to);
         }
+    }
+
+    /// What was shown, or has come to the other of two, was there.
+    fn lose_behind(&mut self, Mark { author, session, next }: Mark) {
+        self.lose(StreamId { author, session, lane: Lane::Talk }, next);
     }
 
     /// A stream goes on at `next`: what lies between was there, and is not any more.
