@@ -65,6 +65,8 @@ const SOMETIMES: &[&str] = &[
     "muted",
     "locked",
     "left",
+    "forked",
+    "bit_flipped",
 ];
 
 #[test]

@@ -48,7 +48,7 @@ pub(crate) fn charter(mix: &Mix) -> SignedCharter {
     SignedCharter::found(terms, &founder).unwrap()
 }
 
-fn address(node: usize) -> String {
+pub(super) fn address(node: usize) -> String {
     format!("node{node}:1")
 }
 

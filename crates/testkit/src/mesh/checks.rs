@@ -134,7 +134,8 @@ impl Room {
                 roster.counts(StreamId::of(entry), entry.number, tertulia_core::wire::entry::Kind::of(entry.kind))
             })
         };
-        let talk = entries.filter(|entry| entry.lane == Lane::Talk && counts(entry));
+        let talk =
+            entries.filter(|entry| entry.lane == Lane::Talk && Some(entry.author) != self.forker && counts(entry));
         talk.map(|entry| (entry.lamport, entry.author, entry.session, entry.number)).collect()
     }
 
@@ -182,6 +183,9 @@ impl Room {
             let mut last: BTreeMap<(Key, u64), u64> = BTreeMap::new();
             for told in self.sim.told(node) {
                 let Event::Message { kind: Kind::Text(origin), .. } = &told.event else { continue };
+                if Some(origin.author) == self.forker {
+                    continue;
+                }
                 let place = (origin.lamport, origin.author, origin.session, origin.number);
                 assert!(shown.insert(place), "node {node} shows {place:?} twice");
                 let before = last.insert((origin.author, origin.session), origin.number);
@@ -204,6 +208,7 @@ impl Room {
 
     fn texts_of(&self, node: usize) -> BTreeSet<Place> {
         let entries = self.sim.disk(node).entries.iter().filter_map(entry_of).map(|entry| entry.value);
+        let entries = entries.filter(|entry| Some(entry.author) != self.forker);
         let texts =
             entries.filter(|entry| matches!(EntryBody::decode(entry.kind, entry.body.0), Ok(EntryBody::Text { .. })));
         texts.map(|entry| (entry.lamport, entry.author, entry.session, entry.number)).collect()

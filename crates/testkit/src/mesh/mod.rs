@@ -5,6 +5,7 @@
 
 pub(crate) mod cast;
 mod checks;
+mod forker;
 mod plan;
 mod room;
 

@@ -67,6 +67,8 @@ pub struct Mix {
     pub lobby: bool,
     /// Whether signatures are real ones.
     pub real_signatures: bool,
+    /// Whether somebody comes who signs two versions of one line.
+    pub forks: bool,
     /// How long things go wrong, in milliseconds.
     pub length_ms: u64,
     /// The longest time between two acts, in milliseconds.
@@ -88,18 +90,21 @@ impl Mix {
             faults.extend(POLITICS.iter().filter(|_| dice.below(100) < 60));
         }
         let members = 2 + dice.below(10) as usize;
-        Self {
+        let mix = Self {
             members,
             members_max: 12,
             coming_ms: [1, 500, 5_000][dice.below(3) as usize],
             ticket: dice.below(3) == 0,
             lobby: dice.below(4) == 0,
             real_signatures: dice.below(50) == 0,
+            forks: false,
             length_ms: 5_000 + dice.below(30_000),
             pace_ms: 100 + dice.below(900),
             conditions: Conditions { delay_ms: 1..=10 + dice.below(70), ..Conditions::default() },
             faults,
-        }
+        };
+        // Where nobody lets it in, it forks nothing.
+        Self { forks: !mix.ticket && !mix.lobby && dice.below(3) == 0, ..mix }
     }
 
     /// A short room in which nothing goes wrong but connections.
@@ -112,6 +117,7 @@ impl Mix {
             ticket: false,
             lobby: false,
             real_signatures: false,
+            forks: true,
             length_ms: 15_000,
             pace_ms: 300,
             conditions: Conditions::default(),

@@ -6,12 +6,13 @@ use std::rc::Rc;
 
 use tertulia_core::code::Code;
 use tertulia_core::command::Command;
-use tertulia_core::event::{Ending, Event};
+use tertulia_core::event::{Ending, Event, Notice};
 use tertulia_core::id::{CommandId, Key};
 use tertulia_core::roster::Roster;
 use tertulia_core::wire::entry::Level;
 
 use super::cast::{self, DoorCell, HandedOut};
+use super::forker::forker;
 use super::plan::{Act, Mix};
 use crate::sim::{Canary, Doorkeeper, Sim, WHY};
 
@@ -61,6 +62,8 @@ pub(super) struct Room {
     doorkeeper: Doorkeeper,
     handed_out: HandedOut,
     pub(super) folded: RefCell<Option<Folded>>,
+    /// Who signs two versions of one line: what counts of that is no matter of the checks.
+    pub(super) forker: Option<Key>,
     texts: u64,
     pub(super) linked_ms: u64,
     pub(super) complete_ms: u64,
@@ -84,6 +87,7 @@ impl Room {
             doorkeeper: Doorkeeper::default(),
             handed_out: HandedOut::default(),
             folded: RefCell::new(None),
+            forker: None,
             texts: 0,
             linked_ms: 0,
             complete_ms: 0,
@@ -104,6 +108,9 @@ impl Room {
             self.add_somebody(late);
         }
         self.come();
+        if mix.forks {
+            self.add_forker();
+        }
         let end = self.sim.now() + self.mix.length_ms;
         while self.sim.now() < end {
             self.pause();
@@ -143,6 +150,17 @@ impl Room {
     pub(super) fn add_newcomer(&mut self) -> usize {
         self.add(0, self.sim.now() + 1);
         self.people.len() - 1
+    }
+
+    /// Somebody who signs two versions of one line. It is never here, for it has no name.
+    fn add_forker(&mut self) {
+        let spec = forker(self.people.len(), &self.mix);
+        self.forker = Some(spec.key);
+        let (key, name, door) = (spec.key, String::new(), DoorCell::default());
+        let node = self.sim.add(spec);
+        self.read.push(0);
+        self.people.push(Person { key, name, gone: true, starts_at: None, has_been_in: false, door, is_out: false });
+        self.sim.start(node);
     }
 
     fn add(&mut self, door: usize, starts_at: u64) {
@@ -258,6 +276,7 @@ impl Room {
                 (self.people[node].name, self.people[node].has_been_in) = (name, true);
             }
             Event::Gap { .. } => self.sim.sometimes("gap"),
+            Event::Warning(Notice::Fork(_)) => self.sim.sometimes("forked"),
             Event::Unlinked { .. } => self.sim.sometimes("unlinked"),
             Event::Closed { code: Code::Denied, ending } => {
                 assert_eq!(ending, Ending::Denied(WHY.into()), "node {node} is told why it is not let in");
