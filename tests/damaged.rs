@@ -5,20 +5,13 @@
 
 mod support;
 
-use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::path::Path;
+use std::process::{Output, Stdio};
 use std::sync::Arc;
+use std::sync::mpsc::channel;
 
 use serde_json::json;
-use support::{Bot, Scratch, tertulia};
-
-/// The file of this name in the only folder of a home's meetings.
-fn kept(home: &Scratch, name: &str) -> PathBuf {
-    let folders = std::fs::read_dir(home.path().join("meetings")).expect("something is kept");
-    let folders: Vec<PathBuf> = folders.map(|folder| folder.expect("it can be read").path()).collect();
-    assert_eq!(folders.len(), 1, "{folders:?}");
-    folders[0].join(name)
-}
+use support::{Bot, PATIENCE, Scratch, kept, signal, tertulia};
 
 /// Flips a bit in the middle of a file; what was in it.
 fn flip(path: &Path) -> Vec<u8> {
@@ -30,8 +23,16 @@ fn flip(path: &Path) -> Vec<u8> {
     whole
 }
 
+/// Runs a program that ends by itself.
 fn run(home: &Scratch, arguments: &[&str]) -> Output {
-    tertulia(home).args(arguments).output().expect("the program runs")
+    let mut command = tertulia(home);
+    let child = command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+    let (process, (sender, ended)) = (child.id(), channel());
+    std::thread::spawn(move || sender.send(child.wait_with_output().expect("its output can be read")));
+    ended.recv_timeout(PATIENCE).unwrap_or_else(|_| {
+        signal(process, "KILL");
+        panic!("it goes on: {arguments:?}");
+    })
 }
 
 /// It fails, names the file and leaves it as it is.

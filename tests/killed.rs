@@ -7,11 +7,11 @@
 
 mod support;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use support::{Bot, Scratch, held_open, sealed};
+use support::{Bot, Scratch, held_open, kept, sealed};
 use tertulia_testkit::real::entries::{count_stored, received_by_link};
 
 /// Lines said in each run of the attendee, and after how many it is killed.
@@ -34,14 +34,6 @@ fn texts(bot: &mut Bot, count: usize) -> Vec<String> {
         texts.extend(text(&bot.next()).map(str::to_string));
     }
     texts
-}
-
-/// The one log of a home.
-fn log(home: &Path) -> PathBuf {
-    let meetings = std::fs::read_dir(home.join("meetings")).expect("a meeting is kept");
-    let meetings: Vec<PathBuf> = meetings.map(|entry| entry.expect("it can be read").path()).collect();
-    assert_eq!(meetings.len(), 1);
-    meetings[0].join("log")
 }
 
 #[test]
@@ -67,7 +59,7 @@ fn an_attendee_that_was_killed_is_sent_what_it_missed_and_no_more() {
         said += LINES;
 
         // The host's name is an entry too, the first.
-        let stored = count_stored(&log(home.path()));
+        let stored = count_stored(&kept(&home, "log"));
         assert!(stored > said - 2 * LINES + killed_after, "what was printed was not stored before");
         let mut attendee = Bot::start_in(&home, "bea", &["--trace", trace_path, "join", &address]);
         let mut shown = texts(&mut attendee, 1);
@@ -82,7 +74,7 @@ fn an_attendee_that_was_killed_is_sent_what_it_missed_and_no_more() {
         assert!(attendee.end().success());
         let links = received_by_link(&trace);
         assert_eq!(links.iter().map(Vec::len).collect::<Vec<_>>(), [1 + said - stored], "round {round}");
-        assert_eq!(count_stored(&log(home.path())), 1 + said);
+        assert_eq!(count_stored(&kept(&home, "log")), 1 + said);
     }
     host.send(&json!({"command": "end"}));
     assert!(host.end().success());

@@ -191,6 +191,14 @@ pub(crate) fn held_open(target: &str) -> String {
     address
 }
 
+/// The file of this name in the only folder of a home's meetings.
+pub(crate) fn kept(home: &Scratch, name: &str) -> PathBuf {
+    let folders = std::fs::read_dir(home.path().join("meetings")).expect("something is kept");
+    let folders: Vec<PathBuf> = folders.map(|folder| folder.expect("it can be read").path()).collect();
+    assert_eq!(folders.len(), 1, "{folders:?}");
+    folders[0].join(name)
+}
+
 /// A small file as homes hold it: a line with its check, then what is in it.
 pub(crate) fn sealed(name: &str, content: &str) -> String {
     use sha2::Digest as _;
