@@ -7,7 +7,7 @@ use super::{Friend, FriendId, Friends, Timer};
 use crate::code::Code;
 use crate::event::{Change, Ending, Event, Kind, Notice, Reach};
 use crate::id::{LinkId, RequestId};
-use crate::log::{Held, Log, StreamId};
+use crate::log::{Held, Log, StreamId, check_fork};
 use crate::machine::Output;
 use crate::name::numbered;
 use crate::replica::{Taken, message};
@@ -230,7 +230,7 @@ impl Friends {
         out: &mut Vec<Output>,
     ) {
         let Some(pair) = self.friends.get(&id).and_then(|friend| friend.pair.as_ref()) else { return };
-        match pair.replica.serve(link, request, fetch, out) {
+        match pair.replica.serve(link, request, fetch, |_| true, out) {
             Ok(true) => self.stay(id, now.tick),
             Ok(false) => {}
             Err(rule) => self.reject(link, rule, now, out),
@@ -248,9 +248,10 @@ impl Friends {
     fn on_fork(&mut self, id: FriendId, link: LinkId, fork: &Fork<'_>, now: Now, out: &mut Vec<Output>) {
         let Some(pair) = self.friends.get_mut(&id).and_then(|friend| friend.pair.as_mut()) else { return };
         let (us, peer) = (self.us.key(), pair.peer());
-        match pair.replica.fork(fork, &self.us, |id| may_write(id, us, peer), out) {
-            Ok(Some((stream, _))) => self.on_forked(id, stream, out),
-            Ok(None) => {}
+        let checked = check_fork(fork, pair.log().meeting(), &self.us);
+        match checked.and_then(|(stream, number)| may_write(stream, us, peer).map(|()| (stream, number))) {
+            Ok((stream, number)) if pair.replica.void(stream, number, out) => self.on_forked(id, stream, out),
+            Ok(_) => {}
             Err(rule) => self.reject(link, rule, now, out),
         }
     }

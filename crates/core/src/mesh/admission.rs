@@ -95,7 +95,7 @@ impl Member {
     fn judge(&mut self, key: Key, run: u64, name: &str, knock: &Knock, now: Now) -> Decision {
         let patience = knock.since.after(limits::JOIN_TIMEOUT);
         // SPEC JOIN-2
-        if self.charter.is_some() && knock.meeting != MeetingId::ZERO && knock.meeting != self.log.meeting() {
+        if self.charter.is_some() && knock.meeting != MeetingId::ZERO && knock.meeting != self.replica.log.meeting() {
             return Decision::No(Rule::Join2);
         }
         // SPEC MESH-6
@@ -196,7 +196,7 @@ impl Member {
     pub(super) fn pass_for(&self, key: Key, shown: Option<Pass>) -> Pass {
         let floor = self.floor_for(key, shown);
         let holds = shown.filter(|pass| self.pass_holds(pass, key));
-        holds.unwrap_or_else(|| sign_pass(self.log.meeting(), key, floor, &self.us))
+        holds.unwrap_or_else(|| sign_pass(self.replica.log.meeting(), key, floor, &self.us))
     }
 
     /// The lamport time above which talk is served to `key` (SPEC HISTORY-1).
@@ -205,14 +205,14 @@ impl Member {
         match shown.filter(|pass| self.pass_holds(pass, key)) {
             Some(pass) => pass.lamport,
             None if key == charter.founder => 0,
-            None => self.log.floor_of_last(charter.history),
+            None => self.replica.log.floor_of_last(charter.history),
         }
     }
 
     fn pass_holds(&self, pass: &Pass, key: Key) -> bool {
         pass.signer != key
             && self.roster.is_member(&pass.signer)
-            && pass_is_signed(pass, self.log.meeting(), key, &self.us)
+            && pass_is_signed(pass, self.replica.log.meeting(), key, &self.us)
     }
 
     /// What is shown of somebody: a junior whose name reads like a senior's is told apart by its key.

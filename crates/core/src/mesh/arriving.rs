@@ -4,6 +4,7 @@ use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
+use super::entries::is_wanted;
 use super::member::{Member, Stage, Timer};
 use crate::address::for_others;
 use crate::event::{Event, Role};
@@ -19,7 +20,7 @@ use crate::wire::field::{Address, List, Name, encode_items};
 impl Member {
     /// The acts are complete, as far as anybody who is linked has them.
     pub(super) fn arrive_if_complete(&mut self, now: Now, out: &mut Vec<Output>) {
-        if !self.lacks_acts() && self.roster.is_member(&self.us.key()) {
+        if !self.replica.lacks_acts() && self.roster.is_member(&self.us.key()) {
             self.come_inside(now, out);
         }
     }
@@ -44,7 +45,7 @@ impl Member {
         self.stage = Stage::Inside;
         self.timers.disarm(Timer::Arrive);
         self.newcomer.rest();
-        self.go_on_in(self.session.max(self.log.next_session(self.us.key())), out);
+        self.go_on_in(self.session.max(self.replica.log.next_session(self.us.key())), out);
         let addresses = self.own_addresses();
         let us = self.us.key();
         let said = self.roster.members().find(|member| member.key == us);
@@ -59,7 +60,7 @@ impl Member {
         let patience = if self.linked.is_empty() { limits::ARRIVE_TIMEOUT } else { limits::SHOW_TIMEOUT };
         self.timers.arm(Timer::Roster, now.tick.after(patience));
         // Those who were out by the acts that have come first may have been let in again by the last.
-        self.must_judge = true;
+        self.unjudged.get_or_insert_default();
         self.decide_all(now, out);
         self.call_all(now);
         // Where everybody has moved meanwhile, the first address is all that is left.
@@ -75,7 +76,7 @@ impl Member {
         }
         let is_alone = self.roster.members().all(|member| member.key == self.us.key() || !self.is_here(&member.key));
         let has_heard = self.links.values().any(|peer| peer.is_in() && peer.has_rows);
-        if is_alone || has_heard && !self.pull.lacks_any(|stream| self.is_wanted(stream)) {
+        if is_alone || has_heard && !self.replica.lacks(|log, stream| is_wanted(log, &self.roster, stream)) {
             self.tell_roster(out);
         }
     }
@@ -123,15 +124,15 @@ impl Member {
         if let Some(seed) = seed.filter(|_| us == charter.founder) {
             let mut bytes: Vec<u8> = seed.0.into();
             bytes.extend(endorsement.iter().flat_map(|endorsement| endorsement.0));
-            out.push(Output::Keep { meeting: self.log.meeting(), name: Kept::Ticket, bytes });
+            out.push(Output::Keep { meeting: self.replica.log.meeting(), name: Kept::Ticket, bytes });
         }
         let addresses = self.own_addresses();
-        let invitation = Ticket { meeting: self.log.meeting(), host: us, seed, endorsement, addresses };
+        let invitation = Ticket { meeting: self.replica.log.meeting(), host: us, seed, endorsement, addresses };
         out.push(Output::Event(Event::Ready {
             role: Role::Member,
             name: self.newcomer.me.name.clone(),
             key: us,
-            meeting: self.log.meeting(),
+            meeting: self.replica.log.meeting(),
             title: charter.title.clone(),
             ticket: invitation.to_string(),
             questions: charter.questions,

@@ -26,7 +26,7 @@ impl Member {
             }
             Command::Stop => {
                 out.push(Output::Event(Event::Done { id }));
-                self.tell_last(now, out);
+                self.tell_changes(now, out);
                 return self.end(Code::Stopped, Code::Stopped, Ending::Stopped(Part::Member), out);
             }
             _ if self.stage != Stage::Inside => Err(Failure::NotInside),
@@ -115,12 +115,10 @@ impl Member {
             self.find(to).filter(|key| *key != self.us.key()).ok_or_else(|| Failure::NoSuchName(to.to_string()))?;
         let errand = Errand::tell(to.to_string(), text, Token(self.random.bytes()))?;
         let link = self.linked.get(&key).copied();
-        let Some((link, peer)) = link.and_then(|link| Some((link, self.links.get_mut(&link)?))) else {
-            return Err(Failure::NotLinked(to.to_string()));
-        };
-        let request = peer.next_request();
+        let link = link.ok_or_else(|| Failure::NotLinked(to.to_string()))?;
+        let request = self.next_request();
         let outbox = self.outboxes.entry(key).or_default();
-        let result = outbox.push(id, errand, Some((link, request)), self.log.meeting(), &self.us, out);
+        let result = outbox.push(id, errand, Some((link, request)), self.replica.log.meeting(), &self.us, out);
         if result.is_ok() {
             self.timers.arm(Timer::Answer(key), now.tick.after(limits::TELL_PATIENCE));
         }
@@ -214,7 +212,7 @@ impl Member {
         }
         let seed = Secret(self.random.bytes());
         let ticket = Identity::new(seed, self.us.scheme().clone());
-        let endorsement = self.us.sign(Domain::Ticket, &[&self.log.meeting().0, &ticket.key().0]);
+        let endorsement = self.us.sign(Domain::Ticket, &[&self.replica.log.meeting().0, &ticket.key().0]);
         if let Some(ticket) = &mut self.newcomer.goal.ticket {
             (ticket.seed, ticket.endorsement) = (Some(seed), Some(endorsement));
         }
@@ -232,7 +230,7 @@ impl Member {
         out: &mut Vec<Output>,
     ) -> Result<(), Failure> {
         // SPEC REVOKE-3
-        let (count, cuts) = encode_items(self.log.cuts(subject), limits::CUTS_MAX);
+        let (count, cuts) = encode_items(self.replica.log.cuts(subject), limits::CUTS_MAX);
         let (name, why, cuts) = (Reason::cut(name), Reason::cut(why), List::over(count, &cuts));
         self.act(&EntryBody::Revoke { subject, level, name, why, cuts, kept: List::NONE }, now, out)
     }
@@ -266,7 +264,8 @@ impl Member {
     }
 
     pub(super) fn leave_as(&mut self, code: Code, ending: Ending, now: Now, out: &mut Vec<Output>) {
-        self.tell_last(now, out);
+        // SPEC MESH-12: so that nobody takes what it has got for lost.
+        self.tell_changes(now, out);
         if self.stage == Stage::Inside {
             self.write(&EntryBody::Left {}, now, out);
         }

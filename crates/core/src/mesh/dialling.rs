@@ -19,7 +19,7 @@ impl Member {
     /// Dials the first address, whoever is there.
     pub(super) fn knock(&mut self, out: &mut Vec<Output>) {
         if !self.dials.values().any(|errand| *errand == Errand::Door) {
-            let dial = self.newcomer.knock(self.log.meeting(), out);
+            let dial = self.newcomer.knock(self.replica.log.meeting(), out);
             self.on_dialled(Errand::Door, dial, out);
         }
     }
@@ -97,7 +97,7 @@ impl Member {
             }
         }
         addresses.truncate(limits::ADDRESSES_MAX);
-        let dial = self.newcomer.dial(Some(key), addresses, self.log.meeting(), out);
+        let dial = self.newcomer.dial(Some(key), addresses, self.replica.log.meeting(), out);
         self.on_dialled(Errand::Call(key), dial, out);
     }
 

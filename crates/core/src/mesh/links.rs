@@ -12,17 +12,18 @@ use crate::charter::{Charter, SignedCharter};
 use crate::code::Code;
 use crate::door::is_innocent;
 use crate::event::Event;
-use crate::id::{DialId, Key, LinkId, RequestId};
+use crate::id::{DialId, Key, LinkId};
 use crate::limits;
 use crate::log::{Held, Log};
 use crate::machine::{Kept, Output};
 use crate::name::proper;
+use crate::replica::{Patience, Replica, send_rows};
 use crate::roster::Roster;
 use crate::rule::Rule;
 use crate::time::Now;
 use crate::wire::Frame;
 use crate::wire::field::{Address, Block, List, Name, Signed, decode_all, encode_alone, encode_items};
-use crate::wire::meeting::{Lane, Welcome};
+use crate::wire::meeting::{Lane, Row, Welcome};
 use crate::wire::option::{self, OptionsBuffer, Pass};
 use crate::wire::session::{Hello, Purpose};
 
@@ -47,14 +48,11 @@ pub(super) struct Peer {
     pub(super) address: SocketAddr,
     pub(super) started_ms: u64,
     pub(super) step: Step,
-    /// Talk up to this lamport time is not served to it.
-    pub(super) floor: u64,
     /// How far it holds our streams of this session, or has been sent them, without a hole; and how far rows have told it.
     pub(super) reached: BTreeMap<Lane, u64>,
     pub(super) told: BTreeMap<Lane, u64>,
     /// Its rows have come.
     pub(super) has_rows: bool,
-    pub(super) requests: u32,
     /// Whom it is linked with.
     pub(super) with: BTreeSet<Key>,
 }
@@ -77,9 +75,12 @@ impl Peer {
         counts
     }
 
-    pub(super) fn next_request(&mut self) -> RequestId {
-        self.requests = self.requests.checked_add(1).unwrap_or(1);
-        RequestId(self.requests)
+    /// It has been told how far this node is with a stream of its own: so far, it asks by itself.
+    pub(super) fn is_told(&mut self, row: &Row) {
+        self.told.insert(row.lane, row.next);
+        // What it may not have, it need not have.
+        let reached = self.reached.entry(row.lane).or_insert(1);
+        *reached = row.first.max(*reached);
     }
 }
 
@@ -123,11 +124,9 @@ impl Member {
             address: SocketAddr::new(address.ip().to_canonical(), address.port()),
             started_ms: hello.started_ms,
             step,
-            floor: u64::MAX,
             reached: BTreeMap::new(),
             told: BTreeMap::new(),
             has_rows: false,
-            requests: 0,
             with: BTreeSet::new(),
         };
         let is_accepted = peer.step == Step::Silent;
@@ -143,8 +142,8 @@ impl Member {
     }
 
     fn send_join(&mut self, link: LinkId, out: &mut Vec<Output>) {
-        let Some(peer) = self.links.get_mut(&link) else { return };
-        let frame = self.newcomer.join(self.log.meeting(), &self.us, peer.next_request());
+        let request = self.next_request();
+        let frame = self.newcomer.join(self.replica.log.meeting(), &self.us, request);
         out.push(Output::Send { link, frame });
     }
 
@@ -153,7 +152,7 @@ impl Member {
         let (Some(charter), Some(peer)) = (&self.charter, self.links.get(&link)) else { return };
         let Ok(signed) = decode_all::<Signed<'_, Charter<'_>>>(charter.bytes()) else { return };
         let pass = self.pass_for(peer.key, knock.pass);
-        let rows = self.log.rows(pass.lamport);
+        let rows = self.replica.meet(link, peer.key, pass.lamport);
         let (count, items) = encode_items(rows.iter().copied(), limits::ROWS_MAX);
         let mut options = OptionsBuffer::default();
         if let Some(ours) = &self.newcomer.pass {
@@ -166,12 +165,9 @@ impl Member {
         let rows_told = List::over(count, &items);
         let welcome = Welcome { charter: Block(signed), pass, rows: rows_told, options: options.options() };
         out.push(Output::Send { link, frame: Frame::from(welcome).encode(knock.request) });
-        if let Some(peer) = self.links.get_mut(&link) {
-            peer.floor = pass.lamport;
-        }
         self.note_told(link, &rows);
         if let Some(rest) = rows.get(limits::ROWS_MAX..).filter(|rest| !rest.is_empty()) {
-            self.send_digest(link, rest, out);
+            send_rows(link, rest, out);
         }
         self.enter(link, now, out);
     }
@@ -183,7 +179,7 @@ impl Member {
         if !matches!(peer.step, Step::Asking(_)) {
             return self.reject(link, Rule::Welcome1, now, out);
         }
-        let charter = match SignedCharter::check(&encode_alone(&welcome.charter.0), self.log.meeting(), &self.us) {
+        let charter = match SignedCharter::check(&encode_alone(&welcome.charter.0), self.replica.log.meeting(), &self.us) {
             // SPEC JOIN-14
             Ok(charter) if charter.kind != Purpose::MESH => return self.reject(link, Rule::Join14, now, out),
             Ok(charter) => charter,
@@ -196,24 +192,22 @@ impl Member {
                 self.restore(kept);
                 return self.on_start(now, out);
             }
-            self.log = Log::new(charter.meeting, self.talk_max);
-            self.roster = Roster::fold(&self.log, &charter, &self.us);
+            self.replica = Replica::new(Log::new(charter.meeting, self.talk_max), Patience::MEMBER);
+            self.roster = Roster::fold(&self.replica.log, &charter, &self.us);
             let (meeting, bytes) = (charter.meeting, charter.bytes().into());
             out.push(Output::Keep { meeting, name: Kept::Charter, bytes });
             self.charter = Some(charter);
         }
-        self.newcomer.take_pass(welcome.pass, self.log.meeting(), out);
+        self.newcomer.take_pass(welcome.pass, self.replica.log.meeting(), out);
         let observed = welcome.options.find::<Address<'_>>(&option::OBSERVED);
         let observed = observed.and_then(|address| address.as_str().parse::<SocketAddr>().ok());
         self.observed = self.observed.or(observed.map(|address| address.ip()));
         let floor = self.floor_for(key, welcome.options.find::<Pass>(&option::PASS));
-        if let Some(peer) = self.links.get_mut(&link) {
-            peer.floor = floor;
-        }
+        let rows = self.replica.meet(link, key, floor);
         self.enter(link, now, out);
-        let rows = self.log.rows(floor);
-        self.send_digest(link, &rows, out);
-        self.take_rows(link, welcome.rows.iter(), now, out);
+        self.note_told(link, &rows);
+        send_rows(link, &rows, out);
+        self.take_rows(link, &welcome.rows, now, out);
         if self.stage == Stage::Outside {
             self.stage = Stage::Arriving;
             self.newcomer.stay();
@@ -254,8 +248,12 @@ impl Member {
             self.introduce(key, out);
         }
         self.update_delivery(key, out);
-        if let (Some(outbox), Some(peer)) = (self.outboxes.get_mut(&key), self.links.get_mut(&link)) {
-            outbox.resend(link, self.log.meeting(), &mut peer.requests, &self.us, out);
+        self.resend(key, link, out);
+    }
+
+    fn resend(&mut self, key: Key, link: LinkId, out: &mut Vec<Output>) {
+        if let Some(outbox) = self.outboxes.get_mut(&key) {
+            outbox.resend(link, self.replica.log.meeting(), &mut self.last_request.0, &self.us, out);
         }
     }
 
@@ -299,18 +297,14 @@ impl Member {
     }
 
     fn on_lost(&mut self, link: LinkId, key: Key, code: Code, is_told: bool, now: Now, out: &mut Vec<Output>) {
-        self.pull.forget_link(link);
-        self.is_dirty = true;
+        let other = self.links.iter().rfind(|(_, peer)| peer.key == key && peer.is_in()).map(|(other, _)| *other);
+        self.replica.part(link, other);
         if self.linked.get(&key) != Some(&link) {
             return;
         }
-        let other = self.links.iter().rfind(|(_, peer)| peer.key == key && peer.is_in()).map(|(other, _)| *other);
         if let Some(other) = other {
             self.linked.insert(key, other);
-            if let (Some(outbox), Some(peer)) = (self.outboxes.get_mut(&key), self.links.get_mut(&other)) {
-                outbox.resend(other, self.log.meeting(), &mut peer.requests, &self.us, out);
-            }
-            return;
+            return self.resend(key, other, out);
         }
         self.linked.remove(&key);
         self.tell_links(now);

@@ -19,7 +19,7 @@ use crate::log::{Held, Log};
 use crate::machine::{Input, Machine, Output};
 use crate::random::Random;
 use crate::reason::goodbye;
-use crate::replica::{Delivery, Order, Pull};
+use crate::replica::{Delivery, Order, Patience, Replica};
 use crate::roster::Roster;
 use crate::rule::Rule;
 use crate::sync::{Door, Lobby, Outbox, Restored, Tokens};
@@ -28,7 +28,7 @@ use crate::time::{Instant, Now, Timers};
 use crate::wire::Frame;
 use crate::wire::entry as wire;
 use crate::wire::field::decode_all;
-use crate::wire::meeting::{Lane, Meeting};
+use crate::wire::meeting::Meeting;
 use crate::wire::option::Pass;
 use crate::wire::private::Private;
 use crate::wire::session::Session;
@@ -98,10 +98,8 @@ pub(super) enum Timer {
     Answer(Key),
     /// Acts have come, and others are lacking for too long.
     Judge,
-    /// Tell what has changed.
-    Digest,
-    /// Somebody may be asked for what is lacking.
-    Pull,
+    /// Somebody is to be told what has changed, or asked for what is lacking.
+    Due,
     /// Something is shown, whatever it waits for.
     Show,
     /// The next line may be said.
@@ -138,7 +136,7 @@ pub struct Member {
     pub(super) charter: Option<SignedCharter>,
     /// The room is a guess, last heard of then. Invariant: nobody of it has been linked.
     pub(super) guess: Option<String>,
-    pub(super) log: Log,
+    pub(super) replica: Replica,
     pub(super) roster: Roster,
     pub(super) people: People,
     pub(super) stage: Stage,
@@ -153,7 +151,6 @@ pub struct Member {
     pub(super) door: Door,
     /// Invariant: who waits here is on a link whose JOIN waits.
     pub(super) lobby: Lobby,
-    pub(super) pull: Pull,
     pub(super) order: Order,
     /// What an earlier run has stored and not shown, until this one begins.
     pub(super) unshown: Vec<Arc<Held>>,
@@ -164,19 +161,13 @@ pub struct Member {
     /// Invariant: what is here is not empty, and its time is limited.
     pub(super) outboxes: BTreeMap<Key, Outbox>,
     pub(super) speech: Speech,
-    /// When the last DIGEST was due.
-    pub(super) told_at: Instant,
+    pub(super) last_request: RequestId,
     /// Whom we are linked with has changed since all were told.
     pub(super) links_changed: bool,
-    /// Something has changed that may make somebody worth asking.
-    pub(super) is_dirty: bool,
-    /// Acts that have come, or were written, since everybody's standing was looked at.
-    pub(super) unjudged: Vec<(Option<LinkId>, Arc<Held>)>,
-    pub(super) must_judge: bool,
+    /// Somebody's standing may have changed: the acts since it was looked at, and who has sent each.
+    pub(super) unjudged: Option<Vec<(Option<LinkId>, Arc<Held>)>>,
     /// Who is shown as here may be another than who is.
     pub(super) must_reconcile: bool,
-    /// Links of those who have just been shown out.
-    pub(super) must_go: Vec<LinkId>,
     pub(super) timers: Timers<Timer>,
     pub(super) talk_max: usize,
 }
@@ -205,7 +196,7 @@ impl Member {
             observed: None,
             charter: None,
             guess: None,
-            log,
+            replica: Replica::new(log, Patience::MEMBER),
             roster: Roster::default(),
             people: People::default(),
             stage: Stage::Outside,
@@ -216,7 +207,6 @@ impl Member {
             dials: BTreeMap::new(),
             door: Door::default(),
             lobby: Lobby::default(),
-            pull: Pull::default(),
             order: Order::default(),
             unshown: Vec::new(),
             acknowledged: BTreeMap::new(),
@@ -224,13 +214,10 @@ impl Member {
             tokens: Tokens::default(),
             outboxes: BTreeMap::new(),
             speech: Speech::default(),
-            told_at: Instant::default(),
+            last_request: RequestId::EVENT,
             links_changed: false,
-            is_dirty: false,
-            unjudged: Vec::new(),
-            must_judge: false,
+            unjudged: None,
             must_reconcile: false,
-            must_go: Vec::new(),
             timers: Timers::default(),
             talk_max: config.talk_max,
         };
@@ -243,20 +230,20 @@ impl Member {
     /// Goes on with what an earlier run has kept.
     pub(super) fn restore(&mut self, restored: Restored) {
         let Restored { charter, pass, log } = restored;
-        self.log = log;
-        let us = self.us.key();
-        for entry in self.log.entries() {
+        self.replica = Replica::new(log, Patience::MEMBER);
+        let (us, log) = (self.us.key(), &self.replica.log);
+        for entry in log.entries() {
             self.people.note(entry);
             // What this user has written, it knows.
-            if entry.id.author != us && self.log.is_unshown(entry) {
+            if entry.id.author != us && log.is_unshown(entry) {
                 self.unshown.push(Arc::clone(entry));
             } else {
                 self.order.note(entry.hash);
             }
         }
         self.newcomer.pass = pass.and_then(|pass| decode_all::<Pass>(&pass).ok());
-        self.roster = Roster::fold(&self.log, &charter, &self.us);
-        self.session = self.log.next_session(self.us.key()).max(self.newcomer.me.started_ms);
+        self.roster = Roster::fold(log, &charter, &self.us);
+        self.session = log.next_session(us).max(self.newcomer.me.started_ms);
         self.charter = Some(charter);
     }
 
@@ -310,7 +297,6 @@ impl Member {
         self.linked.clear();
         self.calls.clear();
         self.dials.clear();
-        self.pull = Pull::default();
         let reason = goodbye(code, &ending);
         for (link, _) in core::mem::take(&mut self.links) {
             out.push(Output::Close { link, code: said, rule: None, reason: reason.to_string() });
@@ -327,7 +313,7 @@ impl Member {
             Frame::Meeting(Meeting::Waiting(waiting)) => self.on_waiting(link, waiting, now, out),
             // SPEC MESH-2
             Frame::Meeting(_) | Frame::Private(_) if !is_in => self.reject(link, Rule::Mesh2, now, out),
-            Frame::Meeting(Meeting::Digest(digest)) => self.on_digest(link, digest, now, out),
+            Frame::Meeting(Meeting::Digest(digest)) => self.take_rows(link, &digest.rows, now, out),
             Frame::Meeting(Meeting::EntryFrame(frame)) => self.on_entry(link, &frame.entry, now, out),
             Frame::Meeting(Meeting::Fetch(fetch)) => self.on_fetch(link, id, fetch, now, out),
             Frame::Meeting(Meeting::Fork(fork)) => self.on_fork(link, fork, now, out),
@@ -359,9 +345,7 @@ impl Member {
             Timer::Answer(key) => self.give_up_on(key, Failure::NotAnswered, out),
             // SPEC MESH-22
             Timer::Judge => self.judge_all(now, out),
-            Timer::Digest => self.on_digest_due(now, out),
-            Timer::Pull => self.is_dirty = true,
-            Timer::Show => {}
+            Timer::Due | Timer::Show => {}
             Timer::Speak => self.on_speak_due(now, out),
         }
     }
@@ -371,22 +355,22 @@ impl Member {
         if self.stage == Stage::Over {
             return;
         }
-        if core::mem::take(&mut self.is_dirty) {
-            self.ask(now, out);
-        }
         if self.stage == Stage::Arriving {
             self.arrive_if_complete(now, out);
         }
         self.judge_if_complete(now, out);
+        if self.stage == Stage::Over {
+            return;
+        }
+        self.exchange(now, out);
         self.tell_roster_if_complete(out);
-        self.show_out(now, out);
         self.seek(now);
         self.show(now, out);
     }
 
-    /// Whether an act is lacking that somebody has.
-    pub(super) fn lacks_acts(&self) -> bool {
-        self.pull.lacks(Lane::Acts)
+    pub(super) fn next_request(&mut self) -> RequestId {
+        self.last_request = self.last_request.next();
+        self.last_request
     }
 }
 
@@ -458,7 +442,7 @@ impl Machine for Member {
     }
 
     fn logs(&self) -> Vec<&Log> {
-        alloc::vec![&self.log]
+        alloc::vec![&self.replica.log]
     }
 
     fn assert_invariants(&self) {
@@ -470,7 +454,7 @@ impl Machine for Member {
             let step = self.links.get(&link).map(|peer| &peer.step);
             assert!(matches!(step, Some(Step::Knocking(_))), "{link:?} waits, and has not knocked");
         }
-        assert!(self.log.is_kept(), "the disk does not know what the log does");
+        assert!(self.replica.log.is_kept(), "the disk does not know what the log does");
         for (key, link) in &self.linked {
             let peer = self.links.get(link);
             assert!(peer.is_some_and(|peer| peer.key == *key && peer.is_in()), "{key} is not at {link:?}");

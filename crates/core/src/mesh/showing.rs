@@ -98,7 +98,7 @@ impl Member {
     fn show_message(&self, entry: &Held, body: &EntryBody<'_>, out: &mut Vec<Output>) {
         let author = &entry.id.author;
         let author = self.people.shown.get(author).cloned().unwrap_or_else(|| self.called(author));
-        out.extend(message(self.log.meeting(), entry, body, None, &author, self.us.key()).map(Output::Event));
+        out.extend(message(self.replica.log.meeting(), entry, body, None, &author, self.us.key()).map(Output::Event));
     }
 
     fn show_person(&mut self, key: Key, name: &str, out: &mut Vec<Output>) {
@@ -129,6 +129,6 @@ impl Member {
     pub(super) fn show_whisper(&self, author: Key, tell: &Tell<'_>, out: &mut Vec<Output>) {
         let kind = Kind::Whisper(Whisper { token: tell.token, author, to: self.newcomer.me.name.clone() });
         let (from, text): (String, String) = (self.called(&author), tell.text.as_str().to_string());
-        out.push(Output::Event(Event::Message { meeting: self.log.meeting(), kind, from, own: false, text }));
+        out.push(Output::Event(Event::Message { meeting: self.replica.log.meeting(), kind, from, own: false, text }));
     }
 }

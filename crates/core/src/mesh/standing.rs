@@ -17,20 +17,24 @@ use crate::wire::entry::{Kind, Level};
 impl Member {
     /// Looks at everybody's standing if acts have come, and none is lacking that may say otherwise.
     pub(super) fn judge_if_complete(&mut self, now: Now, out: &mut Vec<Output>) {
-        if !self.must_judge {
-            self.timers.disarm(Timer::Judge);
-        } else if !self.lacks_acts() {
+        while let Some(acts) = &self.unjudged {
+            // What this node has decided itself holds at once.
+            let is_own = acts.iter().any(|(from, _)| from.is_none());
+            if !is_own && self.replica.lacks_acts() {
+                if !self.timers.is_armed(Timer::Judge) {
+                    self.timers.arm(Timer::Judge, now.tick.after(limits::ARRIVE_TIMEOUT));
+                }
+                return;
+            }
             self.judge_all(now, out);
-        } else if !self.timers.is_armed(Timer::Judge) {
-            self.timers.arm(Timer::Judge, now.tick.after(limits::ARRIVE_TIMEOUT));
         }
+        self.timers.disarm(Timer::Judge);
     }
 
     /// Does what the acts say about who is out, and whether the meeting is over.
     pub(super) fn judge_all(&mut self, now: Now, out: &mut Vec<Output>) {
-        self.must_judge = false;
         self.must_reconcile = true;
-        let acts = core::mem::take(&mut self.unjudged);
+        let acts = self.unjudged.take().unwrap_or_default();
         // A newcomer has yet to see which revokes have been answered.
         if self.stage != Stage::Inside {
             return self.decide_all(now, out);
@@ -47,8 +51,8 @@ impl Member {
             }
             return;
         }
-        self.must_go = self.links_of_outsiders();
-        self.must_go.iter().for_each(|link| tell_why(*link, &acts, out));
+        let outsiders = self.links_of_outsiders();
+        outsiders.iter().for_each(|link| tell_why(*link, &acts, out));
         let linked: Vec<Key> = self.linked.keys().copied().collect();
         linked.into_iter().for_each(|key| self.introduce(key, out));
         self.decide_all(now, out);
@@ -58,23 +62,22 @@ impl Member {
             // It was shown out and let in again before it knew of either.
             self.write_person(now, out);
         }
+        outsiders.into_iter().for_each(|link| self.show_out(link, now, out));
     }
 
     /// The links of those who have been shown out, or are no members by all acts that are known.
     fn links_of_outsiders(&self) -> Vec<LinkId> {
-        let is_complete = !self.lacks_acts();
+        let is_complete = !self.replica.lacks_acts();
         let is_outside =
             |key: &Key| self.roster.is_revoked(key, Level::Out) || is_complete && !self.roster.is_member(key);
         self.links.iter().filter(|(_, peer)| peer.is_in() && is_outside(&peer.key)).map(|(link, _)| *link).collect()
     }
 
-    /// Closes the links of those who are no members any more: they have been told why.
-    pub(super) fn show_out(&mut self, now: Now, out: &mut Vec<Output>) {
-        for link in core::mem::take(&mut self.must_go) {
-            let Some(peer) = self.links.get(&link) else { continue };
-            let is_revoked = self.roster.is_revoked(&peer.key, Level::Out);
-            self.reject(link, if is_revoked { Rule::Revoke1 } else { Rule::Mesh22 }, now, out);
-        }
+    /// Closes the link of somebody who is no member any more, and has been told why.
+    fn show_out(&mut self, link: LinkId, now: Now, out: &mut Vec<Output>) {
+        let Some(peer) = self.links.get(&link) else { return };
+        let is_revoked = self.roster.is_revoked(&peer.key, Level::Out);
+        self.reject(link, if is_revoked { Rule::Revoke1 } else { Rule::Mesh22 }, now, out);
     }
 
     /// What had let this node in has no effect any more: it knocks again, where it knows somebody.

@@ -23,14 +23,14 @@ use crate::event::Event;
 use crate::id::{Key, LinkId, RequestId};
 use crate::identity::Identity;
 use crate::limits;
-use crate::log::{Held, Log, Proof, StreamId, Verdict, check_fork};
+use crate::log::{Held, Log, Proof, StreamId, Verdict};
 use crate::machine::Output;
 use crate::rule::Rule;
 use crate::time::{Instant, Now};
 use crate::wire::Frame;
 use crate::wire::entry::{Entry, EntryBody};
 use crate::wire::field::{List, Signed, encode_items};
-use crate::wire::meeting::{Fetch, Fork, Lane, Row};
+use crate::wire::meeting::{Fetch, Lane, Range, Row};
 use crate::wire::option::Options;
 
 /// What is waited for, and how long.
@@ -52,6 +52,13 @@ impl Patience {
     /// Of one of two friends (SPEC CONTACT-4): nobody but the other has anything.
     pub(crate) const FRIEND: Self =
         Self { gap: Duration::ZERO, change: limits::CONTACT_DIGEST_INTERVAL, digest: Duration::ZERO };
+
+    /// Of a member of a room (SPEC MESH-12, MESH-14): anybody may have it.
+    pub(crate) const MEMBER: Self = Self {
+        gap: limits::GAP_TIMEOUT,
+        change: limits::MESH_DIGEST_DELAY,
+        digest: limits::MESH_DIGEST_INTERVAL,
+    };
 }
 
 /// Whom this node can ask, and tells of what it holds.
@@ -85,6 +92,8 @@ pub(crate) struct Replica {
     pub(crate) log: Log,
     pull: Pull,
     patience: Patience,
+    /// Whose sessions, and from which on, this node writes itself: nobody has more of them.
+    own: Option<(Key, u64)>,
     holders: BTreeMap<LinkId, Holder>,
     /// When what has changed is told.
     tell_at: Option<Instant>,
@@ -93,7 +102,20 @@ pub(crate) struct Replica {
 
 impl Replica {
     pub(crate) const fn new(log: Log, patience: Patience) -> Self {
-        Self { log, pull: Pull::new(), patience, holders: BTreeMap::new(), tell_at: None, told_at: Instant(0) }
+        Self {
+            log,
+            pull: Pull::new(),
+            patience,
+            own: None,
+            holders: BTreeMap::new(),
+            tell_at: None,
+            told_at: Instant(0),
+        }
+    }
+
+    /// Nobody has more than this node of what `us` writes from `session` on.
+    pub(crate) const fn writes(&mut self, us: Key, session: u64) {
+        self.own = Some((us, session));
     }
 
     /// Writes an entry of this node's own; `None` if the meeting can hold no more acts.
@@ -165,29 +187,23 @@ impl Replica {
 
     fn note_offer(&mut self, link: LinkId, id: StreamId, offer: Offer, now: Now) {
         let Some(holder) = self.holders.get(&link) else { return };
+        if self.own.is_some_and(|(us, session)| id.author == us && id.session >= session) {
+            return;
+        }
         // Its author sends it to all with whom it is linked: no need to ask others at once.
         let is_on_its_way = holder.key != id.author && self.holders.values().any(|holder| holder.key == id.author);
         let ready_at = if is_on_its_way { now.tick.after(limits::PULL_PATIENCE) } else { now.tick };
         self.pull.offer(link, id, offer, self.log.missing(id).0, ready_at);
     }
 
-    /// Checks the proof of a fork that somebody sent: the stream, and from where on it is void, if that is news.
-    /// `may_write`: whether the stream is one that there can be here.
-    pub(crate) fn fork(
-        &mut self,
-        fork: &Fork<'_>,
-        us: &Identity,
-        may_write: impl Fn(StreamId) -> Result<(), Rule>,
-        out: &mut Vec<Output>,
-    ) -> Result<Option<(StreamId, u64)>, Rule> {
-        let (id, number) = check_fork(fork, self.log.meeting(), us)?;
-        may_write(id)?;
+    /// A stream is void from `number` on, by a proof that was checked; whether that is news.
+    pub(crate) fn void(&mut self, id: StreamId, number: u64, out: &mut Vec<Output>) -> bool {
         let is_news = self.log.void(id, number);
         if is_news {
             out.extend(Output::store(&mut self.log));
             self.pull.forget_stream(id);
         }
-        Ok(is_news.then_some((id, number)))
+        is_news
     }
 
     /// A link stands on which everything is told: all rows, for whoever may have talk above the lamport time `floor`.
@@ -229,16 +245,51 @@ impl Replica {
         lost.into_iter().for_each(|(id, from, to)| self.note_offer(link, id, Offer::told(from, to), now));
     }
 
-    /// Answers a FETCH with what is held and may be had; whether that was anything.
+    fn asker(&self, link: LinkId) -> Asker {
+        Asker { link, floor: self.floor_of(link) }
+    }
+
+    /// Up to which lamport time talk is not served on a link.
+    pub(crate) fn floor_of(&self, link: LinkId) -> u64 {
+        self.holders.get(&link).map_or(u64::MAX, |holder| holder.floor)
+    }
+
+    /// Answers a FETCH with what is held, may be had, and `goes`; whether that was anything.
     pub(crate) fn serve(
         &self,
         link: LinkId,
         request: RequestId,
         fetch: &Fetch<'_>,
+        goes: impl FnMut(&Held) -> bool,
         out: &mut Vec<Output>,
     ) -> Result<bool, Rule> {
-        let floor = self.holders.get(&link).map_or(u64::MAX, |holder| holder.floor);
-        Asker { link, floor }.answer(&self.log, request, fetch, |_| true, out)
+        self.asker(link).answer(&self.log, request, fetch, goes, out)
+    }
+
+    /// Sends unasked what of these ranges may be had, and `goes`.
+    pub(crate) fn push(
+        &self,
+        link: LinkId,
+        ranges: impl Iterator<Item = Range>,
+        goes: impl FnMut(&Held) -> bool,
+        out: &mut Vec<Output>,
+    ) {
+        self.asker(link).send(&self.log, ranges, goes, out);
+    }
+
+    /// What was in vain may not be any more: what counts has changed.
+    pub(crate) fn try_again(&mut self, now: Now) {
+        self.pull.try_again(now.tick);
+    }
+
+    /// Whether an act is offered that this node lacks.
+    pub(crate) fn lacks_acts(&self) -> bool {
+        self.pull.lacks(Lane::Acts)
+    }
+
+    /// Whether something is offered that this node lacks and that is `wanted`.
+    pub(crate) fn lacks(&self, wanted: impl Fn(&Log, StreamId) -> bool) -> bool {
+        self.pull.lacks_any(|id| wanted(&self.log, id))
     }
 
     /// A request has been answered: whether it was a FETCH. Whoever has not brought all of a stream is asked for the rest

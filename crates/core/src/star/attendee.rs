@@ -13,7 +13,7 @@ use crate::door::{Goal, Me, Newcomer, Progress, Wait, is_innocent};
 use crate::event::{Ending, Event, Kind, Member, Notice, Role, State, Whisper};
 use crate::id::{DialId, Key, LinkId, MeetingId, RequestId};
 use crate::identity::Identity;
-use crate::log::{Held, Log, StreamId};
+use crate::log::{Held, Log, StreamId, check_fork};
 use crate::machine::{Input, Kept, Machine, Output};
 use crate::random::Random;
 use crate::replica::{Patience, Replica, Taken, is_asked, message, send_rows};
@@ -322,12 +322,13 @@ impl Attendee {
     }
 
     fn on_fork(&mut self, link: LinkId, fork: &Fork<'_>, now: Now, out: &mut Vec<Output>) {
-        let host = self.newcomer.goal.host;
-        // SPEC ENTRY-5
-        let may_write = |id: StreamId| if Some(id.author) == host { Ok(()) } else { Err(Rule::Entry5) };
-        match self.replica.fork(fork, &self.us, may_write, out) {
-            Ok(Some((stream, number))) => self.on_forked(stream, number, out),
-            Ok(None) => {}
+        match check_fork(fork, self.replica.log.meeting(), &self.us) {
+            // SPEC ENTRY-5
+            Ok((stream, _)) if Some(stream.author) != self.newcomer.goal.host => {
+                self.reject(link, Rule::Entry5, now, out);
+            }
+            Ok((stream, number)) if self.replica.void(stream, number, out) => self.on_forked(stream, number, out),
+            Ok(_) => {}
             Err(rule) => self.reject(link, rule, now, out),
         }
     }
