@@ -51,7 +51,8 @@ pub struct Connection {
 #[derive(Debug)]
 enum Stage {
     Shaking(Box<Shaking>),
-    Linked(Box<Linked>),
+    /// In place: each record that goes out would fetch it from somewhere else.
+    Linked(Linked),
     Failed(Code),
 }
 
@@ -166,7 +167,7 @@ impl Connection {
                         let Shaking { us, opening, seed, .. } = &**shaking;
                         let link = Link::new(opening.clone(), *us, established.peer, *seed, now);
                         let (peer, sealer, opener) = (established.peer, established.sealer, established.opener);
-                        self.stage = Stage::Linked(Box::new(Linked { peer, sealer, opener, link }));
+                        self.stage = Stage::Linked(Linked { peer, sealer, opener, link });
                         taken
                     }
                     Err(rule) => {
@@ -205,7 +206,7 @@ impl Connection {
             return true;
         }
         let Stage::Linked(linked) = &mut self.stage else { return false };
-        let Linked { sealer, link, .. } = &mut **linked;
+        let Linked { sealer, link, .. } = linked;
         if !link.fill(&feed, now, plaintext) {
             return false;
         }

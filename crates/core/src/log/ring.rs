@@ -71,8 +71,26 @@ impl Ring {
     /// The first entry that `start` leads to, and where it is.
     pub(crate) fn first(&self, start: Start) -> Option<(u64, &Arc<Held>)> {
         let act = self.acts.range(start.acts..).next().map(|(at, entry)| (*at, entry));
-        let line = self.talk.get(self.talk.partition_point(|(at, _)| *at < start.talk));
-        act.into_iter().chain(line.map(|(at, entry)| (*at, entry))).min_by_key(|(at, _)| *at)
+        let line = self.talk.get(self.place(start.talk)).map(|(at, entry)| (*at, entry));
+        act.into_iter().chain(line).min_by_key(|(at, _)| *at)
+    }
+
+    /// Where in the talk the first at or above position `at` is, or would be.
+    fn place(&self, at: u64) -> usize {
+        let (Some((first, _)), Some((last, _))) = (self.talk.front(), self.talk.back()) else { return 0 };
+        let distance = |from: u64, to: u64| usize::try_from(to.saturating_sub(from)).unwrap_or(usize::MAX);
+        // Positions rise by one at least, so it is no further from either end; only acts lie between the two.
+        let mut to = distance(*first, at).min(self.talk.len());
+        let mut from = self.talk.len().saturating_sub(distance(at, last.saturating_add(1)));
+        while from < to {
+            let middle = from.midpoint(to);
+            if self.talk.get(middle).is_some_and(|(position, _)| *position < at) {
+                from = middle.saturating_add(1);
+            } else {
+                to = middle;
+            }
+        }
+        to
     }
 }
 
@@ -89,5 +107,25 @@ impl Start {
     /// Never back behind `position`.
     pub(crate) fn past(self, position: u64) -> Self {
         Self { acts: self.acts.max(position), talk: self.talk.max(position) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_place_of_a_position_is_that_of_the_first_talk_at_or_above_it() {
+        let mut ring = Ring::default();
+        let (lanes, dropped) = (b"tatttaattttatt", 2);
+        for (at, lane) in (0..).zip(lanes) {
+            let lane = if *lane == b'a' { Lane::Acts } else { Lane::Talk };
+            ring.append(Held::sample(lane, b"x").into(), at, dropped);
+        }
+        assert!(!ring.talk.is_empty());
+        for at in 0..20 {
+            assert_eq!(ring.place(at), ring.talk.partition_point(|(position, _)| *position < at), "{at}");
+        }
+        assert_eq!(Ring::default().place(3), 0);
     }
 }
