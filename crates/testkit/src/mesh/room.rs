@@ -214,9 +214,12 @@ impl Room {
         for (_, from, to) in due {
             self.sim.unblock(from, to);
         }
+        if self.sim.is_stopped(0) {
+            self.doorkeeper.put_off(now + 100);
+        }
         while let Some(command) = self.doorkeeper.decide(&mut self.sim) {
             // Its process may have died while the user thought.
-            if self.is_there(0) && !self.sim.is_stopped(0) {
+            if self.is_there(0) {
                 self.command(0, command);
             }
         }

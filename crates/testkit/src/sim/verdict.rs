@@ -40,6 +40,11 @@ impl Doorkeeper {
         self.due.iter().map(|(at, ..)| *at).min()
     }
 
+    /// Nothing can be decided before `at`.
+    pub(crate) fn put_off(&mut self, at: u64) {
+        self.due.iter_mut().for_each(|(due, _)| *due = at.max(*due));
+    }
+
     /// What the user decides now.
     pub(crate) fn decide(&mut self, sim: &mut Sim) -> Option<Command> {
         let at = self.due.iter().position(|(at, ..)| *at <= sim.now())?;
