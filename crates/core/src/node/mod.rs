@@ -46,6 +46,8 @@ pub struct Node {
     last_dial: u64,
     /// The publisher's links; all others are the seat's.
     published: BTreeSet<LinkId>,
+    /// Its user has been told the last thing.
+    is_over: bool,
     calm: Calm,
 }
 
@@ -62,6 +64,7 @@ impl Node {
             dials: BTreeMap::new(),
             last_dial: 0,
             published: BTreeSet::new(),
+            is_over: false,
         }
     }
 
@@ -154,6 +157,7 @@ impl Node {
         let is_last = |output: &Output| matches!(output, Output::Event(Event::Closed { .. }));
         match out.iter().skip(before).position(is_last) {
             Some(at) => {
+                self.is_over = true;
                 let last = out.split_off(before.saturating_add(at));
                 self.in_registries(out, |publisher, _, out| publisher.leave(out));
                 out.extend(last);
@@ -183,6 +187,10 @@ impl Node {
 
 impl Machine for Node {
     fn handle(&mut self, input: Input<'_>, now: Now, out: &mut Vec<Output>) {
+        // What it had dialled for a seat that is no more may yet be reached.
+        if self.is_over {
+            return;
+        }
         let before = out.len();
         let goodbye = |link| Output::Close { link, code: Code::Left, rule: None, reason: String::new() };
         if let Input::Up { link, hello, dial: None, .. } = &input
