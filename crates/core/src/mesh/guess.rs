@@ -22,7 +22,11 @@ impl Member {
     /// Where nobody answers, the others of the room may be elsewhere: it is gone into from what is kept. False if it
     /// can't be.
     pub(super) fn come_inside_alone(&mut self, code: Code, now: Now, out: &mut Vec<Output>) -> bool {
-        let Some(heard) = self.guess.as_ref().filter(|_| self.roster.is_member(&self.us.key())) else { return false };
+        let Some(heard) = &self.guess else { return false };
+        if !self.roster.is_member(&self.us.key()) {
+            self.learn_doors();
+            return false;
+        }
         let (addresses, title, heard) = (self.newcomer.goal.addresses.clone(), self.title(), heard.clone());
         out.push(Output::Event(Event::Warning(Notice::Alone { code, addresses, title, heard })));
         self.newcomer.last_failure = code;
