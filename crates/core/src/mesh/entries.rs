@@ -67,6 +67,10 @@ impl Member {
                 out.push(Output::Send { link: *link, frame: entry.frame.clone() });
             }
         }
+        // SPEC MESH-1: the act goes out before what follows from it.
+        if lane == Lane::Acts {
+            self.judge_all(now, out);
+        }
         true
     }
 

@@ -179,12 +179,13 @@ impl Member {
         if !matches!(peer.step, Step::Asking(_)) {
             return self.reject(link, Rule::Welcome1, now, out);
         }
-        let charter = match SignedCharter::check(&encode_alone(&welcome.charter.0), self.replica.log.meeting(), &self.us) {
-            // SPEC JOIN-14
-            Ok(charter) if charter.kind != Purpose::MESH => return self.reject(link, Rule::Join14, now, out),
-            Ok(charter) => charter,
-            Err(rule) => return self.reject(link, rule, now, out),
-        };
+        let charter =
+            match SignedCharter::check(&encode_alone(&welcome.charter.0), self.replica.log.meeting(), &self.us) {
+                // SPEC JOIN-14
+                Ok(charter) if charter.kind != Purpose::MESH => return self.reject(link, Rule::Join14, now, out),
+                Ok(charter) => charter,
+                Err(rule) => return self.reject(link, rule, now, out),
+            };
         if self.charter.is_none() {
             if let Some(kept) = self.newcomer.come_to(charter.meeting) {
                 self.links.remove(&link);

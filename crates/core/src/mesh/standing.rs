@@ -17,18 +17,13 @@ use crate::wire::entry::{Kind, Level};
 impl Member {
     /// Looks at everybody's standing if acts have come, and none is lacking that may say otherwise.
     pub(super) fn judge_if_complete(&mut self, now: Now, out: &mut Vec<Output>) {
-        while let Some(acts) = &self.unjudged {
-            // What this node has decided itself holds at once.
-            let is_own = acts.iter().any(|(from, _)| from.is_none());
-            if !is_own && self.replica.lacks_acts() {
-                if !self.timers.is_armed(Timer::Judge) {
-                    self.timers.arm(Timer::Judge, now.tick.after(limits::ARRIVE_TIMEOUT));
-                }
-                return;
-            }
+        if self.unjudged.is_none() {
+            self.timers.disarm(Timer::Judge);
+        } else if !self.replica.lacks_acts() {
             self.judge_all(now, out);
+        } else if !self.timers.is_armed(Timer::Judge) {
+            self.timers.arm(Timer::Judge, now.tick.after(limits::ARRIVE_TIMEOUT));
         }
-        self.timers.disarm(Timer::Judge);
     }
 
     /// Does what the acts say about who is out, and whether the meeting is over.
@@ -53,8 +48,11 @@ impl Member {
         }
         let outsiders = self.links_of_outsiders();
         outsiders.iter().for_each(|link| tell_why(*link, &acts, out));
-        let linked: Vec<Key> = self.linked.keys().copied().collect();
-        linked.into_iter().for_each(|key| self.introduce(key, out));
+        let others: Vec<Key> = self.roster.members().map(|member| member.key).filter(|key| *key != us).collect();
+        for key in others {
+            self.introduce(key, out);
+            self.update_delivery(key, out);
+        }
         self.decide_all(now, out);
         if !self.roster.is_member(&us) {
             self.start_over(now, out);

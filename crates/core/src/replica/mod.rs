@@ -54,11 +54,8 @@ impl Patience {
         Self { gap: Duration::ZERO, change: limits::CONTACT_DIGEST_INTERVAL, digest: Duration::ZERO };
 
     /// Of a member of a room (SPEC MESH-12, MESH-14): anybody may have it.
-    pub(crate) const MEMBER: Self = Self {
-        gap: limits::GAP_TIMEOUT,
-        change: limits::MESH_DIGEST_DELAY,
-        digest: limits::MESH_DIGEST_INTERVAL,
-    };
+    pub(crate) const MEMBER: Self =
+        Self { gap: limits::GAP_TIMEOUT, change: limits::MESH_DIGEST_DELAY, digest: limits::MESH_DIGEST_INTERVAL };
 }
 
 /// Whom this node can ask, and tells of what it holds.

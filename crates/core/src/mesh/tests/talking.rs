@@ -88,11 +88,11 @@ fn mesh_11_an_author_sends_to_all_and_nobody_passes_on() {
     let links: Vec<LinkId> = (0..4).flat_map(|other| hall.between(1, other)).collect();
     assert_eq!(links.len(), 3);
     assert!(links.iter().all(|link| count(&hall.sent_on(1, *link), "FETCH") <= 1));
-    let all = hall.nodes[1]
-        .events
-        .iter()
-        .any(|event| matches!(event, Event::Delivery { reach: Reach::All, have: 3, of: 3, .. }));
-    assert!(all, "{:?}", hall.nodes[1].events);
+    let all = hall.nodes[1].events.iter().find_map(|event| match event {
+        Event::Delivery { reach: Reach::All, have, of, .. } => Some((*have, *of)),
+        _ => None,
+    });
+    assert_eq!(all, Some((3, 3)), "who has not answered yet counts, too");
 }
 
 #[test]
