@@ -258,11 +258,12 @@ fn founder(damage: Damage) {
     let [at_ada, at_bea, at_carl, at_dora] = homes();
     let (mut ada, address) = host(&at_ada, "127.0.0.1:0", &[]);
     let mut bea = join(&at_bea, "beatrix", &address);
-    lines("ada").iter().for_each(|line| ada.say(line));
-    lines("bea").iter().for_each(|line| bea.say(line));
     let all = [lines("ada"), lines("bea")].concat();
+    lines("ada").iter().for_each(|line| ada.say(line));
+    bea.read(&all[..LINES]);
+    // So bea's come last.
+    lines("bea").iter().for_each(|line| bea.say(line));
     ada.read(&all);
-    bea.read(&all);
     bea.leave_in_peace("stop");
     ada.leave_in_peace("stop");
     let log = kept(&at_ada, "log");
