@@ -6,6 +6,7 @@ extern crate alloc;
 pub mod address;
 pub mod channel;
 pub mod charter;
+mod circle;
 pub mod code;
 pub mod command;
 pub mod contact;

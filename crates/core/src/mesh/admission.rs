@@ -4,8 +4,8 @@ use alloc::boxed::Box;
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
-use super::links::Step;
 use super::member::{Member, Stage, Timer};
+use super::peer::{Knock, Step};
 use crate::id::{Hash, Key, LinkId, MeetingId, RequestId, Source};
 use crate::limits;
 use crate::machine::Output;
@@ -17,19 +17,6 @@ use crate::wire::entry::{EntryBody, Level, Role};
 use crate::wire::field::{List, Reason, encode_items};
 use crate::wire::meeting::Join;
 use crate::wire::option::{self, Pass, TicketProof};
-
-/// A JOIN, as long as it waits.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Knock {
-    pub(super) request: RequestId,
-    pub(super) meeting: MeetingId,
-    pub(super) pass: Option<Pass>,
-    pub(super) ticket: Option<TicketProof>,
-    /// What it says to the host of a lobby.
-    pub(super) note: String,
-    pub(super) source: Source,
-    pub(super) since: Instant,
-}
 
 /// What becomes of a JOIN.
 enum Decision {

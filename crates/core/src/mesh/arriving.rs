@@ -57,14 +57,14 @@ impl Member {
         self.tell_ready(out);
         self.people.is_told = false;
         // Whoever comes back has to be linked first.
-        let patience = if self.linked.is_empty() { limits::ARRIVE_TIMEOUT } else { limits::SHOW_TIMEOUT };
+        let patience = if self.circle.is_empty() { limits::ARRIVE_TIMEOUT } else { limits::SHOW_TIMEOUT };
         self.timers.arm(Timer::Roster, now.tick.after(patience));
         // Those who were out by the acts that have come first may have been let in again by the last.
         self.unjudged.get_or_insert_default();
         self.decide_all(now, out);
         self.call_all(now);
         // Where everybody has moved meanwhile, the first address is all that is left.
-        if self.linked.is_empty() && self.newcomer.goal.host.is_none() && !self.newcomer.goal.addresses.is_empty() {
+        if self.circle.is_empty() && self.newcomer.goal.host.is_none() && !self.newcomer.goal.addresses.is_empty() {
             self.knock(out);
         }
     }

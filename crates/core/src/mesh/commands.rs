@@ -114,7 +114,7 @@ impl Member {
         let key =
             self.find(to).filter(|key| *key != self.us.key()).ok_or_else(|| Failure::NoSuchName(to.to_string()))?;
         let errand = Errand::tell(to.to_string(), text, Token(self.random.bytes()))?;
-        let link = self.linked.get(&key).copied();
+        let link = self.circle.link_of(&key);
         let link = link.ok_or_else(|| Failure::NotLinked(to.to_string()))?;
         let request = self.next_request();
         let outbox = self.outboxes.entry(key).or_default();

@@ -2,10 +2,9 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::time::Duration;
 
-use super::links::Step;
-use super::member::{Errand, Member, Stage, Timer};
+use super::member::{Member, Stage};
+use super::peer::Errand;
 use crate::code::Code;
 use crate::command::{Failure, Place};
 use crate::door::{ENDINGS, Progress};
@@ -18,72 +17,48 @@ use crate::time::Now;
 impl Member {
     /// Dials the first address, whoever is there.
     pub(super) fn knock(&mut self, out: &mut Vec<Output>) {
-        if !self.dials.values().any(|errand| *errand == Errand::Door) {
+        if self.knocking.is_none() {
             let dial = self.newcomer.knock(self.replica.log.meeting(), out);
-            self.on_dialled(Errand::Door, dial, out);
+            self.knocking = self.dialled(dial, out);
         }
     }
 
-    fn on_dialled(&mut self, errand: Errand, dial: Result<DialId, Failure>, out: &mut Vec<Output>) {
-        match dial {
-            Ok(dial) => drop(self.dials.insert(dial, errand)),
-            Err(failure) => self.end(Code::Left, Code::Malformed, Ending::Failed(failure), out),
-        }
+    fn dialled(&mut self, dial: Result<DialId, Failure>, out: &mut Vec<Output>) -> Option<DialId> {
+        let failed = |failure| self.end(Code::Left, Code::Malformed, Ending::Failed(failure), out);
+        dial.map_err(failed).ok()
+    }
+
+    /// What a dial was for; nothing, if that does not matter any more.
+    pub(super) fn errand_of(&mut self, dial: DialId) -> Option<Errand> {
+        let door = self.knocking.take_if(|knocking| *knocking == dial).map(|_| Errand::Door);
+        door.or_else(|| self.circle.arrived(dial).map(Errand::Call))
     }
 
     /// Those who are here and have an address, and with whom there is no link.
     pub(super) fn missing(&self) -> impl Iterator<Item = Key> {
         let members = self.roster.members().filter(|member| !member.addresses.is_empty()).map(|member| member.key);
-        members.filter(|key| {
-            *key != self.us.key() && self.is_here(key) && !self.linked.contains_key(key) && !self.silenced.contains(key)
-        })
-    }
-
-    /// Whether somebody is being dialled.
-    pub(super) fn is_on_the_way(&self, key: Key) -> bool {
-        let asking = |step: &Step| matches!(step, Step::Asking(_));
-        self.dials.values().any(|errand| *errand == Errand::Call(key))
-            || self.links.values().any(|peer| peer.key == key && asking(&peer.step))
+        members.filter(|key| self.is_here(key) && self.circle.is_missing(key))
     }
 
     /// SPEC MESH-5: sees to it that everybody is linked, or dialled.
     pub(super) fn seek(&mut self, now: Now) {
-        if self.stage != Stage::Inside {
-            return;
+        if self.stage == Stage::Inside {
+            let missing = self.missing().collect();
+            self.circle.seek(missing, &mut self.random, now.tick);
         }
-        let missing: Vec<Key> = self.missing().collect();
-        for key in missing {
-            if !self.timers.is_armed(Timer::Call(key)) && !self.is_on_the_way(key) {
-                self.call_later(key, now);
-            }
-        }
-    }
-
-    /// Of two who miss each other, the one with the smaller key dials first: so they seldom meet halfway.
-    fn call_later(&mut self, key: Key, now: Now) {
-        let failures = self.calls.entry(key).or_default().failures;
-        let grace = if self.us.key() < key { Duration::ZERO } else { limits::LINK_GRACE };
-        let wait = self.random.backoff(failures, limits::BACKOFF_MAX);
-        self.timers.arm(Timer::Call(key), now.tick.after(grace).after(wait));
     }
 
     /// A newcomer dials everybody at once.
     pub(super) fn call_all(&mut self, now: Now) {
-        let missing: Vec<Key> = self.missing().collect();
-        for key in missing {
-            self.calls.entry(key).or_default();
-            if !self.is_on_the_way(key) {
-                self.timers.arm(Timer::Call(key), now.tick);
-            }
-        }
+        let missing = self.missing().collect();
+        self.circle.call(missing, now.tick);
     }
 
     pub(super) fn on_call_due(&mut self, key: Key, out: &mut Vec<Output>) {
         if !self.missing().any(|missing| missing == key) {
-            self.calls.remove(&key);
-            return;
+            return self.circle.forget(&key);
         }
-        if self.is_on_the_way(key) {
+        if self.circle.is_on_the_way(&key) {
             return;
         }
         // What the user has typed of somebody is newer than what that one has said.
@@ -98,11 +73,13 @@ impl Member {
         }
         addresses.truncate(limits::ADDRESSES_MAX);
         let dial = self.newcomer.dial(Some(key), addresses, self.replica.log.meeting(), out);
-        self.on_dialled(Errand::Call(key), dial, out);
+        if let Some(dial) = self.dialled(dial, out) {
+            self.circle.dialled(dial, key);
+        }
     }
 
     pub(super) fn on_unreachable(&mut self, dial: DialId, code: Code, now: Now, out: &mut Vec<Output>) {
-        if let Some(errand) = self.dials.remove(&dial) {
+        if let Some(errand) = self.errand_of(dial) {
             self.on_failed(errand, code, now, out);
         }
     }
@@ -112,7 +89,7 @@ impl Member {
         match errand {
             Errand::Door => self.on_door_failed(code, now, out),
             Errand::Call(key) => {
-                let failures = self.calls.get(&key).map_or(0, |call| call.failures).saturating_add(1);
+                let failures = self.circle.failures_of(&key).saturating_add(1);
                 self.on_call_failed(key, code, failures, now, out);
             }
         }
@@ -140,7 +117,7 @@ impl Member {
     pub(super) fn on_call_failed(&mut self, key: Key, code: Code, failures: u32, now: Now, out: &mut Vec<Output>) {
         if code == Code::Superseded {
             // SPEC MESH-4: a later run of this key is with them.
-            self.silenced.insert(key);
+            self.circle.silence(key);
         } else if code == Code::NameTaken && self.stage == Stage::Inside {
             self.newcomer.me.take_another_name(&mut self.random);
             self.write_person(now, out);
@@ -148,13 +125,11 @@ impl Member {
         // SPEC MESH-21
         let is_founder = self.charter.as_ref().is_some_and(|charter| charter.founder == self.us.key());
         // One who is still linked knows better.
-        if self.linked.is_empty() && !(is_founder && code != Code::Superseded) && ENDINGS.contains(&code) {
+        if self.circle.is_empty() && !(is_founder && code != Code::Superseded) && ENDINGS.contains(&code) {
             return self.end(Code::Left, code, Ending::Final(Place::Room), out);
         }
-        self.calls.entry(key).or_default().failures = failures;
-        if self.stage == Stage::Inside && self.missing().any(|missing| missing == key) && !self.is_on_the_way(key) {
-            self.call_later(key, now);
-        }
+        self.circle.failed(key, failures);
+        self.seek(now);
     }
 
     pub(super) fn on_patience(&mut self, now: Now, out: &mut Vec<Output>) {

@@ -1,6 +1,5 @@
 //! What is held where, and who asks whom (SPEC.md, "Mesh").
 
-use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -114,7 +113,7 @@ impl Member {
             !is_sent
         };
         self.replica.tell(goes, now, out);
-        if core::mem::take(&mut self.links_changed) {
+        if self.circle.take_changed() {
             let with = self.links_frame();
             let links = self.links.iter().filter(|(_, peer)| peer.is_in());
             out.extend(links.map(|(link, _)| Output::Send { link: *link, frame: with.clone() }));
@@ -122,21 +121,13 @@ impl Member {
     }
 
     fn links_frame(&self) -> crate::wire::Encoded {
-        let (count, items) = encode_items(self.linked.keys().copied(), limits::MESH_MAX);
+        let (count, items) = encode_items(self.circle.links().keys().copied(), limits::MESH_MAX);
         Frame::from(Links { keys: List::over(count, &items), options: Options::NONE }).encode(RequestId::EVENT)
     }
 
-    /// Has everybody told whom this node is linked with (SPEC MESH-16).
-    pub(super) fn tell_links(&mut self, now: Now) {
-        self.links_changed = true;
-        self.replica.tell_soon(now);
-    }
-
+    /// SPEC MESH-16
     pub(super) fn on_links(&mut self, link: LinkId, links: &Links<'_>, out: &mut Vec<Output>) {
-        let Some(peer) = self.links.get_mut(&link) else { return };
-        let with: BTreeSet<Key> = links.keys.iter().collect();
-        let changed: Vec<Key> = peer.with.symmetric_difference(&with).copied().collect();
-        peer.with = with;
+        let changed = self.circle.tells(link, links.keys.iter().collect());
         changed.into_iter().for_each(|key| self.update_delivery(key, out));
     }
 
@@ -144,7 +135,7 @@ impl Member {
     pub(super) fn update_delivery(&mut self, key: Key, out: &mut Vec<Output>) {
         let talk = StreamId { author: self.us.key(), session: self.session, lane: Lane::Talk };
         let written = self.replica.log.next_number(talk);
-        let is_there = matches!(self.state_of(&key), State::Linked | State::Bridged);
+        let is_there = matches!(self.circle.state_of(&key), State::Linked | State::Bridged);
         if is_there && self.is_here(&key) {
             let next = self.acknowledged.get(&key).copied().unwrap_or(0);
             out.extend(self.delivery.set(key, next, self.session, written).map(Output::Event));

@@ -1,20 +1,19 @@
 //! Links: how two members come to have one (SPEC.md, "Mesh").
 
-use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
-use super::admission::Knock;
-use super::member::{Errand, Member, Stage, Timer};
+use super::member::{Member, Stage, Timer};
+use super::peer::{Errand, Knock, Peer, Step};
 use crate::charter::{Charter, SignedCharter};
 use crate::code::Code;
 use crate::door::is_innocent;
 use crate::event::Event;
 use crate::id::{DialId, Key, LinkId};
 use crate::limits;
-use crate::log::{Held, Log};
+use crate::log::Log;
 use crate::machine::{Kept, Output};
 use crate::name::proper;
 use crate::replica::{Patience, Replica, send_rows};
@@ -23,66 +22,9 @@ use crate::rule::Rule;
 use crate::time::Now;
 use crate::wire::Frame;
 use crate::wire::field::{Address, Block, List, Name, Signed, decode_all, encode_alone, encode_items};
-use crate::wire::meeting::{Lane, Row, Welcome};
+use crate::wire::meeting::Welcome;
 use crate::wire::option::{self, OptionsBuffer, Pass};
 use crate::wire::session::{Hello, Purpose};
-
-/// Where a link is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Step {
-    /// It was accepted, and JOIN has not come.
-    Silent,
-    /// Its JOIN waits for an answer.
-    Knocking(Box<Knock>),
-    /// We have sent JOIN.
-    Asking(Errand),
-    /// WELCOME has been sent, or has come.
-    In,
-}
-
-/// A link, and who is at its other end.
-#[derive(Clone, Debug)]
-pub(super) struct Peer {
-    pub(super) key: Key,
-    pub(super) name: Option<String>,
-    pub(super) address: SocketAddr,
-    pub(super) started_ms: u64,
-    pub(super) step: Step,
-    /// How far it holds our streams of this session, or has been sent them, without a hole; and how far rows have told it.
-    pub(super) reached: BTreeMap<Lane, u64>,
-    pub(super) told: BTreeMap<Lane, u64>,
-    /// Its rows have come.
-    pub(super) has_rows: bool,
-    /// Whom it is linked with.
-    pub(super) with: BTreeSet<Key>,
-}
-
-impl Peer {
-    pub(super) const fn is_in(&self) -> bool {
-        matches!(self.step, Step::In)
-    }
-
-    /// Whether it is sent an entry that it may have, and if that is of this node's `own` session, how far it is with it:
-    /// what is void by a cut is not served.
-    pub(super) fn gets(&mut self, entry: &Held, own: (Key, u64), roster: &Roster) -> bool {
-        let counts = roster.counts(entry.id, entry.number, entry.kind());
-        if counts && (entry.id.author, entry.id.session) == own {
-            let reached = self.reached.entry(entry.lane()).or_insert(1);
-            if *reached == entry.number {
-                *reached = entry.number.saturating_add(1);
-            }
-        }
-        counts
-    }
-
-    /// It has been told how far this node is with a stream of its own: so far, it asks by itself.
-    pub(super) fn is_told(&mut self, row: &Row) {
-        self.told.insert(row.lane, row.next);
-        // What it may not have, it need not have.
-        let reached = self.reached.entry(row.lane).or_insert(1);
-        *reached = row.first.max(*reached);
-    }
-}
 
 impl Member {
     #[expect(clippy::too_many_arguments, reason = "all of an Up")]
@@ -100,7 +42,7 @@ impl Member {
         if hello.purpose != Purpose::MESH {
             return out.push(Output::close(link, Rule::Join14));
         }
-        let errand = dial.map(|dial| self.dials.remove(&dial));
+        let errand = dial.map(|dial| self.errand_of(dial));
         let step = match errand {
             None => Step::Silent,
             Some(Some(errand)) => Step::Asking(errand),
@@ -127,13 +69,12 @@ impl Member {
             reached: BTreeMap::new(),
             told: BTreeMap::new(),
             has_rows: false,
-            with: BTreeSet::new(),
         };
         let is_accepted = peer.step == Step::Silent;
         self.links.insert(link, peer);
         if is_accepted {
             self.timers.arm(Timer::Join(link), now.tick.after(limits::JOIN_TIMEOUT));
-        } else if self.linked.contains_key(&key) {
+        } else if self.circle.has(&key) {
             // It has dialled us meanwhile: one link is enough.
             self.drop_link(link, Code::Duplicate, now, out);
         } else {
@@ -142,6 +83,8 @@ impl Member {
     }
 
     fn send_join(&mut self, link: LinkId, out: &mut Vec<Output>) {
+        let Some(peer) = self.links.get(&link) else { return };
+        self.circle.asks(link, peer.key);
         let request = self.next_request();
         let frame = self.newcomer.join(self.replica.log.meeting(), &self.us, request);
         out.push(Output::Send { link, frame });
@@ -224,11 +167,8 @@ impl Member {
         self.timers.disarm(Timer::Join(link));
         self.timers.disarm(Timer::Grant(link));
         self.lobby.take(link, now);
-        self.timers.disarm(Timer::Call(key));
-        self.calls.remove(&key);
-        self.silenced.remove(&key);
         self.confirm_guess();
-        let is_new = self.linked.insert(key, link).is_none();
+        let is_new = self.circle.stands(link, key);
         let older: Vec<(LinkId, u64)> = self
             .links
             .iter()
@@ -245,7 +185,7 @@ impl Member {
             }
         }
         if is_new {
-            self.tell_links(now);
+            self.replica.tell_soon(now);
             self.introduce(key, out);
         }
         self.update_delivery(key, out);
@@ -286,13 +226,14 @@ impl Member {
         self.timers.disarm(Timer::Join(link));
         self.timers.disarm(Timer::Grant(link));
         self.lobby.take(link, now);
+        let with = self.circle.gone(link);
         match peer.step {
             Step::Silent | Step::Knocking(_) => {}
             Step::Asking(errand) => self.on_failed(errand, code, now, out),
             Step::In => {
                 self.on_lost(link, peer.key, code, is_told, now, out);
                 // It was known of them through this link alone, perhaps.
-                peer.with.into_iter().for_each(|key| self.update_delivery(key, out));
+                with.into_iter().for_each(|key| self.update_delivery(key, out));
             }
         }
     }
@@ -300,20 +241,19 @@ impl Member {
     fn on_lost(&mut self, link: LinkId, key: Key, code: Code, is_told: bool, now: Now, out: &mut Vec<Output>) {
         let other = self.links.iter().rfind(|(_, peer)| peer.key == key && peer.is_in()).map(|(other, _)| *other);
         self.replica.part(link, other);
-        if self.linked.get(&key) != Some(&link) {
+        if self.circle.link_of(&key) != Some(link) {
             return;
         }
+        self.circle.moves(key, other);
         if let Some(other) = other {
-            self.linked.insert(key, other);
             return self.resend(key, other, out);
         }
-        self.linked.remove(&key);
-        self.tell_links(now);
+        self.replica.tell_soon(now);
         self.update_delivery(key, out);
         if self.people.introduced.remove(&key) && self.is_here(&key) {
             out.push(Output::Event(Event::Unlinked { name: self.called(&key), key, code }));
         }
-        if self.stage == Stage::Arriving && self.linked.is_empty() {
+        if self.stage == Stage::Arriving && self.circle.is_empty() {
             self.stage = Stage::Outside;
             self.timers.disarm(Timer::Arrive);
             return self.on_failed(Errand::Door, if is_told { code } else { Code::Left }, now, out);

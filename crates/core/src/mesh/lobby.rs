@@ -3,8 +3,8 @@
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
-use super::links::Step;
-use super::member::{Errand, Member};
+use super::member::Member;
+use super::peer::{Errand, Step};
 use crate::code::Code;
 use crate::command::{Failure, Full, Place};
 use crate::event::{Event, Notice};

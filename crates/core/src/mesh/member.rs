@@ -1,14 +1,16 @@
 //! A member of a room: what it is made of, and what happens to it.
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 
+use super::peer::{Peer, Step};
 use super::people::People;
 use super::speech::Speech;
 use crate::charter::{Listing, SignedCharter};
+use crate::circle::Circle;
 use crate::code::Code;
 use crate::command::{Failure, Place};
 use crate::door::{Goal, Me, Newcomer, Wait};
@@ -32,8 +34,6 @@ use crate::wire::meeting::Meeting;
 use crate::wire::option::Pass;
 use crate::wire::private::Private;
 use crate::wire::session::Session;
-
-use super::links::{Peer, Step};
 
 /// What a member is made of.
 #[derive(Clone, Debug)]
@@ -92,8 +92,6 @@ pub(super) enum Timer {
     Arrive,
     /// What says who is here has been waited for.
     Roster,
-    /// Dial somebody whose link is missing.
-    Call(Key),
     /// Private words to somebody have waited for an answer for too long.
     Answer(Key),
     /// Acts have come, and others are lacking for too long.
@@ -104,21 +102,6 @@ pub(super) enum Timer {
     Show,
     /// The next line may be said.
     Speak,
-}
-
-/// A dial on its way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Errand {
-    /// To the first address, whoever is there.
-    Door,
-    /// To somebody whose link is missing.
-    Call(Key),
-}
-
-/// Somebody whose link is missing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Call {
-    pub(super) failures: u32,
 }
 
 /// One member of a room.
@@ -141,13 +124,10 @@ pub struct Member {
     pub(super) people: People,
     pub(super) stage: Stage,
     pub(super) links: BTreeMap<LinkId, Peer>,
-    /// The link on which each member is written to. Invariant: one that is in, and of that key.
-    pub(super) linked: BTreeMap<Key, LinkId>,
-    /// Invariant: everybody who is here and has addresses is linked or called.
-    pub(super) calls: BTreeMap<Key, Call>,
-    /// Those who say that a later run of this key is with them: they are not dialled.
-    pub(super) silenced: BTreeSet<Key>,
-    pub(super) dials: BTreeMap<DialId, Errand>,
+    /// Invariant: its links are in, and of those keys; everybody who is here and has addresses is linked or called.
+    pub(super) circle: Circle,
+    /// The dial to the first address, whoever is there.
+    pub(super) knocking: Option<DialId>,
     pub(super) door: Door,
     /// Invariant: who waits here is on a link whose JOIN waits.
     pub(super) lobby: Lobby,
@@ -162,8 +142,6 @@ pub struct Member {
     pub(super) outboxes: BTreeMap<Key, Outbox>,
     pub(super) speech: Speech,
     pub(super) last_request: RequestId,
-    /// Whom we are linked with has changed since all were told.
-    pub(super) links_changed: bool,
     /// Somebody's standing may have changed: the acts since it was looked at, and who has sent each.
     pub(super) unjudged: Option<Vec<(Option<LinkId>, Arc<Held>)>>,
     /// Who is shown as here may be another than who is.
@@ -188,6 +166,7 @@ impl Member {
         };
         let mut member = Self {
             session: log.next_session(config.identity.key()).max(config.started_ms),
+            circle: Circle::new(config.identity.key()),
             us: config.identity,
             newcomer: Newcomer::new(me, goal),
             random: Random::new(config.seed),
@@ -201,10 +180,7 @@ impl Member {
             people: People::default(),
             stage: Stage::Outside,
             links: BTreeMap::new(),
-            linked: BTreeMap::new(),
-            calls: BTreeMap::new(),
-            silenced: BTreeSet::new(),
-            dials: BTreeMap::new(),
+            knocking: None,
             door: Door::default(),
             lobby: Lobby::default(),
             order: Order::default(),
@@ -215,7 +191,6 @@ impl Member {
             outboxes: BTreeMap::new(),
             speech: Speech::default(),
             last_request: RequestId::EVENT,
-            links_changed: false,
             unjudged: None,
             must_reconcile: false,
             timers: Timers::default(),
@@ -294,9 +269,7 @@ impl Member {
             outbox.give_up(&Failure::Undelivered(Some(self.called(&key))), out);
         }
         self.speech.give_up(out);
-        self.linked.clear();
-        self.calls.clear();
-        self.dials.clear();
+        self.circle = Circle::new(self.us.key());
         let reason = goodbye(code, &ending);
         for (link, _) in core::mem::take(&mut self.links) {
             out.push(Output::Close { link, code: said, rule: None, reason: reason.to_string() });
@@ -340,7 +313,6 @@ impl Member {
             Timer::Grant(link) => self.decide(link, now, out),
             Timer::Arrive => self.on_arrive_due(now, out),
             Timer::Roster => self.tell_roster(out),
-            Timer::Call(key) => self.on_call_due(key, out),
             // SPEC MESH-20
             Timer::Answer(key) => self.give_up_on(key, Failure::NotAnswered, out),
             // SPEC MESH-22
@@ -386,7 +358,7 @@ impl Member {
     /// What registries say of the room. While only the founder may publish it, it is shown as long as the founder is there.
     pub(crate) fn listing(&self) -> Option<Listing<'_>> {
         let charter = self.charter.as_ref().filter(|charter| charter.founder == self.us.key())?;
-        let population = u32::try_from(self.linked.len()).unwrap_or(u32::MAX).saturating_add(1);
+        let population = u32::try_from(self.circle.links().len()).unwrap_or(u32::MAX).saturating_add(1);
         let door = if self.roster.is_locked() { wire::Door::Locked } else { wire::Door::Unlocked };
         let (name, since_ms) = (&*self.newcomer.me.name, self.session);
         (self.stage == Stage::Inside).then_some(Listing { charter, name, population, door, since_ms })
@@ -426,6 +398,12 @@ impl Machine for Member {
             self.settle(now, out);
         }
         while self.stage != Stage::Over
+            && let Some(key) = self.circle.expire(now.tick)
+        {
+            self.on_call_due(key, out);
+            self.settle(now, out);
+        }
+        while self.stage != Stage::Over
             && let Some(due) = self.lobby.expire(now, out)
         {
             self.on_lobby_due(due, now, out);
@@ -434,7 +412,8 @@ impl Machine for Member {
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        self.timers.next().into_iter().chain(self.newcomer.next()).chain(self.lobby.next()).min()
+        let due = self.timers.next().into_iter().chain(self.circle.next());
+        due.chain(self.newcomer.next()).chain(self.lobby.next()).min()
     }
 
     fn has_let_in(&self, link: LinkId) -> bool {
@@ -455,12 +434,12 @@ impl Machine for Member {
             assert!(matches!(step, Some(Step::Knocking(_))), "{link:?} waits, and has not knocked");
         }
         assert!(self.replica.log.is_kept(), "the disk does not know what the log does");
-        for (key, link) in &self.linked {
+        for (key, link) in self.circle.links() {
             let peer = self.links.get(link);
             assert!(peer.is_some_and(|peer| peer.key == *key && peer.is_in()), "{key} is not at {link:?}");
         }
         for (link, peer) in self.links.iter().filter(|(_, peer)| peer.is_in()) {
-            assert!(self.linked.contains_key(&peer.key), "{link:?} is in, and its key is not linked");
+            assert!(self.circle.has(&peer.key), "{link:?} is in, and its key is not linked");
         }
         for (key, outbox) in &self.outboxes {
             assert!(
@@ -470,8 +449,7 @@ impl Machine for Member {
         }
         if self.stage == Stage::Inside {
             for key in self.missing() {
-                let is_due = self.timers.is_armed(Timer::Call(key)) || self.is_on_the_way(key);
-                assert!(is_due, "nobody dials {key}");
+                assert!(self.circle.is_called(&key), "nobody dials {key}");
             }
         }
     }

@@ -12,6 +12,7 @@ mod guess;
 mod links;
 mod lobby;
 mod member;
+mod peer;
 mod people;
 mod showing;
 mod speech;

@@ -6,10 +6,12 @@ use alloc::vec::Vec;
 
 use super::member::{Member, Stage, Timer};
 use crate::code::Code;
+use crate::event::{Event, Member as Shown};
 use crate::id::{Key, LinkId};
 use crate::limits;
 use crate::log::Held;
 use crate::machine::Output;
+use crate::name::normal;
 use crate::rule::Rule;
 use crate::time::Now;
 use crate::wire::entry::{Kind, Level};
@@ -83,12 +85,10 @@ impl Member {
         self.stage = Stage::Outside;
         self.timers.disarm(Timer::Roster);
         self.learn_doors();
-        for key in core::mem::take(&mut self.calls).into_keys() {
-            self.timers.disarm(Timer::Call(key));
-        }
         let links: Vec<LinkId> = self.links.keys().copied().collect();
         links.into_iter().for_each(|link| self.drop_link(link, Code::NotYet, now, out));
-        self.dials.clear();
+        self.circle.rest();
+        self.knocking = None;
         self.newcomer.be_patient(now);
         // What is being dialled comes to nothing first: nobody gets two links of one node.
         self.newcomer.knock_at(now.tick.after(limits::BACKOFF_MIN));
@@ -99,6 +99,38 @@ impl Member {
         let members = self.roster.members().filter(|member| self.is_here(&member.key));
         let known: Vec<String> = members.filter_map(|member| member.addresses.first().cloned()).collect();
         self.newcomer.learn(known);
+    }
+}
+
+impl Member {
+    /// Whether somebody is a member, has come, has not left, and was not shown out since (SPEC MESH-18).
+    pub(super) fn is_here(&self, key: &Key) -> bool {
+        let session = self.people.came_in(key);
+        self.roster.is_member(key) && session.is_some_and(|session| self.roster.is_back(key, session))
+    }
+
+    /// Tells the user that the link to somebody stands, once it is known who that is.
+    pub(super) fn introduce(&mut self, key: Key, out: &mut Vec<Output>) {
+        let is_known =
+            self.stage == Stage::Inside && self.people.is_told && self.is_here(&key) && self.circle.has(&key);
+        if is_known && self.people.introduced.insert(key) {
+            out.push(Output::Event(Event::Linked { name: self.called(&key), key }));
+        }
+    }
+
+    pub(super) fn users(&self) -> Event {
+        let here = self.roster.members().map(|member| member.key).filter(|key| self.is_here(key));
+        let members: Vec<Shown> =
+            here.map(|key| Shown { name: self.called(&key), key, state: self.circle.state_of(&key) }).collect();
+        // Nobody is a guest here.
+        Event::Roster { members, guests: 0 }
+    }
+
+    /// The key of the one here who is called `name`.
+    pub(super) fn find(&self, name: &str) -> Option<Key> {
+        let mut here = self.roster.members().map(|member| member.key).filter(|key| self.is_here(key));
+        let name = normal(name);
+        here.find(|key| normal(&self.called(key)) == name)
     }
 }
 
