@@ -41,6 +41,8 @@ const SOMETIMES: &[&str] = &[
     "unneeded",
     "cut",
     "silent",
+    "bit_flipped",
+    "entry_lost",
 ];
 
 #[test]

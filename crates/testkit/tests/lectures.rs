@@ -73,6 +73,8 @@ const SOMETIMES: &[&str] = &[
     "unbanned",
     "left",
     "ended",
+    "bit_flipped",
+    "entry_lost",
 ];
 
 #[test]

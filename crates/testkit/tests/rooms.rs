@@ -67,6 +67,7 @@ const SOMETIMES: &[&str] = &[
     "left",
     "forked",
     "bit_flipped",
+    "entry_lost",
 ];
 
 #[test]

@@ -144,8 +144,15 @@ impl Room {
         let transcripts: BTreeMap<usize, _> =
             self.expected().into_iter().map(|node| (node, self.transcript(node))).collect();
         let all: BTreeSet<Place> = transcripts.values().flatten().copied().collect();
+        // Who holds nothing of a stream begins where it is offered (SPEC MESH-14): also behind what damage has taken from
+        // whoever offers it.
+        let begins_behind = |node: usize, held: &BTreeSet<Place>, (_, author, session, number): Place| {
+            let has_less = held.iter().any(|place| (place.1, place.2) == (author, session) && place.3 < number);
+            !has_less && self.sim.was_lost_elsewhere(node, author, session, number)
+        };
         let lacks = |(node, held): (&usize, &BTreeSet<Place>)| {
-            all.difference(held).next().map(|place| format!("node {node} lacks {place:?}"))
+            let lacked = all.difference(held).find(|place| !begins_behind(*node, held, **place));
+            lacked.map(|place| format!("node {node} lacks {place:?}"))
         };
         transcripts.iter().find_map(lacks)
     }

@@ -143,8 +143,9 @@ impl Disk {
         }
     }
 
-    /// Flips one bit of an entry of talk that was shown and that `others` have; whether there is one.
-    pub(super) fn flip(&mut self, at: usize, others: impl Fn(&EntryName) -> bool) -> bool {
+    /// Flips one bit of what stands twice, or of an entry of talk that was shown and that `others` have; a mark that is lost
+    /// has its user told again. Whether there is one, and the entry that is lost by that.
+    pub(super) fn flip(&mut self, at: usize, others: impl Fn(&EntryName) -> bool) -> Option<Option<EntryName>> {
         let salted = Salted::new(SALTED);
         for meeting in self.logs.keys().copied().collect::<Vec<_>>() {
             let mut places = Vec::new();
@@ -155,19 +156,23 @@ impl Disk {
                 let entry = record.entry().map(|entry| entry.value).filter(|entry| entry.lane == Lane::Talk);
                 let name = entry.map(|entry| name_of(StreamId::of(&entry), entry.number));
                 let was_shown = |name: &EntryName| self.shown.get(&(name.0, name.2)).is_some_and(|next| name.3 < *next);
-                if name.is_some_and(|name| was_shown(&name) && others(&name)) {
-                    places.push(from..from + bytes.len());
+                let may_be = match &name {
+                    Some(name) => was_shown(name) && others(name),
+                    None => !matches!(record, Record::Shown(_) | Record::Received(_)),
+                };
+                if may_be {
+                    places.push((from..from + bytes.len(), name));
                 }
                 from += bytes.len();
             }
-            let Some(place) = places.get(at % places.len().max(1)).cloned() else { continue };
+            let Some((place, name)) = places.get(at % places.len().max(1)).cloned() else { continue };
             let Some(byte) = self.logs.get_mut(&meeting).and_then(|file| file.get_mut(place.start + at % place.len()))
             else {
                 continue;
             };
             *byte ^= 1 << (at % 8);
-            return true;
+            return Some(name);
         }
-        false
+        None
     }
 }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use tertulia_core::id::Key;
 use tertulia_core::log::{Log, entry_of};
-use tertulia_core::machine::Kept;
 use tertulia_core::wire::meeting::Lane;
 
 use super::disk::{EntryName, name_of};
@@ -137,23 +137,31 @@ impl Sim {
         self.nodes[node].unix_ahead = self.nodes[node].unix_ahead.saturating_add(wall_ms);
     }
 
-    /// In some runs, one bit of a line that a node has from others is not what it was: one of those that somebody who
-    /// runs holds, and so is to be had again.
+    /// In some runs, one bit of a log is not what it was: of an entry of talk only where somebody who runs holds it, so that
+    /// it is to be had again. What a lecture's host has said, nobody else serves.
     pub(super) fn flip_a_bit(&mut self, node: usize) {
         let (us, runs, steps) = (self.nodes[node].spec.key, self.nodes[node].runs, self.nodes[node].steps);
-        // Of friends, what follows what is lost may be shown before it.
-        let is_friend = self.nodes[node].disk.kept.keys().any(|(_, name)| *name == Kept::Peer);
-        if is_friend || !(runs + node as u32).is_multiple_of(3) {
+        if !(runs + node as u32).is_multiple_of(3) {
             return;
         }
         let running = self.nodes.iter().filter_map(|node| node.running.as_ref());
         let logs: Vec<&Log> = running.flat_map(|running| running.machine.logs()).collect();
         let entries = logs.iter().flat_map(|log| log.entries());
         let held: BTreeSet<EntryName> = entries.map(|entry| name_of(entry.id, entry.number)).collect();
-        if self.nodes[node].disk.flip(steps as usize, |name| name.0 != us && name.3 > 1 && held.contains(name)) {
+        let is_room = self.is_room;
+        let flipped =
+            self.nodes[node].disk.flip(steps as usize, |name| (is_room || name.0 != us) && held.contains(name));
+        if let Some(lost) = flipped {
             self.note(format_args!("node {node} has a bit flipped"));
-            self.sometimes("bit_flipped");
+            self.sometimes(if lost.is_some() { "entry_lost" } else { "bit_flipped" });
+            self.lost.extend(lost.map(|name| (node, name)));
         }
+    }
+
+    /// Whether a flipped bit has taken an entry of talk from somebody else's disk, and not from this node's.
+    pub(crate) fn was_lost_elsewhere(&self, node: usize, author: Key, session: u64, number: u64) -> bool {
+        let name = (author, Lane::Talk.number(), session, number);
+        !self.lost.contains(&(node, name)) && self.lost.iter().any(|(_, lost)| *lost == name)
     }
 
     /// A node's disk is gone. It must not run.

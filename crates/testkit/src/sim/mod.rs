@@ -35,6 +35,7 @@ use tertulia_core::wire::Encoded;
 pub use self::canary::Canary;
 use self::canary::Planted;
 pub use self::disk::Disk;
+use self::disk::EntryName;
 pub use self::network::{Conditions, ConnectionId};
 use self::network::{End, Network};
 pub use self::node::{Boot, EPOCH_MS, Maker, NodeSpec, Told};
@@ -83,6 +84,8 @@ pub struct Sim {
     next_command: u64,
     trace: String,
     seen: BTreeMap<&'static str, u64>,
+    /// What flipped bits have taken of talk: from which node, and what.
+    lost: BTreeSet<(usize, EntryName)>,
     /// Tokens of texts that have come to each node.
     tokens: BTreeSet<(usize, Token)>,
     recorder: Option<Recorder>,
@@ -119,6 +122,7 @@ impl Sim {
             next_command: 0,
             trace: String::new(),
             seen: BTreeMap::new(),
+            lost: BTreeSet::new(),
             tokens: BTreeSet::new(),
             recorder: None,
         }

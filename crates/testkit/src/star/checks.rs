@@ -79,7 +79,7 @@ impl Lecture {
         self.check_roster();
         self.end();
         let seen = |what| self.sim.seen().get(what).copied();
-        if seen("bit_flipped").is_none() {
+        if seen("entry_lost").is_none() {
             assert_eq!(seen("fetch"), None, "a star sends everything in order: nothing needs FETCH");
         }
     }
