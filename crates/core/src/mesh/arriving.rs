@@ -1,12 +1,10 @@
 //! From the door to a seat: a newcomer fetches the acts, then says who it is and dials everybody.
 
-use alloc::string::{String, ToString as _};
+use alloc::string::ToString as _;
 use alloc::vec::Vec;
-use core::net::SocketAddr;
 
 use super::entries::is_wanted;
 use super::member::{Member, Stage, Timer};
-use crate::address::for_others;
 use crate::event::{Event, Role};
 use crate::id::Key;
 use crate::limits;
@@ -46,7 +44,7 @@ impl Member {
         self.timers.disarm(Timer::Arrive);
         self.newcomer.rest();
         self.go_on_in(self.session.max(self.replica.log.next_session(self.us.key())), out);
-        let addresses = self.own_addresses();
+        let addresses = self.reach.addresses();
         let us = self.us.key();
         let said = self.roster.members().find(|member| member.key == us);
         let is_said =
@@ -93,25 +91,11 @@ impl Member {
 
     /// Says who this is, and where others can dial it.
     pub(super) fn write_person(&mut self, now: Now, out: &mut Vec<Output>) -> bool {
-        let (name, addresses) = (self.newcomer.me.name.clone(), self.own_addresses());
+        let (name, addresses) = (self.newcomer.me.name.clone(), self.reach.addresses());
         let addresses = addresses.iter().filter_map(|address| Address::new(address));
         let (count, items) = encode_items(addresses, limits::ADDRESSES_MAX);
         let Some(name) = Name::new(&name) else { return false };
         self.write(&EntryBody::Person { name, addresses: List::over(count, &items) }, now, out)
-    }
-
-    /// What is announced, after the address at which somebody has seen this node. On one machine that is loopback, which
-    /// leads everybody else to themselves: it is told where there is no other.
-    fn own_addresses(&self) -> Vec<String> {
-        let seen = self.observed.zip(self.port).map(|(ip, port)| SocketAddr::new(ip, port).to_string());
-        let mut addresses = for_others(seen.iter().chain(&self.addresses));
-        let is_loopback =
-            |address: &String| address.parse::<SocketAddr>().is_ok_and(|address| address.ip().is_loopback());
-        if !addresses.iter().all(is_loopback) {
-            addresses.retain(|address| !is_loopback(address));
-        }
-        addresses.truncate(limits::ADDRESSES_MAX);
-        addresses
     }
 
     /// Tells the user how others join: any member lets them in.
@@ -126,7 +110,7 @@ impl Member {
             bytes.extend(endorsement.iter().flat_map(|endorsement| endorsement.0));
             out.push(Output::Keep { meeting: self.replica.log.meeting(), name: Kept::Ticket, bytes });
         }
-        let addresses = self.own_addresses();
+        let addresses = self.reach.addresses();
         let invitation = Ticket { meeting: self.replica.log.meeting(), host: us, seed, endorsement, addresses };
         out.push(Output::Event(Event::Ready {
             role: Role::Member,

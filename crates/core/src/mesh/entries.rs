@@ -93,7 +93,6 @@ impl Member {
             peer.told.clear();
         });
         self.delivery = Delivery::default();
-        self.acknowledged.clear();
         let members: Vec<Key> = self.roster.members().map(|member| member.key).collect();
         members.into_iter().filter(|key| *key != us).for_each(|key| self.update_delivery(key, out));
     }

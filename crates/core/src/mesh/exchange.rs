@@ -52,9 +52,7 @@ impl Member {
             *reached = row.next.max(*reached);
         }
         if row.lane == Lane::Talk {
-            let known = self.acknowledged.entry(key).or_default();
-            *known = row.next.max(*known);
-            self.update_delivery(key, out);
+            self.acknowledge(key, row.next, out);
         }
     }
 
@@ -133,14 +131,18 @@ impl Member {
 
     /// Counts somebody among those who have this node's talk or lack it, as long as they are linked or bridged.
     pub(super) fn update_delivery(&mut self, key: Key, out: &mut Vec<Output>) {
+        self.acknowledge(key, 0, out);
+    }
+
+    /// Somebody has all of it below `next`, if not more.
+    fn acknowledge(&mut self, key: Key, next: u64, out: &mut Vec<Output>) {
         let talk = StreamId { author: self.us.key(), session: self.session, lane: Lane::Talk };
         let written = self.replica.log.next_number(talk);
         let is_there = matches!(self.circle.state_of(&key), State::Linked | State::Bridged);
         if is_there && self.is_here(&key) {
-            let next = self.acknowledged.get(&key).copied().unwrap_or(0);
+            let next = self.delivery.next_of(&key).max(next);
             out.extend(self.delivery.set(key, next, self.session, written).map(Output::Event));
         } else {
-            self.acknowledged.remove(&key);
             out.extend(self.delivery.remove(key, self.session, written).map(Output::Event));
         }
     }

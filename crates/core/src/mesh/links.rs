@@ -143,9 +143,7 @@ impl Member {
             self.charter = Some(charter);
         }
         self.newcomer.take_pass(welcome.pass, self.replica.log.meeting(), out);
-        let observed = welcome.options.find::<Address<'_>>(&option::OBSERVED);
-        let observed = observed.and_then(|address| address.as_str().parse::<SocketAddr>().ok());
-        self.observed = self.observed.or(observed.map(|address| address.ip()));
+        self.reach.note(&welcome.options);
         let floor = self.floor_for(key, welcome.options.find::<Pass>(&option::PASS));
         let rows = self.replica.meet(link, key, floor);
         self.enter(link, now, out);

@@ -4,10 +4,10 @@ use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::net::IpAddr;
 
 use super::peer::{Peer, Step};
 use super::people::People;
+use super::reach::Reach;
 use super::speech::Speech;
 use crate::charter::{Listing, SignedCharter};
 use crate::circle::Circle;
@@ -112,10 +112,7 @@ pub struct Member {
     /// Invariant: above every session of this key that is known, from the moment of being inside.
     pub(super) session: u64,
     pub(super) random: Random,
-    pub(super) addresses: Vec<String>,
-    pub(super) port: Option<u16>,
-    /// Where somebody has seen us.
-    pub(super) observed: Option<IpAddr>,
+    pub(super) reach: Reach,
     pub(super) charter: Option<SignedCharter>,
     /// The room is a guess, last heard of then. Invariant: nobody of it has been linked.
     pub(super) guess: Option<String>,
@@ -132,10 +129,7 @@ pub struct Member {
     /// Invariant: who waits here is on a link whose JOIN waits.
     pub(super) lobby: Lobby,
     pub(super) order: Order,
-    /// What an earlier run has stored and not shown, until this one begins.
-    pub(super) unshown: Vec<Arc<Held>>,
     /// How far each has our talk of this session, by its rows.
-    pub(super) acknowledged: BTreeMap<Key, u64>,
     pub(super) delivery: Delivery<Key>,
     pub(super) tokens: Tokens,
     /// Invariant: what is here is not empty, and its time is limited.
@@ -144,8 +138,6 @@ pub struct Member {
     pub(super) last_request: RequestId,
     /// Somebody's standing may have changed: the acts since it was looked at, and who has sent each.
     pub(super) unjudged: Option<Vec<(Option<LinkId>, Arc<Held>)>>,
-    /// Who is shown as here may be another than who is.
-    pub(super) must_reconcile: bool,
     pub(super) timers: Timers<Timer>,
     pub(super) talk_max: usize,
 }
@@ -170,9 +162,7 @@ impl Member {
             us: config.identity,
             newcomer: Newcomer::new(me, goal),
             random: Random::new(config.seed),
-            addresses: config.addresses,
-            port: config.port,
-            observed: None,
+            reach: Reach::new(config.addresses, config.port),
             charter: None,
             guess: None,
             replica: Replica::new(log, Patience::MEMBER),
@@ -184,15 +174,12 @@ impl Member {
             door: Door::default(),
             lobby: Lobby::default(),
             order: Order::default(),
-            unshown: Vec::new(),
-            acknowledged: BTreeMap::new(),
             delivery: Delivery::default(),
             tokens: Tokens::default(),
             outboxes: BTreeMap::new(),
             speech: Speech::default(),
             last_request: RequestId::EVENT,
             unjudged: None,
-            must_reconcile: false,
             timers: Timers::default(),
             talk_max: config.talk_max,
         };
@@ -210,9 +197,7 @@ impl Member {
         for entry in log.entries() {
             self.people.note(entry);
             // What this user has written, it knows.
-            if entry.id.author != us && log.is_unshown(entry) {
-                self.unshown.push(Arc::clone(entry));
-            } else {
+            if entry.id.author == us || !log.is_unshown(entry) {
                 self.order.note(entry.hash);
             }
         }
@@ -227,8 +212,10 @@ impl Member {
             let (meeting, bytes) = (charter.meeting, charter.bytes().into());
             out.push(Output::Keep { meeting, name: crate::machine::Kept::Charter, bytes });
         }
-        for entry in core::mem::take(&mut self.unshown) {
-            self.queue(&entry, now);
+        // What an earlier run has stored and not shown.
+        let us = self.us.key();
+        for entry in self.replica.log.unshown().iter().filter(|entry| entry.id.author != us) {
+            self.queue(entry, now);
         }
         if self.roster.ended().is_some() {
             self.leave_if_over(out);

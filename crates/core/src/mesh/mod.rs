@@ -14,6 +14,7 @@ mod lobby;
 mod member;
 mod peer;
 mod people;
+mod reach;
 mod showing;
 mod speech;
 mod standing;

@@ -19,6 +19,8 @@ pub(super) struct People {
     pub(super) is_told: bool,
     /// What the user knows each by.
     pub(super) shown: BTreeMap<Key, String>,
+    /// Who is shown as here may be another than who is.
+    pub(super) must_reconcile: bool,
     /// Those of whose link the user has been told.
     pub(super) introduced: BTreeSet<Key>,
 }

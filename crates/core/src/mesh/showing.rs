@@ -29,7 +29,7 @@ impl Member {
             Some(deadline) => self.timers.arm(Timer::Show, deadline),
             None => {
                 self.timers.disarm(Timer::Show);
-                if self.people.is_told && core::mem::take(&mut self.must_reconcile) {
+                if self.people.is_told && core::mem::take(&mut self.people.must_reconcile) {
                     self.reconcile(out);
                 }
             }

@@ -30,7 +30,7 @@ impl Member {
 
     /// Does what the acts say about who is out, and whether the meeting is over.
     pub(super) fn judge_all(&mut self, now: Now, out: &mut Vec<Output>) {
-        self.must_reconcile = true;
+        self.people.must_reconcile = true;
         let acts = self.unjudged.take().unwrap_or_default();
         // A newcomer has yet to see which revokes have been answered.
         if self.stage != Stage::Inside {

@@ -23,6 +23,11 @@ impl<K> Default for Delivery<K> {
 }
 
 impl<K: Ord + Copy> Delivery<K> {
+    /// Below which number somebody is known to have all.
+    pub(crate) fn next_of(&self, whom: &K) -> u64 {
+        self.next.get(whom).copied().unwrap_or(0)
+    }
+
     /// A guest is here, and has all below `next`; tells what that changes.
     pub(crate) fn set(&mut self, whom: K, next: u64, session: u64, written: u64) -> impl Iterator<Item = Event> {
         self.forget(whom);
