@@ -1,7 +1,7 @@
 //! The traces that the code makes: small sessions of one link, most of which end with one broken rule.
 
 use tertulia_core::rule::Rule;
-use tertulia_core::trace::{Direction, Expect, Layer, LinkStep, Step, Trace};
+use tertulia_core::trace::{Direction, Expect, LinkStep, Step, Trace};
 use tertulia_core::wire::Encoded;
 use tertulia_testkit::lecture::{ada, bea, lecture, packet, trace};
 
@@ -16,7 +16,7 @@ const HELLO_OPTIONS: usize = 8 + 1 + 16 + 8;
 
 impl Made {
     fn new(title: &str, covers: &[&str]) -> Self {
-        let mut trace = Trace::new(title, Layer::Frame);
+        let mut trace = Trace::new(title);
         trace.covers = covers.iter().map(|id| (*id).to_owned()).collect();
         trace.steps.push(Step::Link(1, LinkStep::Dialled));
         trace.steps.push(Step::Link(1, LinkStep::Up(ada().key())));

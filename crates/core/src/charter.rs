@@ -77,8 +77,7 @@ impl SignedCharter {
     }
 
     /// Whether `proof` shows that `subject` has a ticket of this meeting (SPEC JOIN-3).
-    #[must_use]
-    pub fn proof_holds(&self, proof: &TicketProof, subject: &Key, us: &Identity) -> bool {
+    pub(crate) fn proof_holds(&self, proof: &TicketProof, subject: &Key, us: &Identity) -> bool {
         let meeting = &self.meeting.0;
         let endorsed = proof.ticket == self.ticket
             || us.verify(&self.founder, Domain::Ticket, &[meeting, &proof.ticket.0], &proof.endorsement);

@@ -22,7 +22,7 @@ pub struct Reader {
 
 impl Reader {
     /// Queues a frame for this link alone; false if more is owed than may be.
-    pub fn owe(&mut self, frame: Encoded, head: u64) -> bool {
+    pub(crate) fn owe(&mut self, frame: Encoded, head: u64) -> bool {
         self.owed_bytes = self.owed_bytes.saturating_add(frame.0.len());
         self.owed.push_back((head, frame));
         self.owed.len() <= limits::OWED_FRAMES_MAX && self.owed_bytes <= limits::OWED_BYTES_MAX
@@ -36,7 +36,7 @@ impl Reader {
     }
 
     /// Follows nothing any more; what is owed stays.
-    pub const fn unfollow(&mut self) {
+    pub(crate) const fn unfollow(&mut self) {
         self.next = None;
     }
 
@@ -71,8 +71,7 @@ impl Reader {
     }
 
     /// Whether [`Reader::next`] would give something, given room.
-    #[must_use]
-    pub fn has_next(&self, feed: &Feed) -> bool {
+    pub(crate) fn has_next(&self, feed: &Feed) -> bool {
         !self.owed.is_empty() || self.next.is_some_and(|next| feed.first(next).is_some())
     }
 }

@@ -78,10 +78,10 @@ impl RequestId {
     /// The id of every frame that is not a request and not a reply.
     pub const EVENT: Self = Self(0);
 
-    /// The id of the request after this one.
-    #[must_use]
-    pub fn next(self) -> Self {
-        Self(self.0.checked_add(1).unwrap_or(1))
+    /// Goes on to the request after this one.
+    pub(crate) fn step(&mut self) -> Self {
+        self.0 = self.0.checked_add(1).unwrap_or(1);
+        *self
     }
 }
 

@@ -11,13 +11,6 @@ pub use self::replay::replay;
 use crate::code::Code;
 use crate::id::Key;
 
-/// What the bytes of a trace are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Layer {
-    /// Decrypted frames: a packet is one frame.
-    Frame,
-}
-
 /// How the trace ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Expect {
@@ -33,8 +26,6 @@ pub enum Expect {
 pub struct Trace {
     /// What it shows.
     pub title: String,
-    /// What its bytes are.
-    pub layer: Layer,
     /// Ids of rules in SPEC.md that it tests.
     pub covers: Vec<String>,
     /// How it ends.
@@ -141,8 +132,8 @@ impl Packet {
 impl Trace {
     /// A trace in which nothing has happened yet.
     #[must_use]
-    pub fn new(title: &str, layer: Layer) -> Self {
-        Self { title: title.into(), layer, covers: Vec::new(), expect: Expect::Accept, steps: Vec::new() }
+    pub fn new(title: &str) -> Self {
+        Self { title: title.into(), covers: Vec::new(), expect: Expect::Accept, steps: Vec::new() }
     }
 }
 
@@ -150,7 +141,8 @@ impl fmt::Display for Trace {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(formatter, "# tertulia-trace 1")?;
         writeln!(formatter, "# title: {}", self.title)?;
-        writeln!(formatter, "# layer: {}", self.layer)?;
+        // Decrypted frames: a packet is one frame.
+        writeln!(formatter, "# layer: frame")?;
         if !self.covers.is_empty() {
             writeln!(formatter, "# covers: {}", self.covers.join(", "))?;
         }
@@ -184,14 +176,6 @@ impl Before {
             Step::Link(..) => Self::Link,
             Step::Packet(_) => Self::Packet,
         }
-    }
-}
-
-impl fmt::Display for Layer {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Frame => "frame",
-        })
     }
 }
 

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use tertulia_core::code::Code;
 use tertulia_core::id::Key;
-use tertulia_core::trace::{Direction, Expect, Layer, Line, LinkStep, Packet, Step, Trace, parse};
+use tertulia_core::trace::{Direction, Expect, Line, LinkStep, Packet, Step, Trace, parse};
 
 const SMALL: &str = "# tertulia-trace 1
 # title: an odd frame that nobody knows
@@ -124,7 +124,7 @@ proptest! {
         steps in prop::collection::vec(step(), 0..8),
     ) {
         let expect = reject.map_or(Expect::Accept, Expect::Reject);
-        let trace = Trace { title, layer: Layer::Frame, covers, expect, steps };
+        let trace = Trace { title, covers, expect, steps };
         let text = trace.to_string();
         prop_assert_eq!(parse(&text), Ok(trace), "{}", text);
     }

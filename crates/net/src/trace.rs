@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use tertulia_core::id::LinkId;
-use tertulia_core::trace::{self as format, Direction, Layer, LinkStep, Packet, Step};
+use tertulia_core::trace::{self as format, Direction, LinkStep, Packet, Step};
 use tertulia_core::wire::decode;
 
 use crate::error::Error;
@@ -39,7 +39,7 @@ impl Trace {
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let file = options.open(path).map_err(Error::file("make the trace", path))?;
         let mut writer = Writer { file: BufWriter::new(file), current: None, failure: None };
-        writer.write(&format::Trace::new(title, Layer::Frame).to_string());
+        writer.write(&format::Trace::new(title).to_string());
         Ok(Self { path: path.into(), start: Instant::now(), writer: Mutex::new(writer) })
     }
 

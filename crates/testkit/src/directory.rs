@@ -6,7 +6,7 @@ use tertulia_core::charter::Charter;
 use tertulia_core::code::Code;
 use tertulia_core::id::{MeetingId, RequestId};
 use tertulia_core::identity::{Domain, Identity};
-use tertulia_core::trace::{Direction, Expect, Layer, LinkStep, Step, Trace};
+use tertulia_core::trace::{Direction, Expect, LinkStep, Step, Trace};
 use tertulia_core::wire::entry::Door;
 use tertulia_core::wire::field::{Block, List, Name, Reason, Signed, Words, decode_all, encode_alone, encode_items};
 use tertulia_core::wire::option::{self, Options, OptionsBuffer};
@@ -122,7 +122,7 @@ pub fn visit() -> Vec<Said> {
 /// The visit as a trace.
 #[must_use]
 pub fn trace() -> Trace {
-    let mut trace = Trace::new("a publisher visits a registry, from HELLO to BYE", Layer::Frame);
+    let mut trace = Trace::new("a publisher visits a registry, from HELLO to BYE");
     trace.expect = Expect::Accept;
     trace.steps.push(Step::Link(1, LinkStep::Dialled));
     trace.steps.push(Step::Link(1, LinkStep::Up(registry().key())));

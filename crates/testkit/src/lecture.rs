@@ -8,7 +8,7 @@ use tertulia_core::id::{Hash, Key, MeetingId, RequestId, Signature, Token};
 use tertulia_core::identity::{Domain, Ed25519, Identity, Secret};
 use tertulia_core::log::{Log, Verdict, entry_of, hash};
 use tertulia_core::time::{Instant, Now};
-use tertulia_core::trace::{Direction, Expect, Layer, LinkStep, Packet, Step, Trace};
+use tertulia_core::trace::{Direction, Expect, LinkStep, Packet, Step, Trace};
 use tertulia_core::wire::entry::{Cut, EntryBody, Level, Role};
 use tertulia_core::wire::field::{Address, Block, List, Name, Reason, Signed, Text, Title, decode_all, encode_items};
 use tertulia_core::wire::meeting::{
@@ -298,7 +298,7 @@ pub fn links() -> Encoded {
 /// The lecture as a trace.
 #[must_use]
 pub fn trace() -> Trace {
-    let mut trace = Trace::new("a guest attends a lecture, from HELLO to BYE", Layer::Frame);
+    let mut trace = Trace::new("a guest attends a lecture, from HELLO to BYE");
     trace.expect = Expect::Accept;
     trace.steps.push(Step::Link(1, LinkStep::Dialled));
     trace.steps.push(Step::Link(1, LinkStep::Up(ada().key())));

@@ -7,7 +7,7 @@ use crate::address::HostPort;
 use crate::id::Key;
 use crate::limits::{ADDRESSES_MAX, CONTACTS_MAX, DRAFTS_MAX, LEARNED_MAX};
 use crate::name::proper;
-use crate::wire::field::{List, Name, Reason, Text, decode_all, encode_alone, encode_items, layouts};
+use crate::wire::field::{List, Name, Reason, Text, decode_all, encode_alone, encode_items, enumerated, layouts};
 
 layouts! {
     /// A line of the list of contacts.
@@ -21,7 +21,7 @@ layouts! {
         /// `HOST:PORT`, as this node has learned it.
         learned: List<'a, Reason<'a>, LEARNED_MAX>,
         /// How the user stands to them.
-        standing: u8,
+        standing: Standing,
     }
     /// A text that waits for a contact's key.
     Draft<'a> "draft" {
@@ -34,29 +34,23 @@ layouts! {
     }
 }
 
-/// How a user stands to somebody.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Standing {
-    /// A contact like any other.
-    #[default]
-    Contact,
-    /// Has come by themselves, and the user has not answered.
-    Stranger,
-    /// A contact whom the user has shut out.
-    Blocked,
-    /// Came by themselves, was removed, and is kept away: no contact.
-    Removed,
+enumerated! {
+    /// How a user stands to somebody.
+    Standing "standing" {
+        /// A contact like any other.
+        Contact = 0,
+        /// Has come by themselves, and the user has not answered.
+        Stranger = 1,
+        /// A contact whom the user has shut out.
+        Blocked = 2,
+        /// Came by themselves, was removed, and is kept away: no contact.
+        Removed = 3,
+    }
 }
 
-impl Standing {
-    const ALL: [Self; 4] = [Self::Contact, Self::Stranger, Self::Blocked, Self::Removed];
-
-    fn number(self) -> u8 {
-        (0..).zip(Self::ALL).find(|(_, standing)| *standing == self).map_or(0, |(number, _)| number)
-    }
-
-    fn of(number: u8) -> Option<Self> {
-        Self::ALL.get(usize::from(number)).copied()
+impl Default for Standing {
+    fn default() -> Self {
+        Self::Contact
     }
 }
 
@@ -112,8 +106,7 @@ impl Listed {
     }
 
     /// The list as [`crate::machine::Kept::Contacts`] has it.
-    #[must_use]
-    pub fn encode_all(contacts: &[Self]) -> Vec<u8> {
+    pub(crate) fn encode_all(contacts: &[Self]) -> Vec<u8> {
         let mut bytes = Vec::new();
         let mut count = 0_u16;
         for contact in contacts.iter().take(CONTACTS_MAX) {
@@ -125,7 +118,7 @@ impl Listed {
                 key: contact.key.unwrap_or(Key::ZERO),
                 addresses: List::over(addresses.0, &addresses.1),
                 learned: List::over(learned.0, &learned.1),
-                standing: contact.standing.number(),
+                standing: contact.standing,
             };
             bytes.extend_from_slice(&encode_alone(&line));
             count = count.saturating_add(1);
@@ -138,16 +131,14 @@ impl Listed {
     pub fn decode_all(bytes: &[u8]) -> Option<Vec<Self>> {
         let lines: List<'_, Line<'_>, CONTACTS_MAX> = decode_all(bytes).ok()?;
         let owned = |address: Reason<'_>| address.as_str().to_string();
-        let contacts = lines.iter().map(|line| {
-            Some(Self {
-                name: line.name.as_str().to_string(),
-                key: Some(line.key).filter(|key| *key != Key::ZERO),
-                addresses: line.addresses.iter().map(owned).collect(),
-                learned: line.learned.iter().map(owned).collect(),
-                standing: Standing::of(line.standing)?,
-            })
+        let contacts = lines.iter().map(|line| Self {
+            name: line.name.as_str().to_string(),
+            key: Some(line.key).filter(|key| *key != Key::ZERO),
+            addresses: line.addresses.iter().map(owned).collect(),
+            learned: line.learned.iter().map(owned).collect(),
+            standing: line.standing,
         });
-        contacts.collect()
+        Some(contacts.collect())
     }
 }
 

@@ -116,12 +116,8 @@ impl Friends {
         if pair.replica.must_tell(now) {
             pair.replica.tell(|_, _| true, now, out);
         }
-        let (is_wanted, last_request) = (|log: &Log, id| !log.is_void(id, log.next_number(id)), &mut self.last_request);
-        let request = |_| {
-            *last_request = last_request.next();
-            *last_request
-        };
-        pair.replica.ask(is_wanted, request, now, out);
+        let is_wanted = |log: &Log, id| !log.is_void(id, log.next_number(id));
+        pair.replica.ask(is_wanted, &mut self.last_request, now, out);
         match pair.replica.next(now) {
             Some(due) => self.timers.arm(Timer::Due(id), due),
             None => self.timers.disarm(Timer::Due(id)),

@@ -1,5 +1,13 @@
-//! Doors, and who stands before them (SPEC.md, "Joining"): the outside, which is one for all kinds of meetings.
+//! Doors, and who stands before them (SPEC.md, "Joining"): the outside, which is one for all kinds of meetings, and what
+//! rooms and lectures share of the inside.
 
+mod lobby;
+mod names;
 mod newcomer;
+mod proof;
 
+pub(crate) use self::lobby::{Due, Knock, Lobby};
+pub(crate) use self::names::Names;
+pub use self::newcomer::Restored;
 pub(crate) use self::newcomer::{ENDINGS, Goal, Me, Newcomer, Progress, Wait, is_innocent};
+pub(crate) use self::proof::{Door, pass_is_signed, sign_pass};

@@ -3,16 +3,17 @@
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
+use crate::charter::SignedCharter;
 use crate::code::Code;
 use crate::command::{Failure, Place};
 use crate::event::{Ending, Event, Notice};
 use crate::id::{DialId, Key, MeetingId, RequestId};
 use crate::identity::Identity;
 use crate::limits;
+use crate::log::Log;
 use crate::machine::{Kept, Output};
 use crate::name::numbered;
 use crate::random::Random;
-use crate::sync::Restored;
 use crate::ticket::{Ticket, prove_ticket};
 use crate::time::{Instant, Now, Timers};
 use crate::wire::field::{Name, Reason, encode_alone};
@@ -80,6 +81,17 @@ impl Me {
         self.name = numbered(&self.base_name, random.below(range).saturating_add(2));
         self.tried = self.tried.saturating_add(1);
     }
+}
+
+/// What an earlier run has kept of a meeting.
+#[derive(Clone, Debug)]
+pub struct Restored {
+    /// The meeting's charter.
+    pub charter: SignedCharter,
+    /// The pass, as [`Kept::Pass`] has it.
+    pub pass: Option<Vec<u8>>,
+    /// What was said and done there.
+    pub log: Log,
 }
 
 /// Where it goes.

@@ -1,7 +1,6 @@
 //! An entry that is held: decoded, hashed and copied once, when it is stored. Whoever has to do with it shares it.
 
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 use core::ops::Range;
 
 use super::{StreamId, entry_of, hash};
@@ -57,12 +56,6 @@ impl Held {
         } else {
             Self::new(meeting, &entry)
         })
-    }
-
-    /// The entries that ENTRY frames carry, as a log file has them.
-    #[must_use]
-    pub fn read_all(meeting: MeetingId, frames: &[Encoded]) -> Vec<Arc<Self>> {
-        frames.iter().filter_map(|frame| Self::read(meeting, frame)).collect()
     }
 
     fn over(meeting: MeetingId, entry: &Signed<'_, Entry<'_>>, frame: Encoded) -> Arc<Self> {

@@ -25,20 +25,22 @@ use crate::limits;
 use crate::rule::Rule;
 use crate::time::Now;
 use crate::wire::entry::{Cut, Entry, EntryBody, Kind};
-use crate::wire::field::{Body, Signed, encode_alone};
+use crate::wire::field::{Body, Signed, encode_alone, layouts};
 use crate::wire::frame;
 use crate::wire::meeting::{Lane, Meeting, Range, Row};
 use crate::wire::{Encoded, Frame};
 
-/// Which stream: one author, one of the author's sessions, one lane.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct StreamId {
-    /// The author.
-    pub author: Key,
-    /// The session.
-    pub session: u64,
-    /// The lane.
-    pub lane: Lane,
+layouts! {
+    /// Which stream: one author, one of the author's sessions, one lane.
+    #[derive(PartialOrd, Ord)]
+    StreamId "stream" {
+        /// The author.
+        author: Key,
+        /// The session.
+        session: u64,
+        /// The lane.
+        lane: Lane,
+    }
 }
 
 impl StreamId {
@@ -192,8 +194,7 @@ impl Log {
     }
 
     /// Whether all acts are held but those that are for what hosts' users do (SPEC ACTS-2).
-    #[must_use]
-    pub fn has_only_hosts_acts_left(&self) -> bool {
+    pub(crate) fn has_only_hosts_acts_left(&self) -> bool {
         self.ring.acts().len() >= limits::ACTS_MAX.saturating_sub(limits::ACTS_OF_HOSTS)
     }
 
@@ -415,8 +416,7 @@ impl Log {
 
     /// Whether a stream may begin at any number, and nothing of it is missing (SPEC GAP-1): of its author, no older talk is
     /// held, so this node was not there.
-    #[must_use]
-    pub fn may_begin_anywhere(&self, id: StreamId) -> bool {
+    pub(crate) fn may_begin_anywhere(&self, id: StreamId) -> bool {
         let older = self.streams.range(StreamId { session: 0, lane: Lane::Acts, ..id }..id);
         !self.streams.contains_key(&id)
             && older
@@ -497,14 +497,8 @@ impl Log {
         cuts.filter(|cut| cut.next > 1).take(limits::CUTS_MAX).collect()
     }
 
-    /// The rows that have changed since the last call.
-    pub fn changed_rows(&mut self) -> Vec<Row> {
-        let changed = core::mem::take(&mut self.changed);
-        changed.iter().filter_map(|id| self.row(*id, 0)).collect()
-    }
-
     /// The streams that have changed since the last call.
-    pub fn changed_streams(&mut self) -> BTreeSet<StreamId> {
+    pub(crate) fn changed_streams(&mut self) -> BTreeSet<StreamId> {
         core::mem::take(&mut self.changed)
     }
 

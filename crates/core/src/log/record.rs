@@ -47,12 +47,8 @@ pub enum Record {
 layouts! {
     /// How far a stream has come.
     Reached "reached" {
-        /// Its author.
-        author: Key,
-        /// Its session.
-        session: u64,
-        /// Its lane.
-        lane: Lane,
+        /// Which.
+        stream: StreamId,
         /// The lowest number held.
         first: u64,
         /// How many are held.
@@ -69,12 +65,8 @@ layouts! {
 
     /// A number of a stream, or two.
     Numbers "numbers" {
-        /// The stream's author.
-        author: Key,
-        /// Its session.
-        session: u64,
-        /// Its lane.
-        lane: Lane,
+        /// The stream.
+        stream: StreamId,
         /// The first number.
         from: u64,
         /// The one that follows.
@@ -95,16 +87,6 @@ layouts! {
         asker: Key,
         /// Its token.
         token: Token,
-    }
-}
-
-impl Numbers {
-    const fn of(id: StreamId, from: u64, to: u64) -> Self {
-        Self { author: id.author, session: id.session, lane: id.lane, from, to }
-    }
-
-    const fn stream(&self) -> StreamId {
-        StreamId { author: self.author, session: self.session, lane: self.lane }
     }
 }
 
@@ -234,13 +216,13 @@ impl Record {
     fn encode(&self) -> (u8, Vec<u8>) {
         match self {
             Self::Entry(frame) => (1, frame.0.to_vec()),
-            Self::Fork(id, number) => (2, encode_alone(&Numbers::of(*id, *number, u64::MAX))),
-            Self::Skip(id, from, to) => (3, encode_alone(&Numbers::of(*id, *from, *to))),
+            Self::Fork(stream, from) => (2, encode_alone(&Numbers { stream: *stream, from: *from, to: u64::MAX })),
+            Self::Skip(stream, from, to) => (3, encode_alone(&Numbers { stream: *stream, from: *from, to: *to })),
             Self::Shown(mark) => (4, encode_alone(mark)),
             Self::Stream(reached) => (5, encode_alone(reached)),
             Self::Clock(lamport, latest) => (6, encode_alone(&Clock { lamport: *lamport, latest: *latest })),
             Self::Held(frame) => (7, frame.0.to_vec()),
-            Self::Lost(id, from, to) => (8, encode_alone(&Numbers::of(*id, *from, *to))),
+            Self::Lost(stream, from, to) => (8, encode_alone(&Numbers { stream: *stream, from: *from, to: *to })),
             Self::Asked(asker, token) => (9, encode_alone(&Asked { asker: *asker, token: *token })),
             Self::Received(mark) => (10, encode_alone(mark)),
         }
@@ -251,13 +233,13 @@ impl Record {
         let numbers = || decode_all::<Numbers>(body).ok();
         Some(match kind {
             1 => Self::Entry(frame()),
-            2 => numbers().map(|at| Self::Fork(at.stream(), at.from))?,
-            3 => numbers().map(|at| Self::Skip(at.stream(), at.from, at.to))?,
+            2 => numbers().map(|at| Self::Fork(at.stream, at.from))?,
+            3 => numbers().map(|at| Self::Skip(at.stream, at.from, at.to))?,
             4 => Self::Shown(decode_all(body).ok()?),
             5 => Self::Stream(decode_all(body).ok()?),
             6 => decode_all::<Clock>(body).map(|Clock { lamport, latest }| Self::Clock(lamport, latest)).ok()?,
             7 => Self::Held(frame()),
-            8 => numbers().map(|at| Self::Lost(at.stream(), at.from, at.to))?,
+            8 => numbers().map(|at| Self::Lost(at.stream, at.from, at.to))?,
             9 => decode_all::<Asked>(body).map(|Asked { asker, token }| Self::Asked(asker, token)).ok()?,
             10 => Self::Received(decode_all(body).ok()?),
             _ => return None,

@@ -57,9 +57,8 @@ impl Log {
                 self.restore_skip(id, from, to);
             }
             Record::Stream(reached) => {
-                let id = StreamId { author: reached.author, session: reached.session, lane: reached.lane };
-                self.streams.insert(id, Stream::of(&reached));
-                expected.iter_mut().for_each(|expected| _ = expected.insert(id, reached));
+                self.streams.insert(reached.stream, Stream::of(&reached));
+                expected.iter_mut().for_each(|expected| _ = expected.insert(reached.stream, reached));
             }
             Record::Lost(id, from, to) => {
                 if let Some(stream) = self.streams.get_mut(&id).filter(|_| from < to) {
@@ -177,11 +176,9 @@ impl Log {
 }
 
 impl Stream {
-    fn reached(&self, id: StreamId) -> Reached {
+    fn reached(&self, stream: StreamId) -> Reached {
         Reached {
-            author: id.author,
-            session: id.session,
-            lane: id.lane,
+            stream,
             first: self.held.first_key_value().map_or(self.next, |(first, _)| *first),
             held: u64::try_from(self.held.len()).unwrap_or(u64::MAX),
             next: self.next,

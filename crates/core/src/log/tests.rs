@@ -489,8 +489,9 @@ fn digest_4_changed_rows_come_once_and_cost_no_more_than_there_are_streams() {
     let (ann, mut log) = (identity(1), log());
     offer_all(&mut log, &talk(&ann, 5, 500));
     assert_eq!(log.changed.len(), 1, "a host never asks, and must not pay for it");
-    assert_eq!(log.changed_rows().iter().map(|row| row.next).collect::<Vec<_>>(), [501]);
-    assert_eq!(log.changed_rows(), []);
+    let stream = StreamId { author: ann.key(), session: 5, lane: Lane::Talk };
+    assert_eq!(log.changed_streams(), [stream].into());
+    assert_eq!(log.changed_streams(), [].into());
 }
 
 #[test]

@@ -6,12 +6,12 @@ use alloc::vec::Vec;
 
 use super::member::{Member, Stage, Timer};
 use super::peer::{Knock, Step};
+use crate::door::{pass_is_signed, sign_pass};
 use crate::id::{Hash, Key, LinkId, MeetingId, RequestId, Source};
 use crate::limits;
 use crate::machine::Output;
 use crate::name::reading;
 use crate::rule::Rule;
-use crate::sync::{pass_is_signed, sign_pass};
 use crate::time::{Instant, Now};
 use crate::wire::entry::{EntryBody, Level, Role};
 use crate::wire::field::{List, Reason, encode_items};

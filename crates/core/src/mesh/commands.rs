@@ -6,13 +6,13 @@ use alloc::vec::Vec;
 use super::member::{Member, Stage, Timer};
 use crate::code::Code;
 use crate::command::{Command, Failure, Full, Place};
+use crate::errand::Errand;
 use crate::event::{Ending, Event, Notice, Role as Part};
 use crate::id::{CommandId, Hash, Key, Token};
 use crate::identity::{Domain, Identity, Secret};
 use crate::limits;
 use crate::machine::Output;
 use crate::name::proper;
-use crate::sync::Errand;
 use crate::time::Now;
 use crate::wire::entry::{Door, EntryBody, Level, Role};
 use crate::wire::field::{List, Reason, Text, encode_items};
@@ -116,7 +116,7 @@ impl Member {
         let errand = Errand::tell(to.to_string(), text, Token(self.random.bytes()))?;
         let link = self.circle.link_of(&key);
         let link = link.ok_or_else(|| Failure::NotLinked(to.to_string()))?;
-        let request = self.next_request();
+        let request = self.last_request.step();
         let outbox = self.outboxes.entry(key).or_default();
         let result = outbox.push(id, errand, Some((link, request)), self.replica.log.meeting(), &self.us, out);
         if result.is_ok() {

@@ -6,12 +6,12 @@ use alloc::vec::Vec;
 use super::entries::{is_wanted, may_go_on};
 use super::member::{Member, Timer};
 use crate::command::Failure;
+use crate::errand::Outbox;
 use crate::event::State;
 use crate::id::{Key, LinkId, RequestId};
 use crate::limits;
 use crate::log::{Held, StreamId};
 use crate::machine::Output;
-use crate::sync::Outbox;
 use crate::time::Now;
 use crate::wire::Frame;
 use crate::wire::field::{List, encode_items};
@@ -85,12 +85,8 @@ impl Member {
         if self.replica.must_tell(now) {
             self.tell_changes(now, out);
         }
-        let (last, roster) = (&mut self.last_request, &self.roster);
-        let request = |_| {
-            *last = last.next();
-            *last
-        };
-        self.replica.ask(|log, stream| is_wanted(log, roster, stream), request, now, out);
+        let roster = &self.roster;
+        self.replica.ask(|log, stream| is_wanted(log, roster, stream), &mut self.last_request, now, out);
         match self.replica.next(now) {
             Some(due) => self.timers.arm(Timer::Due, due),
             None => self.timers.disarm(Timer::Due),

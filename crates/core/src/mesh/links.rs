@@ -85,7 +85,7 @@ impl Member {
     fn send_join(&mut self, link: LinkId, out: &mut Vec<Output>) {
         let Some(peer) = self.links.get(&link) else { return };
         self.circle.asks(link, peer.key);
-        let request = self.next_request();
+        let request = self.last_request.step();
         let frame = self.newcomer.join(self.replica.log.meeting(), &self.us, request);
         out.push(Output::Send { link, frame });
     }
@@ -192,7 +192,7 @@ impl Member {
 
     fn resend(&mut self, key: Key, link: LinkId, out: &mut Vec<Output>) {
         if let Some(outbox) = self.outboxes.get_mut(&key) {
-            outbox.resend(link, self.replica.log.meeting(), &mut self.last_request.0, &self.us, out);
+            outbox.resend(link, self.replica.log.meeting(), &mut self.last_request, &self.us, out);
         }
     }
 

@@ -13,7 +13,8 @@ use crate::charter::{Listing, SignedCharter};
 use crate::circle::Circle;
 use crate::code::Code;
 use crate::command::{Failure, Place};
-use crate::door::{Goal, Me, Newcomer, Wait};
+use crate::door::{Door, Goal, Lobby, Me, Newcomer, Restored, Wait};
+use crate::errand::{Outbox, Tokens};
 use crate::event::{Ending, Event};
 use crate::id::{DialId, Key, LinkId, MeetingId, RequestId};
 use crate::identity::Identity;
@@ -24,7 +25,6 @@ use crate::reason::goodbye;
 use crate::replica::{Delivery, Order, Patience, Replica};
 use crate::roster::Roster;
 use crate::rule::Rule;
-use crate::sync::{Door, Lobby, Outbox, Restored, Tokens};
 use crate::ticket::Ticket;
 use crate::time::{Instant, Now, Timers};
 use crate::wire::Frame;
@@ -325,11 +325,6 @@ impl Member {
         self.tell_roster_if_complete(out);
         self.seek(now);
         self.show(now, out);
-    }
-
-    pub(super) fn next_request(&mut self) -> RequestId {
-        self.last_request = self.last_request.next();
-        self.last_request
     }
 }
 

@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 
 use super::seat::Seat;
 use crate::code::Code;
+use crate::door::Restored;
 use crate::event::Event;
 use crate::identity::Identity;
 use crate::log::Held;
@@ -15,7 +16,6 @@ use crate::mesh::{Member, MemberConfig};
 use crate::replica::message;
 use crate::roster::Roster;
 use crate::star::{Attendee, AttendeeConfig};
-use crate::sync::Restored;
 use crate::wire::session::Purpose;
 
 /// The meeting that was last joined at the address: it may have given way to another.

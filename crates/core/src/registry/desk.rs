@@ -39,7 +39,7 @@ pub(super) struct Desk {
     pub(super) held: BTreeMap<MeetingId, u64>,
     /// Where the user was last told that it has met this node.
     pub(super) shown: BTreeMap<MeetingId, Vec<SocketAddr>>,
-    requests: u32,
+    last_request: RequestId,
 }
 
 impl Desk {
@@ -52,14 +52,13 @@ impl Desk {
             errands: BTreeMap::new(),
             held: BTreeMap::new(),
             shown: BTreeMap::new(),
-            requests: 0,
+            last_request: RequestId::EVENT,
         }
     }
 
     /// Opens a request.
     pub(super) fn open(&mut self, errand: Errand) -> RequestId {
-        self.requests = self.requests.checked_add(1).unwrap_or(1);
-        let id = RequestId(self.requests);
+        let id = self.last_request.step();
         self.errands.insert(id, errand);
         id
     }

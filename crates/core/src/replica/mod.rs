@@ -207,7 +207,7 @@ impl Replica {
     pub(crate) fn meet(&mut self, link: LinkId, key: Key, floor: u64) -> Vec<Row> {
         if !self.holders.values().any(|holder| holder.is_told) {
             // Nobody else is to be told of it.
-            self.log.changed_rows();
+            self.log.changed_streams();
             self.tell_at = None;
         }
         self.holders.insert(link, Holder { key, floor, is_told: true });
@@ -301,11 +301,11 @@ impl Replica {
         self.pull.answered(link, request, |id| log.missing(id).0, |id| again(log, id))
     }
 
-    /// Asks for what is lacking and `wanted`, and goes on where nobody has what comes next.
+    /// Asks for what is lacking and `wanted`, in requests after the last one, and goes on where nobody has what comes next.
     pub(crate) fn ask(
         &mut self,
         wanted: impl Fn(&Log, StreamId) -> bool,
-        mut request: impl FnMut(LinkId) -> RequestId,
+        last_request: &mut RequestId,
         now: Now,
         out: &mut Vec<Output>,
     ) {
@@ -319,7 +319,7 @@ impl Replica {
             for step in steps {
                 match step {
                     Step::Ask(link, ranges) => {
-                        let request = request(link);
+                        let request = last_request.step();
                         let (count, items) = encode_items(ranges.iter().copied(), limits::RANGES_MAX);
                         let fetch = Fetch { ranges: List::over(count, &items), options: Options::NONE };
                         out.push(Output::Send { link, frame: Frame::from(fetch).encode(request) });
@@ -411,7 +411,7 @@ mod tests {
         let row = Row { author, session, lane, first: 3, next: 5, head };
         let mut out = Vec::new();
         replica.rows(LINK, [row].into_iter(), NOW, &mut out);
-        replica.ask(|_, _| true, |_| RequestId(1), NOW, &mut out);
+        replica.ask(|_, _| true, &mut RequestId(0), NOW, &mut out);
         let gap = out.iter().find_map(|output| {
             let Output::Event(Event::Gap { first, next, .. }) = output else { return None };
             Some((*first, *next))

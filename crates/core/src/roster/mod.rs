@@ -74,8 +74,7 @@ impl Roster {
     }
 
     /// How far from the top a key stands that was ever granted: 0 is the founder, and lower is more senior.
-    #[must_use]
-    pub fn rank(&self, key: &Key) -> Option<usize> {
+    pub(crate) fn rank(&self, key: &Key) -> Option<usize> {
         self.standing.rank(key)
     }
 
@@ -86,8 +85,7 @@ impl Roster {
     }
 
     /// Whether a key is granted, and not out.
-    #[must_use]
-    pub fn is_member(&self, key: &Key) -> bool {
+    pub(crate) fn is_member(&self, key: &Key) -> bool {
         self.rank(key).is_some() && !self.standing.is_out(key)
     }
 
@@ -127,8 +125,7 @@ impl Roster {
     }
 
     /// Whether what an act decides about others has effect (SPEC ROSTER-3, ROSTER-4, ROSTER-6). `body`: what it says.
-    #[must_use]
-    pub fn has_effect(&self, act: &Held, body: &EntryBody<'_>) -> bool {
+    pub(crate) fn has_effect(&self, act: &Held, body: &EntryBody<'_>) -> bool {
         let rank = self.rank(&act.id.author).filter(|rank| *rank < self.standing.hosts());
         let Some(rank) = rank.filter(|_| self.counts(act.id, act.number, act.kind())) else { return false };
         match body {
@@ -147,14 +144,12 @@ impl Roster {
     }
 
     /// Whether a key is the founder's, or one that the founder has made a host, even if it has been revoked since.
-    #[must_use]
-    pub fn is_hosts(&self, key: &Key) -> bool {
+    pub(crate) fn is_hosts(&self, key: &Key) -> bool {
         self.standing.is_host(key)
     }
 
     /// How many acts of `author` there are.
-    #[must_use]
-    pub fn acts_of(&self, author: &Key) -> usize {
+    pub(crate) fn acts_of(&self, author: &Key) -> usize {
         self.acts.get(author).map_or(0, |acts| acts.len())
     }
 
@@ -183,8 +178,7 @@ impl Roster {
     }
 
     /// The lowest session of a key that no cut has to do with.
-    #[must_use]
-    pub fn session_after_cuts(&self, key: &Key) -> u64 {
+    pub(crate) fn session_after_cuts(&self, key: &Key) -> u64 {
         self.standing.revokes_of(key).map(Revoke::session_after).max().unwrap_or(0)
     }
 

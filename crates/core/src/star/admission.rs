@@ -1,11 +1,11 @@
 //! Who gets in (SPEC.md, "Admission").
 
 use crate::charter::SignedCharter;
+use crate::door::{pass_is_signed, sign_pass};
 use crate::id::{Key, MeetingId};
 use crate::identity::Identity;
 use crate::roster::Roster;
 use crate::rule::Rule;
-use crate::sync::{pass_is_signed, sign_pass};
 use crate::wire::entry::Level;
 use crate::wire::meeting::Join;
 use crate::wire::option::{self, Pass, TicketProof};

@@ -9,7 +9,8 @@ use crate::address::for_others;
 use crate::charter::SignedCharter;
 use crate::code::Code;
 use crate::command::{Failure, Place};
-use crate::door::{Goal, Me, Newcomer, Progress, Wait, is_innocent};
+use crate::door::{Goal, Me, Newcomer, Progress, Restored, Wait, is_innocent};
+use crate::errand::{Outbox, Tokens};
 use crate::event::{Ending, Event, Kind, Member, Notice, Role, State, Whisper};
 use crate::id::{DialId, Key, LinkId, MeetingId, RequestId};
 use crate::identity::Identity;
@@ -19,7 +20,6 @@ use crate::random::Random;
 use crate::replica::{Patience, Replica, Taken, is_asked, message, send_rows};
 use crate::roster::Roster;
 use crate::rule::Rule;
-use crate::sync::{Outbox, Restored, Tokens};
 use crate::ticket::Ticket;
 use crate::time::{Instant, Now};
 use crate::wire::Frame;
@@ -88,7 +88,7 @@ pub struct Attendee {
     people: People,
     pub(super) outbox: Outbox,
     tokens: Tokens,
-    last_request: RequestId,
+    pub(super) last_request: RequestId,
     /// The user has been told of the link that stands.
     introduced: bool,
     /// When something is to be told or asked for.
@@ -160,14 +160,9 @@ impl Attendee {
             // SPEC GUEST-2: nobody dials a guest.
             return out.push(Output::close(link, Rule::Guest2));
         }
-        let id = self.next_request();
+        let id = self.last_request.step();
         out.push(Output::Send { link, frame: self.newcomer.join(self.replica.log.meeting(), &self.us, id) });
         self.stage = Stage::Knocking(link, peer);
-    }
-
-    pub(super) fn next_request(&mut self) -> RequestId {
-        self.last_request = self.last_request.next();
-        self.last_request
     }
 
     fn on_welcome(&mut self, link: LinkId, peer: Key, welcome: &Welcome<'_>, now: Now, out: &mut Vec<Output>) {
@@ -199,7 +194,7 @@ impl Attendee {
         self.skip_what_is_gone(welcome.rows.iter(), now, out);
         send_rows(link, &self.replica.meet(link, peer, 0), out);
         self.replica.ask_for_lost(link, now);
-        self.outbox.resend(link, meeting, &mut self.last_request.0, &self.us, out);
+        self.outbox.resend(link, meeting, &mut self.last_request, &self.us, out);
     }
 
     /// Tells the user of the link, once its host has a name: at WELCOME, or with the first act that comes.
@@ -307,12 +302,8 @@ impl Attendee {
         if self.replica.must_tell(now) {
             self.replica.tell(|_, _| true, now, out);
         }
-        let last = &mut self.last_request;
-        let request = |_| {
-            *last = last.next();
-            *last
-        };
-        self.replica.ask(|log, id| !log.is_void(id, log.missing(id).0), request, now, out);
+        let is_wanted = |log: &Log, id| !log.is_void(id, log.missing(id).0);
+        self.replica.ask(is_wanted, &mut self.last_request, now, out);
         self.due = self.replica.next(now);
     }
 

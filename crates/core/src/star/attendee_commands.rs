@@ -6,11 +6,11 @@ use alloc::vec::Vec;
 use super::attendee::{Attendee, Stage};
 use crate::code::Code;
 use crate::command::{Command, Failure, Place};
+use crate::errand::Errand;
 use crate::event::{Ending, Event};
 use crate::id::{CommandId, Token};
 use crate::machine::Output;
 use crate::name::proper;
-use crate::sync::Errand;
 
 impl Attendee {
     pub(super) fn on_command(&mut self, id: CommandId, command: Command, out: &mut Vec<Output>) {
@@ -73,7 +73,7 @@ impl Attendee {
     ) -> Result<(), Failure> {
         let errand = errand?;
         let link = match self.stage {
-            Stage::Attending(link) => Some((link, self.next_request())),
+            Stage::Attending(link) => Some((link, self.last_request.step())),
             Stage::Apart | Stage::Dialling(_) | Stage::Knocking(..) | Stage::Over => None,
         };
         self.outbox.push(id, errand, link, self.replica.log.meeting(), &self.us, out)

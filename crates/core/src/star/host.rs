@@ -12,6 +12,8 @@ use super::questions::Filter;
 use crate::charter::{Charter, Listing, SignedCharter};
 use crate::code::Code;
 use crate::command::Failure;
+use crate::door::{Door, Due, Knock, Lobby, Names};
+use crate::errand::{Answer, Tokens, refused};
 use crate::event::{self, Ending, Event, Kind, Member, Notice, State, Whisper};
 use crate::id::{CommandId, Key, LinkId, RequestId, Signature};
 use crate::identity::{Domain, Identity, Secret};
@@ -24,7 +26,6 @@ use crate::reason;
 use crate::replica::{Asker, Delivery, message, send_rows};
 use crate::roster::Roster;
 use crate::rule::Rule;
-use crate::sync::{Answer, Door, Due, Knock, Lobby, Names, Tokens, refused};
 use crate::ticket::Ticket;
 use crate::time::{Instant, Now, Timers};
 use crate::wire::entry::{self as wire, EntryBody, Level};
@@ -82,7 +83,7 @@ pub(super) struct Guest {
     pub(super) following: bool,
     /// What the feed had dropped as WELCOME told what there is.
     pub(super) welcomed_at: u64,
-    pub(super) requests: u32,
+    pub(super) last_request: RequestId,
     /// Private texts on their way to it, by request.
     pub(super) tells: BTreeMap<RequestId, CommandId>,
 }
@@ -277,7 +278,7 @@ impl Host {
             floor: 0,
             following: false,
             welcomed_at: 0,
-            requests: 0,
+            last_request: RequestId::EVENT,
             tells: BTreeMap::new(),
         };
         self.guests.insert(link, guest);

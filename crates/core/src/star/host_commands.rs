@@ -8,7 +8,7 @@ use super::host::{Host, refuse};
 use crate::code::Code;
 use crate::command::{Command, Failure, Full, Place};
 use crate::event::{Ending, Event, Member, Notice, Role as Part, State, Whisper};
-use crate::id::{CommandId, Key, LinkId, RequestId, Token};
+use crate::id::{CommandId, Key, LinkId, Token};
 use crate::identity::{Domain, Identity, Secret};
 use crate::limits;
 use crate::machine::Output;
@@ -96,8 +96,7 @@ impl Host {
         if guest.tells.len() >= limits::PENDING_MAX {
             return Err(Failure::Full(Full::Tells(to.to_string())));
         }
-        guest.requests = guest.requests.checked_add(1).unwrap_or(1);
-        let request = RequestId(guest.requests);
+        let request = guest.last_request.step();
         guest.tells.insert(request, command);
         let whisper = Whisper { token, author: self.us.key(), to: to.to_string() };
         let tell = Tell { token, text, options: Options::NONE };

@@ -11,7 +11,7 @@ mod questions;
 
 pub use self::attendee::{Attendee, AttendeeConfig};
 pub use self::host::{Host, HostConfig};
-pub use crate::sync::Restored;
+pub use crate::door::Restored;
 
 #[cfg(test)]
 mod tests;

@@ -71,6 +71,16 @@ impl<M: Machine> Node<M> {
     }
 }
 
+impl Node<Attendee> {
+    /// What it has on its disk. `shown`: what its user has seen, if not all.
+    fn disk(&self, shown: Option<&Marks>) -> Restored {
+        let charter =
+            SignedCharter::check(&self.kept[&Kept::Charter], MeetingId::ZERO, &identity(2)).expect("a charter");
+        let log = Log::after(charter.meeting, &self.stored, shown);
+        Restored { charter, pass: self.kept.get(&Kept::Pass).cloned(), log }
+    }
+}
+
 /// A host and its attendees; attendee `n` has link `n` at both ends, until it dials again.
 struct Lecture {
     host: Node<Host>,
@@ -139,11 +149,6 @@ fn host_that_keeps(talk_max: usize) -> HostConfig {
     HostConfig { log: Log::new(config.charter.meeting, talk_max), ..config }
 }
 
-/// What an attendee has on its disk.
-fn back(charter: SignedCharter, pass: Option<Vec<u8>>, records: &[Record], shown: Option<&Marks>) -> Restored {
-    Restored { log: Log::after(charter.meeting, records, shown), charter, pass }
-}
-
 fn attendee_config(seed: u8, name: &str) -> AttendeeConfig {
     AttendeeConfig {
         identity: identity(seed),
@@ -165,6 +170,13 @@ fn attendee_config(seed: u8, name: &str) -> AttendeeConfig {
 impl Lecture {
     fn new(options: &Options) -> Self {
         Self::with(host_config(options))
+    }
+
+    /// A lecture, and somebody who has joined it.
+    fn with_anna(options: &Options) -> (Self, LinkId) {
+        let mut lecture = Self::new(options);
+        let anna = lecture.join(attendee_config(2, "anna"));
+        (lecture, anna)
     }
 
     fn with(config: HostConfig) -> Self {
@@ -366,8 +378,7 @@ fn a_lecture_is_heard_and_answered() {
 
 #[test]
 fn digest_1_a_guest_that_comes_back_gets_exactly_what_it_missed() {
-    let mut lecture = Lecture::new(&Options::default());
-    let anna = lecture.join(attendee_config(2, "anna"));
+    let (mut lecture, anna) = Lecture::with_anna(&Options::default());
     ["one", "two"].into_iter().for_each(|text| lecture.say(text));
     lecture.cut(anna);
     ["three", "four", "five"].into_iter().for_each(|text| lecture.say(text));
@@ -379,15 +390,12 @@ fn digest_1_a_guest_that_comes_back_gets_exactly_what_it_missed() {
 
 #[test]
 fn digest_2_a_guest_that_was_restarted_gets_exactly_what_it_missed() {
-    let mut lecture = Lecture::new(&Options::default());
-    let anna = lecture.join(attendee_config(2, "anna"));
+    let (mut lecture, anna) = Lecture::with_anna(&Options::default());
     ["one", "two"].into_iter().for_each(|text| lecture.say(text));
     lecture.cut(anna);
     let old = lecture.attendees.remove(&anna).expect("anna");
     lecture.say("three");
-    let charter = SignedCharter::check(&old.kept[&Kept::Charter], MeetingId::ZERO, &identity(2)).expect("a charter");
-    let pass = old.kept.get(&Kept::Pass).cloned();
-    let restored = Some(back(charter, pass, &old.stored, None));
+    let restored = Some(old.disk(None));
     let again = lecture.join(AttendeeConfig { restored, started_ms: 3_000, ..attendee_config(2, "anna") });
     assert_eq!(lecture.attendees[&again].texts(), ["three"]);
     assert_eq!(lecture.entries_sent(again), 1);
@@ -408,17 +416,14 @@ fn shown_until(events: &[Event], last: &str) -> Option<Marks> {
 
 #[test]
 fn show_3_an_attendee_is_shown_what_it_has_stored_and_not_seen_before_what_is_new() {
-    let mut lecture = Lecture::new(&Options::default());
-    let anna = lecture.join(attendee_config(2, "anna"));
+    let (mut lecture, anna) = Lecture::with_anna(&Options::default());
     lecture.say("one");
     lecture.ask(anna, "why?");
     lecture.say("two");
     lecture.cut(anna);
     let old = lecture.attendees.remove(&anna).expect("anna");
     lecture.say("three");
-    let charter = SignedCharter::check(&old.kept[&Kept::Charter], MeetingId::ZERO, &identity(2)).expect("a charter");
-    let pass = old.kept.get(&Kept::Pass).cloned();
-    let restored = || Some(back(charter.clone(), pass.clone(), &old.stored, shown_until(&old.events, "one").as_ref()));
+    let restored = || Some(old.disk(shown_until(&old.events, "one").as_ref()));
     let config = AttendeeConfig { restored: restored(), started_ms: 3_000, ..attendee_config(2, "anna") };
     let again = lecture.join(config);
     let told = &lecture.attendees[&again];
@@ -441,8 +446,7 @@ fn show_3_an_attendee_is_shown_what_it_has_stored_and_not_seen_before_what_is_ne
 
 #[test]
 fn show_3_a_host_is_shown_the_questions_that_it_has_published_and_not_seen() {
-    let mut lecture = Lecture::new(&Options::default());
-    let anna = lecture.join(attendee_config(2, "anna"));
+    let (mut lecture, anna) = Lecture::with_anna(&Options::default());
     lecture.ask(anna, "why?");
     lecture.say("because");
     lecture.ask(anna, "and how?");
@@ -453,15 +457,12 @@ fn show_3_a_host_is_shown_the_questions_that_it_has_published_and_not_seen() {
 
 #[test]
 fn digest_2_a_guest_that_meets_a_lecture_it_knows_at_another_address_gets_exactly_what_it_missed() {
-    let mut lecture = Lecture::new(&Options { history: 0, ..Options::default() });
-    let anna = lecture.join(attendee_config(2, "anna"));
+    let (mut lecture, anna) = Lecture::with_anna(&Options { history: 0, ..Options::default() });
     ["one", "two"].into_iter().for_each(|text| lecture.say(text));
     lecture.cut(anna);
     let old = lecture.attendees.remove(&anna).expect("anna");
     lecture.say("three");
-    let charter = SignedCharter::check(&old.kept[&Kept::Charter], MeetingId::ZERO, &identity(2)).expect("a charter");
-    let pass = old.kept.get(&Kept::Pass).cloned();
-    let others = vec![back(charter, pass, &old.stored, None)];
+    let others = vec![old.disk(None)];
     let again = lecture.join(AttendeeConfig { others, started_ms: 3_000, ..attendee_config(2, "anna") });
     lecture.pass(1_000);
     assert_eq!(lecture.attendees[&again].texts(), ["three"]);
@@ -478,8 +479,7 @@ fn digest_1_nothing_is_lost_when_a_host_that_has_dropped_talk_is_restarted() {
     ["one", "two", "three", "four", "five"].into_iter().for_each(|text| lecture.say(text));
     let old = lecture.attendees.remove(&anna).expect("anna");
     let mut again = Lecture::with(HostConfig { started_ms: 5_000, ..config(lecture.host.stored) });
-    let charter = SignedCharter::check(&old.kept[&Kept::Charter], MeetingId::ZERO, &identity(2)).expect("a charter");
-    let restored = Some(back(charter, old.kept.get(&Kept::Pass).cloned(), &old.stored, None));
+    let restored = Some(old.disk(None));
     let anna = again.join(AttendeeConfig { restored, ..attendee_config(2, "anna") });
     ["six", "seven", "eight"].into_iter().for_each(|text| again.say(text));
     assert_eq!(again.attendees[&anna].texts(), ["six", "seven", "eight"]);
@@ -545,8 +545,7 @@ fn gap_1_what_was_dropped_before_it_could_be_followed_holds_up_nothing() {
 
 #[test]
 fn fetch_2_what_one_answer_does_not_hold_is_asked_for_until_all_is_there() {
-    let mut lecture = Lecture::new(&Options::default());
-    let anna = lecture.join(attendee_config(2, "anna"));
+    let (mut lecture, anna) = Lecture::with_anna(&Options::default());
     lecture.say("0");
     let mut reader = lecture.readers.remove(&anna).expect("a reader");
     let texts: Vec<_> = (0..600).map(|number: usize| number.to_string()).collect();
@@ -568,8 +567,7 @@ fn gap_1_what_lies_before_ones_time_is_no_gap_after_a_restart_either() {
     lecture.say("three");
     lecture.cut(anna);
     let old = lecture.attendees.remove(&anna).expect("anna");
-    let charter = SignedCharter::check(&old.kept[&Kept::Charter], MeetingId::ZERO, &identity(2)).expect("a charter");
-    let restored = Some(back(charter, old.kept.get(&Kept::Pass).cloned(), &old.stored, None));
+    let restored = Some(old.disk(None));
     let again = lecture.join(AttendeeConfig { restored, started_ms: 3_000, ..attendee_config(2, "anna") });
     lecture.say("four");
     assert_eq!(lecture.attendees[&again].texts(), ["four"]);
@@ -624,10 +622,9 @@ fn join_4_a_pass_hides_no_ticket_from_a_kick() {
     let ticket = lecture.ticket();
     let with = |seed, name| AttendeeConfig { ticket: Some(ticket.clone()), ..attendee_config(seed, name) };
     let anna = lecture.join(with(2, "anna"));
-    let kept = lecture.attendees.remove(&anna).expect("anna").kept;
+    let old = lecture.attendees.remove(&anna).expect("anna");
     lecture.host_input(Input::Down { link: anna, code: Code::Left });
-    let charter = SignedCharter::check(&kept[&Kept::Charter], MeetingId::ZERO, &identity(2)).expect("a charter");
-    let restored = Some(back(charter, kept.get(&Kept::Pass).cloned(), &[], None));
+    let restored = Some(old.disk(None));
     let by_pass = lecture.join(AttendeeConfig { restored, ..attendee_config(2, "anna") });
     assert_eq!(rule_of(&lecture, by_pass), None);
     lecture.host_command(Command::Kick { name: "anna".to_string(), why: String::new() });
@@ -674,8 +671,7 @@ fn join_5_a_host_is_told_who_stands_at_the_locked_door_but_not_flooded() {
 
 #[test]
 fn revoke_1_goodbye_comes_after_its_cause() {
-    let mut lecture = Lecture::new(&Options::default());
-    let anna = lecture.join(attendee_config(2, "anna"));
+    let (mut lecture, anna) = Lecture::with_anna(&Options::default());
     lecture.host_command(Command::Kick { name: "anna".to_string(), why: String::new() });
     let events = &lecture.attendees[&anna].events;
     let shown_out = Deed::Revoke("anna".to_string(), Level::Out);
@@ -687,8 +683,7 @@ fn revoke_1_goodbye_comes_after_its_cause() {
 
 #[test]
 fn join_5_a_locked_door_lets_back_in_only_who_has_a_pass() {
-    let mut lecture = Lecture::new(&Options::default());
-    let anna = lecture.join(attendee_config(2, "anna"));
+    let (mut lecture, anna) = Lecture::with_anna(&Options::default());
     lecture.host_command(Command::Lock);
     let bea = lecture.join(attendee_config(3, "bea"));
     assert_eq!(rule_of(&lecture, bea), Some(Rule::Join5));
@@ -728,8 +723,7 @@ fn join_7_a_class_of_one_name_is_let_in_at_once() {
 
 #[test]
 fn join_7_whoever_was_renamed_keeps_to_the_new_name() {
-    let mut lecture = Lecture::new(&Options::default());
-    let anna = lecture.join(attendee_config(2, "anna"));
+    let (mut lecture, anna) = Lecture::with_anna(&Options::default());
     lecture.command(anna, Command::Name { name: "cleo".to_string() });
     lecture.cut(anna);
     lecture.join(attendee_config(3, "cleo"));
@@ -739,8 +733,7 @@ fn join_7_whoever_was_renamed_keeps_to_the_new_name() {
 
 #[test]
 fn join_7_names_that_read_alike_are_one_name() {
-    let mut lecture = Lecture::new(&Options::default());
-    let anna = lecture.join(attendee_config(2, "anna"));
+    let (mut lecture, anna) = Lecture::with_anna(&Options::default());
     for (seed, name) in [(3, "h\u{435}dy"), (4, "Hedy"), (5, "\u{430}nna"), (6, "ANN\u{391}")] {
         let link = lecture.join(AttendeeConfig { name_is_chosen: true, ..attendee_config(seed, name) });
         assert_eq!(rule_of(&lecture, link), Some(Rule::Join7), "{name:?}");
@@ -770,8 +763,7 @@ fn join_8_a_key_joins_anew_only_so_often() {
 
 #[test]
 fn join_15_a_key_with_a_pass_joins_again_only_so_often() {
-    let mut lecture = Lecture::new(&Options::default());
-    let anna = lecture.join(attendee_config(2, "anna"));
+    let (mut lecture, anna) = Lecture::with_anna(&Options::default());
     // Its link is cut as soon as it stands, for 20 s.
     for _ in 0..2_000 {
         if lecture.readers.contains_key(&anna) {
@@ -800,8 +792,7 @@ fn join_10_a_later_run_takes_the_place_of_an_earlier_one() {
 
 #[test]
 fn join_11_an_ended_meeting_takes_nobody_and_tells_who_is_there() {
-    let mut lecture = Lecture::new(&Options::default());
-    let anna = lecture.join(attendee_config(2, "anna"));
+    let (mut lecture, anna) = Lecture::with_anna(&Options::default());
     lecture.host_command(Command::End);
     assert_eq!(lecture.attendees[&anna].closed_with(), Some(Code::Ended));
     let again = Lecture::with(host_again(&Options::default(), &lecture.host.stored, None));
@@ -810,8 +801,7 @@ fn join_11_an_ended_meeting_takes_nobody_and_tells_who_is_there() {
 
 #[test]
 fn join_11_a_guest_that_has_read_the_end_does_not_dial_again() {
-    let mut lecture = Lecture::new(&Options::default());
-    let anna = lecture.join(attendee_config(2, "anna"));
+    let (mut lecture, anna) = Lecture::with_anna(&Options::default());
     let (mut out, now) = (vec![], lecture.now);
     lecture.host.machine.write(&EntryBody::End { why: crate::wire::field::Reason::NONE }, now, &mut out);
     lecture.host_outputs(out);
@@ -821,8 +811,7 @@ fn join_11_a_guest_that_has_read_the_end_does_not_dial_again() {
 
 #[test]
 fn every_command_is_answered_before_it_is_over() {
-    let mut lecture = Lecture::new(&Options { filter: vec!["damn".to_string()], ..Options::default() });
-    let anna = lecture.join(attendee_config(2, "anna"));
+    let (mut lecture, anna) = Lecture::with_anna(&Options { filter: vec!["damn".to_string()], ..Options::default() });
     (0..3).for_each(|_| lecture.ask(anna, "damn?"));
     let failed = |event: &&Event| matches!(event, Event::Error { id: Some(CommandId(8)), .. });
     assert_eq!(lecture.attendees[&anna].events.iter().filter(failed).count(), 3);
@@ -836,8 +825,7 @@ fn every_command_is_answered_before_it_is_over() {
 
 #[test]
 fn dial_2_a_host_that_breaks_rules_after_each_welcome_is_dialled_ever_more_seldom() {
-    let mut lecture = Lecture::new(&Options::default());
-    let anna = lecture.join(attendee_config(2, "anna"));
+    let (mut lecture, anna) = Lecture::with_anna(&Options::default());
     let welcomes = |lecture: &Lecture| {
         let linked = |event: &&Event| matches!(event, Event::Linked { .. });
         lecture.attendees[&anna].events.iter().filter(linked).count()
@@ -860,16 +848,14 @@ fn dial_2_a_host_that_breaks_rules_after_each_welcome_is_dialled_ever_more_seldo
 
 #[test]
 fn dial_3_nobody_vouches_for_a_refusal_so_it_ends_no_meeting_that_stood() {
-    let mut lecture = Lecture::new(&Options::default());
-    let anna = lecture.join(attendee_config(2, "anna"));
+    let (mut lecture, anna) = Lecture::with_anna(&Options::default());
     lecture.attendee_down(anna, Code::VersionUnknown);
     assert_eq!(lecture.attendees[&anna].closed_with(), None);
 }
 
 #[test]
 fn ask_2_a_closed_lecture_takes_no_questions() {
-    let mut lecture = Lecture::new(&Options { questions: Questions::Closed, ..Options::default() });
-    let anna = lecture.join(attendee_config(2, "anna"));
+    let (mut lecture, anna) = Lecture::with_anna(&Options { questions: Questions::Closed, ..Options::default() });
     lecture.ask(anna, "why?");
     let failure = Failure::Refused { code: Code::QuestionsClosed, reason: reason::NO_QUESTIONS.to_string() };
     let refused = |event: &Event| *event == Event::Error { failure: failure.clone(), id: Some(CommandId(8)) };
@@ -879,8 +865,7 @@ fn ask_2_a_closed_lecture_takes_no_questions() {
 
 #[test]
 fn ask_3_a_muted_guest_asks_nothing_until_forgiven() {
-    let mut lecture = Lecture::new(&Options::default());
-    let anna = lecture.join(attendee_config(2, "anna"));
+    let (mut lecture, anna) = Lecture::with_anna(&Options::default());
     lecture.host_command(Command::Mute { name: "anna".to_string() });
     lecture.ask(anna, "one?");
     lecture.host_command(Command::Unmute { name: "anna".to_string() });
@@ -890,8 +875,7 @@ fn ask_3_a_muted_guest_asks_nothing_until_forgiven() {
 
 #[test]
 fn acts_2_a_word_filter_leaves_the_last_acts_to_the_host_s_user() {
-    let mut lecture = Lecture::new(&Options { filter: vec!["damn".to_string()], ..Options::default() });
-    let anna = lecture.join(attendee_config(2, "anna"));
+    let (mut lecture, anna) = Lecture::with_anna(&Options { filter: vec!["damn".to_string()], ..Options::default() });
     let bea = lecture.join(attendee_config(3, "bea"));
     let (now, mut out) = (lecture.now, vec![]);
     let name = Name::new("hedy").expect("a name");
@@ -909,8 +893,7 @@ fn acts_2_a_word_filter_leaves_the_last_acts_to_the_host_s_user() {
 
 #[test]
 fn ask_4_the_third_bad_question_is_goodbye() {
-    let mut lecture = Lecture::new(&Options { filter: vec!["damn".to_string()], ..Options::default() });
-    let anna = lecture.join(attendee_config(2, "anna"));
+    let (mut lecture, anna) = Lecture::with_anna(&Options { filter: vec!["damn".to_string()], ..Options::default() });
     for warning in ["This is warning number 1. ", "This is warning number 2. "] {
         lecture.ask(anna, "damn?");
         let warned = |event: &Event| {
@@ -928,8 +911,7 @@ fn ask_4_the_third_bad_question_is_goodbye() {
 
 #[test]
 fn ask_5_a_question_that_comes_twice_is_published_once() {
-    let mut lecture = Lecture::new(&Options::default());
-    let anna = lecture.join(attendee_config(2, "anna"));
+    let (mut lecture, anna) = Lecture::with_anna(&Options::default());
     let us = identity(2);
     let meeting = lecture.host.machine.charter.meeting;
     let (token, text) = (Token([5; 16]), "why?");
@@ -947,8 +929,7 @@ fn ask_5_a_question_that_comes_twice_is_published_once() {
 
 #[test]
 fn ask_7_a_host_puts_words_into_nobodys_mouth() {
-    let mut lecture = Lecture::new(&Options::default());
-    let anna = lecture.join(attendee_config(2, "anna"));
+    let (mut lecture, anna) = Lecture::with_anna(&Options::default());
     let (name, text) = (Name::new("anna").expect("a name"), Text::new("I confess").expect("a text"));
     let (asker, token, signature) = (identity(2).key(), Token([5; 16]), Signature([7; 64]));
     let (mut out, now) = (vec![], lecture.now);
@@ -962,8 +943,7 @@ fn ask_7_a_host_puts_words_into_nobodys_mouth() {
 
 #[test]
 fn fork_1_a_proof_counts_once_and_voids_acts_too() {
-    let mut lecture = Lecture::new(&Options::default());
-    let anna = lecture.join(attendee_config(2, "anna"));
+    let (mut lecture, anna) = Lecture::with_anna(&Options::default());
     let person = lecture.host.stored.first().expect("an act").clone();
     let one = person.entry().expect("an entry");
     let fork_by = |lecture: &mut Lecture, seed: u8, time_ms: u64| {
@@ -1042,8 +1022,7 @@ fn dummy(lecture: &mut Lecture, number: u16) -> LinkId {
 
 #[test]
 fn presence_1_names_are_those_of_the_guests_who_are_there_however_many_come_and_go() {
-    let mut lecture = Lecture::new(&Options::default());
-    let anna = lecture.join(attendee_config(2, "anna"));
+    let (mut lecture, anna) = Lecture::with_anna(&Options::default());
     let second = limits::PRESENCE_INTERVAL.as_millis() as u64;
     let known = |lecture: &Lecture| {
         let machine = &lecture.attendees[&anna].machine;
@@ -1088,8 +1067,7 @@ fn private_words_reach_one_alone() {
 
 #[test]
 fn guest_1_what_only_a_host_sends_comes_from_no_guest() {
-    let mut lecture = Lecture::new(&Options::default());
-    let anna = lecture.join(attendee_config(2, "anna"));
+    let (mut lecture, anna) = Lecture::with_anna(&Options::default());
     lecture.say("one");
     let frame = lecture.host.stored.last().and_then(Record::frame).expect("an entry").clone();
     let decoded = frame::decode(&frame.0).expect("a frame").frame.expect("a known frame");

@@ -2,7 +2,7 @@
 
 use alloc::{string::String, vec::Vec};
 
-use super::{Direction, Expect, LINE_BYTES_MAX, Layer, Line, LinkStep, Packet, Step, Trace, TraceError};
+use super::{Direction, Expect, LINE_BYTES_MAX, Line, LinkStep, Packet, Step, Trace, TraceError};
 use crate::code::Code;
 use crate::id::Key;
 
@@ -25,7 +25,7 @@ type Expected = &'static str;
 #[derive(Default)]
 struct Headers {
     title: Option<String>,
-    layer: Option<Layer>,
+    layer: Option<()>,
     covers: Option<Vec<String>>,
     expect: Option<Expect>,
     over: bool,
@@ -105,9 +105,9 @@ impl Reader {
 
     fn finish(mut self) -> Result<Trace, Expected> {
         self.end_packet()?;
+        self.headers.layer.ok_or("a header `# layer: `")?;
         Ok(Trace {
             title: self.headers.title.ok_or("a header `# title: `")?,
-            layer: self.headers.layer.ok_or("a header `# layer: `")?,
             covers: self.headers.covers.unwrap_or_default(),
             expect: self.headers.expect.ok_or("a header `# expect: `")?,
             steps: self.steps,
@@ -119,7 +119,7 @@ impl Headers {
     fn set(&mut self, key: &str, value: &str) -> Result<(), Expected> {
         match key {
             "title" => once(&mut self.title, Some(value.into())),
-            "layer" => once(&mut self.layer, layer_of(value)),
+            "layer" => once(&mut self.layer, (value == "frame").then_some(())),
             "covers" => once(&mut self.covers, covers_of(value)),
             "expect" => once(&mut self.expect, expect_of(value)),
             _ => Err("one of the headers title, layer, covers, expect"),
@@ -130,10 +130,6 @@ impl Headers {
 fn once<T>(place: &mut Option<T>, value: Option<T>) -> Result<(), Expected> {
     let value = value.ok_or("a value that the header defines")?;
     if place.replace(value).is_some() { Err("each header once") } else { Ok(()) }
-}
-
-fn layer_of(text: &str) -> Option<Layer> {
-    (text == "frame").then_some(Layer::Frame)
 }
 
 fn covers_of(text: &str) -> Option<Vec<String>> {

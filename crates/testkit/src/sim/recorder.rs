@@ -1,7 +1,7 @@
 //! What one node's links say, as a trace (SPEC.md, "Traces"): what the driver writes with `--trace`, in virtual time.
 
 use tertulia_core::id::LinkId;
-use tertulia_core::trace::{Direction, Expect, Layer, LinkStep, Step, Trace};
+use tertulia_core::trace::{Direction, Expect, LinkStep, Step, Trace};
 use tertulia_core::wire::decode;
 
 use crate::lecture::packet;
@@ -17,7 +17,7 @@ pub(super) struct Recorder {
 
 impl Recorder {
     pub(super) fn new(node: usize) -> Self {
-        let mut trace = Trace::new("", Layer::Frame);
+        let mut trace = Trace::new("");
         trace.expect = Expect::Accept;
         Self { node, trace, current: None }
     }

@@ -29,17 +29,7 @@ fn entry(number: u64, lane: Lane, text: &str) -> Record {
 fn records() -> Vec<Record> {
     let talk = stream(Lane::Talk);
     vec![
-        Record::Stream(Reached {
-            author: talk.author,
-            session: 5,
-            lane: Lane::Talk,
-            first: 1,
-            held: 0,
-            next: 1,
-            head: Hash::ZERO,
-            lamport: 0,
-            void: 0,
-        }),
+        Record::Stream(Reached { stream: talk, first: 1, held: 0, next: 1, head: Hash::ZERO, lamport: 0, void: 0 }),
         Record::Clock(7, Hash([7; 16])),
         entry(1, Lane::Talk, "one"),
         entry(1, Lane::Acts, "an act"),
