@@ -91,6 +91,26 @@ impl SignedCharter {
     }
 }
 
+#[cfg(test)]
+impl SignedCharter {
+    /// An open meeting, or one of other terms.
+    pub(crate) fn sample<'a>(kind: Purpose, founder: &Identity, change: impl FnOnce(&mut Terms<'a>)) -> Self {
+        let mut terms = Terms {
+            kind,
+            founder: founder.key(),
+            nonce: crate::id::Token([3; 16]),
+            admission: Admission::Open,
+            ticket: Key::ZERO,
+            questions: Questions::Open,
+            history: u32::MAX,
+            guests: 64,
+            title: crate::wire::field::Title::new("Friday").expect("a title"),
+        };
+        change(&mut terms);
+        Self::found(terms, founder).expect("a charter")
+    }
+}
+
 /// What a record says of a running meeting, besides where it is.
 #[derive(Clone, Copy, Debug)]
 pub struct Listing<'a> {

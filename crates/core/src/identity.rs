@@ -169,3 +169,9 @@ pub fn digest(domain: Domain, parts: &[&[u8]]) -> [u8; 16] {
     first.copy_from_slice(hash.split_at(16).0);
     first
 }
+
+/// Somebody, for tests.
+#[cfg(test)]
+pub(crate) fn identity(seed: u8) -> Identity {
+    Identity::new(Secret([seed; 32]), Arc::new(Ed25519))
+}

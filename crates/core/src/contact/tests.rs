@@ -20,7 +20,7 @@ use super::*;
 use crate::command::Command;
 use crate::event::{Kind, Reach};
 use crate::id::CommandId;
-use crate::identity::{Ed25519, Secret};
+use crate::identity::identity;
 use crate::log::{Marks, Record};
 use crate::rule::Rule;
 use crate::wire::Encoded;
@@ -31,10 +31,6 @@ use crate::wire::option::{self, Options, OptionsBuffer};
 use crate::wire::session::{Hello, Purpose, Session};
 
 const START_MS: u64 = 1_700_000_000_000;
-
-fn identity(seed: u8) -> Identity {
-    Identity::new(Secret([seed; 32]), Arc::new(Ed25519))
-}
 
 /// What a node has on its disk.
 #[derive(Clone, Debug, Default)]

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::id::RequestId;
-use crate::identity::{Ed25519, Secret};
+use crate::identity::identity;
 use crate::time::Instant;
 use crate::wire::entry::{Door, Level, decode_entry};
 use crate::wire::field::{Block, List, Reason, Text};
@@ -16,10 +16,6 @@ use crate::wire::option::Options;
 const MEETING: MeetingId = MeetingId([7; 16]);
 const ELSEWHERE: MeetingId = MeetingId([8; 16]);
 const NOW: Now = Now { tick: Instant(1), unix_ms: 1_700_000_000_000 };
-
-fn identity(secret: u8) -> Identity {
-    Identity::new(Secret([secret; 32]), Arc::new(Ed25519))
-}
 
 fn log() -> Log {
     Log::new(MEETING, 1_000)

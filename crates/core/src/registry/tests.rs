@@ -18,11 +18,11 @@ use core::time::Duration;
 
 use super::record::Draft;
 use super::*;
-use crate::charter::{Admission, Listing, Questions, SignedCharter, Terms};
+use crate::charter::{Listing, SignedCharter};
 use crate::code::Code;
 use crate::event::Event;
-use crate::id::{CommandId, DialId, Key, LinkId, MeetingId, RequestId, Token};
-use crate::identity::{Ed25519, Identity, Secret};
+use crate::id::{CommandId, DialId, Key, LinkId, MeetingId, RequestId};
+use crate::identity::{Identity, identity};
 use crate::machine::{Input, Machine, Output};
 use crate::rule::Rule;
 use crate::time::{Instant, Now};
@@ -34,23 +34,8 @@ use crate::wire::option::Options;
 use crate::wire::registry::{Address, Kind, Publish, Record, Registry, Visibility};
 use crate::wire::session::{Hello, Purpose, Session};
 
-fn identity(seed: u8) -> Identity {
-    Identity::new(Secret([seed; 32]), Arc::new(Ed25519))
-}
-
 fn charter(founder: &Identity, kind: Purpose, title: &str) -> SignedCharter {
-    let terms = Terms {
-        kind,
-        founder: founder.key(),
-        nonce: Token([3; 16]),
-        admission: Admission::Open,
-        ticket: Key::ZERO,
-        questions: Questions::Open,
-        history: 0,
-        guests: 10,
-        title: Title::new(title).unwrap(),
-    };
-    SignedCharter::found(terms, founder).unwrap()
+    SignedCharter::sample(kind, founder, |terms| terms.title = Title::new(title).unwrap())
 }
 
 /// What `seed` would publish of a lecture called `title`.

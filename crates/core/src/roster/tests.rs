@@ -6,40 +6,25 @@ use alloc::{sync::Arc, vec, vec::Vec};
 
 use super::*;
 use crate::charter::Admission;
-use crate::id::Token;
-use crate::identity::{Domain, Ed25519, Secret};
+use crate::identity::{Domain, Ed25519, Secret, identity as person};
 use crate::log::Verdict;
 use crate::ticket::prove_ticket;
 use crate::time::Now;
 use crate::wire::entry::Cut;
-use crate::wire::field::{List, Name, Reason, Text, Title, encode_items};
+use crate::wire::field::{List, Name, Reason, Text, encode_items};
 use crate::wire::option::TicketProof;
 use crate::wire::session::Purpose;
 
 const SEED: Secret = Secret([99; 32]);
-
-pub(super) fn person(seed: u8) -> Identity {
-    Identity::new(Secret([seed; 32]), Arc::new(Ed25519))
-}
 
 fn key(seed: u8) -> Key {
     person(seed).key()
 }
 
 fn charter(kind: Purpose, admission: Admission) -> SignedCharter {
-    let founder = person(1);
-    let terms = crate::charter::Terms {
-        kind,
-        founder: founder.key(),
-        nonce: Token([0; 16]),
-        admission,
-        ticket: Identity::new(SEED, Arc::new(Ed25519)).key(),
-        questions: crate::charter::Questions::Open,
-        history: u32::MAX,
-        guests: 64,
-        title: Title::new("a room").expect("a title"),
-    };
-    SignedCharter::found(terms, &founder).expect("a charter")
+    SignedCharter::sample(kind, &person(1), |terms| {
+        (terms.admission, terms.ticket) = (admission, Identity::new(SEED, Arc::new(Ed25519)).key());
+    })
 }
 
 fn counts(room: &Room, entry: &Held) -> bool {

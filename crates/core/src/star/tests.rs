@@ -14,13 +14,13 @@ use alloc::{vec, vec::Vec};
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::*;
-use crate::charter::{Admission, Questions, SignedCharter, Terms};
+use crate::charter::{Admission, Questions, SignedCharter};
 use crate::code::Code;
 use crate::command::{Command, Failure};
 use crate::event::{Deed, Event, Kind, Notice};
 use crate::feed::{Feed, Reader};
 use crate::id::{CommandId, DialId, Hash, Key, LinkId, MeetingId, RequestId, Signature, Token};
-use crate::identity::{Ed25519, Identity, Secret};
+use crate::identity::{Ed25519, Identity, Secret, identity};
 use crate::limits;
 use crate::log::{Log, Marks, Record};
 use crate::machine::{Input, Kept, Machine, Output};
@@ -30,17 +30,13 @@ use crate::ticket::Ticket;
 use crate::time::{Instant, Now};
 use crate::wire::Encoded;
 use crate::wire::entry::{Entry, EntryBody, Level};
-use crate::wire::field::{Block, List, Name, Signed, Text, Title, encode_alone, encode_items};
+use crate::wire::field::{Block, List, Name, Signed, Text, encode_alone, encode_items};
 use crate::wire::frame::{self, Frame};
 use crate::wire::meeting::{Digest, Fork, Join, Lane, Meeting, Row};
 use crate::wire::session::{Hello, Purpose, Session};
 
 /// Where everybody is.
 const ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 40_000);
-
-fn identity(seed: u8) -> Identity {
-    Identity::new(Secret([seed; 32]), Arc::new(Ed25519))
-}
 
 /// One node: its machine, what it has told its user, what it has kept.
 struct Node<M> {
@@ -111,18 +107,11 @@ const TICKET: Secret = Secret([9; 32]);
 fn host_config(options: &Options) -> HostConfig {
     let us = identity(1);
     let ticket = (options.admission == Admission::Ticket).then_some(TICKET);
-    let terms = Terms {
-        kind: Purpose::STAR,
-        founder: us.key(),
-        nonce: Token([3; 16]),
-        admission: options.admission,
-        ticket: ticket.map_or(Key::ZERO, |seed| Identity::new(seed, Arc::new(Ed25519)).key()),
-        questions: options.questions,
-        history: options.history,
-        guests: 1_000,
-        title: Title::new("Rust 101").expect("a title"),
-    };
-    let charter = SignedCharter::found(terms, &us).expect("a charter");
+    let charter = SignedCharter::sample(Purpose::STAR, &us, |terms| {
+        (terms.admission, terms.questions, terms.history) = (options.admission, options.questions, options.history);
+        terms.ticket = ticket.map_or(Key::ZERO, |seed| Identity::new(seed, Arc::new(Ed25519)).key());
+        terms.guests = 1_000;
+    });
     HostConfig {
         log: Log::new(charter.meeting, limits::TALK_ENTRIES_MAX),
         charter,

@@ -4,11 +4,7 @@ use alloc::{boxed::Box, sync::Arc};
 
 use super::*;
 use crate::channel::{DefaultResolver, PREAMBLE, RECORD_LENGTH_BYTES};
-use crate::identity::{Ed25519, Identity, Secret};
-
-fn identity(seed: u8) -> Identity {
-    Identity::new(Secret([seed; 32]), Arc::new(Ed25519))
-}
+use crate::identity::identity;
 
 /// One side, and a driver that lends what it must.
 struct Side {

@@ -6,7 +6,7 @@ use alloc::{vec, vec::Vec};
 use proptest::prelude::*;
 
 use super::*;
-use crate::identity::{Ed25519, Identity, Secret};
+use crate::identity::{Identity, identity};
 use crate::log::{Marks, Verdict};
 use crate::time::{Instant, Now};
 use crate::wire::entry::Door;
@@ -14,10 +14,6 @@ use crate::wire::field::{List, Text};
 
 const MEETING: MeetingId = MeetingId([7; 16]);
 const NOW: Now = Now { tick: Instant(1), unix_ms: 1_700_000_000_000 };
-
-fn identity(secret: u8) -> Identity {
-    Identity::new(Secret([secret; 32]), Arc::new(Ed25519))
-}
 
 fn body(is_act: bool) -> EntryBody<'static> {
     match is_act {

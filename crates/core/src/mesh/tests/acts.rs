@@ -3,23 +3,19 @@
 use alloc::string::ToString as _;
 use alloc::vec::Vec;
 
-use super::hall::{Hall, charter, identity};
+use super::hall::{Hall, charter, identity, written};
 use crate::charter::Admission;
 use crate::code::Code;
 use crate::command::Command;
-use crate::event::Event;
-use crate::id::{Hash, Key, LinkId};
+use crate::id::{Hash, Key};
 use crate::identity::{Ed25519, Identity, Secret};
 use crate::limits;
-use crate::log::{Log, Record, entry_of};
+use crate::log::{Log, Record};
 use crate::rule::Rule;
 use crate::time::{Instant, Now};
 use crate::wire::entry::{EntryBody, Role};
 use crate::wire::field::{List, Name, Reason};
-use crate::wire::meeting::{EntryFrame, Lane, Meeting};
-use crate::wire::option::{Options, OptionsBuffer};
-use crate::wire::session::Purpose;
-use crate::wire::{Encoded, Frame};
+use crate::wire::meeting::Lane;
 
 fn sybil(number: u8) -> Identity {
     Identity::new(Secret([number.wrapping_add(100); 32]), alloc::sync::Arc::new(Ed25519))
@@ -34,38 +30,19 @@ fn person(name: &str) -> EntryBody<'_> {
     EntryBody::Person { name: Name::new(name).expect("a name"), addresses: List::NONE }
 }
 
-/// What an author has written in another life, whatever its own node thinks of it.
-fn written(author: &Identity, session: u64, bodies: &[EntryBody<'_>]) -> Vec<Encoded> {
-    let mut log = Log::new(charter(Admission::Open).meeting, 100);
-    let now = Now { tick: Instant(0), unix_ms: session };
-    bodies.iter().map(|body| log.write(author, session, body, now).expect("room").frame.clone()).collect()
-}
-
-fn show(hall: &mut Hall, node: usize, link: LinkId, frames: &[Encoded]) {
-    for frame in frames {
-        let entry = entry_of(frame).expect("an entry");
-        hall.frame(node, link, 0, Frame::Meeting(Meeting::EntryFrame(EntryFrame { entry, options: Options::NONE })));
-    }
-}
-
 /// A member lets its other keys in and has each write all that it may, until the founder stores no more of them.
 fn flood(hall: &mut Hall) {
     let link = hall.between(0, 1)[0];
     let sybils: Vec<Identity> = (0..13).map(sybil).collect();
     let grants: Vec<EntryBody<'_>> = sybils.iter().map(|sybil| grant(sybil.key())).collect();
-    show(hall, 0, link, &written(&identity(2), 7, &grants));
+    hall.show(0, link, &written(&identity(2), 7, &grants));
     for sybil in &sybils {
-        show(hall, 0, link, &written(sybil, 7, &alloc::vec![person("x"); limits::ACTS_OF_MEMBER_MAX]));
+        hall.show(0, link, &written(sybil, 7, &alloc::vec![person("x"); limits::ACTS_OF_MEMBER_MAX]));
     }
 }
 
 fn acts(hall: &Hall, node: usize) -> usize {
     hall.nodes[node].stored.iter().filter_map(Record::entry).filter(|entry| entry.value.lane == Lane::Acts).count()
-}
-
-fn errors(hall: &Hall, node: usize) -> Vec<&'static str> {
-    let code = |event: &Event| if let Event::Error { failure, .. } = event { Some(failure.word()) } else { None };
-    hall.nodes[node].events.iter().filter_map(code).collect()
 }
 
 #[test]
@@ -76,10 +53,10 @@ fn roster_11_and_acts_3_a_member_of_too_many_acts_has_none_and_all_see_it_alike(
     // Two halves of a room each hold some: neither has too many.
     let [mine, theirs] = [hall.between(0, 1)[0], hall.between(2, 1)[0]];
     many.push(grant(guest));
-    show(&mut hall, 0, mine, &written(&eve, 7, &many));
+    hall.show(0, mine, &written(&eve, 7, &many));
     let is_in = |hall: &Hall, node: usize| hall.nodes[node].machine.roster.is_member(&guest);
     assert!(is_in(&hall, 0), "its acts have effect yet");
-    show(&mut hall, 2, theirs, &written(&eve, 5, &many));
+    hall.show(2, theirs, &written(&eve, 5, &many));
     hall.pass(10_000);
     let late = hall.join("late");
     hall.pass(5_000);
@@ -99,18 +76,17 @@ fn acts_3_who_has_written_all_that_it_may_is_told_and_talks_on() {
         hall.command(1, Command::Name { name: alloc::format!("anna-{number}") });
     }
     let (eve, last) = (identity(2).key(), alloc::format!("anna-{}", limits::ACTS_OF_MEMBER_MAX - 2));
-    assert_eq!(errors(&hall, 1), [Code::Full.word()], "the first act was its name");
+    assert_eq!(hall.errors(1), [Code::Full.word()], "the first act was its name");
     for node in [0, 1] {
         assert_eq!(hall.nodes[node].machine.roster.name(&eve), Some(&*last), "at {node}");
     }
     hall.say(1, "still here");
     assert_eq!(hall.texts(0), ["still here"]);
     // Nor does it let anybody in: that would take all others away.
-    let link = hall.stranger(1, identity(9).key(), Purpose::MESH, 5);
-    hall.join_on(1, link, &OptionsBuffer::default());
+    let link = hall.knocker(1, identity(9).key(), 5);
     assert_eq!(hall.nodes[1].closed, [(link, Code::Full, Some(Rule::Join6))]);
     hall.command(0, Command::Name { name: "ruler".to_string() });
-    assert_eq!(errors(&hall, 0), [""; 0], "a host is not counted");
+    assert_eq!(hall.errors(0), [""; 0], "a host is not counted");
 }
 
 #[test]
@@ -119,13 +95,12 @@ fn acts_2_a_flood_of_members_leaves_hosts_their_part() {
     flood(&mut hall);
     let members = limits::ACTS_MAX - limits::ACTS_OF_HOSTS;
     assert_eq!(acts(&hall, 0), members, "nothing more is stored of members");
-    let link = hall.stranger(0, identity(9).key(), Purpose::MESH, 5);
-    hall.join_on(0, link, &OptionsBuffer::default());
+    let link = hall.knocker(0, identity(9).key(), 5);
     assert_eq!(hall.nodes[0].closed, [(link, Code::Full, Some(Rule::Join6))], "nobody is let in unasked");
     hall.command(0, Command::Kick { name: "m1".to_string(), why: "flooding".to_string() });
     hall.command(0, Command::Lock);
     hall.command(0, Command::Name { name: "ruler".to_string() });
-    assert_eq!((errors(&hall, 0), acts(&hall, 0)), (Vec::new(), members + 3));
+    assert_eq!((hall.errors(0), acts(&hall, 0)), (Vec::new(), members + 3));
     assert_eq!(hall.closed_with(1), Some(Code::Kicked));
     assert!(hall.nodes[2].machine.roster.is_locked());
     hall.say(2, "and on it goes");
@@ -137,11 +112,10 @@ fn mesh_24_newcomers_from_one_source_spend_acts_no_faster_than_one_in_5_s() {
     let mut hall = Hall::new(Admission::Open);
     let come_and_go = |hall: &mut Hall, number: u8| {
         let guest = sybil(number);
-        let link = hall.stranger(0, guest.key(), Purpose::MESH, 5);
-        hall.join_on(0, link, &OptionsBuffer::default());
+        let link = hall.knocker(0, guest.key(), 5);
         let is_in = hall.sent_on(0, link).contains(&"WELCOME");
         // It makes room for the next.
-        show(hall, 0, link, &written(&guest, 1, &[EntryBody::Left {}]));
+        hall.show(0, link, &written(&guest, 1, &[EntryBody::Left {}]));
         hall.down(0, link, Code::Left);
         is_in
     };
@@ -163,14 +137,13 @@ fn join_15_a_member_that_comes_and_goes_is_let_in_only_so_often() {
     let mut joins = 0;
     // A hundred times a second for 20 s, and each time in a run of its own.
     for run in 1..=2_000 {
-        let link = hall.stranger(0, eve.key(), Purpose::MESH, run);
-        hall.join_on(0, link, &OptionsBuffer::default());
+        let link = hall.knocker(0, eve.key(), run);
         if hall.sent_on(0, link).contains(&"WELCOME") {
             joins += 1;
             let now = Now { tick: Instant(0), unix_ms: run };
             let bodies = [person("eve"), EntryBody::Left {}];
             let frames = bodies.iter().map(|body| log.write(&eve, run, body, now).expect("room").frame.clone());
-            show(&mut hall, 0, link, &frames.collect::<Vec<_>>());
+            hall.show(0, link, &frames.collect::<Vec<_>>());
         }
         hall.down(0, link, Code::Left);
         hall.pass(10);

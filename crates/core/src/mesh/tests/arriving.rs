@@ -60,8 +60,7 @@ fn mesh_1_any_member_admits_and_says_so_to_all_before_the_newcomer_is_welcome() 
 #[test]
 fn mesh_1_and_join_3_a_room_with_tickets_takes_a_proof_and_passes_it_on() {
     let mut hall = Hall::new(Admission::Ticket);
-    let eve = hall.stranger(0, identity(9).key(), Purpose::MESH, 5);
-    hall.join_on(0, eve, &OptionsBuffer::default());
+    let eve = hall.knocker(0, identity(9).key(), 5);
     assert_eq!(hall.nodes[0].closed, [(eve, Code::TicketNeeded, Some(Rule::Join3))]);
     let bea = hall.join("bea");
     let cleo = hall.join("cleo");
@@ -118,8 +117,7 @@ fn mesh_6_who_has_a_pass_waits_a_second_for_its_grant_and_then_is_a_newcomer() {
     let mut options = OptionsBuffer::default();
     options.set(&option::PASS, &sign_pass(meeting, identity(8).key(), 0, &identity(2)));
     hall.join_on(0, link, &options);
-    let other = hall.stranger(1, identity(8).key(), Purpose::MESH, 5);
-    hall.join_on(1, other, &OptionsBuffer::default());
+    let other = hall.knocker(1, identity(8).key(), 5);
     assert_eq!(hall.sent_on(0, link).first(), Some(&"WELCOME"), "as soon as it is known");
 }
 
@@ -128,8 +126,7 @@ fn mesh_6_who_is_not_in_itself_lets_others_wait_and_then_says_so() {
     let mut hall = Hall::new(Admission::Open);
     hall.blocked.insert((1, 0));
     let outside = hall.join("bea");
-    let eve = hall.stranger(outside, identity(9).key(), Purpose::MESH, 5);
-    hall.join_on(outside, eve, &OptionsBuffer::default());
+    let eve = hall.knocker(outside, identity(9).key(), 5);
     hall.pass(4_999);
     assert_eq!(hall.nodes[outside].closed, []);
     hall.pass(1);

@@ -5,11 +5,12 @@ use alloc::string::{String, ToString as _};
 use alloc::sync::Arc;
 use alloc::{vec, vec::Vec};
 
-use crate::charter::{Admission, Questions, SignedCharter, Terms};
+use crate::charter::{Admission, SignedCharter};
 use crate::code::Code;
 use crate::command::Command;
 use crate::event::{Event, Kind, State};
-use crate::id::{CommandId, DialId, Key, LinkId, MeetingId, RequestId, Token};
+use crate::id::{CommandId, DialId, Key, LinkId, MeetingId, RequestId};
+pub(super) use crate::identity::identity;
 use crate::identity::{Ed25519, Identity, Secret};
 use crate::limits;
 use crate::log::{Log, Marks, Record};
@@ -18,7 +19,8 @@ use crate::mesh::{Member, MemberConfig, Restored};
 use crate::rule::Rule;
 use crate::ticket::Ticket;
 use crate::time::{Instant, Now};
-use crate::wire::field::{Name, Title};
+use crate::wire::entry::EntryBody;
+use crate::wire::field::Name;
 use crate::wire::frame::{self, Frame};
 use crate::wire::option::{self, OptionsBuffer};
 use crate::wire::session::{Hello, Purpose, Session};
@@ -26,25 +28,11 @@ use crate::wire::{Encoded, meeting::Join};
 
 pub(super) const TICKET: Secret = Secret([9; 32]);
 
-pub(super) fn identity(seed: u8) -> Identity {
-    Identity::new(Secret([seed; 32]), Arc::new(Ed25519))
-}
-
 pub(super) fn charter(admission: Admission) -> SignedCharter {
-    let us = identity(1);
     let ticket = admission.has_tickets().then(|| Identity::new(TICKET, Arc::new(Ed25519)).key());
-    let terms = Terms {
-        kind: Purpose::MESH,
-        founder: us.key(),
-        nonce: Token([3; 16]),
-        admission,
-        ticket: ticket.unwrap_or(Key::ZERO),
-        questions: Questions::Open,
-        history: u32::MAX,
-        guests: 64,
-        title: Title::new("Friday").expect("a title"),
-    };
-    SignedCharter::found(terms, &us).expect("a charter")
+    SignedCharter::sample(Purpose::MESH, &identity(1), |terms| {
+        (terms.admission, terms.ticket) = (admission, ticket.unwrap_or(Key::ZERO));
+    })
 }
 
 /// Where the other end of a link is: a node's own link, or a stranger.
@@ -284,7 +272,7 @@ impl Hall {
     }
 
     /// A node writes what its user could not.
-    pub(super) fn write(&mut self, node: usize, body: &crate::wire::entry::EntryBody<'_>, now: Now) {
+    pub(super) fn write(&mut self, node: usize, body: &EntryBody<'_>, now: Now) {
         let mut out = vec![];
         assert!(self.nodes[node].machine.write(body, now, &mut out), "there is room");
         self.apply(node, out);
@@ -395,6 +383,21 @@ impl Hall {
         link
     }
 
+    /// The same, who asks to be let in with nothing in hand.
+    pub(super) fn knocker(&mut self, node: usize, key: Key, started_ms: u64) -> LinkId {
+        let link = self.stranger(node, key, Purpose::MESH, started_ms);
+        self.join_on(node, link, &OptionsBuffer::default());
+        link
+    }
+
+    /// Brings a node entries, whoever has written them.
+    pub(super) fn show(&mut self, node: usize, link: LinkId, frames: &[Encoded]) {
+        for frame in frames {
+            self.happen(node, &Waiting::Frame(link, frame.clone()));
+            self.settle();
+        }
+    }
+
     pub(super) fn frame<'a>(&mut self, node: usize, link: LinkId, id: u32, frame: impl Into<Frame<'a>>) {
         let frame = frame.into().encode(RequestId(id));
         self.happen(node, &Waiting::Frame(link, frame));
@@ -423,6 +426,12 @@ impl Hall {
         self.nodes[node].events.iter().filter_map(text).collect()
     }
 
+    /// What has failed, in the words for scripts.
+    pub(super) fn errors(&self, node: usize) -> Vec<&'static str> {
+        let word = |event: &Event| if let Event::Error { failure, .. } = event { Some(failure.word()) } else { None };
+        self.nodes[node].events.iter().filter_map(word).collect()
+    }
+
     pub(super) fn closed_with(&self, node: usize) -> Option<Code> {
         let code = |event: &Event| if let Event::Closed { code, .. } = event { Some(*code) } else { None };
         self.nodes[node].events.iter().find_map(code)
@@ -446,6 +455,13 @@ impl Hall {
             .filter(|entry| entry.lane == crate::wire::meeting::Lane::Talk)
             .any(|entry| (entry.author, entry.number) == (author, number))
     }
+}
+
+/// What an author has written in another life, whatever its own node thinks of it: its ENTRY frames.
+pub(super) fn written(author: &Identity, session: u64, bodies: &[EntryBody<'_>]) -> Vec<Encoded> {
+    let mut log = Log::new(charter(Admission::Open).meeting, 100);
+    let now = Now { tick: Instant(0), unix_ms: session };
+    bodies.iter().map(|body| log.write(author, session, body, now).expect("room").frame.clone()).collect()
 }
 
 fn hello_of(purpose: Purpose, started_ms: u64, name: Option<&str>) -> Encoded {

@@ -14,7 +14,7 @@ use crate::rule::Rule;
 use crate::wire::field::List;
 use crate::wire::field::encode_items;
 use crate::wire::meeting::Links;
-use crate::wire::option::{Options, OptionsBuffer};
+use crate::wire::option::Options;
 use crate::wire::session::Purpose;
 
 /// Two of one room, the one with the smaller key first.
@@ -30,15 +30,13 @@ fn mesh_4_of_two_links_the_smaller_key_closes_the_older() {
     let older = [hall.between(small, large)[0], hall.between(large, small)[0]];
     // The larger has dialled again: it may not know the older link any more.
     let started_ms = hall.nodes[large].machine.newcomer.me.started_ms;
-    let newer = hall.stranger(small, identity(large as u8 + 1).key(), Purpose::MESH, started_ms);
-    hall.join_on(small, newer, &OptionsBuffer::default());
+    let newer = hall.knocker(small, identity(large as u8 + 1).key(), started_ms);
     assert!(hall.nodes[small].closed.contains(&(older[0], Code::Duplicate, None)));
     assert!(hall.sent_on(small, newer).contains(&"WELCOME"));
     // The other way round, the larger key leaves both.
     let mut hall = Hall::of(2);
     let started_ms = hall.nodes[small].machine.newcomer.me.started_ms;
-    let newer = hall.stranger(large, identity(small as u8 + 1).key(), Purpose::MESH, started_ms);
-    hall.join_on(large, newer, &OptionsBuffer::default());
+    let newer = hall.knocker(large, identity(small as u8 + 1).key(), started_ms);
     assert_eq!(hall.nodes[large].closed, []);
     hall.say(large, "on the newest");
     assert!(hall.sent_on(large, newer).contains(&"WELCOME"));
@@ -58,8 +56,7 @@ fn mesh_21_nobody_shows_the_founder_out() {
     for code in [Code::Kicked, Code::Banned, Code::Ended] {
         let mut hall = Hall::of(2);
         hall.part(0, 1);
-        let link = hall.stranger(0, identity(2).key(), Purpose::MESH, u64::MAX);
-        hall.join_on(0, link, &OptionsBuffer::default());
+        let link = hall.knocker(0, identity(2).key(), u64::MAX);
         hall.down(0, link, code);
         assert_eq!(hall.closed_with(0), None, "{code}");
     }
@@ -107,8 +104,7 @@ fn join_10_the_later_run_of_a_key_stays() {
     let earlier = hall.stranger(0, key, Purpose::MESH, started_ms - 1);
     assert!(hall.nodes[0].closed.contains(&(earlier, Code::Superseded, Some(Rule::Join10))));
     let link = hall.between(0, 1)[0];
-    let later = hall.stranger(0, key, Purpose::MESH, started_ms + 1);
-    hall.join_on(0, later, &OptionsBuffer::default());
+    let later = hall.knocker(0, key, started_ms + 1);
     assert!(hall.nodes[0].closed.contains(&(link, Code::Superseded, Some(Rule::Join10))));
     assert_eq!(hall.closed_with(1), Some(Code::Superseded), "nobody else says otherwise");
 }
@@ -176,8 +172,7 @@ fn mesh_8_and_revoke_1_who_is_shown_out_holds_the_act_and_does_not_come_back() {
     let dialled: usize = hall.nodes.iter().map(|node| node.dialled).sum();
     hall.pass(20_000);
     assert_eq!(dialled, hall.nodes.iter().map(|node| node.dialled).sum::<usize>());
-    let eve = hall.stranger(2, identity(2).key(), Purpose::MESH, 99_999);
-    hall.join_on(2, eve, &OptionsBuffer::default());
+    let eve = hall.knocker(2, identity(2).key(), 99_999);
     assert!(hall.nodes[2].closed.contains(&(eve, Code::Banned, Some(Rule::Join4))));
     hall.command(0, Command::Unban { name: "m1".to_string() });
     hall.pass(1_000);
@@ -195,16 +190,14 @@ fn mesh_8_and_revoke_1_who_is_shown_out_holds_the_act_and_does_not_come_back() {
 fn join_5_a_locked_room_takes_nobody_new_and_lets_members_back() {
     let mut hall = Hall::of(3);
     hall.command(0, Command::Lock);
-    let eve = hall.stranger(1, identity(9).key(), Purpose::MESH, 5);
-    hall.join_on(1, eve, &OptionsBuffer::default());
+    let eve = hall.knocker(1, identity(9).key(), 5);
     assert!(hall.nodes[1].closed.contains(&(eve, Code::Locked, Some(Rule::Join5))));
     hall.part(1, 2);
     hall.blocked.clear();
     hall.pass(6_000);
     assert_eq!(hall.between(1, 2).len(), 1);
     hall.command(0, Command::Unlock);
-    let eve = hall.stranger(1, identity(9).key(), Purpose::MESH, 5);
-    hall.join_on(1, eve, &OptionsBuffer::default());
+    let eve = hall.knocker(1, identity(9).key(), 5);
     assert!(hall.sent_on(1, eve).contains(&"WELCOME"));
     assert_eq!(hall.admission, Admission::Open);
 }

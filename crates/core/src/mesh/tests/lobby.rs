@@ -34,11 +34,6 @@ fn positions(hall: &Hall, node: usize) -> Vec<u16> {
     hall.nodes[node].events.iter().filter_map(position).collect()
 }
 
-fn failed(hall: &Hall, node: usize) -> Option<&'static str> {
-    let error = |event: &Event| if let Event::Error { failure, .. } = event { Some(failure.word()) } else { None };
-    hall.nodes[node].events.iter().rev().find_map(error)
-}
-
 fn are_linked(hall: &mut Hall, nodes: &[usize]) {
     for node in nodes {
         let states = hall.states(*node);
@@ -65,14 +60,13 @@ fn lobby_1_whoever_knocks_at_a_room_waits_until_its_host_lets_it_in() {
     hall.pass(3_000);
     are_linked(&mut hall, &[0, anna, bea, cleo]);
     admit(&mut hall, "all");
-    assert_eq!(failed(&hall, 0), Some("no_such_name"));
+    assert_eq!(hall.errors(0).pop(), Some("no_such_name"));
 }
 
 #[test]
 fn lobby_2_and_mesh_2_who_waits_hears_nothing_of_the_room_and_says_nothing() {
     let mut hall = Hall::new(Admission::Lobby);
-    let eve = hall.stranger(0, identity(9).key(), Purpose::MESH, 5);
-    hall.join_on(0, eve, &OptionsBuffer::default());
+    let eve = hall.knocker(0, identity(9).key(), 5);
     hall.say(0, "among us");
     hall.pass(30_000);
     assert_eq!(hall.sent_on(0, eve), ["WAITING"]);
@@ -91,7 +85,7 @@ fn lobby_6_a_newcomer_that_is_denied_is_told_why_and_stays_away() {
     assert_eq!(hall.nodes[anna].events.last(), Some(&closed));
     assert!(!hall.nodes[0].events.iter().any(|event| matches!(event, Event::Joined { .. } | Event::Left { .. })));
     deny(&mut hall, "anna", "");
-    assert_eq!(failed(&hall, 0), Some("no_such_name"));
+    assert_eq!(hall.errors(0).pop(), Some("no_such_name"));
     // About whom nobody decides.
     let bea = hall.join("bea");
     hall.pass(3_600_000);
@@ -103,11 +97,9 @@ fn lobby_7_one_place_a_key_and_no_name_twice() {
     let mut hall = Hall::new(Admission::Lobby);
     let links: Vec<LinkId> = [9, 10].map(|seed| hall.stranger(0, identity(seed).key(), Purpose::MESH, 5)).into();
     links.iter().for_each(|link| hall.join_on(0, *link, &OptionsBuffer::default()));
-    let earlier = hall.stranger(0, identity(9).key(), Purpose::MESH, 4);
-    hall.join_on(0, earlier, &OptionsBuffer::default());
+    let earlier = hall.knocker(0, identity(9).key(), 4);
     assert_eq!(hall.nodes[0].closed.last(), Some(&(earlier, Code::Superseded, Some(Rule::Join10))));
-    let again = hall.stranger(0, identity(9).key(), Purpose::MESH, 6);
-    hall.join_on(0, again, &OptionsBuffer::default());
+    let again = hall.knocker(0, identity(9).key(), 6);
     assert_eq!(hall.nodes[0].closed.last(), Some(&(links[0], Code::Superseded, Some(Rule::Join10))));
     assert_eq!(hall.nodes[0].machine.lobby.links(), [links[1], again]);
     let all = hall.join("All");
@@ -130,10 +122,10 @@ fn lobby_8_who_is_no_host_sends_to_one() {
     assert_eq!(hall.closed_with(bea), Some(Code::NotHost));
     assert_eq!(hall.nodes[anna].closed.last().map(|(_, _, rule)| *rule), Some(Some(Rule::Lobby8)));
     hall.command(anna, Command::Admit { name: None });
-    assert_eq!(failed(&hall, anna), Some("not_host"));
+    assert_eq!(hall.errors(anna).pop(), Some("not_host"));
     let mut open = Hall::new(Admission::Open);
     admit(&mut open, "all");
-    assert_eq!(failed(&open, 0), Some("no_lobby"));
+    assert_eq!(open.errors(0).pop(), Some("no_lobby"));
 }
 
 #[test]

@@ -3,20 +3,18 @@
 use alloc::string::ToString as _;
 use alloc::vec::Vec;
 
-use super::hall::{Hall, charter, identity};
-use crate::charter::Admission;
+use super::hall::{Hall, identity, written};
 use crate::code::Code;
 use crate::command::{Command, Failure};
 use crate::event::{Deed, Event, Kind, Notice, Reach};
-use crate::id::LinkId;
+use crate::id::{CommandId, LinkId};
 use crate::limits;
-use crate::log::{Log, Marks, Record, entry_of};
-use crate::time::{Instant, Now};
-use crate::wire::Frame;
+use crate::log::{Marks, Record};
 use crate::wire::entry::{EntryBody, Level};
 use crate::wire::field::{List, Text, encode_items};
-use crate::wire::meeting::{Digest, EntryFrame, Lane, Meeting, Row};
+use crate::wire::meeting::{Digest, Lane, Meeting, Row};
 use crate::wire::option::Options;
+use crate::wire::{Encoded, Frame};
 
 fn count(names: &[&str], name: &str) -> usize {
     names.iter().filter(|sent| **sent == name).count()
@@ -30,30 +28,16 @@ fn gone(hall: &Hall, node: usize) -> Vec<(u64, u64)> {
     hall.nodes[node].events.iter().filter_map(gap).collect()
 }
 
-/// What an author has written in another life: its ENTRY frames.
-fn written(number: u8, session: u64, texts: &[&str]) -> Vec<crate::wire::Encoded> {
-    let mut log = Log::new(charter(Admission::Open).meeting, 100);
-    let now = Now { tick: Instant(0), unix_ms: session };
-    let text = |text| EntryBody::Text { text: Text::new(text).expect("a text") };
-    texts
-        .iter()
-        .map(|words| log.write(&identity(number), session, &text(words), now).expect("room").frame.clone())
-        .collect()
-}
-
-/// The same of acts that say who it is.
-fn written_acts(number: u8, session: u64, count: usize) -> Vec<crate::wire::Encoded> {
-    let mut log = Log::new(charter(Admission::Open).meeting, 100);
-    let now = Now { tick: Instant(0), unix_ms: session };
-    let name = crate::wire::field::Name::new("m1").expect("a name");
-    let person = EntryBody::Person { name, addresses: List::NONE };
-    (0..count).map(|_| log.write(&identity(number), session, &person, now).expect("room").frame.clone()).collect()
+/// What an author has said in another life.
+fn said(number: u8, session: u64, texts: &[&'static str]) -> Vec<Encoded> {
+    let text = |text: &&'static str| EntryBody::Text { text: Text::new(text).expect("a text") };
+    written(&identity(number), session, &texts.iter().map(text).collect::<Vec<_>>())
 }
 
 /// The range that a node has asked a link for last.
 fn fetched(hall: &Hall, node: usize, link: LinkId) -> Option<(u64, u64)> {
     let sent = hall.nodes[node].sent.iter().rev().filter(|(on, _)| *on == link);
-    let fetch = |bytes: &crate::wire::Encoded| match crate::wire::decode(&bytes.0).ok()?.frame? {
+    let fetch = |bytes: &Encoded| match crate::wire::decode(&bytes.0).ok()?.frame? {
         Frame::Meeting(Meeting::Fetch(fetch)) => fetch.ranges.iter().next().map(|range| (range.from, range.to)),
         _ => None,
     };
@@ -67,11 +51,6 @@ fn row(author: u8, session: u64, first: u64, next: u64) -> Row {
 fn tell_rows(hall: &mut Hall, node: usize, link: LinkId, rows: &[Row]) {
     let (count, items) = encode_items(rows.iter().copied(), limits::ROWS_MAX);
     hall.frame(node, link, 0, Digest { rows: List::over(count, &items), options: Options::NONE });
-}
-
-fn show_entry(hall: &mut Hall, node: usize, link: LinkId, frame: &crate::wire::Encoded) {
-    let entry = entry_of(frame).expect("an entry");
-    hall.frame(node, link, 0, Frame::Meeting(Meeting::EntryFrame(EntryFrame { entry, options: Options::NONE })));
 }
 
 #[test]
@@ -140,8 +119,7 @@ fn mesh_13_while_two_are_parted_the_others_are_asked() {
 fn mesh_13_who_brings_nothing_for_three_seconds_is_not_waited_for() {
     let mut hall = Hall::of(3);
     // Node 9 is a member of whom both others tell, and nobody is linked with it.
-    let eve = hall.stranger(0, identity(9).key(), crate::wire::session::Purpose::MESH, 5);
-    hall.join_on(0, eve, &crate::wire::option::OptionsBuffer::default());
+    let eve = hall.knocker(0, identity(9).key(), 5);
     hall.down(0, eve, Code::Cut);
     hall.pass(1_000);
     let [one, other] = [hall.between(0, 1)[0], hall.between(0, 2)[0]];
@@ -163,17 +141,17 @@ fn mesh_13_who_brings_nothing_for_three_seconds_is_not_waited_for() {
 fn mesh_14_what_nobody_offers_is_gone_after_a_while() {
     let mut hall = Hall::of(3);
     let link = hall.between(0, 1)[0];
-    let lines = written(2, 7, &["one", "two", "three", "four"]);
+    let lines = said(2, 7, &["one", "two", "three", "four"]);
     // What nothing is held of begins where it is offered.
     tell_rows(&mut hall, 0, link, &[row(2, 7, 2, 3)]);
     assert_eq!(gone(&hall, 0), []);
-    show_entry(&mut hall, 0, link, &lines[1]);
+    hall.show(0, link, &lines[1..=1]);
     tell_rows(&mut hall, 0, link, &[row(2, 7, 4, 5)]);
     hall.pass(4_999);
     assert_eq!(gone(&hall, 0), []);
     hall.pass(1);
     assert_eq!(gone(&hall, 0), [(3, 4)]);
-    show_entry(&mut hall, 0, link, &lines[3]);
+    hall.show(0, link, &lines[3..=3]);
     assert!(hall.has_stored(0, identity(2).key(), 4));
 }
 
@@ -182,17 +160,16 @@ fn fetch_2_and_mesh_13_what_an_author_has_left_out_is_asked_of_it() {
     let mut hall = Hall::of(3);
     hall.pass(3_000);
     let link = hall.between(0, 1)[0];
-    let lines = written(2, 7, &["one", "two", "three", "four"]);
-    show_entry(&mut hall, 0, link, &lines[0]);
-    show_entry(&mut hall, 0, link, &lines[2]);
+    let lines = said(2, 7, &["one", "two", "three", "four"]);
+    hall.show(0, link, &lines[0..=0]);
+    hall.show(0, link, &lines[2..=2]);
     assert_eq!(fetched(&hall, 0, link), Some((2, 4)), "at once, up to what was sent");
-    for line in &lines[1..3] {
-        show_entry(&mut hall, 0, link, line);
-    }
+    hall.show(0, link, &lines[1..3]);
     assert!(hall.has_stored(0, identity(2).key(), 3));
     // An act, too.
-    let acts = written_acts(2, 8, 2);
-    show_entry(&mut hall, 0, link, &acts[1]);
+    let name = crate::wire::field::Name::new("m1").expect("a name");
+    let acts = written(&identity(2), 8, &[EntryBody::Person { name, addresses: List::NONE }; 2]);
+    hall.show(0, link, &acts[1..=1]);
     hall.pass(3_000);
     assert_eq!(fetched(&hall, 0, link), Some((1, 3)));
 }
@@ -203,9 +180,9 @@ fn mesh_14_what_an_author_has_left_out_and_has_not_got_is_gone_after_a_while() {
     hall.pass(3_000);
     let link = hall.between(0, 1)[0];
     hall.hold([1]);
-    let lines = written(2, 7, &["one", "two", "three"]);
-    show_entry(&mut hall, 0, link, &lines[0]);
-    show_entry(&mut hall, 0, link, &lines[2]);
+    let lines = said(2, 7, &["one", "two", "three"]);
+    hall.show(0, link, &lines[0..=0]);
+    hall.show(0, link, &lines[2..=2]);
     assert_eq!(fetched(&hall, 0, link), Some((2, 4)));
     let request = hall.last_request(0, link);
     hall.frame(0, link, request, crate::wire::session::Done { options: Options::NONE });
@@ -220,13 +197,12 @@ fn mesh_14_what_an_author_has_left_out_and_has_not_got_is_gone_after_a_while() {
 fn mesh_9_what_does_not_count_is_not_stored_and_costs_nobody() {
     let mut hall = Hall::of(3);
     let link = hall.between(0, 1)[0];
-    let lines = written(9, 7, &["who am I?"]);
-    show_entry(&mut hall, 0, link, &lines[0]);
+    let lines = said(9, 7, &["who am I?"]);
+    hall.show(0, link, &lines[0..=0]);
     assert_eq!((hall.has_stored(0, identity(9).key(), 1), hall.nodes[0].closed.len()), (false, 0));
     // Granted, it is asked for.
     let before = count(&hall.sent_on(0, link), "FETCH");
-    let eve = hall.stranger(2, identity(9).key(), crate::wire::session::Purpose::MESH, 5);
-    hall.join_on(2, eve, &crate::wire::option::OptionsBuffer::default());
+    let eve = hall.knocker(2, identity(9).key(), 5);
     assert_eq!(count(&hall.sent_on(0, link), "FETCH"), before + 1);
 }
 
@@ -234,9 +210,9 @@ fn mesh_9_what_does_not_count_is_not_stored_and_costs_nobody() {
 fn mesh_10_a_fork_is_shown_to_everybody_once() {
     let mut hall = Hall::of(3);
     let [link, other] = [hall.between(0, 1)[0], hall.between(0, 2)[0]];
-    let (yes, no) = (written(2, 7, &["yes"]), written(2, 7, &["no"]));
-    show_entry(&mut hall, 0, link, &yes[0]);
-    show_entry(&mut hall, 0, link, &no[0]);
+    let (yes, no) = (said(2, 7, &["yes"]), said(2, 7, &["no"]));
+    hall.show(0, link, &yes[0..=0]);
+    hall.show(0, link, &no[0..=0]);
     for link in [link, other] {
         assert_eq!(count(&hall.sent_on(0, link), "FORK"), 1);
     }
@@ -250,7 +226,7 @@ fn mesh_10_a_fork_is_shown_to_everybody_once() {
         .nodes
         .iter()
         .map(|node| {
-            let is_fork = |frame: &crate::wire::Encoded| {
+            let is_fork = |frame: &Encoded| {
                 matches!(crate::wire::decode(&frame.0).expect("a frame").frame, Some(Frame::Meeting(Meeting::Fork(_))))
             };
             node.sent.iter().filter(|(_, frame)| is_fork(frame)).count()
@@ -333,31 +309,24 @@ fn mesh_20_a_whisper_that_nobody_answers_is_given_up() {
     hall.hold([1]);
     hall.command(0, Command::Msg { to: "m1".to_string(), text: "psst".to_string() });
     hall.part(0, 1);
-    let errors = |hall: &Hall| -> Vec<Failure> {
-        let told = |event: &Event| if let Event::Error { failure, .. } = event { Some(failure.clone()) } else { None };
-        hall.nodes[0].events.iter().filter_map(told).collect()
-    };
     hall.pass(29_999);
-    assert_eq!(errors(&hall), []);
+    assert_eq!(hall.errors(0), [""; 0]);
     hall.pass(1);
-    assert_eq!(errors(&hall), [Failure::NotAnswered("m1".to_string())]);
+    let failure = Failure::NotAnswered("m1".to_string());
+    assert!(hall.nodes[0].events.contains(&Event::Error { failure, id: Some(CommandId(7)) }));
 }
 
 #[test]
 fn ask_6_and_token_2_a_whisper_whose_link_goes_comes_once_with_the_next() {
     let mut hall = Hall::of(3);
     hall.command(0, Command::Msg { to: "nobody".to_string(), text: "psst".to_string() });
-    let errors = |hall: &Hall| -> Vec<&'static str> {
-        let code = |event: &Event| if let Event::Error { failure, .. } = event { Some(failure.word()) } else { None };
-        hall.nodes[0].events.iter().filter_map(code).collect()
-    };
-    assert_eq!(errors(&hall), ["no_such_name"]);
+    assert_eq!(hall.errors(0), ["no_such_name"]);
     hall.hold([1]);
     hall.command(0, Command::Msg { to: "m1".to_string(), text: "psst".to_string() });
     hall.release_then_cut(0, 1);
     assert_eq!(hall.texts(1), ["hedy -> you: psst"]);
     hall.command(0, Command::Msg { to: "m1".to_string(), text: "again".to_string() });
-    assert_eq!(errors(&hall), ["no_such_name", "not_linked"]);
+    assert_eq!(hall.errors(0), ["no_such_name", "not_linked"]);
     let answered =
         |hall: &Hall| hall.nodes[0].events.iter().filter(|event| matches!(event, Event::Done { .. })).count();
     let before = answered(&hall);
