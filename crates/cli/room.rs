@@ -7,9 +7,9 @@ use tertulia_core::event::Role;
 use tertulia_core::id::{Key, MeetingId};
 use tertulia_core::identity::Identity;
 use tertulia_core::limits;
-use tertulia_core::mesh::{Member, MemberConfig, Restored};
+use tertulia_core::mesh::{Member, MemberConfig, NewcomerConfig, Restored};
 use tertulia_core::node::{Guess, Node};
-use tertulia_core::star::{Attendee, AttendeeConfig};
+use tertulia_core::star::Attendee;
 use tertulia_core::ticket::Ticket;
 use tertulia_core::wire::session::Purpose;
 use tertulia_net::{Home, Setup, start};
@@ -53,7 +53,7 @@ pub(crate) fn host(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     let ticket = Ticket { meeting, host: us.key(), seed, endorsement, addresses: place.addresses.clone() };
     let reach = place.reach(args.announce.as_ref(), args.visibility(), &screen);
     let publisher = venue::publisher(us.clone(), &called.name, registries.addresses, reach, started_ms)?;
-    let member = Member::new(MemberConfig {
+    let newcomer = NewcomerConfig {
         identity: us.clone(),
         name: called.name,
         name_is_chosen: called.is_chosen,
@@ -62,14 +62,13 @@ pub(crate) fn host(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
         meeting,
         host: None,
         ticket: Some(ticket),
-        door: Vec::new(),
-        addresses: place.addresses.clone(),
-        port: None,
         note: String::new(),
+        addresses: Vec::new(),
         restored: Some(Restored { charter: room.charter, pass: None, log: room.log }),
         others: Vec::new(),
         talk_max: limits::TALK_ENTRIES_MAX,
-    });
+    };
+    let member = Member::new(MemberConfig { newcomer, addresses: place.addresses.clone(), port: None });
     let keeps = (!home.is_guest()).then(|| home.clone());
     let setup =
         Setup { identity: us, started_ms, listener: Some(listener), home: keeps.clone(), trace: globals.trace.clone() };
@@ -138,28 +137,8 @@ impl Target {
     ) -> Result<Node, Fail> {
         let is_lecture = self.is_lecture();
         let Self { identity, meeting, host, ticket, addresses, bound, guess, others } = self;
-        let (rooms, lectures) = others.into_iter().partition(|other| other.charter.kind == Purpose::MESH);
         let (name, name_is_chosen) = called;
-        let talk_max = limits::TALK_ENTRIES_MAX;
-        let attendee = AttendeeConfig {
-            identity: identity.clone(),
-            name: name.clone(),
-            name_is_chosen,
-            started_ms,
-            seed: random()?,
-            meeting,
-            host,
-            ticket: ticket.clone(),
-            note: note.into(),
-            addresses: addresses.clone(),
-            restored: bound.clone().filter(|_| is_lecture),
-            others: lectures,
-            talk_max,
-        };
-        if is_lecture {
-            return Ok(Node::new(Attendee::new(attendee)));
-        }
-        let member = MemberConfig {
+        let newcomer = NewcomerConfig {
             identity,
             name,
             name_is_chosen,
@@ -168,17 +147,19 @@ impl Target {
             meeting,
             host,
             ticket,
-            door: addresses,
-            addresses: place.addresses.clone(),
-            port: place.seen,
             note: note.into(),
+            addresses,
             restored: bound,
-            others: rooms,
-            talk_max,
+            others,
+            talk_max: limits::TALK_ENTRIES_MAX,
         };
+        if is_lecture {
+            return Ok(Node::new(Attendee::new(newcomer)));
+        }
+        let member = MemberConfig { newcomer, addresses: place.addresses.clone(), port: place.seen };
         Ok(match guess {
-            Some(guess) => Node::returner(guess, member, attendee),
-            None => Node::newcomer(member, attendee),
+            Some(guess) => Node::returner(guess, member),
+            None => Node::newcomer(member),
         })
     }
 }

@@ -71,7 +71,7 @@ pub struct LinkId(pub u64);
 pub struct DialId(pub u64);
 
 /// One request of one side of one link; 0 stands for an event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(pub u32);
 
 impl RequestId {

@@ -240,7 +240,7 @@ pub fn fork() -> Encoded {
     one.write(&ada(), START_MS, &body("Yes."), now).unwrap();
     let no = other.write(&ada(), START_MS, &body("No."), now).unwrap().frame.clone();
     match one.offer(&entry_of(&no).unwrap(), false, &bea()) {
-        Verdict::Forked(proof) => proof.frame().unwrap(),
+        Verdict::Forked(proof) => proof.frame,
         verdict @ (Verdict::Stored(_) | Verdict::Dropped | Verdict::Ahead { .. } | Verdict::Refused(_)) => {
             panic!("{verdict:?}")
         }

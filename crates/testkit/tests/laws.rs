@@ -17,7 +17,7 @@ use tertulia_core::log::{Log, Record};
 use tertulia_core::machine::{Input, Machine, Output};
 use tertulia_core::mesh::{Member, MemberConfig, Restored};
 use tertulia_core::node::{Guess, Node};
-use tertulia_core::star::{Attendee, AttendeeConfig, Host, HostConfig};
+use tertulia_core::star::{Attendee, Host, HostConfig, NewcomerConfig};
 use tertulia_core::time::{Instant, Now, Timers};
 use tertulia_core::wire::entry::{Door, EntryBody, Role};
 use tertulia_core::wire::field::{Address, Block, List, Name, Reason, Signed, Text, Title, decode_all, encode_items};
@@ -157,8 +157,8 @@ fn attendee() -> Court<Node> {
     Court::new(Node::new(Attendee::new(attendee_config())), peers(), from_host())
 }
 
-fn attendee_config() -> AttendeeConfig {
-    AttendeeConfig {
+fn attendee_config() -> NewcomerConfig {
+    NewcomerConfig {
         identity: identity(2),
         name: "bea".into(),
         name_is_chosen: false,
@@ -240,49 +240,20 @@ fn from_members() -> Vec<Encoded> {
 fn member(number: u8) -> Court<Node> {
     let kept = |log| Restored { charter: room(), pass: None, log };
     let restored = (number == 1).then(|| kept(Log::new(room().meeting, 5)));
-    let member = Member::new(MemberConfig {
-        identity: identity(number),
-        name: format!("p{number}"),
-        name_is_chosen: false,
-        started_ms: NOW.unix_ms,
-        seed: [1; 32],
-        meeting: MeetingId::ZERO,
-        host: None,
-        ticket: None,
-        note: String::new(),
-        door: if number == 1 { vec![] } else { vec!["a:1".into()] },
-        addresses: vec!["b:1".into()],
-        port: None,
-        restored,
-        others: Vec::new(),
-        talk_max: 5,
-    });
+    let addresses = if number == 1 { vec![] } else { vec!["a:1".into()] };
+    let (identity, name) = (identity(number), format!("p{number}"));
+    let newcomer = NewcomerConfig { identity, name, addresses, restored, ..attendee_config() };
+    let member = Member::new(MemberConfig { newcomer, addresses: vec!["b:1".into()], port: None });
     Court::new(Node::new(member), peers(), from_members()).linked_for(Purpose::MESH)
 }
 
 /// A room, for whoever does not know what is at the address.
 fn some_room() -> MemberConfig {
-    MemberConfig {
-        identity: identity(2),
-        name: "bea".into(),
-        name_is_chosen: false,
-        started_ms: NOW.unix_ms,
-        seed: [1; 32],
-        meeting: MeetingId::ZERO,
-        host: None,
-        ticket: None,
-        note: String::new(),
-        door: vec!["a:1".into()],
-        addresses: vec![],
-        port: None,
-        restored: None,
-        others: Vec::new(),
-        talk_max: 5,
-    }
+    MemberConfig { newcomer: attendee_config(), addresses: vec![], port: None }
 }
 
 fn newcomer() -> Court<Node> {
-    Court::new(Node::newcomer(some_room(), attendee_config()), peers(), from_host())
+    Court::new(Node::newcomer(some_room()), peers(), from_host())
 }
 
 /// Somebody who was in the room when it was last at the address.
@@ -290,7 +261,7 @@ fn returner(frames: Vec<Encoded>) -> Court<Node> {
     let log = Log::restored(room().meeting, 5, from_members().into_iter().map(Record::Entry));
     let restored = Restored { charter: room(), pass: None, log };
     let guess = Guess { restored, heard: "just now".into() };
-    Court::new(Node::returner(guess, some_room(), attendee_config()), peers(), frames)
+    Court::new(Node::returner(guess, some_room()), peers(), frames)
 }
 
 fn command() -> impl Strategy<Value = Command> {

@@ -94,7 +94,7 @@ struct PairLink {
 }
 
 /// Somebody with whom this user talks, could, or did.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 struct Friend {
     /// What this user calls them; of one that is not listed, what they call themselves.
     name: String,
@@ -136,21 +136,10 @@ impl Friend {
             name: listed.name,
             addresses: listed.addresses,
             learned: listed.learned,
-            avoided: Vec::new(),
-            tried: 0,
-            is_careful: false,
-            looked_up: None,
             is_listed: listed.standing != Standing::Removed,
             is_stranger: matches!(listed.standing, Standing::Stranger | Standing::Removed),
             is_blocked: matches!(listed.standing, Standing::Blocked | Standing::Removed),
-            pair: None,
-            drafts: VecDeque::new(),
-            links: Vec::new(),
-            dialling: None,
-            failures: 0,
-            is_told_away: false,
-            is_told_linked: false,
-            barred: None,
+            ..Self::default()
         }
     }
 

@@ -12,7 +12,6 @@ mod rules;
 mod talk;
 
 use alloc::collections::{BTreeMap, VecDeque};
-use alloc::sync::Arc;
 use alloc::{format, vec, vec::Vec};
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 

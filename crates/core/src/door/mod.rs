@@ -8,6 +8,6 @@ mod proof;
 
 pub(crate) use self::lobby::{Due, Knock, Lobby};
 pub(crate) use self::names::Names;
-pub use self::newcomer::Restored;
-pub(crate) use self::newcomer::{ENDINGS, Goal, Me, Newcomer, Progress, Wait, is_innocent};
+pub(crate) use self::newcomer::{ENDINGS, Newcomer, Progress, Wait, is_innocent};
+pub use self::newcomer::{NewcomerConfig, Restored};
 pub(crate) use self::proof::{Door, pass_is_signed, sign_pass};

@@ -65,10 +65,6 @@ pub(crate) struct Me {
 }
 
 impl Me {
-    pub(crate) fn new(name: String, is_chosen: bool, started_ms: u64) -> Self {
-        Self { base_name: name.clone(), name, is_chosen, tried: 0, started_ms }
-    }
-
     /// Its user wants another name.
     pub(crate) fn rename(&mut self, name: &str) {
         (self.name, self.base_name) = (name.to_string(), name.to_string());
@@ -94,6 +90,37 @@ pub struct Restored {
     pub log: Log,
 }
 
+/// Who comes to a meeting, and where to.
+#[derive(Clone, Debug)]
+pub struct NewcomerConfig {
+    /// The key pair.
+    pub identity: Identity,
+    /// The name.
+    pub name: String,
+    /// Whether the user has chosen it: then a taken one is an error, else it gets a number.
+    pub name_is_chosen: bool,
+    /// The wall clock as the node starts, milliseconds since 1970 in UTC.
+    pub started_ms: u64,
+    /// Decides all that is random.
+    pub seed: [u8; 32],
+    /// The meeting; zero: whichever is held there.
+    pub meeting: MeetingId,
+    /// Who must answer there; `None`: whoever does.
+    pub host: Option<Key>,
+    /// The ticket that opens the door, if there is one; of a founder, the one to hand out.
+    pub ticket: Option<Ticket>,
+    /// What a host is told if there is a lobby; may be empty.
+    pub note: String,
+    /// Where to knock, `HOST:PORT`. The founder of a room knocks nowhere.
+    pub addresses: Vec<String>,
+    /// What an earlier run has kept. The founder of a room brings its charter, at first without entries.
+    pub restored: Option<Restored>,
+    /// What earlier runs have kept of other meetings: an address may lead to one of them.
+    pub others: Vec<Restored>,
+    /// How many entries of talk are kept.
+    pub talk_max: usize,
+}
+
 /// Where it goes.
 #[derive(Clone, Debug)]
 pub(crate) struct Goal {
@@ -105,7 +132,6 @@ pub(crate) struct Goal {
     pub(crate) note: String,
     /// Where to knock, `HOST:PORT`.
     pub(crate) addresses: Vec<String>,
-    /// What earlier runs have kept of other meetings of the kind: an address may lead to one of them.
     pub(crate) others: Vec<Restored>,
 }
 
@@ -146,10 +172,11 @@ pub(crate) struct Newcomer {
 }
 
 impl Newcomer {
-    pub(crate) fn new(me: Me, goal: Goal) -> Self {
+    pub(crate) fn new(place: Place, config: NewcomerConfig) -> Self {
+        let NewcomerConfig { name, name_is_chosen, started_ms, host, ticket, note, addresses, others, .. } = config;
         Self {
-            me,
-            goal,
+            me: Me { base_name: name.clone(), name, is_chosen: name_is_chosen, tried: 0, started_ms },
+            goal: Goal { place, host, ticket, note, addresses, others },
             pass: None,
             was_inside: false,
             dials: 0,

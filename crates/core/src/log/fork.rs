@@ -1,13 +1,11 @@
 //! The proof that an author has written two entries that exclude each other (SPEC.md, "Forks").
 
-use alloc::vec::Vec;
-
 use super::StreamId;
 use crate::id::{MeetingId, RequestId};
 use crate::identity::{Domain, Identity};
 use crate::rule::Rule;
-use crate::wire::entry::{Entry, decode_entry};
-use crate::wire::field::{Block, Signed, encode_alone};
+use crate::wire::entry::Entry;
+use crate::wire::field::{Block, Signed};
 use crate::wire::meeting::Fork;
 use crate::wire::option::Options;
 use crate::wire::{Encoded, Frame};
@@ -19,22 +17,15 @@ pub struct Proof {
     pub stream: StreamId,
     /// The stream is void from this number on.
     pub number: u64,
-    one: Vec<u8>,
-    other: Vec<u8>,
+    /// FORK, which shows it to others.
+    pub frame: Encoded,
 }
 
 impl Proof {
     pub(super) fn new(one: &Signed<'_, Entry<'_>>, other: &Signed<'_, Entry<'_>>) -> Self {
-        let number = one.value.number.min(other.value.number);
-        Self { stream: StreamId::of(&one.value), number, one: encode_alone(one), other: encode_alone(other) }
-    }
-
-    /// The proof as FORK carries it; `None` never happens.
-    #[must_use]
-    pub fn frame(&self) -> Option<Encoded> {
-        let one = Block(decode_entry(&self.one).ok()?);
-        let other = Block(decode_entry(&self.other).ok()?);
-        Some(Frame::from(Fork { one, other, options: Options::NONE }).encode(RequestId::EVENT))
+        let fork = Fork { one: Block(*one), other: Block(*other), options: Options::NONE };
+        let (stream, number) = (StreamId::of(&one.value), one.value.number.min(other.value.number));
+        Self { stream, number, frame: Frame::from(fork).encode(RequestId::EVENT) }
     }
 }
 

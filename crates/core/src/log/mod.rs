@@ -498,7 +498,7 @@ impl Log {
     }
 
     /// The streams that have changed since the last call.
-    pub(crate) fn changed_streams(&mut self) -> BTreeSet<StreamId> {
+    pub fn changed_streams(&mut self) -> BTreeSet<StreamId> {
         core::mem::take(&mut self.changed)
     }
 

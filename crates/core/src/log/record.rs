@@ -194,17 +194,7 @@ impl Record {
     /// The ENTRY frame that it is, if it is one.
     #[must_use]
     pub const fn frame(&self) -> Option<&Encoded> {
-        match self {
-            Self::Entry(frame) | Self::Held(frame) => Some(frame),
-            Self::Fork(..)
-            | Self::Skip(..)
-            | Self::Shown(_)
-            | Self::Received(_)
-            | Self::Stream(_)
-            | Self::Clock(..)
-            | Self::Lost(..)
-            | Self::Asked(..) => None,
-        }
+        if let Self::Entry(frame) | Self::Held(frame) = self { Some(frame) } else { None }
     }
 
     /// The entry that it is, if it is one.
@@ -274,8 +264,9 @@ pub enum Why {
 }
 
 /// Where a reader is.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 enum At {
+    #[default]
     Header,
     Records(Salted),
     /// In a file of another kind; whether that has been told.
@@ -283,7 +274,7 @@ enum At {
 }
 
 /// Reads a file as it comes, in pieces of any size; holds no more of it than one record and one piece.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Reader {
     at: At,
     buffer: Vec<u8>,
@@ -302,23 +293,6 @@ pub struct Reader {
     /// Where the last whole record ends.
     whole: u64,
     kept: u64,
-}
-
-impl Default for Reader {
-    fn default() -> Self {
-        Self {
-            at: At::Header,
-            buffer: Vec::new(),
-            read: 0,
-            offset: 0,
-            damage: None,
-            next: None,
-            has_ended: false,
-            last: None,
-            whole: 0,
-            kept: 0,
-        }
-    }
 }
 
 impl Reader {

@@ -162,7 +162,7 @@ fn store_2_what_was_asked_for_fits_both_its_neighbours() {
         offer_all(&mut log, &lines[3..4]);
         let Verdict::Forked(proof) = asked(&mut log, &rival) else { panic!("{rival:?} fits") };
         assert_eq!(proof.number, void);
-        let frame = proof.frame().expect("two entries");
+        let frame = proof.frame;
         let Some(Frame::Meeting(Meeting::Fork(fork))) = frame::decode(&frame.0).expect("a frame").frame else {
             panic!("{frame:?} is FORK")
         };
@@ -312,8 +312,8 @@ fn fork_1_two_entries_of_one_number_void_the_stream_from_there_and_nothing_else(
     assert_eq!(fetch(&log, [range(&lines[0], 0, u64::MAX)].into_iter(), 0), lines[..1], "what is void is not served");
     assert_eq!(log.rows(0).iter().find(|row| row.lane == Lane::Talk).map(|row| row.next), Some(2));
 
-    let frame = proof.frame().expect("two entries");
-    let Ok(frame::Decoded { frame: Some(Frame::Meeting(Meeting::Fork(fork))), .. }) = frame::decode(&frame.0) else {
+    let Ok(frame::Decoded { frame: Some(Frame::Meeting(Meeting::Fork(fork))), .. }) = frame::decode(&proof.frame.0)
+    else {
         panic!("no FORK");
     };
     assert_eq!(check_fork(&fork, MEETING, &identity(99)), Ok((proof.stream, 2)));

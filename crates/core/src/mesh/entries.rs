@@ -26,11 +26,7 @@ impl Member {
         match self.replica.take(link, entry, is_wanted, &self.us, now, out) {
             Taken::Stored(entry) => self.on_stored(Some(link), &entry, now),
             Taken::Known | Taken::Later => {}
-            Taken::Forked(proof) => {
-                if let Some(frame) = proof.frame() {
-                    self.forked(link, proof.stream, proof.number, &frame, now, out);
-                }
-            }
+            Taken::Forked(proof) => self.forked(link, proof.stream, proof.number, &proof.frame, now, out),
             Taken::Broken(rule) => self.reject(link, rule, now, out),
         }
     }

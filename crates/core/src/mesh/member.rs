@@ -13,10 +13,10 @@ use crate::charter::{Listing, SignedCharter};
 use crate::circle::Circle;
 use crate::code::Code;
 use crate::command::{Failure, Place};
-use crate::door::{Door, Goal, Lobby, Me, Newcomer, Restored, Wait};
+use crate::door::{Door, Lobby, Newcomer, NewcomerConfig, Restored, Wait};
 use crate::errand::{Outbox, Tokens};
 use crate::event::{Ending, Event};
-use crate::id::{DialId, Key, LinkId, MeetingId, RequestId};
+use crate::id::{DialId, Key, LinkId, RequestId};
 use crate::identity::Identity;
 use crate::log::{Held, Log};
 use crate::machine::{Input, Machine, Output};
@@ -25,7 +25,6 @@ use crate::reason::goodbye;
 use crate::replica::{Delivery, Order, Patience, Replica};
 use crate::roster::Roster;
 use crate::rule::Rule;
-use crate::ticket::Ticket;
 use crate::time::{Instant, Now, Timers};
 use crate::wire::Frame;
 use crate::wire::entry as wire;
@@ -38,36 +37,12 @@ use crate::wire::session::Session;
 /// What a member is made of.
 #[derive(Clone, Debug)]
 pub struct MemberConfig {
-    /// The member's key pair.
-    pub identity: Identity,
-    /// The member's name.
-    pub name: String,
-    /// Whether the user has chosen it: then a taken one is an error, else it gets a number.
-    pub name_is_chosen: bool,
-    /// The wall clock as the node starts, milliseconds since 1970 in UTC.
-    pub started_ms: u64,
-    /// Decides all that is random.
-    pub seed: [u8; 32],
-    /// The room; zero: whichever is at the address.
-    pub meeting: MeetingId,
-    /// Who must answer there; `None`: whoever does.
-    pub host: Option<Key>,
-    /// The ticket that opens the door: the one that a founder hands out, or the one that a newcomer has.
-    pub ticket: Option<Ticket>,
-    /// What a host is told if there is a lobby; may be empty.
-    pub note: String,
-    /// Where a newcomer knocks, `HOST:PORT`.
-    pub door: Vec<String>,
+    /// Who it is, and where it knocks.
+    pub newcomer: NewcomerConfig,
     /// Where others can dial this node, `HOST:PORT`.
     pub addresses: Vec<String>,
     /// The port that this node listens on, where its address is for others to see. `None`: `addresses` says it all.
     pub port: Option<u16>,
-    /// The charter, and what an earlier run has kept. A founder brings its new one, without entries.
-    pub restored: Option<Restored>,
-    /// What earlier runs have kept of other rooms: an address may lead to one of them.
-    pub others: Vec<Restored>,
-    /// How many entries of talk are kept.
-    pub talk_max: usize,
 }
 
 /// Where a member is with its room.
@@ -146,23 +121,15 @@ impl Member {
     /// A member that has not started yet.
     #[must_use]
     pub fn new(config: MemberConfig) -> Self {
+        let MemberConfig { newcomer: mut config, addresses, port } = config;
+        let restored = config.restored.take();
         let log = Log::new(config.meeting, config.talk_max);
-        let me = Me::new(config.name, config.name_is_chosen, config.started_ms);
-        let goal = Goal {
-            place: Place::Room,
-            host: config.host,
-            ticket: config.ticket,
-            note: config.note,
-            addresses: config.door,
-            others: config.others,
-        };
         let mut member = Self {
             session: log.next_session(config.identity.key()).max(config.started_ms),
             circle: Circle::new(config.identity.key()),
-            us: config.identity,
-            newcomer: Newcomer::new(me, goal),
+            us: config.identity.clone(),
             random: Random::new(config.seed),
-            reach: Reach::new(config.addresses, config.port),
+            reach: Reach::new(addresses, port),
             charter: None,
             guess: None,
             replica: Replica::new(log, Patience::MEMBER),
@@ -182,8 +149,9 @@ impl Member {
             unjudged: None,
             timers: Timers::default(),
             talk_max: config.talk_max,
+            newcomer: Newcomer::new(Place::Room, config),
         };
-        if let Some(restored) = config.restored {
+        if let Some(restored) = restored {
             member.restore(restored);
         }
         member

@@ -22,4 +22,4 @@ mod standing;
 mod tests;
 
 pub use self::member::{Member, MemberConfig};
-pub use crate::door::Restored;
+pub use crate::door::{NewcomerConfig, Restored};

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 
 use super::seat::Seat;
 use crate::code::Code;
-use crate::door::Restored;
+use crate::door::{NewcomerConfig, Restored};
 use crate::event::Event;
 use crate::identity::Identity;
 use crate::log::Held;
@@ -15,7 +15,7 @@ use crate::machine::Output;
 use crate::mesh::{Member, MemberConfig};
 use crate::replica::message;
 use crate::roster::Roster;
-use crate::star::{Attendee, AttendeeConfig};
+use crate::star::Attendee;
 use crate::wire::session::Purpose;
 
 /// The meeting that was last joined at the address: it may have given way to another.
@@ -31,22 +31,24 @@ pub struct Guess {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Untried {
     room: Option<MemberConfig>,
-    lecture: Option<AttendeeConfig>,
+    lecture: Option<NewcomerConfig>,
 }
 
 impl Untried {
-    pub(super) fn newcomer(room: MemberConfig, lecture: AttendeeConfig) -> (Seat, Self) {
+    pub(super) fn newcomer(room: MemberConfig) -> (Seat, Self) {
+        let lecture = NewcomerConfig { restored: None, ..room.newcomer.clone() };
         (Member::new(room).into(), Self { room: None, lecture: Some(lecture) })
     }
 
-    pub(super) fn returner(guess: Guess, room: MemberConfig, lecture: AttendeeConfig) -> (Seat, Self) {
+    pub(super) fn returner(guess: Guess, room: MemberConfig) -> (Seat, Self) {
         let Guess { restored, heard } = guess;
         let (kind, meeting) = (restored.charter.kind, restored.charter.meeting);
-        let (restored, others) = (Some(restored), Vec::new());
+        let lecture = NewcomerConfig { restored: None, ..room.newcomer.clone() };
+        let newcomer = NewcomerConfig { meeting, restored: Some(restored), others: Vec::new(), ..lecture.clone() };
         let seat = if kind == Purpose::STAR {
-            Attendee::new(AttendeeConfig { meeting, restored, others, ..lecture.clone() }).into()
+            Attendee::new(newcomer).into()
         } else {
-            Member::new(MemberConfig { meeting, restored, others, ..room.clone() }).guessing(heard).into()
+            Member::new(MemberConfig { newcomer, ..room.clone() }).guessing(heard).into()
         };
         (seat, Self { room: Some(room), lecture: Some(lecture) })
     }

@@ -23,7 +23,6 @@ use crate::log::Log;
 use crate::machine::{Input, Machine, Output};
 use crate::mesh::MemberConfig;
 use crate::registry::{Client, ClientConfig};
-use crate::star::AttendeeConfig;
 use crate::time::{Instant, Now};
 use crate::wire::session::Purpose;
 
@@ -76,15 +75,15 @@ impl Node {
 
     /// Somebody who was told where to go, and not what is on there: in a room, or else in a lecture.
     #[must_use]
-    pub fn newcomer(room: MemberConfig, lecture: AttendeeConfig) -> Self {
-        let (seat, untried) = Untried::newcomer(room, lecture);
+    pub fn newcomer(room: MemberConfig) -> Self {
+        let (seat, untried) = Untried::newcomer(room);
         Self { untried, ..Self::new(seat) }
     }
 
     /// Somebody who comes back to where a meeting was.
     #[must_use]
-    pub fn returner(guess: Guess, room: MemberConfig, lecture: AttendeeConfig) -> Self {
-        let (seat, untried) = Untried::returner(guess, room, lecture);
+    pub fn returner(guess: Guess, room: MemberConfig) -> Self {
+        let (seat, untried) = Untried::returner(guess, room);
         Self { untried, ..Self::new(seat) }
     }
 

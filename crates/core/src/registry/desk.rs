@@ -9,9 +9,10 @@ use super::query::Asker;
 use crate::id::{DialId, LinkId, MeetingId, RequestId};
 
 /// Where a client is with one registry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Stage {
     /// No link, and none is on its way.
+    #[default]
     Apart,
     Dialling(DialId),
     Open(LinkId),
@@ -26,7 +27,7 @@ pub(super) enum Errand {
 }
 
 /// One registry.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Desk {
     /// `HOST:PORT`.
     pub(super) registry: String,
@@ -43,17 +44,8 @@ pub(super) struct Desk {
 }
 
 impl Desk {
-    pub(super) const fn new(registry: String) -> Self {
-        Self {
-            registry,
-            stage: Stage::Apart,
-            failures: 0,
-            is_told: false,
-            errands: BTreeMap::new(),
-            held: BTreeMap::new(),
-            shown: BTreeMap::new(),
-            last_request: RequestId::EVENT,
-        }
+    pub(super) fn new(registry: String) -> Self {
+        Self { registry, ..Self::default() }
     }
 
     /// Opens a request.

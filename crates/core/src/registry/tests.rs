@@ -12,7 +12,6 @@ mod publishing;
 mod serving;
 
 use alloc::string::{String, ToString};
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 

@@ -2,7 +2,6 @@
 //! something asks a holder. Who may write, and what is shown when, the machines above know.
 
 mod delivery;
-mod digest;
 mod order;
 mod pull;
 mod serve;
@@ -14,10 +13,9 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 pub(crate) use self::delivery::Delivery;
-pub(crate) use self::digest::send_rows;
 pub(crate) use self::order::Order;
 pub(crate) use self::pull::{Offer, Pull, Step};
-pub(crate) use self::serve::Asker;
+pub(crate) use self::serve::{Asker, send_rows};
 pub(crate) use self::show::{is_asked, message};
 use crate::event::Event;
 use crate::id::{Key, LinkId, RequestId};
@@ -156,7 +154,7 @@ impl Replica {
             }
             Some(Verdict::Forked(proof)) => {
                 out.extend(Output::store(&mut self.log));
-                out.extend(proof.frame().map(|frame| Output::Send { link, frame }));
+                out.push(Output::Send { link, frame: proof.frame.clone() });
                 self.pull.forget_stream(proof.stream);
                 Taken::Forked(proof)
             }

@@ -9,10 +9,10 @@ use crate::address::for_others;
 use crate::charter::SignedCharter;
 use crate::code::Code;
 use crate::command::{Failure, Place};
-use crate::door::{Goal, Me, Newcomer, Progress, Restored, Wait, is_innocent};
+use crate::door::{Newcomer, NewcomerConfig, Progress, Restored, Wait, is_innocent};
 use crate::errand::{Outbox, Tokens};
 use crate::event::{Ending, Event, Kind, Member, Notice, Role, State, Whisper};
-use crate::id::{DialId, Key, LinkId, MeetingId, RequestId};
+use crate::id::{DialId, Key, LinkId, RequestId};
 use crate::identity::Identity;
 use crate::log::{Held, Log, StreamId, check_fork};
 use crate::machine::{Input, Kept, Machine, Output};
@@ -29,37 +29,6 @@ use crate::wire::meeting::{Fork, Lane, Meeting, Presence, Row, Welcome};
 use crate::wire::option::Pass;
 use crate::wire::private::{Private, Tell};
 use crate::wire::session::Session;
-
-/// What an attendee is made of.
-#[derive(Clone, Debug)]
-pub struct AttendeeConfig {
-    /// The guest's key pair.
-    pub identity: Identity,
-    /// The guest's name.
-    pub name: String,
-    /// Whether the user has chosen it: then a taken one is an error, else it gets a number.
-    pub name_is_chosen: bool,
-    /// The wall clock as the node starts, milliseconds since 1970 in UTC.
-    pub started_ms: u64,
-    /// Decides all that is random.
-    pub seed: [u8; 32],
-    /// The meeting; zero: whichever is held there.
-    pub meeting: MeetingId,
-    /// Who must answer; `None`: whoever does.
-    pub host: Option<Key>,
-    /// The ticket, if there is one.
-    pub ticket: Option<Ticket>,
-    /// What the host is told if there is a lobby; may be empty.
-    pub note: String,
-    /// Where to dial, `HOST:PORT`.
-    pub addresses: Vec<String>,
-    /// What an earlier run has kept.
-    pub restored: Option<Restored>,
-    /// What earlier runs have kept of other lectures: an address may lead to one of them.
-    pub others: Vec<Restored>,
-    /// How many entries of talk are kept.
-    pub talk_max: usize,
-}
 
 /// Where an attendee is with its one link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,19 +68,10 @@ pub struct Attendee {
 impl Attendee {
     /// An attendee that has not started yet.
     #[must_use]
-    pub fn new(config: AttendeeConfig) -> Self {
-        let me = Me::new(config.name, config.name_is_chosen, config.started_ms);
-        let goal = Goal {
-            place: Place::Lecture,
-            host: config.host,
-            ticket: config.ticket,
-            note: config.note,
-            addresses: config.addresses,
-            others: config.others,
-        };
+    pub fn new(mut config: NewcomerConfig) -> Self {
+        let restored = config.restored.take();
         let mut attendee = Self {
-            us: config.identity,
-            newcomer: Newcomer::new(me, goal),
+            us: config.identity.clone(),
             random: Random::new(config.seed),
             stage: Stage::Apart,
             roster: Roster::default(),
@@ -125,8 +85,9 @@ impl Attendee {
             introduced: false,
             due: None,
             talk_max: config.talk_max,
+            newcomer: Newcomer::new(Place::Lecture, config),
         };
-        if let Some(restored) = config.restored {
+        if let Some(restored) = restored {
             attendee.restore(restored);
         }
         attendee

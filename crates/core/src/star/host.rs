@@ -89,19 +89,10 @@ pub(super) struct Guest {
 }
 
 impl Guest {
-    /// Answers the commands that wait for it: it is gone.
-    pub(super) fn fail_tells(&self, out: &mut Vec<Output>) {
-        for id in self.tells.values() {
-            out.push(Output::Event(Event::Error { failure: Failure::Held(self.name.clone()), id: Some(*id) }));
-        }
-    }
-
-    /// The same, as the host goes: the texts are on their way.
-    pub(super) fn give_up_tells(&self, out: &mut Vec<Output>) {
-        for id in self.tells.values() {
-            let failure = Failure::Undelivered(Some(self.name.clone()));
-            out.push(Output::Event(Event::Error { failure, id: Some(*id) }));
-        }
+    /// Answers the commands that wait for it: one of the two is gone.
+    pub(super) fn fail_tells(&self, failure: &Failure, out: &mut Vec<Output>) {
+        let failed = |id: &CommandId| Output::Event(Event::Error { failure: failure.clone(), id: Some(*id) });
+        out.extend(self.tells.values().map(failed));
     }
 }
 
@@ -618,7 +609,7 @@ impl Host {
     pub(super) fn forget(&mut self, link: LinkId, reason: &str, now: Now, out: &mut Vec<Output>) {
         self.timers.disarm(Timer::Join(link));
         let Some(guest) = self.guests.remove(&link) else { return };
-        guest.fail_tells(out);
+        guest.fail_tells(&Failure::Held(guest.name.clone()), out);
         self.lobby.take(link, now);
         if self.joined.get(&guest.key) == Some(&link) {
             self.joined.remove(&guest.key);

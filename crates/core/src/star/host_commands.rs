@@ -280,7 +280,7 @@ impl Host {
     fn leave(&mut self, code: Code, ending: Ending, out: &mut Vec<Output>) {
         let reason = goodbye(code, &ending);
         for (link, guest) in core::mem::take(&mut self.guests) {
-            guest.give_up_tells(out);
+            guest.fail_tells(&Failure::Undelivered(Some(guest.name.clone())), out);
             out.push(Output::Close { link, code, rule: None, reason: reason.to_string() });
         }
         self.joined.clear();

@@ -9,9 +9,9 @@ mod host_commands;
 mod presence;
 mod questions;
 
-pub use self::attendee::{Attendee, AttendeeConfig};
+pub use self::attendee::Attendee;
 pub use self::host::{Host, HostConfig};
-pub use crate::door::Restored;
+pub use crate::door::{NewcomerConfig, Restored};
 
 #[cfg(test)]
 mod tests;

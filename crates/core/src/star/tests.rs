@@ -138,8 +138,8 @@ fn host_that_keeps(talk_max: usize) -> HostConfig {
     HostConfig { log: Log::new(config.charter.meeting, talk_max), ..config }
 }
 
-fn attendee_config(seed: u8, name: &str) -> AttendeeConfig {
-    AttendeeConfig {
+fn attendee_config(seed: u8, name: &str) -> NewcomerConfig {
+    NewcomerConfig {
         identity: identity(seed),
         name: name.to_string(),
         name_is_chosen: false,
@@ -184,7 +184,7 @@ impl Lecture {
     }
 
     /// Starts an attendee, which dials at once; its link if it gets one.
-    fn join(&mut self, config: AttendeeConfig) -> LinkId {
+    fn join(&mut self, config: NewcomerConfig) -> LinkId {
         let key = config.identity.key();
         let mut node = Node::new(Attendee::new(config));
         let mut out = vec![];
@@ -385,7 +385,7 @@ fn digest_2_a_guest_that_was_restarted_gets_exactly_what_it_missed() {
     let old = lecture.attendees.remove(&anna).expect("anna");
     lecture.say("three");
     let restored = Some(old.disk(None));
-    let again = lecture.join(AttendeeConfig { restored, started_ms: 3_000, ..attendee_config(2, "anna") });
+    let again = lecture.join(NewcomerConfig { restored, started_ms: 3_000, ..attendee_config(2, "anna") });
     assert_eq!(lecture.attendees[&again].texts(), ["three"]);
     assert_eq!(lecture.entries_sent(again), 1);
 }
@@ -413,14 +413,14 @@ fn show_3_an_attendee_is_shown_what_it_has_stored_and_not_seen_before_what_is_ne
     let old = lecture.attendees.remove(&anna).expect("anna");
     lecture.say("three");
     let restored = || Some(old.disk(shown_until(&old.events, "one").as_ref()));
-    let config = AttendeeConfig { restored: restored(), started_ms: 3_000, ..attendee_config(2, "anna") };
+    let config = NewcomerConfig { restored: restored(), started_ms: 3_000, ..attendee_config(2, "anna") };
     let again = lecture.join(config);
     let told = &lecture.attendees[&again];
     assert_eq!(told.texts(), ["anna? why?", "two", "three"]);
     assert!(matches!(told.events.first(), Some(Event::Ready { .. })), "it is in the lecture first");
 
     // Who does not get in again is shown it too.
-    let config = AttendeeConfig { restored: restored(), started_ms: 4_000, ..attendee_config(2, "anna") };
+    let config = NewcomerConfig { restored: restored(), started_ms: 4_000, ..attendee_config(2, "anna") };
     let mut alone = Attendee::new(config);
     let mut out = vec![];
     alone.handle(Input::Start, lecture.now, &mut out);
@@ -452,7 +452,7 @@ fn digest_2_a_guest_that_meets_a_lecture_it_knows_at_another_address_gets_exactl
     let old = lecture.attendees.remove(&anna).expect("anna");
     lecture.say("three");
     let others = vec![old.disk(None)];
-    let again = lecture.join(AttendeeConfig { others, started_ms: 3_000, ..attendee_config(2, "anna") });
+    let again = lecture.join(NewcomerConfig { others, started_ms: 3_000, ..attendee_config(2, "anna") });
     lecture.pass(1_000);
     assert_eq!(lecture.attendees[&again].texts(), ["three"]);
 }
@@ -469,7 +469,7 @@ fn digest_1_nothing_is_lost_when_a_host_that_has_dropped_talk_is_restarted() {
     let old = lecture.attendees.remove(&anna).expect("anna");
     let mut again = Lecture::with(HostConfig { started_ms: 5_000, ..config(lecture.host.stored) });
     let restored = Some(old.disk(None));
-    let anna = again.join(AttendeeConfig { restored, ..attendee_config(2, "anna") });
+    let anna = again.join(NewcomerConfig { restored, ..attendee_config(2, "anna") });
     ["six", "seven", "eight"].into_iter().for_each(|text| again.say(text));
     assert_eq!(again.attendees[&anna].texts(), ["six", "seven", "eight"]);
 }
@@ -557,7 +557,7 @@ fn gap_1_what_lies_before_ones_time_is_no_gap_after_a_restart_either() {
     lecture.cut(anna);
     let old = lecture.attendees.remove(&anna).expect("anna");
     let restored = Some(old.disk(None));
-    let again = lecture.join(AttendeeConfig { restored, started_ms: 3_000, ..attendee_config(2, "anna") });
+    let again = lecture.join(NewcomerConfig { restored, started_ms: 3_000, ..attendee_config(2, "anna") });
     lecture.say("four");
     assert_eq!(lecture.attendees[&again].texts(), ["four"]);
     assert!(!lecture.attendees[&again].events.iter().any(|event| matches!(event, Event::Gap { .. })));
@@ -572,12 +572,12 @@ fn join_3_a_ticket_meeting_wants_a_ticket_that_holds() {
     assert_eq!(rule_of(&lecture, none), Some(Rule::Join3));
     assert_eq!(lecture.attendees[&none].closed_with(), Some(Code::TicketNeeded));
     let wrong = Ticket { seed: Some(Secret([8; 32])), ..lecture.ticket() };
-    let wrong = lecture.join(AttendeeConfig { ticket: Some(wrong), ..attendee_config(3, "bea") });
+    let wrong = lecture.join(NewcomerConfig { ticket: Some(wrong), ..attendee_config(3, "bea") });
     assert_eq!(rule_of(&lecture, wrong), Some(Rule::Join3));
     for link in [none, wrong] {
         assert_eq!(lecture.sent.get(&link), None, "a stranger learns nothing");
     }
-    let right = lecture.join(AttendeeConfig { ticket: Some(lecture.ticket()), ..attendee_config(4, "cleo") });
+    let right = lecture.join(NewcomerConfig { ticket: Some(lecture.ticket()), ..attendee_config(4, "cleo") });
     assert_eq!(lecture.attendees[&right].texts(), ["secret"]);
 }
 
@@ -587,7 +587,7 @@ fn join_4_who_was_shown_out_stays_out_with_the_same_key_or_ticket() {
     let mut lecture = Lecture::new(&options);
     let ticket = lecture.ticket();
     let with =
-        |ticket: &Ticket, seed, name| AttendeeConfig { ticket: Some(ticket.clone()), ..attendee_config(seed, name) };
+        |ticket: &Ticket, seed, name| NewcomerConfig { ticket: Some(ticket.clone()), ..attendee_config(seed, name) };
     let anna = lecture.join(with(&ticket, 2, "anna"));
     lecture.host_command(Command::Kick { name: "anna".to_string(), why: "spam".to_string() });
     assert_eq!(lecture.attendees[&anna].closed_with(), Some(Code::Kicked));
@@ -609,12 +609,12 @@ fn join_4_a_pass_hides_no_ticket_from_a_kick() {
     let options = Options { admission: Admission::Ticket, ..Options::default() };
     let mut lecture = Lecture::new(&options);
     let ticket = lecture.ticket();
-    let with = |seed, name| AttendeeConfig { ticket: Some(ticket.clone()), ..attendee_config(seed, name) };
+    let with = |seed, name| NewcomerConfig { ticket: Some(ticket.clone()), ..attendee_config(seed, name) };
     let anna = lecture.join(with(2, "anna"));
     let old = lecture.attendees.remove(&anna).expect("anna");
     lecture.host_input(Input::Down { link: anna, code: Code::Left });
     let restored = Some(old.disk(None));
-    let by_pass = lecture.join(AttendeeConfig { restored, ..attendee_config(2, "anna") });
+    let by_pass = lecture.join(NewcomerConfig { restored, ..attendee_config(2, "anna") });
     assert_eq!(rule_of(&lecture, by_pass), None);
     lecture.host_command(Command::Kick { name: "anna".to_string(), why: String::new() });
     let same_ticket = lecture.join(with(3, "bea"));
@@ -626,7 +626,7 @@ fn revoke_2_whoever_has_left_can_be_shown_out_with_its_ticket() {
     let options = Options { admission: Admission::Ticket, ..Options::default() };
     let mut lecture = Lecture::new(&options);
     let ticket = lecture.ticket();
-    let with = |seed, name| AttendeeConfig { ticket: Some(ticket.clone()), ..attendee_config(seed, name) };
+    let with = |seed, name| NewcomerConfig { ticket: Some(ticket.clone()), ..attendee_config(seed, name) };
     let anna = lecture.join(with(2, "anna"));
     lecture.command(anna, Command::Quit);
     lecture.host_command(Command::Kick { name: "anna".to_string(), why: String::new() });
@@ -693,7 +693,7 @@ fn join_7_a_taken_name_gets_a_number_unless_it_was_chosen() {
     let second = lecture.join(attendee_config(3, "Anna"));
     let ready = |event: &Event| matches!(event, Event::Ready { name, .. } if name == "Anna-2");
     assert!(lecture.attendees[&second].events.iter().any(ready));
-    let chosen = lecture.join(AttendeeConfig { name_is_chosen: true, ..attendee_config(4, "anna") });
+    let chosen = lecture.join(NewcomerConfig { name_is_chosen: true, ..attendee_config(4, "anna") });
     assert_eq!(lecture.attendees[&chosen].closed_with(), Some(Code::NameTaken));
 }
 
@@ -724,7 +724,7 @@ fn join_7_whoever_was_renamed_keeps_to_the_new_name() {
 fn join_7_names_that_read_alike_are_one_name() {
     let (mut lecture, anna) = Lecture::with_anna(&Options::default());
     for (seed, name) in [(3, "h\u{435}dy"), (4, "Hedy"), (5, "\u{430}nna"), (6, "ANN\u{391}")] {
-        let link = lecture.join(AttendeeConfig { name_is_chosen: true, ..attendee_config(seed, name) });
+        let link = lecture.join(NewcomerConfig { name_is_chosen: true, ..attendee_config(seed, name) });
         assert_eq!(rule_of(&lecture, link), Some(Rule::Join7), "{name:?}");
     }
     lecture.command(anna, Command::Name { name: "ｈedy".to_string() });
@@ -772,10 +772,10 @@ fn join_15_a_key_with_a_pass_joins_again_only_so_often() {
 fn join_10_a_later_run_takes_the_place_of_an_earlier_one() {
     let mut lecture = Lecture::new(&Options::default());
     let early = lecture.join(attendee_config(2, "anna"));
-    let late = lecture.join(AttendeeConfig { started_ms: 3_000, ..attendee_config(2, "anna") });
+    let late = lecture.join(NewcomerConfig { started_ms: 3_000, ..attendee_config(2, "anna") });
     assert_eq!(lecture.attendees[&early].closed_with(), Some(Code::Superseded));
     assert_eq!(lecture.attendees[&late].closed_with(), None);
-    let earlier = lecture.join(AttendeeConfig { started_ms: 1, ..attendee_config(2, "anna") });
+    let earlier = lecture.join(NewcomerConfig { started_ms: 1, ..attendee_config(2, "anna") });
     assert_eq!(lecture.attendees[&earlier].closed_with(), Some(Code::Superseded));
 }
 
@@ -967,7 +967,7 @@ fn fork_1_a_proof_counts_once_and_voids_acts_too() {
 fn charter_2_a_host_of_another_meeting_is_turned_away() {
     let mut lecture = Lecture::new(&Options::default());
     let ticket = Ticket { meeting: MeetingId([7; 16]), ..lecture.ticket() };
-    let anna = lecture.join(AttendeeConfig {
+    let anna = lecture.join(NewcomerConfig {
         meeting: MeetingId([7; 16]),
         ticket: Some(ticket),
         ..attendee_config(2, "anna")

@@ -9,7 +9,7 @@ use tertulia_core::id::{Key, MeetingId, Token};
 use tertulia_core::limits::TALK_ENTRIES_MAX;
 use tertulia_core::log::{Mark, Record};
 use tertulia_core::machine::Kept;
-use tertulia_core::star::{Attendee, AttendeeConfig, Host, HostConfig, Restored};
+use tertulia_core::star::{Attendee, Host, HostConfig, NewcomerConfig, Restored};
 use tertulia_core::wire::field::Title;
 use tertulia_core::wire::meeting::Lane;
 use tertulia_core::wire::session::Purpose;
@@ -53,7 +53,7 @@ fn host(home: &Home, listener: TcpListener) -> Node {
 
 fn attendee(number: u8, address: SocketAddr, home: Option<Home>, restored: Option<Restored>) -> Node {
     let started_ms = unix_ms();
-    let machine = Attendee::new(AttendeeConfig {
+    let machine = Attendee::new(NewcomerConfig {
         identity: identity(number),
         name: format!("guest{number}"),
         name_is_chosen: true,

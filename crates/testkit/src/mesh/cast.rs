@@ -9,9 +9,8 @@ use tertulia_core::id::{Key, MeetingId, Signature, Token};
 use tertulia_core::identity::{Ed25519, Identity, Scheme, Secret};
 use tertulia_core::log::Log;
 use tertulia_core::machine::Kept;
-use tertulia_core::mesh::{Member, MemberConfig, Restored};
+use tertulia_core::mesh::{Member, MemberConfig, NewcomerConfig, Restored};
 use tertulia_core::node::{Guess, Node};
-use tertulia_core::star::AttendeeConfig;
 use tertulia_core::ticket::Ticket;
 use tertulia_core::wire::field::Title;
 use tertulia_core::wire::session::Purpose;
@@ -87,7 +86,7 @@ pub(crate) fn member(
         let seed = mix.ticket.then_some(seed);
         let ticket = Ticket { meeting: charter.meeting, host, seed, endorsement, addresses: addresses.clone() };
         let is_founder = number == 0;
-        let room = MemberConfig {
+        let newcomer = NewcomerConfig {
             identity: us.clone(),
             name: name.clone(),
             name_is_chosen: false,
@@ -96,46 +95,25 @@ pub(crate) fn member(
             meeting: if knows_key { charter.meeting } else { MeetingId::ZERO },
             host: (knows_key && !is_founder).then_some(host),
             ticket: Some(ticket),
-            door: if is_founder { Vec::new() } else { addresses },
-            addresses: vec![address(number)],
-            port: None,
+            addresses: if is_founder { Vec::new() } else { addresses },
             restored: None,
             others: Vec::new(),
             note: String::new(),
             talk_max: 10_000,
         };
-        let lecture = lecture_at(&room);
+        let room = |newcomer| MemberConfig { newcomer, addresses: vec![address(number)], port: None };
         Box::new(match restored {
-            restored if is_founder => Node::new(Member::new(MemberConfig { restored, ..room })),
+            restored if is_founder => Node::new(Member::new(room(NewcomerConfig { restored, ..newcomer }))),
             Some(restored) if !knows_key => {
                 let others = vec![restored.clone()];
                 let guess = Guess { restored, heard: "a while ago".into() };
-                Node::returner(guess, MemberConfig { others, ..room }, lecture)
+                Node::returner(guess, room(NewcomerConfig { others, ..newcomer }))
             }
             // Neither an address nor a ticket says of what kind the meeting is.
-            restored => Node::newcomer(MemberConfig { restored, ..room }, lecture),
+            restored => Node::newcomer(room(NewcomerConfig { restored, ..newcomer })),
         })
     });
     NodeSpec { key, maker, talk_max }
-}
-
-/// The lecture that may be there instead, for all that a newcomer knows.
-fn lecture_at(room: &MemberConfig) -> AttendeeConfig {
-    AttendeeConfig {
-        identity: room.identity.clone(),
-        name: room.name.clone(),
-        name_is_chosen: false,
-        started_ms: room.started_ms,
-        seed: room.seed,
-        meeting: room.meeting,
-        host: room.host,
-        ticket: room.ticket.clone(),
-        note: String::new(),
-        addresses: room.door.clone(),
-        restored: None,
-        others: Vec::new(),
-        talk_max: room.talk_max,
-    }
 }
 
 /// What the founder has kept of its ticket.

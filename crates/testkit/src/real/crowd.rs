@@ -12,7 +12,7 @@ use tertulia_core::id::{Key, Signature};
 use tertulia_core::identity::{Ed25519, Identity, Scheme, Secret};
 use tertulia_core::limits::PING_INTERVAL;
 use tertulia_core::machine::{Input, Machine, Output};
-use tertulia_core::star::{Attendee, AttendeeConfig};
+use tertulia_core::star::{Attendee, NewcomerConfig};
 use tertulia_core::ticket::Ticket;
 use tertulia_core::time::{Instant, Now};
 use tertulia_net::{Setup, seed, start, unix_ms};
@@ -205,7 +205,7 @@ async fn attend(
     let place = door.acquire().await.unwrap();
     let identity = Identity::new(Secret(seed().unwrap()), scheme);
     let started_ms = unix_ms();
-    let attendee = Attendee::new(AttendeeConfig {
+    let attendee = Attendee::new(NewcomerConfig {
         identity: identity.clone(),
         name: format!("attendee-{number}"),
         name_is_chosen: true,

@@ -11,7 +11,7 @@ use tertulia_core::identity::{Identity, Secret};
 use tertulia_core::limits;
 use tertulia_core::log::Log;
 use tertulia_core::node;
-use tertulia_core::star::{Attendee, AttendeeConfig, Host, HostConfig};
+use tertulia_core::star::{Attendee, Host, HostConfig, NewcomerConfig};
 use tertulia_core::ticket::Ticket;
 use tertulia_core::wire::field::Title;
 use tertulia_core::wire::session::Purpose;
@@ -173,7 +173,7 @@ pub fn found(title: &str, founder: &Identity, admission: Admission, ticket: Opti
 #[must_use]
 pub fn dial(name: &str, addresses: &[SocketAddr], ticket: Option<&Ticket>, trace: Option<PathBuf>) -> Local {
     let (identity, started_ms) = (identity(), unix_ms());
-    let attendee = Attendee::new(AttendeeConfig {
+    let attendee = Attendee::new(NewcomerConfig {
         identity: identity.clone(),
         name: name.into(),
         name_is_chosen: true,

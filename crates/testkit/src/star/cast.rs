@@ -10,7 +10,7 @@ use tertulia_core::identity::{Ed25519, Identity, Scheme, Secret};
 use tertulia_core::machine::Kept;
 use tertulia_core::mesh::MemberConfig;
 use tertulia_core::node::{Guess, Node};
-use tertulia_core::star::{Attendee, AttendeeConfig, Host, HostConfig, Restored};
+use tertulia_core::star::{Attendee, Host, HostConfig, NewcomerConfig, Restored};
 use tertulia_core::ticket::Ticket;
 use tertulia_core::wire::field::Title;
 use tertulia_core::wire::session::Purpose;
@@ -92,7 +92,7 @@ pub(super) fn guest(number: u8, name: &str, mix: &Mix, handed_out: &HandedOut, k
     let maker: Maker = Box::new(move |boot| {
         let ticket = handed_out.borrow().clone();
         let meeting = if knows == Knows::Address { MeetingId::ZERO } else { ticket.meeting };
-        let lecture = AttendeeConfig {
+        let newcomer = NewcomerConfig {
             identity: us.clone(),
             name: name.clone(),
             name_is_chosen: false,
@@ -107,39 +107,22 @@ pub(super) fn guest(number: u8, name: &str, mix: &Mix, handed_out: &HandedOut, k
             note: String::new(),
             talk_max,
         };
+        let room = |newcomer| {
+            let (addresses, port) = (vec![boot.address.to_string()], Some(boot.address.port()));
+            MemberConfig { newcomer, addresses, port }
+        };
         Box::new(match restore(boot, &us, talk_max) {
             // Neither an address nor a ticket says of what kind the meeting is.
-            None => Node::newcomer(room_at(&lecture, boot), lecture),
+            None => Node::newcomer(room(newcomer)),
             Some(restored) if knows == Knows::Address => {
                 let others = vec![restored.clone()];
                 let guess = Guess { restored, heard: "a while ago".into() };
-                Node::returner(guess, room_at(&lecture, boot), AttendeeConfig { others, ..lecture })
+                Node::returner(guess, room(NewcomerConfig { others, ..newcomer }))
             }
-            restored => Node::new(Attendee::new(AttendeeConfig { restored, ..lecture })),
+            restored => Node::new(Attendee::new(NewcomerConfig { restored, ..newcomer })),
         })
     });
     NodeSpec { key, maker, talk_max }
-}
-
-/// The room that may be there instead, for all that a guest knows.
-fn room_at(lecture: &AttendeeConfig, boot: &Boot<'_>) -> MemberConfig {
-    MemberConfig {
-        identity: lecture.identity.clone(),
-        name: lecture.name.clone(),
-        name_is_chosen: false,
-        started_ms: lecture.started_ms,
-        seed: lecture.seed,
-        meeting: lecture.meeting,
-        host: lecture.host,
-        ticket: lecture.ticket.clone(),
-        note: String::new(),
-        door: lecture.addresses.clone(),
-        addresses: vec![boot.address.to_string()],
-        port: Some(boot.address.port()),
-        restored: None,
-        others: Vec::new(),
-        talk_max: lecture.talk_max,
-    }
 }
 
 /// What a guest knows of the host before it joins.

@@ -12,7 +12,7 @@ use tertulia_core::limits;
 use tertulia_core::machine::{Input, Machine, Output};
 use tertulia_core::node::Node;
 use tertulia_core::registry::{ClientConfig, Reach, Server, ServerConfig};
-use tertulia_core::star::{Attendee, AttendeeConfig, Host, HostConfig};
+use tertulia_core::star::{Attendee, Host, HostConfig, NewcomerConfig};
 use tertulia_core::time::{Instant, Now};
 use tertulia_core::wire::field::Title;
 use tertulia_core::wire::option::Options;
@@ -96,7 +96,7 @@ fn guest() -> NodeSpec {
     let us = identity(GUEST);
     let key = us.key();
     let maker: Maker = Box::new(move |boot| {
-        Box::new(Node::new(Attendee::new(AttendeeConfig {
+        Box::new(Node::new(Attendee::new(NewcomerConfig {
             identity: us.clone(),
             name: "bea".into(),
             note: String::new(),

@@ -10,7 +10,7 @@ use tertulia_core::log::{Log, Record, entry_of};
 use tertulia_core::machine::{Input, Output};
 use tertulia_core::node::Node;
 use tertulia_core::rule::Rule;
-use tertulia_core::star::{Attendee, AttendeeConfig};
+use tertulia_core::star::{Attendee, NewcomerConfig};
 use tertulia_core::ticket::Ticket;
 use tertulia_core::time::{Instant, Now};
 use tertulia_core::wire::entry::EntryBody;
@@ -26,7 +26,7 @@ use crate::{ADDRESS, Bench, NONE, events, names, refused, sent};
 
 pub(crate) const HOST: LinkId = LinkId(1);
 
-pub(crate) fn config() -> AttendeeConfig {
+pub(crate) fn config() -> NewcomerConfig {
     let addresses = vec!["192.0.2.1:7473".to_owned()];
     let ticket = Ticket {
         meeting: charter().meeting,
@@ -35,7 +35,7 @@ pub(crate) fn config() -> AttendeeConfig {
         endorsement: None,
         addresses: addresses.clone(),
     };
-    AttendeeConfig {
+    NewcomerConfig {
         identity: bea(),
         name: "bea".into(),
         name_is_chosen: false,
@@ -66,7 +66,7 @@ pub(crate) fn dial(out: &[Output]) -> Option<(DialId, String)> {
 }
 
 /// A guest who has dialled.
-pub(crate) fn started(config: AttendeeConfig) -> (Bench<Node>, DialId) {
+pub(crate) fn started(config: NewcomerConfig) -> (Bench<Node>, DialId) {
     let mut bench = Bench::new(Node::new(Attendee::new(config)));
     let out = bench.input(Input::Start);
     let (dial, _) = dial(&out).expect("a dial");
@@ -94,7 +94,7 @@ fn attending() -> Bench<Node> {
 
 /// A guest who is in, knows the host's name, and has acknowledged it.
 fn attending_with(seed: u8) -> Bench<Node> {
-    let (mut bench, dial) = started(AttendeeConfig { seed: [seed; 32], ..config() });
+    let (mut bench, dial) = started(NewcomerConfig { seed: [seed; 32], ..config() });
     let out = welcome(&mut bench, HOST, dial);
     assert_eq!(names(&sent(&out, HOST)), ["DIGEST"]);
     bench.hear_bytes(HOST, &said("ENTRY"));
@@ -131,7 +131,7 @@ fn has_stored(out: &[Output]) -> bool {
 
 #[test]
 fn charter_3_whoever_answers_is_the_founder() {
-    let open = AttendeeConfig { meeting: MeetingId::ZERO, host: None, ticket: None, ..config() };
+    let open = NewcomerConfig { meeting: MeetingId::ZERO, host: None, ticket: None, ..config() };
     let (mut bench, dial) = started(open);
     up(&mut bench, HOST, Some(dial), identity(3).key());
     assert_eq!(refused(&bench.hear_bytes(HOST, &said("WELCOME")), HOST), Some(Rule::Charter3));
@@ -159,7 +159,7 @@ fn join_13_a_taken_name_gets_a_number_unless_its_user_chose_it() {
         assert!(number == 2 || link > 1 && number > 2, "{called}");
         dialled = next;
     }
-    let (mut bench, dialled) = started(AttendeeConfig { name_is_chosen: true, ..config() });
+    let (mut bench, dialled) = started(NewcomerConfig { name_is_chosen: true, ..config() });
     up(&mut bench, HOST, Some(dialled), ada().key());
     let out = bench.input(Input::Down { link: HOST, code: Code::NameTaken });
     assert!(matches!(events(&out).as_slice(), [Event::Closed { code: Code::NameTaken, .. }]), "{out:?}");

@@ -247,7 +247,7 @@ fn in_a_lobby_with_tickets_a_ticket_is_needed_to_knock() {
 
 #[test]
 fn a_guest_waits_as_long_as_the_host_says_so_and_tells_its_note() {
-    let (mut bench, first) = started(tertulia_core::star::AttendeeConfig { note: "it is me".into(), ..config() });
+    let (mut bench, first) = started(tertulia_core::star::NewcomerConfig { note: "it is me".into(), ..config() });
     let out = dialled(&mut bench, HOST, Some(first), ada().key());
     let frames = sent(&out, HOST);
     let Some(Frame::Meeting(Meeting::Join(join))) = decode(&frames[0].0).unwrap().frame else { panic!("{out:?}") };

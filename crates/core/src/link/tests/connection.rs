@@ -1,6 +1,6 @@
 //! Whole connections: bytes of one are bytes of the other, however they are cut.
 
-use alloc::{boxed::Box, sync::Arc};
+use alloc::boxed::Box;
 
 use super::*;
 use crate::channel::{DefaultResolver, PREAMBLE, RECORD_LENGTH_BYTES};

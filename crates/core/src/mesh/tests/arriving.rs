@@ -31,7 +31,7 @@ fn told_joined(hall: &Hall, node: usize) -> Vec<String> {
 fn mesh_1_any_member_admits_and_says_so_to_all_before_the_newcomer_is_welcome() {
     let mut hall = Hall::of(2);
     let mut config = hall.config(2, "cleo");
-    config.door = alloc::vec!["n1:1".to_string()];
+    config.newcomer.addresses = alloc::vec!["n1:1".to_string()];
     let cleo = hall.start(config);
     hall.pass(3_000);
     let grant = hall.nodes[0].stored.iter().filter_map(Record::entry).any(|entry| {
@@ -117,7 +117,7 @@ fn mesh_6_who_has_a_pass_waits_a_second_for_its_grant_and_then_is_a_newcomer() {
     let mut options = OptionsBuffer::default();
     options.set(&option::PASS, &sign_pass(meeting, identity(8).key(), 0, &identity(2)));
     hall.join_on(0, link, &options);
-    let other = hall.knocker(1, identity(8).key(), 5);
+    hall.knocker(1, identity(8).key(), 5);
     assert_eq!(hall.sent_on(0, link).first(), Some(&"WELCOME"), "as soon as it is known");
 }
 

@@ -15,7 +15,7 @@ use crate::identity::{Ed25519, Identity, Secret};
 use crate::limits;
 use crate::log::{Log, Marks, Record};
 use crate::machine::{Input, Kept, Machine, Output};
-use crate::mesh::{Member, MemberConfig, Restored};
+use crate::mesh::{Member, MemberConfig, NewcomerConfig, Restored};
 use crate::rule::Rule;
 use crate::ticket::Ticket;
 use crate::time::{Instant, Now};
@@ -111,7 +111,7 @@ impl Hall {
         let ticket = Ticket { meeting: charter.meeting, host: founder, seed, endorsement: None, addresses };
         let log = Log::new(charter.meeting, limits::TALK_ENTRIES_MAX);
         let restored = (number == 0).then(|| Restored { charter, pass: None, log });
-        MemberConfig {
+        let newcomer = NewcomerConfig {
             identity: us,
             name: name.to_string(),
             name_is_chosen: false,
@@ -120,14 +120,13 @@ impl Hall {
             meeting: MeetingId::ZERO,
             host: None,
             ticket: Some(ticket),
-            door: if number == 0 { vec![] } else { vec!["n0:1".to_string()] },
-            addresses: vec![alloc::format!("n{number}:1")],
-            port: None,
+            addresses: if number == 0 { vec![] } else { vec!["n0:1".to_string()] },
             restored,
             others: Vec::new(),
             note: String::new(),
             talk_max: limits::TALK_ENTRIES_MAX,
-        }
+        };
+        MemberConfig { newcomer, addresses: vec![alloc::format!("n{number}:1")], port: None }
     }
 
     pub(super) fn start(&mut self, config: MemberConfig) -> usize {
@@ -312,7 +311,7 @@ impl Hall {
         let shown = self.nodes[node].shown.take();
         let charter = charter(self.admission);
         let log = Log::after(charter.meeting, &records, shown.as_ref());
-        config.restored = Some(Restored { charter, pass, log });
+        config.newcomer.restored = Some(Restored { charter, pass, log });
         self.nodes[node].machine = Member::new(config);
         (self.nodes[node].events, self.nodes[node].stored) = (vec![], records);
         self.input(node, Input::Start);
@@ -326,8 +325,8 @@ impl Hall {
         let pass = self.nodes[node].kept.get(&Kept::Pass).cloned();
         let charter = charter(self.admission);
         let log = Log::after(charter.meeting, &self.nodes[node].stored, None);
-        config.others = vec![Restored { charter, pass, log }];
-        (config.ticket, config.door) = (None, vec![alloc::format!("n{door}:1")]);
+        config.newcomer.others = vec![Restored { charter, pass, log }];
+        (config.newcomer.ticket, config.newcomer.addresses) = (None, vec![alloc::format!("n{door}:1")]);
         self.nodes[node].machine = Member::new(config);
         self.nodes[node].events = vec![];
         self.input(node, Input::Start);

@@ -85,7 +85,7 @@ fn mesh_22_and_roster_8_a_lock_shuts_out_whom_a_junior_let_in_at_the_same_time()
     hall.part(0, 1);
     hall.command(0, Command::Lock);
     let mut config = hall.config(2, "m2");
-    config.door = alloc::vec!["n1:1".to_string()];
+    config.newcomer.addresses = alloc::vec!["n1:1".to_string()];
     let late = hall.start(config);
     hall.blocked.insert((late, 0));
     hall.pass(1_000);
@@ -104,7 +104,7 @@ fn join_10_the_later_run_of_a_key_stays() {
     let earlier = hall.stranger(0, key, Purpose::MESH, started_ms - 1);
     assert!(hall.nodes[0].closed.contains(&(earlier, Code::Superseded, Some(Rule::Join10))));
     let link = hall.between(0, 1)[0];
-    let later = hall.knocker(0, key, started_ms + 1);
+    hall.knocker(0, key, started_ms + 1);
     assert!(hall.nodes[0].closed.contains(&(link, Code::Superseded, Some(Rule::Join10))));
     assert_eq!(hall.closed_with(1), Some(Code::Superseded), "nobody else says otherwise");
 }

@@ -46,7 +46,7 @@ fn are_linked(hall: &mut Hall, nodes: &[usize]) {
 fn lobby_1_whoever_knocks_at_a_room_waits_until_its_host_lets_it_in() {
     let mut hall = Hall::new(Admission::Lobby);
     let mut config = hall.config(1, "anna");
-    config.note = "from next door".to_string();
+    config.newcomer.note = "from next door".to_string();
     let anna = hall.start(config);
     let (bea, cleo) = (hall.join("bea"), hall.join("cleo"));
     hall.pass(60_000);
@@ -105,7 +105,7 @@ fn lobby_7_one_place_a_key_and_no_name_twice() {
     let all = hall.join("All");
     assert_eq!(hall.nodes[all].machine.newcomer.me.name, "All-2", "the word is taken");
     let mut config = hall.config(hall.nodes.len(), "all-2");
-    config.name_is_chosen = true;
+    config.newcomer.name_is_chosen = true;
     let taken = hall.start(config);
     assert_eq!(hall.closed_with(taken), Some(Code::NameTaken));
 }
@@ -117,7 +117,7 @@ fn lobby_8_who_is_no_host_sends_to_one() {
     admit(&mut hall, "anna");
     hall.pass(3_000);
     let mut config = hall.config(2, "bea");
-    config.door = alloc::vec!["n1:1".to_string()];
+    config.newcomer.addresses = alloc::vec!["n1:1".to_string()];
     let bea = hall.start(config);
     assert_eq!(hall.closed_with(bea), Some(Code::NotHost));
     assert_eq!(hall.nodes[anna].closed.last().map(|(_, _, rule)| *rule), Some(Some(Rule::Lobby8)));

@@ -202,7 +202,7 @@ fn mesh_9_what_does_not_count_is_not_stored_and_costs_nobody() {
     assert_eq!((hall.has_stored(0, identity(9).key(), 1), hall.nodes[0].closed.len()), (false, 0));
     // Granted, it is asked for.
     let before = count(&hall.sent_on(0, link), "FETCH");
-    let eve = hall.knocker(2, identity(9).key(), 5);
+    hall.knocker(2, identity(9).key(), 5);
     assert_eq!(count(&hall.sent_on(0, link), "FETCH"), before + 1);
 }
 
