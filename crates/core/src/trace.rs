@@ -5,6 +5,7 @@ mod replay;
 
 use alloc::{string::String, vec::Vec};
 use core::fmt;
+use core::mem::discriminant;
 
 pub use self::parse::parse;
 pub use self::replay::replay;
@@ -147,35 +148,15 @@ impl fmt::Display for Trace {
             writeln!(formatter, "# covers: {}", self.covers.join(", "))?;
         }
         writeln!(formatter, "# expect: {}", self.expect)?;
-        let mut before = Before::Header;
+        let mut before = None;
         for step in &self.steps {
-            let now = Before::of(step);
-            if before != now || now == Before::Packet {
+            // A blank line stands between two kinds of steps, and before every packet.
+            if before.replace(discriminant(step)) != Some(discriminant(step)) || matches!(step, Step::Packet(_)) {
                 writeln!(formatter)?;
             }
             write!(formatter, "{step}")?;
-            before = now;
         }
         Ok(())
-    }
-}
-
-/// Which kind of step the last lines were: a blank line stands between two kinds, and before every packet.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Before {
-    Header,
-    Comment,
-    Link,
-    Packet,
-}
-
-impl Before {
-    const fn of(step: &Step) -> Self {
-        match step {
-            Step::Comment(_) => Self::Comment,
-            Step::Link(..) => Self::Link,
-            Step::Packet(_) => Self::Packet,
-        }
     }
 }
 

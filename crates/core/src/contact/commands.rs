@@ -80,7 +80,7 @@ impl Friends {
         if let Some(id) = self.listed(to) {
             return Ok(id);
         }
-        if to == self.name {
+        if to == self.config.name {
             let us = self.us.key();
             return Ok(self.keys.get(&us).copied().unwrap_or_else(|| self.add_unlisted(us)));
         }
@@ -141,14 +141,14 @@ impl Friends {
 
     fn rename(&mut self, name: String, out: &mut Vec<Output>) -> Result<(), Failure> {
         proper(&name).ok_or_else(|| Failure::NameForm(name.clone()))?;
-        let old = core::mem::replace(&mut self.name, name.clone());
+        let old = core::mem::replace(&mut self.config.name, name.clone());
         out.push(Output::Event(Event::Renamed { key: self.us.key(), old, new: name }));
         Ok(())
     }
 
     fn users(&self) -> Event {
         let us = self.us.key();
-        let you = Member { name: self.name.clone(), key: us, state: State::You };
+        let you = Member { name: self.config.name.clone(), key: us, state: State::You };
         let listed = self.friends.values().filter(|friend| friend.is_listed && !friend.is_self());
         let friends = listed.filter_map(|friend| {
             let contact = friend.contact();

@@ -36,8 +36,10 @@ layouts! {
 
 enumerated! {
     /// How a user stands to somebody.
+    #[derive(Default)]
     Standing "standing" {
         /// A contact like any other.
+        #[default]
         Contact = 0,
         /// Has come by themselves, and the user has not answered.
         Stranger = 1,
@@ -45,12 +47,6 @@ enumerated! {
         Blocked = 2,
         /// Came by themselves, was removed, and is kept away: no contact.
         Removed = 3,
-    }
-}
-
-impl Default for Standing {
-    fn default() -> Self {
-        Self::Contact
     }
 }
 

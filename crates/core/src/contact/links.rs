@@ -138,7 +138,7 @@ impl Friends {
         let friend = known.and_then(|id| self.friends.get(&id));
         let is_contact = friend.is_some_and(|friend| friend.is_listed && !friend.is_stranger);
         // SPEC CONTACT-14
-        if friend.is_some_and(|friend| friend.is_blocked) || (self.only_contacts && !is_contact) {
+        if friend.is_some_and(|friend| friend.is_blocked) || (self.config.only_contacts && !is_contact) {
             return Err(Rule::Contact14);
         }
         let is_known =
@@ -187,7 +187,7 @@ impl Friends {
         let older: Vec<PairLink> = friend.links.drain(..surplus).collect();
         friend.links.push(PairLink { link, started_ms });
         self.links.insert(link, id);
-        self.timers.arm(Timer::Idle(id), now.tick.after(self.idle));
+        self.timers.arm(Timer::Idle(id), now.tick.after(self.config.idle));
         for PairLink { link: gone, .. } in earlier.iter().chain(&older) {
             self.links.remove(gone);
             friend.pair.iter_mut().for_each(|pair| pair.replica.part(*gone, Some(link)));
@@ -210,7 +210,7 @@ impl Friends {
             friend.is_told_linked = true;
             out.push(Output::Event(Event::Linked { name, key }));
         }
-        self.timers.arm(Timer::Idle(id), now.tick.after(self.idle));
+        self.timers.arm(Timer::Idle(id), now.tick.after(self.config.idle));
         let Some(friend) = self.friends.get_mut(&id) else { return };
         let links: Vec<LinkId> = friend.links.iter().map(|known| known.link).collect();
         if let (Some((newest, older)), Some(pair)) = (links.split_last(), friend.pair.as_mut()) {
@@ -337,7 +337,7 @@ impl Friends {
     /// Something was said: the link is not idle.
     pub(super) fn stay(&mut self, id: FriendId, now: Instant) {
         if self.timers.is_armed(Timer::Idle(id)) {
-            self.timers.arm(Timer::Idle(id), now.after(self.idle));
+            self.timers.arm(Timer::Idle(id), now.after(self.config.idle));
         }
     }
 }

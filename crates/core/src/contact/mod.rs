@@ -14,6 +14,7 @@ mod whereabouts;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
+use core::mem::take;
 use core::time::Duration;
 
 pub use self::kept::{Draft, Line, Listed, NoContact, Standing};
@@ -199,14 +200,8 @@ impl Friend {
 #[derive(Clone, Debug)]
 pub struct Friends {
     us: Identity,
-    name: String,
-    started_ms: u64,
-    port: Option<u16>,
-    idle: Duration,
-    dials_at_start: bool,
-    ends_after_one: bool,
-    only_contacts: bool,
-    talk_max: usize,
+    /// But for what was kept, which is in its place.
+    config: FriendsConfig,
     random: Random,
     friends: BTreeMap<FriendId, Friend>,
     keys: BTreeMap<Key, FriendId>,
@@ -228,18 +223,13 @@ pub struct Friends {
 impl Friends {
     /// Friends that have not started yet.
     #[must_use]
-    pub fn new(config: FriendsConfig) -> Self {
+    pub fn new(mut config: FriendsConfig) -> Self {
+        let (contacts, pairs, drafts) = (take(&mut config.contacts), take(&mut config.pairs), take(&mut config.drafts));
+        config.idle = config.idle.max(limits::CONTACT_DIGEST_INTERVAL.saturating_mul(2));
         let mut friends = Self {
-            us: config.identity,
-            name: config.name,
-            started_ms: config.started_ms,
-            port: config.port,
-            idle: config.idle.max(limits::CONTACT_DIGEST_INTERVAL.saturating_mul(2)),
-            dials_at_start: config.dials_at_start,
-            ends_after_one: config.ends_after_one,
-            only_contacts: config.only_contacts,
-            talk_max: config.talk_max,
+            us: config.identity.clone(),
             random: Random::new(config.seed),
+            config,
             friends: BTreeMap::new(),
             keys: BTreeMap::new(),
             links: BTreeMap::new(),
@@ -253,9 +243,9 @@ impl Friends {
             timers: Timers::default(),
             over: false,
         };
-        config.contacts.into_iter().take(limits::CONTACTS_MAX).for_each(|listed| friends.restore_contact(listed));
-        config.pairs.into_iter().for_each(|stored| friends.restore_pair(stored));
-        for (to, time_ms, text) in config.drafts.iter().flat_map(|bytes| kept::decode_drafts(bytes)) {
+        contacts.into_iter().take(limits::CONTACTS_MAX).for_each(|listed| friends.restore_contact(listed));
+        pairs.into_iter().for_each(|stored| friends.restore_pair(stored));
+        for (to, time_ms, text) in drafts.iter().flat_map(|bytes| kept::decode_drafts(bytes)) {
             if let Some(friend) = friends.listed(&to).and_then(|id| friends.friends.get_mut(&id)) {
                 friend.drafts.push_back((time_ms, text));
             }
@@ -300,7 +290,7 @@ impl Friends {
     }
 
     fn give_key(&mut self, id: FriendId, key: Key) {
-        let pair = Pair::new(self.us.key(), key, self.talk_max);
+        let pair = Pair::new(self.us.key(), key, self.config.talk_max);
         if let Some(friend) = self.friends.get_mut(&id) {
             friend.pair = Some(pair);
             self.keys.insert(key, id);
@@ -329,7 +319,7 @@ impl Friends {
         let as_read = reading(name);
         let others = self.friends.iter().filter(|(other, friend)| friend.is_listed && Some(**other) != id);
         as_read.is_empty()
-            || reading(&self.name) == as_read
+            || reading(&self.config.name) == as_read
             || others.map(|(_, friend)| reading(&friend.name)).any(|other| other == as_read)
     }
 
@@ -374,7 +364,7 @@ impl Friends {
     fn on_start(&mut self, now: Now, out: &mut Vec<Output>) {
         out.push(Output::Event(Event::Ready {
             role: Role::Friends,
-            name: self.name.clone(),
+            name: self.config.name.clone(),
             key: self.us.key(),
             meeting: MeetingId::ZERO,
             title: String::new(),
@@ -384,7 +374,7 @@ impl Friends {
         out.push(Output::Event(self.contacts()));
         let all: Vec<FriendId> = self.friends.keys().copied().collect();
         for id in &all {
-            if self.show_rest(*id, out) && self.ends_after_one {
+            if self.show_rest(*id, out) && self.config.ends_after_one {
                 return self.leave(Code::Left, Ending::Heard, now, out);
             }
         }
@@ -393,8 +383,9 @@ impl Friends {
             // A draft whose contact's key became known just before the last run ended.
             self.sign_drafts(id, now, out);
             let friend = self.friends.get(&id);
-            let is_dialled = |friend: &Friend| friend.is_findable() && !(self.only_contacts && friend.is_stranger);
-            if self.dials_at_start && friend.is_some_and(is_dialled) {
+            let is_dialled =
+                |friend: &Friend| friend.is_findable() && !(self.config.only_contacts && friend.is_stranger);
+            if self.config.dials_at_start && friend.is_some_and(is_dialled) {
                 self.timers.arm(Timer::Redial(id), at);
                 at = at.after(limits::CONTACT_DIAL_INTERVAL);
             }
@@ -406,7 +397,7 @@ impl Friends {
         let reason = goodbye(code, &ending);
         let all: Vec<FriendId> = self.friends.keys().copied().collect();
         all.into_iter().for_each(|id| self.send_changes(id, now, out));
-        for link in core::mem::take(&mut self.links).into_keys() {
+        for link in take(&mut self.links).into_keys() {
             out.push(Output::Close { link, code, rule: None, reason: reason.to_string() });
         }
         self.friends.values_mut().for_each(|friend| friend.links.clear());
@@ -417,12 +408,12 @@ impl Friends {
 
 impl Friends {
     pub(crate) fn name(&self) -> &str {
-        &self.name
+        &self.config.name
     }
 
     /// Whom registries are to be asked for from now on: by key, each once.
     pub(crate) fn sought(&mut self) -> Vec<Key> {
-        core::mem::take(&mut self.sought)
+        take(&mut self.sought)
     }
 
     /// Where registries have met somebody who was sought.

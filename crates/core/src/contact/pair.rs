@@ -62,7 +62,7 @@ impl Pair {
         Self { is_kept: true, unshown, ..Self::over(us, peer, log) }
     }
 
-    const fn over(us: Key, peer: Key, log: Log) -> Self {
+    fn over(us: Key, peer: Key, log: Log) -> Self {
         Self {
             us,
             peer,

@@ -23,7 +23,7 @@ use crate::wire::session::Session;
 impl Friends {
     /// Writes a text to a friend whose key is known: on the disk first, then told, then sent.
     pub(super) fn write(&mut self, id: FriendId, text: Text<'_>, now: Now, out: &mut Vec<Output>) {
-        let next = self.last_session.saturating_add(1).max(self.started_ms);
+        let next = self.last_session.saturating_add(1).max(self.config.started_ms);
         let Some(friend) = self.friends.get_mut(&id) else { return };
         let link = friend.link();
         let Some(pair) = friend.pair.as_mut() else { return };
@@ -76,7 +76,7 @@ impl Friends {
         let Some(friend) = self.friends.get(&id) else { return false };
         let Some(pair) = &friend.pair else { return false };
         let us = self.us.key();
-        let author = if entry.id.author == us { &self.name } else { &friend.name };
+        let author = if entry.id.author == us { &self.config.name } else { &friend.name };
         let event = message(pair.log().meeting(), entry, &entry.body(), None, author, us);
         let event = event.filter(|event| matches!(event, Event::Message { kind: Kind::Text(_), .. }));
         let is_theirs = event.is_some() && entry.id.author != us;
@@ -93,7 +93,7 @@ impl Friends {
     /// was any.
     pub(super) fn show_rest(&mut self, id: FriendId, out: &mut Vec<Output>) -> bool {
         let mut has_shown = false;
-        while !(has_shown && self.ends_after_one)
+        while !(has_shown && self.config.ends_after_one)
             && let Some(pair) = self.friends.get_mut(&id).and_then(|friend| friend.pair.as_mut())
             && let Some(entry) = pair.unshown.pop_front()
         {
@@ -182,7 +182,7 @@ impl Friends {
         let is_theirs = !self.was_shown(id, entry) && self.show(id, entry, out);
         self.settle(id, now, out);
         self.stay(id, now.tick);
-        if is_theirs && self.ends_after_one {
+        if is_theirs && self.config.ends_after_one {
             self.leave(Code::Left, Ending::Heard, now, out);
         }
     }

@@ -218,7 +218,7 @@ impl World {
         let ends = self.connections[at];
         let (to, other) = if ends[0] == (node, link) { ends[1] } else { ends[0] };
         let is_coming = |(end, link, _): &(usize, LinkId, Encoded)| (*end, *link) == (to, other);
-        let (coming, rest) = core::mem::take(&mut self.wire).into_iter().partition(is_coming);
+        let (coming, rest) = take(&mut self.wire).into_iter().partition(is_coming);
         self.wire = rest;
         for (to, link, frame) in Vec::from(coming) {
             self.bring(to, link, &frame);
@@ -275,7 +275,7 @@ impl World {
         let Frame::Session(Session::Hello(hello)) = decoded else { panic!("not a HELLO") };
         let (us, peer, address) =
             (self.key(node), self.key(there), SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4));
-        let started_ms = self.nodes[there].machine.as_ref().map_or(0, |machine| machine.started_ms);
+        let started_ms = self.nodes[there].machine.as_ref().map_or(0, |machine| machine.config.started_ms);
         let answer = Hello { started_ms, options: Options::NONE, ..hello };
         self.input(node, Input::Up { link, peer, address, hello: answer, dial: Some(dial) });
         // It may have been closed already.

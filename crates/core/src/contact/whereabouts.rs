@@ -38,9 +38,9 @@ impl Friends {
         let (us, peer) = (self.us.key(), friend.key());
         let mut options = OptionsBuffer::default();
         // SPEC CONTACT-10
-        Name::new(&self.name).into_iter().for_each(|name| options.set(&option::NAME, &name));
-        self.port.into_iter().for_each(|port| options.set(&option::PORT, &port));
-        let (purpose, started_ms) = (Purpose::CONTACT, self.started_ms);
+        Name::new(&self.config.name).into_iter().for_each(|name| options.set(&option::NAME, &name));
+        self.config.port.into_iter().for_each(|port| options.set(&option::PORT, &port));
+        let (purpose, started_ms) = (Purpose::CONTACT, self.config.started_ms);
         let meeting = peer.map_or(MeetingId::ZERO, |peer| pair_id(us, peer));
         let hello = Frame::from(Hello { purpose, meeting, started_ms, options: options.options() });
         let hello = hello.encode(RequestId::EVENT);

@@ -165,8 +165,8 @@ impl Log {
             latest: Hash::ZERO,
             changed: BTreeSet::new(),
             unkept: Vec::new(),
-            shown: Marks::new(),
-            received: Marks::new(),
+            shown: Marks::default(),
+            received: Marks::default(),
             asked: VecDeque::new(),
         }
     }

@@ -28,10 +28,6 @@ layouts! {
 pub struct Marks(BTreeMap<(Key, u64), u64>);
 
 impl Marks {
-    pub(super) const fn new() -> Self {
-        Self(BTreeMap::new())
-    }
-
     /// One mark for each session.
     pub fn marks(&self) -> impl Iterator<Item = Mark> {
         self.0.iter().map(|((author, session), next)| Mark { author: *author, session: *session, next: *next })

@@ -8,8 +8,8 @@ use super::*;
 use crate::id::RequestId;
 use crate::identity::identity;
 use crate::time::Instant;
-use crate::wire::entry::{Door, Level, decode_entry};
-use crate::wire::field::{Block, List, Reason, Text};
+use crate::wire::entry::{Door, decode_entry};
+use crate::wire::field::{Block, List, Text};
 use crate::wire::meeting::{EntryFrame, Fork};
 use crate::wire::option::Options;
 
@@ -571,15 +571,6 @@ fn session_2_an_authors_oldest_talk_sessions_are_forgotten() {
 }
 
 #[test]
-fn session_2_what_a_host_only_claims_to_hold_is_bounded_too() {
-    let (ann, mut log) = (identity(1), log());
-    for session in 1..=1_000 {
-        log.skip(StreamId { author: ann.key(), session, lane: Lane::Talk }, 1);
-    }
-    assert_eq!(log.rows(0).len(), limits::TALK_SESSIONS_MAX);
-}
-
-#[test]
 fn acts_1_a_meeting_holds_so_many_acts_and_no_more() {
     let ann = identity(1);
     let mut log = log();
@@ -608,25 +599,6 @@ fn digest_1_a_link_begins_with_what_its_guest_may_have_whoever_wrote_it_and_when
     assert_eq!(log.rows(3).iter().filter(|row| row.first < row.next).count(), 1);
     assert_eq!(log.start_for(&BTreeMap::new(), 3), Start { acts: 4, talk: 0 });
     assert_eq!(log.start_for(&BTreeMap::new(), 5), Start { acts: 4, talk: 4 });
-}
-
-#[test]
-fn digest_2_a_log_comes_back_as_it_was() {
-    let (ann, bob) = (identity(1), identity(2));
-    let mut before = log();
-    let (subject, level, name, why) = (bob.key(), Level::Out, Reason::NONE, Reason::NONE);
-    let bans = EntryBody::Revoke { subject, level, name, why, cuts: List::NONE, kept: List::NONE };
-    offer_all(&mut before, &written(&ann, 5, &[text("one"), bans, text("two"), text("three")]));
-    let lines = talk(&ann, 6, 9);
-    assert_eq!(offer(&mut before, &lines[3]), stored(&lines[3]));
-    assert_eq!(offer(&mut before, &lines[4]), stored(&lines[4]));
-    before.skip(stream_of(&lines[0]), 8);
-    assert_eq!(offer(&mut before, &lines[7]), stored(&lines[7]));
-    assert_eq!(asked(&mut before, &lines[5]), stored(&lines[5]));
-    let mut after = Log::restored(MEETING, 1_000, before.unkept());
-    assert_eq!(held(&after), held(&before));
-    assert_eq!((after.rows(0), after.lamport()), (before.rows(0), before.lamport()));
-    assert_eq!(offer(&mut after, &lines[8]), stored(&lines[8]));
 }
 
 #[test]

@@ -30,16 +30,15 @@ impl Member {
                 return self.end(Code::Stopped, Code::Stopped, Ending::Stopped(Part::Member), out);
             }
             _ if self.stage != Stage::Inside => Err(Failure::NotInside),
+            // Done once it is said.
             Command::Say { text } => match self.say(id, text, now, out) {
-                // Done once it is said.
                 Ok(false) => return,
-                Ok(true) => Ok(()),
-                Err(failure) => Err(failure),
+                said => said.map(drop),
             },
+            // Done once the other side has it.
             Command::Msg { to, text } => match self.tell(id, &to, text, now, out) {
-                // Done once the other side has it.
                 Ok(()) => return,
-                Err(failure) => Err(failure),
+                failed => failed,
             },
             Command::Name { name } => self.rename(&name, now, out),
             Command::Users => {
@@ -57,7 +56,7 @@ impl Member {
                 out.push(Output::Event(Event::Bans { muted: named(Level::Mute), out: named(Level::Out) }));
                 Ok(())
             }
-            command @ (Command::Kick { .. }
+            Command::Kick { .. }
             | Command::Admit { .. }
             | Command::Deny { .. }
             | Command::Unban { .. }
@@ -65,7 +64,22 @@ impl Member {
             | Command::Unmute { .. }
             | Command::Lock
             | Command::Unlock
-            | Command::End) => self.rule(command, now, out),
+            | Command::End
+                if !self.roster.is_host(&self.us.key()) =>
+            {
+                Err(Failure::NotHost(Place::Room))
+            }
+            Command::Kick { name, why } => self.kick(&name, &why, now, out),
+            Command::Unban { name } => self.forgive(&name, Level::Out, now, out),
+            Command::Mute { name } => {
+                self.other(&name).and_then(|key| self.revoke(key, Level::Mute, &name, "", now, out))
+            }
+            Command::Unmute { name } => self.forgive(&name, Level::Mute, now, out),
+            Command::Admit { name } => self.let_in(name.as_deref(), now, out),
+            Command::Deny { name, why } => self.send_away(&name, &why, now, out),
+            Command::Lock => self.lock(now, out),
+            Command::Unlock => self.act(&EntryBody::Policy { door: Door::Unlocked, kept: List::NONE }, now, out),
+            Command::End => self.end_for_all(now, out),
         };
         out.push(Output::Event(match result {
             Ok(()) => Event::Done { id },
@@ -139,45 +153,17 @@ impl Member {
         Ok(())
     }
 
-    /// What only a host does.
-    fn rule(&mut self, command: Command, now: Now, out: &mut Vec<Output>) -> Result<(), Failure> {
-        if !self.roster.is_host(&self.us.key()) {
-            return Err(Failure::NotHost(Place::Room));
+    fn lock(&mut self, now: Now, out: &mut Vec<Output>) -> Result<(), Failure> {
+        let kept: Vec<Key> = self.roster.kept().collect();
+        let (count, kept) = encode_items(kept, limits::KEPT_MAX);
+        self.act(&EntryBody::Policy { door: Door::Locked, kept: List::over(count, &kept) }, now, out)
+    }
+
+    fn end_for_all(&mut self, now: Now, out: &mut Vec<Output>) -> Result<(), Failure> {
+        if self.charter.as_ref().is_none_or(|charter| charter.founder != self.us.key()) {
+            return Err(Failure::NotFounder);
         }
-        match command {
-            Command::Kick { name, why } => self.kick(&name, &why, now, out),
-            Command::Unban { name } => self.forgive(&name, Level::Out, now, out),
-            Command::Mute { name } => {
-                let key = self.other(&name)?;
-                self.revoke(key, Level::Mute, &name, "", now, out)
-            }
-            Command::Unmute { name } => self.forgive(&name, Level::Mute, now, out),
-            Command::Lock => {
-                let kept: Vec<Key> = self.roster.kept().collect();
-                let (count, kept) = encode_items(kept, limits::KEPT_MAX);
-                self.act(&EntryBody::Policy { door: Door::Locked, kept: List::over(count, &kept) }, now, out)
-            }
-            Command::Unlock => self.act(&EntryBody::Policy { door: Door::Unlocked, kept: List::NONE }, now, out),
-            Command::End if self.charter.as_ref().is_some_and(|charter| charter.founder == self.us.key()) => {
-                self.act(&EntryBody::End { why: Reason::NONE }, now, out)
-            }
-            Command::End => Err(Failure::NotFounder),
-            Command::Admit { name } => self.let_in(name.as_deref(), now, out),
-            Command::Deny { name, why } => self.send_away(&name, &why, now, out),
-            Command::Say { .. }
-            | Command::Msg { .. }
-            | Command::Name { .. }
-            | Command::Users
-            | Command::Bans
-            | Command::Contacts
-            | Command::Add { .. }
-            | Command::Remove { .. }
-            | Command::Block { .. }
-            | Command::Unblock { .. }
-            | Command::Directory(_)
-            | Command::Quit
-            | Command::Stop => Ok(()),
-        }
+        self.act(&EntryBody::End { why: Reason::NONE }, now, out)
     }
 
     fn other(&self, name: &str) -> Result<Key, Failure> {

@@ -8,7 +8,6 @@ mod commands;
 mod dialling;
 mod entries;
 mod exchange;
-mod guess;
 mod links;
 mod lobby;
 mod member;

@@ -104,57 +104,30 @@ impl Person {
     }
 }
 
-/// Which lines are held back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Held {
-    Nothing,
-    /// About the coming and going of others than this key.
-    People(Key),
-    /// The same, and about their links.
-    PeopleAndLinks(Key),
-}
-
 /// Whom the user was told of lately.
 #[derive(Clone, Debug)]
 pub(super) struct Calm {
-    held: Held,
+    us: Option<Key>,
+    with_links: bool,
     people: BTreeMap<Key, Person>,
     /// Invariant: each of `people` has a deadline, at which a line is told or they are forgotten.
     timers: Timers<Key>,
 }
 
 impl Calm {
-    fn holding(held: Held) -> Self {
-        Self { held, people: BTreeMap::new(), timers: Timers::default() }
-    }
-
-    /// Holds back nothing.
-    pub(super) fn off() -> Self {
-        Self::holding(Held::Nothing)
-    }
-
-    /// Holds back lines about the coming and going of others than `us`.
-    pub(super) fn of_people(us: Key) -> Self {
-        Self::holding(Held::People(us))
-    }
-
-    /// The same, and lines about links with them.
-    pub(super) fn of_people_and_links(us: Key) -> Self {
-        Self::holding(Held::PeopleAndLinks(us))
+    /// Holds back lines about the coming and going of others than `us`, and about links with them; without `us`, nothing.
+    pub(super) fn new(us: Option<Key>, with_links: bool) -> Self {
+        Self { us, with_links, people: BTreeMap::new(), timers: Timers::default() }
     }
 
     /// Whom an event is about that may be held back.
     fn subject(&self, output: &Output) -> Option<Key> {
         let Output::Event(event) = output else { return None };
-        let (us, with_links) = match self.held {
-            Held::Nothing => return None,
-            Held::People(us) => (us, false),
-            Held::PeopleAndLinks(us) => (us, true),
-        };
+        let us = self.us?;
         let key = if let Event::Joined { key, .. } | Event::Left { key, .. } | Event::Renamed { key, .. } = event {
             Some(*key)
         } else if let Event::Linked { key, .. } | Event::Unlinked { key, .. } = event {
-            with_links.then_some(*key)
+            self.with_links.then_some(*key)
         } else {
             None
         };
@@ -271,7 +244,7 @@ mod tests {
     #[test]
     fn show_2_what_happens_now_and_then_is_told_as_it_happens() {
         let events = [joined(), linked(), unlinked(), linked(), unlinked(), left()];
-        let lines = told(Calm::of_people_and_links(Key::ZERO), &events);
+        let lines = told(Calm::new(Some(Key::ZERO), true), &events);
         assert_eq!(lines.into_iter().map(|(_, event)| event).collect::<Vec<_>>(), events);
     }
 
@@ -279,7 +252,7 @@ mod tests {
     fn show_2_one_who_comes_and_goes_100_times_a_second_is_told_of_once_in_5_s() {
         for [come, go] in [[joined(), left()], [linked(), unlinked()]] {
             let events: Vec<Event> = [come.clone(), go].into_iter().cycle().take(6_001).collect();
-            let lines = told(Calm::of_people_and_links(Key::ZERO), &events);
+            let lines = told(Calm::new(Some(Key::ZERO), true), &events);
             assert!(lines.len() <= 6 + 60 / 5 + 1, "{} lines in a minute", lines.len());
             let late = lines.iter().skip(6).map(|(now, _)| *now).collect::<Vec<_>>();
             assert!(late.windows(2).all(|pair| matches!(pair, [one, other] if other - one >= 5_000)), "{late:?}");
@@ -292,7 +265,7 @@ mod tests {
     fn show_2_nobody_is_linked_who_has_left() {
         for count in 900..903 {
             let events: Vec<Event> = [joined(), linked(), left()].into_iter().cycle().take(count).collect();
-            let lines = told(Calm::of_people_and_links(Key::ZERO), &events);
+            let lines = told(Calm::new(Some(Key::ZERO), true), &events);
             let (mut is_here, mut is_linked) = (false, false);
             for (_, line) in &lines {
                 if let Event::Joined { .. } = line {
@@ -314,7 +287,7 @@ mod tests {
         let name = |number: usize| format!("eve-{number}");
         let rename = |number: usize| Event::Renamed { key: EVE, old: name(number), new: name(number + 1) };
         let events: Vec<Event> = (0..500).map(rename).collect();
-        let lines = told(Calm::of_people(Key::ZERO), &events);
+        let lines = told(Calm::new(Some(Key::ZERO), false), &events);
         assert!(lines.len() <= 8, "{} lines", lines.len());
         let mut called = name(0);
         for (_, event) in lines {
@@ -328,7 +301,7 @@ mod tests {
     #[test]
     fn show_2_one_s_own_and_a_lecture_s_own_link_are_told_always() {
         let events: Vec<Event> = [linked(), unlinked()].into_iter().cycle().take(100).collect();
-        assert_eq!(told(Calm::of_people(Key::ZERO), &events).len(), 100);
-        assert_eq!(told(Calm::of_people_and_links(EVE), &events).len(), 100);
+        assert_eq!(told(Calm::new(Some(Key::ZERO), false), &events).len(), 100);
+        assert_eq!(told(Calm::new(Some(EVE), true), &events).len(), 100);
     }
 }

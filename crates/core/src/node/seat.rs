@@ -72,11 +72,11 @@ impl Seat {
     /// Which lines about others are held back (SPEC SHOW-2).
     pub(super) fn calm(&self) -> Calm {
         match self {
-            Self::Host(host) => Calm::of_people(host.key()),
-            Self::Attendee(attendee) => Calm::of_people(attendee.key()),
-            Self::Member(member) => Calm::of_people_and_links(member.key()),
+            Self::Host(host) => Calm::new(Some(host.key()), false),
+            Self::Attendee(attendee) => Calm::new(Some(attendee.key()), false),
+            Self::Member(member) => Calm::new(Some(member.key()), true),
             // Whom one has chosen oneself, one hears of.
-            Self::Friends(_) => Calm::off(),
+            Self::Friends(_) => Calm::new(None, false),
         }
     }
 

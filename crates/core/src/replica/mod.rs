@@ -96,10 +96,10 @@ pub(crate) struct Replica {
 }
 
 impl Replica {
-    pub(crate) const fn new(log: Log, patience: Patience) -> Self {
+    pub(crate) fn new(log: Log, patience: Patience) -> Self {
         Self {
             log,
-            pull: Pull::new(),
+            pull: Pull::default(),
             patience,
             own: None,
             holders: BTreeMap::new(),

@@ -32,7 +32,7 @@ impl Offer {
 }
 
 /// A stream of which somebody holds more than this node.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Lack {
     offers: BTreeMap<LinkId, Offer>,
     /// Those who were asked for the number that is wanted, and did not bring it.
@@ -50,18 +50,6 @@ struct Lack {
 }
 
 impl Lack {
-    const fn new(ready_at: Instant) -> Self {
-        Self {
-            offers: BTreeMap::new(),
-            tried: BTreeSet::new(),
-            without: BTreeSet::new(),
-            ready_at,
-            asked_at: ready_at,
-            rounds: 0,
-            gap_since: None,
-        }
-    }
-
     /// What is offered by those who may have it.
     fn hopes(&self) -> impl Iterator<Item = (&LinkId, &Offer)> {
         self.offers.iter().filter(|(link, _)| !self.without.contains(link))
@@ -95,10 +83,6 @@ pub(crate) struct Pull {
 }
 
 impl Pull {
-    pub(crate) const fn new() -> Self {
-        Self { lacks: BTreeMap::new(), open: BTreeMap::new() }
-    }
-
     /// Somebody holds more of a stream; this node holds it up to `held`. `ready_at`: when to ask at the earliest.
     pub(crate) fn offer(&mut self, link: LinkId, id: StreamId, new: Offer, held: u64, ready_at: Instant) {
         if new.next <= held {
@@ -107,7 +91,7 @@ impl Pull {
         if !self.lacks.contains_key(&id) && self.lacks.len() >= limits::LACKS_MAX {
             return;
         }
-        let lack = self.lacks.entry(id).or_insert_with(|| Lack::new(ready_at));
+        let lack = self.lacks.entry(id).or_insert_with(|| Lack { ready_at, asked_at: ready_at, ..Lack::default() });
         let offer = lack.offers.entry(link).or_insert(new);
         if new.next > offer.next {
             lack.tried.remove(&link);

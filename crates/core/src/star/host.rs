@@ -6,8 +6,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::admission::{Admitted, House};
-use super::gone::{Gone, Leaver};
-use super::presence::presence;
+use super::presence::{Gone, Leaver, presence};
 use super::questions::Filter;
 use crate::charter::{Charter, Listing, SignedCharter};
 use crate::code::Code;

@@ -26,10 +26,10 @@ impl Host {
     pub(super) fn on_command(&mut self, id: CommandId, command: Command, now: Now, out: &mut Vec<Output>) {
         let result = match command {
             Command::Say { text } => self.say(&text, now, out),
+            // Done once the other side has it.
             Command::Msg { to, text } => match self.tell(&to, &text, id, out) {
-                // Done once the other side has it.
                 Ok(()) => return,
-                Err(failure) => Err(failure),
+                failed => failed,
             },
             Command::Name { name } => self.rename(name, now, out),
             Command::Users => {

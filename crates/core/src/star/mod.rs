@@ -3,7 +3,6 @@
 mod admission;
 mod attendee;
 mod attendee_commands;
-mod gone;
 mod host;
 mod host_commands;
 mod presence;

@@ -687,17 +687,6 @@ fn join_5_a_locked_door_lets_back_in_only_who_has_a_pass() {
 }
 
 #[test]
-fn join_7_a_taken_name_gets_a_number_unless_it_was_chosen() {
-    let mut lecture = Lecture::new(&Options::default());
-    lecture.join(attendee_config(2, "anna"));
-    let second = lecture.join(attendee_config(3, "Anna"));
-    let ready = |event: &Event| matches!(event, Event::Ready { name, .. } if name == "Anna-2");
-    assert!(lecture.attendees[&second].events.iter().any(ready));
-    let chosen = lecture.join(NewcomerConfig { name_is_chosen: true, ..attendee_config(4, "anna") });
-    assert_eq!(lecture.attendees[&chosen].closed_with(), Some(Code::NameTaken));
-}
-
-#[test]
 fn join_7_a_class_of_one_name_is_let_in_at_once() {
     let mut lecture = Lecture::new(&Options::default());
     let name = "n".repeat(limits::NAME_MAX);

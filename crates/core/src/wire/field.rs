@@ -124,10 +124,10 @@ impl Field<'_> for Code {
 
 /// Declares a `u8` that has only the named values.
 macro_rules! enumerated {
-    ($($(#[doc = $doc:literal])+ $name:ident $word:literal { $($(#[doc = $value_doc:literal])+ $value:ident = $number:literal),* $(,)? })*) => {$(
-        $(#[doc = $doc])+
+    ($($(#[$doc:meta])+ $name:ident $word:literal { $($(#[$value_doc:meta])+ $value:ident = $number:literal),* $(,)? })*) => {$(
+        $(#[$doc])+
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum $name { $($(#[doc = $value_doc])+ $value),* }
+        pub enum $name { $($(#[$value_doc])+ $value),* }
 
         impl $name {
             /// Number and name of each value.

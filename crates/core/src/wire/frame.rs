@@ -38,29 +38,24 @@ impl<'a, T: OfFamily<Family: Into<Self>>> From<T> for Frame<'a> {
     }
 }
 
-impl<'a> From<Session<'a>> for Frame<'a> {
-    fn from(frame: Session<'a>) -> Self {
-        Self::Session(frame)
-    }
+macro_rules! families {
+    ($($family:ident)*) => {
+        $(impl<'a> From<$family<'a>> for Frame<'a> {
+            fn from(frame: $family<'a>) -> Self {
+                Self::$family(frame)
+            }
+        })*
+
+        fn decode_body(kind: u16, body: &[u8]) -> Result<Option<Frame<'_>>, DecodeError> {
+            $(if let Some(result) = $family::parse(kind, body) {
+                return complete(body, Rule::Frame3, |_| result).map(|frame| Some(frame.into()));
+            })*
+            Ok(None)
+        }
+    };
 }
 
-impl<'a> From<Meeting<'a>> for Frame<'a> {
-    fn from(frame: Meeting<'a>) -> Self {
-        Self::Meeting(frame)
-    }
-}
-
-impl<'a> From<Private<'a>> for Frame<'a> {
-    fn from(frame: Private<'a>) -> Self {
-        Self::Private(frame)
-    }
-}
-
-impl<'a> From<Registry<'a>> for Frame<'a> {
-    fn from(frame: Registry<'a>) -> Self {
-        Self::Registry(frame)
-    }
-}
+families!(Session Meeting Private Registry);
 
 /// Every frame of this version.
 pub fn infos() -> impl Iterator<Item = &'static FrameInfo> {
@@ -161,18 +156,6 @@ pub fn decode(input: &[u8]) -> Result<Decoded<'_>, DecodeError> {
     }
     let length = input.len().saturating_sub(rest.len());
     Ok(Decoded { id, kind, frame, bytes: input.get(..length).unwrap_or_default(), rest })
-}
-
-fn decode_body(kind: u16, body: &[u8]) -> Result<Option<Frame<'_>>, DecodeError> {
-    macro_rules! families {
-        ($($family:ident)*) => {
-            $(if let Some(result) = $family::parse(kind, body) {
-                return complete(body, Rule::Frame3, |_| result).map(|frame| Some(Frame::$family(frame)));
-            })*
-        };
-    }
-    families!(Session Meeting Private Registry);
-    Ok(None)
 }
 
 /// Some valid frame of type `info`, header included, for tests. May be longer than a record holds.

@@ -70,7 +70,8 @@ fn contact_7_two_who_see_their_links_in_another_order_agree_all_the_same() {
         world.cut(0, 1);
         let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4);
         let (pair, keys) = (world.pair(0, 1), [world.key(0), world.key(1)]);
-        let started = [0, 1].map(|node| world.nodes[node].machine.as_ref().map_or(0, |machine| machine.started_ms));
+        let started =
+            [0, 1].map(|node| world.nodes[node].machine.as_ref().map_or(0, |machine| machine.config.started_ms));
         let links = [world.new_link(0, 1), world.new_link(0, 1)];
         let up = |world: &mut World, node: usize, link: LinkId| {
             let started_ms = started[1 - node];
