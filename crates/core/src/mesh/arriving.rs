@@ -56,6 +56,10 @@ impl Member {
         if !(is_said && self.is_here(&us)) {
             self.write_person(now, out);
         }
+        // The acts that have come last may say that it is over.
+        if self.stage != Stage::Inside {
+            return;
+        }
         self.tell_ready(out);
         self.people.is_told = false;
         // Whoever comes back has to be linked first.

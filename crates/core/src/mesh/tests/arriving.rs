@@ -9,12 +9,13 @@ use crate::code::Code;
 use crate::command::Command;
 use crate::door::sign_pass;
 use crate::event::{Event, State};
-use crate::log::{Record, entry_of};
+use crate::id::Hash;
+use crate::log::{Log, Record, entry_of};
 use crate::rule::Rule;
 use crate::ticket::prove_ticket;
-use crate::wire::entry::EntryBody;
-use crate::wire::field::{List, Name, Signed, Text, decode_all};
-use crate::wire::meeting::{Digest, Presence, Welcome};
+use crate::wire::entry::{EntryBody, Role};
+use crate::wire::field::{List, Name, Reason, Signed, Text, decode_all, encode_items};
+use crate::wire::meeting::{Digest, EntryFrame, Presence, Welcome};
 use crate::wire::option::{self, Options, OptionsBuffer};
 use crate::wire::session::Purpose;
 
@@ -150,6 +151,29 @@ fn mesh_7_who_says_welcome_and_shows_no_grant_is_left() {
     hall.blocked.clear();
     hall.pass(6_000);
     assert!(hall.states(bea).contains(&("hedy".to_string(), State::Linked)), "and the true room is found");
+}
+
+#[test]
+fn mesh_22_whoever_arrives_as_the_room_ends_hears_of_that_and_of_nothing_more() {
+    let mut hall = Hall::new(Admission::Open);
+    hall.blocked.insert((1, 0));
+    let bea = hall.join("bea");
+    let (hedy, charter) = (identity(1), charter(Admission::Open));
+    let link = hall.answer(hedy.key());
+    let mut log = Log::new(charter.meeting, 10);
+    let (subject, role, answers, name, proof) = (identity(2).key(), Role::Member, Hash::ZERO, Reason::NONE, List::NONE);
+    let grant = EntryBody::Grant { subject, role, answers, name, proof };
+    let acts = [grant, EntryBody::End { why: Reason::NONE }].map(|body| log.write(&hedy, 7, &body, hall.now));
+    let signed: Signed<'_, crate::charter::Charter<'_>> = decode_all(charter.bytes()).expect("a charter");
+    let pass = sign_pass(charter.meeting, identity(2).key(), 0, &hedy);
+    let (count, rows) = encode_items(log.rows(0), 1);
+    let (rows, charter) = (List::over(count, &rows), crate::wire::field::Block(signed));
+    hall.frame(bea, link, 1, Welcome { charter, pass, rows, options: Options::NONE });
+    for act in acts.iter().flatten() {
+        hall.frame(bea, link, 0, EntryFrame { entry: act.signed(), options: Options::NONE });
+    }
+    assert_eq!(hall.closed_with(bea), Some(Code::Ended));
+    assert!(matches!(hall.nodes[bea].events.last(), Some(Event::Closed { .. })), "{:?}", hall.nodes[bea].events);
 }
 
 #[test]
