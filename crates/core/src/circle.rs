@@ -146,6 +146,11 @@ impl Circle {
         self.asking.insert(link, key);
     }
 
+    /// The links on which somebody is asked.
+    pub(crate) fn asking(&self) -> impl Iterator<Item = &LinkId> {
+        self.asking.keys()
+    }
+
     /// Both have agreed: this is the link that is used. Whether they had none.
     pub(crate) fn stands(&mut self, link: LinkId, key: Key) -> bool {
         self.asking.remove(&link);
@@ -157,10 +162,15 @@ impl Circle {
         is_new
     }
 
-    /// A link is gone, or was none yet; whom the other end was linked with.
-    pub(crate) fn gone(&mut self, link: LinkId) -> BTreeSet<Key> {
+    /// A link is gone, or was none yet; whom the other end was linked with. If that is at an `heir`, too, it still is: it
+    /// tells of it again once it changes (SPEC MESH-16).
+    pub(crate) fn gone(&mut self, link: LinkId, heir: Option<LinkId>) -> BTreeSet<Key> {
         self.asking.remove(&link);
-        self.with.remove(&link).unwrap_or_default()
+        let with = self.with.remove(&link).unwrap_or_default();
+        if let Some(heir) = heir.filter(|_| !with.is_empty()) {
+            self.with.entry(heir).or_insert_with(|| with.clone());
+        }
+        with
     }
 
     /// Somebody whose link is gone is at an `other` one, or at none.
@@ -260,7 +270,7 @@ mod tests {
         assert_eq!(circle.tells(LinkId(1), [LOW, US].into()), [LOW, US]);
         assert_eq!(circle.tells(LinkId(1), [LOW].into()), [US], "what has changed");
         assert_eq!([HIGH, LOW].map(|key| circle.state_of(&key)), [State::Linked, State::Bridged]);
-        assert_eq!(circle.gone(LinkId(1)), [LOW].into());
+        assert_eq!(circle.gone(LinkId(1), None), [LOW].into());
         assert_eq!(circle.state_of(&LOW), State::Away);
     }
 }

@@ -132,6 +132,7 @@ impl Member {
         if self.charter.is_none() {
             if let Some(kept) = self.newcomer.come_to(charter.meeting) {
                 self.links.remove(&link);
+                self.circle.gone(link, None);
                 out.push(goodbye(link, Code::Left));
                 self.restore(kept);
                 return self.on_start(now, out);
@@ -224,28 +225,30 @@ impl Member {
         self.timers.disarm(Timer::Join(link));
         self.timers.disarm(Timer::Grant(link));
         self.lobby.take(link, now);
-        let with = self.circle.gone(link);
+        let other = self.links.iter().rfind(|(_, other)| other.is_in() && other.key == peer.key);
+        // Of two links of one run, what was told on one holds for the other.
+        let heir = other.filter(|(_, other)| other.started_ms == peer.started_ms).map(|(other, _)| *other);
+        let other = other.map(|(other, _)| *other);
+        let with = self.circle.gone(link, heir);
         match peer.step {
             Step::Silent | Step::Knocking(_) => {}
             Step::Asking(errand) => self.on_failed(errand, code, now, out),
             Step::In => {
-                self.on_lost(link, peer.key, code, is_told, now, out);
+                self.replica.part(link, heir);
+                if self.circle.link_of(&peer.key) == Some(link) {
+                    self.circle.moves(peer.key, other);
+                    match other {
+                        Some(other) => self.resend(peer.key, other, out),
+                        None => self.on_lost(peer.key, code, is_told, now, out),
+                    }
+                }
                 // It was known of them through this link alone, perhaps.
                 with.into_iter().for_each(|key| self.update_delivery(key, out));
             }
         }
     }
 
-    fn on_lost(&mut self, link: LinkId, key: Key, code: Code, is_told: bool, now: Now, out: &mut Vec<Output>) {
-        let other = self.links.iter().rfind(|(_, peer)| peer.key == key && peer.is_in()).map(|(other, _)| *other);
-        self.replica.part(link, other);
-        if self.circle.link_of(&key) != Some(link) {
-            return;
-        }
-        self.circle.moves(key, other);
-        if let Some(other) = other {
-            return self.resend(key, other, out);
-        }
+    fn on_lost(&mut self, key: Key, code: Code, is_told: bool, now: Now, out: &mut Vec<Output>) {
         self.replica.tell_soon(now);
         self.update_delivery(key, out);
         if self.people.introduced.remove(&key) && self.is_here(&key) {

@@ -224,7 +224,7 @@ impl Member {
             outbox.give_up(&Failure::Undelivered(Some(self.called(&key))), out);
         }
         self.speech.give_up(out);
-        self.circle = Circle::new(self.us.key());
+        (self.circle, self.delivery) = (Circle::new(self.us.key()), Delivery::default());
         let reason = goodbye(code, &ending);
         for (link, _) in core::mem::take(&mut self.links) {
             out.push(Output::Close { link, code: said, rule: None, reason: reason.to_string() });
@@ -387,6 +387,10 @@ impl Machine for Member {
         for (key, link) in self.circle.links() {
             let peer = self.links.get(link);
             assert!(peer.is_some_and(|peer| peer.key == *key && peer.is_in()), "{key} is not at {link:?}");
+        }
+        for link in self.circle.asking() {
+            let step = self.links.get(link).map(|peer| &peer.step);
+            assert!(matches!(step, Some(Step::Asking(_))), "{link:?} is nobody's who is asked");
         }
         for (link, peer) in self.links.iter().filter(|(_, peer)| peer.is_in()) {
             assert!(self.circle.has(&peer.key), "{link:?} is in, and its key is not linked");

@@ -8,12 +8,13 @@ use crate::charter::Admission;
 use crate::code::Code;
 use crate::command::Command;
 use crate::event::{Event, State};
+use crate::id::Hash;
 use crate::limits;
 use crate::machine::Machine as _;
 use crate::rule::Rule;
 use crate::wire::field::List;
 use crate::wire::field::encode_items;
-use crate::wire::meeting::Links;
+use crate::wire::meeting::{Digest, Lane, Links, Row};
 use crate::wire::option::Options;
 use crate::wire::session::Purpose;
 
@@ -128,6 +129,35 @@ fn mesh_5_a_missing_link_is_dialled_for_ever() {
 }
 
 #[test]
+fn mesh_5_whose_door_led_to_a_room_that_is_kept_is_dialled_for_ever_too() {
+    let mut hall = Hall::of(2);
+    hall.part(0, 1);
+    hall.blocked.clear();
+    hall.elsewhere(1, "m1", 0);
+    hall.pass(6_000);
+    assert_eq!(hall.between(0, 1).len(), 1);
+    hall.part(0, 1);
+    let dialled = hall.nodes[1].dialled;
+    hall.pass(60_000);
+    assert_ne!(hall.nodes[1].dialled, dialled, "nobody was there once");
+}
+
+#[test]
+fn join_10_what_an_earlier_run_has_offered_is_not_expected_of_a_later_one() {
+    let (mut hall, key) = (Hall::new(Admission::Open), identity(9).key());
+    let [earlier, later] = [5, 6].map(|started_ms| {
+        let link = hall.knocker(0, key, started_ms);
+        let row = Row { author: key, session: 5, lane: Lane::Acts, first: 1, next: 3, head: Hash([1; 16]) };
+        let (count, rows) = encode_items((started_ms == 5).then_some(row), 1);
+        hall.frame(0, link, 0, Digest { rows: List::over(count, &rows), options: Options::NONE });
+        assert_eq!(hall.nodes[0].machine.replica.lacks_acts(), started_ms == 5, "of run {started_ms}");
+        link
+    });
+    assert_eq!(hall.nodes[0].closed, [(earlier, Code::Superseded, Some(Rule::Join10))]);
+    assert!(hall.sent_on(0, later).contains(&"WELCOME"));
+}
+
+#[test]
 fn mesh_5_a_quiet_room_does_nothing() {
     let mut hall = Hall::of(4);
     hall.pass(10_000);
@@ -147,6 +177,21 @@ fn mesh_16_everybody_knows_who_is_linked_with_whom() {
     let (count, keys) = encode_items([identity(2).key()], 1);
     hall.frame(0, link, 0, Links { keys: List::over(count, &keys), options: Options::NONE });
     assert!(hall.states(0).contains(&("m1".to_string(), State::Bridged)));
+}
+
+#[test]
+fn mesh_16_whoever_is_reached_through_the_older_of_two_links_is_through_the_newer() {
+    for (one, other, third) in [(0, 1, 2), (1, 0, 2)] {
+        let mut hall = Hall::of(3);
+        hall.part(one, third);
+        let bridged = |hall: &mut Hall| hall.states(one).iter().any(|(_, state)| *state == State::Bridged);
+        assert!(bridged(&mut hall));
+        let (older, key) = (hall.between(one, other)[0], identity(other as u8 + 1).key());
+        hall.knocker(one, key, hall.nodes[other].machine.newcomer.me.started_ms);
+        // Whichever of the two closes it.
+        hall.down(one, older, Code::Duplicate);
+        assert!(bridged(&mut hall), "{one}");
+    }
 }
 
 #[test]
