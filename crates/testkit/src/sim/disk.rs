@@ -28,8 +28,6 @@ pub struct Disk {
     pub(super) names: BTreeSet<EntryName>,
     /// Session and number of the entry that was stored last, by lane.
     pub last: BTreeMap<Lane, (u64, u64)>,
-    /// How far the user was shown each session.
-    shown: BTreeMap<(Key, u64), u64>,
 }
 
 pub(super) fn name_of(id: StreamId, number: u64) -> EntryName {
@@ -45,7 +43,6 @@ impl Disk {
             entries: Vec::new(),
             names: BTreeSet::new(),
             last: BTreeMap::new(),
-            shown: BTreeMap::new(),
         }
     }
 
@@ -53,9 +50,6 @@ impl Disk {
         let salted = Salted::new(SALTED);
         let file = self.logs.entry(meeting).or_insert_with(|| salted.header(0));
         salted.write(record, file);
-        if let Record::Shown(Mark { author, session, next }) = record {
-            self.shown.insert((*author, *session), *next);
-        }
         if let Some(entry) = record.entry().map(|entry| entry.value) {
             self.last.insert(entry.lane, (entry.session, entry.number));
             self.names.insert(name_of(StreamId::of(&entry), entry.number));
@@ -143,8 +137,8 @@ impl Disk {
         }
     }
 
-    /// Flips one bit of what stands twice, or of an entry of talk that was shown and that `others` have; a mark that is lost
-    /// has its user told again. Whether there is one, and the entry that is lost by that.
+    /// Flips one bit of what stands twice, or of an entry of talk that `others` have; a mark that is lost has its user told
+    /// again. Whether there is one, and the entry that is lost by that.
     pub(super) fn flip(&mut self, at: usize, others: impl Fn(&EntryName) -> bool) -> Option<Option<EntryName>> {
         let salted = Salted::new(SALTED);
         for meeting in self.logs.keys().copied().collect::<Vec<_>>() {
@@ -155,9 +149,8 @@ impl Disk {
                 salted.write(&record, &mut bytes);
                 let entry = record.entry().map(|entry| entry.value).filter(|entry| entry.lane == Lane::Talk);
                 let name = entry.map(|entry| name_of(StreamId::of(&entry), entry.number));
-                let was_shown = |name: &EntryName| self.shown.get(&(name.0, name.2)).is_some_and(|next| name.3 < *next);
                 let may_be = match &name {
-                    Some(name) => was_shown(name) && others(name),
+                    Some(name) => others(name),
                     None => !matches!(record, Record::Shown(_) | Record::Received(_)),
                 };
                 if may_be {

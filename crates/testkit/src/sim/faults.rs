@@ -158,10 +158,15 @@ impl Sim {
         }
     }
 
-    /// Whether a flipped bit has taken an entry of talk from somebody else's disk, and not from this node's.
+    /// Whether a flipped bit has taken an entry of talk from this node's disk.
+    pub(crate) fn was_lost(&self, node: usize, author: Key, session: u64, number: u64) -> bool {
+        self.lost.contains(&(node, (author, Lane::Talk.number(), session, number)))
+    }
+
+    /// Whether it has taken it from others' alone.
     pub(crate) fn was_lost_elsewhere(&self, node: usize, author: Key, session: u64, number: u64) -> bool {
-        let name = (author, Lane::Talk.number(), session, number);
-        !self.lost.contains(&(node, name)) && self.lost.iter().any(|(_, lost)| *lost == name)
+        let is_lost = |node: usize| self.was_lost(node, author, session, number);
+        !is_lost(node) && (0..self.nodes.len()).any(is_lost)
     }
 
     /// A node's disk is gone. It must not run.
