@@ -13,8 +13,9 @@ use crate::link::LinkEvent;
 use crate::log::{Held, Log, Record};
 use crate::rule::Rule;
 use crate::time::{Instant, Now};
+use crate::wire::field::Reason;
 use crate::wire::option::Options;
-use crate::wire::session::{Done, Hello, Session};
+use crate::wire::session::{Done, Hello, Refused, Session};
 use crate::wire::{Encoded, Frame, decode};
 
 /// What happens to a machine. If it is not one of these, it did not happen.
@@ -179,6 +180,13 @@ impl Output {
     #[must_use]
     pub fn done(link: LinkId, id: RequestId) -> Self {
         Self::Send { link, frame: Frame::from(Done { options: Options::NONE }).encode(id) }
+    }
+
+    /// The answer to a request that is not done: by which rule, and why in words.
+    #[must_use]
+    pub fn refuse(link: LinkId, id: RequestId, rule: Rule, why: &str) -> Self {
+        let refused = Refused { code: rule.code(), reason: Reason::cut(why), options: Options::NONE };
+        Self::Send { link, frame: Frame::from(refused).encode(id) }
     }
 
     /// What the disk has not been told of `log` yet.

@@ -1,7 +1,9 @@
 //! Who waits until a host admits (SPEC.md, "The lobby"): rooms and lectures alike.
 
-use alloc::{string::String, vec::Vec};
+use alloc::string::{String, ToString as _};
+use alloc::vec::Vec;
 
+use crate::command::Failure;
 use crate::id::{Key, LinkId, RequestId};
 use crate::limits;
 use crate::machine::Output;
@@ -108,9 +110,16 @@ impl Lobby {
         self.find(|knock| knock.key == key)
     }
 
-    /// Where whoever is called `name` waits.
-    pub(crate) fn named(&self, name: &str) -> Option<LinkId> {
-        self.find(|knock| knock.name == name)
+    /// Where whoever is called `name` waits, or everybody.
+    ///
+    /// # Errors
+    /// Nobody does.
+    pub(crate) fn waiting(&self, name: Option<&str>) -> Result<Vec<LinkId>, Failure> {
+        let links = match name {
+            Some(name) => self.find(|knock| knock.name == name).into_iter().collect(),
+            None => self.links(),
+        };
+        if links.is_empty() { Err(Failure::NobodyWaits(name.map(str::to_string))) } else { Ok(links) }
     }
 
     /// Whether a name that reads as `reading` is taken by somebody other than `key` (SPEC LOBBY-7).
@@ -139,7 +148,7 @@ fn tell(link: LinkId, position: u16) -> Output {
 
 #[cfg(test)]
 mod tests {
-    use alloc::{string::ToString as _, vec};
+    use alloc::vec;
 
     use super::*;
     use crate::wire::meeting::Meeting;
@@ -196,7 +205,7 @@ mod tests {
         let mut stranger = [7; 32];
         stranger[0] = 8;
         assert_eq!(lobby.has_room(Key(stranger)), Err(Rule::Lobby4));
-        assert_eq!(lobby.named("guest-9"), Some(LinkId(9)));
+        assert_eq!(lobby.waiting(Some("guest-9")), Ok(vec![LinkId(9)]));
         assert!(lobby.is_taken("guest-9", Key(stranger)) && !lobby.is_taken("guest-9", Key([9; 32])));
         assert_eq!(lobby.links().len(), 256);
     }
@@ -211,7 +220,8 @@ mod tests {
         assert!(lobby.has(LinkId(1)), "it is the host that sends it away");
         lobby.take(LinkId(1), at(3_600_000));
         assert_eq!(lobby.links(), vec![LinkId(2)]);
-        assert_eq!(lobby.named("guest-2").map(|link| link.0.to_string()).as_deref(), Some("2"));
+        assert_eq!(lobby.waiting(Some("guest-2")), Ok(vec![LinkId(2)]));
+        assert_eq!(lobby.waiting(Some("guest-1")), Err(Failure::NobodyWaits(Some("guest-1".to_string()))));
         lobby.clear();
         assert_eq!(lobby.next(), None);
     }

@@ -8,7 +8,7 @@ use crate::code::Code;
 use crate::command::{Command, Failure, Full, Place};
 use crate::errand::Errand;
 use crate::event::{Ending, Event, Notice, Role as Part};
-use crate::id::{CommandId, Hash, Key, Token};
+use crate::id::{CommandId, Key, Token};
 use crate::identity::{Domain, Identity, Secret};
 use crate::limits;
 use crate::machine::Output;
@@ -222,10 +222,7 @@ impl Member {
     }
 
     fn forgive(&mut self, name: &str, level: Level, now: Now, out: &mut Vec<Output>) -> Result<(), Failure> {
-        let mut revokes: Vec<(Key, Hash)> = self.roster.revoked_by_name(name, level).collect();
-        if let (true, Some(key)) = (revokes.is_empty(), self.find(name)) {
-            revokes = self.roster.revokes_of(&key, level).collect();
-        }
+        let revokes = self.roster.unanswered(name, level, self.find(name));
         if revokes.is_empty() {
             return Err(Failure::NotRevoked { name: name.to_string(), level });
         }

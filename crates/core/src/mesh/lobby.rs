@@ -14,10 +14,7 @@ use crate::machine::Output;
 use crate::name::reading;
 use crate::rule::Rule;
 use crate::time::Now;
-use crate::wire::Frame;
-use crate::wire::field::Reason;
 use crate::wire::meeting::Waiting;
-use crate::wire::option::Options;
 use crate::wire::session::Refused;
 
 impl Member {
@@ -44,14 +41,8 @@ impl Member {
 
     /// Who waits under this name, or everybody who waits.
     fn waiting(&self, name: Option<&str>) -> Result<Vec<LinkId>, Failure> {
-        if !self.charter.as_ref().is_some_and(|charter| charter.admission.has_lobby()) {
-            return Err(Failure::NoLobby(Place::Room));
-        }
-        let links = match name {
-            Some(name) => self.lobby.named(name).into_iter().collect(),
-            None => self.lobby.links(),
-        };
-        if links.is_empty() { Err(Failure::NobodyWaits(name.map(str::to_string))) } else { Ok(links) }
+        let has_lobby = self.charter.as_ref().is_some_and(|charter| charter.admission.has_lobby());
+        if has_lobby { self.lobby.waiting(name) } else { Err(Failure::NoLobby(Place::Room)) }
     }
 
     pub(super) fn let_in(&mut self, name: Option<&str>, now: Now, out: &mut Vec<Output>) -> Result<(), Failure> {
@@ -84,8 +75,7 @@ impl Member {
 
     fn deny(&mut self, link: LinkId, rule: Rule, why: &str, now: Now, out: &mut Vec<Output>) {
         let Some(knock) = self.lobby.take(link, now) else { return };
-        let refused = Refused { code: rule.code(), reason: Reason::cut(why), options: Options::NONE };
-        out.push(Output::Send { link, frame: Frame::from(refused).encode(knock.request) });
+        out.push(Output::refuse(link, knock.request, rule, why));
         out.push(Output::Close { link, code: rule.code(), rule: Some(rule), reason: why.to_string() });
         self.forget(link, rule.code(), false, now, out);
     }

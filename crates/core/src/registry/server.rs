@@ -20,11 +20,11 @@ use crate::machine::{Input, Machine, Output};
 use crate::rule::Rule;
 use crate::time::{Instant, Now, Timers};
 use crate::wire::Frame;
-use crate::wire::field::{List, Reason, Signed, encode_alone, encode_items};
+use crate::wire::field::{List, Signed, encode_alone, encode_items};
 use crate::wire::option::Options;
 use crate::wire::registry::{Address, Browse, Kind, Lease, Listing, Lookup, Publish, Record, Registry, Shelf};
 use crate::wire::registry::{Visibility, Withdraw};
-use crate::wire::session::{Hello, Purpose, Refused};
+use crate::wire::session::{Hello, Purpose};
 
 /// What a registry is made of.
 #[derive(Clone, Debug)]
@@ -114,7 +114,7 @@ impl Server {
     fn on_publish(&mut self, link: LinkId, id: RequestId, publish: &Publish<'_>, now: Now, out: &mut Vec<Output>) {
         match self.take(link, &publish.record.0, now) {
             Ok(place) => self.look(place, link, id, now, out),
-            Err(Failure::Request(rule)) => out.push(refuse(link, id, rule)),
+            Err(Failure::Request(rule)) => out.push(Output::refuse(link, id, rule, rule.meaning())),
             Err(Failure::Link(rule)) => self.reject(link, rule, out),
         }
     }
@@ -288,7 +288,7 @@ impl Server {
         }
         let waiting = slot.round.into_iter().flat_map(|round| round.waiting);
         let waiting = waiting.filter(|(link, _)| self.callers.contains_key(link));
-        out.extend(waiting.map(|(link, id)| refuse(link, id, Rule::Registry12)));
+        out.extend(waiting.map(|(link, id)| Output::refuse(link, id, Rule::Registry12, Rule::Registry12.meaning())));
     }
 
     fn on_withdraw(&mut self, link: LinkId, id: RequestId, withdraw: &Withdraw<'_>, out: &mut Vec<Output>) {
@@ -296,7 +296,7 @@ impl Server {
         let place = (withdraw.record, key);
         // SPEC REGISTRY-12
         if !self.slots.contains_key(&place) {
-            return out.push(refuse(link, id, Rule::Registry12));
+            return out.push(Output::refuse(link, id, Rule::Registry12, Rule::Registry12.meaning()));
         }
         self.drop_slot(place, out);
         out.push(Output::done(link, id));
@@ -463,9 +463,4 @@ fn lease(link: LinkId, id: RequestId, slot: &Slot) -> Output {
     let lease_ms = u32::try_from(limits::LEASE.as_millis()).unwrap_or(u32::MAX);
     let lease = Lease { lease_ms, addresses: List::over(count, &items), options: Options::NONE };
     Output::Send { link, frame: Frame::from(lease).encode(id) }
-}
-
-fn refuse(link: LinkId, id: RequestId, rule: Rule) -> Output {
-    let (code, reason) = (rule.code(), Reason::cut(rule.meaning()));
-    Output::Send { link, frame: Frame::from(Refused { code, reason, options: Options::NONE }).encode(id) }
 }

@@ -5,7 +5,7 @@ mod fold;
 #[cfg(test)]
 mod tests;
 
-use alloc::string::String;
+use alloc::{string::String, vec::Vec};
 
 use self::act::{Act, Place, Revoke};
 use self::fold::{Acts, Standing};
@@ -196,17 +196,13 @@ impl Roster {
         self.standing.subjects().filter_map(one).map(|revoke| revoke.name.as_str())
     }
 
-    /// The unanswered revokes at `level` of `subject`: subject and act.
-    pub fn revokes_of(&self, subject: &Key, level: Level) -> impl Iterator<Item = (Key, Hash)> {
-        let revokes = self.standing.unanswered(subject).filter(move |revoke| revoke.level == level);
-        revokes.map(|revoke| (revoke.subject, revoke.act))
-    }
-
-    /// The unanswered revokes at `level` of whoever was called `name`: subject and act.
-    pub fn revoked_by_name(&self, name: &str, level: Level) -> impl Iterator<Item = (Key, Hash)> {
-        let revokes = self.standing.subjects().flat_map(|subject| self.standing.unanswered(subject));
-        let named = revokes.filter(move |revoke| revoke.level == level && revoke.name == name);
-        named.map(|revoke| (revoke.subject, revoke.act))
+    /// The unanswered revokes at `level` of whoever was called `name`, or else of who `is_called` so now: subject and act.
+    pub(crate) fn unanswered(&self, name: &str, level: Level, is_called: Option<Key>) -> Vec<(Key, Hash)> {
+        let all = self.standing.subjects().flat_map(|subject| self.standing.unanswered(subject));
+        let (named, others): (Vec<&Revoke>, Vec<&Revoke>) =
+            all.filter(|revoke| revoke.level == level).partition(|revoke| revoke.name == name);
+        let of_key = others.into_iter().filter(|revoke| named.is_empty() && Some(revoke.subject) == is_called);
+        named.iter().copied().chain(of_key).map(|revoke| (revoke.subject, revoke.act)).collect()
     }
 
     /// Panics unless what was taken in one by one is what all acts fold to.

@@ -505,7 +505,7 @@ impl Host {
         }
         // SPEC ASK-2
         if self.charter.questions == crate::charter::Questions::Closed {
-            return out.push(refuse(link, id, Rule::Ask2.code(), reason::NO_QUESTIONS));
+            return out.push(Output::refuse(link, id, Rule::Ask2, reason::NO_QUESTIONS));
         }
         let found = self.filter.found(text);
         // SPEC TOKEN-2
@@ -516,7 +516,7 @@ impl Host {
         }
         // SPEC ASK-3
         if self.roster.is_revoked(&asker, Level::Mute) {
-            return out.push(refuse(link, id, Rule::Ask3.code(), reason::MUTED));
+            return out.push(Output::refuse(link, id, Rule::Ask3, reason::MUTED));
         }
         // SPEC ASK-4
         let strike = found.as_ref().map(|_| self.filter.strike(asker));
@@ -567,11 +567,11 @@ impl Host {
         let new = rename.name.as_str();
         // SPEC JOIN-16
         if proper(new).is_none() {
-            return out.push(refuse(link, id, Rule::Join16.code(), &reason::name_form(new)));
+            return out.push(Output::refuse(link, id, Rule::Join16, &reason::name_form(new)));
         }
         // SPEC RENAME-1
         if self.is_named(new, key) {
-            return out.push(refuse(link, id, Rule::Rename1.code(), reason::NAME_TAKEN));
+            return out.push(Output::refuse(link, id, Rule::Rename1, reason::NAME_TAKEN));
         }
         if let Some(guest) = self.guests.get_mut(&link) {
             let old = core::mem::replace(&mut guest.name, new.to_string());
@@ -761,10 +761,5 @@ impl Host {
 
 /// SPEC ASK-4
 fn warn(link: LinkId, id: RequestId, strike: u8, word: Option<&str>) -> Output {
-    refuse(link, id, Rule::Ask4.code(), &reason::strike(strike, word.unwrap_or_default()))
-}
-
-pub(super) fn refuse(link: LinkId, id: RequestId, code: Code, reason: &str) -> Output {
-    let reason = Reason::cut(reason);
-    Output::Send { link, frame: Frame::from(Refused { code, reason, options: Options::NONE }).encode(id) }
+    Output::refuse(link, id, Rule::Ask4, &reason::strike(strike, word.unwrap_or_default()))
 }

@@ -4,7 +4,7 @@ use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
 use super::admission::Admitted;
-use super::host::{Host, refuse};
+use super::host::Host;
 use crate::code::Code;
 use crate::command::{Command, Failure, Full, Place};
 use crate::event::{Ending, Event, Member, Notice, Role as Part, State, Whisper};
@@ -215,10 +215,7 @@ impl Host {
     }
 
     fn forgive(&mut self, name: &str, level: Level, now: Now, out: &mut Vec<Output>) -> Result<(), Failure> {
-        let mut revokes: Vec<_> = self.roster.revoked_by_name(name, level).collect();
-        if let (true, Ok(key)) = (revokes.is_empty(), self.find(name)) {
-            revokes = self.roster.revokes_of(&key, level).collect();
-        }
+        let revokes = self.roster.unanswered(name, level, self.find(name).ok());
         if revokes.is_empty() {
             return Err(Failure::NotRevoked { name: name.to_string(), level });
         }
@@ -232,14 +229,8 @@ impl Host {
 
     /// Who waits under this name, or everybody who waits.
     fn waiting(&self, name: Option<&str>) -> Result<Vec<LinkId>, Failure> {
-        if !self.charter.admission.has_lobby() {
-            return Err(Failure::NoLobby(Place::Lecture));
-        }
-        let links = match name {
-            Some(name) => self.lobby.named(name).into_iter().collect(),
-            None => self.lobby.links(),
-        };
-        if links.is_empty() { Err(Failure::NobodyWaits(name.map(str::to_string))) } else { Ok(links) }
+        let has_lobby = self.charter.admission.has_lobby();
+        if has_lobby { self.lobby.waiting(name) } else { Err(Failure::NoLobby(Place::Lecture)) }
     }
 
     fn let_in(&mut self, name: Option<&str>, now: Now, out: &mut Vec<Output>) -> Result<(), Failure> {
@@ -271,7 +262,7 @@ impl Host {
     /// Answers a knock with no.
     pub(super) fn deny(&mut self, link: LinkId, rule: Rule, why: &str, now: Now, out: &mut Vec<Output>) {
         let Some(knock) = self.lobby.take(link, now) else { return };
-        out.push(refuse(link, knock.request, rule.code(), why));
+        out.push(Output::refuse(link, knock.request, rule, why));
         self.forget(link, rule.code().word(), now, out);
         out.push(Output::Close { link, code: rule.code(), rule: Some(rule), reason: why.to_string() });
     }
