@@ -177,6 +177,9 @@ impl Replica {
         if is_authors && !is_asked && number > held && (held > 1 || id.lane == Lane::Acts) {
             offer.first = held;
         }
+        if is_asked {
+            self.pull.brought(link, id, number);
+        }
         self.note_offer(link, id, offer, now);
     }
 
@@ -416,6 +419,32 @@ mod tests {
         });
         let asked = replica.pull.is_asked(LINK, StreamId { author, session, lane }, 3).then_some(3);
         (gap, asked)
+    }
+
+    #[test]
+    fn mesh_14_what_lies_before_what_a_holder_brings_it_does_not_have() {
+        let [author, holder] = [1, 2].map(|seed| Identity::new(Secret([seed; 32]), Arc::new(Ed25519)));
+        let [mut theirs, ours] = [(); 2].map(|()| Log::new(MeetingId([7; 16]), 10));
+        let mut replica = Replica::new(ours, Patience::MEMBER);
+        replica.meet(LINK, holder.key(), 0);
+        let body = EntryBody::Text { text: Text::new("hear, hear").expect("short") };
+        let entries: Vec<_> = (0..5).map(|_| theirs.write(&author, 5, &body, NOW).expect("room")).collect();
+        let (mut out, mut request) = (Vec::new(), RequestId(0));
+        replica.rows(LINK, theirs.rows(0).into_iter(), NOW, &mut out);
+        replica.ask(|_, _| true, &mut request, NOW, &mut out);
+        for entry in entries.iter().filter(|entry| entry.number != 3) {
+            replica.take(LINK, &entry.signed(), true, &author, NOW, &mut Vec::new());
+        }
+        assert!(replica.answered(LINK, request, |_, _| true));
+        let mut later = |now: Now| {
+            let mut out = Vec::new();
+            replica.ask(|_, _| true, &mut request, now, &mut out);
+            let gap = |output: &Output| matches!(output, Output::Event(Event::Gap { first: 3, next: 4, .. }));
+            (out.iter().any(gap), request)
+        };
+        assert_eq!(later(NOW), (false, RequestId(1)), "it is not asked again, and somebody else may have it");
+        let due = Now { tick: NOW.tick.after(limits::GAP_TIMEOUT), ..NOW };
+        assert_eq!(later(due), (true, RequestId(2)), "the user is told, and the rest is asked for");
     }
 
     #[test]

@@ -61,9 +61,18 @@ impl Lack {
 struct Open {
     request: RequestId,
     /// What it has been asked for, and is still waited for.
-    ranges: BTreeMap<StreamId, (u64, u64)>,
+    ranges: BTreeMap<StreamId, Asked>,
     /// When it last brought something.
     since: Instant,
+}
+
+/// Numbers of a stream, without `to`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Asked {
+    from: u64,
+    to: u64,
+    /// The lowest that was brought, and could not be stored.
+    unstored: Option<u64>,
 }
 
 /// What is to be done about what is lacking.
@@ -105,7 +114,7 @@ impl Pull {
     /// This node holds a stream up to `next` now.
     pub(crate) fn held(&mut self, id: StreamId, next: u64, now: Instant) {
         for open in self.open.values_mut() {
-            if let Some((_, to)) = open.ranges.get(&id).copied() {
+            if let Some(Asked { to, .. }) = open.ranges.get(&id).copied() {
                 open.since = now;
                 if next >= to {
                     open.ranges.remove(&id);
@@ -159,7 +168,7 @@ impl Pull {
     /// Whether an entry is what a link has been asked for.
     pub(crate) fn is_asked(&self, link: LinkId, id: StreamId, number: u64) -> bool {
         let range = self.open.get(&link).and_then(|open| open.ranges.get(&id));
-        range.is_some_and(|(from, to)| (*from..*to).contains(&number))
+        range.is_some_and(|asked| (asked.from..asked.to).contains(&number))
     }
 
     /// Whether something on this lane is offered that this node lacks.
@@ -175,7 +184,8 @@ impl Pull {
     /// A FETCH has been sent.
     pub(crate) fn asked(&mut self, link: LinkId, request: RequestId, ranges: &[Range], now: Instant) {
         let id = |range: &Range| StreamId { author: range.author, session: range.session, lane: range.lane };
-        let ranges: BTreeMap<_, _> = ranges.iter().map(|range| (id(range), (range.from, range.to))).collect();
+        let asked = |range: &Range| Asked { from: range.from, to: range.to, unstored: None };
+        let ranges: BTreeMap<_, _> = ranges.iter().map(|range| (id(range), asked(range))).collect();
         for id in ranges.keys() {
             self.lacks.get_mut(id).into_iter().for_each(|lack| lack.asked_at = now);
         }
@@ -195,18 +205,31 @@ impl Pull {
             return false;
         }
         let Some(open) = self.open.remove(&link) else { return false };
-        for (id, (from, _)) in open.ranges {
-            if let Some(lack) = self.lacks.get_mut(&id)
-                && held(id) <= from
-            {
+        for (id, Asked { from, unstored, .. }) in open.ranges {
+            let Some(lack) = self.lacks.get_mut(&id) else { continue };
+            let next = held(id);
+            // It has brought what lies behind that, and does not have that itself.
+            let behind = unstored.filter(|number| *number > next);
+            if behind.is_none() && next > from {
+                continue;
+            }
+            if behind.is_none() {
                 let set = if again(id) { &mut lack.tried } else { &mut lack.without };
                 set.insert(link);
-                if let Some(offer) = lack.offers.get_mut(&link) {
-                    offer.first = offer.told;
-                }
+            }
+            if let Some(offer) = lack.offers.get_mut(&link) {
+                offer.told = behind.unwrap_or(offer.told);
+                offer.first = offer.told;
             }
         }
         true
+    }
+
+    /// What a link was asked for has come, and could not be stored.
+    pub(crate) fn brought(&mut self, link: LinkId, id: StreamId, number: u64) {
+        if let Some(asked) = self.open.get_mut(&link).and_then(|open| open.ranges.get_mut(&id)) {
+            asked.unstored = Some(asked.unstored.map_or(number, |lowest| lowest.min(number)));
+        }
     }
 
     /// What is due, by what this node wants, and the numbers that it lacks first; `gap`: how long it is waited for what

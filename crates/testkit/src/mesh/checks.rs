@@ -144,14 +144,19 @@ impl Room {
         let transcripts: BTreeMap<usize, _> =
             self.expected().into_iter().map(|node| (node, self.transcript(node))).collect();
         let all: BTreeSet<Place> = transcripts.values().flatten().copied().collect();
-        // Who holds nothing of a stream begins where it is offered (SPEC MESH-14): also behind what damage has taken from
-        // whoever offers it.
-        let begins_behind = |node: usize, held: &BTreeSet<Place>, (_, author, session, number): Place| {
+        // What damage has taken from all who were there for five seconds is gone on behind, and told as a gap; who holds
+        // nothing of a stream begins behind that (SPEC MESH-14).
+        let goes_on_behind = |node: usize, held: &BTreeSet<Place>, (_, author, session, number): Place| {
             let has_less = held.iter().any(|place| (place.1, place.2) == (author, session) && place.3 < number);
-            !has_less && self.sim.was_lost_elsewhere(node, author, session, number)
+            let is_told = |event: &Event| {
+                matches!(event, Event::Gap { author: of, session: at, first, next }
+                    if (*of, *at) == (author, session) && (*first..*next).contains(&number))
+            };
+            self.sim.was_lost_elsewhere(node, author, session, number)
+                && (!has_less || self.sim.told(node).iter().any(|told| is_told(&told.event)))
         };
         let lacks = |(node, held): (&usize, &BTreeSet<Place>)| {
-            let lacked = all.difference(held).find(|place| !begins_behind(*node, held, **place));
+            let lacked = all.difference(held).find(|place| !goes_on_behind(*node, held, **place));
             lacked.map(|place| format!("node {node} lacks {place:?}"))
         };
         transcripts.iter().find_map(lacks)
