@@ -226,6 +226,11 @@ impl Friends {
         friend.links.retain(|known| known.link != link);
         let other = friend.link();
         friend.pair.iter_mut().for_each(|pair| pair.replica.part(link, other));
+        // SPEC CONTACT-7: it has gone, whatever the other link ends with.
+        if let Code::Left | Code::Stopped = code {
+            self.part(id, Code::Unneeded, out);
+            return self.on_apart(id, code, true, now, out);
+        }
         match friend.links.is_empty() {
             true => self.on_apart(id, code, is_innocent(code), now, out),
             false if was_used => self.begin(id, false, now, out),

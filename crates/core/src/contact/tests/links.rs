@@ -93,6 +93,33 @@ fn contact_7_two_who_see_their_links_in_another_order_agree_all_the_same() {
 }
 
 #[test]
+fn contact_7_who_leaves_on_one_of_two_links_has_left_whatever_the_other_says_last() {
+    for (code, last) in [(Code::Left, Code::Unneeded), (Code::Stopped, Code::Cut)] {
+        let mut world = World::friends();
+        world.cut(0, 1);
+        // Who has the larger key waits for the other to choose.
+        let waits = usize::from(world.key(1) > world.key(0));
+        let (peer, meeting) = (world.key(1 - waits), world.pair(0, 1));
+        let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4);
+        let [older, newer] = [(); 2].map(|()| {
+            let link = world.new_link(waits, usize::MAX);
+            let hello = Hello { purpose: Purpose::CONTACT, meeting, started_ms: START_MS * 2, options: Options::NONE };
+            world.input(waits, Input::Up { link, peer, address, hello, dial: None });
+            link
+        });
+        world.forget_events();
+        world.input(waits, Input::Down { link: newer, code });
+        world.input(waits, Input::Down { link: older, code: last });
+        let told = world.nodes[waits].events.iter().filter_map(|event| match event {
+            Event::Linked { .. } => Some(None),
+            Event::Unlinked { code, .. } => Some(Some(*code)),
+            _ => None,
+        });
+        assert_eq!(told.collect::<Vec<_>>(), [Some(code)]);
+    }
+}
+
+#[test]
 fn contact_8_a_later_run_takes_the_place_of_an_earlier_one_and_never_the_other_way_round() {
     let mut world = World::new(1);
     let up = |world: &mut World, started_ms| {
