@@ -451,9 +451,10 @@ fn several_registries_are_told_and_asked_and_one_that_is_not_there_holds_up_noth
 }
 
 #[test]
-fn a_name_that_is_announced_is_not_listed_and_who_announces_an_address_of_nobody_is_not_met_there() {
+fn address_3_a_name_that_is_announced_is_told_as_what_it_stands_for_and_nobody_is_met_where_nobody_is() {
     let (_registry, address) = registry("127.0.0.1:0");
-    let (mut ada, _) = host("ada", "By name", &address, &["--announce", "localhost:7473"]);
+    let (mut ada, ready) = host("ada", "By name", &address, &["--announce", "localhost:7473"]);
+    assert!(ready["ticket"].as_str().is_some_and(|ticket| ticket.contains("@localhost:7473")), "{ready}");
     ada.send(&json!({"command": "quit"}));
     let rest = ada.rest();
     assert!(rest.iter().all(|event| event["event"] != "error"), "{rest:?}");

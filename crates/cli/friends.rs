@@ -61,7 +61,7 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     let setup = befriend::setup(&home, globals, started_ms, Some(listener))?;
     let registries = globals.registries(&home)?;
     screen.registry = registries.shown();
-    let reach = place.reach(args.announce.as_ref(), Visibility::Listed, &screen);
+    let reach = place.reach(Visibility::Listed);
     let name = globals.called(&home)?.name;
     let client = venue::publisher(home.identity(), &name, registries.addresses, reach, started_ms)?;
     crate::block_on(async {

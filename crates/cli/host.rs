@@ -147,7 +147,7 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     screen.registry = registries.shown();
     let (listener, place) = venue::open(args.wish(&home, lecture.port), &mut screen, &again)?;
     let started_ms = start_run(&home)?;
-    let reach = place.reach(args.announce.as_ref(), args.visibility(), &screen);
+    let reach = place.reach(args.visibility());
     let publisher = venue::publisher(home.identity(), &called.name, registries.addresses, reach, started_ms)?;
     let host = Host::new(HostConfig {
         identity: home.identity(),

@@ -51,7 +51,7 @@ pub(crate) fn host(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     let (meeting, admission) = (room.charter.meeting, room.charter.admission);
     let (seed, endorsement) = (room.ticket, room.endorsement);
     let ticket = Ticket { meeting, host: us.key(), seed, endorsement, addresses: place.addresses.clone() };
-    let reach = place.reach(args.announce.as_ref(), args.visibility(), &screen);
+    let reach = place.reach(args.visibility());
     let publisher = venue::publisher(us.clone(), &called.name, registries.addresses, reach, started_ms)?;
     let newcomer = NewcomerConfig {
         identity: us.clone(),
@@ -68,7 +68,8 @@ pub(crate) fn host(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
         others: Vec::new(),
         talk_max: limits::TALK_ENTRIES_MAX,
     };
-    let member = Member::new(MemberConfig { newcomer, addresses: place.addresses.clone(), port: None });
+    let (addresses, told) = (place.addresses.clone(), place.told.clone());
+    let member = Member::new(MemberConfig { newcomer, addresses, told, port: None });
     let keeps = (!home.is_guest()).then(|| home.clone());
     let setup =
         Setup { identity: us, started_ms, listener: Some(listener), home: keeps.clone(), trace: globals.trace.clone() };
@@ -156,7 +157,8 @@ impl Target {
         if is_lecture {
             return Ok(Node::new(Attendee::new(newcomer)));
         }
-        let member = MemberConfig { newcomer, addresses: place.addresses.clone(), port: place.seen };
+        let (addresses, told) = (place.addresses.clone(), place.told.clone());
+        let member = MemberConfig { newcomer, addresses, told, port: place.seen };
         Ok(match guess {
             Some(guess) => Node::returner(guess, member),
             None => Node::newcomer(member),

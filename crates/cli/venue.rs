@@ -2,6 +2,8 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, SocketAddrV6, TcpListener, ToSocketAddrs as _};
+use std::sync::mpsc;
+use std::thread;
 
 use tertulia_core::address::{self, HostPort, NoAddress, PORT};
 use tertulia_core::charter::Admission;
@@ -9,7 +11,7 @@ use tertulia_core::id::MeetingId;
 use tertulia_core::identity::Identity;
 use tertulia_core::limits;
 use tertulia_core::registry::{ClientConfig, Reach};
-use tertulia_core::wire::registry::{Address, Visibility};
+use tertulia_core::wire::registry::Visibility;
 use tertulia_net::{Home, listen, listen_everywhere, machine_addresses, machine_loopback};
 
 use crate::directory::random;
@@ -38,8 +40,10 @@ pub(crate) struct Wish<'a> {
 /// What others come to.
 #[derive(Debug)]
 pub(crate) struct Place {
-    /// What others dial: loopback only where there is nothing else.
+    /// What others dial who are told it by this user: loopback only where there is nothing else.
     pub(crate) addresses: Vec<String>,
+    /// The same as programs tell it each other (SPEC ADDRESS-3): no names.
+    pub(crate) told: Vec<SocketAddr>,
     /// What is dialled on this machine, if anything is.
     pub(crate) here: Option<String>,
     /// The port that is listened at.
@@ -61,17 +65,25 @@ pub(crate) fn open(wish: Wish<'_>, screen: &mut Screen, again: &str) -> Result<(
     if let Some(message) = other_port(wish, address.port()) {
         screen.warning("port", &message);
     }
-    let addresses = match wish.announce {
-        Some(announced) if !wish.is_host => vec![announced.clone()],
-        announced => dialable(address, announced),
-    };
+    let own = if wish.announce.is_some() && !wish.is_host { Vec::new() } else { own_addresses(address) };
+    let announced = wish.announce.map(|announced| (announced, stands_for(announced)));
+    if let Some((announced, sockets)) = &announced {
+        tell_announced(announced, sockets, screen);
+    }
+    let addresses = dialable(address, wish.announce, &own);
+    let mut told: Vec<SocketAddr> = announced.into_iter().flat_map(|(_, sockets)| sockets).chain(own).collect();
+    if told.is_empty() && wish.announce.is_none() {
+        told.extend(addresses.iter().filter_map(|address| address.parse::<SocketAddr>().ok()));
+    }
+    told.dedup();
+    told.truncate(limits::ADDRESSES_MAX);
     let (ip, port) = (address.ip(), address.port());
     let itself = if ip.is_unspecified() { machine_loopback() } else { ip };
     let has_zone = matches!(address, SocketAddr::V6(address) if address.scope_id() != 0);
     let here = if has_zone { Some(address.to_string()) } else { loopback_at(itself, port) };
     let seen = (ip.is_unspecified() && wish.announce.is_none()).then_some(port);
-    tracing::info!(%address, ?addresses, "listening");
-    Ok((listener, Place { addresses, here, port, seen }))
+    tracing::info!(%address, ?addresses, ?told, "listening");
+    Ok((listener, Place { addresses, told, here, port, seen }))
 }
 
 fn loopback_at(ip: IpAddr, port: u16) -> Option<String> {
@@ -80,14 +92,8 @@ fn loopback_at(ip: IpAddr, port: u16) -> Option<String> {
 
 impl Place {
     /// Where registries are told that this node is.
-    pub(crate) fn reach(&self, announce: Option<&String>, visibility: Visibility, screen: &Screen) -> Reach {
-        if screen.registry.is_some()
-            && let Some(name) = announce.filter(|announced| announced.parse::<SocketAddr>().is_err())
-        {
-            screen.own(&format!("registries show addresses, not names: they are not told {}", escape::line(name)));
-        }
-        let addresses = self.addresses.iter().filter_map(|address| address.parse().ok()).map(Address::new).collect();
-        Reach { port: self.port, addresses, visibility }
+    pub(crate) fn reach(&self, visibility: Visibility) -> Reach {
+        Reach { port: self.port, addresses: self.told.clone(), visibility }
     }
 }
 
@@ -197,22 +203,50 @@ fn other_port(wish: Wish<'_>, port: u16) -> Option<String> {
     }
 }
 
-/// What others can dial: what is announced, and the addresses of this machine; loopback, if there is nothing else.
-fn dialable(listening: SocketAddr, announce: Option<&String>) -> Vec<String> {
+/// The addresses of this machine at which it listens, without loopback.
+fn own_addresses(listening: SocketAddr) -> Vec<SocketAddr> {
     let fits = |ip: &IpAddr| listening.is_ipv6() || ip.is_ipv4();
-    let (own, itself): (Vec<IpAddr>, IpAddr) = match listening.ip() {
-        ip if ip.is_unspecified() => (machine_addresses().into_iter().filter(fits).collect(), machine_loopback()),
-        ip if ip.is_loopback() => (Vec::new(), ip),
-        ip => (vec![ip], ip),
+    let own: Vec<IpAddr> = match listening.ip() {
+        ip if ip.is_unspecified() => machine_addresses().into_iter().filter(fits).collect(),
+        ip if ip.is_loopback() => Vec::new(),
+        ip => vec![ip],
     };
-    let text = |ip: IpAddr| SocketAddr::new(ip, listening.port()).to_string();
-    let mut addresses: Vec<String> = announce.cloned().into_iter().chain(own.into_iter().map(text)).collect();
+    own.into_iter().map(|ip| SocketAddr::new(ip, listening.port())).collect()
+}
+
+/// What others can dial: what is announced, and the addresses of this machine; loopback, if there is nothing else.
+fn dialable(listening: SocketAddr, announce: Option<&String>, own: &[SocketAddr]) -> Vec<String> {
+    let mut addresses: Vec<String> = announce.cloned().into_iter().chain(own.iter().map(ToString::to_string)).collect();
     if addresses.is_empty() {
-        addresses.push(text(itself));
+        let itself = if listening.ip().is_unspecified() { machine_loopback() } else { listening.ip() };
+        addresses.push(SocketAddr::new(itself, listening.port()).to_string());
     }
     addresses.dedup();
     addresses.truncate(limits::ADDRESSES_MAX);
     addresses
+}
+
+/// The addresses of what is announced; a name server that does not answer soon is not waited for.
+fn stands_for(announced: &str) -> Vec<SocketAddr> {
+    let (sender, receiver) = mpsc::channel();
+    let name = announced.to_string();
+    thread::spawn(move || sender.send(name.to_socket_addrs().map(Iterator::collect).unwrap_or_default()));
+    receiver.recv_timeout(limits::CONNECT_TIMEOUT).unwrap_or_default()
+}
+
+/// Says what becomes of a name that is announced.
+fn tell_announced(announced: &str, sockets: &[SocketAddr], screen: &Screen) {
+    let shown = escape::line(announced);
+    if sockets.is_empty() {
+        let message = format!(
+            "{shown} stands for no address now: your ticket leads there, but others of the room, and registries, are told addresses and no names"
+        );
+        return screen.warning("announce", &message);
+    }
+    if announced.parse::<SocketAddr>().is_err() {
+        let sockets: Vec<String> = sockets.iter().map(ToString::to_string).collect();
+        screen.own(&format!("{shown} stands in your ticket; programs tell each other {}", sockets.join(", ")));
+    }
 }
 
 /// Keeps the port at which a meeting is reached: whoever knows it finds the meeting there again.
@@ -292,6 +326,7 @@ mod tests {
     fn loopback_is_dialled_by_nobody_who_has_another_address() {
         let at = |text: &str| text.parse::<SocketAddr>().unwrap();
         let announced = "example.org:1".to_string();
+        let dialable = |listening, announced| dialable(listening, announced, &own_addresses(listening));
         assert_eq!(dialable(at("127.0.0.1:7474"), None), ["127.0.0.1:7474"]);
         assert_eq!(dialable(at("127.0.0.1:7474"), Some(&announced)), ["example.org:1"]);
         assert_eq!(dialable(at("192.0.2.1:7474"), Some(&announced)), ["example.org:1", "192.0.2.1:7474"]);

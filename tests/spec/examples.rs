@@ -9,6 +9,8 @@ use tertulia_core::log::entry_of;
 use tertulia_core::ticket::Ticket;
 use tertulia_core::trace::{Direction, Line, Packet};
 use tertulia_core::wire::Frame;
+use tertulia_core::wire::address::Address;
+use tertulia_core::wire::field::encode_alone;
 use tertulia_core::wire::frame::infos;
 use tertulia_core::wire::meeting::Join;
 use tertulia_core::wire::option::{self, OptionsBuffer};
@@ -20,6 +22,8 @@ use crate::page::{Page, root};
 
 pub(crate) fn sync(page: &mut Page) {
     let (lecture, visit) = (lecture(), visit());
+    let address = encode_alone(&Address::of(([192, 0, 2, 1], 7473).into()));
+    page.sync_block("hex: address", "", &lines(annotate_as("address", &address)));
     page.sync_block("hex: record", "", &lines(annotate_as("record, signature 64", &record())));
     for info in infos() {
         if let Some(said) = visit.iter().rfind(|said| info.family == "Registry" && said.name() == info.name) {

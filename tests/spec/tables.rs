@@ -54,7 +54,7 @@ fn size(layout: &str) -> Option<usize> {
         "u16" => Some(2),
         "u32" => Some(4),
         "u64" => Some(8),
-        "text8" | "text16" | "bytes16" | "charter" | "record" => None,
+        "text8" | "text16" | "bytes8" | "bytes16" | "charter" | "record" => None,
         bytes => Some(bytes.parse().expect(layout)),
     }
 }

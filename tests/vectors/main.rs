@@ -1,4 +1,4 @@
-//! `tests/vectors/signatures.json` and `meeting.json`: made here, and checked as they are made. `UPDATE=1` writes them.
+//! `tests/vectors/addresses.json`, `meeting.json` and `signatures.json`: made here, and checked as they are made. `UPDATE=1` writes them.
 #![expect(
     clippy::unwrap_used,
     clippy::arithmetic_side_effects,
@@ -6,6 +6,7 @@
     reason = "clippy.toml spares test functions only, and a helper that panics fails its test as it should"
 )]
 
+mod addresses;
 mod meeting;
 mod signatures;
 

@@ -1,4 +1,4 @@
-//! The one grammar of addresses in text (SPEC.md, "Ticket"): `HOST:PORT`.
+//! The one grammar of addresses in text (SPEC.md, "Addresses"): `HOST:PORT`.
 
 use alloc::{
     boxed::Box,
@@ -201,6 +201,12 @@ impl FromStr for HostPort {
 }
 
 impl HostPort {
+    /// SPEC ADDRESS-1: what others have written, by the grammar alone. A zone is of one machine.
+    #[must_use]
+    pub fn exactly(text: &str) -> Option<Self> {
+        text.parse().ok().filter(|address: &Self| !matches!(address.host, Host::V6(_, Some(_))))
+    }
+
     /// What a person has typed to be dialled: without a port, it is `usual`; the address of all interfaces is this
     /// machine.
     ///

@@ -133,8 +133,10 @@ limits! {
     WAITING_INTERVAL: Duration = Duration::from_secs(1);
     /// A bad question is a warning until there have been this many.
     STRIKES_MAX: u8 = 3;
-    /// Addresses of one ticket or dial.
+    /// Addresses of one ticket, entry, record or dial.
     ADDRESSES_MAX: usize = 3;
+    /// Bytes of one typed address, of whatever kind.
+    ADDRESS_BYTES_MAX: usize = 64;
     /// One address has this long to accept.
     CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
     /// From accept to the finished handshake, whatever arrives meanwhile.

@@ -57,7 +57,6 @@ rules! {
     Field2 "FIELD-2" Malformed "a name has nothing invisible but joiners, no control, white space or slash, and no * @ # in front"
     Field3 "FIELD-3" Malformed "a list has no more items than its limit"
     Field4 "FIELD-4" Malformed "a number is one that its field defines"
-    Field5 "FIELD-5" Malformed "an address is HOST:PORT"
     Option1 "OPTION-1" Malformed "option types rise, each once, at most 64"
     Option2 "OPTION-2" OptionUnknown "an even option type is known to this frame"
     Hello1 "HELLO-1" Unexpected "the first frame is HELLO"

@@ -6,7 +6,7 @@ use alloc::{
 };
 use core::{fmt, str::FromStr};
 
-use crate::address::{Host, HostPort};
+use crate::address::HostPort;
 use crate::id::{Key, MeetingId, Signature};
 use crate::identity::{Domain, Identity, Secret};
 use crate::limits;
@@ -84,8 +84,7 @@ impl FromStr for Ticket {
         }
         let addresses = addresses.strip_suffix(END).ok_or(NoTicket::End)?;
         let addresses: Vec<String> = addresses.split(',').map(ToString::to_string).collect();
-        let is_address =
-            |text: &String| text.parse::<HostPort>().is_ok_and(|address| !matches!(address.host, Host::V6(_, Some(_))));
+        let is_address = |text: &String| HostPort::exactly(text).is_some();
         if addresses.len() > limits::ADDRESSES_MAX || !addresses.iter().all(is_address) {
             return Err(NoTicket::Addresses);
         }

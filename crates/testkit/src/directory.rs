@@ -7,11 +7,12 @@ use tertulia_core::code::Code;
 use tertulia_core::id::{MeetingId, RequestId};
 use tertulia_core::identity::{Domain, Identity};
 use tertulia_core::trace::{Direction, Expect, LinkStep, Step, Trace};
+use tertulia_core::wire::address::Address;
 use tertulia_core::wire::entry::Door;
 use tertulia_core::wire::field::{Block, List, Name, Reason, Signed, Words, decode_all, encode_alone, encode_items};
 use tertulia_core::wire::option::{self, Options, OptionsBuffer};
 use tertulia_core::wire::registry::{
-    Address, Browse, Kind, Lease, Listed, Listing, Lookup, Particulars, Publish, Record, Shelf, Visibility, Withdraw,
+    Browse, Kind, Lease, Listed, Listing, Lookup, Particulars, Publish, Record, Shelf, Visibility, Withdraw,
 };
 use tertulia_core::wire::session::{Bye, Done, Hello, Purpose, Refused};
 use tertulia_core::wire::{Encoded, Frame};
@@ -44,7 +45,7 @@ fn publish(number: u64, port: u16, address: SocketAddr) -> Vec<u8> {
     let charter = charter();
     let mut options = OptionsBuffer::default();
     options.set(&option::CHARTER, &decode_all::<Signed<'_, Charter<'_>>>(charter.bytes()).unwrap());
-    let (count, items) = encode_items([Address::new(address)], 3);
+    let (count, items) = encode_items([Address::of(address)], 3);
     let particulars = Particulars {
         kind: Kind::Star,
         id: charter.meeting,
@@ -89,7 +90,7 @@ impl Script {
 pub fn visit() -> Vec<Said> {
     let (mut script, record, meeting) = (Script::default(), record(), charter().meeting);
     let signed: Signed<'_, Record<'_>> = decode_all(&record).unwrap();
-    let met = [Address::new(ADDRESS.parse().unwrap())];
+    let met = [Address::of(ADDRESS.parse().unwrap())];
     let (count, items) = encode_items(met, 3);
     let addresses = List::over(count, &items);
     let hello = Hello { purpose: Purpose::REGISTRY, meeting: MeetingId::ZERO, started_ms: START_MS, options: OPTIONS };

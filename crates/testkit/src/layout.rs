@@ -3,6 +3,7 @@
 use tertulia_core::charter::Terms;
 use tertulia_core::code::Code;
 use tertulia_core::trace::Line;
+use tertulia_core::wire::address::Address;
 use tertulia_core::wire::entry::{Cut, Entry, EntryBody};
 use tertulia_core::wire::frame::{FrameInfo, HEADER, infos};
 use tertulia_core::wire::meeting::{Person, Range, Row};
@@ -16,6 +17,7 @@ const LINE: usize = 16;
 #[must_use]
 pub fn structure(word: &str) -> Option<Vec<(&'static str, String)>> {
     match word {
+        "address" => Some(Address::fields()),
         "entry" => Some(Entry::fields()),
         "terms" => Some(Terms::fields()),
         "cut" => Some(Cut::fields()),
@@ -32,7 +34,7 @@ pub fn structure(word: &str) -> Option<Vec<(&'static str, String)>> {
 
 /// Every structure that has a table of its own in SPEC.md.
 pub const STRUCTURES: &[&str] =
-    &["entry", "terms", "cut", "row", "range", "person", "pass", "ticket proof", "particulars", "listed"];
+    &["address", "entry", "terms", "cut", "row", "range", "person", "pass", "ticket proof", "particulars", "listed"];
 
 /// Takes one whole frame apart: a line a field, with its name and what it says.
 ///
@@ -126,6 +128,10 @@ impl Walk<'_> {
         match layout.rsplit_once(' ').map_or((layout, layout), |(word, size)| (word, size)) {
             ("charter", _) => self.with_options(name, "terms", &[]),
             ("record", _) => self.with_options(name, "particulars", RECORD_OPTIONS),
+            (_, "bytes8") => {
+                let length = self.count(1, &format!("{name}: bytes"));
+                self.take(length, name);
+            }
             (_, "bytes16") => drop(self.bytes16(name)),
             (_, "text8") => self.text(1, name),
             (_, "text16") => self.text(2, name),

@@ -9,8 +9,9 @@ use tertulia_core::identity::{Domain, Ed25519, Identity, Secret};
 use tertulia_core::log::{Log, Verdict, entry_of, hash};
 use tertulia_core::time::{Instant, Now};
 use tertulia_core::trace::{Direction, Expect, LinkStep, Packet, Step, Trace};
+use tertulia_core::wire::address::Address;
 use tertulia_core::wire::entry::{Cut, EntryBody, Level, Role};
-use tertulia_core::wire::field::{Address, Block, List, Name, Reason, Signed, Text, Title, decode_all, encode_items};
+use tertulia_core::wire::field::{Block, List, Name, Reason, Signed, Text, Title, decode_all, encode_items};
 use tertulia_core::wire::meeting::{
     Digest, Fetch, Join, Lane, Links, Person, Presence, Range, Rename, Waiting, Welcome, Whereabouts,
 };
@@ -259,7 +260,7 @@ pub fn bodies() -> Vec<(&'static str, Encoded)> {
     let (token, text, signature) = question();
     let (name, text) = (Name::new("bea").unwrap(), Text::new(text).unwrap());
     let (out, why, answers) = (Reason::cut("bea"), Reason::cut("shouting"), Hash([0xee; 16]));
-    let (count, addresses) = encode_items(Address::new("192.0.2.1:7473"), 1);
+    let (count, addresses) = encode_items(["192.0.2.1:7473".parse().map(Address::of).unwrap()], 1);
     let addresses = List::over(count, &addresses);
     let (count, cuts) = encode_items([Cut { session: START_MS, lane: Lane::Talk, next: 3 }], 1);
     let cuts = List::over(count, &cuts);

@@ -19,8 +19,9 @@ use tertulia_core::mesh::{Member, MemberConfig, Restored};
 use tertulia_core::node::{Guess, Node};
 use tertulia_core::star::{Attendee, Host, HostConfig, NewcomerConfig};
 use tertulia_core::time::{Instant, Now, Timers};
+use tertulia_core::wire::address::Address;
 use tertulia_core::wire::entry::{Door, EntryBody, Role};
-use tertulia_core::wire::field::{Address, Block, List, Name, Reason, Signed, Text, Title, decode_all, encode_items};
+use tertulia_core::wire::field::{Block, List, Name, Reason, Signed, Text, Title, decode_all, encode_items};
 use tertulia_core::wire::meeting::{Digest, Join, Links, Welcome};
 use tertulia_core::wire::option::{Options, Pass};
 use tertulia_core::wire::private::{Ask, Tell};
@@ -203,7 +204,7 @@ fn from_members() -> Vec<Encoded> {
     for number in 1..5 {
         let us = identity(number);
         let name = format!("p{number}");
-        let (count, addresses) = encode_items([Address::new("a:1").unwrap()], 1);
+        let (count, addresses) = encode_items([Address::of("192.0.2.1:7473".parse().unwrap())], 1);
         let person = EntryBody::Person { name: Name::new(&name).unwrap(), addresses: List::over(count, &addresses) };
         let text = |text| EntryBody::Text { text: Text::new(text).unwrap() };
         let (role, answers, proof) = (Role::Member, Hash::ZERO, List::NONE);
@@ -243,13 +244,13 @@ fn member(number: u8) -> Court<Node> {
     let addresses = if number == 1 { vec![] } else { vec!["a:1".into()] };
     let (identity, name) = (identity(number), format!("p{number}"));
     let newcomer = NewcomerConfig { identity, name, addresses, restored, ..attendee_config() };
-    let member = Member::new(MemberConfig { newcomer, addresses: vec!["b:1".into()], port: None });
+    let member = Member::new(MemberConfig { newcomer, addresses: vec!["b:1".into()], told: vec![], port: None });
     Court::new(Node::new(member), peers(), from_members()).linked_for(Purpose::MESH)
 }
 
 /// A room, for whoever does not know what is at the address.
 fn some_room() -> MemberConfig {
-    MemberConfig { newcomer: attendee_config(), addresses: vec![], port: None }
+    MemberConfig { newcomer: attendee_config(), addresses: vec![], told: vec![], port: None }
 }
 
 fn newcomer() -> Court<Node> {

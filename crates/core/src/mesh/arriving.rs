@@ -16,8 +16,9 @@ use crate::machine::{Kept, Output};
 use crate::rule::Rule;
 use crate::ticket::Ticket;
 use crate::time::Now;
+use crate::wire::address::Address;
 use crate::wire::entry::EntryBody;
-use crate::wire::field::{Address, List, Name, encode_items};
+use crate::wire::field::{List, Name, encode_items};
 
 impl Member {
     /// The acts are complete, as far as anybody who is linked has them.
@@ -48,7 +49,7 @@ impl Member {
         self.timers.disarm(Timer::Arrive);
         self.newcomer.rest();
         self.go_on_in(self.session.max(self.replica.log.next_session(self.us.key())), out);
-        let addresses = self.reach.addresses();
+        let addresses = self.reach.told();
         let us = self.us.key();
         let said = self.roster.members().find(|member| member.key == us);
         let is_said =
@@ -99,9 +100,8 @@ impl Member {
 
     /// Says who this is, and where others can dial it.
     pub(super) fn write_person(&mut self, now: Now, out: &mut Vec<Output>) -> bool {
-        let (name, addresses) = (self.newcomer.me.name.clone(), self.reach.addresses());
-        let addresses = addresses.iter().filter_map(|address| Address::new(address));
-        let (count, items) = encode_items(addresses, limits::ADDRESSES_MAX);
+        let name = self.newcomer.me.name.clone();
+        let (count, items) = encode_items(self.reach.told().into_iter().map(Address::of), limits::ADDRESSES_MAX);
         let Some(name) = Name::new(&name) else { return false };
         self.write(&EntryBody::Person { name, addresses: List::over(count, &items) }, now, out)
     }

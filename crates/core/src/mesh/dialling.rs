@@ -1,6 +1,6 @@
 //! Who is dialled, and when (SPEC.md, "Mesh"): a missing link is tried for ever.
 
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::member::{Member, Stage};
@@ -66,7 +66,7 @@ impl Member {
         let typed = goal.addresses.iter().filter(|_| goal.host == Some(key)).cloned();
         let said = self.roster.members().find(|member| member.key == key).map(|member| member.addresses);
         let mut addresses: Vec<String> = Vec::new();
-        for address in typed.chain(said.unwrap_or_default().iter().cloned()) {
+        for address in typed.chain(said.unwrap_or_default().iter().map(ToString::to_string)) {
             if !addresses.contains(&address) {
                 addresses.push(address);
             }

@@ -21,7 +21,8 @@ use crate::roster::Roster;
 use crate::rule::Rule;
 use crate::time::Now;
 use crate::wire::Frame;
-use crate::wire::field::{Address, Block, List, Name, Signed, decode_all, encode_alone, encode_items};
+use crate::wire::address::Address;
+use crate::wire::field::{Block, List, Name, Signed, decode_all, encode_alone, encode_items};
 use crate::wire::meeting::Welcome;
 use crate::wire::option::{self, OptionsBuffer, Pass};
 use crate::wire::session::{Hello, Purpose};
@@ -101,10 +102,7 @@ impl Member {
         if let Some(ours) = &self.newcomer.pass {
             options.set(&option::PASS, ours);
         }
-        let observed = peer.address.to_string();
-        if let Some(observed) = Address::new(&observed) {
-            options.set(&option::OBSERVED, &observed);
-        }
+        options.set(&option::OBSERVED, &Address::of(peer.address));
         let rows_told = List::over(count, &items);
         let welcome = Welcome { charter: Block(signed), pass, rows: rows_told, options: options.options() };
         out.push(Output::Send { link, frame: Frame::from(welcome).encode(knock.request) });

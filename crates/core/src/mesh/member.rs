@@ -4,6 +4,7 @@ use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::net::SocketAddr;
 
 use super::peer::{Peer, Step};
 use super::people::People;
@@ -39,9 +40,11 @@ use crate::wire::session::Session;
 pub struct MemberConfig {
     /// Who it is, and where it knocks.
     pub newcomer: NewcomerConfig,
-    /// Where others can dial this node, `HOST:PORT`.
+    /// What its ticket says, `HOST:PORT`: names too.
     pub addresses: Vec<String>,
-    /// The port that this node listens on, where its address is for others to see. `None`: `addresses` says it all.
+    /// Where others of the room are told that they can dial this node.
+    pub told: Vec<SocketAddr>,
+    /// The port that this node listens on, where its address is for others to see. `None`: the addresses say it all.
     pub port: Option<u16>,
 }
 
@@ -121,7 +124,7 @@ impl Member {
     /// A member that has not started yet.
     #[must_use]
     pub fn new(config: MemberConfig) -> Self {
-        let MemberConfig { newcomer: mut config, addresses, port } = config;
+        let MemberConfig { newcomer: mut config, addresses, told, port } = config;
         let restored = config.restored.take();
         let log = Log::new(config.meeting, config.talk_max);
         let mut member = Self {
@@ -129,7 +132,7 @@ impl Member {
             circle: Circle::new(config.identity.key()),
             us: config.identity.clone(),
             random: Random::new(config.seed),
-            reach: Reach::new(addresses, port),
+            reach: Reach::new(addresses, told, port),
             charter: None,
             guess: None,
             replica: Replica::new(log, Patience::MEMBER),

@@ -1,6 +1,6 @@
 //! Who is still a member, and who has to go (SPEC MESH-22): once the acts that belong together have come.
 
-use alloc::string::String;
+use alloc::string::{String, ToString as _};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -97,7 +97,7 @@ impl Member {
     /// Whoever is not in any more knocks at the members that it knows, too: its first door may be gone.
     pub(super) fn learn_doors(&mut self) {
         let members = self.roster.members().filter(|member| self.is_here(&member.key));
-        let known: Vec<String> = members.filter_map(|member| member.addresses.first().cloned()).collect();
+        let known: Vec<String> = members.filter_map(|member| Some(member.addresses.first()?.to_string())).collect();
         self.newcomer.learn(known);
     }
 }

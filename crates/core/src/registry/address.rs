@@ -5,33 +5,33 @@ use core::net::{IpAddr, SocketAddr};
 
 use crate::address::is_of_one;
 use crate::limits;
-use crate::wire::registry::{Address, Particulars};
+use crate::wire::address::Address;
+use crate::wire::registry::Particulars;
 
 /// Whether a registry that listens at `registry` may dial `address`, and show it (SPEC PROBE-2).
 #[must_use]
-pub fn can_be_listed(address: Address, registry: Address) -> bool {
-    let (socket, own) = (address.socket(), registry.socket());
-    let ip = socket.ip();
+pub fn can_be_listed(address: SocketAddr, registry: SocketAddr) -> bool {
+    let ip = address.ip();
     let is_link_local = match ip {
         IpAddr::V4(ip) => ip.is_link_local(),
         IpAddr::V6(ip) => ip.is_unicast_link_local(),
     };
     is_of_one(ip)
         && !is_link_local
-        && (!ip.is_loopback() || own.ip().is_loopback())
-        && socket.port() >= limits::PROBE_PORT_MIN
+        && (!ip.is_loopback() || registry.ip().is_loopback())
+        && address.port() >= limits::PROBE_PORT_MIN
         && address != registry
 }
 
-pub(super) fn is_loopback(address: &Address) -> bool {
-    address.socket().ip().is_loopback()
+pub(super) fn is_loopback(address: &SocketAddr) -> bool {
+    address.ip().is_loopback()
 }
 
 /// SPEC PROBE-3: where a registry looks for the publisher of a record that came from `observed`.
-pub(super) fn candidates(record: &Particulars<'_>, observed: IpAddr, registry: Address) -> Vec<Address> {
-    let observed = Address::new(SocketAddr::new(observed, record.port));
+pub(super) fn candidates(record: &Particulars<'_>, observed: IpAddr, registry: SocketAddr) -> Vec<SocketAddr> {
+    let observed = Address::of(SocketAddr::new(observed, record.port));
     let mut candidates = Vec::new();
-    for address in record.addresses.iter().chain([observed]) {
+    for address in record.addresses.iter().chain([observed]).filter_map(Address::socket) {
         if can_be_listed(address, registry) && !candidates.contains(&address) {
             candidates.push(address);
         }
@@ -44,8 +44,8 @@ pub(super) fn candidates(record: &Particulars<'_>, observed: IpAddr, registry: A
 mod tests {
     use super::*;
 
-    fn address(text: &str) -> Address {
-        Address::new(text.parse().expect(text))
+    fn address(text: &str) -> SocketAddr {
+        Address::of(text.parse().expect(text)).socket().unwrap_or(([0, 0, 0, 0], 0).into())
     }
 
     #[test]

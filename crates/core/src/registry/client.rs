@@ -22,9 +22,10 @@ use crate::random::Random;
 use crate::rule::Rule;
 use crate::time::{Instant, Now, Timers};
 use crate::wire::Frame;
+use crate::wire::address::Address;
 use crate::wire::field::{Block, Signed, Words, decode_all};
 use crate::wire::option::Options;
-use crate::wire::registry::{self as wire, Lease, Publish, Record, Registry, Shelf, Withdraw};
+use crate::wire::registry::{Lease, Publish, Record, Registry, Shelf, Withdraw};
 use crate::wire::session::{Hello, Purpose, Refused, Session};
 
 /// So often a registry that somebody has a question for may cut its link off.
@@ -324,7 +325,7 @@ impl Client {
         // SPEC REGISTRY-10
         let third = Duration::from_millis(u64::from(lease.lease_ms)).checked_div(3).unwrap_or_default();
         self.timers.arm(Timer::Renew(at, record), now.tick.after(third.max(limits::BACKOFF_MIN)));
-        let addresses: Vec<_> = lease.addresses.iter().map(wire::Address::socket).collect();
+        let addresses: Vec<_> = lease.addresses.iter().filter_map(Address::socket).collect();
         if desk.shown.get(&record) != Some(&addresses) && self.own.contains_key(&record) {
             desk.shown.insert(record, addresses.clone());
             out.push(Output::Event(Event::Published { registry: desk.registry.clone(), record, addresses }));

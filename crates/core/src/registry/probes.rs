@@ -1,12 +1,12 @@
 //! Dial-backs on their way and in line: so many at one time, and so many for each source.
 
 use alloc::collections::{BTreeMap, VecDeque};
+use core::net::SocketAddr;
 use core::ops::Bound;
 
 use super::index::Place;
 use crate::id::{DialId, Source};
 use crate::limits;
-use crate::wire::registry::Address;
 
 /// One address of one record that is to be tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub(super) struct Probe {
     pub(super) place: Place,
     /// Which of the record's rounds it is of.
     pub(super) round: u64,
-    pub(super) address: Address,
+    pub(super) address: SocketAddr,
     /// For whom it is counted.
     pub(super) source: Source,
 }
@@ -109,7 +109,7 @@ mod tests {
         Probe {
             place: (MeetingId([number; 16]), Key([source; 32])),
             round: u64::from(u16::from_be_bytes([source, number])),
-            address: Address::new(core::net::SocketAddr::from(([192, 0, 2, 1], 7473))),
+            address: SocketAddr::from(([192, 0, 2, 1], 7473)),
             source: Source::of([10, 0, 0, source].into()),
         }
     }

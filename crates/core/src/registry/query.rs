@@ -107,7 +107,7 @@ impl Query {
     /// Where somebody was met who has this key.
     pub(super) fn addresses(self, key: Key) -> Vec<String> {
         let theirs = self.found.into_iter().filter(|found| found.publisher == key && found.meeting.is_none());
-        theirs.flat_map(|found| found.addresses).map(|address| address.socket().to_string()).collect()
+        theirs.flat_map(|found| found.addresses).map(|address| address.to_string()).collect()
     }
 
     /// What the user is told at the end.

@@ -2,6 +2,7 @@
 
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
+use core::net::SocketAddr;
 
 use crate::charter::{Admission, Charter, Listing, SignedCharter};
 use crate::event::Event;
@@ -9,10 +10,11 @@ use crate::id::{Key, MeetingId};
 use crate::identity::{Domain, Identity, digest};
 use crate::rule::Rule;
 use crate::time::Now;
+use crate::wire::address::Address;
 use crate::wire::entry::Door;
 use crate::wire::field::{List, Name, Signed, decode_all, encode_alone, encode_items};
 use crate::wire::option::{self, OptionsBuffer};
-use crate::wire::registry::{Address, Kind, Listed, Particulars, Record, Visibility};
+use crate::wire::registry::{Kind, Listed, Particulars, Record, Visibility};
 
 /// Where a node is reached, and who may know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +22,7 @@ pub struct Reach {
     /// The port on which it listens, at whatever address it is seen; 0: it does not.
     pub port: u16,
     /// Where else it may be dialled.
-    pub addresses: Vec<Address>,
+    pub addresses: Vec<SocketAddr>,
     /// Whether LIST shows its meeting.
     pub visibility: Visibility,
 }
@@ -122,7 +124,8 @@ impl Draft {
 
     /// The record and its signature, as PUBLISH carries them.
     pub(super) fn sign(&self, number: u64, reach: &Reach, us: &Identity) -> Option<Vec<u8>> {
-        let (count, items) = encode_items(reach.addresses.iter().copied(), crate::limits::ADDRESSES_MAX);
+        let (count, items) =
+            encode_items(reach.addresses.iter().copied().map(Address::of), crate::limits::ADDRESSES_MAX);
         let mut options = OptionsBuffer::default();
         if let Ok(charter) = decode_all::<Signed<'_, Charter<'_>>>(&self.charter) {
             options.set(&option::CHARTER, &charter);
@@ -169,7 +172,7 @@ pub struct Found {
     /// Title and admission of a meeting.
     pub meeting: Option<(String, Admission)>,
     /// Where a registry has met the publisher.
-    pub addresses: Vec<Address>,
+    pub addresses: Vec<SocketAddr>,
 }
 
 impl Found {
@@ -179,19 +182,19 @@ impl Found {
     /// The rule that it breaks.
     pub(super) fn check(listed: &Listed<'_>, us: &Identity) -> Result<Self, Rule> {
         let charter = check(&listed.record.0, us)?;
-        let addresses = listed.addresses.iter().collect();
+        let addresses = listed.addresses.iter().filter_map(Address::socket).collect();
         Ok(Self::new(&listed.record.0.value, charter.map(|charter| (charter.title, charter.admission)), addresses))
     }
 
     /// What a registry itself holds: it has been checked.
-    pub(super) fn of_held(record: &Record<'_>, addresses: &[Address]) -> Self {
+    pub(super) fn of_held(record: &Record<'_>, addresses: &[SocketAddr]) -> Self {
         let charter: Option<Signed<'_, Charter<'_>>> = record.options.find(&option::CHARTER);
         let terms = charter.map(|charter| charter.value.terms);
         let meeting = terms.map(|terms| (terms.title.as_str().to_string(), terms.admission));
         Self::new(record, meeting, addresses.into())
     }
 
-    fn new(record: &Record<'_>, meeting: Option<(String, Admission)>, addresses: Vec<Address>) -> Self {
+    fn new(record: &Record<'_>, meeting: Option<(String, Admission)>, addresses: Vec<SocketAddr>) -> Self {
         let particulars = record.particulars;
         Self {
             kind: particulars.kind,
@@ -209,7 +212,7 @@ impl Found {
 
     /// What the user is told of it.
     pub(super) fn event(self, number: u32, now: Now) -> Event {
-        let addresses = self.addresses.into_iter().map(Address::socket).collect();
+        let addresses = self.addresses;
         let Some((title, admission)) = self.meeting else {
             return Event::Person { name: self.name, key: self.publisher, addresses, since_ms: self.since_ms };
         };

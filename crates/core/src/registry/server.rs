@@ -20,9 +20,10 @@ use crate::machine::{Input, Machine, Output};
 use crate::rule::Rule;
 use crate::time::{Instant, Now, Timers};
 use crate::wire::Frame;
+use crate::wire::address::Address;
 use crate::wire::field::{List, Signed, encode_alone, encode_items};
 use crate::wire::option::Options;
-use crate::wire::registry::{Address, Browse, Kind, Lease, Listing, Lookup, Publish, Record, Registry, Shelf};
+use crate::wire::registry::{Browse, Kind, Lease, Listing, Lookup, Publish, Record, Registry, Shelf};
 use crate::wire::registry::{Visibility, Withdraw};
 use crate::wire::session::{Hello, Purpose};
 
@@ -50,7 +51,7 @@ struct Caller {
 #[derive(Clone, Debug)]
 pub struct Server {
     us: Identity,
-    address: Address,
+    address: SocketAddr,
     started_ms: u64,
     callers: BTreeMap<LinkId, Caller>,
     slots: BTreeMap<Place, Slot>,
@@ -77,7 +78,7 @@ impl Server {
     pub fn new(config: ServerConfig) -> Self {
         Self {
             us: config.identity,
-            address: Address::new(config.address),
+            address: config.address,
             started_ms: config.started_ms,
             callers: BTreeMap::new(),
             slots: BTreeMap::new(),
@@ -157,7 +158,7 @@ impl Server {
         Ok(place)
     }
 
-    fn keep(&mut self, place: Place, bytes: Vec<u8>, number: u64, source: Source, candidates: Vec<Address>) {
+    fn keep(&mut self, place: Place, bytes: Vec<u8>, number: u64, source: Source, candidates: Vec<SocketAddr>) {
         let slot = self.slots.entry(place).or_insert_with(|| {
             count(&mut self.keys, place.1);
             count(&mut self.sources, source);
@@ -191,8 +192,8 @@ impl Server {
         if let Some(caller) = before.filter(|_| has_moved).and_then(|before| self.callers.get_mut(&before)) {
             caller.published.remove(&place.0);
         }
-        let is_needed = |slot: &Slot, address: &Address| slot.proved.is_empty() || !is_loopback(address);
-        let is_lacking = |slot: &Slot, address: &Address| !slot.proved.contains(address) && is_needed(slot, address);
+        let is_needed = |slot: &Slot, address: &SocketAddr| slot.proved.is_empty() || !is_loopback(address);
+        let is_lacking = |slot: &Slot, address: &SocketAddr| !slot.proved.contains(address) && is_needed(slot, address);
         let lacks = |slot: &Slot| has_moved || slot.candidates.iter().any(|address| is_lacking(slot, address));
         if let Some(round) = &mut slot.round {
             round.waiting.push((link, id));
@@ -243,7 +244,7 @@ impl Server {
     fn settle(&mut self, place: Place, out: &mut Vec<Output>) {
         let Some(slot) = self.slots.get_mut(&place) else { return };
         if let Some(round) = slot.round.take_if(|round| round.open == 0) {
-            let met = |address: &&Address| round.met.contains(address);
+            let met = |address: &&SocketAddr| round.met.contains(address);
             slot.proved = slot.candidates.iter().filter(met).copied().collect();
             // SPEC PROBE-2: loopback is for who can't be reached elsewhere.
             if !slot.proved.iter().all(is_loopback) {
@@ -459,7 +460,7 @@ fn uncount<K: Ord>(counts: &mut BTreeMap<K, usize>, key: &K) {
 }
 
 fn lease(link: LinkId, id: RequestId, slot: &Slot) -> Output {
-    let (count, items) = encode_items(slot.proved.iter().copied(), limits::ADDRESSES_MAX);
+    let (count, items) = encode_items(slot.proved.iter().copied().map(Address::of), limits::ADDRESSES_MAX);
     let lease_ms = u32::try_from(limits::LEASE.as_millis()).unwrap_or(u32::MAX);
     let lease = Lease { lease_ms, addresses: List::over(count, &items), options: Options::NONE };
     Output::Send { link, frame: Frame::from(lease).encode(id) }

@@ -2,12 +2,14 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::net::SocketAddr;
 
 use super::index::Shelved;
 use crate::id::{LinkId, RequestId, Source};
 use crate::time::Instant;
+use crate::wire::address::Address;
 use crate::wire::field::{Field as _, List, Signed, decode_all, encode_items};
-use crate::wire::registry::{Address, Record};
+use crate::wire::registry::Record;
 
 /// Dial-backs of one record that belong together.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,7 +18,7 @@ pub(super) struct Round {
     /// How many have not ended.
     pub(super) open: usize,
     /// Where the publisher was met.
-    pub(super) met: Vec<Address>,
+    pub(super) met: Vec<SocketAddr>,
     /// PUBLISHes that are answered when all have ended.
     pub(super) waiting: Vec<(LinkId, RequestId)>,
 }
@@ -33,9 +35,9 @@ pub(super) struct Slot {
     /// For whom it is counted.
     pub(super) source: Source,
     /// Where its publisher may be met.
-    pub(super) candidates: Vec<Address>,
+    pub(super) candidates: Vec<SocketAddr>,
     /// Where it has been.
-    pub(super) proved: Vec<Address>,
+    pub(super) proved: Vec<SocketAddr>,
     pub(super) round: Option<Round>,
     /// No round begins before.
     pub(super) rests_until: Instant,
@@ -51,8 +53,8 @@ impl Slot {
 
     /// Appends it as LISTING has it: the bytes are those that came.
     pub(super) fn encode_listed(&self, out: &mut Vec<u8>) {
-        let (count, items) = encode_items(self.proved.iter().copied(), crate::limits::ADDRESSES_MAX);
-        List::<Address, { crate::limits::ADDRESSES_MAX }>::over(count, &items).encode(out);
+        let (count, items) = encode_items(self.proved.iter().copied().map(Address::of), crate::limits::ADDRESSES_MAX);
+        List::<Address<'_>, { crate::limits::ADDRESSES_MAX }>::over(count, &items).encode(out);
         u16::try_from(self.bytes.len()).unwrap_or(0).encode(out);
         out.extend_from_slice(&self.bytes);
     }

@@ -30,7 +30,7 @@ use crate::wire::entry::Door;
 use crate::wire::field::{Block, Signed, Title, decode_all};
 use crate::wire::frame::{Frame, decode};
 use crate::wire::option::Options;
-use crate::wire::registry::{Address, Kind, Publish, Record, Registry, Visibility};
+use crate::wire::registry::{Kind, Publish, Record, Registry, Visibility};
 use crate::wire::session::{Hello, Purpose, Session};
 
 fn charter(founder: &Identity, kind: Purpose, title: &str) -> SignedCharter {
@@ -45,7 +45,7 @@ fn draft(seed: u8, title: &str) -> Draft {
 }
 
 fn reach(port: u16, addresses: &[&str]) -> Reach {
-    let addresses = addresses.iter().map(|address| Address::new(address.parse().unwrap())).collect();
+    let addresses = addresses.iter().map(|address| address.parse().unwrap()).collect();
     Reach { port, addresses, visibility: Visibility::Listed }
 }
 

@@ -6,11 +6,13 @@ use alloc::{
     sync::Arc,
     vec::Vec,
 };
+use core::net::SocketAddr;
 
 use crate::charter::SignedCharter;
 use crate::id::{Hash, Key};
 use crate::identity::Identity;
 use crate::log::Held;
+use crate::wire::address::Address;
 use crate::wire::entry::{Cut, Door, EntryBody, Level, Role};
 use crate::wire::meeting::Lane;
 
@@ -76,7 +78,7 @@ pub(super) struct Grant {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Person {
     pub(super) name: String,
-    pub(super) addresses: Vec<String>,
+    pub(super) addresses: Vec<SocketAddr>,
 }
 
 /// What says whether anybody new gets in.
@@ -106,7 +108,7 @@ impl Act {
         Some(match entry.body() {
             EntryBody::Person { name, addresses } => Self::Person(Arc::new(Person {
                 name: name.as_str().to_string(),
-                addresses: addresses.iter().map(|address| address.as_str().to_string()).collect(),
+                addresses: addresses.iter().filter_map(Address::socket).collect(),
             })),
             EntryBody::Revoke { subject, level, name, cuts, kept, .. } => Self::Revoke(Arc::new(Revoke {
                 act: entry.hash,

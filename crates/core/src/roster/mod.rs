@@ -6,6 +6,7 @@ mod fold;
 mod tests;
 
 use alloc::{string::String, vec::Vec};
+use core::net::SocketAddr;
 
 use self::act::{Act, Place, Revoke};
 use self::fold::{Acts, Standing};
@@ -27,8 +28,8 @@ pub struct Member<'a> {
     pub role: Role,
     /// What it calls itself; `None` until it has said so.
     pub name: Option<&'a str>,
-    /// Where it says that it can be dialled, `HOST:PORT`.
-    pub addresses: &'a [String],
+    /// Where it says that it can be dialled.
+    pub addresses: &'a [SocketAddr],
 }
 
 /// What the acts of a meeting add up to.

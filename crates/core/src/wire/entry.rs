@@ -2,8 +2,9 @@
 
 use alloc::vec::Vec;
 
+use super::address::Address;
 use super::error::DecodeError;
-use super::field::{Address, Body, Field, List, Name, Reason, Text, decode_all, enumerated, layouts};
+use super::field::{Body, Field, List, Name, Reason, Text, decode_all, enumerated, layouts};
 use super::option::TicketProof;
 use crate::id::{Hash, Key, Signature, Token};
 use crate::limits::{ADDRESSES_MAX, CUTS_MAX, KEPT_MAX};

@@ -181,7 +181,7 @@ fn generate_letters(draw: &mut Draw<'_>, length: usize, out: &mut Vec<u8>) {
 }
 
 macro_rules! texts {
-    ($($(#[$doc:meta])* $name:ident $layout:literal $length:ident $low:expr, $high:expr, $rule:ident if $valid:expr $(, as $ending:literal)?;)*) => {$(
+    ($($(#[$doc:meta])* $name:ident $layout:literal $length:ident $low:expr, $high:expr, $rule:ident if $valid:expr;)*) => {$(
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name<'a>(&'a str);
@@ -222,9 +222,7 @@ macro_rules! texts {
             fn generate(draw: &mut Draw<'_>, out: &mut Vec<u8>) {
                 let length = draw_up_to(draw, $high - $low).saturating_add($low);
                 $length::try_from(length).unwrap_or(0).encode(out);
-                let ending = concat!($($ending)?);
-                generate_letters(draw, length.saturating_sub(ending.len()), out);
-                out.extend_from_slice(ending.as_bytes());
+                generate_letters(draw, length, out);
             }
         }
     )*};
@@ -247,13 +245,6 @@ fn is_name(text: &str) -> bool {
     !text.starts_with(['*', '@', '#']) && !text.contains(forbidden)
 }
 
-/// SPEC FIELD-5: a reader takes more than the grammar of `crate::address`.
-fn is_address(text: &str) -> bool {
-    let is_host =
-        |host: &str| !host.is_empty() && !host.contains(|letter: char| letter.is_whitespace() || letter.is_control());
-    text.rsplit_once(':').is_some_and(|(host, port)| is_host(host) && port.parse::<u16>().is_ok_and(|port| port != 0))
-}
-
 texts! {
     /// What somebody is called.
     Name "name text8" u8 1, limits::NAME_MAX, Field2 if is_name;
@@ -261,8 +252,6 @@ texts! {
     Title "title text8" u8 1, limits::TITLE_MAX, Field1 if anything;
     /// What somebody says.
     Text "text text16" u16 1, limits::TEXT_MAX, Field1 if anything;
-    /// Where somebody can be dialled: `HOST:PORT`.
-    Address "address text8" u8 3, 255, Field5 if is_address, as ":1";
     /// What a registry looks for; may be empty.
     Words "words text8" u8 0, 255, Field1 if anything;
     /// Why somebody did something, for people; may be empty.

@@ -1,5 +1,6 @@
 //! Frames and entries, and their bytes (SPEC.md, "Frames"). Decoding borrows and allocates nothing.
 
+pub mod address;
 pub mod charter;
 pub mod entry;
 pub mod error;

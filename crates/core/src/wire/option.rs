@@ -1,7 +1,8 @@
 //! The options that there are (SPEC.md, "Extension"): each is declared once.
 
+use super::address::Address;
 use super::charter::Charter;
-use super::field::{Address, Field, Name, Reason, Signed, layouts};
+use super::field::{Field, Name, Reason, Signed, layouts};
 pub use super::options::{Known, Options, OptionsBuffer, is_grease};
 use crate::id::{Key, Signature};
 use crate::rule::Rule;

@@ -1,12 +1,12 @@
 //! Frames between a registry and its clients (SPEC.md, "Registry").
 
 use alloc::{string::String, vec::Vec};
-use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
+use super::address::Address;
 use super::entry::Door;
 use super::error::{Fault, Parsed};
 use super::family::family;
-use super::field::{Block, Draw, Field, List, Name, Signed, Words, draw_up_to, enumerated, layouts};
+use super::field::{Block, Draw, Field, List, Name, Signed, Words, enumerated, layouts};
 use super::option::{self, Known, Options};
 use crate::id::{Key, MeetingId};
 use crate::limits::{ADDRESSES_MAX, LISTED_MAX, REGISTRY_RECORD_MAX};
@@ -38,60 +38,6 @@ enumerated! {
     }
 }
 
-/// An IP address and a port; IPv4 as IPv6 maps it. Never a name: nobody is made to ask a name server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Address(SocketAddr);
-
-impl Address {
-    /// Where a socket is; an IPv4 address that IPv6 maps is that IPv4 address.
-    #[must_use]
-    pub const fn new(address: SocketAddr) -> Self {
-        Self(SocketAddr::new(address.ip().to_canonical(), address.port()))
-    }
-
-    /// The same for a socket.
-    #[must_use]
-    pub const fn socket(self) -> SocketAddr {
-        self.0
-    }
-}
-
-impl core::fmt::Display for Address {
-    fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        self.0.fmt(formatter)
-    }
-}
-
-impl Field<'_> for Address {
-    fn layout() -> String {
-        "address 18".into()
-    }
-
-    fn parse(input: &[u8]) -> Parsed<'_, Self> {
-        let (rest, high) = u64::parse(input)?;
-        let (rest, low) = u64::parse(rest)?;
-        let (rest, port) = u16::parse(rest)?;
-        let bits = u128::from(high).checked_shl(64).unwrap_or(0) | u128::from(low);
-        Ok((rest, Self::new(SocketAddrV6::new(Ipv6Addr::from_bits(bits), port, 0, 0).into())))
-    }
-
-    fn encode(&self, out: &mut Vec<u8>) {
-        let ip = match self.0 {
-            SocketAddr::V4(address) => address.ip().to_ipv6_mapped(),
-            SocketAddr::V6(address) => *address.ip(),
-        };
-        out.extend_from_slice(&ip.octets());
-        self.0.port().encode(out);
-    }
-
-    fn generate(draw: &mut Draw<'_>, out: &mut Vec<u8>) {
-        let mapped = Ipv4Addr::from_bits(0xcb00_7101).to_ipv6_mapped().to_bits();
-        let bits = if draw_up_to(draw, 1) == 0 { mapped } else { u128::from(draw()) };
-        let port = u16::try_from(draw_up_to(draw, 0xffff)).unwrap_or(0);
-        Self::new(SocketAddrV6::new(Ipv6Addr::from_bits(bits), port, 0, 0).into()).encode(out);
-    }
-}
-
 layouts! {
     /// The fixed part of a record.
     Particulars<'a> "particulars" {
@@ -116,12 +62,12 @@ layouts! {
         /// What the publisher is called.
         name: Name<'a>,
         /// Where else it may be dialled.
-        addresses: List<'a, Address, ADDRESSES_MAX>,
+        addresses: List<'a, Address<'a>, ADDRESSES_MAX>,
     }
     /// A record as a registry shows it.
     Listed<'a> "listed" {
         /// Where the registry has met the publisher.
-        addresses: List<'a, Address, ADDRESSES_MAX>,
+        addresses: List<'a, Address<'a>, ADDRESSES_MAX>,
         /// The record.
         record: Block<Signed<'a, Record<'a>>>,
     }
@@ -183,7 +129,7 @@ family! {
             /// For so many milliseconds from now.
             lease_ms: u32,
             /// Where the registry has met the publisher.
-            addresses: List<'a, Address, ADDRESSES_MAX>,
+            addresses: List<'a, Address<'a>, ADDRESSES_MAX>,
         } []
         /// Takes a record of the sender's out of the directory.
         0x0084 "WITHDRAW" Withdraw Request Client {
@@ -213,26 +159,5 @@ family! {
             /// The records.
             records: List<'a, Listed<'a>, LISTED_MAX>,
         } []
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::wire::field::{decode_all, encode_alone};
-
-    #[test]
-    fn an_address_of_ipv4_is_one_whichever_way_it_came() {
-        for (text, hex) in [
-            ("192.0.2.1:7473", "00000000000000000000ffffc00002011d31"),
-            ("[::ffff:192.0.2.1]:7473", "00000000000000000000ffffc00002011d31"),
-            ("[2001:db8::1]:80", "20010db80000000000000000000000010050"),
-        ] {
-            let address = Address::new(text.parse().unwrap());
-            let bytes = encode_alone(&address);
-            let shown: String = bytes.iter().map(|byte| alloc::format!("{byte:02x}")).collect();
-            assert_eq!(shown, hex);
-            assert_eq!(decode_all(&bytes), Ok(address));
-        }
     }
 }

@@ -16,7 +16,7 @@ use tertulia_core::wire::field::Title;
 use tertulia_core::wire::session::Purpose;
 
 use super::plan::Mix;
-use crate::sim::{Boot, Maker, NodeSpec};
+use crate::sim::{Boot, Maker, NodeSpec, Sim};
 
 const TICKET: Secret = Secret([0xcc; 32]);
 
@@ -48,7 +48,7 @@ pub(crate) fn charter(mix: &Mix) -> SignedCharter {
 }
 
 pub(super) fn address(node: usize) -> String {
-    format!("node{node}:1")
+    Sim::address(node).to_string()
 }
 
 /// The ticket that the founder's user has handed out last.
@@ -101,7 +101,12 @@ pub(crate) fn member(
             note: String::new(),
             talk_max: 10_000,
         };
-        let room = |newcomer| MemberConfig { newcomer, addresses: vec![address(number)], port: None };
+        let room = |newcomer| MemberConfig {
+            newcomer,
+            addresses: vec![address(number)],
+            told: vec![Sim::address(number)],
+            port: None,
+        };
         Box::new(match restored {
             restored if is_founder => Node::new(Member::new(room(NewcomerConfig { restored, ..newcomer }))),
             Some(restored) if !knows_key => {

@@ -109,7 +109,7 @@ pub(super) fn guest(number: u8, name: &str, mix: &Mix, handed_out: &HandedOut, k
         };
         let room = |newcomer| {
             let (addresses, port) = (vec![boot.address.to_string()], Some(boot.address.port()));
-            MemberConfig { newcomer, addresses, port }
+            MemberConfig { newcomer, addresses, told: vec![boot.address], port }
         };
         Box::new(match restore(boot, &us, talk_max) {
             // Neither an address nor a ticket says of what kind the meeting is.

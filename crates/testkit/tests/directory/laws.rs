@@ -11,11 +11,12 @@ use tertulia_core::identity::{Domain, Identity, Secret};
 use tertulia_core::machine::{Input, Machine, Output};
 use tertulia_core::registry::{Client, ClientConfig, Reach, Server, ServerConfig};
 use tertulia_core::time::{Instant, Now};
+use tertulia_core::wire::address::Address;
 use tertulia_core::wire::entry::Door;
 use tertulia_core::wire::field::encode_items;
 use tertulia_core::wire::field::{Block, Field as _, List, Name, Signed, Title, Words, decode_all, encode_alone};
 use tertulia_core::wire::option::{self, Options, OptionsBuffer};
-use tertulia_core::wire::registry::{self as wire, Address, Kind, Particulars, Record, Shelf, Visibility};
+use tertulia_core::wire::registry::{self as wire, Kind, Particulars, Record, Shelf, Visibility};
 use tertulia_core::wire::session::Purpose;
 use tertulia_core::wire::{Encoded, Frame};
 use tertulia_testkit::laws::{Court, Step};
@@ -49,7 +50,7 @@ fn record(publisher: u8, signer: u8, number: u64, port: u16) -> Vec<u8> {
     let charter = charter(publisher, "Laws and order");
     let mut options = OptionsBuffer::default();
     options.set(&option::CHARTER, &decode_all::<Signed<'_, Charter<'_>>>(charter.bytes()).unwrap());
-    let (count, items) = encode_items([Address::new("127.0.0.1:7473".parse().unwrap())], 3);
+    let (count, items) = encode_items([Address::of("127.0.0.1:7473".parse().unwrap())], 3);
     let particulars = Particulars {
         kind: Kind::Star,
         id: charter.meeting,
@@ -98,7 +99,7 @@ fn from_clients() -> Vec<Encoded> {
 }
 
 fn from_registries() -> Vec<Encoded> {
-    let (count, met) = encode_items([Address::new("127.0.0.1:7473".parse().unwrap())], 3);
+    let (count, met) = encode_items([Address::of("127.0.0.1:7473".parse().unwrap())], 3);
     let mut frames = Vec::new();
     for lease_ms in [0, 3, 90_000, u32::MAX] {
         for addresses in [List::over(count, &met), List::over(0, &[])] {

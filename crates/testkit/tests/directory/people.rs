@@ -10,7 +10,7 @@ use tertulia_core::limits;
 use tertulia_core::machine::Kept;
 use tertulia_core::node::Node;
 use tertulia_core::registry::{ClientConfig, Reach};
-use tertulia_core::wire::registry::{Address, Visibility};
+use tertulia_core::wire::registry::Visibility;
 use tertulia_testkit::sim::{Boot, Conditions, Maker, NodeSpec, Sim};
 
 use super::town::{REGISTRY, identity, registry};
@@ -44,7 +44,7 @@ fn node(number: usize, boot: &Boot<'_>) -> Node {
         drafts: boot.disk.kept.get(&(tertulia_core::id::MeetingId::ZERO, Kept::Drafts)).cloned(),
         talk_max: 100,
     });
-    let addresses = vec![Address::new(boot.address)];
+    let addresses = vec![boot.address];
     let reach = Reach { port: boot.address.port(), addresses, visibility: Visibility::Listed };
     let client = ClientConfig {
         identity: identity(number),

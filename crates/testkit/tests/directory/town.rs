@@ -16,7 +16,7 @@ use tertulia_core::star::{Attendee, Host, HostConfig, NewcomerConfig};
 use tertulia_core::time::{Instant, Now};
 use tertulia_core::wire::field::Title;
 use tertulia_core::wire::option::Options;
-use tertulia_core::wire::registry::{Address, Visibility};
+use tertulia_core::wire::registry::Visibility;
 use tertulia_core::wire::session::{Hello, Purpose};
 use tertulia_testkit::scheme::Hashed;
 use tertulia_testkit::sim::{Boot, Conditions, Maker, NodeSpec, Sim, fingerprint};
@@ -72,7 +72,7 @@ fn node(number: usize, boot: &Boot<'_>) -> Node {
     });
     let reach = Reach {
         port: Sim::address(number).port(),
-        addresses: vec![Address::new(Sim::address(number))],
+        addresses: vec![Sim::address(number)],
         visibility: Visibility::Listed,
     };
     let config = ClientConfig {

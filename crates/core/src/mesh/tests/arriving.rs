@@ -3,7 +3,7 @@
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
-use super::hall::{Hall, TICKET, charter, identity};
+use super::hall::{Hall, TICKET, at, charter, identity};
 use crate::charter::Admission;
 use crate::code::Code;
 use crate::command::Command;
@@ -13,6 +13,7 @@ use crate::id::Hash;
 use crate::log::{Log, Record, entry_of};
 use crate::rule::Rule;
 use crate::ticket::prove_ticket;
+use crate::wire::address::Address;
 use crate::wire::entry::{EntryBody, Role};
 use crate::wire::field::{List, Name, Reason, Signed, Text, decode_all, encode_items};
 use crate::wire::meeting::{Digest, EntryFrame, Presence, Welcome};
@@ -32,7 +33,7 @@ fn told_joined(hall: &Hall, node: usize) -> Vec<String> {
 fn mesh_1_any_member_admits_and_says_so_to_all_before_the_newcomer_is_welcome() {
     let mut hall = Hall::of(2);
     let mut config = hall.config(2, "cleo");
-    config.newcomer.addresses = alloc::vec!["n1:1".to_string()];
+    config.newcomer.addresses = alloc::vec![at(1).to_string()];
     let cleo = hall.start(config);
     hall.pass(3_000);
     let grant = hall.nodes[0].stored.iter().filter_map(Record::entry).any(|entry| {
@@ -177,10 +178,31 @@ fn mesh_22_whoever_arrives_as_the_room_ends_hears_of_that_and_of_nothing_more() 
 }
 
 #[test]
+fn address_3_a_name_stands_in_the_ticket_and_others_are_told_addresses() {
+    let mut hall = Hall::new(Admission::Open);
+    let mut config = hall.config(1, "dora");
+    config.addresses = alloc::vec!["dora.example:7473".to_string()];
+    config.told = alloc::vec!["192.0.2.9:7473", "[::ffff:192.0.2.9]:7473", "[fe80::1]:7473", "127.0.0.1:7473"]
+        .into_iter()
+        .map(|told| told.parse().expect(told))
+        .collect();
+    let dora = hall.start(config);
+    hall.pass(1_000);
+    let key = hall.nodes[dora].machine.us.key();
+    let said = hall.nodes[0].machine.roster.members().find(|member| member.key == key);
+    assert_eq!(said.map(|said| said.addresses), Some(&[([192, 0, 2, 9], 7_473).into()][..]));
+    let ticket = hall.nodes[dora].events.iter().find_map(|event| match event {
+        Event::Ready { ticket, .. } => Some(ticket),
+        _ => None,
+    });
+    assert!(ticket.is_some_and(|ticket| ticket.ends_with("@dora.example:7473/")), "{ticket:?}");
+}
+
+#[test]
 fn mesh_19_a_newcomer_says_who_it_is_and_where_and_dials_everybody() {
     let mut hall = Hall::of(3);
     let mut config = hall.config(3, "dora");
-    (config.addresses, config.port) = (alloc::vec![], Some(7473));
+    (config.addresses, config.told, config.port) = (alloc::vec![], alloc::vec![], Some(7473));
     let dora = hall.start(config);
     hall.settle();
     let links: usize = (0..3).map(|other| hall.between(dora, other).len()).sum();
@@ -191,7 +213,7 @@ fn mesh_19_a_newcomer_says_who_it_is_and_where_and_dials_everybody() {
         let name = Name::new("dora").expect("a name");
         match EntryBody::decode(entry.value.kind, entry.value.body.0) {
             Ok(EntryBody::Person { name: said, addresses }) if said == name => {
-                addresses.iter().map(|address| address.as_str()).eq(["192.0.2.1:7473"])
+                addresses.iter().filter_map(Address::socket).eq([([192, 0, 2, 1], 7_473).into()])
             }
             _ => false,
         }

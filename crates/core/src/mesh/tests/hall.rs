@@ -4,6 +4,7 @@ use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::string::{String, ToString as _};
 use alloc::sync::Arc;
 use alloc::{vec, vec::Vec};
+use core::net::SocketAddr;
 
 use crate::charter::{Admission, SignedCharter};
 use crate::code::Code;
@@ -74,6 +75,11 @@ pub(super) struct Hall {
     pub(super) admission: Admission,
 }
 
+/// Where a node can be dialled.
+pub(super) fn at(node: usize) -> SocketAddr {
+    SocketAddr::from(([192, 0, 2, 1], 7_000 + node as u16))
+}
+
 impl Hall {
     /// A room with its founder, node 0.
     pub(super) fn new(admission: Admission) -> Self {
@@ -107,7 +113,7 @@ impl Hall {
         let charter = charter(self.admission);
         let (us, founder) = (identity(number as u8 + 1), charter.founder);
         let seed = self.admission.has_tickets().then_some(TICKET);
-        let addresses = vec!["n0:1".to_string()];
+        let addresses = vec![at(0).to_string()];
         let ticket = Ticket { meeting: charter.meeting, host: founder, seed, endorsement: None, addresses };
         let log = Log::new(charter.meeting, limits::TALK_ENTRIES_MAX);
         let restored = (number == 0).then(|| Restored { charter, pass: None, log });
@@ -120,13 +126,13 @@ impl Hall {
             meeting: MeetingId::ZERO,
             host: None,
             ticket: Some(ticket),
-            addresses: if number == 0 { vec![] } else { vec!["n0:1".to_string()] },
+            addresses: if number == 0 { vec![] } else { vec![at(0).to_string()] },
             restored,
             others: Vec::new(),
             note: String::new(),
             talk_max: limits::TALK_ENTRIES_MAX,
         };
-        MemberConfig { newcomer, addresses: vec![alloc::format!("n{number}:1")], port: None }
+        MemberConfig { newcomer, addresses: vec![at(number).to_string()], told: vec![at(number)], port: None }
     }
 
     pub(super) fn start(&mut self, config: MemberConfig) -> usize {
@@ -190,7 +196,7 @@ impl Hall {
             let (link, hello) = (self.link(), hello_of(Purpose::MESH, 5, None));
             return self.queue.push_back((node, Waiting::Up(link, key, hello, Some(id))));
         }
-        let number = |address: &String| address.strip_prefix('n')?.strip_suffix(":1")?.parse::<usize>().ok();
+        let number = |address: &String| (0..self.nodes.len()).find(|node| at(*node).to_string() == *address);
         let there = addresses.iter().find_map(number).filter(|there| {
             let key = self.nodes.get(*there).map(|node| node.machine.us.key());
             key.is_some_and(|key| peer.is_none_or(|peer| peer == key)) && !self.blocked.contains(&(node, *there))
@@ -326,7 +332,7 @@ impl Hall {
         let charter = charter(self.admission);
         let log = Log::after(charter.meeting, &self.nodes[node].stored, None);
         config.newcomer.others = vec![Restored { charter, pass, log }];
-        (config.newcomer.ticket, config.newcomer.addresses) = (None, vec![alloc::format!("n{door}:1")]);
+        (config.newcomer.ticket, config.newcomer.addresses) = (None, vec![at(door).to_string()]);
         self.nodes[node].machine = Member::new(config);
         self.nodes[node].events = vec![];
         self.input(node, Input::Start);

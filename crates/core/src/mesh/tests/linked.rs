@@ -3,7 +3,7 @@
 use alloc::string::{String, ToString as _};
 use alloc::vec;
 
-use super::hall::{Hall, identity};
+use super::hall::{Hall, at, identity};
 use crate::charter::Admission;
 use crate::code::Code;
 use crate::command::Command;
@@ -86,7 +86,7 @@ fn mesh_22_and_roster_8_a_lock_shuts_out_whom_a_junior_let_in_at_the_same_time()
     hall.part(0, 1);
     hall.command(0, Command::Lock);
     let mut config = hall.config(2, "m2");
-    config.newcomer.addresses = alloc::vec!["n1:1".to_string()];
+    config.newcomer.addresses = alloc::vec![at(1).to_string()];
     let late = hall.start(config);
     hall.blocked.insert((late, 0));
     hall.pass(1_000);

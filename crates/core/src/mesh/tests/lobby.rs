@@ -3,7 +3,7 @@
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
-use super::hall::{Hall, identity};
+use super::hall::{Hall, at, identity};
 use crate::charter::Admission;
 use crate::code::Code;
 use crate::command::Command;
@@ -117,7 +117,7 @@ fn lobby_8_who_is_no_host_sends_to_one() {
     admit(&mut hall, "anna");
     hall.pass(3_000);
     let mut config = hall.config(2, "bea");
-    config.newcomer.addresses = alloc::vec!["n1:1".to_string()];
+    config.newcomer.addresses = alloc::vec![at(1).to_string()];
     let bea = hall.start(config);
     assert_eq!(hall.closed_with(bea), Some(Code::NotHost));
     assert_eq!(hall.nodes[anna].closed.last().map(|(_, _, rule)| *rule), Some(Some(Rule::Lobby8)));

@@ -5,6 +5,7 @@ use crate::command::{Command, Directory, Failure, Full};
 use crate::event::Notice;
 use crate::limits;
 use crate::registry::record;
+use crate::wire::address::Address;
 use crate::wire::field::{Field as _, List};
 use crate::wire::registry::{Listing as ListingFrame, Shelf};
 
@@ -43,7 +44,7 @@ fn listing(id: u32, next: u64, records: &[Vec<u8>], address: &str) -> Encoded {
     let mut items = Vec::new();
     for record in records {
         1_u16.encode(&mut items);
-        Address::new(address.parse().unwrap()).encode(&mut items);
+        Address::of(address.parse().unwrap()).encode(&mut items);
         (record.len() as u16).encode(&mut items);
         items.extend_from_slice(record);
     }

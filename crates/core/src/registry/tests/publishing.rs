@@ -4,6 +4,7 @@ use super::*;
 use crate::command::{Command, Directory, Failure};
 use crate::event::Notice;
 use crate::limits;
+use crate::wire::address::Address;
 use crate::wire::field::{List, encode_items};
 use crate::wire::registry::Lease;
 use crate::wire::session::{Done, Refused};
@@ -48,7 +49,7 @@ impl Bench<Client> {
     /// Has the one PUBLISH of `out` answered.
     fn leased(&mut self, out: &[Output], addresses: &[&str]) -> Vec<Output> {
         let (link, id, _) = published(out);
-        let addresses = addresses.iter().map(|address| Address::new(address.parse().unwrap()));
+        let addresses = addresses.iter().map(|address| Address::of(address.parse().unwrap()));
         let (count, items) = encode_items(addresses, 3);
         let lease = Lease { lease_ms: 90_000, addresses: List::over(count, &items), options: Options::NONE };
         self.frame(link, &Frame::from(lease).encode(RequestId(id)))
