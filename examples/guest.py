@@ -172,21 +172,21 @@ class Guest:
             sys.exit(f"a frame that I do not know: {kind:#06x}")
 
     def on_entry(self, body):
-        length = 101 + int.from_bytes(body[99:101], "big")
-        entry, signature, said = body[:length], body[length : length + 64], body[101:length]
+        entry, signature, said = body[:149], body[149:213], body[214:][: int.from_bytes(body[115:117], "big")]
         author, stream, number = entry[:32], entry[:41], int.from_bytes(entry[41:49], "big")
         verify(author, b"entry", [self.meeting, entry], signature)
         assert author == self.host, "only the host writes"
-        last, head = self.heads.get(stream, (number - 1, entry[49:65]))
+        assert body[213] == 1 and hashlib.sha256(said).digest() == entry[117:149], "not what was said"
+        last, head = self.heads.get(stream, (number - 1, entry[49:81]))
         if number <= last:
             return
-        assert number == last + 1 and entry[49:65] == head, "a gap or a fork"
-        self.heads[stream] = number, hashlib.sha256(b"tertulia 1 entry:" + self.meeting + entry).digest()[:16]
-        kind = int.from_bytes(entry[97:99], "big")
+        assert number == last + 1 and entry[49:81] == head, "a gap or a fork"
+        self.heads[stream] = number, hashlib.sha256(b"tertulia 1 entry:" + self.meeting + entry).digest()
+        kind = int.from_bytes(entry[113:115], "big")
         if kind == 0x0000:
             self.host_name = text(said)[0]
         elif kind == 0x0100:
-            show(f"<{self.host_name}>", text(said, 2)[0])
+            show(f"<{self.host_name}>", text(said[16:], 2)[0])
         elif kind == 0x0102:
             name, rest = text(said[32:])
             words = int.from_bytes(rest[80:82], "big")

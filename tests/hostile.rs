@@ -23,13 +23,13 @@ use std::time::{Duration, Instant};
 
 use tertulia_core::charter::Admission;
 use tertulia_core::code::Code;
-use tertulia_core::id::{MeetingId, RequestId, Token};
+use tertulia_core::id::{MeetingId, RequestId, Salt, Token};
 use tertulia_core::identity::{Domain, Identity};
 use tertulia_core::limits::{RATE_PATIENCE, TEXT_MAX};
 use tertulia_core::log::Log;
 use tertulia_core::rule::Rule;
 use tertulia_core::time::{Instant as Tick, Now};
-use tertulia_core::wire::entry::EntryBody;
+use tertulia_core::wire::entry::{EntryBody, hash_of};
 use tertulia_core::wire::field::Text;
 use tertulia_core::wire::option::{Options, OptionsBuffer};
 use tertulia_core::wire::private::{Ask, Tell};
@@ -253,7 +253,7 @@ async fn h14_a_hosts_texts_are_shown_escaped_to_a_guest() {
     peer.take_in(&charter, &founder).await;
     let mut log = Log::new(charter.meeting, 100);
     for (number, nasty) in (1..).zip(NASTY) {
-        let body = EntryBody::Text { text: Text::new(nasty).unwrap() };
+        let body = EntryBody::Text { salt: Salt::ZERO, text: Text::new(nasty).unwrap() };
         let entry = log.write(&founder, 5, &body, Now { tick: Tick(0), unix_ms: 1 }).unwrap().frame.clone();
         peer.send(&[entry, tell(number, nasty)]).await;
         answered(&mut peer, number).await;
@@ -280,10 +280,11 @@ fn text16(bytes: &[u8]) -> Vec<u8> {
 
 /// An ENTRY of `author`'s that has `body`, and no signature that holds.
 fn entry(author: &Identity, body: &[u8]) -> Encoded {
-    let (zeros, one, text) = ([0; 16], 1_u64.to_be_bytes(), [1, 0]);
-    let fields: [&[u8]; 11] =
-        [&author.key().0, &one, &[1], &one, &zeros, &one, &zeros, &one, &text, &text16(body), &[0; 64]];
-    frame(0x44, 0, &fields.concat())
+    let (zeros, one, text) = ([0; 32], 1_u64.to_be_bytes(), [1, 0]);
+    let (length, hash) = (u16::try_from(body.len()).unwrap().to_be_bytes(), hash_of(body).0);
+    let place: [&[u8]; 8] = [&author.key().0, &one, &[1], &one, &zeros, &one, &zeros[..16], &one];
+    let said: [&[u8]; 6] = [&text, &length, &hash, &[0; 64], &[1], body];
+    frame(0x44, 0, &[place.concat(), said.concat()].concat())
 }
 
 /// Sends what is refused, then the worst that is not, to somebody whose output is a pipe.
@@ -304,8 +305,11 @@ async fn floods_with_text(purpose: Purpose) {
             let mut peer = Peer::dial(address, &eve).await.unwrap();
             peer.enter(purpose, "eve", &Proof::default()).await.unwrap();
             // What is too long for any body is not looked into.
-            let (body, rule) =
-                if no_text.len() > TEXT_MAX { (no_text, Rule::Field3) } else { (text16(&no_text), Rule::Field1) };
+            let (body, rule) = if no_text.len() > TEXT_MAX {
+                (no_text, Rule::Field3)
+            } else {
+                ([&[7; 16][..], &text16(&no_text)].concat(), Rule::Field1)
+            };
             peer.send(&[entry(&eve, &body)]).await;
             peer.ends_by(rule).await;
         }

@@ -17,6 +17,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 use support::{Bot, PATIENCE, Scratch, kept, tertulia};
+use tertulia_core::id::Salt;
 use tertulia_core::identity::Identity;
 use tertulia_core::limits::{TALK_BYTES_MAX, TEXT_MAX};
 use tertulia_core::log::{Log, StreamId};
@@ -453,7 +454,7 @@ fn person(name: &str) -> EntryBody<'_> {
 }
 
 fn text(text: &str) -> EntryBody<'_> {
-    EntryBody::Text { text: Text::new(text).expect("short") }
+    EntryBody::Text { salt: Salt::ZERO, text: Text::new(text).expect("short") }
 }
 
 /// Two versions of the next entry.

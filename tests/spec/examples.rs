@@ -5,13 +5,12 @@ use std::fs;
 use tertulia_core::channel::{DefaultResolver, Handshake};
 use tertulia_core::id::{Key, RequestId};
 use tertulia_core::identity::is_small_order;
-use tertulia_core::log::entry_of;
 use tertulia_core::ticket::Ticket;
 use tertulia_core::trace::{Direction, Line, Packet};
 use tertulia_core::wire::Frame;
 use tertulia_core::wire::address::Address;
 use tertulia_core::wire::field::encode_alone;
-use tertulia_core::wire::frame::infos;
+use tertulia_core::wire::frame::{HEADER, infos};
 use tertulia_core::wire::meeting::Join;
 use tertulia_core::wire::option::{self, OptionsBuffer};
 use tertulia_testkit::directory::{record, visit};
@@ -41,8 +40,8 @@ pub(crate) fn sync(page: &mut Page) {
         page.sync_block(&format!("hex: {}", info.name), "", &lines(annotate(&frame.0)));
     }
     for (kind, frame) in bodies() {
-        let entry = entry_of(&frame).unwrap();
-        page.sync_block(&format!("hex: kind {kind}"), "", &lines(body(annotate_as("entry", entry.bytes))));
+        let lines_of_entry = annotate_as("entry, signature 64, body", &frame.0[HEADER..]);
+        page.sync_block(&format!("hex: kind {kind}"), "", &lines(body(lines_of_entry)));
     }
     let charter = charter();
     page.sync_block("hex: charter", "", &lines(annotate_as("charter, signature 64", charter.bytes())));

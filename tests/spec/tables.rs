@@ -40,7 +40,7 @@ fn table(name: &str, headings: &[&'static str], keys: &[usize], rows: Vec<Vec<St
 
 /// How many bytes a layout always has.
 fn size(layout: &str) -> Option<usize> {
-    if layout.contains("16 of ") {
+    if layout.contains("16 of ") || layout.ends_with(", body") {
         return None;
     }
     if let Some(signed) = layout.strip_suffix(", signature 64") {
@@ -54,7 +54,7 @@ fn size(layout: &str) -> Option<usize> {
         "u16" => Some(2),
         "u32" => Some(4),
         "u64" => Some(8),
-        "text8" | "text16" | "bytes8" | "bytes16" | "charter" | "record" => None,
+        "text8" | "text16" | "bytes8" | "charter" | "record" => None,
         bytes => Some(bytes.parse().expect(layout)),
     }
 }

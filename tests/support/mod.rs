@@ -202,7 +202,7 @@ pub(crate) fn kept(home: &Scratch, name: &str) -> PathBuf {
 /// A small file as homes hold it: a line with its check, then what is in it.
 pub(crate) fn sealed(name: &str, content: &str) -> String {
     use sha2::Digest as _;
-    let line = format!("tertulia 1 {name}");
+    let line = format!("tertulia 2 {name}");
     let sum = sha2::Sha256::new_with_prefix(&line).chain_update("\n").chain_update(content).finalize();
     let check: String = sum.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     format!("{line} {check}\n{content}")

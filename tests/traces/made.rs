@@ -134,10 +134,6 @@ fn frames() -> Vec<(&'static str, Trace)> {
     let mut cut = said("TELL", 0);
     cut.pop();
     cut[1] -= 1;
-    let fork = tertulia_testkit::lecture::fork().0;
-    let length = usize::from(u16::from_be_bytes([fork[8], fork[9]]));
-    let mut padded = [&fork[8..10 + length], &[0], &fork[10 + length..]].concat();
-    padded[..2].copy_from_slice(&u16::try_from(length + 1).unwrap().to_be_bytes());
     vec![
         Made::broken("a frame is longer than its record", Rule::Frame1)
             .open()
@@ -147,10 +143,9 @@ fn frames() -> Vec<(&'static str, Trace)> {
             .joined()
             .garbled(Direction::Initiator, "TELL", &cut)
             .named("field-longer-than-frame"),
-        Made::broken("a byte lies between an entry and the end of its block", Rule::Frame3)
-            .joined()
-            .garbled(Direction::Responder, "FORK", &frame(0x004a, 0, &padded))
-            .named("block-not-filled"),
+        Made::broken("a byte lies between a port and the end of its option", Rule::Frame3)
+            .garbled(Direction::Initiator, "HELLO", &hello(b"\x00\x10\x00\x04\x03bea\x00\x11\x00\x03\x1d\x31\x00"))
+            .named("option-not-filled"),
         Made::broken("an even type that nobody knows", Rule::Frame4)
             .open()
             .guest(&frame(0x3ffe, 0, b"what"))
@@ -165,7 +160,7 @@ fn fields() -> Vec<(&'static str, Trace)> {
         let length = u16::try_from(text.len()).unwrap();
         frame(0x0060, 2, &[[0x54; 16].as_slice(), &length.to_be_bytes(), text].concat())
     };
-    let mut row = said("DIGEST", 1)[8 + 2..8 + 2 + 73].to_vec();
+    let mut row = said("DIGEST", 1)[8 + 2..8 + 2 + 89].to_vec();
     row[32 + 8] = 2;
     vec![
         Made::broken("a text that is not UTF-8", Rule::Field1)

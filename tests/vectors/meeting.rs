@@ -19,7 +19,7 @@ fn signed(signer: &Identity, domain: Domain, parts: &[&[u8]], signature: &Signat
 fn entries() -> Vec<String> {
     let meeting = charter().meeting;
     let entries = bodies().into_iter().map(|(kind, frame)| {
-        let entry = entry_of(&frame).unwrap();
+        let entry = entry_of(&frame).unwrap().signed;
         let parts: [&[u8]; 2] = [&meeting.0, entry.bytes];
         let mut fields = vec![("kind", text(kind))];
         fields.extend(signed(&ada(), Domain::Entry, &parts, &entry.signature));

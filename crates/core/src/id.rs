@@ -56,10 +56,22 @@ octets! {
     Signature 64
     /// The first 16 bytes of the SHA-256 of a signed charter: which meeting.
     MeetingId 16
-    /// The first 16 bytes of the SHA-256 of a signed entry.
-    Hash 16
+    /// A SHA-256: of a signed entry, or of a body.
+    Hash 32
+    /// The first 16 bytes of an entry's hash, for what is only shown.
+    ShortHash 16
+    /// Random bytes before a text that is hashed: few texts are likely, and their hashes would tell them.
+    Salt 16
     /// Drawn once for each private text or question and kept with it until it is acknowledged.
     Token 16
+}
+
+impl Hash {
+    /// Its first bytes.
+    #[must_use]
+    pub fn short(self) -> ShortHash {
+        ShortHash(self.0.first_chunk().copied().unwrap_or_default())
+    }
 }
 
 /// One connection of this process, numbered by the driver and never used again.

@@ -59,8 +59,10 @@ pub enum Domain {
     Handshake,
     /// A founder's charter.
     Charter,
-    /// An author's entry.
+    /// An author's entry of a meeting.
     Entry,
+    /// What one of two friends has written to the other.
+    Pair,
     /// A guest's question.
     Question,
     /// A host's pass for a guest.
@@ -83,6 +85,7 @@ impl Domain {
         Self::Handshake,
         Self::Charter,
         Self::Entry,
+        Self::Pair,
         Self::Question,
         Self::Pass,
         Self::Ticket,
@@ -99,6 +102,7 @@ impl Domain {
             Self::Handshake => "tertulia 1 handshake:",
             Self::Charter => "tertulia 1 charter:",
             Self::Entry => "tertulia 1 entry:",
+            Self::Pair => "tertulia 1 pair:",
             Self::Question => "tertulia 1 question:",
             Self::Pass => "tertulia 1 pass:",
             Self::Ticket => "tertulia 1 ticket:",
@@ -158,16 +162,14 @@ impl Identity {
     }
 }
 
-/// The first 16 bytes of the SHA-256 of a domain string and `parts`.
+/// The first bytes of the SHA-256 of a domain string and `parts`: 32 are all of it.
 #[must_use]
-pub fn digest(domain: Domain, parts: &[&[u8]]) -> [u8; 16] {
+pub fn digest<const N: usize>(domain: Domain, parts: &[&[u8]]) -> [u8; N] {
     use sha2::Digest as _;
+    const { assert!(N <= 32) };
     let mut hash = sha2::Sha256::new_with_prefix(domain.text().as_bytes());
     parts.iter().for_each(|part| hash.update(part));
-    let hash: [u8; 32] = hash.finalize().into();
-    let mut first = [0; 16];
-    first.copy_from_slice(hash.split_at(16).0);
-    first
+    hash.finalize().first_chunk().copied().unwrap_or([0; N])
 }
 
 /// Somebody, for tests.

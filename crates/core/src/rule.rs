@@ -76,6 +76,7 @@ rules! {
     Entry3 "ENTRY-3" Malformed "a body has its kind's layout"
     Entry4 "ENTRY-4" Unexpected "an act is on the acts lane, talk on the talk lane"
     Entry5 "ENTRY-5" Unexpected "only who may write sends entries"
+    Entry6 "ENTRY-6" Forged "a body has the hash that its entry says"
     Fetch1 "FETCH-1" Malformed "a range is not empty"
     Fork1 "FORK-1" Forged "a fork's two entries are one author's and exclude each other"
     Charter1 "CHARTER-1" Forged "a charter carries its founder's signature"

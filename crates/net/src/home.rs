@@ -51,7 +51,7 @@ struct Inner {
 pub enum Noticed {
     /// A file that people write is not as it was.
     Changed(Changed),
-    /// It was made before homes said their version: what that has kept of meetings, and of talk with friends, is in this
+    /// It was made by an earlier version: what that has kept of meetings, and of talk with friends, is in this
     /// folder now.
     Older(PathBuf),
     /// The file that says the version was damaged; it is in this file now.
@@ -344,12 +344,15 @@ fn read_port(path: &Path) -> Result<Option<u16>, Error> {
 /// Finds out whether this program reads what is there; what is older is put into a folder of its own.
 fn check_version(path: &Path) -> Result<Option<Noticed>, Error> {
     let file = path.join("version");
-    match sealed::version(&file)? {
+    let found = sealed::version(&file)?;
+    match found {
         Some(sealed::VERSION) => return Ok(None),
-        Some(found) => return Err(Error::Version { path: path.into(), found, expected: sealed::VERSION }),
-        None => {}
+        Some(found) if found > sealed::VERSION => {
+            return Err(Error::Version { path: path.into(), found, expected: sealed::VERSION });
+        }
+        Some(_) | None => {}
     }
-    let noticed = if file.exists() {
+    let noticed = if found.is_none() && file.exists() {
         Some(Noticed::Version(sealed::set_aside(&file, "damaged")?))
     } else {
         put_older_aside(path)?.map(Noticed::Older)

@@ -4,7 +4,8 @@ use tertulia_core::charter::Terms;
 use tertulia_core::code::Code;
 use tertulia_core::trace::Line;
 use tertulia_core::wire::address::Address;
-use tertulia_core::wire::entry::{Cut, Entry, EntryBody};
+use tertulia_core::wire::entry::{Carried, Cut, Entry, EntryBody};
+use tertulia_core::wire::field::Field as _;
 use tertulia_core::wire::frame::{FrameInfo, HEADER, infos};
 use tertulia_core::wire::meeting::{Person, Range, Row};
 use tertulia_core::wire::option::{ALL, Known, Pass, TicketProof};
@@ -70,6 +71,10 @@ pub fn annotate_as(layout: &str, bytes: &[u8]) -> Vec<Line> {
     walk.lines
 }
 
+fn dotted(name: &str, field: &str) -> String {
+    if name.is_empty() { field.to_owned() } else { format!("{name}.{field}") }
+}
+
 struct Walk<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -118,6 +123,12 @@ impl Walk<'_> {
             }
             return;
         }
+        if let Some(inside) = layout.strip_suffix(", body") {
+            let (_, entry) = Carried::parse(&self.bytes[self.at..]).unwrap();
+            let (kind, length) = (entry.signed.value.kind, usize::from(entry.signed.value.length));
+            self.field(name, inside);
+            return self.entry_body(&dotted(name, "body"), kind, length);
+        }
         if let Some(inside) = layout.strip_suffix(", signature 64") {
             self.field(name, inside);
             return self.take(64, &format!("{name}: signature"));
@@ -132,7 +143,6 @@ impl Walk<'_> {
                 let length = self.count(1, &format!("{name}: bytes"));
                 self.take(length, name);
             }
-            (_, "bytes16") => drop(self.bytes16(name)),
             (_, "text8") => self.text(1, name),
             (_, "text16") => self.text(2, name),
             (word, "u8") => self.integer(1, name, word),
@@ -151,25 +161,23 @@ impl Walk<'_> {
     }
 
     fn structure(&mut self, name: &str, fields: Vec<(&str, String)>) {
-        let dotted = |field: &str| if name.is_empty() { field.to_owned() } else { format!("{name}.{field}") };
-        let mut kind = 0;
         for (field, layout) in fields {
             if field == "kind" && layout == "u16" {
-                kind = u16::try_from(self.number(2)).unwrap();
+                let kind = u16::try_from(self.number(2)).unwrap();
                 let known = EntryBody::kinds().into_iter().find(|known| known.0 == kind);
                 let word = known.map_or("unknown", |known| known.1).to_lowercase();
-                self.take(2, &format!("{}: {word}", dotted(field)));
-            } else if layout == "bytes16" {
-                self.entry_body(&dotted(field), kind);
+                self.take(2, &format!("{}: {word}", dotted(name, field)));
             } else {
-                self.field(&dotted(field), &layout);
+                self.field(&dotted(name, field), &layout);
             }
         }
     }
 
-    fn entry_body(&mut self, name: &str, kind: u16) {
+    fn entry_body(&mut self, name: &str, kind: u16, length: usize) {
         let known = EntryBody::kinds().into_iter().find(|known| known.0 == kind);
-        let length = self.count(2, &format!("{name}: bytes"));
+        if self.count(1, &format!("{name}: follows")) == 0 {
+            return;
+        }
         let end = self.at + length;
         match known {
             Some((_, _, _, fields)) => {
@@ -205,12 +213,6 @@ impl Walk<'_> {
                 None => self.take(length, &name),
             }
         }
-    }
-
-    fn bytes16(&mut self, name: &str) -> usize {
-        let length = self.count(2, &format!("{name}: bytes"));
-        self.take(length, name);
-        length
     }
 
     fn text(&mut self, size: usize, name: &str) {

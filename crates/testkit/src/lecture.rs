@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tertulia_core::charter::{Admission, Charter, Questions, SignedCharter, Terms};
 use tertulia_core::code::Code;
-use tertulia_core::id::{Hash, Key, MeetingId, RequestId, Signature, Token};
+use tertulia_core::id::{Hash, Key, MeetingId, RequestId, Salt, Signature, Token};
 use tertulia_core::identity::{Domain, Ed25519, Identity, Secret};
 use tertulia_core::log::{Log, Verdict, entry_of, hash};
 use tertulia_core::time::{Instant, Now};
@@ -200,7 +200,7 @@ impl Script {
         self.guest(4, Rename { name: Name::new("ADA").unwrap(), options: NONE }, "Bea wants another name.");
         let reason = Reason::cut("somebody here has that name");
         self.host(4, Refused { code: Code::NameTaken, reason, options: NONE }, "The request fails, the link goes on.");
-        let fork = entry_of(welcome).unwrap().value;
+        let fork = entry_of(welcome).unwrap().signed.value;
         let range = Range { author: fork.author, session: fork.session, lane: Lane::Talk, from: 1, to: 2 };
         let (count, items) = encode_items([range], usize::MAX);
         let fetch = Fetch { ranges: List::over(count, &items), options: NONE };
@@ -219,7 +219,7 @@ pub fn lecture() -> Vec<Said> {
     script.opening();
     script.send(Direction::Responder, person, "What had been written before: the host's name.");
     let text = Text::new("Welcome!").unwrap();
-    let welcome = script.publish(&EntryBody::Text { text }, "What is written now.");
+    let welcome = script.publish(&EntryBody::Text { salt: Salt([0x5a; 16]), text }, "What is written now.");
     script.micros = 5_000_000;
     script.digest("Five seconds later: Bea has all this.");
     script.talk(&welcome);
@@ -237,7 +237,7 @@ pub fn fork() -> Encoded {
     let meeting = charter().meeting;
     let [mut one, mut other] = [Log::new(meeting, 100), Log::new(meeting, 100)];
     let now = Now { tick: Instant(0), unix_ms: START_MS };
-    let body = |text| EntryBody::Text { text: Text::new(text).unwrap() };
+    let body = |text| EntryBody::Text { salt: Salt::ZERO, text: Text::new(text).unwrap() };
     one.write(&ada(), START_MS, &body("Yes."), now).unwrap();
     let no = other.write(&ada(), START_MS, &body("No."), now).unwrap().frame.clone();
     match one.offer(&entry_of(&no).unwrap(), false, &bea()) {
@@ -259,7 +259,7 @@ pub fn waiting() -> Encoded {
 pub fn bodies() -> Vec<(&'static str, Encoded)> {
     let (token, text, signature) = question();
     let (name, text) = (Name::new("bea").unwrap(), Text::new(text).unwrap());
-    let (out, why, answers) = (Reason::cut("bea"), Reason::cut("shouting"), Hash([0xee; 16]));
+    let (out, why, answers) = (Reason::cut("bea"), Reason::cut("shouting"), Hash([0xee; 32]));
     let (count, addresses) = encode_items(["192.0.2.1:7473".parse().map(Address::of).unwrap()], 1);
     let addresses = List::over(count, &addresses);
     let (count, cuts) = encode_items([Cut { session: START_MS, lane: Lane::Talk, next: 3 }], 1);
@@ -270,7 +270,7 @@ pub fn bodies() -> Vec<(&'static str, Encoded)> {
         EntryBody::Grant { subject: bea().key(), role: Role::Member, answers, name: out, proof: List::NONE },
         EntryBody::Policy { door: tertulia_core::wire::entry::Door::Locked, kept: List::NONE },
         EntryBody::End { why: Reason::NONE },
-        EntryBody::Text { text: Text::new("Welcome!").unwrap() },
+        EntryBody::Text { salt: Salt([0x5a; 16]), text: Text::new("Welcome!").unwrap() },
         EntryBody::Question { asker: bea().key(), name, token, signature, text },
         EntryBody::Left {},
     ];
@@ -283,7 +283,7 @@ pub fn bodies() -> Vec<(&'static str, Encoded)> {
             *answers = last;
         }
         let frame = log.write(&ada(), START_MS, &body, now).unwrap().frame.clone();
-        last = hash(log.meeting(), entry_of(&frame).unwrap().bytes);
+        last = hash(log.meeting(), entry_of(&frame).unwrap().signed.bytes);
         written.push((kind, frame));
     }
     written

@@ -8,7 +8,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use tertulia_core::command::Command;
 use tertulia_core::contact::{Friends, FriendsConfig, Listed, pair_id};
-use tertulia_core::id::{Key, RequestId};
+use tertulia_core::id::{Key, RequestId, Salt};
 use tertulia_core::identity::{Identity, Secret};
 use tertulia_core::log::Log;
 use tertulia_core::node::Node;
@@ -42,7 +42,7 @@ fn prepared() -> Vec<Encoded> {
         let friend = identity(number);
         let pair = pair_id(us, friend.key());
         let (mut log, mut rival) = (Log::new(pair, 100), Log::new(pair, 100));
-        let text = |text| EntryBody::Text { text: Text::new(text).unwrap() };
+        let text = |text| EntryBody::Text { salt: Salt::ZERO, text: Text::new(text).unwrap() };
         let digest = |log: &Log| {
             let (count, items) = encode_items(log.rows(0), 10);
             let digest = Digest { rows: List::over(count, &items), options: Options::NONE };

@@ -11,7 +11,7 @@ use tertulia_core::charter::{Admission, Charter, Questions, SignedCharter, Terms
 use tertulia_core::code::Code;
 use tertulia_core::command::Command;
 use tertulia_core::event::{Event, Notice};
-use tertulia_core::id::{Hash, Key, MeetingId, RequestId, Token};
+use tertulia_core::id::{Hash, Key, MeetingId, RequestId, Salt, Token};
 use tertulia_core::identity::{Domain, Identity, Secret};
 use tertulia_core::log::{Log, Record};
 use tertulia_core::machine::{Input, Machine, Output};
@@ -72,7 +72,7 @@ fn event<'a>(frame: impl Into<Frame<'a>>) -> Encoded {
 /// What the host writes in another run, and a rival of its second line.
 fn entries() -> Vec<Encoded> {
     let (host, meeting) = (identity(1), charter().meeting);
-    let text = |text| EntryBody::Text { text: Text::new(text).unwrap() };
+    let text = |text| EntryBody::Text { salt: Salt::ZERO, text: Text::new(text).unwrap() };
     let name = EntryBody::Person { name: Name::new("ada").unwrap(), addresses: List::NONE };
     let locked = EntryBody::Policy { door: Door::Locked, kept: List::NONE };
     let bodies = [name, text("one"), text("two"), locked, text("three"), text("four"), text("five")];
@@ -206,7 +206,7 @@ fn from_members() -> Vec<Encoded> {
         let name = format!("p{number}");
         let (count, addresses) = encode_items([Address::of("192.0.2.1:7473".parse().unwrap())], 1);
         let person = EntryBody::Person { name: Name::new(&name).unwrap(), addresses: List::over(count, &addresses) };
-        let text = |text| EntryBody::Text { text: Text::new(text).unwrap() };
+        let text = |text| EntryBody::Text { salt: Salt::ZERO, text: Text::new(text).unwrap() };
         let (role, answers, proof) = (Role::Member, Hash::ZERO, List::NONE);
         for subject in 2..6 {
             let grant = EntryBody::Grant { subject: identity(subject).key(), role, answers, name: Reason::NONE, proof };

@@ -66,7 +66,7 @@ impl Pair {
         Self {
             us,
             peer,
-            replica: Replica::new(log, Patience::FRIEND),
+            replica: Replica::new(log.of_pair(), Patience::FRIEND),
             session: None,
             told_held: BTreeMap::new(),
             is_kept: false,
@@ -184,8 +184,7 @@ impl Pair {
 
     /// Whether an own text of this time is there already.
     pub(super) fn has_said(&self, time_ms: u64, text: Text<'_>) -> bool {
-        let said = EntryBody::Text { text };
         let mut own = self.log().entries().filter(|entry| entry.id.author == self.us && entry.time_ms == time_ms);
-        own.any(|entry| entry.body() == said)
+        own.any(|entry| matches!(entry.body(), EntryBody::Text { text: said, .. } if said == text))
     }
 }

@@ -6,16 +6,16 @@ use super::pair::may_write;
 use super::{Friend, FriendId, Friends, Timer};
 use crate::code::Code;
 use crate::event::{Change, Ending, Event, Kind, Notice, Reach};
-use crate::id::{LinkId, RequestId};
-use crate::log::{Held, Log, StreamId, check_fork};
+use crate::id::{LinkId, RequestId, Salt};
+use crate::log::{Held, Log, StreamId};
 use crate::machine::Output;
 use crate::name::numbered;
 use crate::replica::{Taken, message};
 use crate::rule::Rule;
 use crate::time::Now;
 use crate::wire::Frame;
-use crate::wire::entry::{Entry, EntryBody};
-use crate::wire::field::{Signed, Text};
+use crate::wire::entry::{Carried, EntryBody};
+use crate::wire::field::Text;
 use crate::wire::meeting::{Digest, Fetch, Fork, Meeting, Row};
 use crate::wire::private::Private;
 use crate::wire::session::Session;
@@ -32,7 +32,7 @@ impl Friends {
         let session = *pair.session.get_or_insert_with(|| next.max(log.next_session(self.us.key())));
         self.last_session = self.last_session.max(session);
         let from = out.len();
-        let body = EntryBody::Text { text };
+        let body = EntryBody::Text { salt: Salt(self.random.bytes()), text };
         let Some(entry) = pair.replica.write(&self.us, session, &body, now, out) else { return };
         let number = entry.number;
         let goes = pair.goes_unasked(session, number);
@@ -156,10 +156,10 @@ impl Friends {
         }
     }
 
-    fn on_entry(&mut self, id: FriendId, link: LinkId, entry: &Signed<'_, Entry<'_>>, now: Now, out: &mut Vec<Output>) {
+    fn on_entry(&mut self, id: FriendId, link: LinkId, entry: &Carried<'_>, now: Now, out: &mut Vec<Output>) {
         let Some(friend) = self.friends.get_mut(&id) else { return };
         let (Some(newest), Some(pair)) = (friend.link(), friend.pair.as_mut()) else { return };
-        if let Err(rule) = may_write(StreamId::of(&entry.value), self.us.key(), pair.peer()) {
+        if let Err(rule) = may_write(StreamId::of(&entry.signed.value), self.us.key(), pair.peer()) {
             return self.reject(link, rule, now, out);
         }
         let from = out.len();
@@ -244,7 +244,7 @@ impl Friends {
     fn on_fork(&mut self, id: FriendId, link: LinkId, fork: &Fork<'_>, now: Now, out: &mut Vec<Output>) {
         let Some(pair) = self.friends.get_mut(&id).and_then(|friend| friend.pair.as_mut()) else { return };
         let (us, peer) = (self.us.key(), pair.peer());
-        let checked = check_fork(fork, pair.log().meeting(), &self.us);
+        let checked = pair.log().check_fork(fork, &self.us);
         match checked.and_then(|(stream, number)| may_write(stream, us, peer).map(|()| (stream, number))) {
             Ok((stream, number)) if pair.replica.void(stream, number, out) => self.on_forked(id, stream, out),
             Ok(_) => {}

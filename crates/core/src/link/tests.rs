@@ -68,7 +68,8 @@ fn tell(id: u32, text: &str) -> Encoded {
 }
 
 fn entry(number: u64) -> Encoded {
-    let (kind, body) = EntryBody::Text { text: Text::new("hear, hear").expect("short") }.encode();
+    let (kind, body) =
+        EntryBody::Text { salt: crate::id::Salt::ZERO, text: Text::new("hear, hear").expect("short") }.encode();
     let value = crate::wire::entry::Entry {
         author: PEER,
         session: 1,
@@ -76,14 +77,16 @@ fn entry(number: u64) -> Encoded {
         number,
         prev: crate::id::Hash::ZERO,
         lamport: number,
-        reference: crate::id::Hash::ZERO,
+        reference: crate::id::ShortHash::ZERO,
         time_ms: 0,
         kind,
-        body: crate::wire::field::Body(&body),
+        length: u16::try_from(body.len()).expect("short"),
+        digest: crate::wire::entry::hash_of(&body),
     };
     let bytes = crate::wire::field::encode_alone(&value);
     let signature = crate::id::Signature::ZERO;
-    let entry = crate::wire::field::Signed { bytes: &bytes, value, signature };
+    let signed = crate::wire::field::Signed { bytes: &bytes, value, signature };
+    let entry = crate::wire::entry::Carried { signed, body: Some(&body) };
     event(EntryFrame { entry, options: Options::NONE })
 }
 

@@ -1,11 +1,11 @@
 //! The proof that an author has written two entries that exclude each other (SPEC.md, "Forks").
 
-use super::StreamId;
-use crate::id::{MeetingId, RequestId};
-use crate::identity::{Domain, Identity};
+use super::{Log, StreamId};
+use crate::id::RequestId;
+use crate::identity::Identity;
 use crate::rule::Rule;
 use crate::wire::entry::Entry;
-use crate::wire::field::{Block, Signed};
+use crate::wire::field::Signed;
 use crate::wire::meeting::Fork;
 use crate::wire::option::Options;
 use crate::wire::{Encoded, Frame};
@@ -22,30 +22,30 @@ pub struct Proof {
 }
 
 impl Proof {
-    pub(super) fn new(one: &Signed<'_, Entry<'_>>, other: &Signed<'_, Entry<'_>>) -> Self {
-        let fork = Fork { one: Block(*one), other: Block(*other), options: Options::NONE };
+    pub(super) fn new(one: &Signed<'_, Entry>, other: &Signed<'_, Entry>) -> Self {
+        let fork = Fork { one: *one, other: *other, options: Options::NONE };
         let (stream, number) = (StreamId::of(&one.value), one.value.number.min(other.value.number));
         Self { stream, number, frame: Frame::from(fork).encode(RequestId::EVENT) }
     }
 }
 
-/// Checks a proof that somebody sent.
-///
-/// # Errors
-/// FORK-1, if the entries do not exclude each other or their author has not signed both.
-pub fn check_fork(fork: &Fork<'_>, meeting: MeetingId, us: &Identity) -> Result<(StreamId, u64), Rule> {
-    let (Block(one), Block(other)) = (fork.one, fork.other);
-    let (low, high) = if one.value.number <= other.value.number { (one, other) } else { (other, one) };
-    let stream = StreamId::of(&low.value);
-    let same_number = low.value.number == high.value.number && low.bytes != high.bytes;
-    let neighbours =
-        low.value.number.checked_add(1) == Some(high.value.number) && !super::follows(meeting, &low, &high);
-    let signed = |entry: &Signed<'_, Entry<'_>>| {
-        us.verify(&stream.author, Domain::Entry, &[&meeting.0, entry.bytes], &entry.signature)
-    };
-    // SPEC FORK-1
-    if stream != StreamId::of(&high.value) || !(same_number || neighbours) || !signed(&low) || !signed(&high) {
-        return Err(Rule::Fork1);
+impl Log {
+    /// Checks a proof that somebody sent.
+    ///
+    /// # Errors
+    /// FORK-1, if the entries do not exclude each other or their author has not signed both.
+    pub fn check_fork(&self, fork: &Fork<'_>, us: &Identity) -> Result<(StreamId, u64), Rule> {
+        let Fork { one, other, .. } = *fork;
+        let (low, high) = if one.value.number <= other.value.number { (one, other) } else { (other, one) };
+        let stream = StreamId::of(&low.value);
+        let same_number = low.value.number == high.value.number && low.bytes != high.bytes;
+        let neighbours =
+            low.value.number.checked_add(1) == Some(high.value.number) && !super::follows(self.meeting, &low, &high);
+        // SPEC FORK-1
+        let excludes = stream == StreamId::of(&high.value) && (same_number || neighbours);
+        if !excludes || !self.is_signed(&low, us) || !self.is_signed(&high, us) {
+            return Err(Rule::Fork1);
+        }
+        Ok((stream, low.value.number))
     }
-    Ok((stream, low.value.number))
 }

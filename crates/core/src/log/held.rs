@@ -4,9 +4,9 @@ use alloc::sync::Arc;
 use core::ops::Range;
 
 use super::{StreamId, entry_of, hash};
-use crate::id::{Hash, MeetingId, RequestId, Signature};
-use crate::wire::entry::{Entry, EntryBody, Kind};
-use crate::wire::field::{Body, Signed};
+use crate::id::{Hash, MeetingId, RequestId, ShortHash, Signature};
+use crate::wire::entry::{Carried, Entry, EntryBody, Kind};
+use crate::wire::field::Signed;
 use crate::wire::frame::HEADER;
 use crate::wire::meeting::{EntryFrame, Lane};
 use crate::wire::option::Options;
@@ -25,22 +25,30 @@ pub struct Held {
     pub prev: Hash,
     /// The hash of the entry itself.
     pub hash: Hash,
-    /// The hash of the entry of the highest lamport time that its author held.
-    pub reference: Hash,
+    /// The first half of the hash of the entry of the highest lamport time that its author held.
+    pub reference: ShortHash,
     /// The author's wall clock, milliseconds since 1970 in UTC.
     pub time_ms: u64,
     /// What the body is, as a number.
     pub(crate) kind: u16,
-    /// Where in the frame the body is; behind it comes the signature, and nothing else.
+    /// How long its body is, and the hash of that.
+    pub(crate) length: u16,
+    pub(crate) digest: Hash,
+    /// Where in the frame the body is: nothing follows it.
     pub(crate) body: Range<usize>,
     /// The frame.
     pub frame: Encoded,
 }
 
+/// Where in a frame ends what is signed; its signature follows.
+const SIGNED_END: usize = HEADER.saturating_add(Entry::LENGTH);
+/// Where the body begins, behind the byte that says whether it is there.
+const BODY_START: usize = SIGNED_END.saturating_add(size_of::<Signature>()).saturating_add(1);
+
 impl Held {
     /// Copies an entry; nothing here has checked it.
     #[must_use]
-    pub fn new(meeting: MeetingId, entry: &Signed<'_, Entry<'_>>) -> Arc<Self> {
+    pub fn new(meeting: MeetingId, entry: &Carried<'_>) -> Arc<Self> {
         let frame = Frame::from(EntryFrame { entry: *entry, options: Options::NONE }).encode(RequestId::EVENT);
         Self::over(meeting, entry, frame)
     }
@@ -49,28 +57,28 @@ impl Held {
     #[must_use]
     pub fn read(meeting: MeetingId, frame: &Encoded) -> Option<Arc<Self>> {
         let entry = entry_of(frame)?;
-        let length = HEADER.saturating_add(entry.bytes.len()).saturating_add(entry.signature.0.len());
-        // What stands behind the signature is the link's, not the entry's.
-        Some(if frame.0.len() == length {
+        // What stands behind the body is the link's, not the entry's.
+        Some(if frame.0.len() == BODY_START.saturating_add(entry.body.map_or(0, <[u8]>::len)) {
             Self::over(meeting, &entry, frame.clone())
         } else {
             Self::new(meeting, &entry)
         })
     }
 
-    fn over(meeting: MeetingId, entry: &Signed<'_, Entry<'_>>, frame: Encoded) -> Arc<Self> {
-        let Entry { number, lamport, prev, reference, time_ms, kind, body, .. } = entry.value;
-        let end = HEADER.saturating_add(entry.bytes.len());
+    fn over(meeting: MeetingId, Carried { signed, .. }: &Carried<'_>, frame: Encoded) -> Arc<Self> {
+        let Entry { number, lamport, prev, reference, time_ms, kind, length, digest, .. } = signed.value;
         Arc::new(Self {
-            id: StreamId::of(&entry.value),
+            id: StreamId::of(&signed.value),
             number,
             lamport,
             prev,
-            hash: hash(meeting, entry.bytes),
+            hash: hash(meeting, signed.bytes),
             reference,
             time_ms,
             kind,
-            body: end.saturating_sub(body.0.len())..end,
+            length,
+            digest,
+            body: BODY_START..frame.0.len(),
             frame,
         })
     }
@@ -97,18 +105,21 @@ impl Held {
         self.frame.0.get(self.body.clone()).unwrap_or_default()
     }
 
-    /// The entry as its author has signed it.
+    /// What its author has signed.
     #[must_use]
-    pub fn signed(&self) -> Signed<'_, Entry<'_>> {
+    pub fn signed(&self) -> Signed<'_, Entry> {
         let StreamId { author, session, lane } = self.id;
-        let Self { number, lamport, prev, reference, time_ms, kind, .. } = *self;
-        let body = Body(self.body_bytes());
-        let signature = self.frame.0.get(self.body.end..).and_then(|bytes| bytes.try_into().ok());
-        Signed {
-            bytes: self.frame.0.get(HEADER..self.body.end).unwrap_or_default(),
-            value: Entry { author, session, lane, number, prev, lamport, reference, time_ms, kind, body },
-            signature: signature.map_or(Signature::ZERO, Signature),
-        }
+        let Self { number, lamport, prev, reference, time_ms, kind, length, digest, .. } = *self;
+        let value = Entry { author, session, lane, number, prev, lamport, reference, time_ms, kind, length, digest };
+        let bytes = self.frame.0.get(HEADER..SIGNED_END).unwrap_or_default();
+        let signature = self.frame.0.get(SIGNED_END..).and_then(<[u8]>::first_chunk);
+        Signed { bytes, value, signature: signature.map_or(Signature::ZERO, |bytes| Signature(*bytes)) }
+    }
+
+    /// The entry as it is sent.
+    #[must_use]
+    pub fn carried(&self) -> Carried<'_> {
+        Carried { signed: self.signed(), body: Some(self.body_bytes()) }
     }
 
     /// Something on `lane`, in a frame of these bytes.
@@ -120,9 +131,11 @@ impl Held {
             lamport: 1,
             prev: Hash::ZERO,
             hash: Hash::ZERO,
-            reference: Hash::ZERO,
+            reference: ShortHash::ZERO,
             time_ms: 0,
             kind: u16::MAX,
+            length: 0,
+            digest: Hash::ZERO,
             body: 0..0,
             frame: Encoded(frame.to_vec().into()),
         }

@@ -14,18 +14,18 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Bound;
 
-pub use self::fork::{Proof, check_fork};
+pub use self::fork::Proof;
 pub use self::held::Held;
 pub use self::record::Record;
 pub use self::ring::{Ring, Start};
 pub use self::shown::{Mark, Marks};
-use crate::id::{Hash, Key, MeetingId, Token};
+use crate::id::{Hash, Key, MeetingId, ShortHash, Token};
 use crate::identity::{Domain, Identity, digest};
 use crate::limits;
 use crate::rule::Rule;
 use crate::time::Now;
-use crate::wire::entry::{Cut, Entry, EntryBody, Kind};
-use crate::wire::field::{Body, Signed, encode_alone, layouts};
+use crate::wire::entry::{Carried, Cut, Entry, EntryBody, Kind, hash_of};
+use crate::wire::field::{Signed, encode_alone, layouts};
 use crate::wire::frame;
 use crate::wire::meeting::{Lane, Meeting, Range, Row};
 use crate::wire::{Encoded, Frame};
@@ -46,7 +46,7 @@ layouts! {
 impl StreamId {
     /// The stream that `entry` belongs to.
     #[must_use]
-    pub const fn of(entry: &Entry<'_>) -> Self {
+    pub const fn of(entry: &Entry) -> Self {
         Self { author: entry.author, session: entry.session, lane: entry.lane }
     }
 
@@ -105,7 +105,7 @@ impl Stream {
     }
 
     /// SPEC STORE-2: `prev` is the head's hash, and lamport time rises.
-    fn continues_with(&self, entry: &Entry<'_>) -> bool {
+    fn continues_with(&self, entry: &Entry) -> bool {
         entry.number == self.next && self.head == Some(entry.prev) && entry.lamport > self.head_lamport
     }
 }
@@ -132,13 +132,15 @@ pub enum Verdict {
 #[derive(Clone, Debug)]
 pub struct Log {
     meeting: MeetingId,
+    /// Of what is signed here.
+    domain: Domain,
     streams: BTreeMap<StreamId, Stream>,
     ring: Ring,
     /// Of the talk in the ring.
     talk_bytes: usize,
     talk_max: usize,
     lamport: u64,
-    latest: Hash,
+    latest: ShortHash,
     /// A set: who never asks for it must not pay for every entry.
     changed: BTreeSet<StreamId>,
     /// What the disk is still to be told, in order.
@@ -157,18 +159,25 @@ impl Log {
     pub fn new(meeting: MeetingId, talk_max: usize) -> Self {
         Self {
             meeting,
+            domain: Domain::Entry,
             streams: BTreeMap::new(),
             ring: Ring::default(),
             talk_bytes: 0,
             talk_max,
             lamport: 0,
-            latest: Hash::ZERO,
+            latest: ShortHash::ZERO,
             changed: BTreeSet::new(),
             unkept: Vec::new(),
             shown: Marks::default(),
             received: Marks::default(),
             asked: VecDeque::new(),
         }
+    }
+
+    /// The same of two friends, whose pair's id stands for a meeting's.
+    #[must_use]
+    pub fn of_pair(self) -> Self {
+        Self { domain: Domain::Pair, ..self }
     }
 
     /// The meeting.
@@ -260,11 +269,13 @@ impl Log {
             reference: self.latest,
             time_ms: now.unix_ms,
             kind,
-            body: Body(&body),
+            length: u16::try_from(body.len()).unwrap_or(0),
+            digest: hash_of(&body),
         };
         let bytes = encode_alone(&entry);
-        let signature = us.sign(Domain::Entry, &[&self.meeting.0, &bytes]);
-        Some(self.store(Held::new(self.meeting, &Signed { bytes: &bytes, value: entry, signature })))
+        let signature = us.sign(self.domain, &[&self.meeting.0, &bytes]);
+        let signed = Signed { bytes: &bytes, value: entry, signature };
+        Some(self.store(Held::new(self.meeting, &Carried { signed, body: Some(&body) })))
     }
 
     /// Whether one entry more of a lane is kept (SPEC ACTS-1).
@@ -273,23 +284,25 @@ impl Log {
     }
 
     /// Takes an entry from another node, if it is the next of its stream, or was `asked` for.
-    pub fn offer(&mut self, entry: &Signed<'_, Entry<'_>>, asked: bool, us: &Identity) -> Verdict {
-        let holds = |meeting: &MeetingId| {
-            us.verify(&entry.value.author, Domain::Entry, &[&meeting.0, entry.bytes], &entry.signature)
-        };
-        self.judge(entry, asked, holds, |meeting| Held::new(meeting, entry))
+    pub fn offer(&mut self, entry: &Carried<'_>, asked: bool, us: &Identity) -> Verdict {
+        self.judge(entry, asked, |log| log.is_signed(&entry.signed, us), |meeting| Held::new(meeting, entry))
+    }
+
+    /// Whether its author has signed an entry for here.
+    fn is_signed(&self, entry: &Signed<'_, Entry>, us: &Identity) -> bool {
+        us.verify(&entry.value.author, self.domain, &[&self.meeting.0, entry.bytes], &entry.signature)
     }
 
     /// The store rule: whether an entry is taken depends on its bytes and its stream, never on other streams.
     fn judge(
         &mut self,
-        entry: &Signed<'_, Entry<'_>>,
+        carried: &Carried<'_>,
         asked: bool,
-        holds: impl FnOnce(&MeetingId) -> bool,
+        holds: impl FnOnce(&Self) -> bool,
         held: impl FnOnce(MeetingId) -> Arc<Held>,
     ) -> Verdict {
-        let value = &entry.value;
-        if let Err(rule) = check_bytes(value) {
+        let (entry, value) = (&carried.signed, &carried.signed.value);
+        if let Err(rule) = check_bytes(carried) {
             return Verdict::Refused(rule);
         }
         let id = StreamId::of(value);
@@ -323,8 +336,12 @@ impl Log {
             Some(_) | None => None,
         };
         let rival = rival.map(|rival| Proof::new(&rival.signed(), entry));
+        // SPEC ENTRY-6
+        if !carried.has_its_body() {
+            return Verdict::Refused(Rule::Entry6);
+        }
         // SPEC ENTRY-1: the dearest check comes last.
-        if !holds(&self.meeting) {
+        if !holds(self) {
             return Verdict::Refused(Rule::Entry1);
         }
         match rival {
@@ -332,13 +349,14 @@ impl Log {
                 self.void(id, proof.number);
                 Verdict::Forked(proof)
             }
-            None if !self.has_room(value.lane) => Verdict::Dropped,
+            // SPEC ENTRY-7: without its body it has not come.
+            None if !self.has_room(value.lane) || carried.body.is_none() => Verdict::Dropped,
             None => Verdict::Stored(self.store(held(self.meeting))),
         }
     }
 
     /// An entry that is held and `entry` excludes: one of its number, or a neighbour that it does not fit.
-    fn rival<'a>(&self, stream: &'a Stream, entry: &Signed<'_, Entry<'_>>) -> Option<&'a Arc<Held>> {
+    fn rival<'a>(&self, stream: &'a Stream, entry: &Signed<'_, Entry>) -> Option<&'a Arc<Held>> {
         let Entry { number, lamport, prev, .. } = entry.value;
         let at = |number: Option<u64>| stream.held.get(&number?).map(|(_, held)| held);
         let fits_after = |before: &Held| lamport > before.lamport && prev == before.hash;
@@ -366,7 +384,7 @@ impl Log {
         }
         // SPEC LAMPORT-2: a leap is stored, but the clock does not follow it.
         if lamport > self.lamport && lamport.saturating_sub(self.lamport) <= limits::LAMPORT_LEAP_MAX {
-            (self.lamport, self.latest) = (lamport, hash);
+            (self.lamport, self.latest) = (lamport, hash.short());
         }
         self.changed.insert(id);
         self.make_room();
@@ -590,7 +608,7 @@ fn is_served(entry: &Held, floor: u64) -> bool {
 
 /// The entry in an ENTRY frame.
 #[must_use]
-pub fn entry_of(frame: &Encoded) -> Option<Signed<'_, Entry<'_>>> {
+pub fn entry_of(frame: &Encoded) -> Option<Carried<'_>> {
     match frame::decode(&frame.0).ok()?.frame? {
         Frame::Meeting(Meeting::EntryFrame(frame)) => Some(frame.entry),
         Frame::Meeting(_) | Frame::Session(_) | Frame::Private(_) | Frame::Registry(_) => None,
@@ -598,7 +616,7 @@ pub fn entry_of(frame: &Encoded) -> Option<Signed<'_, Entry<'_>>> {
 }
 
 /// SPEC STORE-2: whether two entries with numbers in a row fit each other.
-fn follows(meeting: MeetingId, before: &Signed<'_, Entry<'_>>, after: &Signed<'_, Entry<'_>>) -> bool {
+fn follows(meeting: MeetingId, before: &Signed<'_, Entry>, after: &Signed<'_, Entry>) -> bool {
     after.value.lamport > before.value.lamport && after.value.prev == hash(meeting, before.bytes)
 }
 
@@ -609,12 +627,14 @@ pub fn hash(meeting: MeetingId, signed: &[u8]) -> Hash {
 }
 
 /// What an entry's bytes alone must keep.
-fn check_bytes(entry: &Entry<'_>) -> Result<(), Rule> {
+fn check_bytes(Carried { signed, body }: &Carried<'_>) -> Result<(), Rule> {
+    let entry = &signed.value;
     // SPEC ENTRY-2
     if entry.number == 0 || entry.lamport == 0 {
         return Err(Rule::Entry2);
     }
-    let body = EntryBody::decode(entry.kind, entry.body.0).map_err(|error| error.rule)?;
+    let Some(body) = body else { return Ok(()) };
+    let body = EntryBody::decode(entry.kind, body).map_err(|error| error.rule)?;
     // SPEC ENTRY-4
     if body.lane().is_some_and(|lane| lane != entry.lane) {
         return Err(Rule::Entry4);

@@ -11,11 +11,11 @@ use core::ops::Range;
 use sha2::{Digest as _, Sha256};
 
 use super::{Mark, StreamId};
-use crate::id::{Hash, Key, Token};
+use crate::id::{Hash, Key, ShortHash, Token};
 use crate::limits;
 use crate::wire::Encoded;
-use crate::wire::entry::Entry;
-use crate::wire::field::{Field, Signed, decode_all, encode_alone, layouts};
+use crate::wire::entry::Carried;
+use crate::wire::field::{Field, decode_all, encode_alone, layouts};
 use crate::wire::frame::HEADER as FRAME_HEADER;
 use crate::wire::meeting::Lane;
 
@@ -35,7 +35,7 @@ pub enum Record {
     /// How far a stream had come when the file was written anew.
     Stream(Reached),
     /// Lamport time and newest entry when the file was written anew.
-    Clock(u64, Hash),
+    Clock(u64, ShortHash),
     /// An ENTRY frame that was held when the file was written anew.
     Held(Encoded),
     /// Damage has taken these numbers of a stream, and they are to be had again.
@@ -77,8 +77,8 @@ layouts! {
     Clock "clock" {
         /// The lamport time.
         lamport: u64,
-        /// The entry's hash.
-        latest: Hash,
+        /// The first half of the entry's hash.
+        latest: ShortHash,
     }
 
     /// A question's name.
@@ -91,7 +91,7 @@ layouts! {
 }
 
 /// What a file of this format begins with; the digit is its version.
-const FORMAT: &[u8; 15] = b"tertulia log 1\n";
+const FORMAT: &[u8; 15] = b"tertulia log 2\n";
 /// Bytes of the salt.
 pub const SALT: usize = 16;
 /// Bytes of one copy of the header: format, salt, length of what was written with it, check.
@@ -199,7 +199,7 @@ impl Record {
 
     /// The entry that it is, if it is one.
     #[must_use]
-    pub fn entry(&self) -> Option<Signed<'_, Entry<'_>>> {
+    pub fn entry(&self) -> Option<Carried<'_>> {
         super::entry_of(self.frame()?)
     }
 
@@ -239,7 +239,8 @@ impl Record {
     /// Whether it stands twice: nobody else could bring it back. A founder's acts are held by guests, who serve nobody; what a
     /// friend has, it tells again.
     fn is_dear(&self) -> bool {
-        self.entry().map_or(!matches!(self, Self::Shown(_) | Self::Received(_)), |entry| entry.value.lane == Lane::Acts)
+        self.entry()
+            .map_or(!matches!(self, Self::Shown(_) | Self::Received(_)), |entry| entry.signed.value.lane == Lane::Acts)
     }
 }
 

@@ -5,11 +5,11 @@ use alloc::{string::String, sync::Arc, vec, vec::Vec};
 use proptest::prelude::*;
 
 use super::*;
-use crate::id::RequestId;
+use crate::id::{RequestId, Salt};
 use crate::identity::identity;
 use crate::time::Instant;
-use crate::wire::entry::{Door, decode_entry};
-use crate::wire::field::{Block, List, Text};
+use crate::wire::entry::Door;
+use crate::wire::field::{List, Text};
 use crate::wire::meeting::{EntryFrame, Fork};
 use crate::wire::option::Options;
 
@@ -22,7 +22,7 @@ fn log() -> Log {
 }
 
 fn text(text: &str) -> EntryBody<'_> {
-    EntryBody::Text { text: Text::new(text).expect("short") }
+    EntryBody::Text { salt: Salt::ZERO, text: Text::new(text).expect("short") }
 }
 
 fn lock() -> EntryBody<'static> {
@@ -63,17 +63,33 @@ fn offer_all(log: &mut Log, frames: &[Encoded]) {
 }
 
 fn stream_of(frame: &Encoded) -> StreamId {
-    StreamId::of(&entry_of(frame).expect("an entry").value)
+    StreamId::of(&entry_of(frame).expect("an entry").signed.value)
 }
 
 /// The entry of `frame` with something changed, signed by `author` in `meeting`.
-fn forged(frame: &Encoded, author: &Identity, meeting: MeetingId, change: impl FnOnce(&mut Entry<'_>)) -> Encoded {
-    let mut value = entry_of(frame).expect("an entry").value;
+fn forged(frame: &Encoded, author: &Identity, meeting: MeetingId, change: impl FnOnce(&mut Entry)) -> Encoded {
+    signed_anew(&entry_of(frame).expect("an entry"), author, meeting, change)
+}
+
+fn signed_anew(entry: &Carried<'_>, us: &Identity, meeting: MeetingId, change: impl FnOnce(&mut Entry)) -> Encoded {
+    let mut value = entry.signed.value;
     change(&mut value);
     let bytes = encode_alone(&value);
-    let signature = author.sign(Domain::Entry, &[&meeting.0, &bytes]);
-    let entry = Signed { bytes: &bytes, value, signature };
-    Frame::from(EntryFrame { entry, options: Options::NONE }).encode(RequestId::EVENT)
+    let signature = us.sign(Domain::Entry, &[&meeting.0, &bytes]);
+    carrying(Signed { bytes: &bytes, value, signature }, entry.body)
+}
+
+/// The same with another body, which it names.
+fn saying(frame: &Encoded, author: &Identity, body: &[u8]) -> Encoded {
+    let entry = Carried { body: Some(body), ..entry_of(frame).expect("an entry") };
+    signed_anew(&entry, author, MEETING, |entry| {
+        (entry.length, entry.digest) = (u16::try_from(body.len()).expect("short"), hash_of(body));
+    })
+}
+
+/// What is signed with this body, whatever it says of it.
+fn carrying(signed: Signed<'_, Entry>, body: Option<&[u8]>) -> Encoded {
+    Frame::from(EntryFrame { entry: Carried { signed, body }, options: Options::NONE }).encode(RequestId::EVENT)
 }
 
 fn held(log: &Log) -> Vec<Encoded> {
@@ -133,7 +149,7 @@ fn store_2_prev_is_the_hash_of_the_entry_before() {
     let (ann, mut log) = (identity(1), log());
     let lines = talk(&ann, 5, 2);
     offer_all(&mut log, &lines[..1]);
-    let broken = forged(&lines[1], &ann, MEETING, |entry| entry.prev = Hash([1; 16]));
+    let broken = forged(&lines[1], &ann, MEETING, |entry| entry.prev = Hash([1; 32]));
     assert!(matches!(offer(&mut log, &broken), Verdict::Forked(Proof { number: 1, .. })));
 }
 
@@ -166,7 +182,7 @@ fn store_2_what_was_asked_for_fits_both_its_neighbours() {
         let Some(Frame::Meeting(Meeting::Fork(fork))) = frame::decode(&frame.0).expect("a frame").frame else {
             panic!("{frame:?} is FORK")
         };
-        assert_eq!(check_fork(&fork, MEETING, &identity(99)), Ok((proof.stream, void)));
+        assert_eq!(log.check_fork(&fork, &identity(99)), Ok((proof.stream, void)));
     }
 }
 
@@ -238,7 +254,7 @@ fn entry_1_a_signature_is_the_authors_over_all_bytes() {
     let line = &talk(&ann, 5, 1)[0];
     let mut log = log();
     assert_eq!(offer(&mut log, &forged(line, &mallory, MEETING, |_| ())), Verdict::Refused(Rule::Entry1));
-    for at in [frame::HEADER + 39, line.0.len() - 70, line.0.len() - 1] {
+    for at in [39, Entry::LENGTH, Entry::LENGTH + 63].map(|at| frame::HEADER + at) {
         let mut bytes = line.0.to_vec();
         bytes[at] ^= 1;
         assert_eq!(offer(&mut log, &Encoded(bytes.into())), Verdict::Refused(Rule::Entry1), "byte {at}");
@@ -258,7 +274,7 @@ fn entry_1_an_entry_of_another_meeting_is_refused() {
 fn entry_2_numbers_and_lamport_times_start_at_1() {
     let (ann, mut log) = (identity(1), log());
     let line = &talk(&ann, 5, 1)[0];
-    let zeros: [fn(&mut Entry<'_>); 2] = [|entry| entry.number = 0, |entry| entry.lamport = 0];
+    let zeros: [fn(&mut Entry); 2] = [|entry| entry.number = 0, |entry| entry.lamport = 0];
     for zero in zeros {
         assert_eq!(offer(&mut log, &forged(line, &ann, MEETING, zero)), Verdict::Refused(Rule::Entry2));
     }
@@ -268,14 +284,36 @@ fn entry_2_numbers_and_lamport_times_start_at_1() {
 fn entry_3_a_body_has_its_kinds_layout() {
     let (ann, mut log) = (identity(1), log());
     let line = &talk(&ann, 5, 1)[0];
-    for (body, rule) in [
+    for (text, rule) in [
         (&[0_u8, 1, b'a', b'b'][..], Rule::Entry3),
         (&[0, 9, b'a'], Rule::Frame2),
         (&[0, 0], Rule::Field1),
         (&[0, 1, 0xff], Rule::Field1),
     ] {
-        let broken = forged(line, &ann, MEETING, |entry| *entry = Entry { body: Body(body), ..*entry });
-        assert_eq!(offer(&mut log, &broken), Verdict::Refused(rule), "{body:?}");
+        let body = &[&[7; 16], text].concat();
+        assert_eq!(offer(&mut log, &saying(line, &ann, body)), Verdict::Refused(rule), "{body:?}");
+    }
+}
+
+#[test]
+fn entry_6_a_body_that_its_author_has_not_signed_costs_whoever_brings_it() {
+    let (ann, mut log) = (identity(1), log());
+    let line = &talk(&ann, 5, 1)[0];
+    let Carried { signed, body } = entry_of(line).expect("an entry");
+    let body = body.expect("a body").to_vec();
+    let mut other = body.clone();
+    other.iter_mut().last().into_iter().for_each(|last| *last ^= 1);
+    assert_eq!(offer(&mut log, &carrying(signed, Some(&other))), Verdict::Refused(Rule::Entry6));
+    assert_eq!(offer(&mut log, &carrying(signed, Some(&body))), stored(line));
+}
+
+#[test]
+fn entry_7_an_entry_without_its_body_has_not_come() {
+    let (ann, mut log) = (identity(1), log());
+    for entry in [&talk(&ann, 5, 1)[0], &written(&ann, 5, &[lock()])[0]] {
+        assert_eq!(offer(&mut log, &carrying(read(entry).signed(), None)), Verdict::Dropped);
+        assert_eq!(log.next_number(stream_of(entry)), 1);
+        assert_eq!(offer(&mut log, entry), stored(entry));
     }
 }
 
@@ -316,16 +354,16 @@ fn fork_1_two_entries_of_one_number_void_the_stream_from_there_and_nothing_else(
     else {
         panic!("no FORK");
     };
-    assert_eq!(check_fork(&fork, MEETING, &identity(99)), Ok((proof.stream, 2)));
-    assert_eq!(check_fork(&fork, ELSEWHERE, &identity(99)), Err(Rule::Fork1));
+    let us = identity(99);
+    assert_eq!(log.check_fork(&fork, &us), Ok((proof.stream, 2)));
+    assert_eq!(Log::new(ELSEWHERE, 1).check_fork(&fork, &us), Err(Rule::Fork1));
+    assert_eq!(Log::new(MEETING, 1).of_pair().check_fork(&fork, &us), Err(Rule::Fork1));
 }
 
 /// FORK over two ENTRY frames.
 fn judge_fork(one: &Encoded, other: &Encoded) -> Result<(StreamId, u64), Rule> {
-    let signed = |frame: &Encoded| encode_alone(&entry_of(frame).expect("an entry"));
-    let (one, other) = (signed(one), signed(other));
-    let block = |bytes| Block(decode_entry(bytes).expect("an entry"));
-    check_fork(&Fork { one: block(&one), other: block(&other), options: Options::NONE }, MEETING, &identity(99))
+    let [one, other] = [one, other].map(|frame| entry_of(frame).expect("an entry").signed);
+    log().check_fork(&Fork { one, other, options: Options::NONE }, &identity(99))
 }
 
 #[test]
@@ -381,10 +419,10 @@ fn lamport_1_what_is_written_is_above_all_that_is_held() {
     let (ann, bob, mut log) = (identity(1), identity(2), log());
     offer_all(&mut log, &talk(&ann, 5, 7));
     let frame = log.write(&bob, 1, &text("and now"), NOW).expect("room").frame.clone();
-    let entry = entry_of(&frame).expect("an entry");
-    assert_eq!((entry.value.lamport, entry.value.number), (8, 1));
+    let entry = entry_of(&frame).expect("an entry").signed.value;
+    assert_eq!((entry.lamport, entry.number), (8, 1));
     let newest = &held(&log)[6];
-    assert_eq!(entry.value.reference, hash(MEETING, entry_of(newest).expect("an entry").bytes));
+    assert_eq!(entry.reference, read(newest).hash.short());
 }
 
 #[test]
@@ -472,7 +510,7 @@ fn row_1_a_row_tells_what_is_served_and_what_comes_next() {
     let (ann, mut log) = (identity(1), log());
     let entries = written(&ann, 5, &[lock(), text("one"), text("two"), text("three")]);
     offer_all(&mut log, &entries);
-    let head = |frame: &Encoded| hash(MEETING, entry_of(frame).expect("an entry").bytes);
+    let head = |frame: &Encoded| read(frame).hash;
     let row = |lane, first, next, head| Row { author: ann.key(), session: 5, lane, first, next, head };
     let acts = row(Lane::Acts, 1, 2, head(&entries[0]));
     assert_eq!(log.rows(0), [acts, row(Lane::Talk, 1, 4, head(&entries[3]))]);
@@ -627,7 +665,7 @@ fn digest_2_a_log_that_has_dropped_talk_begins_with_what_is_left() {
 fn by_stream(log: &Log) -> BTreeMap<StreamId, Vec<u64>> {
     let mut streams: BTreeMap<StreamId, Vec<u64>> = BTreeMap::new();
     for frame in held(log) {
-        streams.entry(stream_of(&frame)).or_default().push(entry_of(&frame).expect("an entry").value.number);
+        streams.entry(stream_of(&frame)).or_default().push(entry_of(&frame).expect("an entry").signed.value.number);
     }
     streams
 }
@@ -653,7 +691,7 @@ proptest! {
         for index in order {
             let frame = index.get(&entries);
             let (stream, next) = (stream_of(frame), log.next_number(stream_of(frame)));
-            let number = entry_of(frame).expect("an entry").value.number;
+            let number = entry_of(frame).expect("an entry").signed.value.number;
             match offer(&mut log, frame) {
                 Verdict::Stored(_) => {
                     stored = stored.saturating_add(1);

@@ -8,7 +8,7 @@ use crate::code::Code;
 use crate::command::{Command, Failure, Full, Place};
 use crate::errand::Errand;
 use crate::event::{Ending, Event, Notice, Role as Part};
-use crate::id::{CommandId, Key, Token};
+use crate::id::{CommandId, Key, Salt, Token};
 use crate::identity::{Domain, Identity, Secret};
 use crate::limits;
 use crate::machine::Output;
@@ -110,7 +110,8 @@ impl Member {
     fn speak(&mut self, text: &str, now: Now, out: &mut Vec<Output>) {
         if let Some(text) = Text::new(text) {
             self.speech.count(text.as_str().len(), now.tick);
-            self.write(&EntryBody::Text { text }, now, out);
+            let salt = Salt(self.random.bytes());
+            self.write(&EntryBody::Text { salt, text }, now, out);
         }
     }
 

@@ -5,23 +5,23 @@ use alloc::vec::Vec;
 
 use super::member::Member;
 use crate::event::{Event, Notice};
-use crate::id::{Hash, Key, LinkId, RequestId};
+use crate::id::{Key, LinkId, RequestId, ShortHash};
 use crate::limits;
-use crate::log::{Held, Log, StreamId, check_fork};
+use crate::log::{Held, Log, StreamId};
 use crate::machine::Output;
 use crate::replica::{Delivery, Taken};
 use crate::roster::Roster;
 use crate::time::Now;
-use crate::wire::entry::{Entry, EntryBody, Kind};
-use crate::wire::field::Signed;
+use crate::wire::entry::{Carried, EntryBody, Kind};
 use crate::wire::meeting::{Fork, Lane};
 use crate::wire::{Encoded, Frame};
 
 impl Member {
-    pub(super) fn on_entry(&mut self, link: LinkId, entry: &Signed<'_, Entry<'_>>, now: Now, out: &mut Vec<Output>) {
-        let (stream, number) = (StreamId::of(&entry.value), entry.value.number);
+    pub(super) fn on_entry(&mut self, link: LinkId, entry: &Carried<'_>, now: Now, out: &mut Vec<Output>) {
+        let value = &entry.signed.value;
+        let (stream, number) = (StreamId::of(value), value.number);
         // SPEC MESH-9: what does not count is not stored, and costs nobody; its author may yet be granted.
-        let counts = self.roster.counts(stream, number, Kind::of(entry.value.kind));
+        let counts = self.roster.counts(stream, number, Kind::of(value.kind));
         let is_wanted = counts && has_place_for(&self.replica.log, &self.roster, stream);
         match self.replica.take(link, entry, is_wanted, &self.us, now, out) {
             Taken::Stored(entry) => self.on_stored(Some(link), &entry, now),
@@ -109,16 +109,16 @@ impl Member {
     /// An entry is to be shown, in its order.
     pub(super) fn queue(&mut self, entry: &Arc<Held>, now: Now) {
         if self.replica.log.was_shown(entry) {
-            return self.order.note(entry.hash);
+            return self.order.note(entry.hash.short());
         }
         // What was before this node's time is not waited for.
         let is_before = entry.lamport.saturating_sub(1) <= self.newcomer.pass.map_or(0, |pass| pass.lamport);
-        let reference = if is_before { Hash::ZERO } else { entry.reference };
+        let reference = if is_before { ShortHash::ZERO } else { entry.reference };
         self.order.push(Arc::clone(entry), reference, now.tick);
     }
 
     pub(super) fn on_fork(&mut self, link: LinkId, fork: &Fork<'_>, now: Now, out: &mut Vec<Output>) {
-        match check_fork(fork, self.replica.log.meeting(), &self.us) {
+        match self.replica.log.check_fork(fork, &self.us) {
             Ok((stream, number)) => {
                 if self.roster.rank(&stream.author).is_some() && self.replica.void(stream, number, out) {
                     let frame = Frame::Meeting(crate::wire::meeting::Meeting::Fork(*fork)).encode(RequestId::EVENT);

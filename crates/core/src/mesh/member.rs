@@ -169,7 +169,7 @@ impl Member {
             self.people.note(entry);
             // What this user has written, it knows.
             if entry.id.author == us || !log.is_unshown(entry) {
-                self.order.note(entry.hash);
+                self.order.note(entry.hash.short());
             }
         }
         self.newcomer.pass = pass.and_then(|pass| decode_all::<Pass>(&pass).ok());

@@ -26,8 +26,8 @@ use crate::machine::Output;
 use crate::rule::Rule;
 use crate::time::{Instant, Now};
 use crate::wire::Frame;
-use crate::wire::entry::{Entry, EntryBody};
-use crate::wire::field::{List, Signed, encode_items};
+use crate::wire::entry::{Carried, EntryBody};
+use crate::wire::field::{List, encode_items};
 use crate::wire::meeting::{Fetch, Lane, Range, Row};
 use crate::wire::option::Options;
 
@@ -131,13 +131,13 @@ impl Replica {
     pub(crate) fn take(
         &mut self,
         link: LinkId,
-        entry: &Signed<'_, Entry<'_>>,
+        entry: &Carried<'_>,
         is_wanted: bool,
         us: &Identity,
         now: Now,
         out: &mut Vec<Output>,
     ) -> Taken {
-        let (id, number) = (StreamId::of(&entry.value), entry.value.number);
+        let (id, number) = (StreamId::of(&entry.signed.value), entry.signed.value.number);
         let is_asked = self.pull.is_asked(link, id, number);
         // Of a stream that is new here, others may offer more.
         let is_early = number > self.log.next_number(id) && !self.patience.gap.is_zero();
@@ -385,7 +385,7 @@ impl Replica {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::MeetingId;
+    use crate::id::{MeetingId, Salt};
     use crate::identity::{Ed25519, Secret};
     use crate::wire::field::Text;
 
@@ -397,10 +397,10 @@ mod tests {
         let [mut theirs, ours] = [(); 2].map(|()| Log::new(MeetingId([7; 16]), 10));
         let mut replica = Replica::new(ours, Patience::FRIEND);
         replica.meet(LINK, author.key(), 0);
-        let body = EntryBody::Text { text: Text::new("hear, hear").expect("short") };
+        let body = EntryBody::Text { salt: Salt::ZERO, text: Text::new("hear, hear").expect("short") };
         for _ in 0..held {
             let entry = theirs.write(author, 5, &body, NOW).expect("room");
-            let taken = replica.take(LINK, &entry.signed(), true, author, NOW, &mut Vec::new());
+            let taken = replica.take(LINK, &entry.carried(), true, author, NOW, &mut Vec::new());
             assert_eq!(taken, Taken::Stored(entry));
         }
         replica
@@ -427,13 +427,13 @@ mod tests {
         let [mut theirs, ours] = [(); 2].map(|()| Log::new(MeetingId([7; 16]), 10));
         let mut replica = Replica::new(ours, Patience::MEMBER);
         replica.meet(LINK, holder.key(), 0);
-        let body = EntryBody::Text { text: Text::new("hear, hear").expect("short") };
+        let body = EntryBody::Text { salt: Salt::ZERO, text: Text::new("hear, hear").expect("short") };
         let entries: Vec<_> = (0..5).map(|_| theirs.write(&author, 5, &body, NOW).expect("room")).collect();
         let (mut out, mut request) = (Vec::new(), RequestId(0));
         replica.rows(LINK, theirs.rows(0).into_iter(), NOW, &mut out);
         replica.ask(|_, _| true, &mut request, NOW, &mut out);
         for entry in entries.iter().filter(|entry| entry.number != 3) {
-            replica.take(LINK, &entry.signed(), true, &author, NOW, &mut Vec::new());
+            replica.take(LINK, &entry.carried(), true, &author, NOW, &mut Vec::new());
         }
         assert!(replica.answered(LINK, request, |_, _| true));
         let mut later = |now: Now| {

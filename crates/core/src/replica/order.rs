@@ -4,7 +4,7 @@ use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use crate::id::Hash;
+use crate::id::ShortHash;
 use crate::limits;
 use crate::log::Held;
 use crate::time::Instant;
@@ -14,24 +14,24 @@ use crate::time::Instant;
 struct Waiting {
     entry: Arc<Held>,
     /// Zero where there is nothing to wait for.
-    reference: Hash,
+    reference: ShortHash,
     deadline: Instant,
 }
 
 /// Entries on their way to the user.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Order {
-    shown: BTreeSet<Hash>,
+    shown: BTreeSet<ShortHash>,
     /// The same, oldest first: only so many are remembered.
-    oldest: VecDeque<Hash>,
+    oldest: VecDeque<ShortHash>,
     waiting: BTreeMap<u64, Waiting>,
-    waiting_for: BTreeSet<Hash>,
+    waiting_for: BTreeSet<ShortHash>,
     sequence: u64,
 }
 
 impl Order {
     /// An entry has been shown, or need not be: others may follow it.
-    pub(crate) fn note(&mut self, hash: Hash) {
+    pub(crate) fn note(&mut self, hash: ShortHash) {
         if self.shown.insert(hash) {
             self.oldest.push_back(hash);
         }
@@ -43,10 +43,10 @@ impl Order {
     }
 
     /// Takes an entry; `reference` is zero where there is nothing to wait for.
-    pub(crate) fn push(&mut self, entry: Arc<Held>, reference: Hash, now: Instant) {
+    pub(crate) fn push(&mut self, entry: Arc<Held>, reference: ShortHash, now: Instant) {
         let deadline = now.after(limits::SHOW_TIMEOUT);
         self.sequence = self.sequence.saturating_add(1);
-        self.waiting_for.insert(entry.hash);
+        self.waiting_for.insert(entry.hash.short());
         self.waiting.insert(self.sequence, Waiting { entry, reference, deadline });
     }
 
@@ -56,13 +56,15 @@ impl Order {
         loop {
             let is_crowded = self.waiting.len() > limits::SHOW_WAITING_MAX;
             let may_be_shown = |waiting: &Waiting| {
-                let follows = waiting.reference == Hash::ZERO || self.shown.contains(&waiting.reference);
-                (follows && !self.waiting_for.contains(&waiting.entry.prev)) || waiting.deadline <= now || is_crowded
+                let follows = waiting.reference == ShortHash::ZERO || self.shown.contains(&waiting.reference);
+                (follows && !self.waiting_for.contains(&waiting.entry.prev.short()))
+                    || waiting.deadline <= now
+                    || is_crowded
             };
             let next = self.waiting.iter().find(|(_, waiting)| may_be_shown(waiting)).map(|(at, _)| *at);
             let Some(waiting) = next.and_then(|at| self.waiting.remove(&at)) else { return ready };
-            self.waiting_for.remove(&waiting.entry.hash);
-            self.note(waiting.entry.hash);
+            self.waiting_for.remove(&waiting.entry.hash.short());
+            self.note(waiting.entry.hash.short());
             ready.push(waiting.entry);
         }
     }
@@ -76,17 +78,18 @@ impl Order {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::id::Hash;
     use crate::wire::meeting::Lane;
 
     const NOW: Instant = Instant(0);
 
     fn hash(number: u8) -> Hash {
-        Hash([number; 16])
+        Hash([number; 32])
     }
 
     fn push(order: &mut Order, number: u8, prev: u8, reference: u8) {
         let entry = Held { hash: hash(number), prev: hash(prev), ..Held::sample(Lane::Talk, &[number]) };
-        order.push(entry.into(), hash(reference), NOW);
+        order.push(entry.into(), hash(reference).short(), NOW);
     }
 
     fn take(order: &mut Order, now: Instant) -> Vec<Hash> {

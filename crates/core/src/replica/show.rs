@@ -30,7 +30,7 @@ pub(crate) fn message(
     let tell =
         |kind, from: &str, own, text: String| Some(Event::Message { meeting, kind, from: from.to_string(), own, text });
     match body {
-        EntryBody::Text { text } => tell(Kind::Text(origin), author, key == us, text.as_str().to_string()),
+        EntryBody::Text { text, .. } => tell(Kind::Text(origin), author, key == us, text.as_str().to_string()),
         EntryBody::Question { asker, name, text, .. } => {
             tell(Kind::Question(origin), name.as_str(), *asker == us, text.as_str().to_string())
         }

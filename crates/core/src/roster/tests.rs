@@ -6,6 +6,7 @@ use alloc::{sync::Arc, vec, vec::Vec};
 
 use super::*;
 use crate::charter::Admission;
+use crate::id::Salt;
 use crate::identity::{Domain, Ed25519, Secret, identity as person};
 use crate::log::Verdict;
 use crate::ticket::prove_ticket;
@@ -179,7 +180,7 @@ fn roster_5_a_restart_does_not_evade_a_cut() {
     room.grant_with(4, 0, key(9), Role::Member, Hash::ZERO, None);
     assert!(room.log.next_number(StreamId { author: key(4), session: 2, lane: Lane::Acts }) <= number);
     assert_eq!(room.members(), [1, 2, 3, 5, 6]);
-    let text = EntryBody::Text { text: Text::new("still here").expect("short") };
+    let text = EntryBody::Text { salt: Salt::ZERO, text: Text::new("still here").expect("short") };
     let said = room.say(4, 9, &text);
     assert!(!counts(&room, &said));
 }
@@ -187,7 +188,7 @@ fn roster_5_a_restart_does_not_evade_a_cut() {
 #[test]
 fn roster_5_at_level_mute_only_talk_is_cut() {
     let mut room = Room::staffed();
-    let text = EntryBody::Text { text: Text::new("hear me").expect("short") };
+    let text = EntryBody::Text { salt: Salt::ZERO, text: Text::new("hear me").expect("short") };
     let (before, after) = (room.say(4, 1, &text), room.log.cuts(key(4)));
     let mute = room.revoke(1, key(4), Level::Mute, &after, &[]);
     let after = room.say(4, 1, &text);
@@ -294,7 +295,7 @@ fn roster_8_behind_a_lock_juniors_admit_only_whom_it_keeps() {
 #[test]
 fn roster_9_talk_of_strangers_does_not_count() {
     let mut room = Room::staffed();
-    let text = EntryBody::Text { text: Text::new("hear me").expect("short") };
+    let text = EntryBody::Text { salt: Salt::ZERO, text: Text::new("hear me").expect("short") };
     let (member, stranger) = (room.say(5, 1, &text), room.say(6, 1, &text));
     assert!(counts(&room, &member) && !counts(&room, &stranger));
 }
@@ -320,7 +321,7 @@ fn fork_3_no_act_counts_after_a_fork() {
     let rival = other.say(4, 1, &EntryBody::Person { name: Name::new("dora").expect("a name"), addresses: List::NONE });
     let mut roster = room.roster();
     assert_eq!(room.members(), [1, 2, 3, 4, 5, 6, 7]);
-    let Verdict::Forked(proof) = room.log.offer(&rival.signed(), false, &person(9)) else { panic!("no fork") };
+    let Verdict::Forked(proof) = room.log.offer(&rival.carried(), false, &person(9)) else { panic!("no fork") };
     roster.void(proof.stream, proof.number, &room.charter);
     assert_eq!(room.members(), [1, 2, 3, 4, 5]);
     assert_eq!(roster, room.roster());
@@ -329,7 +330,7 @@ fn fork_3_no_act_counts_after_a_fork() {
 #[test]
 fn revoke_3_a_cut_for_every_stream_the_newest_first() {
     let mut room = Room::staffed();
-    let text = EntryBody::Text { text: Text::new("hear me").expect("short") };
+    let text = EntryBody::Text { salt: Salt::ZERO, text: Text::new("hear me").expect("short") };
     room.say(4, 1, &text);
     room.say(4, 2, &text);
     room.say(4, 2, &text);

@@ -14,7 +14,7 @@ use crate::errand::{Outbox, Tokens};
 use crate::event::{Ending, Event, Kind, Member, Notice, Role, State, Whisper};
 use crate::id::{DialId, Key, LinkId, RequestId};
 use crate::identity::Identity;
-use crate::log::{Held, Log, StreamId, check_fork};
+use crate::log::{Held, Log, StreamId};
 use crate::machine::{Input, Kept, Machine, Output};
 use crate::random::Random;
 use crate::replica::{Patience, Replica, Taken, is_asked, message, send_rows};
@@ -23,8 +23,8 @@ use crate::rule::Rule;
 use crate::ticket::Ticket;
 use crate::time::{Instant, Now};
 use crate::wire::Frame;
-use crate::wire::entry::{Entry, EntryBody, Level};
-use crate::wire::field::{Signed, decode_all, encode_alone};
+use crate::wire::entry::{Carried, EntryBody, Level};
+use crate::wire::field::{decode_all, encode_alone};
 use crate::wire::meeting::{Fork, Lane, Meeting, Presence, Row, Welcome};
 use crate::wire::option::Pass;
 use crate::wire::private::{Private, Tell};
@@ -221,10 +221,10 @@ impl Attendee {
         }
     }
 
-    fn on_entry(&mut self, link: LinkId, entry: &Signed<'_, Entry<'_>>, now: Now, out: &mut Vec<Output>) {
+    fn on_entry(&mut self, link: LinkId, entry: &Carried<'_>, now: Now, out: &mut Vec<Output>) {
         let Some(founder) = self.charter.as_ref().map(|charter| charter.founder) else { return };
         // SPEC ENTRY-5
-        if entry.value.author != founder {
+        if entry.signed.value.author != founder {
             return self.reject(link, Rule::Entry5, now, out);
         }
         match self.replica.take(link, entry, true, &self.us, now, out) {
@@ -274,7 +274,7 @@ impl Attendee {
     }
 
     fn on_fork(&mut self, link: LinkId, fork: &Fork<'_>, now: Now, out: &mut Vec<Output>) {
-        match check_fork(fork, self.replica.log.meeting(), &self.us) {
+        match self.replica.log.check_fork(fork, &self.us) {
             // SPEC ENTRY-5
             Ok((stream, _)) if Some(stream.author) != self.newcomer.goal.host => {
                 self.reject(link, Rule::Entry5, now, out);

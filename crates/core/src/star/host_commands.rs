@@ -8,7 +8,7 @@ use super::host::Host;
 use crate::code::Code;
 use crate::command::{Command, Failure, Full, Place};
 use crate::event::{Ending, Event, Member, Notice, Role as Part, State, Whisper};
-use crate::id::{CommandId, Key, LinkId, Token};
+use crate::id::{CommandId, Key, LinkId, Salt, Token};
 use crate::identity::{Domain, Identity, Secret};
 use crate::limits;
 use crate::machine::Output;
@@ -79,7 +79,8 @@ impl Host {
 
     fn say(&mut self, text: &str, now: Now, out: &mut Vec<Output>) -> Result<(), Failure> {
         let text = Text::new(text).ok_or(Failure::TextLength(text.len()))?;
-        self.act(&EntryBody::Text { text }, now, out)
+        let salt = Salt(self.random.bytes());
+        self.act(&EntryBody::Text { salt, text }, now, out)
     }
 
     fn act(&mut self, body: &EntryBody<'_>, now: Now, out: &mut Vec<Output>) -> Result<(), Failure> {

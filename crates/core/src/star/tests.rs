@@ -30,7 +30,7 @@ use crate::ticket::Ticket;
 use crate::time::{Instant, Now};
 use crate::wire::Encoded;
 use crate::wire::entry::{Entry, EntryBody, Level};
-use crate::wire::field::{Block, List, Name, Signed, Text, encode_alone, encode_items};
+use crate::wire::field::{List, Name, Signed, Text, encode_alone, encode_items};
 use crate::wire::frame::{self, Frame};
 use crate::wire::meeting::{Digest, Fork, Join, Lane, Meeting, Row};
 use crate::wire::session::{Hello, Purpose, Session};
@@ -495,7 +495,7 @@ fn digest_3_another_head_is_answered_but_never_from_below_the_floor() {
         let anna = lecture.join(attendee_config(2, "anna"));
         let before = lecture.entries_sent(anna);
         let row = lecture.host.machine.log.rows(0).into_iter().find(|row| row.lane == Lane::Talk).expect("talk");
-        let row = Row { head: Hash([9; 16]), ..row };
+        let row = Row { head: Hash([9; 32]), ..row };
         let (count, items) = encode_items([row], 1);
         let digest = Digest { rows: List::over(count, &items), options: crate::wire::option::Options::NONE };
         lecture.host_input(Input::Frame { link: anna, id: RequestId::EVENT, frame: Frame::from(digest) });
@@ -923,20 +923,21 @@ fn ask_7_a_host_puts_words_into_nobodys_mouth() {
 fn fork_1_a_proof_counts_once_and_voids_acts_too() {
     let (mut lecture, anna) = Lecture::with_anna(&Options::default());
     let person = lecture.host.stored.first().expect("an act").clone();
-    let one = person.entry().expect("an entry");
+    let one = person.entry().expect("an entry").signed.value;
     let fork_by = |lecture: &mut Lecture, seed: u8, time_ms: u64| {
         let us = identity(seed);
         let meeting = lecture.host.machine.charter.meeting;
         let sign = |time_ms| {
-            let value = Entry { author: us.key(), time_ms, ..one.value };
+            let value = Entry { author: us.key(), time_ms, ..one };
             let bytes = encode_alone(&value);
             let signature = us.sign(crate::identity::Domain::Entry, &[&meeting.0, &bytes]);
-            encode_alone(&Signed { bytes: &bytes, value, signature })
+            (bytes, value, signature)
         };
-        let (first, second) = (sign(one.value.time_ms), sign(time_ms));
-        let entry = |bytes| Block(crate::wire::entry::decode_entry(bytes).expect("an entry"));
+        let (first, second) = (sign(one.time_ms), sign(time_ms));
+        let [one, other] =
+            [&first, &second].map(|(bytes, value, signature)| Signed { bytes, value: *value, signature: *signature });
         let options = crate::wire::option::Options::NONE;
-        let fork = Fork { one: entry(&first), other: entry(&second), options };
+        let fork = Fork { one, other, options };
         lecture.host_outputs(vec![Output::Send { link: anna, frame: Frame::from(fork).encode(RequestId::EVENT) }]);
     };
     let warnings = |lecture: &Lecture| {

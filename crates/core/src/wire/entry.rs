@@ -2,12 +2,15 @@
 
 use alloc::vec::Vec;
 
+use nom::{Parser as _, bytes::complete::take};
+
 use super::address::Address;
-use super::error::DecodeError;
-use super::field::{Body, Field, List, Name, Reason, Text, decode_all, enumerated, layouts};
+use super::error::{DecodeError, Fault, Parsed};
+use super::field::{Draw, Field, List, Name, Reason, Signed, Text, draw_up_to, enumerated, layouts};
 use super::option::TicketProof;
-use crate::id::{Hash, Key, Signature, Token};
-use crate::limits::{ADDRESSES_MAX, CUTS_MAX, KEPT_MAX};
+use crate::id::{Hash, Key, Salt, ShortHash, Signature, Token};
+use crate::limits::{ADDRESSES_MAX, CUTS_MAX, ENTRY_BODY_MAX, KEPT_MAX};
+use crate::rule::Rule;
 
 enumerated! {
     /// Which of an author's two streams.
@@ -41,8 +44,8 @@ enumerated! {
 }
 
 layouts! {
-    /// One signed piece of a meeting.
-    Entry<'a> "entry" {
+    /// What an author signs of a piece of a meeting.
+    Entry "entry" {
         /// Who wrote it.
         author: Key,
         /// Which of the author's sessions.
@@ -55,14 +58,96 @@ layouts! {
         prev: Hash,
         /// One more than the highest that the author held.
         lamport: u64,
-        /// The hash of the entry of that highest lamport time; zero if the author held none.
-        reference: Hash,
+        /// The first half of the hash of the entry of that highest lamport time; zero if the author held none.
+        reference: ShortHash,
         /// The author's wall clock, milliseconds since 1970 in UTC; only shown.
         time_ms: u64,
         /// What the body is.
         kind: u16,
-        /// What it says.
-        body: Body<'a>,
+        /// Bytes of the body.
+        length: u16,
+        /// The SHA-256 of the body.
+        digest: Hash,
+    }
+}
+
+/// An entry on its way, or in a log: what its author has signed, and its body, if that has come along.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Carried<'a> {
+    /// What is signed.
+    pub signed: Signed<'a, Entry>,
+    /// As many bytes as the entry says; nothing here has looked into them.
+    pub body: Option<&'a [u8]>,
+}
+
+impl Entry {
+    /// How many bytes it is.
+    pub const LENGTH: usize = 149;
+}
+
+impl<'a> Carried<'a> {
+    /// What it says, as far as that is known here.
+    #[must_use]
+    pub fn read(&self) -> EntryBody<'a> {
+        let body = self.body.map(|body| EntryBody::decode(self.signed.value.kind, body));
+        body.and_then(Result::ok).unwrap_or(EntryBody::Unknown)
+    }
+
+    /// Whether the body, if it has come along, is the one that the author has signed (SPEC ENTRY-6).
+    #[must_use]
+    pub fn has_its_body(&self) -> bool {
+        self.body.is_none_or(|body| hash_of(body) == self.signed.value.digest)
+    }
+}
+
+/// The hash by which an entry names its body.
+#[must_use]
+pub fn hash_of(body: &[u8]) -> Hash {
+    use sha2::Digest as _;
+    Hash(sha2::Sha256::digest(body).into())
+}
+
+impl<'a> Field<'a> for Carried<'a> {
+    fn layout() -> alloc::string::String {
+        [&Signed::<Entry>::layout(), ", body"].concat()
+    }
+
+    fn parse(input: &'a [u8]) -> Parsed<'a, Self> {
+        let (rest, signed) = Signed::<Entry>::parse(input)?;
+        let length = signed.value.length;
+        // SPEC FIELD-3
+        if usize::from(length) > ENTRY_BODY_MAX {
+            return Err(Fault::at(Rule::Field3, input));
+        }
+        match u8::parse(rest)? {
+            (rest, 0) => Ok((rest, Self { signed, body: None })),
+            (rest, 1) => take(length).parse(rest).map(|(rest, body)| (rest, Self { signed, body: Some(body) })),
+            // SPEC FIELD-4
+            _ => Err(Fault::at(Rule::Field4, rest)),
+        }
+    }
+
+    fn encode(&self, out: &mut Vec<u8>) {
+        self.signed.encode(out);
+        out.push(u8::from(self.body.is_some()));
+        out.extend_from_slice(self.body.unwrap_or_default());
+    }
+
+    fn generate(draw: &mut Draw<'_>, out: &mut Vec<u8>) {
+        let (mut signed, mut body) = (Vec::new(), Vec::new());
+        Entry::generate(draw, &mut signed);
+        (0..draw_up_to(draw, ENTRY_BODY_MAX)).for_each(|_| u8::generate(draw, &mut body));
+        let kept = signed.len().saturating_sub(size_of::<u16>()).saturating_sub(size_of::<Hash>());
+        signed.truncate(kept);
+        u16::try_from(body.len()).unwrap_or(0).encode(&mut signed);
+        hash_of(&body).encode(&mut signed);
+        Signature::generate(draw, &mut signed);
+        out.append(&mut signed);
+        let is_there = draw_up_to(draw, 3) > 0;
+        out.push(u8::from(is_there));
+        if is_there {
+            out.append(&mut body);
+        }
     }
 }
 
@@ -126,7 +211,7 @@ macro_rules! bodies {
             /// What the bytes of a known kind break.
             pub fn decode(number: u16, bytes: &'a [u8]) -> Result<Self, DecodeError> {
                 match number {
-                    $($number => super::error::complete(bytes, crate::rule::Rule::Entry3, |rest| {
+                    $($number => super::error::complete(bytes, Rule::Entry3, |rest| {
                         $(let (rest, $field) = <$kind as Field<'_>>::parse(rest)?;)*
                         Ok((rest, Self::$name { $($field),* }))
                     }),)*
@@ -157,7 +242,7 @@ macro_rules! bodies {
             }
 
             /// Some valid body of the kind at `number`, for tests.
-            pub fn generate_body(number: u16, draw: &mut super::field::Draw<'_>, out: &mut Vec<u8>) {
+            pub fn generate_body(number: u16, draw: &mut Draw<'_>, out: &mut Vec<u8>) {
                 match number {
                     $($number => { $(<$kind as Field<'_>>::generate(draw, out);)* })*
                     _ => {}
@@ -217,6 +302,8 @@ bodies! {
     }
     /// Somebody says something to all.
     0x0100 "TEXT" Text Talk {
+        /// Drawn once for this text.
+        salt: Salt,
         /// What.
         text: Text<'a>,
     }
@@ -235,12 +322,4 @@ bodies! {
     }
     /// A member leaves the room.
     0x0104 "LEFT" Left Talk {}
-}
-
-/// Reads one signed entry, as it stands in ENTRY, FORK and a log file.
-///
-/// # Errors
-/// What the bytes break.
-pub fn decode_entry(bytes: &[u8]) -> Result<super::field::Signed<'_, Entry<'_>>, DecodeError> {
-    decode_all(bytes)
 }

@@ -7,7 +7,7 @@ use nom::{Parser as _, bytes::complete::take, number::complete as number};
 
 use super::error::{Fault, Parsed, complete};
 use crate::code::Code;
-use crate::id::{Hash, Key, MeetingId, Signature, Token};
+use crate::id::{Hash, Key, MeetingId, Salt, ShortHash, Signature, Token};
 use crate::limits;
 use crate::rule::Rule;
 use crate::visible::{is_invisible, may_join};
@@ -102,7 +102,10 @@ macro_rules! octets {
 }
 
 integers! { u8 be_u8 u16 be_u16 u32 be_u32 u64 be_u64 }
-octets! { Key "key 32" Signature "signature 64" MeetingId "meeting 16" Hash "hash 16" Token "token 16" }
+octets! {
+    Key "key 32" Signature "signature 64" MeetingId "meeting 16" Hash "hash 32" ShortHash "hash 16" Salt "salt 16"
+    Token "token 16"
+}
 
 impl Field<'_> for Code {
     fn layout() -> String {
@@ -271,36 +274,6 @@ impl<'a> Reason<'a> {
     #[must_use]
     pub fn cut(text: &'a str) -> Self {
         Self(text.get(..text.floor_char_boundary(255)).unwrap_or(""))
-    }
-}
-
-/// `u16` bytes that are looked into later, if at all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Body<'a>(pub &'a [u8]);
-
-impl<'a> Field<'a> for Body<'a> {
-    fn layout() -> String {
-        "bytes16".into()
-    }
-
-    fn parse(input: &'a [u8]) -> Parsed<'a, Self> {
-        let (rest, length) = u16::parse(input)?;
-        if usize::from(length) > limits::ENTRY_BODY_MAX {
-            return Err(Fault::at(Rule::Field3, input));
-        }
-        let (rest, bytes) = take(length).parse(rest)?;
-        Ok((rest, Self(bytes)))
-    }
-
-    fn encode(&self, out: &mut Vec<u8>) {
-        u16::try_from(self.0.len()).unwrap_or(0).encode(out);
-        out.extend_from_slice(self.0);
-    }
-
-    fn generate(draw: &mut Draw<'_>, out: &mut Vec<u8>) {
-        let length = draw_up_to(draw, limits::ENTRY_BODY_MAX);
-        u16::try_from(length).unwrap_or(0).encode(out);
-        generate_letters(draw, length, out);
     }
 }
 

@@ -20,6 +20,7 @@ use crate::rule::Rule;
 pub const HEADER: usize = 8;
 
 /// A known frame, by family.
+#[expect(clippy::large_enum_variant, reason = "decoding allocates nothing, and a frame lives no longer than a call")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Frame<'a> {
     /// Every link has these.

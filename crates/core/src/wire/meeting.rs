@@ -1,8 +1,8 @@
 //! Frames that carry a meeting (SPEC.md, "Log" and "Star").
 
 use super::charter::Charter;
-use super::entry::Entry;
 pub use super::entry::Lane;
+use super::entry::{Carried, Entry};
 use super::family::family;
 use super::field::{Block, List, Name, Signed, enumerated, layouts};
 use super::option::Pass;
@@ -79,7 +79,7 @@ family! {
         /// One entry of the log.
         0x0044 "ENTRY" EntryFrame Event Both {
             /// The entry.
-            entry: Signed<'a, Entry<'a>>,
+            entry: Carried<'a>,
         } []
         /// What the sender holds: all of it first, then what has changed.
         0x0046 "DIGEST" Digest Event Both {
@@ -94,9 +94,9 @@ family! {
         /// The proof that an author has written two entries that exclude each other.
         0x004a "FORK" Fork Event Both {
             /// One of them.
-            one: Block<Signed<'a, Entry<'a>>>,
+            one: Signed<'a, Entry>,
             /// The other.
-            other: Block<Signed<'a, Entry<'a>>>,
+            other: Signed<'a, Entry>,
         } []
         /// Who is here: everybody first, then who has come or gone.
         0x004c "PRESENCE" Presence Event Host {

@@ -5,7 +5,7 @@ use tertulia_core::rule::Rule;
 use tertulia_core::wire::decode;
 use tertulia_core::wire::frame::{HEADER, Role, generate, infos};
 
-use super::{broken, drawn, fault, fit_length, frame, smallest};
+use super::{broken, drawn, fault, fit_length, frame, option, smallest};
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
@@ -81,13 +81,12 @@ fn frame_2_no_single_byte_follows_the_last_field() {
 }
 
 #[test]
-fn frame_3_a_block_is_filled_by_what_is_in_it() {
-    let mut bytes = smallest("FORK");
-    let length = usize::from(u16::from_be_bytes([bytes[8], bytes[9]]));
-    bytes[9] += 1;
-    bytes.insert(10 + length, 0);
+fn frame_3_an_option_is_filled_by_its_value() {
+    let mut bytes = smallest("HELLO");
+    let length = bytes.len();
+    bytes.extend(option(0x0011, b"\x1d\x31\x00"));
     fit_length(&mut bytes);
-    assert_eq!(fault(&bytes), (Rule::Frame3, 10 + length));
+    assert_eq!(fault(&bytes), (Rule::Frame3, length + 4));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use super::{read_if_there, replace};
 use crate::error::Error;
 
 /// The format of a home's files.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 
 /// So many bytes of SHA-256 are a check: no accident hits them.
 const CHECK_BYTES: usize = 8;
@@ -126,10 +126,10 @@ mod tests {
     fn another_version_is_told_from_damage() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("pass");
-        std::fs::write(&path, format!("{}\nx", first_line(2, "pass", b"x"))).unwrap();
+        std::fs::write(&path, format!("{}\nx", first_line(3, "pass", b"x"))).unwrap();
         assert!(read(&path).unwrap_err().to_string().contains("another version"));
-        assert_eq!(version(&path).unwrap(), Some(2));
-        std::fs::write(&path, "tertulia 2 pass 0123456789abcdef\nx").unwrap();
+        assert_eq!(version(&path).unwrap(), Some(3));
+        std::fs::write(&path, "tertulia 3 pass 0123456789abcdef\nx").unwrap();
         assert_eq!(version(&path).unwrap(), None);
     }
 

@@ -1,9 +1,11 @@
 //! What a home keeps, and what becomes of it when a crash or somebody else has had a hand in it.
 
 use std::fs;
+use std::path::Path;
 
 use tempfile::TempDir;
 use tertulia_core::contact::Listed;
+use tertulia_core::id::Key;
 use tertulia_core::machine::Kept;
 use tertulia_net::{Error, Home, Noticed, StoredMeeting, unix_ms};
 
@@ -139,7 +141,7 @@ fn hello_7_a_run_starts_after_every_run_before_it_wherever_the_clock_stands() {
 /// A small file as homes hold it.
 fn sealed(name: &str, content: &str) -> String {
     use sha2::Digest as _;
-    let line = format!("tertulia 1 {name}");
+    let line = format!("tertulia 2 {name}");
     let sum = sha2::Sha256::new_with_prefix(&line).chain_update("\n").chain_update(content).finalize();
     let check: String = sum.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     format!("{line} {check}\n{content}")
@@ -151,21 +153,36 @@ fn a_home_says_its_version_and_one_that_is_older_is_set_aside_and_one_that_is_ne
     let path = folder.path();
     let key = Home::open(path).unwrap().identity().key();
     assert_eq!(fs::read_to_string(path.join("version")).unwrap(), sealed("version", ""));
-    fs::write(path.join("version"), sealed("version", "").replace("tertulia 1", "tertulia 2")).unwrap();
+    fs::write(path.join("version"), sealed("version", "").replace("tertulia 2", "tertulia 3")).unwrap();
     let home = Home::open(path).unwrap();
     let [Noticed::Version(aside)] = home.noticed() else { panic!("{:?}", home.noticed()) };
-    assert!(fs::read_to_string(aside).unwrap().starts_with("tertulia 2"), "its check does not hold");
+    assert!(fs::read_to_string(aside).unwrap().starts_with("tertulia 3"), "its check does not hold");
     drop(home);
-    let newer = "tertulia 2 version 26bff0dd8d1e3b8e\n";
-    let sum = <sha2::Sha256 as sha2::Digest>::digest("tertulia 2 version\n");
-    let check: String = sum.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    let newer = newer.replace("26bff0dd8d1e3b8e", &check);
+    let newer = version(3);
     fs::write(path.join("version"), &newer).unwrap();
     let error = Home::open(path).unwrap_err();
-    assert!(matches!(error, Error::Version { found: 2, expected: 1, .. }), "{error}");
+    assert!(matches!(error, Error::Version { found: 3, expected: 2, .. }), "{error}");
     assert_eq!(fs::read_to_string(path.join("version")).unwrap(), newer);
-    // Before homes had versions.
-    fs::remove_file(path.join("version")).unwrap();
+    // And before homes had versions.
+    for older in [Some(version(1)), None] {
+        match older {
+            Some(older) => fs::write(path.join("version"), older).unwrap(),
+            None => fs::remove_file(path.join("version")).unwrap(),
+        }
+        is_set_aside(path, key);
+    }
+}
+
+/// The file that says a home's version.
+fn version(number: u32) -> String {
+    let line = format!("tertulia {number} version");
+    let sum = <sha2::Sha256 as sha2::Digest>::digest(format!("{line}\n"));
+    let check: String = sum.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    format!("{line} {check}\n")
+}
+
+/// What an older version has kept of meetings and drafts is put into a folder of its own, and the user told once.
+fn is_set_aside(path: &Path, key: Key) {
     fs::create_dir_all(path.join("meetings/00")).unwrap();
     fs::write(path.join("drafts"), "old").unwrap();
     let home = Home::open(path).unwrap();

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
+use tertulia_core::id::Salt;
 use tertulia_core::identity::Identity;
 use tertulia_core::log::{Log, Record, StreamId, entry_of};
 use tertulia_core::time::{Instant, Now};
@@ -23,7 +24,7 @@ fn folder() -> TempDir {
 fn write(log: &mut Log, us: &Identity, text: &str, files: &MeetingFiles) {
     let body = match text {
         "" => EntryBody::Policy { door: Door::Locked, kept: List::NONE },
-        text => EntryBody::Text { text: Text::new(text).unwrap() },
+        text => EntryBody::Text { salt: Salt::ZERO, text: Text::new(text).unwrap() },
     };
     log.write(us, 5, &body, NOW).unwrap();
     log.unkept().iter().for_each(|record| files.append(record).unwrap());
@@ -77,7 +78,7 @@ fn one_flipped_bit_costs_at_most_one_line_of_talk_and_what_was_there_is_set_asid
     let folder = folder();
     let (log, path) = home_with(folder.path(), &["one", "", "two", "three", "four"]);
     let (whole, right) = (fs::read(&path).unwrap(), frames(&log));
-    let talk = StreamId::of(&entry_of(&right[0]).unwrap().value);
+    let talk = StreamId::of(&entry_of(&right[0]).unwrap().signed.value);
     for bit in (0..whole.len() * 8).step_by(7) {
         let mut bytes = whole.clone();
         bytes[bit / 8] ^= 1 << (bit % 8);
@@ -107,8 +108,8 @@ fn a_log_of_another_format_is_moved_aside_whole_and_a_new_one_begun() {
     let folder = folder();
     let (log, path) = home_with(folder.path(), &["one"]);
     let raw: Vec<u8> = frames(&log).iter().flat_map(|frame| frame.0.to_vec()).collect();
-    let newer = String::from_utf8_lossy(&fs::read(&path).unwrap()).replace("tertulia log 1", "tertulia log 2");
-    for (number, bytes) in [raw, newer.into_bytes(), Vec::new()].into_iter().enumerate() {
+    let older = String::from_utf8_lossy(&fs::read(&path).unwrap()).replace("tertulia log 2", "tertulia log 1");
+    for (number, bytes) in [raw, older.into_bytes(), Vec::new()].into_iter().enumerate() {
         fs::write(&path, &bytes).unwrap();
         let StoredLog { log, damaged } = load(folder.path());
         let Some(Damaged { path: aside, is_foreign: true, .. }) = damaged else { panic!("nobody is told") };

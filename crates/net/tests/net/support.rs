@@ -12,13 +12,13 @@ use tertulia_core::code::Code;
 use tertulia_core::command::Command;
 use tertulia_core::event::{Ending, Event, Notice};
 use tertulia_core::feed::Start;
-use tertulia_core::id::{CommandId, DialId, Hash, Key, LinkId, MeetingId, RequestId, Signature, Token};
+use tertulia_core::id::{CommandId, DialId, Hash, Key, LinkId, MeetingId, RequestId, ShortHash, Signature, Token};
 use tertulia_core::identity::{Ed25519, Identity, Secret};
 use tertulia_core::log::{Held, Record};
 use tertulia_core::machine::{Input, Machine, Output};
 use tertulia_core::time::{Instant, Now};
-use tertulia_core::wire::entry::Entry;
-use tertulia_core::wire::field::{Body, Signed, Text};
+use tertulia_core::wire::entry::{Carried, Entry};
+use tertulia_core::wire::field::{Signed, Text};
 use tertulia_core::wire::meeting::{EntryFrame, Lane, Meeting};
 use tertulia_core::wire::option::Options;
 use tertulia_core::wire::private::{Private, Tell};
@@ -142,13 +142,15 @@ pub(crate) fn entry(number: u64, length: usize) -> Encoded {
         number,
         prev: Hash::ZERO,
         lamport: number,
-        reference: Hash::ZERO,
+        reference: ShortHash::ZERO,
         time_ms: 0,
         kind: 0x7fff,
-        body: Body(&vec![0; length]),
+        length: u16::try_from(length).unwrap(),
+        digest: Hash::ZERO,
     };
     let bytes = tertulia_core::wire::field::encode_alone(&value);
-    let entry = Signed { bytes: &bytes, value, signature: Signature([9; 64]) };
+    let (signed, body) = (Signed { bytes: &bytes, value, signature: Signature([9; 64]) }, vec![0; length]);
+    let entry = Carried { signed, body: Some(&body) };
     Frame::from(EntryFrame { entry, options: Options::NONE }).encode(RequestId::EVENT)
 }
 

@@ -15,7 +15,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use tertulia_core::id::MeetingId;
+use tertulia_core::id::{MeetingId, Salt};
 use tertulia_core::limits::TALK_ENTRIES_MAX;
 use tertulia_core::log::Log;
 use tertulia_core::time::{self, Now};
@@ -72,7 +72,7 @@ fn fill(home: &Path, entries: u64, bytes: u64) {
     let (mut written, mut alone, mut together) = (0, 0, 0);
     let (begun, before) = (Instant::now(), peak());
     loop {
-        log.write(&us, 1, &EntryBody::Text { text: Text::new(&text).unwrap() }, NOW).unwrap();
+        log.write(&us, 1, &EntryBody::Text { salt: Salt::ZERO, text: Text::new(&text).unwrap() }, NOW).unwrap();
         log.unkept().iter().for_each(|record| files.append(record).unwrap());
         written += 1;
         let (file, beside) = lengths(&files);

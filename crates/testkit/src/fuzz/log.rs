@@ -6,11 +6,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use tertulia_core::id::{Hash, Key, MeetingId, RequestId};
+use tertulia_core::id::{Hash, Key, MeetingId, RequestId, Salt};
 use tertulia_core::identity::{Domain, Identity, Secret};
-use tertulia_core::log::{Held, Log, Proof, Record, Ring, StreamId, Verdict, check_fork, entry_of};
+use tertulia_core::log::{Held, Log, Proof, Record, Ring, StreamId, Verdict, entry_of};
 use tertulia_core::time::{Instant, Now};
-use tertulia_core::wire::entry::{Door, Entry, EntryBody};
+use tertulia_core::wire::entry::{Carried, Door, Entry, EntryBody, hash_of};
 use tertulia_core::wire::field::{List, Name, Signed, Text, encode_alone};
 use tertulia_core::wire::meeting::{EntryFrame, Lane, Meeting, Range, Row};
 use tertulia_core::wire::option::Options;
@@ -134,12 +134,12 @@ impl Play {
     /// The stream of some entry, if it is another's.
     fn pick_stream(&self, input: &mut Input<'_>) -> Option<StreamId> {
         let frame = self.pick(input)?;
-        let id = StreamId::of(&entry_of(&frame)?.value);
+        let id = StreamId::of(&entry_of(&frame)?.signed.value);
         (id.author != self.us().key()).then_some(id)
     }
 
     fn write(&mut self, author: usize, session: u64, what: u8) {
-        let entry = self.writers[author].write(&self.people[author], session, &body(what), NOW);
+        let entry = self.writers[author].write(&self.people[author], session, &said(what), NOW);
         self.pool.extend(entry.map(|entry| entry.frame.clone()));
     }
 
@@ -147,8 +147,8 @@ impl Play {
     fn write_own(&mut self, what: u8) {
         let us = self.people[AUTHORS].clone();
         let session = *self.own_session.get_or_insert_with(|| self.log.next_session(us.key()));
-        let entry = self.log.write(&us, session, &body(what), NOW).unwrap();
-        assert_eq!(self.model.offer(&entry.signed(), false, &us), Expected::Stored);
+        let entry = self.log.write(&us, session, &said(what), NOW).unwrap();
+        assert_eq!(self.model.offer(&entry.carried(), false, &us), Expected::Stored);
         self.store(&entry);
         self.pool.push(entry.frame.clone());
     }
@@ -167,14 +167,14 @@ impl Play {
         let verdict = self.log.offer(&entry, asked, &us);
         match (&verdict, expected) {
             (Verdict::Stored(held), Expected::Stored) => {
-                assert_eq!((held.signed(), &held.frame), (entry, &frame_of(entry)));
+                assert_eq!((held.carried(), &held.frame), (entry, &frame_of(entry)));
                 self.store(held);
             }
             (Verdict::Dropped, Expected::Dropped) => {}
             (Verdict::Ahead { next }, Expected::Ahead(expected)) => assert_eq!(*next, expected),
             (Verdict::Refused(rule), Expected::Refused(expected)) => assert_eq!(*rule, expected),
             (Verdict::Forked(proof), Expected::Forked(number)) => {
-                assert_eq!((proof.stream, proof.number), (StreamId::of(&entry.value), number));
+                assert_eq!((proof.stream, proof.number), (StreamId::of(&entry.signed.value), number));
                 self.check_proof(proof);
             }
             _ => panic!("{verdict:?}, not {expected:?}: asked {asked}, {frame:?}"),
@@ -185,7 +185,7 @@ impl Play {
     fn check_proof(&self, proof: &Proof) {
         let frame = &proof.frame;
         let Some(Frame::Meeting(Meeting::Fork(fork))) = decode(&frame.0).unwrap().frame else { panic!("{frame:?}") };
-        assert_eq!(check_fork(&fork, MEETING, self.us()), Ok((proof.stream, proof.number)));
+        assert_eq!(self.log.check_fork(&fork, self.us()), Ok((proof.stream, proof.number)));
     }
 
     /// Offers an entry that is not what it was when it was signed, or not an entry.
@@ -200,18 +200,20 @@ impl Play {
     /// Offers an entry with other fields, which its author or somebody else has signed.
     fn forge(&mut self, input: &mut Input<'_>, much: u8) {
         let Some(frame) = self.pick(input) else { return };
-        let mut entry = entry_of(&frame).unwrap();
-        let signer = self.people[..AUTHORS].iter().find(|one| one.key() == entry.value.author);
+        let Carried { signed: Signed { mut value, .. }, mut body } = entry_of(&frame).unwrap();
+        let signer = self.people[..AUTHORS].iter().find(|one| one.key() == value.author);
         let signer = signer.filter(|_| much & 1 == 0).unwrap_or(&self.people[input.index(AUTHORS)]).clone();
-        let text = body(0).encode().1;
+        let text = said(0).encode().1;
         let other = self.pick(input);
-        while alter(&mut entry.value, input, other.as_ref(), signer.key()) {}
+        while alter(&mut value, input, other.as_ref(), signer.key()) {}
         if much & 2 != 0 {
-            (entry.value.lane, entry.value.kind, entry.value.body.0) = (Lane::Talk, 0x0100, &text);
+            (value.lane, value.kind, body) = (Lane::Talk, 0x0100, Some(text.as_slice()));
+            (value.length, value.digest) = (u16::try_from(text.len()).unwrap(), hash_of(&text));
         }
-        let bytes = encode_alone(&entry.value);
+        body = body.filter(|_| much & 8 == 0);
+        let bytes = encode_alone(&value);
         let signature = signer.sign(Domain::Entry, &[&MEETING.0, &bytes]);
-        let frame = frame_of(Signed { bytes: &bytes, value: entry.value, signature });
+        let frame = frame_of(Carried { signed: Signed { bytes: &bytes, value, signature }, body });
         self.offer(&frame, much & 4 != 0);
         self.pool.push(frame);
     }
@@ -257,8 +259,9 @@ impl Play {
 
     /// What is held is signed, there once, and fits its neighbours.
     fn check_entries(&self) {
-        let mut held: BTreeMap<(StreamId, u64), Signed<'_, Entry<'_>>> = BTreeMap::new();
-        for entry in self.held().map(|entry| entry_of(&entry.frame).unwrap()) {
+        let mut held: BTreeMap<(StreamId, u64), Signed<'_, Entry>> = BTreeMap::new();
+        for Carried { signed: entry, body } in self.held().map(|entry| entry_of(&entry.frame).unwrap()) {
+            assert_eq!(hash_of(body.unwrap()), entry.value.digest);
             let parts: [&[u8]; 2] = [&MEETING.0, entry.bytes];
             assert!(self.us().verify(&entry.value.author, Domain::Entry, &parts, &entry.signature));
             let is_new = held.insert((StreamId::of(&entry.value), entry.value.number), entry).is_none();
@@ -276,7 +279,7 @@ impl Play {
     fn check_restart(&self) {
         let mut other = Log::new(MEETING, self.talk_max);
         for entry in self.held() {
-            let verdict = other.offer(&entry.signed(), false, self.us());
+            let verdict = other.offer(&entry.carried(), false, self.us());
             assert!(!matches!(verdict, Verdict::Forked(_) | Verdict::Refused(_)), "{verdict:?} {entry:?}");
         }
         let records: Vec<Record> = self.log.records().collect();
@@ -305,7 +308,7 @@ impl Play {
                 assert!(fetched.iter().map(|entry| &entry.frame).eq(&self.model.fetch(range(row, 0))));
             }
             assert!(fetched.iter().all(|entry| everything.contains(entry)));
-            let rival = Row { head: Hash([0xff; 16]), ..*row };
+            let rival = Row { head: Hash([0xff; 32]), ..*row };
             let head = self.log.rival_head(&rival, floor);
             let newest = fetched.iter().max_by_key(|entry| entry.number).map(|entry| &entry.frame);
             assert!(head.is_none() || head.as_ref() == newest);
@@ -339,21 +342,21 @@ impl Play {
     }
 }
 
-fn body(what: u8) -> EntryBody<'static> {
+fn said(what: u8) -> EntryBody<'static> {
     match what % 4 {
-        0 => EntryBody::Text { text: Text::new("hear, hear").unwrap() },
+        0 => EntryBody::Text { salt: Salt::ZERO, text: Text::new("hear, hear").unwrap() },
         1 => EntryBody::Policy { door: Door::Locked, kept: List::NONE },
         2 => EntryBody::Person { name: Name::new("ann").unwrap(), addresses: List::NONE },
-        _ => EntryBody::Text { text: Text::new("quite so").unwrap() },
+        _ => EntryBody::Text { salt: Salt::ZERO, text: Text::new("quite so").unwrap() },
     }
 }
 
 /// Changes one field; whether to go on.
-fn alter(entry: &mut Entry<'_>, input: &mut Input<'_>, other: Option<&Encoded>, signer: Key) -> bool {
+fn alter(entry: &mut Entry, input: &mut Input<'_>, other: Option<&Encoded>, signer: Key) -> bool {
     let (what, much) = input.step();
     let much = u64::from(much);
     let other = other.and_then(entry_of);
-    let name = other.as_ref().map(|other| tertulia_core::log::hash(MEETING, other.bytes));
+    let name = other.as_ref().map(|other| tertulia_core::log::hash(MEETING, other.signed.bytes));
     match what & 7 {
         0 => entry.number = entry.number.wrapping_add(much).wrapping_sub(4),
         1 => entry.number = u64::MAX - much,
@@ -371,6 +374,6 @@ fn range(row: &Row, from: u64) -> Range {
     Range { author: row.author, session: row.session, lane: row.lane, from, to: row.next }
 }
 
-fn frame_of(entry: Signed<'_, Entry<'_>>) -> Encoded {
+fn frame_of(entry: Carried<'_>) -> Encoded {
     Frame::from(EntryFrame { entry, options: Options::NONE }).encode(RequestId::EVENT)
 }

@@ -8,7 +8,7 @@ use tertulia_core::limits::{FETCH_ENTRIES_MAX, LAMPORT_LEAP_MAX, TALK_SESSIONS_M
 use tertulia_core::log::{StreamId, entry_of, hash};
 use tertulia_core::rule::Rule;
 use tertulia_core::wire::Encoded;
-use tertulia_core::wire::entry::{Entry, EntryBody};
+use tertulia_core::wire::entry::{Carried, Entry, EntryBody, hash_of};
 use tertulia_core::wire::field::Signed;
 use tertulia_core::wire::meeting::{Lane, Range, Row};
 
@@ -61,17 +61,22 @@ impl Model {
         Self { meeting, talk_max, entries: Vec::new(), streams: BTreeMap::new(), lamport: 0 }
     }
 
-    pub(super) fn offer(&mut self, entry: &Signed<'_, Entry<'_>>, asked: bool, us: &Identity) -> Expected {
+    pub(super) fn offer(
+        &mut self,
+        Carried { signed: entry, body }: &Carried<'_>,
+        asked: bool,
+        us: &Identity,
+    ) -> Expected {
         let value = &entry.value;
         if value.number == 0 || value.lamport == 0 {
             return Expected::Refused(Rule::Entry2);
         }
-        let body = match EntryBody::decode(value.kind, value.body.0) {
-            Ok(body) => body,
-            Err(error) => return Expected::Refused(error.rule),
-        };
-        if body.lane().is_some_and(|lane| lane != value.lane) {
-            return Expected::Refused(Rule::Entry4);
+        match body.map(|body| EntryBody::decode(value.kind, body)) {
+            Some(Err(error)) => return Expected::Refused(error.rule),
+            Some(Ok(body)) if body.lane().is_some_and(|lane| lane != value.lane) => {
+                return Expected::Refused(Rule::Entry4);
+            }
+            Some(Ok(_)) | None => {}
         }
         let id = StreamId::of(value);
         let known = self.streams.get(&id).copied();
@@ -100,6 +105,9 @@ impl Model {
         if !is_wanted && rival.is_none() {
             return Expected::Dropped;
         }
+        if body.is_some_and(|body| hash_of(body) != value.digest) {
+            return Expected::Refused(Rule::Entry6);
+        }
         if !us.verify(&value.author, Domain::Entry, &[&self.meeting.0, entry.bytes], &entry.signature) {
             return Expected::Refused(Rule::Entry1);
         }
@@ -107,11 +115,11 @@ impl Model {
             self.void(id, number);
             return Expected::Forked(number);
         }
-        Expected::Stored
+        if body.is_none() { Expected::Dropped } else { Expected::Stored }
     }
 
     /// The lower number of two that exclude each other: `entry` and one that is held.
-    fn rival(&self, id: StreamId, entry: &Signed<'_, Entry<'_>>) -> Option<u64> {
+    fn rival(&self, id: StreamId, entry: &Signed<'_, Entry>) -> Option<u64> {
         let value = &entry.value;
         let hash = hash(self.meeting, entry.bytes);
         if self.held(id, value.number).is_some() {
@@ -133,7 +141,7 @@ impl Model {
     }
 
     pub(super) fn store(&mut self, frame: &Encoded) {
-        let entry = entry_of(frame).unwrap();
+        let entry = entry_of(frame).unwrap().signed;
         let (id, value) = (StreamId::of(&entry.value), entry.value);
         let hash = hash(self.meeting, entry.bytes);
         self.entries.push(Stored {

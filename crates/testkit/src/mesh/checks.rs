@@ -127,9 +127,9 @@ impl Room {
 
     /// What a node holds of talk that counts, in the order of a transcript.
     fn transcript(&self, node: usize) -> BTreeSet<Place> {
-        let entries = self.sim.disk(node).entries.iter().filter_map(entry_of).map(|entry| entry.value);
+        let entries = self.sim.disk(node).entries.iter().filter_map(entry_of).map(|entry| entry.signed.value);
         let roster = self.mix.has_politics().then(|| self.roster(node));
-        let counts = |entry: &Entry<'_>| {
+        let counts = |entry: &Entry| {
             roster.as_ref().is_none_or(|roster| {
                 roster.counts(StreamId::of(entry), entry.number, tertulia_core::wire::entry::Kind::of(entry.kind))
             })
@@ -221,11 +221,13 @@ impl Room {
     }
 
     fn texts_of(&self, node: usize) -> BTreeSet<Place> {
-        let entries = self.sim.disk(node).entries.iter().filter_map(entry_of).map(|entry| entry.value);
-        let entries = entries.filter(|entry| Some(entry.author) != self.forker);
-        let texts =
-            entries.filter(|entry| matches!(EntryBody::decode(entry.kind, entry.body.0), Ok(EntryBody::Text { .. })));
-        texts.map(|entry| (entry.lamport, entry.author, entry.session, entry.number)).collect()
+        let entries = self.sim.disk(node).entries.iter().filter_map(entry_of);
+        let entries = entries.filter(|entry| Some(entry.signed.value.author) != self.forker);
+        let texts = entries.filter(|entry| matches!(entry.read(), EntryBody::Text { .. }));
+        texts
+            .map(|entry| entry.signed.value)
+            .map(|entry| (entry.lamport, entry.author, entry.session, entry.number))
+            .collect()
     }
 
     /// Everybody sees the same people, each come once and gone once, and all linked.
@@ -270,12 +272,13 @@ impl Room {
         let (mut came, mut left) = (BTreeSet::new(), BTreeSet::new());
         let roster = self.roster(0);
         for node in self.expected() {
-            for entry in self.sim.disk(node).entries.iter().filter_map(entry_of).map(|entry| entry.value) {
-                match EntryBody::decode(entry.kind, entry.body.0) {
-                    Ok(EntryBody::Person { .. }) if roster.is_back(&entry.author, entry.session) => {
+            for entry in self.sim.disk(node).entries.iter().filter_map(entry_of) {
+                let (said, entry) = (entry.read(), entry.signed.value);
+                match said {
+                    EntryBody::Person { .. } if roster.is_back(&entry.author, entry.session) => {
                         came.insert(entry.author);
                     }
-                    Ok(EntryBody::Left {}) => {
+                    EntryBody::Left {} => {
                         left.insert(entry.author);
                     }
                     _ => {}

@@ -2,7 +2,7 @@
 
 use tertulia_core::code::Code;
 use tertulia_core::event::{Ending, Event};
-use tertulia_core::id::{DialId, MeetingId, RequestId};
+use tertulia_core::id::{DialId, MeetingId, RequestId, Salt};
 use tertulia_core::identity::Identity;
 use tertulia_core::log::Log;
 use tertulia_core::machine::{Input, Machine, Output};
@@ -46,7 +46,7 @@ impl Forker {
     fn lines(&self, now: Now) -> Vec<Encoded> {
         let mut log = Log::new(self.meeting, 10);
         let write = |log: &mut Log, text| {
-            let body = EntryBody::Text { text: Text::new(text).expect("short") };
+            let body = EntryBody::Text { salt: Salt::ZERO, text: Text::new(text).expect("short") };
             log.write(&self.us, now.unix_ms, &body, now).expect("room").frame.clone()
         };
         let first = write(&mut log, "hear, hear");

@@ -182,7 +182,7 @@ impl Planted {
 
     /// What of a record gets onto the disk.
     pub(super) fn on_record_stored(&mut self, record: &Record) -> Option<Record> {
-        let Some(lane) = record.entry().map(|entry| entry.value.lane) else {
+        let Some(lane) = record.entry().map(|entry| entry.signed.value.lane) else {
             let is_forgotten = match record {
                 Record::Fork(..) => self.is(Canary::ForkForgotten),
                 Record::Received(_) => self.is(Canary::ReceivedForgotten),
@@ -255,7 +255,7 @@ fn behead(record: &[u8]) -> Vec<u8> {
 pub(super) fn word(frame: &Encoded) -> String {
     match decode(&frame.0) {
         Ok(Decoded { frame: Some(Frame::Meeting(Meeting::EntryFrame(entry))), .. }) => {
-            let entry = entry.entry.value;
+            let entry = entry.entry.signed.value;
             format!("ENTRY {:?} {} {}", entry.lane, entry.session, entry.number)
         }
         Ok(Decoded { id, frame: Some(frame), .. }) => format!("{} {}", frame.info().name, id.0),

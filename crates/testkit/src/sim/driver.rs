@@ -207,7 +207,7 @@ impl Sim {
     /// What a frame that has come is to the world.
     fn look_at(&mut self, node: usize, link: LinkId, frame: &Frame<'_>) {
         if let Frame::Meeting(Meeting::EntryFrame(entry)) = frame {
-            let entry = entry.entry.value;
+            let entry = entry.entry.signed.value;
             let name = (entry.author, entry.lane.number(), entry.session, entry.number);
             self.count_entry(node, link, name);
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tertulia_core::event::{Ending, Notice};
-use tertulia_core::id::{MeetingId, RequestId};
+use tertulia_core::id::{MeetingId, RequestId, Salt};
 use tertulia_core::identity::{Identity, Secret};
 use tertulia_core::log::{Log, StreamId};
 use tertulia_core::machine::{Machine, Output};
@@ -59,7 +59,7 @@ impl Machine for Parrot {
                 out.push(Output::Follow { link, start: tertulia_core::feed::Start::default() });
             }
             Input::Frame { frame: Frame::Meeting(Meeting::EntryFrame(entry)), .. } => {
-                Self::warn(out, "got", &entry.entry.value.number.to_string());
+                Self::warn(out, "got", &entry.entry.signed.value.number.to_string());
             }
             Input::Frame { .. } => {}
             Input::Down { code, .. } | Input::Unreachable { code, .. } => {
@@ -73,7 +73,7 @@ impl Machine for Parrot {
                 out.push(Output::Event(Event::Done { id }));
             }
             Input::Command { id, command: Command::Say { text } } => {
-                let body = EntryBody::Text { text: Text::new(&text).unwrap() };
+                let body = EntryBody::Text { salt: Salt::ZERO, text: Text::new(&text).unwrap() };
                 let entry = self.log.write(&self.us, 1, &body, now).unwrap();
                 out.extend(self.log.unkept().into_iter().map(|record| Output::Store { meeting: MEETING, record }));
                 out.push(Output::Append { entry, at: self.log.ring().head() - 1, dropped: 0 });

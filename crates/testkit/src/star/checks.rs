@@ -165,10 +165,10 @@ impl Lecture {
         let meeting = cast::charter(&self.mix).meeting;
         let mut revokes: BTreeMap<Hash, (Key, Name)> = BTreeMap::new();
         for entry in self.sim.disk(HOST).entries.iter().filter_map(entry_of) {
-            match EntryBody::decode(entry.value.kind, entry.value.body.0).expect("the host's own") {
+            match entry.read() {
                 EntryBody::Revoke { subject, level: Level::Out, .. } => {
-                    let name = (entry.value.lane, entry.value.session, entry.value.number);
-                    revokes.insert(hash(meeting, entry.bytes), (subject, name));
+                    let name = (entry.signed.value.lane, entry.signed.value.session, entry.signed.value.number);
+                    revokes.insert(hash(meeting, entry.signed.bytes), (subject, name));
                 }
                 EntryBody::Grant { answers, .. } => drop(revokes.remove(&answers)),
                 _ => {}

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use tertulia_core::charter::{Admission, SignedCharter};
 use tertulia_core::code::Code;
 use tertulia_core::event::{Event, Kind};
-use tertulia_core::id::{Hash, MeetingId, RequestId, Signature, Token};
+use tertulia_core::id::{Hash, MeetingId, RequestId, Salt, ShortHash, Signature, Token};
 use tertulia_core::identity::{Domain, Identity};
 use tertulia_core::limits::{FETCH_ENTRIES_MAX, FETCH_TIMEOUT};
 use tertulia_core::log::{Log, entry_of};
 use tertulia_core::rule::Rule;
 use tertulia_core::time::{Instant, Now};
-use tertulia_core::wire::entry::{Entry, EntryBody};
-use tertulia_core::wire::field::{Body, Signed, Text, encode_alone};
+use tertulia_core::wire::entry::{Carried, Entry, EntryBody, hash_of};
+use tertulia_core::wire::field::{Signed, Text, encode_alone};
 use tertulia_core::wire::meeting::{EntryFrame, Lane, Meeting, Range};
 use tertulia_core::wire::option::Options;
 use tertulia_core::wire::private::Ask;
@@ -55,32 +55,38 @@ impl Hostile {
         let write = |number| {
             let text = format!("{session}/{number}");
             let now = Now { tick: Instant(0), unix_ms: 1_700_000_000_000 };
-            log.write(&self.founder, session, &EntryBody::Text { text: Text::new(&text).unwrap() }, now)
-                .unwrap()
-                .frame
-                .clone()
+            log.write(
+                &self.founder,
+                session,
+                &EntryBody::Text { salt: Salt::ZERO, text: Text::new(&text).unwrap() },
+                now,
+            )
+            .unwrap()
+            .frame
+            .clone()
         };
         (1..=count).map(write).collect()
     }
 
     /// A text of any number, signed as it should be.
     fn leap(&self, session: u64, number: u64) -> Encoded {
-        let (kind, body) = EntryBody::Text { text: Text::new("a leap").unwrap() }.encode();
+        let (kind, body) = EntryBody::Text { salt: Salt::ZERO, text: Text::new("a leap").unwrap() }.encode();
         let entry = Entry {
             author: self.founder.key(),
             session,
             lane: Lane::Talk,
             number,
-            prev: Hash([7; 16]),
+            prev: Hash([7; 32]),
             lamport: 99,
-            reference: Hash::ZERO,
+            reference: ShortHash::ZERO,
             time_ms: 0,
             kind,
-            body: Body(&body),
+            length: u16::try_from(body.len()).unwrap(),
+            digest: hash_of(&body),
         };
         let bytes = encode_alone(&entry);
         let signature = self.founder.sign(Domain::Entry, &[&self.charter.meeting.0, &bytes]);
-        let entry = Signed { bytes: &bytes, value: entry, signature };
+        let entry = Carried { signed: Signed { bytes: &bytes, value: entry, signature }, body: Some(&body) };
         Frame::from(EntryFrame { entry, options: NONE }).encode(RequestId::EVENT)
     }
 }
@@ -239,7 +245,7 @@ async fn h9_entry_5_a_guest_writes_nothing() {
         peer.join("mallory", &Proof::default()).await.unwrap();
         // The founder's own signature makes no difference: a guest passes on nothing in a star.
         let mut log = Log::new(lecture.charter.meeting, 10);
-        let body = EntryBody::Text { text: Text::new("forged").unwrap() };
+        let body = EntryBody::Text { salt: Salt::ZERO, text: Text::new("forged").unwrap() };
         let frame = log.write(author, 1, &body, Now { tick: Instant(0), unix_ms: 1 }).unwrap().frame.clone();
         peer.send(&[frame]).await;
         peer.ends_by(Rule::Entry5).await;
@@ -249,12 +255,12 @@ async fn h9_entry_5_a_guest_writes_nothing() {
     lecture.host.say("the only text");
     peer.send(&[digest(Vec::new())]).await;
     let first_talk = peer.until(|frame, _| match frame {
-        Frame::Meeting(Meeting::EntryFrame(frame)) if frame.entry.value.lane == Lane::Talk => {
-            Some(frame.entry.value.body.0.to_vec())
+        Frame::Meeting(Meeting::EntryFrame(frame)) if frame.entry.signed.value.lane == Lane::Talk => {
+            Some(frame.entry.body.unwrap().to_vec())
         }
         _ => None,
     });
-    assert_eq!(first_talk.await[2..], *b"the only text");
+    assert_eq!(first_talk.await[18..], *b"the only text");
     lecture.works_for("h9").await;
 }
 

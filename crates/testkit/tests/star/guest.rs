@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use tertulia_core::code::Code;
 use tertulia_core::command::Command;
 use tertulia_core::event::{Event, Notice};
-use tertulia_core::id::{CommandId, DialId, Key, LinkId, MeetingId, Token};
+use tertulia_core::id::{CommandId, DialId, Key, LinkId, MeetingId, Salt, Token};
 use tertulia_core::identity::{Domain, Secret};
 use tertulia_core::limits;
 use tertulia_core::log::{Log, Record, entry_of};
@@ -117,7 +117,7 @@ fn command(bench: &mut Bench<Node>, id: u64, command: Command) -> Vec<Output> {
 fn entries(texts: &[&str]) -> Vec<Encoded> {
     let mut log = Log::new(charter().meeting, 100);
     let now = Now { tick: Instant(0), unix_ms: START_MS };
-    let body = |text| EntryBody::Text { text: Text::new(text).unwrap() };
+    let body = |text| EntryBody::Text { salt: Salt::ZERO, text: Text::new(text).unwrap() };
     texts.iter().map(|text| log.write(&ada(), START_MS, &body(*text), now).unwrap().frame.clone()).collect()
 }
 
@@ -368,8 +368,11 @@ fn fetch_2_what_lies_between_is_asked_for_once_and_again_after_three_seconds() {
 fn entry_5_nobody_but_the_founder_is_an_author() {
     let mut log = Log::new(charter().meeting, 10);
     let now = Now { tick: Instant(0), unix_ms: 0 };
-    let entry =
-        log.write(&identity(3), 1, &EntryBody::Text { text: Text::new("psst").unwrap() }, now).unwrap().frame.clone();
+    let entry = log
+        .write(&identity(3), 1, &EntryBody::Text { salt: Salt::ZERO, text: Text::new("psst").unwrap() }, now)
+        .unwrap()
+        .frame
+        .clone();
     let entry = entry_of(&entry).unwrap();
     assert_eq!(refused(&attending().hear(HOST, 0, EntryFrame { entry, options: NONE }), HOST), Some(Rule::Entry5));
 }

@@ -2,7 +2,7 @@ use tertulia_core::charter::{Admission, Questions, SignedCharter, Terms};
 use tertulia_core::code::Code;
 use tertulia_core::command::Command;
 use tertulia_core::event::Event;
-use tertulia_core::id::{CommandId, Hash, Key, LinkId, MeetingId, Signature, Token};
+use tertulia_core::id::{CommandId, Hash, Key, LinkId, MeetingId, Salt, Signature, Token};
 use tertulia_core::identity::{Domain, Identity, Secret};
 use tertulia_core::limits::{FETCH_ENTRIES_MAX, PRESENCE_NAMES_MAX, TOKENS_MAX};
 use tertulia_core::log::{Log, entry_of, hash};
@@ -217,7 +217,7 @@ fn entry_5_a_guest_writes_nothing() {
     let mut log = Log::new(charter(Admission::Open, 1_000).meeting, 10);
     let now = Now { tick: Instant(0), unix_ms: 0 };
     let entry = log
-        .write(&bea(), 1, &EntryBody::Text { text: Text::new("I am the host").unwrap() }, now)
+        .write(&bea(), 1, &EntryBody::Text { salt: Salt::ZERO, text: Text::new("I am the host").unwrap() }, now)
         .unwrap()
         .frame
         .clone();
@@ -341,16 +341,16 @@ fn digest_3_who_holds_another_head_is_sent_ours() {
     let mut bench = open();
     enter(&mut bench, BEA, &bea(), "bea");
     let entry = say(&mut bench, "hello");
-    let value = entry_of(&entry).unwrap().value;
+    let value = entry_of(&entry).unwrap().signed.value;
     let mut row = Row {
         author: value.author,
         session: value.session,
         lane: value.lane,
         first: 1,
         next: 2,
-        head: hash(charter(Admission::Open, 1_000).meeting, entry_of(&entry).unwrap().bytes),
+        head: hash(charter(Admission::Open, 1_000).meeting, entry_of(&entry).unwrap().signed.bytes),
     };
-    for (head, answer) in [(row.head, vec![]), (Hash([9; 16]), vec![entry.clone()])] {
+    for (head, answer) in [(row.head, vec![]), (Hash([9; 32]), vec![entry])] {
         row.head = head;
         let (count, items) = encode_items([row], 1);
         let out = bench.hear(BEA, 0, Digest { rows: List::over(count, &items), options: NONE });
@@ -444,7 +444,7 @@ fn roster_1_the_order_in_which_acts_come_is_nothing() {
     ];
     let mut frames: Vec<Encoded> =
         first.iter().map(|body| written.write(&ada(), 1, body, now).unwrap().frame.clone()).collect();
-    let answers = hash(meeting, entry_of(&frames[1]).unwrap().bytes);
+    let answers = hash(meeting, entry_of(&frames[1]).unwrap().signed.bytes);
     let grant = EntryBody::Grant { subject, role: Role::Member, answers, name, proof: List::NONE };
     let second = [
         EntryBody::Person { name: Name::new("Lady").unwrap(), addresses: List::NONE },

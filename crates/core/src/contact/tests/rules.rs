@@ -1,7 +1,7 @@
 //! Whom a node takes, and what it refuses.
 
 use super::*;
-use crate::id::RequestId;
+use crate::id::{RequestId, Salt};
 use crate::log::Log;
 use crate::wire::entry::{Door, EntryBody};
 use crate::wire::field::List;
@@ -42,13 +42,14 @@ fn contact_2_nothing_but_entries_and_what_tells_of_them() {
 fn contact_3_only_the_two_write_and_only_talk() {
     let mut world = World::new(1);
     let pair = pair_id(world.key(0), identity(9).key());
-    let text = EntryBody::Text { text: Text::new("hi").expect("a text") };
+    let text = EntryBody::Text { salt: Salt::ZERO, text: Text::new("hi").expect("a text") };
     let act = EntryBody::Policy { door: Door::Locked, kept: List::NONE };
     for (author, body, rule) in
         [(9, text, None), (8, text, Some(Rule::Contact3)), (9, act, Some(Rule::Contact3)), (1, text, None)]
     {
         let link = world.strange(0, 9, Some("bea"), None);
-        let frame = Log::new(pair, 10).write(&identity(author), 5, &body, world.now).expect("an entry").frame.clone();
+        let frame =
+            Log::new(pair, 10).of_pair().write(&identity(author), 5, &body, world.now).expect("an entry").frame.clone();
         world.bring(0, link, &frame);
         assert_eq!(world.refused(0, link), rule, "{author}");
         world.input(0, Input::Down { link, code: Code::Cut });
@@ -60,7 +61,7 @@ fn contact_3_only_the_two_write_and_only_talk() {
 fn entry_1_a_forged_entry_costs_its_link() {
     let mut world = World::new(1);
     let link = world.strange(0, 9, None, None);
-    let text = EntryBody::Text { text: Text::new("hi").expect("a text") };
+    let text = EntryBody::Text { salt: Salt::ZERO, text: Text::new("hi").expect("a text") };
     let other = Log::new(MeetingId([1; 16]), 10).write(&identity(9), 5, &text, world.now).expect("an entry");
     world.bring(0, link, &other.frame);
     assert_eq!(world.refused(0, link), Some(Rule::Entry1));
@@ -134,9 +135,10 @@ fn contact_12_a_stranger_is_shown_once_it_has_said_something_and_there_is_room_f
     let say = |world: &mut World, seed: u8, name: Option<&str>| {
         world.seconds(5);
         let link = world.strange(0, seed, name, None);
-        let text = EntryBody::Text { text: Text::new("hi").expect("a text") };
+        let text = EntryBody::Text { salt: Salt::ZERO, text: Text::new("hi").expect("a text") };
         let pair = pair_id(world.key(0), identity(seed).key());
-        let frame = Log::new(pair, 10).write(&identity(seed), 5, &text, world.now).expect("an entry").frame.clone();
+        let frame =
+            Log::new(pair, 10).of_pair().write(&identity(seed), 5, &text, world.now).expect("an entry").frame.clone();
         world.bring(0, link, &frame);
         world.wire.clear();
         link

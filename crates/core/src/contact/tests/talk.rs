@@ -186,8 +186,11 @@ fn fork_3_two_versions_of_a_message_are_told_and_no_more_is_shown() {
     let (bea, pair) = (identity(9), pair_id(world.key(0), identity(9).key()));
     let link = world.strange(0, 9, Some("bea"), None);
     let write = |texts: &[&str]| {
-        let mut log = Log::new(pair, 10);
-        let body = |text| crate::wire::entry::EntryBody::Text { text: Text::new(text).expect("a text") };
+        let mut log = Log::new(pair, 10).of_pair();
+        let body = |text| crate::wire::entry::EntryBody::Text {
+            salt: crate::id::Salt::ZERO,
+            text: Text::new(text).expect("a text"),
+        };
         texts
             .iter()
             .filter_map(|text| log.write(&bea, 5, &body(text), world.now))

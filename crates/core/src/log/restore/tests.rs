@@ -6,6 +6,7 @@ use alloc::{vec, vec::Vec};
 use proptest::prelude::*;
 
 use super::*;
+use crate::id::Salt;
 use crate::identity::{Identity, identity};
 use crate::log::{Marks, Verdict};
 use crate::time::{Instant, Now};
@@ -18,7 +19,7 @@ const NOW: Now = Now { tick: Instant(1), unix_ms: 1_700_000_000_000 };
 fn body(is_act: bool) -> EntryBody<'static> {
     match is_act {
         true => EntryBody::Policy { door: Door::Locked, kept: List::NONE },
-        false => EntryBody::Text { text: Text::new("hear, hear").expect("short") },
+        false => EntryBody::Text { salt: Salt::ZERO, text: Text::new("hear, hear").expect("short") },
     }
 }
 
@@ -29,7 +30,7 @@ fn written(author: &Identity, session: u64, acts: &[bool]) -> Vec<Arc<Held>> {
 }
 
 fn offer(log: &mut Log, entry: &Held, asked: bool) -> Verdict {
-    log.offer(&entry.signed(), asked, &identity(99))
+    log.offer(&entry.carried(), asked, &identity(99))
 }
 
 fn state(log: &Log) -> Vec<Record> {
@@ -197,7 +198,7 @@ proptest! {
         for (number, step) in steps.into_iter().enumerate() {
             happen(&mut log, &pool, step);
             let records = log.unkept();
-            let talk = records.iter().filter_map(Record::entry).map(|entry| entry.value);
+            let talk = records.iter().filter_map(Record::entry).map(|entry| entry.signed.value);
             let talk = talk.filter(|entry| entry.lane == Lane::Talk);
             let marks: Vec<Mark> = talk.filter_map(|talk| shown.note(talk.author, talk.session, talk.number)).collect();
             disk.extend(records.into_iter().chain(marks.into_iter().map(Record::Shown)));

@@ -42,7 +42,12 @@ fn flood(hall: &mut Hall) {
 }
 
 fn acts(hall: &Hall, node: usize) -> usize {
-    hall.nodes[node].stored.iter().filter_map(Record::entry).filter(|entry| entry.value.lane == Lane::Acts).count()
+    hall.nodes[node]
+        .stored
+        .iter()
+        .filter_map(Record::entry)
+        .filter(|entry| entry.signed.value.lane == Lane::Acts)
+        .count()
 }
 
 #[test]

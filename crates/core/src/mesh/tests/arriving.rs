@@ -37,16 +37,16 @@ fn mesh_1_any_member_admits_and_says_so_to_all_before_the_newcomer_is_welcome() 
     let cleo = hall.start(config);
     hall.pass(3_000);
     let grant = hall.nodes[0].stored.iter().filter_map(Record::entry).any(|entry| {
-        let body = EntryBody::decode(entry.value.kind, entry.value.body.0);
-        entry.value.author == identity(2).key()
-            && matches!(body, Ok(EntryBody::Grant { subject, .. }) if subject == identity(3).key())
+        let body = entry.read();
+        entry.signed.value.author == identity(2).key()
+            && matches!(body, EntryBody::Grant { subject, .. } if subject == identity(3).key())
     });
     assert!(grant, "the founder has the grant of another member");
     assert!(hall.states(cleo).iter().all(|(_, state)| matches!(state, State::You | State::Linked)));
     let to_founder = hall.nodes[1].sent.iter().position(|(_, frame)| {
         entry_of(frame).is_some_and(|entry| {
-            let body = EntryBody::decode(entry.value.kind, entry.value.body.0);
-            matches!(body, Ok(EntryBody::Grant { .. }))
+            let body = entry.read();
+            matches!(body, EntryBody::Grant { .. })
         })
     });
     let is_welcome = |frame: &crate::wire::Encoded| {
@@ -70,8 +70,8 @@ fn mesh_1_and_join_3_a_room_with_tickets_takes_a_proof_and_passes_it_on() {
     assert!(hall.states(cleo).iter().all(|(_, state)| matches!(state, State::You | State::Linked)));
     let proof = prove_ticket(TICKET, None, charter(Admission::Ticket).meeting, &identity(2));
     let shown = hall.nodes[cleo].stored.iter().filter_map(Record::entry).any(|entry| {
-        let body = EntryBody::decode(entry.value.kind, entry.value.body.0);
-        matches!(body, Ok(EntryBody::Grant { subject, proof: shown, .. })
+        let body = entry.read();
+        matches!(body, EntryBody::Grant { subject, proof: shown, .. }
             if subject == identity(2).key() && shown.iter().eq([proof]))
     });
     assert!(shown, "{bea}'s grant carries its proof");
@@ -171,7 +171,7 @@ fn mesh_22_whoever_arrives_as_the_room_ends_hears_of_that_and_of_nothing_more() 
     let (rows, charter) = (List::over(count, &rows), crate::wire::field::Block(signed));
     hall.frame(bea, link, 1, Welcome { charter, pass, rows, options: Options::NONE });
     for act in acts.iter().flatten() {
-        hall.frame(bea, link, 0, EntryFrame { entry: act.signed(), options: Options::NONE });
+        hall.frame(bea, link, 0, EntryFrame { entry: act.carried(), options: Options::NONE });
     }
     assert_eq!(hall.closed_with(bea), Some(Code::Ended));
     assert!(matches!(hall.nodes[bea].events.last(), Some(Event::Closed { .. })), "{:?}", hall.nodes[bea].events);
@@ -211,8 +211,8 @@ fn mesh_19_a_newcomer_says_who_it_is_and_where_and_dials_everybody() {
     assert!((0..3).all(|other| hall.between(dora, other).len() == 1), "at once, and everybody");
     let said = hall.nodes[0].stored.iter().filter_map(Record::entry).any(|entry| {
         let name = Name::new("dora").expect("a name");
-        match EntryBody::decode(entry.value.kind, entry.value.body.0) {
-            Ok(EntryBody::Person { name: said, addresses }) if said == name => {
+        match entry.read() {
+            EntryBody::Person { name: said, addresses } if said == name => {
                 addresses.iter().filter_map(Address::socket).eq([([192, 0, 2, 1], 7_473).into()])
             }
             _ => false,

@@ -147,7 +147,7 @@ fn join_10_what_an_earlier_run_has_offered_is_not_expected_of_a_later_one() {
     let (mut hall, key) = (Hall::new(Admission::Open), identity(9).key());
     let [earlier, later] = [5, 6].map(|started_ms| {
         let link = hall.knocker(0, key, started_ms);
-        let row = Row { author: key, session: 5, lane: Lane::Acts, first: 1, next: 3, head: Hash([1; 16]) };
+        let row = Row { author: key, session: 5, lane: Lane::Acts, first: 1, next: 3, head: Hash([1; 32]) };
         let (count, rows) = encode_items((started_ms == 5).then_some(row), 1);
         hall.frame(0, link, 0, Digest { rows: List::over(count, &rows), options: Options::NONE });
         assert_eq!(hall.nodes[0].machine.replica.lacks_acts(), started_ms == 5, "of run {started_ms}");

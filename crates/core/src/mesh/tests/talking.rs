@@ -7,7 +7,7 @@ use super::hall::{Hall, identity, written};
 use crate::code::Code;
 use crate::command::{Command, Failure};
 use crate::event::{Deed, Event, Kind, Notice, Reach};
-use crate::id::{CommandId, LinkId};
+use crate::id::{CommandId, LinkId, Salt};
 use crate::limits;
 use crate::log::{Marks, Record};
 use crate::wire::entry::{EntryBody, Level};
@@ -30,7 +30,7 @@ fn gone(hall: &Hall, node: usize) -> Vec<(u64, u64)> {
 
 /// What an author has said in another life.
 fn said(number: u8, session: u64, texts: &[&'static str]) -> Vec<Encoded> {
-    let text = |text: &&'static str| EntryBody::Text { text: Text::new(text).expect("a text") };
+    let text = |text: &&'static str| EntryBody::Text { salt: Salt::ZERO, text: Text::new(text).expect("a text") };
     written(&identity(number), session, &texts.iter().map(text).collect::<Vec<_>>())
 }
 
@@ -45,7 +45,7 @@ fn fetched(hall: &Hall, node: usize, link: LinkId) -> Option<(u64, u64)> {
 }
 
 fn row(author: u8, session: u64, first: u64, next: u64) -> Row {
-    Row { author: identity(author).key(), session, lane: Lane::Talk, first, next, head: crate::id::Hash([1; 16]) }
+    Row { author: identity(author).key(), session, lane: Lane::Talk, first, next, head: crate::id::Hash([1; 32]) }
 }
 
 fn tell_rows(hall: &mut Hall, node: usize, link: LinkId, rows: &[Row]) {

@@ -29,7 +29,7 @@ type Revoked<'a> = (Hash, Key, Level, Vec<Cut>, List<'a, Key, { limits::KEPT_MAX
 
 struct Model<'a> {
     charter: &'a SignedCharter,
-    acts: Vec<(Hash, Entry<'a>, EntryBody<'a>)>,
+    acts: Vec<(Hash, Entry, EntryBody<'a>)>,
     /// Who is granted, by rank, and how many of them are hosts.
     ranks: Vec<Key>,
     hosts: usize,
@@ -58,7 +58,7 @@ impl<'a> Model<'a> {
         self.ranks.iter().position(|ranked| ranked == key).unwrap_or(usize::MAX)
     }
 
-    fn effective(&self) -> impl Iterator<Item = &(Hash, Entry<'a>, EntryBody<'a>)> {
+    fn effective(&self) -> impl Iterator<Item = &(Hash, Entry, EntryBody<'a>)> {
         self.acts.iter().filter(|(hash, ..)| self.effective.contains(hash))
     }
 
@@ -87,7 +87,7 @@ impl<'a> Model<'a> {
         (self.ranks, self.hosts) = (ranks, hosts);
     }
 
-    fn has_effect(&self, (hash, entry, body): &(Hash, Entry<'a>, EntryBody<'a>)) -> bool {
+    fn has_effect(&self, (hash, entry, body): &(Hash, Entry, EntryBody<'a>)) -> bool {
         let rank = self.rank(&entry.author);
         if rank == usize::MAX || !self.within.contains(hash) {
             return false;
@@ -126,7 +126,7 @@ impl<'a> Model<'a> {
         }
     }
 
-    fn is_within_cuts(&self, entry: &Entry<'_>) -> bool {
+    fn is_within_cuts(&self, entry: &Entry) -> bool {
         self.revokes(&entry.author).all(|(revoke, author, level, cuts, _)| {
             let named = cuts
                 .iter()
