@@ -256,6 +256,8 @@ impl Lecture {
         let retry = self.sim.now() + 500 + self.sim.dice().below(1_500);
         self.sim.sometimes(code.word());
         let key = self.guest_at(node).key;
+        // Whoever hears late that it is out may be forgiven by then.
+        let is_out = code == Code::Kicked && self.revoked().contains_key(&key);
         let has_twin = self.guests.iter().filter(|guest| guest.key == key && !guest.gone).count() > 1;
         let guest = self.guest_at(node);
         guest.closed = Some(code);
@@ -263,7 +265,7 @@ impl Lecture {
             Code::Left | Code::Ended => guest.gone = true,
             Code::Superseded if has_twin => guest.gone = true,
             // Its user waits to be forgiven.
-            Code::Kicked => {}
+            Code::Kicked if is_out => {}
             // Perhaps there is another ticket by then.
             Code::Banned => guest.starts_at = Some(retry + 4_000),
             _ => guest.starts_at = Some(retry),
