@@ -243,6 +243,13 @@ fn tell_announced(announced: &str, sockets: &[SocketAddr], screen: &Screen) {
         );
         return screen.warning("announce", &message);
     }
+    if sockets.iter().all(|socket| socket.port() < limits::TOLD_PORT_MIN) {
+        let message = format!(
+            "your ticket leads to {shown}, but on anybody else's word programs dial no port below {}: announce a higher one",
+            limits::TOLD_PORT_MIN
+        );
+        screen.warning("announce", &message);
+    }
     if announced.parse::<SocketAddr>().is_err() {
         let sockets: Vec<String> = sockets.iter().map(ToString::to_string).collect();
         screen.own(&format!("{shown} stands in your ticket; programs tell each other {}", sockets.join(", ")));

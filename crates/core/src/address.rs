@@ -1,5 +1,9 @@
 //! The one grammar of addresses in text (SPEC.md, "Addresses"): `HOST:PORT`.
 
+mod scope;
+
+pub use self::scope::{Scope, may_be_dialled};
+
 use alloc::{
     boxed::Box,
     string::{String, ToString},

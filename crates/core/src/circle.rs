@@ -1,9 +1,13 @@
 //! Links that are kept complete (SPEC MESH-5): whoever is wanted is linked, or called until it is.
 
+mod tries;
+
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
+use core::net::SocketAddr;
 use core::time::Duration;
 
+use self::tries::Tries;
 use crate::event::State;
 use crate::id::{DialId, Key, LinkId};
 use crate::limits;
@@ -21,8 +25,10 @@ pub(crate) struct Circle {
     dials: BTreeMap<DialId, Key>,
     /// Links that stand, and on which both have yet to agree.
     asking: BTreeMap<LinkId, Key>,
-    /// How often in a row each who is missing could not be reached.
-    failures: BTreeMap<Key, u32>,
+    /// How often in a row each who is missing could not be reached, and since when.
+    failures: BTreeMap<Key, (u32, Instant)>,
+    /// What is known of addresses that others have told.
+    tries: Tries,
     /// Those who say that a later run of this key is with them: they are not called.
     silenced: BTreeSet<Key>,
     /// When each who is missing is called.
@@ -40,6 +46,7 @@ impl Circle {
             dials: BTreeMap::new(),
             asking: BTreeMap::new(),
             failures: BTreeMap::new(),
+            tries: Tries::default(),
             silenced: BTreeSet::new(),
             calls: Timers::default(),
             has_changed: false,
@@ -111,25 +118,72 @@ impl Circle {
 
     /// Of two who miss each other, the one with the smaller key calls first: so they seldom meet halfway.
     fn call_later(&mut self, key: Key, random: &mut Random, now: Instant) {
-        let failures = self.failures.get(&key).copied().unwrap_or(0);
+        let (failures, since) = self.failures.get(&key).copied().unwrap_or((0, now));
         let grace = if self.us < key { Duration::ZERO } else { limits::LINK_GRACE };
-        let wait = random.backoff(failures, limits::BACKOFF_MAX);
+        // SPEC DIAL-4
+        let away = now.since(since).checked_div(4).unwrap_or_default();
+        let most = if self.tries.proven(&key).is_empty() { limits::BACKOFF_MAX } else { limits::CALL_BACKOFF_MAX };
+        let wait = random.backoff(failures, away.clamp(limits::BACKOFF_MAX, most));
         self.calls.arm(key, now.after(grace).after(wait));
     }
 
-    /// Somebody who is to be called now, unless it is on the way.
+    /// Somebody who is to be called now, unless it is on the way: before others who was met where it is dialled, then of
+    /// whom the fewest addresses have been tried (SPEC DIAL-6).
     pub(crate) fn expire(&mut self, now: Instant) -> Option<Key> {
-        self.calls.expire(now)
+        let due = self.calls.due(now).filter(|_| self.tries.free_at() <= now);
+        let key = due.min_by_key(|key| (self.tries.proven(key).is_empty(), self.tries.used(key, now)))?;
+        self.calls.disarm(key);
+        Some(key)
     }
 
     /// When somebody is called.
     pub(crate) fn next(&self) -> Option<Instant> {
-        self.calls.next()
+        self.calls.next().map(|due| due.max(self.tries.free_at()))
+    }
+
+    /// Where somebody was met.
+    pub(crate) fn proven(&self, key: &Key) -> &[SocketAddr] {
+        self.tries.proven(key)
+    }
+
+    /// Somebody was met where it was dialled.
+    pub(crate) fn met(&mut self, key: Key, address: SocketAddr) {
+        self.tries.met(key, address);
+    }
+
+    /// At which of the addresses that somebody has told it is dialled now, besides `typed` ones of the user's; nothing, if
+    /// it is dialled later.
+    pub(crate) fn choose(
+        &mut self,
+        key: Key,
+        typed: usize,
+        told: &[SocketAddr],
+        now: Instant,
+    ) -> Option<Vec<SocketAddr>> {
+        self.tries.count(typed, now);
+        match self.tries.take(key, told, limits::ADDRESSES_MAX.saturating_sub(typed), now) {
+            Ok(chosen) => Some(chosen),
+            Err(_) if typed > 0 => Some(Vec::new()),
+            Err(at) => {
+                self.calls.arm(key, at);
+                None
+            }
+        }
     }
 
     /// Somebody is not wanted any more.
-    pub(crate) fn forget(&mut self, key: &Key) {
+    pub(crate) fn forget(&mut self, key: &Key, now: Instant) {
         self.failures.remove(key);
+        let (links, calls) = (&self.links, &self.calls);
+        self.tries.retain(|key| links.contains_key(key) || calls.is_armed(*key), now);
+    }
+
+    /// Somebody who is missing is said to be there: it is not waited for as long (SPEC DIAL-4).
+    pub(crate) fn hasten(&mut self, key: Key, random: &mut Random, now: Instant) {
+        if let Some(due) = self.calls.deadline(key) {
+            let wait = random.backoff(u32::MAX, limits::BACKOFF_MAX);
+            self.calls.arm(key, due.min(now.after(wait)));
+        }
     }
 
     pub(crate) fn dialled(&mut self, dial: DialId, key: Key) {
@@ -182,13 +236,13 @@ impl Circle {
     }
 
     /// Somebody could not be reached, or has gone: `failures` times in a row.
-    pub(crate) fn failed(&mut self, key: Key, failures: u32) {
-        self.failures.insert(key, failures);
+    pub(crate) fn failed(&mut self, key: Key, failures: u32, now: Instant) {
+        self.failures.entry(key).or_insert((0, now)).0 = failures;
     }
 
     /// How often in a row somebody could not be reached.
     pub(crate) fn failures_of(&self, key: &Key) -> u32 {
-        self.failures.get(key).copied().unwrap_or(0)
+        self.failures.get(key).map_or(0, |(failures, _)| *failures)
     }
 
     /// SPEC MESH-4: a later run of this key is with somebody.

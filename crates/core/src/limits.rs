@@ -161,6 +161,18 @@ limits! {
     BACKOFF_MIN: Duration = Duration::from_millis(500);
     /// The longest wait between two dials.
     BACKOFF_MAX: Duration = Duration::from_secs(5);
+    /// The lowest port that is dialled on another's word.
+    TOLD_PORT_MIN: u16 = 1_024;
+    /// Addresses that a member dials at once on others' word.
+    DIAL_BURST: u32 = 64;
+    /// Another address is dialled on somebody's word after this.
+    DIAL_INTERVAL: Duration = Duration::from_millis(125);
+    /// Addresses that one member tells, and that are tried at once, though it was met at none of them.
+    TRY_BURST: u32 = 15;
+    /// Another one of these is tried after this.
+    TRY_INTERVAL: Duration = Duration::from_secs(60);
+    /// The longest wait between two dials of a member where it was met.
+    CALL_BACKOFF_MAX: Duration = Duration::from_secs(300);
     /// A connection lives no longer; its initiator closes it and dials again.
     CONNECTION_AGE_MAX: Duration = Duration::from_secs(86_400);
     /// PRESENCE goes out no more often.
@@ -221,8 +233,6 @@ limits! {
     PROBES_MAX: usize = 256;
     /// Dial-backs of a registry to the records of one source at one time.
     PROBES_PER_SOURCE_MAX: usize = 16;
-    /// The lowest port that a registry dials.
-    PROBE_PORT_MIN: u16 = 1_024;
     /// The addresses of one record are dialled back no more often.
     PROBE_INTERVAL: Duration = Duration::from_secs(10);
     /// A record that has not been renewed for this long is dropped.

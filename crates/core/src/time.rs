@@ -73,6 +73,11 @@ impl<K: Ord + Copy> Timers<K> {
         self.order.first().map(|(deadline, _)| *deadline)
     }
 
+    /// All keys whose deadline is reached, in its order.
+    pub fn due(&self, now: Instant) -> impl Iterator<Item = K> {
+        self.order.iter().take_while(move |(deadline, _)| *deadline <= now).map(|(_, key)| *key)
+    }
+
     /// Takes out one key whose deadline is reached: call until `None`.
     pub fn expire(&mut self, now: Instant) -> Option<K> {
         let (deadline, key) = *self.order.first()?;
@@ -95,6 +100,7 @@ mod tests {
         timers.arm('b', Instant(3));
         timers.arm('a', Instant(4));
         assert_eq!(timers.next(), Some(Instant(3)));
+        assert!(timers.due(Instant(3)).eq(['b']) && timers.due(Instant(4)).eq(['b', 'a']));
         assert_eq!(timers.expire(Instant(2)), None);
         assert_eq!(timers.expire(Instant(4)), Some('b'));
         assert_eq!(timers.expire(Instant(4)), Some('a'));

@@ -35,9 +35,10 @@ fn the_check_that_is_meant_for_a_canary_sees_it() {
 }
 
 /// What rooms alone can show, or show otherwise, and the word of the check that sees it there.
-const IN_ROOMS: [(Canary, &str); 6] = [
+const IN_ROOMS: [(Canary, &str); 7] = [
     (Canary::MissingNotRedialled, "has links with"),
     (Canary::DialsTwice, "that it dialled to one key"),
+    (Canary::TriesWithoutEnd, "more often than DIAL-5 allows"),
     (Canary::DigestsLost, ""),
     (Canary::HeadsLeftOut, ""),
     (Canary::NotShown, "does not show what it holds"),

@@ -7,6 +7,7 @@ use core::net::SocketAddr;
 use super::links::{Arrival, barred};
 use super::pair::pair_id;
 use super::{Friend, FriendId, Friends, Timer};
+use crate::address::{Scope, may_be_dialled};
 use crate::code::Code;
 use crate::event::{Change, Event};
 use crate::id::{DialId, Key, MeetingId, RequestId};
@@ -94,9 +95,12 @@ impl Friends {
     /// SPEC CONTACT-10: where somebody who has dialled can be dialled.
     pub(super) fn learn_address(&mut self, id: FriendId, arrival: &Arrival<'_>, out: &mut Vec<Output>) {
         let Some(port) = arrival.hello.options.find::<u16>(&option::PORT).filter(|port| *port != 0) else { return };
-        let Some(friend) = self.friends.get_mut(&id).filter(|_| arrival.dial.is_none()) else { return };
+        let address = SocketAddr::new(arrival.address.ip(), port);
+        // SPEC ADDRESS-4
+        let is_well = arrival.dial.is_none() && may_be_dialled(address, Scope::of(address.ip()));
+        let Some(friend) = self.friends.get_mut(&id).filter(|_| is_well) else { return };
         let was_anywhere = !friend.all_addresses().is_empty();
-        let is_new = friend.learn(SocketAddr::new(arrival.address.ip(), port).to_string());
+        let is_new = friend.learn(address.to_string());
         let is_news = is_new && was_anywhere && !friend.is_stranger;
         if is_new && friend.is_listed {
             self.keep_contacts(is_news.then_some((Change::Moved, id)), out);

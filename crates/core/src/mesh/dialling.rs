@@ -2,9 +2,11 @@
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::net::SocketAddr;
 
 use super::member::{Member, Stage};
 use super::peer::Errand;
+use crate::address::{Scope, may_be_dialled};
 use crate::code::Code;
 use crate::command::{Failure, Place};
 use crate::door::{ENDINGS, Progress};
@@ -34,10 +36,37 @@ impl Member {
         door.or_else(|| self.circle.arrived(dial).map(Errand::Call))
     }
 
+    /// The nearest of the addresses that this node has, or has links with (SPEC ADDRESS-4).
+    pub(super) fn nearest(&self) -> Scope {
+        let links = self.links.values().filter(|peer| peer.is_in()).map(|peer| peer.address.ip());
+        Scope::nearest(links.chain(self.reach.told().iter().map(SocketAddr::ip)))
+    }
+
+    /// Where somebody says that it can be dialled, as far as it is believed: those addresses first at which it was met.
+    pub(super) fn told_by(&self, key: &Key, nearest: Scope) -> Vec<SocketAddr> {
+        let proven = self.circle.proven(key);
+        let may_be = |address: &SocketAddr| proven.contains(address) || may_be_dialled(*address, nearest);
+        let said = self.roster.members().find(|member| member.key == *key).map(|member| member.addresses);
+        let mut told: Vec<SocketAddr> = said.unwrap_or_default().iter().copied().filter(may_be).collect();
+        told.sort_by_key(|address| !proven.contains(address));
+        told
+    }
+
+    /// What the user has typed of somebody.
+    fn typed_of(&self, key: &Key) -> &[String] {
+        let goal = &self.newcomer.goal;
+        if goal.host == Some(*key) { &goal.addresses } else { &[] }
+    }
+
     /// Those who are here and have an address, and with whom there is no link.
     pub(super) fn missing(&self) -> impl Iterator<Item = Key> {
-        let members = self.roster.members().filter(|member| !member.addresses.is_empty()).map(|member| member.key);
-        members.filter(|key| self.is_here(key) && self.circle.is_missing(key))
+        let nearest = self.nearest();
+        let members = self.roster.members().filter(move |member| {
+            let proven = self.circle.proven(&member.key);
+            let may_be = |address: &SocketAddr| proven.contains(address) || may_be_dialled(*address, nearest);
+            member.addresses.iter().any(may_be)
+        });
+        members.map(|member| member.key).filter(|key| self.is_here(key) && self.circle.is_missing(key))
     }
 
     /// SPEC MESH-5: sees to it that everybody is linked, or dialled.
@@ -54,24 +83,20 @@ impl Member {
         self.circle.call(missing, now.tick);
     }
 
-    pub(super) fn on_call_due(&mut self, key: Key, out: &mut Vec<Output>) {
+    pub(super) fn on_call_due(&mut self, key: Key, now: Now, out: &mut Vec<Output>) {
         if !self.missing().any(|missing| missing == key) {
-            return self.circle.forget(&key);
+            return self.circle.forget(&key, now.tick);
         }
         if self.circle.is_on_the_way(&key) {
             return;
         }
         // What the user has typed of somebody is newer than what that one has said.
-        let goal = &self.newcomer.goal;
-        let typed = goal.addresses.iter().filter(|_| goal.host == Some(key)).cloned();
-        let said = self.roster.members().find(|member| member.key == key).map(|member| member.addresses);
-        let mut addresses: Vec<String> = Vec::new();
-        for address in typed.chain(said.unwrap_or_default().iter().map(ToString::to_string)) {
-            if !addresses.contains(&address) {
-                addresses.push(address);
-            }
-        }
-        addresses.truncate(limits::ADDRESSES_MAX);
+        let mut addresses: Vec<String> = self.typed_of(&key).iter().take(limits::ADDRESSES_MAX).cloned().collect();
+        let told = self.told_by(&key, self.nearest());
+        let told: Vec<SocketAddr> =
+            told.into_iter().filter(|address| !addresses.contains(&address.to_string())).collect();
+        let Some(chosen) = self.circle.choose(key, addresses.len(), &told, now.tick) else { return };
+        addresses.extend(chosen.iter().map(ToString::to_string));
         let dial = self.newcomer.dial(Some(key), addresses, self.replica.log.meeting(), out);
         if let Some(dial) = self.dialled(dial, out) {
             self.circle.dialled(dial, key);
@@ -128,7 +153,7 @@ impl Member {
         if self.circle.is_empty() && !(is_founder && code != Code::Superseded) && ENDINGS.contains(&code) {
             return self.end(Code::Left, code, Ending::Final(Place::Room), out);
         }
-        self.circle.failed(key, failures);
+        self.circle.failed(key, failures, now.tick);
         self.seek(now);
     }
 

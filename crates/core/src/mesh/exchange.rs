@@ -1,5 +1,6 @@
 //! What is held where, and who asks whom (SPEC.md, "Mesh").
 
+use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -120,8 +121,12 @@ impl Member {
     }
 
     /// SPEC MESH-16
-    pub(super) fn on_links(&mut self, link: LinkId, links: &Links<'_>, out: &mut Vec<Output>) {
-        let changed = self.circle.tells(link, links.keys.iter().collect());
+    pub(super) fn on_links(&mut self, link: LinkId, links: &Links<'_>, now: Now, out: &mut Vec<Output>) {
+        let with: BTreeSet<Key> = links.keys.iter().collect();
+        let changed = self.circle.tells(link, with.clone());
+        for key in changed.iter().filter(|key| with.contains(*key)) {
+            self.circle.hasten(*key, &mut self.random, now.tick);
+        }
         changed.into_iter().for_each(|key| self.update_delivery(key, out));
     }
 

@@ -43,6 +43,9 @@ impl Member {
         if hello.purpose != Purpose::MESH {
             return out.push(Output::close(link, Rule::Join14));
         }
+        if dial.is_some() {
+            self.circle.met(key, address);
+        }
         let errand = dial.map(|dial| self.errand_of(dial));
         let step = match errand {
             None => Step::Silent,

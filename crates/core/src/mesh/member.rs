@@ -248,7 +248,7 @@ impl Member {
             Frame::Meeting(Meeting::EntryFrame(frame)) => self.on_entry(link, &frame.entry, now, out),
             Frame::Meeting(Meeting::Fetch(fetch)) => self.on_fetch(link, id, fetch, now, out),
             Frame::Meeting(Meeting::Fork(fork)) => self.on_fork(link, fork, now, out),
-            Frame::Meeting(Meeting::Links(links)) => self.on_links(link, links, out),
+            Frame::Meeting(Meeting::Links(links)) => self.on_links(link, links, now, out),
             Frame::Private(Private::Tell(tell)) => self.on_tell(link, id, tell, out),
             Frame::Session(Session::Done(_)) => self.on_done(link, id, out),
             Frame::Session(Session::Refused(error)) if self.is_denied(link, error, now, out) => {}
@@ -353,7 +353,7 @@ impl Machine for Member {
         while self.stage != Stage::Over
             && let Some(key) = self.circle.expire(now.tick)
         {
-            self.on_call_due(key, out);
+            self.on_call_due(key, now, out);
             self.settle(now, out);
         }
         while self.stage != Stage::Over

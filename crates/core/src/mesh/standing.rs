@@ -96,8 +96,9 @@ impl Member {
 
     /// Whoever is not in any more knocks at the members that it knows, too: its first door may be gone.
     pub(super) fn learn_doors(&mut self) {
-        let members = self.roster.members().filter(|member| self.is_here(&member.key));
-        let known: Vec<String> = members.filter_map(|member| Some(member.addresses.first()?.to_string())).collect();
+        let here = self.roster.members().map(|member| member.key).filter(|key| self.is_here(key));
+        let first = |key: Key| Some(self.told_by(&key, self.nearest()).first()?.to_string());
+        let known: Vec<String> = here.filter_map(first).collect();
         self.newcomer.learn(known);
     }
 }

@@ -9,6 +9,7 @@
 
 mod acts;
 mod arriving;
+mod dialling;
 mod hall;
 mod linked;
 mod lobby;

@@ -19,7 +19,7 @@ pub fn can_be_listed(address: SocketAddr, registry: SocketAddr) -> bool {
     is_of_one(ip)
         && !is_link_local
         && (!ip.is_loopback() || registry.ip().is_loopback())
-        && address.port() >= limits::PROBE_PORT_MIN
+        && address.port() >= limits::TOLD_PORT_MIN
         && address != registry
 }
 

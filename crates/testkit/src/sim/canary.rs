@@ -62,6 +62,8 @@ pub enum Canary {
     FollowsFromStart,
     /// Nobody is dialled a second time.
     MissingNotRedialled,
+    /// Where somebody may be at several addresses, all are tried again and again.
+    TriesWithoutEnd,
     /// Rows leave out the newest entry.
     HeadsLeftOut,
 }
@@ -91,6 +93,7 @@ impl Canary {
         Self::DialsTwice,
         Self::FollowsFromStart,
         Self::MissingNotRedialled,
+        Self::TriesWithoutEnd,
         Self::HeadsLeftOut,
     ];
 }
@@ -166,6 +169,9 @@ impl Planted {
                 }
                 Output::Dial { peer, .. } if self.is(Canary::MissingNotRedialled) => {
                     copies = usize::from(self.dialled.insert(*peer));
+                }
+                Output::Dial { addresses, .. } if self.is(Canary::TriesWithoutEnd) => {
+                    copies = if addresses.len() > 1 { 20 } else { 1 };
                 }
                 Output::Dial { .. } => copies = twice(self.is(Canary::DialsTwice)),
                 _ => {}

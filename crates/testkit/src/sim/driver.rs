@@ -100,6 +100,7 @@ impl Sim {
 
     /// Does what a machine wants done, in order.
     fn apply(&mut self, node: usize, outputs: Vec<Output>) {
+        let nodes = self.nodes.len();
         for output in self.nodes[node].planted.on_outputs(outputs) {
             let now = self.tick(node);
             let this = &mut self.nodes[node];
@@ -139,6 +140,12 @@ impl Sim {
                 }
                 Output::Dial { id, peer, addresses, hello } => {
                     let (run, code) = (this.runs, Code::Unreachable);
+                    if let Some(peer) = peer.filter(|_| self.is_room) {
+                        let is_somebodys =
+                            |address: &&String| (0..nodes).any(|at| address_of(at).to_string() == **address);
+                        let in_vain = addresses.len() - addresses.iter().filter(is_somebodys).count();
+                        self.dials.count((node, run), peer, addresses.len(), in_vain, self.now);
+                    }
                     let attempt = Attempt { node, run, id, peer, addresses, hello, code };
                     self.note(format_args!("node {node} dials"));
                     // Two round trips: TCP and the handshake.

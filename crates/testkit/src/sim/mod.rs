@@ -4,6 +4,7 @@
 //! what would be sealed travels as it is, and whose key is at the other end is simply known.
 
 mod canary;
+mod dials;
 mod disk;
 mod driver;
 mod faults;
@@ -34,6 +35,7 @@ use tertulia_core::wire::Encoded;
 
 pub use self::canary::Canary;
 use self::canary::Planted;
+use self::dials::Dials;
 pub use self::disk::Disk;
 use self::disk::EntryName;
 pub use self::network::{Conditions, ConnectionId};
@@ -89,6 +91,7 @@ pub struct Sim {
     /// Tokens of texts that have come to each node.
     tokens: BTreeSet<(usize, Token)>,
     recorder: Option<Recorder>,
+    dials: Dials,
 }
 
 impl std::fmt::Debug for Sim {
@@ -125,6 +128,7 @@ impl Sim {
             lost: BTreeSet::new(),
             tokens: BTreeSet::new(),
             recorder: None,
+            dials: Dials::default(),
         }
     }
 

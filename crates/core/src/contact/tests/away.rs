@@ -31,6 +31,19 @@ fn contact_10_an_address_that_shows_itself_goes_in_front_and_what_the_user_gave_
 }
 
 #[test]
+fn address_4_a_port_of_the_system_is_not_dialled_back() {
+    let mut world = World::friends();
+    for port in [25, 1_023] {
+        move_to(&mut world, 1, port);
+        world.seconds(1);
+        assert_eq!((world.changes(0), world.listed(0)[0].learned.clone()), (Vec::new(), Vec::new()));
+    }
+    move_to(&mut world, 1, 1_024);
+    world.seconds(1);
+    assert_eq!(world.listed(0)[0].learned[0], "127.0.0.1:1024");
+}
+
+#[test]
 fn contact_15_who_is_at_none_of_their_addresses_is_sought_and_dialled_where_they_are_found() {
     let mut world = World::friends();
     let bea = world.key(1);

@@ -58,6 +58,8 @@ pub(super) struct Node {
     /// Frames sent on each link, ever.
     pub(super) sent: Vec<(LinkId, Encoded)>,
     pub(super) dialled: usize,
+    /// At which addresses it has tried somebody whom it calls.
+    pub(super) tried: Vec<String>,
 }
 
 pub(super) struct Hall {
@@ -146,6 +148,7 @@ impl Hall {
             closed: vec![],
             sent: vec![],
             dialled: 0,
+            tried: vec![],
         });
         self.input(node, Input::Start);
         self.settle();
@@ -192,6 +195,7 @@ impl Hall {
 
     fn dial(&mut self, node: usize, id: DialId, peer: Option<Key>, addresses: &[String], hello: Encoded) {
         self.nodes[node].dialled += 1;
+        self.nodes[node].tried.extend(addresses.iter().filter(|_| peer.is_some()).cloned());
         if let Some(key) = self.answers.take() {
             let (link, hello) = (self.link(), hello_of(Purpose::MESH, 5, None));
             return self.queue.push_back((node, Waiting::Up(link, key, hello, Some(id))));
@@ -233,9 +237,11 @@ impl Hall {
 
     /// Lets one thing happen.
     fn happen(&mut self, node: usize, waiting: &Waiting) {
-        let address = ([192, 0, 2, 1], 40_000).into();
         match waiting {
             Waiting::Up(link, peer, hello, dial) => {
+                let there =
+                    self.nodes.iter().position(|node| node.machine.us.key() == *peer).filter(|_| dial.is_some());
+                let address = there.map_or(([192, 0, 2, 1], 40_000).into(), at);
                 if let Some(Frame::Session(Session::Hello(hello))) = frame::decode(&hello.0).expect("HELLO").frame {
                     self.input(node, Input::Up { link: *link, peer: *peer, address, hello, dial: *dial });
                 }
