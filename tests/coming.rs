@@ -61,9 +61,9 @@ async fn come_and_go(address: SocketAddr, purpose: Purpose) -> (u32, u32) {
         beat.tick().await;
         let mut peer = Peer::dial(address, &eve).await.expect("a handshake");
         match peer.enter(purpose, "eve", &proof).await {
-            Ok(Admission { charter, pass }) => {
+            Ok(Admission { charter, chain }) => {
                 taken += 1;
-                proof.pass = Some(pass);
+                proof.chain = chain;
                 if purpose == Purpose::MESH {
                     let log = log.get_or_insert_with(|| Log::new(charter.meeting, 100));
                     say_hello_and_goodbye(&mut peer, log, &eve, u64::from(taken)).await;

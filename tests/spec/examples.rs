@@ -15,7 +15,7 @@ use tertulia_core::wire::meeting::Join;
 use tertulia_core::wire::option::{self, OptionsBuffer};
 use tertulia_testkit::directory::{record, visit};
 use tertulia_testkit::layout::{annotate, annotate_as};
-use tertulia_testkit::lecture::{ada, bea, bodies, charter, fork, lecture, links, pass, ticket_proof, waiting};
+use tertulia_testkit::lecture::{ada, bea, bodies, chain, charter, fork, lecture, links, ticket_proof, waiting};
 
 use crate::page::{Page, root};
 
@@ -54,7 +54,7 @@ pub(crate) fn sync(page: &mut Page) {
     };
     page.sync_block("hex: ticket", "", &ticket.to_string());
     let mut options = OptionsBuffer::default();
-    options.set(&option::PASS, &pass());
+    chain().show(&mut options);
     options.set(&option::TICKET, &ticket_proof());
     let join = Frame::from(Join { meeting: charter.meeting, options: options.options() }).encode(RequestId(1));
     page.sync_block("hex: JOIN again", "", &lines(annotate(&join.0)));

@@ -8,7 +8,7 @@ use tertulia_core::link::{State, Trigger};
 use tertulia_core::wire::entry::{Door, EntryBody, Level, Role};
 use tertulia_core::wire::frame::{HEADER, infos};
 use tertulia_core::wire::meeting::{Lane, Whereabouts};
-use tertulia_core::wire::option;
+use tertulia_core::wire::option::{self, Manner};
 use tertulia_core::wire::registry::{Kind, RECORD_OPTIONS, Shelf, Visibility};
 use tertulia_testkit::layout::{STRUCTURES, structure};
 
@@ -73,12 +73,13 @@ fn fields_table(name: &str, start: usize, fields: &[(&'static str, String)]) -> 
 }
 
 fn enumerations() -> Table {
-    let all: [(&str, &[(u8, &str)]); 10] = [
+    let all: [(&str, &[(u8, &str)]); 11] = [
         ("admission u8", Admission::TABLE),
         ("questions u8", Questions::TABLE),
         ("lane u8", Lane::TABLE),
         ("whereabouts u8", Whereabouts::TABLE),
         ("level u8", Level::TABLE),
+        ("manner u8", Manner::TABLE),
         ("role u8", Role::TABLE),
         ("door u8", Door::TABLE),
         ("kind u8", Kind::TABLE),

@@ -1,10 +1,12 @@
 use tertulia_core::contact::{pair_id, safety_words};
-use tertulia_core::id::{Key, Signature};
+use tertulia_core::id::{Key, MeetingId, Signature};
 use tertulia_core::identity::{Domain, Identity, Secret};
 use tertulia_core::log::{entry_of, hash};
+use tertulia_core::pass::Chain;
 use tertulia_core::ticket::Ticket;
 use tertulia_core::wire::field::encode_alone;
-use tertulia_testkit::lecture::{ada, bea, bodies, charter, pass, question, ticket, ticket_proof};
+use tertulia_core::wire::option::Manner;
+use tertulia_testkit::lecture::{ada, bea, bodies, chain, charter, question, ticket, ticket_proof};
 
 use crate::{compare, hex, list, object, text};
 
@@ -68,11 +70,50 @@ fn tickets() -> [String; 3] {
 }
 
 fn pass_object() -> String {
-    let pass = pass();
-    let parts: [&[u8]; 3] = [&charter().meeting.0, &bea().key().0, &pass.lamport.to_be_bytes()];
+    let chain = chain();
+    let mut list = None;
+    chain.with_list(|passes| list = passes.iter().next());
+    let pass = list.unwrap();
+    let parts: [&[u8]; 4] = [&charter().meeting.0, &bea().key().0, &pass.floor.to_be_bytes(), &[pass.manner.number()]];
     let mut fields = signed(&ada(), Domain::Pass, &parts, &pass.signature).to_vec();
-    fields.push(("pass", hex(&encode_alone(&pass))));
+    fields.extend([("pass", hex(&encode_alone(&pass))), ("chain", hex(&chain.encode()))]);
     object(1, &fields)
+}
+
+/// Chains of Cleo, whom Bea has let in, and what becomes of them.
+fn chains() -> Vec<String> {
+    let meeting = charter().meeting;
+    let cleo = Identity::new(Secret([0xee; 32]), ada().scheme().clone()).key();
+    let of_bea = Chain::default().and(bea().key(), 40, Manner::Unasked, meeting, &ada());
+    let whole = of_bea.and(cleo, 7, Manner::ByHand, meeting, &bea());
+    let changed = |at: usize| {
+        let mut bytes = whole.encode();
+        bytes[at] ^= 1;
+        Chain::restore(&bytes)
+    };
+    let second = 2 + 105;
+    let without_founder = Chain::default().and(cleo, 7, Manner::ByHand, meeting, &bea());
+    let elsewhere = of_bea.and(cleo, 7, Manner::ByHand, MeetingId([9; 16]), &bea());
+    let cases = [
+        ("Ada has let in Bea, and Bea has let in Cleo by hand", cleo, whole.clone(), true),
+        ("the same, shown by Bea", bea().key(), whole.clone(), false),
+        ("Bea's own", bea().key(), of_bea.clone(), true),
+        ("Bea's, shown by Cleo", cleo, of_bea, false),
+        ("the founder's", ada().key(), Chain::default(), true),
+        ("none, and not the founder", cleo, Chain::default(), false),
+        ("it does not begin at the founder", cleo, without_founder, false),
+        ("the last pass is of another meeting", cleo, elsewhere, false),
+        ("another floor in the first pass", cleo, changed(2 + 39), false),
+        ("another manner in the last pass", cleo, changed(second + 40), false),
+        ("another signature in the last pass", cleo, changed(second + 104), false),
+    ];
+    let cases = cases.into_iter().map(|(about, key, chain, holds)| {
+        assert_eq!(chain.holds(&key, &charter(), &ada()), holds, "{about}");
+        let floor = chain.floor().to_string();
+        let fields = [("about", text(about)), ("key", hex(&key.0)), ("chain", hex(&chain.encode()))];
+        object(2, &[&fields[..], &[("holds", holds.to_string()), ("floor", floor)]].concat())
+    });
+    cases.collect()
 }
 
 fn question_object() -> String {
@@ -105,6 +146,7 @@ fn the_meeting_is_as_the_vectors_say() {
         ("endorsement", endorsement),
         ("ticket_proof", proof),
         ("pass", pass_object()),
+        ("chains", list(1, &chains())),
         ("question", question_object()),
         ("entries", list(1, &entries())),
         ("pair", pair_object()),

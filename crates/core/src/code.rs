@@ -79,6 +79,7 @@ codes! {
     0x0052 NotYet "not_yet" "The receiver can't say yet whether the sender may come in. Dial again."
     0x0053 Duplicate "duplicate" "Another link of the same two stands; this one is not needed."
     0x0054 NotHost "not_host" "Only a host admits to this meeting, and the receiver of JOIN is none."
+    0x0055 TooDeep "too_deep" "The receiver of JOIN has itself come in by as many passes as there may be. Try another member."
     0x0060 Unneeded "unneeded" "The link is not needed: nothing was said for long, or there is a newer one. Dial again when there is something to say."
     0x0100 Cut "cut" "Never sent: the connection ended without BYE."
     0x0101 Unreachable "unreachable" "Never sent: nobody answered at the addresses."

@@ -23,6 +23,7 @@ pub mod machine;
 pub mod mesh;
 pub mod name;
 pub mod node;
+pub mod pass;
 pub mod random;
 pub mod reason;
 pub mod registry;

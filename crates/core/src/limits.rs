@@ -113,9 +113,9 @@ limits! {
     JOIN_INTERVAL: Duration = Duration::from_secs(5);
     /// New joins of one key that may come at once.
     JOIN_BURST: u32 = 3;
-    /// A key that is in, or has a pass, joins again after this.
+    /// A key that is in, or has a chain, joins again after this.
     REJOIN_INTERVAL: Duration = Duration::from_secs(1);
-    /// Joins of one key that is in, or has a pass, that may come at once.
+    /// Joins of one key that is in, or has a chain, that may come at once.
     REJOIN_BURST: u32 = 10;
     /// A member admits another newcomer from one source after this.
     NEWCOMER_INTERVAL: Duration = Duration::from_secs(5);
@@ -137,6 +137,8 @@ limits! {
     ADDRESSES_MAX: usize = 3;
     /// Bytes of one typed address, of whatever kind.
     ADDRESS_BYTES_MAX: usize = 64;
+    /// Passes by which somebody has come in, from the founder down.
+    PASSES_MAX: usize = 16;
     /// One address has this long to accept.
     CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
     /// From accept to the finished handshake, whatever arrives meanwhile.
@@ -249,7 +251,7 @@ limits! {
     MESH_DIGEST_DELAY: Duration = Duration::from_millis(200);
     /// A member's DIGEST and LINKS go out no more often.
     MESH_DIGEST_INTERVAL: Duration = Duration::from_secs(1);
-    /// A member that has a pass, and is not known as granted, is waited for this long.
+    /// A member that has a chain, and is not known as granted, is waited for this long.
     GRANT_TIMEOUT: Duration = Duration::from_secs(1);
     /// A newcomer waits no longer for acts that it lacks.
     ARRIVE_TIMEOUT: Duration = Duration::from_secs(2);

@@ -7,6 +7,7 @@ use tertulia_core::code::Code;
 use tertulia_core::id::{Hash, Key, MeetingId, RequestId, Salt, Signature, Token};
 use tertulia_core::identity::{Domain, Ed25519, Identity, Secret};
 use tertulia_core::log::{Log, Verdict, entry_of, hash};
+use tertulia_core::pass::Chain;
 use tertulia_core::time::{Instant, Now};
 use tertulia_core::trace::{Direction, Expect, LinkStep, Packet, Step, Trace};
 use tertulia_core::wire::address::Address;
@@ -15,7 +16,7 @@ use tertulia_core::wire::field::{Block, List, Name, Reason, Signed, Text, Title,
 use tertulia_core::wire::meeting::{
     Digest, Fetch, Join, Lane, Links, Person, Presence, Range, Rename, Waiting, Welcome, Whereabouts,
 };
-use tertulia_core::wire::option::{self, Options, OptionsBuffer, Pass, TicketProof};
+use tertulia_core::wire::option::{self, Manner, Options, OptionsBuffer, TicketProof};
 use tertulia_core::wire::private::{Ask, Tell};
 use tertulia_core::wire::session::{Bye, Done, Hello, Ping, Purpose, Refused};
 use tertulia_core::wire::{Encoded, Frame, decode};
@@ -73,10 +74,8 @@ pub fn ticket_proof() -> TicketProof {
 
 /// What lets Bea in again.
 #[must_use]
-pub fn pass() -> Pass {
-    let lamport = 0_u64;
-    let signature = ada().sign(Domain::Pass, &[&charter().meeting.0, &bea().key().0, &lamport.to_be_bytes()]);
-    Pass { signer: ada().key(), lamport, signature }
+pub fn chain() -> Chain {
+    Chain::default().and(bea().key(), 0, Manner::Unasked, charter().meeting, &ada())
 }
 
 /// Bea's question, and its signature.
@@ -166,8 +165,10 @@ impl Script {
         let (count, items) = encode_items(self.log.rows(0), usize::MAX);
         let charter: Signed<'_, Charter<'_>> = decode_all(charter.bytes()).unwrap();
         let rows = List::over(count, &items);
-        let welcome = Welcome { charter: Block(charter), pass: pass(), rows, options: NONE };
-        self.host(1, welcome, "The host lets her in, and says what it has.");
+        chain().with_list(|chain| {
+            let welcome = Welcome { charter: Block(charter), chain, rows, options: NONE };
+            self.host(1, welcome, "The host lets her in, and says what it has.");
+        });
         let person = Person { key: bea().key(), whereabouts: Whereabouts::Here, name: Name::new("bea").unwrap() };
         let (count, items) = encode_items([person], usize::MAX);
         self.host(0, Presence { guests: 1, people: List::over(count, &items), options: NONE }, "Who is here.");

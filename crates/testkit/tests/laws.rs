@@ -17,13 +17,14 @@ use tertulia_core::log::{Log, Record};
 use tertulia_core::machine::{Input, Machine, Output};
 use tertulia_core::mesh::{Member, MemberConfig, Restored};
 use tertulia_core::node::{Guess, Node};
+use tertulia_core::pass::Chain;
 use tertulia_core::star::{Attendee, Host, HostConfig, NewcomerConfig};
 use tertulia_core::time::{Instant, Now, Timers};
 use tertulia_core::wire::address::Address;
 use tertulia_core::wire::entry::{Door, EntryBody, Role};
 use tertulia_core::wire::field::{Block, List, Name, Reason, Signed, Text, Title, decode_all, encode_items};
 use tertulia_core::wire::meeting::{Digest, Join, Links, Welcome};
-use tertulia_core::wire::option::{Options, Pass};
+use tertulia_core::wire::option::{Manner, Options};
 use tertulia_core::wire::private::{Ask, Tell};
 use tertulia_core::wire::session::{Done, Purpose};
 use tertulia_core::wire::{Encoded, Frame};
@@ -59,6 +60,11 @@ fn charter_with(admission: Admission) -> SignedCharter {
         title: Title::new("Laws").unwrap(),
     };
     SignedCharter::found(terms, &founder).unwrap()
+}
+
+/// What lets somebody into a meeting again.
+fn chain(guest: Key, charter: &SignedCharter) -> Chain {
+    Chain::default().and(guest, 0, Manner::Unasked, charter.meeting, &identity(1))
 }
 
 fn request<'a>(frame: impl Into<Frame<'a>>) -> Encoded {
@@ -122,13 +128,14 @@ fn from_host() -> Vec<Encoded> {
     let signed: Signed<'_, Charter<'_>> = decode_all(charter.bytes()).unwrap();
     let mut log = Log::new(charter.meeting, 100);
     log.write(&identity(1), 7, &EntryBody::Policy { door: Door::Locked, kept: List::NONE }, NOW).unwrap();
-    let pass = Pass { signer: charter.founder, lamport: 0, signature: tertulia_core::id::Signature::ZERO };
     let mut frames = Vec::new();
     for rows in [vec![], log.rows(0)] {
         let (count, items) = encode_items(rows, 10);
         let rows = List::over(count, &items);
-        let welcome = Welcome { charter: Block(signed), pass, rows, options: Options::NONE };
-        (0..NAME_AT / 2).for_each(|_| frames.push(request(welcome)));
+        chain(identity(2).key(), &charter).with_list(|chain| {
+            let welcome = Welcome { charter: Block(signed), chain, rows, options: Options::NONE };
+            (0..NAME_AT / 2).for_each(|_| frames.push(request(welcome)));
+        });
     }
     frames.extend(entries());
     frames
@@ -224,11 +231,12 @@ fn from_members() -> Vec<Encoded> {
         log.write(&identity(1), 8, &EntryBody::Policy { door: Door::Locked, kept: List::NONE }, NOW)
             .map(|entry| entry.frame.clone()),
     );
-    let pass = Pass { signer: charter.founder, lamport: 0, signature: tertulia_core::id::Signature::ZERO };
     let (count, items) = encode_items(log.rows(0), 30);
     let rows = List::over(count, &items);
     for _ in 0..4 {
-        frames.push(request(Welcome { charter: Block(signed), pass, rows, options: Options::NONE }));
+        chain(identity(2).key(), &charter).with_list(|chain| {
+            frames.push(request(Welcome { charter: Block(signed), chain, rows, options: Options::NONE }));
+        });
         frames.push(event(Digest { rows, options: Options::NONE }));
     }
     let (count, keys) = encode_items([identity(2).key(), identity(3).key()], 2);

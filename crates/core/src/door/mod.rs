@@ -4,10 +4,10 @@
 mod lobby;
 mod names;
 mod newcomer;
-mod proof;
+mod quota;
 
 pub(crate) use self::lobby::{Due, Knock, Lobby};
 pub(crate) use self::names::Names;
 pub(crate) use self::newcomer::{ENDINGS, Newcomer, Progress, Wait, is_innocent};
 pub use self::newcomer::{NewcomerConfig, Restored};
-pub(crate) use self::proof::{Door, pass_is_signed, sign_pass};
+pub(crate) use self::quota::Door;

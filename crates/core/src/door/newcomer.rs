@@ -13,12 +13,13 @@ use crate::limits;
 use crate::log::Log;
 use crate::machine::{Kept, Output};
 use crate::name::numbered;
+use crate::pass::Chain;
 use crate::random::Random;
 use crate::ticket::{Ticket, prove_ticket};
 use crate::time::{Instant, Now, Timers};
-use crate::wire::field::{Name, Reason, encode_alone};
+use crate::wire::field::{Name, Reason};
 use crate::wire::meeting::Join;
-use crate::wire::option::{self, OptionsBuffer, Pass};
+use crate::wire::option::{self, OptionsBuffer};
 use crate::wire::session::{Hello, Purpose};
 use crate::wire::{Encoded, Frame};
 
@@ -38,8 +39,8 @@ const FINAL: [Code; 8] = [
 ];
 
 /// The same, before the first time inside.
-const FINAL_AT_FIRST: [Code; 6] =
-    [Code::VersionUnknown, Code::Locked, Code::Full, Code::NoMeeting, Code::WrongKind, Code::WrongKey];
+const FINAL_AT_FIRST: [Code; 7] =
+    [Code::VersionUnknown, Code::Locked, Code::Full, Code::TooDeep, Code::NoMeeting, Code::WrongKind, Code::WrongKey];
 
 /// What ends a stay, too, if nobody is left who says otherwise.
 pub(crate) const ENDINGS: [Code; 4] = [Code::Ended, Code::Kicked, Code::Banned, Code::Superseded];
@@ -84,7 +85,7 @@ impl Me {
 pub struct Restored {
     /// The meeting's charter.
     pub charter: SignedCharter,
-    /// The pass, as [`Kept::Pass`] has it.
+    /// The passes, as [`Kept::Pass`] has them.
     pub pass: Option<Vec<u8>>,
     /// What was said and done there.
     pub log: Log,
@@ -160,7 +161,8 @@ pub(crate) enum Progress {
 pub(crate) struct Newcomer {
     pub(crate) me: Me,
     pub(crate) goal: Goal,
-    pub(crate) pass: Option<Pass>,
+    /// What has let it in; none of the founder.
+    pub(crate) chain: Chain,
     /// It has been inside: what closes a door for a while sends it away no more.
     was_inside: bool,
     dials: u64,
@@ -177,7 +179,7 @@ impl Newcomer {
         Self {
             me: Me { base_name: name.clone(), name, is_chosen: name_is_chosen, tried: 0, started_ms },
             goal: Goal { place, host, ticket, note, addresses, others },
-            pass: None,
+            chain: Chain::default(),
             was_inside: false,
             dials: 0,
             failures: 0,
@@ -223,9 +225,7 @@ impl Newcomer {
     /// What it says at the door, with all that may open it.
     pub(crate) fn join(&self, meeting: MeetingId, us: &Identity, id: RequestId) -> Encoded {
         let mut options = OptionsBuffer::default();
-        if let Some(pass) = &self.pass {
-            options.set(&option::PASS, pass);
-        }
+        self.chain.show(&mut options);
         if let Some((ticket, seed)) = self.goal.ticket.as_ref().and_then(|ticket| Some((ticket, ticket.seed?))) {
             let meeting = if meeting == MeetingId::ZERO { ticket.meeting } else { meeting };
             options.set(&option::TICKET, &prove_ticket(seed, ticket.endorsement, meeting, us));
@@ -243,9 +243,10 @@ impl Newcomer {
     }
 
     /// What lets it in again.
-    pub(crate) fn take_pass(&mut self, pass: Pass, meeting: MeetingId, out: &mut Vec<Output>) {
-        if self.pass.replace(pass) != Some(pass) {
-            out.push(Output::Keep { meeting, name: Kept::Pass, bytes: encode_alone(&pass) });
+    pub(crate) fn take_chain(&mut self, chain: Chain, meeting: MeetingId, out: &mut Vec<Output>) {
+        if self.chain != chain {
+            out.push(Output::Keep { meeting, name: Kept::Pass, bytes: chain.encode() });
+            self.chain = chain;
         }
     }
 

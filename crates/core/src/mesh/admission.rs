@@ -6,17 +6,17 @@ use alloc::vec::Vec;
 
 use super::member::{Member, Stage, Timer};
 use super::peer::{Knock, Step};
-use crate::door::{pass_is_signed, sign_pass};
 use crate::id::{Hash, Key, LinkId, MeetingId, RequestId, Source};
 use crate::limits;
 use crate::machine::Output;
 use crate::name::reading;
+use crate::pass::Chain;
 use crate::rule::Rule;
 use crate::time::{Instant, Now};
 use crate::wire::entry::{EntryBody, Level, Role};
 use crate::wire::field::{List, Reason, encode_items};
 use crate::wire::meeting::Join;
-use crate::wire::option::{self, Pass, TicketProof};
+use crate::wire::option::{self, Manner, TicketProof};
 
 /// What becomes of a JOIN.
 enum Decision {
@@ -36,11 +36,12 @@ impl Member {
         if peer.step != Step::Silent {
             return self.reject(link, Rule::Join1, now, out);
         }
-        let pass = join.options.find::<Pass>(&option::PASS);
+        let chain = Chain::of(&join.options);
         let ticket = join.options.find::<TicketProof>(&option::TICKET);
         let note = join.options.find::<Reason<'_>>(&option::NOTE).map_or("", Reason::as_str).to_string();
         let (source, since) = (Source::of(peer.address.ip()), now.tick);
-        let knock = Knock { request: id, meeting: join.meeting, pass, ticket, note, source, since };
+        let (meeting, manner) = (join.meeting, Manner::Unasked);
+        let knock = Knock { request: id, meeting, chain, manner, ticket, note, source, since };
         peer.step = Step::Knocking(Box::new(knock));
         self.timers.disarm(Timer::Join(link));
         self.decide(link, now, out);
@@ -108,7 +109,7 @@ impl Member {
         }
         // SPEC MESH-6: who has a pass has been granted elsewhere, and the grant is on its way.
         let grant = knock.since.after(limits::GRANT_TIMEOUT);
-        if knock.pass.is_some() && now.tick < grant {
+        if !knock.chain.is_empty() && now.tick < grant {
             return Decision::Wait(grant);
         }
         self.judge_newcomer(key, knock, now)
@@ -125,6 +126,10 @@ impl Member {
             if self.roster.is_revoked(&ticket.ticket, Level::Out) {
                 return Decision::No(Rule::Join4);
             }
+        }
+        // SPEC PASS-4
+        if self.newcomer.chain.is_full() {
+            return Decision::No(Rule::Pass4);
         }
         // SPEC JOIN-5
         if self.roster.is_locked() {
@@ -179,27 +184,30 @@ impl Member {
             })
     }
 
-    /// What lets `key` in again: the pass that it has, or a new one.
-    pub(super) fn pass_for(&self, key: Key, shown: Option<Pass>) -> Pass {
-        let floor = self.floor_for(key, shown);
-        let holds = shown.filter(|pass| self.pass_holds(pass, key));
-        holds.unwrap_or_else(|| sign_pass(self.replica.log.meeting(), key, floor, &self.us))
+    /// What lets `key` in again: the chain that it has, or a new one (SPEC PASS-4).
+    pub(super) fn chain_for(&self, key: Key, knock: &Knock) -> Chain {
+        let (shown, ours) = (&knock.chain, &self.newcomer.chain);
+        if self.chain_holds(shown, key) && !(shown.is_full() && ours.len().saturating_add(1) < shown.len()) {
+            return shown.clone();
+        }
+        ours.and(key, self.floor_for(key, shown), knock.manner, self.replica.log.meeting(), &self.us)
     }
 
-    /// The lamport time above which talk is served to `key` (SPEC HISTORY-1).
-    pub(super) fn floor_for(&self, key: Key, shown: Option<Pass>) -> u64 {
+    /// The lamport time above which talk is served to `key` (SPEC HISTORY-1, PASS-3).
+    pub(super) fn floor_for(&self, key: Key, shown: &Chain) -> u64 {
         let Some(charter) = &self.charter else { return u64::MAX };
-        match shown.filter(|pass| self.pass_holds(pass, key)) {
-            Some(pass) => pass.lamport,
-            None if key == charter.founder => 0,
-            None => self.replica.log.floor_of_last(charter.history),
+        if key == charter.founder {
+            0
+        } else if self.chain_holds(shown, key) {
+            shown.floor()
+        } else {
+            self.replica.log.floor_of_last(charter.history).max(self.newcomer.chain.floor())
         }
     }
 
-    fn pass_holds(&self, pass: &Pass, key: Key) -> bool {
-        pass.signer != key
-            && self.roster.is_member(&pass.signer)
-            && pass_is_signed(pass, self.replica.log.meeting(), key, &self.us)
+    fn chain_holds(&self, chain: &Chain, key: Key) -> bool {
+        let is_members = chain.signer().is_some_and(|signer| signer != key && self.roster.is_member(&signer));
+        is_members && self.charter.as_ref().is_some_and(|charter| chain.holds(&key, charter, &self.us))
     }
 
     /// What is shown of somebody: a junior whose name reads like a senior's is told apart by its key.

@@ -112,7 +112,7 @@ impl Member {
             return self.order.note(entry.hash.short());
         }
         // What was before this node's time is not waited for.
-        let is_before = entry.lamport.saturating_sub(1) <= self.newcomer.pass.map_or(0, |pass| pass.lamport);
+        let is_before = entry.lamport.saturating_sub(1) <= self.newcomer.chain.floor();
         let reference = if is_before { ShortHash::ZERO } else { entry.reference };
         self.order.push(Arc::clone(entry), reference, now.tick);
     }

@@ -16,6 +16,7 @@ use crate::limits;
 use crate::log::Log;
 use crate::machine::{Kept, Output};
 use crate::name::proper;
+use crate::pass::Chain;
 use crate::replica::{Patience, Replica, send_rows};
 use crate::roster::Roster;
 use crate::rule::Rule;
@@ -24,7 +25,7 @@ use crate::wire::Frame;
 use crate::wire::address::Address;
 use crate::wire::field::{Block, List, Name, Signed, decode_all, encode_alone, encode_items};
 use crate::wire::meeting::Welcome;
-use crate::wire::option::{self, OptionsBuffer, Pass};
+use crate::wire::option::{self, OptionsBuffer};
 use crate::wire::session::{Hello, Purpose};
 
 impl Member {
@@ -98,17 +99,18 @@ impl Member {
     pub(super) fn welcome(&mut self, link: LinkId, knock: &Knock, now: Now, out: &mut Vec<Output>) {
         let (Some(charter), Some(peer)) = (&self.charter, self.links.get(&link)) else { return };
         let Ok(signed) = decode_all::<Signed<'_, Charter<'_>>>(charter.bytes()) else { return };
-        let pass = self.pass_for(peer.key, knock.pass);
-        let rows = self.replica.meet(link, peer.key, pass.lamport);
+        let chain = self.chain_for(peer.key, knock);
+        let rows = self.replica.meet(link, peer.key, chain.floor());
         let (count, items) = encode_items(rows.iter().copied(), limits::ROWS_MAX);
         let mut options = OptionsBuffer::default();
-        if let Some(ours) = &self.newcomer.pass {
-            options.set(&option::PASS, ours);
-        }
+        self.newcomer.chain.show(&mut options);
         options.set(&option::OBSERVED, &Address::of(peer.address));
         let rows_told = List::over(count, &items);
-        let welcome = Welcome { charter: Block(signed), pass, rows: rows_told, options: options.options() };
-        out.push(Output::Send { link, frame: Frame::from(welcome).encode(knock.request) });
+        let frame = chain.with_list(|chain| {
+            let welcome = Welcome { charter: Block(signed), chain, rows: rows_told, options: options.options() };
+            Frame::from(welcome).encode(knock.request)
+        });
+        out.push(Output::Send { link, frame });
         self.note_told(link, &rows);
         if let Some(rest) = rows.get(limits::ROWS_MAX..).filter(|rest| !rest.is_empty()) {
             send_rows(link, rest, out);
@@ -130,6 +132,11 @@ impl Member {
                 Ok(charter) => charter,
                 Err(rule) => return self.reject(link, rule, now, out),
             };
+        let chain = Chain::shown(welcome.chain);
+        // SPEC PASS-2
+        if !chain.holds(&self.us.key(), &charter, &self.us) {
+            return self.reject(link, Rule::Pass2, now, out);
+        }
         if self.charter.is_none() {
             if let Some(kept) = self.newcomer.come_to(charter.meeting) {
                 self.links.remove(&link);
@@ -144,9 +151,9 @@ impl Member {
             out.push(Output::Keep { meeting, name: Kept::Charter, bytes });
             self.charter = Some(charter);
         }
-        self.newcomer.take_pass(welcome.pass, self.replica.log.meeting(), out);
+        self.newcomer.take_chain(chain, self.replica.log.meeting(), out);
         self.reach.note(&welcome.options);
-        let floor = self.floor_for(key, welcome.options.find::<Pass>(&option::PASS));
+        let floor = self.floor_for(key, &Chain::of(&welcome.options));
         let rows = self.replica.meet(link, key, floor);
         self.enter(link, now, out);
         self.note_told(link, &rows);

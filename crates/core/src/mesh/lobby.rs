@@ -15,6 +15,7 @@ use crate::name::reading;
 use crate::rule::Rule;
 use crate::time::Now;
 use crate::wire::meeting::Waiting;
+use crate::wire::option::Manner;
 use crate::wire::session::Refused;
 
 impl Member {
@@ -51,8 +52,9 @@ impl Member {
             if !self.has_room() {
                 return Err(Failure::Full(Full::People(Place::Room)));
             }
-            let Some(peer) = self.links.get(&link) else { continue };
-            let Step::Knocking(knock) = &peer.step else { continue };
+            let Some(peer) = self.links.get_mut(&link) else { continue };
+            let Step::Knocking(knock) = &mut peer.step else { continue };
+            knock.manner = Manner::ByHand;
             let (key, ticket) = (peer.key, knock.ticket);
             let name = peer.name.clone().unwrap_or_default();
             self.lobby.take(link, now);

@@ -21,6 +21,7 @@ use crate::id::{DialId, Key, LinkId, RequestId};
 use crate::identity::Identity;
 use crate::log::{Held, Log};
 use crate::machine::{Input, Machine, Output};
+use crate::pass::Chain;
 use crate::random::Random;
 use crate::reason::goodbye;
 use crate::replica::{Delivery, Order, Patience, Replica};
@@ -29,9 +30,7 @@ use crate::rule::Rule;
 use crate::time::{Instant, Now, Timers};
 use crate::wire::Frame;
 use crate::wire::entry as wire;
-use crate::wire::field::decode_all;
 use crate::wire::meeting::Meeting;
-use crate::wire::option::Pass;
 use crate::wire::private::Private;
 use crate::wire::session::Session;
 
@@ -172,7 +171,7 @@ impl Member {
                 self.order.note(entry.hash.short());
             }
         }
-        self.newcomer.pass = pass.and_then(|pass| decode_all::<Pass>(&pass).ok());
+        self.newcomer.chain = pass.map(|pass| Chain::restore(&pass)).unwrap_or_default();
         self.roster = Roster::fold(log, &charter, &self.us);
         self.session = log.next_session(us).max(self.newcomer.me.started_ms);
         self.charter = Some(charter);

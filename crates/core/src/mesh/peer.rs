@@ -7,10 +7,11 @@ use core::net::SocketAddr;
 
 use crate::id::{Key, MeetingId, RequestId, Source};
 use crate::log::Held;
+use crate::pass::Chain;
 use crate::roster::Roster;
 use crate::time::Instant;
 use crate::wire::meeting::{Lane, Row};
-use crate::wire::option::{Pass, TicketProof};
+use crate::wire::option::{Manner, TicketProof};
 
 /// What a dial, or the link that it led to, is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +27,10 @@ pub(super) enum Errand {
 pub(super) struct Knock {
     pub(super) request: RequestId,
     pub(super) meeting: MeetingId,
-    pub(super) pass: Option<Pass>,
+    /// What it shows, whether that holds or not.
+    pub(super) chain: Chain,
+    /// This host's user lets it in.
+    pub(super) manner: Manner,
     pub(super) ticket: Option<TicketProof>,
     /// What it says to the host of a lobby.
     pub(super) note: String,

@@ -1,23 +1,21 @@
 //! Who gets in (SPEC.md, "Admission").
 
 use crate::charter::SignedCharter;
-use crate::door::{pass_is_signed, sign_pass};
 use crate::id::{Key, MeetingId};
 use crate::identity::Identity;
+use crate::pass::Chain;
 use crate::roster::Roster;
 use crate::rule::Rule;
 use crate::wire::entry::Level;
 use crate::wire::meeting::Join;
-use crate::wire::option::{self, Pass, TicketProof};
+use crate::wire::option::{self, Manner, TicketProof};
 
 /// What the host knows of whoever has come in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Admitted {
-    /// Shown again, the pass admits again.
-    pub(super) pass: Pass,
     /// The ticket that it came with.
     pub(super) ticket: Option<Key>,
-    /// It came without a pass that holds.
+    /// It came without a chain that holds.
     pub(super) is_new: bool,
 }
 
@@ -31,11 +29,11 @@ pub(super) struct House<'a> {
 }
 
 impl House<'_> {
-    /// Lets `guest` in, or names the rule that keeps it out.
+    /// Lets `guest` in, by a chain that admits it again, or names the rule that keeps it out.
     ///
     /// # Errors
     /// JOIN-2 to JOIN-5, JOIN-11.
-    pub(super) fn admit(&self, join: &Join<'_>, guest: Key) -> Result<Admitted, Rule> {
+    pub(super) fn admit(&self, join: &Join<'_>, guest: Key) -> Result<(Admitted, Chain), Rule> {
         let House { charter, roster, us, .. } = *self;
         // SPEC JOIN-2
         if join.meeting != MeetingId::ZERO && join.meeting != charter.meeting {
@@ -49,14 +47,12 @@ impl House<'_> {
         if roster.is_revoked(&guest, Level::Out) {
             return Err(Rule::Join4);
         }
-        let pass = join
-            .options
-            .find::<Pass>(&option::PASS)
-            .filter(|pass| pass.signer == charter.founder && pass_is_signed(pass, charter.meeting, guest, us));
+        let chain = Chain::of(&join.options);
+        let is_hosts = chain.signer() == Some(charter.founder);
         let ticket = join.options.find::<TicketProof>(&option::TICKET);
         let ticket = ticket.filter(|ticket| charter.proof_holds(ticket, &guest, us)).map(|ticket| ticket.ticket);
-        if let Some(pass) = pass {
-            return Ok(Admitted { pass, ticket, is_new: false });
+        if is_hosts && chain.holds(&guest, charter, us) {
+            return Ok((Admitted { ticket, is_new: false }, chain));
         }
         if charter.admission.has_tickets() {
             // SPEC JOIN-3
@@ -70,11 +66,11 @@ impl House<'_> {
         if roster.is_locked() {
             return Err(Rule::Join5);
         }
-        Ok(Admitted { pass: self.pass(guest), ticket, is_new: true })
+        Ok((Admitted { ticket, is_new: true }, self.chain(guest, Manner::Unasked)))
     }
 
-    /// A new pass: what is said from now on, and as much of what was said before as the charter gives.
-    pub(super) fn pass(&self, guest: Key) -> Pass {
-        sign_pass(self.charter.meeting, guest, self.floor, self.us)
+    /// A new one: what is said from now on, and as much of what was said before as the charter gives.
+    pub(super) fn chain(&self, guest: Key, manner: Manner) -> Chain {
+        Chain::default().and(guest, self.floor, manner, self.charter.meeting, self.us)
     }
 }

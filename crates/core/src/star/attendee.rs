@@ -16,6 +16,7 @@ use crate::id::{DialId, Key, LinkId, RequestId};
 use crate::identity::Identity;
 use crate::log::{Held, Log, StreamId};
 use crate::machine::{Input, Kept, Machine, Output};
+use crate::pass::Chain;
 use crate::random::Random;
 use crate::replica::{Patience, Replica, Taken, is_asked, message, send_rows};
 use crate::roster::Roster;
@@ -24,9 +25,8 @@ use crate::ticket::Ticket;
 use crate::time::{Instant, Now};
 use crate::wire::Frame;
 use crate::wire::entry::{Carried, EntryBody, Level};
-use crate::wire::field::{decode_all, encode_alone};
+use crate::wire::field::encode_alone;
 use crate::wire::meeting::{Fork, Lane, Meeting, Presence, Row, Welcome};
-use crate::wire::option::Pass;
 use crate::wire::private::{Private, Tell};
 use crate::wire::session::Session;
 
@@ -98,7 +98,7 @@ impl Attendee {
         let Restored { charter, pass, log } = restored;
         self.unshown = log.unshown();
         self.replica = Replica::new(log, Patience::GUEST);
-        self.newcomer.pass = pass.and_then(|pass| decode_all::<Pass>(&pass).ok());
+        self.newcomer.chain = pass.map(|pass| Chain::restore(&pass)).unwrap_or_default();
         self.roster = Roster::fold(&self.replica.log, &charter, &self.us);
         self.charter = Some(charter);
     }
@@ -148,7 +148,7 @@ impl Attendee {
         }
         self.roster = Roster::fold(&self.replica.log, &charter, &self.us);
         out.push(Output::Keep { meeting, name: Kept::Charter, bytes: charter.bytes().into() });
-        self.newcomer.take_pass(welcome.pass, meeting, out);
+        self.newcomer.take_chain(Chain::shown(welcome.chain), meeting, out);
         self.charter = Some(charter);
         self.stage = Stage::Attending(link);
         self.introduce(out);

@@ -20,6 +20,7 @@ use crate::limits;
 use crate::log::{Log, StreamId};
 use crate::machine::{Input, Kept, Machine, Output};
 use crate::name::{proper, reading};
+use crate::pass::Chain;
 use crate::random::Random;
 use crate::reason;
 use crate::replica::{Asker, Delivery, message, send_rows};
@@ -277,12 +278,12 @@ impl Host {
 
     fn on_join(&mut self, link: LinkId, id: RequestId, join: &Join<'_>, now: Now, out: &mut Vec<Output>) {
         match self.admit(link, join, now, out) {
-            Ok(admitted) if admitted.is_new && self.has_to_knock(link) => {
+            Ok((admitted, _)) if admitted.is_new && self.has_to_knock(link) => {
                 self.on_knock(link, id, join, admitted, now, out);
             }
-            Ok(admitted) => {
-                self.enter(link, admitted, now, out);
-                self.welcome(link, id, now, out);
+            Ok((admitted, chain)) => {
+                self.enter(link, admitted, chain.floor(), now, out);
+                self.welcome(link, id, &chain, now, out);
             }
             Err(rule) => {
                 if rule == Rule::Join5 {
@@ -304,12 +305,18 @@ impl Host {
     }
 
     /// Checks a JOIN, and closes the older link of its key.
-    fn admit(&mut self, link: LinkId, join: &Join<'_>, now: Now, out: &mut Vec<Output>) -> Result<Admitted, Rule> {
+    fn admit(
+        &mut self,
+        link: LinkId,
+        join: &Join<'_>,
+        now: Now,
+        out: &mut Vec<Output>,
+    ) -> Result<(Admitted, Chain), Rule> {
         // SPEC JOIN-1
         let Some(guest) = self.guests.get(&link).filter(|guest| guest.admitted.or(guest.knock).is_none()) else {
             return Err(Rule::Join1);
         };
-        let admitted = self.house().admit(join, guest.key)?;
+        let (admitted, chain) = self.house().admit(join, guest.key)?;
         let (key, name, started_ms) = (guest.key, guest.name.clone(), guest.started_ms);
         let older = self.joined.get(&key).copied().or_else(|| self.lobby.link_of(key));
         if let Some(older) = older
@@ -338,7 +345,7 @@ impl Host {
         if let Some(older) = self.lobby.link_of(key) {
             self.reject(older, Rule::Join10, now, out);
         }
-        Ok(admitted)
+        Ok((admitted, chain))
     }
 
     /// What the door's checks look at.
@@ -378,14 +385,14 @@ impl Host {
     }
 
     /// Takes a guest in. The older link of its key is closed.
-    pub(super) fn enter(&mut self, link: LinkId, admitted: Admitted, now: Now, out: &mut Vec<Output>) {
+    pub(super) fn enter(&mut self, link: LinkId, admitted: Admitted, floor: u64, now: Now, out: &mut Vec<Output>) {
         let Some(guest) = self.guests.get(&link) else { return };
         let (key, name) = (guest.key, guest.name.clone());
         if let Some(older) = self.joined.get(&key).copied() {
             self.reject(older, Rule::Join10, now, out);
         }
         if let Some(guest) = self.guests.get_mut(&link) {
-            (guest.admitted, guest.knock, guest.floor) = (Some(admitted), None, admitted.pass.lamport);
+            (guest.admitted, guest.knock, guest.floor) = (Some(admitted), None, floor);
             guest.welcomed_at = self.log.ring().dropped_before();
         }
         self.joined.insert(key, link);
@@ -404,19 +411,17 @@ impl Host {
             || key != self.us.key() && reading == crate::name::reading(&self.name)
     }
 
-    pub(super) fn welcome(&mut self, link: LinkId, id: RequestId, now: Now, out: &mut Vec<Output>) {
+    pub(super) fn welcome(&mut self, link: LinkId, id: RequestId, chain: &Chain, now: Now, out: &mut Vec<Output>) {
         let Some(guest) = self.guests.get(&link) else { return };
-        let (Some(admitted), Ok(charter)) =
-            (guest.admitted, decode_all::<Signed<'_, Charter<'_>>>(self.charter.bytes()))
-        else {
-            return;
-        };
+        let Ok(charter) = decode_all::<Signed<'_, Charter<'_>>>(self.charter.bytes()) else { return };
         let rows = self.log.rows(guest.floor);
         let (count, items) = encode_items(rows.iter().copied(), limits::ROWS_MAX);
         let rest = rows.get(limits::ROWS_MAX..).filter(|rest| !rest.is_empty());
         let rows = List::over(count, &items);
-        let welcome = Welcome { charter: Block(charter), pass: admitted.pass, rows, options: Options::NONE };
-        out.push(Output::Send { link, frame: Frame::from(welcome).encode(id) });
+        let frame = chain.with_list(|chain| {
+            Frame::from(Welcome { charter: Block(charter), chain, rows, options: Options::NONE }).encode(id)
+        });
+        out.push(Output::Send { link, frame });
         rest.into_iter().for_each(|rest| send_rows(link, rest, out));
         let (key, name) = (guest.key, guest.name.clone());
         self.mark(key, Whereabouts::Here, name.clone(), now);

@@ -3,7 +3,6 @@
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
-use super::admission::Admitted;
 use super::host::Host;
 use crate::code::Code;
 use crate::command::{Command, Failure, Full, Place};
@@ -19,7 +18,7 @@ use crate::time::Now;
 use crate::wire::Frame;
 use crate::wire::entry::{Door, EntryBody, Level, Role};
 use crate::wire::field::{List, Reason, Text};
-use crate::wire::option::Options;
+use crate::wire::option::{Manner, Options};
 use crate::wire::private::Tell;
 
 impl Host {
@@ -243,9 +242,9 @@ impl Host {
             let Some(guest) = self.guests.get(&link) else { continue };
             let (key, knock) = (guest.key, guest.knock);
             if let (Some(admitted), Some(knock)) = (knock, self.lobby.take(link, now)) {
-                let pass = self.house().pass(key);
-                self.enter(link, Admitted { pass, ..admitted }, now, out);
-                self.welcome(link, knock.request, now, out);
+                let chain = self.house().chain(key, Manner::ByHand);
+                self.enter(link, admitted, chain.floor(), now, out);
+                self.welcome(link, knock.request, &chain, now, out);
             }
         }
         Ok(())

@@ -7,7 +7,7 @@ use super::family::family;
 use super::field::{Block, List, Name, Signed, enumerated, layouts};
 use super::option::Pass;
 use crate::id::{Hash, Key, MeetingId};
-use crate::limits::{MESH_MAX, PRESENCE_NAMES_MAX, RANGES_MAX, ROWS_MAX};
+use crate::limits::{MESH_MAX, PASSES_MAX, PRESENCE_NAMES_MAX, RANGES_MAX, ROWS_MAX};
 
 enumerated! {
     /// Whether somebody is in the meeting.
@@ -61,21 +61,22 @@ layouts! {
 
 family! {
     /// Frames that carry a meeting.
+    #[expect(clippy::large_enum_variant, reason = "FORK has two entries; a frame is looked at once, and kept nowhere")]
     Meeting {
         /// Asks to be let in.
         0x0040 "JOIN" Join Request Guest {
             /// Which meeting; zero: the one that is held there.
             meeting: MeetingId,
-        } [PASS, TICKET, NOTE]
+        } [CHAIN, TICKET, NOTE]
         /// Lets a guest in.
         0x0042 "WELCOME" Welcome Reply Host {
             /// What the meeting is.
             charter: Block<Signed<'a, Charter<'a>>>,
-            /// Lets the guest in again, here and at every other host.
-            pass: Pass,
+            /// Lets the guest in again, here and elsewhere.
+            chain: List<'a, Pass, PASSES_MAX>,
             /// What the guest can have.
             rows: List<'a, Row, ROWS_MAX>,
-        } [PASS, OBSERVED]
+        } [CHAIN, OBSERVED]
         /// One entry of the log.
         0x0044 "ENTRY" EntryFrame Event Both {
             /// The entry.

@@ -2,9 +2,10 @@
 
 use super::address::Address;
 use super::charter::Charter;
-use super::field::{Field, Name, Reason, Signed, layouts};
+use super::field::{Field, List, Name, Reason, Signed, enumerated, layouts};
 pub use super::options::{Known, Options, OptionsBuffer, is_grease};
 use crate::id::{Key, Signature};
+use crate::limits::PASSES_MAX;
 use crate::rule::Rule;
 
 macro_rules! options {
@@ -34,8 +35,8 @@ options! {
     0x0010 NAME: Name<'_>;
     /// The port at which the sender takes connections.
     0x0011 PORT: u16;
-    /// A host's word that this key has been let in before.
-    0x0012 PASS: Pass;
+    /// The passes by which the sender has come in before, from the founder's down.
+    0x0012 CHAIN: List<'_, Pass, PASSES_MAX>;
     /// The proof that a ticket gives.
     0x0014 TICKET: TicketProof;
     /// Words for the host of a meeting with a lobby.
@@ -46,14 +47,26 @@ options! {
     0x0020 CHARTER: Signed<'_, Charter<'_>>;
 }
 
+enumerated! {
+    /// How somebody was let in.
+    Manner "manner" {
+        /// By the signer's node.
+        Unasked = 0,
+        /// By the signer's user.
+        ByHand = 1,
+    }
+}
+
 layouts! {
-    /// A host's word that a guest has been let in.
+    /// Somebody's word that another key has been let in.
     Pass "pass" {
-        /// The host.
+        /// Whose word it is.
         signer: Key,
-        /// The lamport time above which talk is served to the guest.
-        lamport: u64,
-        /// The signer's, over meeting id, guest key and lamport.
+        /// The lamport time above which talk is served.
+        floor: u64,
+        /// How it was let in.
+        manner: Manner,
+        /// The signer's, over meeting id, the key that was let in, floor and manner.
         signature: Signature,
     }
     /// What JOIN shows of a ticket.

@@ -11,12 +11,13 @@ use tertulia_core::code::Code;
 use tertulia_core::id::{Key, MeetingId, RequestId, Token};
 use tertulia_core::identity::Identity;
 use tertulia_core::log::Log;
+use tertulia_core::pass::Chain;
 use tertulia_core::rule::Rule;
 use tertulia_core::time::{Instant, Now};
 use tertulia_core::wire::entry::EntryBody;
 use tertulia_core::wire::field::{Block, List, Name, Reason, Text, decode_all, encode_alone, encode_items};
 use tertulia_core::wire::meeting::{Digest, Join, Meeting, Row, Welcome};
-use tertulia_core::wire::option::{self, Options, OptionsBuffer, Pass, TicketProof};
+use tertulia_core::wire::option::{self, Options, OptionsBuffer, TicketProof};
 use tertulia_core::wire::private::Tell;
 use tertulia_core::wire::session::{Bye, Hello, Ping, Purpose, Session};
 use tertulia_core::wire::{Encoded, Frame, decode};
@@ -197,12 +198,12 @@ impl Peer {
             let Some(frame) = self.next().await else { return Err(Code::Cut) };
             match decode(&frame.0).unwrap().frame {
                 Some(Frame::Session(Session::Bye(bye))) => return Err(bye.code),
-                Some(Frame::Meeting(Meeting::Welcome(Welcome { charter, pass, .. }))) => {
+                Some(Frame::Meeting(Meeting::Welcome(Welcome { charter, chain, .. }))) => {
                     let bytes = encode_alone(&charter.0);
                     let us = crate::lecture::bea();
                     return Ok(Admission {
                         charter: SignedCharter::check(&bytes, MeetingId::ZERO, &us).unwrap(),
-                        pass,
+                        chain: Chain::shown(chain),
                     });
                 }
                 _ => {}
@@ -240,7 +241,7 @@ impl Peer {
         let hello = self.next().await.unwrap();
         self.send(&[answer(&hello)]).await;
         let join = self.next().await.unwrap();
-        self.send(&[welcome(charter, crate::lecture::pass(), decode(&join.0).unwrap().id)]).await;
+        self.send(&[welcome(charter, &crate::lecture::chain(), decode(&join.0).unwrap().id)]).await;
         self.until(|frame, _| matches!(frame, Frame::Meeting(Meeting::Digest(_))).then_some(())).await;
         let body = EntryBody::Person { name: Name::new("host").unwrap(), addresses: List::NONE };
         let person = Log::new(charter.meeting, 1).write(founder, 1, &body, Now { tick: Instant(0), unix_ms: 0 });
@@ -266,14 +267,14 @@ pub struct Admission {
     /// What the meeting is.
     pub charter: SignedCharter,
     /// What lets the guest in again.
-    pub pass: Pass,
+    pub chain: Chain,
 }
 
 /// What JOIN shows.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Proof {
-    /// A pass.
-    pub pass: Option<Pass>,
+    /// What has let it in before, if anything.
+    pub chain: Chain,
     /// What a ticket gives.
     pub ticket: Option<TicketProof>,
 }
@@ -283,7 +284,7 @@ impl Proof {
     #[must_use]
     pub fn join(&self, id: u32) -> Encoded {
         let mut options = OptionsBuffer::default();
-        self.pass.iter().for_each(|pass| options.set(&option::PASS, pass));
+        self.chain.show(&mut options);
         self.ticket.iter().for_each(|ticket| options.set(&option::TICKET, ticket));
         Frame::from(Join { meeting: MeetingId::ZERO, options: options.options() }).encode(RequestId(id))
     }
@@ -338,9 +339,9 @@ pub fn tell(id: u32) -> Encoded {
 
 /// A WELCOME to the meeting of `charter`, which has nothing yet.
 #[must_use]
-pub fn welcome(charter: &SignedCharter, pass: Pass, id: RequestId) -> Encoded {
+pub fn welcome(charter: &SignedCharter, chain: &Chain, id: RequestId) -> Encoded {
     let charter = Block(decode_all(charter.bytes()).unwrap());
-    Frame::from(Welcome { charter, pass, rows: List::over(0, &[]), options: NONE }).encode(id)
+    chain.with_list(|chain| Frame::from(Welcome { charter, chain, rows: List::over(0, &[]), options: NONE }).encode(id))
 }
 
 /// Reads what is there, once; 0 at the end, however it came.

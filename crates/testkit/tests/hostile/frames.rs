@@ -4,7 +4,7 @@ use tertulia_core::charter::Admission;
 use tertulia_core::id::RequestId;
 use tertulia_core::rule::Rule;
 use tertulia_core::wire::decode;
-use tertulia_testkit::lecture::{lecture as frames_of_a_lecture, pass};
+use tertulia_testkit::lecture::{chain, lecture as frames_of_a_lecture};
 use tertulia_testkit::real::local::{Lecture, dial, found, identity};
 use tertulia_testkit::real::peer::{Peer, Proof, answer, digest, hello, welcome};
 use tokio::net::TcpListener;
@@ -98,7 +98,7 @@ async fn h17_a_guest_takes_no_malformed_frame_from_a_host_either() {
         (unsorted, Rule::Option1),
         (frame(0x44, 0, &[0; 20]), Rule::Frame2),
         (frame(0x48, 9, &[0, 0]), Rule::Guest2),
-        (welcome(&charter, pass(), RequestId(99)).0.to_vec(), Rule::Reply1),
+        (welcome(&charter, &chain(), RequestId(99)).0.to_vec(), Rule::Reply1),
     ] {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let guest = dial("bea", &[listener.local_addr().unwrap()], None, None);
@@ -106,7 +106,7 @@ async fn h17_a_guest_takes_no_malformed_frame_from_a_host_either() {
         let hello = host.next().await.unwrap();
         host.send(&[answer(&hello)]).await;
         let join = host.next().await.unwrap();
-        host.send(&[welcome(&charter, pass(), decode(&join.0).unwrap().id)]).await;
+        host.send(&[welcome(&charter, &chain(), decode(&join.0).unwrap().id)]).await;
         host.send_plaintext(&plaintext).await;
         host.ends_by(rule).await;
         drop(host);

@@ -9,6 +9,7 @@ use tertulia_core::limits;
 use tertulia_core::log::{Log, Record, entry_of};
 use tertulia_core::machine::{Input, Output};
 use tertulia_core::node::Node;
+use tertulia_core::pass::Chain;
 use tertulia_core::rule::Rule;
 use tertulia_core::star::{Attendee, NewcomerConfig};
 use tertulia_core::ticket::Ticket;
@@ -16,11 +17,11 @@ use tertulia_core::time::{Instant, Now};
 use tertulia_core::wire::entry::EntryBody;
 use tertulia_core::wire::field::{List, Name, Text, encode_items};
 use tertulia_core::wire::meeting::{EntryFrame, Fetch, Join, Meeting, Person, Presence, Rename, Whereabouts};
-use tertulia_core::wire::option::{self, Pass, TicketProof};
+use tertulia_core::wire::option::{self, TicketProof};
 use tertulia_core::wire::private::{Ask, Private, Tell};
 use tertulia_core::wire::session::{Done, Hello, Purpose, Session};
 use tertulia_core::wire::{Encoded, Frame, decode};
-use tertulia_testkit::lecture::{START_MS, ada, bea, charter, identity, lecture, pass, ticket_proof};
+use tertulia_testkit::lecture::{START_MS, ada, bea, chain, charter, identity, lecture, ticket_proof};
 
 use crate::{ADDRESS, Bench, NONE, events, names, refused, sent};
 
@@ -144,7 +145,7 @@ fn pass_1_whoever_has_a_pass_shows_it() {
     let (dial, _) = dial(&bench.pass(60_000)).unwrap();
     let join = sent(&up(&mut bench, LinkId(2), Some(dial), ada().key()), LinkId(2));
     let Some(Frame::Meeting(Meeting::Join(join))) = decode(&join[0].0).unwrap().frame else { panic!("{join:?}") };
-    assert_eq!(join.options.find::<Pass>(&option::PASS), Some(pass()));
+    assert_eq!(Chain::of(&join.options), chain());
     assert_eq!(join.options.find::<TicketProof>(&option::TICKET), Some(ticket_proof()));
 }
 
@@ -275,11 +276,11 @@ fn dial_2_waits_are_random_and_grow_up_to_5_s() {
 fn dial_3_there_are_ends_after_which_nobody_dials_again() {
     use Code::{
         Banned, Denied, Ended, Full, Kicked, Locked, NoMeeting, NoSuchHost, SelfLink, Superseded, TicketNeeded,
-        VersionUnknown, WrongKey, WrongKind,
+        TooDeep, VersionUnknown, WrongKey, WrongKind,
     };
     // NAME_TAKEN is JOIN-13's.
     let always = [Ended, Kicked, Banned, Denied, TicketNeeded, Superseded, SelfLink];
-    let at_first = [Locked, Full, NoMeeting, NoSuchHost, WrongKey, VersionUnknown, WrongKind];
+    let at_first = [Locked, Full, TooDeep, NoMeeting, NoSuchHost, WrongKey, VersionUnknown, WrongKind];
     let codes = Code::TABLE.iter().map(|(number, ..)| Code::from_number(*number));
     for code in codes.filter(|code| *code != Code::NameTaken).chain([Code::Other(0x7fff)]) {
         let (mut newcomer, dialled) = started(config());

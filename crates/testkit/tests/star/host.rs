@@ -8,6 +8,7 @@ use tertulia_core::limits::{FETCH_ENTRIES_MAX, PRESENCE_NAMES_MAX, TOKENS_MAX};
 use tertulia_core::log::{Log, entry_of, hash};
 use tertulia_core::machine::{Input, Output};
 use tertulia_core::node::Node;
+use tertulia_core::pass::Chain;
 use tertulia_core::roster::Roster;
 use tertulia_core::rule::Rule;
 use tertulia_core::star::{Host, HostConfig};
@@ -18,7 +19,7 @@ use tertulia_core::wire::field::{List, Name, Reason, Text, Title, encode_items};
 use tertulia_core::wire::meeting::{
     Digest, EntryFrame, Fetch, Join, Lane, Meeting, Presence, Range, Rename, Row, Whereabouts,
 };
-use tertulia_core::wire::option::{self, OptionsBuffer, Pass};
+use tertulia_core::wire::option::{self, OptionsBuffer};
 use tertulia_core::wire::private::{Ask, Tell};
 use tertulia_core::wire::session::{Hello, Ping, Purpose};
 use tertulia_core::wire::{Encoded, Frame, decode};
@@ -396,20 +397,18 @@ fn fetch_3_the_answer_is_bounded_and_ends_with_ok() {
 fn revoke_2_the_ticket_of_whoever_is_shown_out_is_void_too() {
     let mut bench = host(charter(Admission::Ticket, 100));
     let meeting = charter(Admission::Ticket, 100).meeting;
-    let enter = |bench: &mut Bench<Node>, link, guest: &Identity, name: &str, pass: Option<Pass>| {
+    let enter = |bench: &mut Bench<Node>, link, guest: &Identity, name: &str, chain: Chain| {
         let mut options = OptionsBuffer::default();
         options.set(&option::TICKET, &prove_ticket(Secret([0xcc; 32]), None, meeting, guest));
-        pass.iter().for_each(|pass| options.set(&option::PASS, pass));
+        chain.show(&mut options);
         up(bench, link, guest, name);
         bench.hear(link, 1, Join { meeting, options: options.options() })
     };
-    let out = enter(&mut bench, LinkId(1), &identity(1), "a", None);
-    let pass =
-        with(
-            &sent(&out, LinkId(1))[0],
-            |frame| if let Meeting::Welcome(welcome) = frame { welcome.pass } else { panic!() },
-        );
-    enter(&mut bench, LinkId(2), &identity(2), "b", None);
+    let out = enter(&mut bench, LinkId(1), &identity(1), "a", Chain::default());
+    let chain = with(&sent(&out, LinkId(1))[0], |frame| {
+        if let Meeting::Welcome(welcome) = frame { Chain::shown(welcome.chain) } else { panic!() }
+    });
+    enter(&mut bench, LinkId(2), &identity(2), "b", Chain::default());
     let out = command(&mut bench, Command::Kick { name: "b".into(), why: "noise".into() });
     let acts = out
         .iter()
@@ -421,9 +420,12 @@ fn revoke_2_the_ticket_of_whoever_is_shown_out_is_void_too() {
         .find_map(|event| if let Event::Ready { ticket, .. } = event { Some(ticket.clone()) } else { None });
     let new: tertulia_core::ticket::Ticket = new.expect("a new ticket").parse().unwrap();
     // The old ticket is void for newcomers, and needless for who has a pass.
-    assert_eq!(refused(&enter(&mut bench, LinkId(3), &identity(3), "c", None), LinkId(3)), Some(Rule::Join4));
+    assert_eq!(
+        refused(&enter(&mut bench, LinkId(3), &identity(3), "c", Chain::default()), LinkId(3)),
+        Some(Rule::Join4)
+    );
     bench.input(Input::Down { link: LinkId(1), code: Code::Cut });
-    assert_eq!(closed(&enter(&mut bench, LinkId(4), &identity(1), "a", Some(pass))), []);
+    assert_eq!(closed(&enter(&mut bench, LinkId(4), &identity(1), "a", chain)), []);
     let mut options = OptionsBuffer::default();
     options.set(&option::TICKET, &prove_ticket(new.seed.unwrap(), new.endorsement, meeting, &identity(5)));
     up(&mut bench, LinkId(5), &identity(5), "e");

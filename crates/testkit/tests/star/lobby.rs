@@ -10,10 +10,11 @@ use tertulia_core::identity::Identity;
 use tertulia_core::log::entry_of;
 use tertulia_core::machine::{Input, Output};
 use tertulia_core::node::Node;
+use tertulia_core::pass::Chain;
 use tertulia_core::rule::Rule;
 use tertulia_core::wire::field::{List, Reason};
 use tertulia_core::wire::meeting::{Digest, Join, Meeting, Waiting, Welcome};
-use tertulia_core::wire::option::{self, OptionsBuffer, Pass};
+use tertulia_core::wire::option::{self, OptionsBuffer};
 use tertulia_core::wire::session::{Refused, Session};
 use tertulia_core::wire::{Encoded, Frame, decode};
 use tertulia_testkit::lecture::{ada, bea, identity};
@@ -50,9 +51,9 @@ fn positions(out: &[Output], link: LinkId) -> Vec<u16> {
     sent(out, link).iter().map(position).collect()
 }
 
-fn pass_in(out: &[Output], link: LinkId) -> Pass {
+fn chain_in(out: &[Output], link: LinkId) -> Chain {
     match decode(&sent(out, link).remove(0).0).unwrap().frame.unwrap() {
-        Frame::Meeting(Meeting::Welcome(Welcome { pass, .. })) => pass,
+        Frame::Meeting(Meeting::Welcome(Welcome { chain, .. })) => Chain::shown(chain),
         other => panic!("{other:?}"),
     }
 }
@@ -184,7 +185,7 @@ fn secret(number: u64) -> [u8; 32] {
 fn who_has_been_let_in_need_not_knock_again() {
     let mut bench = lobby();
     knock(&mut bench, BEA, &bea(), "bea");
-    let pass = pass_in(&admit(&mut bench, "bea"), BEA);
+    let chain = chain_in(&admit(&mut bench, "bea"), BEA);
     // Another process of the same key takes the place of the one that is in.
     up(&mut bench, LinkId(2), &bea(), "bea");
     let out = join(&mut bench, LinkId(2));
@@ -193,7 +194,7 @@ fn who_has_been_let_in_need_not_knock_again() {
     bench.input(Input::Down { link: LinkId(2), code: Code::Cut });
     up(&mut bench, LinkId(3), &bea(), "bea");
     let mut options = OptionsBuffer::default();
-    options.set(&option::PASS, &pass);
+    chain.show(&mut options);
     let out = bench.hear(LinkId(3), 1, Join { meeting: MeetingId::ZERO, options: options.options() });
     assert_eq!(names(&sent(&out, LinkId(3)))[0], "WELCOME");
     // Without the pass it is a stranger again.
@@ -207,7 +208,7 @@ fn history_1_a_newcomers_history_begins_when_it_is_let_in() {
     knock(&mut bench, BEA, &bea(), "bea");
     let meanwhile = say(&mut bench, "while she waits");
     let lamport = entry_of(&meanwhile).unwrap().signed.value.lamport;
-    assert_eq!(pass_in(&admit(&mut bench, "bea"), BEA).lamport, lamport);
+    assert_eq!(chain_in(&admit(&mut bench, "bea"), BEA).floor(), lamport);
 }
 
 #[test]

@@ -3,21 +3,22 @@
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
-use super::hall::{Hall, TICKET, at, charter, identity};
+use super::hall::{Hall, TICKET, at, chain, charter, identity};
 use crate::charter::Admission;
 use crate::code::Code;
 use crate::command::Command;
-use crate::door::sign_pass;
 use crate::event::{Event, State};
-use crate::id::Hash;
+use crate::id::{Hash, MeetingId, RequestId, Source};
 use crate::log::{Log, Record, entry_of};
+use crate::mesh::peer::Knock;
+use crate::pass::Chain;
 use crate::rule::Rule;
 use crate::ticket::prove_ticket;
 use crate::wire::address::Address;
 use crate::wire::entry::{EntryBody, Role};
 use crate::wire::field::{List, Name, Reason, Signed, Text, decode_all, encode_items};
 use crate::wire::meeting::{Digest, EntryFrame, Presence, Welcome};
-use crate::wire::option::{self, Options, OptionsBuffer};
+use crate::wire::option::{Manner, Options, OptionsBuffer};
 use crate::wire::session::Purpose;
 
 fn told_joined(hall: &Hall, node: usize) -> Vec<String> {
@@ -105,9 +106,9 @@ fn join_14_a_room_takes_nobody_who_wants_a_lecture() {
 #[test]
 fn mesh_6_who_has_a_pass_waits_a_second_for_its_grant_and_then_is_a_newcomer() {
     let mut hall = Hall::of(2);
-    let (eve, meeting) = (identity(9), charter(Admission::Open).meeting);
+    let eve = identity(9);
     let mut options = OptionsBuffer::default();
-    options.set(&option::PASS, &sign_pass(meeting, eve.key(), 0, &identity(2)));
+    chain(&[1, 2, 9]).show(&mut options);
     let link = hall.stranger(0, eve.key(), Purpose::MESH, 5);
     hall.join_on(0, link, &options);
     hall.pass(999);
@@ -117,7 +118,7 @@ fn mesh_6_who_has_a_pass_waits_a_second_for_its_grant_and_then_is_a_newcomer() {
     // The same, and the grant comes.
     let link = hall.stranger(0, identity(8).key(), Purpose::MESH, 5);
     let mut options = OptionsBuffer::default();
-    options.set(&option::PASS, &sign_pass(meeting, identity(8).key(), 0, &identity(2)));
+    chain(&[1, 2, 8]).show(&mut options);
     hall.join_on(0, link, &options);
     hall.knocker(1, identity(8).key(), 5);
     assert_eq!(hall.sent_on(0, link).first(), Some(&"WELCOME"), "as soon as it is known");
@@ -144,9 +145,9 @@ fn mesh_7_who_says_welcome_and_shows_no_grant_is_left() {
     let (eve, charter) = (identity(9), charter(Admission::Open));
     let link = hall.answer(eve.key());
     let signed: Signed<'_, crate::charter::Charter<'_>> = decode_all(charter.bytes()).expect("a charter");
-    let pass = sign_pass(charter.meeting, identity(2).key(), 0, &eve);
     let (rows, charter) = (List::NONE, crate::wire::field::Block(signed));
-    hall.frame(bea, link, 1, Welcome { charter, pass, rows, options: Options::NONE });
+    let true_chain = chain(&[1, 2]);
+    true_chain.with_list(|chain| hall.frame(bea, link, 1, Welcome { charter, chain, rows, options: Options::NONE }));
     hall.pass(2_000);
     assert!(hall.nodes[bea].closed.contains(&(link, Code::Unexpected, Some(Rule::Mesh7))));
     hall.blocked.clear();
@@ -166,10 +167,11 @@ fn mesh_22_whoever_arrives_as_the_room_ends_hears_of_that_and_of_nothing_more() 
     let grant = EntryBody::Grant { subject, role, answers, name, proof };
     let acts = [grant, EntryBody::End { why: Reason::NONE }].map(|body| log.write(&hedy, 7, &body, hall.now));
     let signed: Signed<'_, crate::charter::Charter<'_>> = decode_all(charter.bytes()).expect("a charter");
-    let pass = sign_pass(charter.meeting, identity(2).key(), 0, &hedy);
     let (count, rows) = encode_items(log.rows(0), 1);
     let (rows, charter) = (List::over(count, &rows), crate::wire::field::Block(signed));
-    hall.frame(bea, link, 1, Welcome { charter, pass, rows, options: Options::NONE });
+    chain(&[1, 2]).with_list(|chain| {
+        hall.frame(bea, link, 1, Welcome { charter, chain, rows, options: Options::NONE });
+    });
     for act in acts.iter().flatten() {
         hall.frame(bea, link, 0, EntryFrame { entry: act.carried(), options: Options::NONE });
     }
@@ -338,18 +340,72 @@ fn join_7_and_join_5_who_has_left_comes_back_through_a_locked_door_but_not_with_
     assert_eq!((names.len(), names.iter().filter(is_other).count()), (4, 1), "{names:?}");
 }
 
+/// A JOIN that shows this chain.
+fn shows(hall: &Hall, chain: Chain) -> Knock {
+    let (meeting, source) = (charter(Admission::Open).meeting, Source::of(core::net::Ipv4Addr::LOCALHOST.into()));
+    let (request, note, since, manner) = (RequestId(1), String::new(), hall.now.tick, Manner::Unasked);
+    Knock { request, meeting, chain, manner, ticket: None, note, source, since }
+}
+
 #[test]
-fn pass_1_and_history_1_a_member_without_its_pass_gets_a_new_one_and_its_history_begins_anew() {
+fn pass_1_and_history_1_a_member_without_its_chain_gets_a_new_one_and_its_history_begins_anew() {
     let mut hall = Hall::of(2);
     let key = identity(2).key();
     hall.say(0, "one");
-    let machine = &hall.nodes[0].machine;
-    let old = machine.pass_for(key, None);
-    assert_eq!(machine.pass_for(key, Some(old)), old, "what holds comes back unchanged");
+    let old = hall.nodes[0].machine.chain_for(key, &shows(&hall, Chain::default()));
+    assert_eq!(
+        hall.nodes[0].machine.chain_for(key, &shows(&hall, old.clone())),
+        old,
+        "what holds comes back unchanged"
+    );
     hall.say(0, "two");
     let machine = &hall.nodes[0].machine;
-    assert_eq!(machine.floor_for(key, Some(old)), old.lamport);
-    assert_eq!(machine.floor_for(identity(1).key(), None), 0, "the founder is served all");
+    assert_eq!(machine.floor_for(key, &old), old.floor());
+    assert_eq!(machine.floor_for(identity(1).key(), &Chain::default()), 0, "the founder is served all");
+}
+
+#[test]
+fn pass_3_nobody_is_served_what_one_of_those_who_have_let_it_in_is_not_served() {
+    let hall = Hall::of(3);
+    let meeting = charter(Admission::Open).meeting;
+    let [founder, bea, spare] = [1, 2, 9].map(identity);
+    let of_bea = Chain::default().and(bea.key(), 40, Manner::Unasked, meeting, &founder);
+    let of_spare = of_bea.and(spare.key(), 0, Manner::Unasked, meeting, &bea);
+    assert_eq!((of_bea.floor(), of_spare.floor()), (40, 40));
+    assert_eq!(hall.nodes[0].machine.floor_for(spare.key(), &of_spare), 40);
+}
+
+#[test]
+fn pass_2_a_chain_leads_from_the_founder_to_who_shows_it() {
+    let (us, charter) = (identity(7), charter(Admission::Open));
+    let holds = |chain: &Chain, seed| chain.holds(&identity(seed).key(), &charter, &us);
+    assert!(holds(&chain(&[1, 2, 9]), 9) && holds(&chain(&[1]), 1));
+    assert!(!holds(&chain(&[1, 2, 9]), 8), "it is another's");
+    assert!(!holds(&chain(&[2, 9]), 9), "it does not begin at the founder");
+    assert!(!holds(&Chain::default(), 9), "nobody but the founder has none");
+    let elsewhere = Chain::default().and(identity(9).key(), 0, Manner::Unasked, MeetingId([9; 16]), &identity(1));
+    assert!(!holds(&elsewhere, 9), "it is of another meeting");
+    // By hand, where it was not.
+    let mut bytes = chain(&[1, 9]).encode();
+    bytes[2 + 32 + 8] ^= 1;
+    assert!(!holds(&Chain::restore(&bytes), 9));
+}
+
+#[test]
+fn pass_4_who_has_come_in_by_sixteen_passes_lets_nobody_in_and_is_given_a_shorter_chain() {
+    let mut hall = Hall::of(2);
+    let seeds: Vec<u8> = [1].into_iter().chain(20..35).chain([2]).collect();
+    let deep = chain(&seeds);
+    assert!(deep.is_full() && !chain(&[1, 2]).is_full());
+    hall.nodes[1].machine.newcomer.chain = deep;
+    let eve = hall.knocker(1, identity(9).key(), 5);
+    assert_eq!(hall.nodes[1].closed, [(eve, Code::TooDeep, Some(Rule::Pass4))]);
+    // Where everybody in between is a member: the last signer's word counts.
+    let seeds: Vec<u8> = [1].into_iter().chain(20..34).chain([2, 9]).collect();
+    let (deep, meeting) = (chain(&seeds), charter(Admission::Open).meeting);
+    let anew = hall.nodes[0].machine.chain_for(identity(9).key(), &shows(&hall, deep.clone()));
+    assert_eq!((deep.len(), anew.len(), anew.floor()), (16, 1, deep.floor()));
+    assert_eq!(anew, Chain::default().and(identity(9).key(), 0, Manner::Unasked, meeting, &identity(1)));
 }
 
 #[test]

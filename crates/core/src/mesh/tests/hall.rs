@@ -17,12 +17,14 @@ use crate::limits;
 use crate::log::{Log, Marks, Record};
 use crate::machine::{Input, Kept, Machine, Output};
 use crate::mesh::{Member, MemberConfig, NewcomerConfig, Restored};
+use crate::pass::Chain;
 use crate::rule::Rule;
 use crate::ticket::Ticket;
 use crate::time::{Instant, Now};
 use crate::wire::entry::EntryBody;
 use crate::wire::field::Name;
 use crate::wire::frame::{self, Frame};
+use crate::wire::option::Manner;
 use crate::wire::option::{self, OptionsBuffer};
 use crate::wire::session::{Hello, Purpose, Session};
 use crate::wire::{Encoded, meeting::Join};
@@ -33,6 +35,14 @@ pub(super) fn charter(admission: Admission) -> SignedCharter {
     let ticket = admission.has_tickets().then(|| Identity::new(TICKET, Arc::new(Ed25519)).key());
     SignedCharter::sample(Purpose::MESH, &identity(1), |terms| {
         (terms.admission, terms.ticket) = (admission, ticket.unwrap_or(Key::ZERO));
+    })
+}
+
+/// The passes by which each of these seeds has let in the next.
+pub(super) fn chain(seeds: &[u8]) -> Chain {
+    let meeting = charter(Admission::Open).meeting;
+    seeds.windows(2).fold(Chain::default(), |chain, pair| {
+        chain.and(identity(pair[1]).key(), 0, Manner::Unasked, meeting, &identity(pair[0]))
     })
 }
 

@@ -1,13 +1,11 @@
-//! What proves at the door that somebody may come in (SPEC.md, "Ticket" and "Pass"), and how often they may try.
+//! How often somebody may try to come in (SPEC.md, "Admission").
 
 use core::time::Duration;
 
-use crate::id::{Key, MeetingId, Source};
-use crate::identity::{Domain, Identity};
+use crate::id::{Key, Source};
 use crate::limits;
 use crate::rule::Rule;
 use crate::time::{Instant, Timers};
-use crate::wire::option::Pass;
 
 /// How often each key has come lately, and how many from each source.
 #[derive(Clone, Debug, Default)]
@@ -65,16 +63,4 @@ impl<K: Ord + Copy> Tally<K> {
         self.0.arm(key, full_at);
         Ok(())
     }
-}
-
-/// Lets `guest` in again, and serves it talk above `lamport`.
-pub(crate) fn sign_pass(meeting: MeetingId, guest: Key, lamport: u64, us: &Identity) -> Pass {
-    let signature = us.sign(Domain::Pass, &[&meeting.0, &guest.0, &lamport.to_be_bytes()]);
-    Pass { signer: us.key(), lamport, signature }
-}
-
-/// Whether `pass` is its signer's word for `guest`. Whether that word counts is another question.
-pub(crate) fn pass_is_signed(pass: &Pass, meeting: MeetingId, guest: Key, us: &Identity) -> bool {
-    let parts: [&[u8]; 3] = [&meeting.0, &guest.0, &pass.lamport.to_be_bytes()];
-    us.verify(&pass.signer, Domain::Pass, &parts, &pass.signature)
 }
