@@ -16,7 +16,7 @@ const MEMBERS: usize = 12;
 const LINES: usize = 20;
 
 /// A place in the transcript, and what was said there.
-type Line = (u64, String, u64, u64, String);
+type Line = (u64, String, String, u64, String);
 
 /// The texts that a member has printed, in the order of a transcript.
 fn transcript(events: &[Value]) -> Vec<Line> {
@@ -26,7 +26,7 @@ fn transcript(events: &[Value]) -> Vec<Line> {
     let mut lines: Vec<Line> = texts
         .map(|event| {
             let (lamport, author) = (number(event, "lamport"), word(event, "author"));
-            (lamport, author, number(event, "session"), number(event, "number"), word(event, "text"))
+            (lamport, author, word(event, "session"), number(event, "number"), word(event, "text"))
         })
         .collect();
     lines.sort_unstable();

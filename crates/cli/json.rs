@@ -112,7 +112,7 @@ pub(crate) fn event(event: &Event, beside: &Beside) -> Option<String> {
         Event::Bans { muted, out } => object("bans").with("muted", muted.as_slice()).with("out", out.as_slice()),
         Event::Message { .. } => message(event, beside)?,
         Event::Delivery { session, number, reach, have, of } => object("delivery")
-            .with("session", *session)
+            .with("session", format!("{session:016x}"))
             .with("number", *number)
             .with("state", reach_word(*reach))
             .with("have", *have)
@@ -134,7 +134,7 @@ pub(crate) fn event(event: &Event, beside: &Beside) -> Option<String> {
         }
         Event::Gap { author, session, first, next } => object("gap")
             .with("author", author.to_hex())
-            .with("session", *session)
+            .with("session", format!("{session:016x}"))
             .with("first", *first)
             .with("next", *next),
         Event::Published { registry, record, addresses } => object("published")
@@ -182,7 +182,7 @@ fn message(event: &Event, beside: &Beside) -> Option<Object> {
         Object::new("message", origin.time_ms)
             .with("meeting", meeting.to_hex())
             .with("author", origin.author.to_hex())
-            .with("session", origin.session)
+            .with("session", format!("{:016x}", origin.session))
             .with("number", origin.number)
             .with("lamport", origin.lamport)
             .with("from", from.as_str())

@@ -174,6 +174,9 @@ const fn kind(place: Place) -> &'static str {
     }
 }
 
+/// Two runs have signed with one key.
+const OWN_FORK: &str = "another run with your key, perhaps of a copy of this machine, has written here too; the last of what you said is shown to nobody: say it again";
+
 /// What the user should know.
 pub(crate) fn notice(notice: &Notice) -> String {
     match notice {
@@ -206,6 +209,7 @@ pub(crate) fn notice(notice: &Notice) -> String {
         Notice::ForkOfHost => {
             "the host has signed two versions of one entry; what it said from there on is not shown".into()
         }
+        Notice::OwnFork => OWN_FORK.into(),
         Notice::Fork(name) => {
             format!("{name} has signed two versions of one entry; what they said from there on is not shown")
         }

@@ -100,7 +100,8 @@ fn here() -> Vec<Event> {
 }
 
 fn said() -> Vec<Event> {
-    let origin = Origin { author: KEY, session: 1_767_221_000_000, number: 2, lamport: 3, time_ms: 1_767_222_000_000 };
+    let origin =
+        Origin { author: KEY, session: 0x019b_7694_7740_beef, number: 2, lamport: 3, time_ms: 1_767_222_000_000 };
     let whisper = Whisper { token: Token([0xef; 16]), author: KEY, to: "bea".into() };
     let message = |kind, text: &str| Event::Message {
         meeting: MEETING,

@@ -95,7 +95,7 @@ fn what_is_said_is_told_in_the_fields_that_scripts_know() {
     let origin = Origin { author: KEY, session: 1, number: 2, lamport: 3, time_ms: 4 };
     let entry = |kind: &str, text: &str| {
         format!(
-            r#"{{"event":"message","time_ms":4,"meeting":"{}","author":"{}","session":1,"number":2,"lamport":3,"from":"anna","kind":"{kind}","text":"{text}"}}"#,
+            r#"{{"event":"message","time_ms":4,"meeting":"{}","author":"{}","session":"0000000000000001","number":2,"lamport":3,"from":"anna","kind":"{kind}","text":"{text}"}}"#,
             meeting(),
             key()
         )
@@ -125,7 +125,7 @@ fn what_is_going_on_is_told_in_the_fields_that_scripts_know() {
     let cases = [
         (
             Event::Delivery { session: 1, number: 2, reach: Reach::Sent, have: 1, of: 3 },
-            r#"{"event":"delivery","time_ms":7,"session":1,"number":2,"state":"sent","have":1,"of":3}"#.into(),
+            r#"{"event":"delivery","time_ms":7,"session":"0000000000000001","number":2,"state":"sent","have":1,"of":3}"#.into(),
         ),
         (
             Event::Linked { name: name.clone(), key: KEY },
@@ -137,7 +137,7 @@ fn what_is_going_on_is_told_in_the_fields_that_scripts_know() {
         ),
         (
             Event::Gap { author: KEY, session: 1, first: 2, next: 5 },
-            format!(r#"{{"event":"gap","time_ms":7,"author":"{}","session":1,"first":2,"next":5}}"#, key()),
+            format!(r#"{{"event":"gap","time_ms":7,"author":"{}","session":"0000000000000001","first":2,"next":5}}"#, key()),
         ),
         (
             Event::Warning(Notice::LeftLobby("bea".into())),

@@ -165,6 +165,8 @@ pub enum Notice {
     },
     /// A lecture's host has signed two versions of one entry.
     ForkOfHost,
+    /// Another run with this node's key has written in the same session: what this one says goes on in a new one.
+    OwnFork,
     /// A member of a room has, who is called so.
     Fork(String),
     /// One of two friends has.
@@ -232,7 +234,7 @@ impl Notice {
             Self::Away { .. } => "away",
             Self::FirstUse { .. } => "first_use",
             Self::SameKey { .. } => "same_key",
-            Self::ForkOfHost | Self::Fork(_) | Self::ForkOfPair { .. } => "fork",
+            Self::ForkOfHost | Self::OwnFork | Self::Fork(_) | Self::ForkOfPair { .. } => "fork",
             Self::UnsignedQuestion => Rule::Ask1.code().word(),
             Self::BadQuestion { .. } => Rule::Ask4.code().word(),
             Self::AtTheDoor(_) => Rule::Join5.code().word(),

@@ -24,6 +24,9 @@ use tertulia_core::wire::{Encoded, Frame, decode};
 /// When the lecture begins, milliseconds since 1970 in UTC.
 pub const START_MS: u64 = 1_700_000_000_000;
 
+/// The session of the host's run.
+pub const SESSION: u64 = (START_MS << 16) + 0x5e55;
+
 /// The identity whose secret is 32 times `seed`.
 #[must_use]
 pub fn identity(seed: u8) -> Identity {
@@ -142,7 +145,7 @@ impl Script {
 
     fn write(&mut self, body: &EntryBody<'_>) -> Encoded {
         let unix_ms = START_MS + self.micros / 1_000;
-        self.log.write(&ada(), START_MS, body, Now { tick: Instant(0), unix_ms }).unwrap().frame.clone()
+        self.log.write(&ada(), SESSION, body, Now { tick: Instant(0), unix_ms }).unwrap().frame.clone()
     }
 
     /// Who comes in, and how.
@@ -239,8 +242,8 @@ pub fn fork() -> Encoded {
     let [mut one, mut other] = [Log::new(meeting, 100), Log::new(meeting, 100)];
     let now = Now { tick: Instant(0), unix_ms: START_MS };
     let body = |text| EntryBody::Text { salt: Salt::ZERO, text: Text::new(text).unwrap() };
-    one.write(&ada(), START_MS, &body("Yes."), now).unwrap();
-    let no = other.write(&ada(), START_MS, &body("No."), now).unwrap().frame.clone();
+    one.write(&ada(), SESSION, &body("Yes."), now).unwrap();
+    let no = other.write(&ada(), SESSION, &body("No."), now).unwrap().frame.clone();
     match one.offer(&entry_of(&no).unwrap(), false, &bea()) {
         Verdict::Forked(proof) => proof.frame,
         verdict @ (Verdict::Stored(_) | Verdict::Dropped | Verdict::Ahead { .. } | Verdict::Refused(_)) => {
@@ -263,7 +266,7 @@ pub fn bodies() -> Vec<(&'static str, Encoded)> {
     let (out, why, answers) = (Reason::cut("bea"), Reason::cut("shouting"), Hash([0xee; 32]));
     let (count, addresses) = encode_items(["192.0.2.1:7473".parse().map(Address::of).unwrap()], 1);
     let addresses = List::over(count, &addresses);
-    let (count, cuts) = encode_items([Cut { session: START_MS, lane: Lane::Talk, next: 3 }], 1);
+    let (count, cuts) = encode_items([Cut { session: SESSION, lane: Lane::Talk, next: 3 }], 1);
     let cuts = List::over(count, &cuts);
     let bodies = [
         EntryBody::Person { name: Name::new("Ada").unwrap(), addresses },
@@ -283,7 +286,7 @@ pub fn bodies() -> Vec<(&'static str, Encoded)> {
         if let EntryBody::Grant { answers, .. } = &mut body {
             *answers = last;
         }
-        let frame = log.write(&ada(), START_MS, &body, now).unwrap().frame.clone();
+        let frame = log.write(&ada(), SESSION, &body, now).unwrap().frame.clone();
         last = hash(log.meeting(), entry_of(&frame).unwrap().signed.bytes);
         written.push((kind, frame));
     }

@@ -23,13 +23,14 @@ use crate::wire::session::Session;
 impl Friends {
     /// Writes a text to a friend whose key is known: on the disk first, then told, then sent.
     pub(super) fn write(&mut self, id: FriendId, text: Text<'_>, now: Now, out: &mut Vec<Output>) {
-        let next = self.last_session.saturating_add(1).max(self.config.started_ms);
+        let (next, drawn) = (self.last_session.saturating_add(1), self.random.bytes());
         let Some(friend) = self.friends.get_mut(&id) else { return };
         let link = friend.link();
         let Some(pair) = friend.pair.as_mut() else { return };
         // SPEC SESSION-1: one that this node has in no other pair either.
         let log = &pair.replica.log;
-        let session = *pair.session.get_or_insert_with(|| next.max(log.next_session(self.us.key())));
+        let (us, started_ms) = (self.us.key(), self.config.started_ms);
+        let session = *pair.session.get_or_insert_with(|| next.max(log.new_session(us, started_ms, drawn)));
         self.last_session = self.last_session.max(session);
         let from = out.len();
         let body = EntryBody::Text { salt: Salt(self.random.bytes()), text };

@@ -57,6 +57,9 @@ impl StreamId {
     }
 }
 
+/// A session's number is the start of its run, times this, and a random number below it.
+const SESSIONS_A_MS: u64 = 1 << 16;
+
 /// What is held of one stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Stream {
@@ -76,6 +79,11 @@ impl Stream {
     /// Empty, and going on at `next` after whatever.
     const fn starting_at(next: u64) -> Self {
         Self { next, head: None, head_lamport: 0, held: BTreeMap::new(), void_from: None, lost: BTreeMap::new() }
+    }
+
+    /// Whether an entry of it was ever here, or proof that there are two.
+    fn is_signed(&self) -> bool {
+        self.head_lamport > 0 || !self.held.is_empty() || !self.lost.is_empty() || self.void_from.is_some()
     }
 
     /// The first numbers that are missing, up to, and without, the second.
@@ -225,11 +233,18 @@ impl Log {
         self.lamport
     }
 
-    /// One above the highest session of `author` that is held.
+    /// One above the highest session in which `author` has signed anything that was here; others' rows say nothing.
     #[must_use]
     pub fn next_session(&self, author: Key) -> u64 {
-        let sessions = self.streams.keys().filter(|stream| stream.author == author).map(|stream| stream.session);
-        sessions.max().unwrap_or(0).saturating_add(1)
+        let signed = self.streams.iter().filter(|(id, stream)| id.author == author && stream.is_signed());
+        signed.map(|(id, _)| id.session).max().unwrap_or(0).saturating_add(1)
+    }
+
+    /// A session for what `author` writes from `unix_ms` on (SPEC SESSION-1).
+    #[must_use]
+    pub fn new_session(&self, author: Key, unix_ms: u64, drawn: [u8; 2]) -> u64 {
+        let begun = unix_ms.saturating_mul(SESSIONS_A_MS).saturating_add(u16::from_be_bytes(drawn).into());
+        begun.max(self.next_session(author))
     }
 
     /// One above the highest number held of `stream`; 1 if nothing is.

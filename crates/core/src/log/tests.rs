@@ -271,6 +271,18 @@ fn entry_1_an_entry_of_another_meeting_is_refused() {
 }
 
 #[test]
+fn session_1_a_session_is_above_all_that_its_author_has_signed_and_no_row_counts() {
+    let (ann, mut log) = (identity(1), log());
+    assert_eq!(log.new_session(ann.key(), 3, [1, 2]), 3 * 65_536 + 0x0102);
+    let row = StreamId { author: ann.key(), session: u64::MAX, lane: Lane::Talk };
+    log.skip(row, 9);
+    offer_all(&mut log, &talk(&identity(2), 1 << 40, 1));
+    assert_eq!(log.new_session(ann.key(), 3, [0, 0]), 3 * 65_536);
+    offer_all(&mut log, &talk(&ann, 1 << 40, 1));
+    assert_eq!(log.new_session(ann.key(), 3, [0, 0]), (1 << 40) + 1);
+}
+
+#[test]
 fn entry_2_numbers_and_lamport_times_start_at_1() {
     let (ann, mut log) = (identity(1), log());
     let line = &talk(&ann, 5, 1)[0];

@@ -73,7 +73,8 @@ impl Member {
     /// SPEC SESSION-1
     fn begin_session(&mut self, now: Now, out: &mut Vec<Output>) {
         let us = self.us.key();
-        let session = self.replica.log.next_session(us).max(now.unix_ms).max(self.roster.session_after_cuts(&us));
+        let session = self.replica.log.new_session(us, now.unix_ms, self.random.bytes());
+        let session = session.max(self.roster.session_after_cuts(&us));
         self.go_on_in(session, out);
     }
 
@@ -145,11 +146,13 @@ impl Member {
             self.roster.void(stream, number, charter);
         }
         self.unjudged.get_or_insert_default();
-        if stream.author == self.us.key() && stream.session == self.session {
-            // What is void is not gone on with.
+        let is_own = stream.author == self.us.key();
+        // SPEC FORK-4
+        if is_own && stream.session == self.session {
             self.begin_session(now, out);
         }
-        out.push(Output::Event(Event::Warning(Notice::Fork(self.called(&stream.author)))));
+        let notice = if is_own { Notice::OwnFork } else { Notice::Fork(self.called(&stream.author)) };
+        out.push(Output::Event(Event::Warning(notice)));
     }
 }
 

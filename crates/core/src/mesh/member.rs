@@ -126,11 +126,12 @@ impl Member {
         let MemberConfig { newcomer: mut config, addresses, told, port } = config;
         let restored = config.restored.take();
         let log = Log::new(config.meeting, config.talk_max);
+        let mut random = Random::new(config.seed);
         let mut member = Self {
-            session: log.next_session(config.identity.key()).max(config.started_ms),
+            session: log.new_session(config.identity.key(), config.started_ms, random.bytes()),
             circle: Circle::new(config.identity.key()),
             us: config.identity.clone(),
-            random: Random::new(config.seed),
+            random,
             reach: Reach::new(addresses, told, port),
             charter: None,
             guess: None,
@@ -173,7 +174,7 @@ impl Member {
         }
         self.newcomer.chain = pass.map(|pass| Chain::restore(&pass)).unwrap_or_default();
         self.roster = Roster::fold(log, &charter, &self.us);
-        self.session = log.next_session(us).max(self.newcomer.me.started_ms);
+        self.session = self.session.max(log.next_session(us));
         self.charter = Some(charter);
     }
 

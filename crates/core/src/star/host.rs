@@ -30,7 +30,7 @@ use crate::ticket::Ticket;
 use crate::time::{Instant, Now, Timers};
 use crate::wire::entry::{self as wire, EntryBody, Level};
 use crate::wire::field::{Block, List, Name, Reason, Signed, decode_all, encode_items};
-use crate::wire::meeting::{Digest, Fetch, Join, Lane, Meeting, Rename, Welcome, Whereabouts};
+use crate::wire::meeting::{Digest, Fetch, Fork, Join, Lane, Meeting, Rename, Welcome, Whereabouts};
 use crate::wire::option::{self, Options};
 use crate::wire::private::{Ask, Private, Tell};
 use crate::wire::session::{Hello, Purpose, Refused, Session};
@@ -105,6 +105,7 @@ pub struct Host {
     pub(super) roster: Roster,
     pub(super) name: String,
     pub(super) session: u64,
+    since_ms: u64,
     pub(super) guests: BTreeMap<LinkId, Guest>,
     /// Invariant: a key is here exactly while the guest of its link has been admitted.
     pub(super) joined: BTreeMap<Key, LinkId>,
@@ -136,6 +137,7 @@ impl Host {
     #[must_use]
     pub fn new(config: HostConfig) -> Self {
         let HostConfig { identity, charter, log, .. } = config;
+        let mut random = Random::new(config.seed);
         let mut tokens = Tokens::default();
         // Not only of what is still held: a guest may have been away for long.
         for (asker, token) in log.asked() {
@@ -143,7 +145,8 @@ impl Host {
         }
         Self {
             roster: Roster::fold(&log, &charter, &identity),
-            session: log.next_session(identity.key()).max(config.started_ms),
+            session: log.new_session(identity.key(), config.started_ms, random.bytes()),
+            since_ms: config.started_ms,
             us: identity,
             charter,
             log,
@@ -154,7 +157,7 @@ impl Host {
             ticket: config.ticket,
             endorsement: config.endorsement,
             filter: Filter::new(config.filter),
-            random: Random::new(config.seed),
+            random,
             over: false,
             door: Door::default(),
             lobby: Lobby::default(),
@@ -183,10 +186,7 @@ impl Host {
             return;
         }
         if self.roster.name(&self.us.key()) != Some(&self.name) {
-            let name = self.name.clone();
-            if let Some(name) = Name::new(&name) {
-                self.write(&EntryBody::Person { name, addresses: List::NONE }, now, out);
-            }
+            self.write_name(now, out);
         }
         self.tell_ready(out);
         for entry in self.log.unshown() {
@@ -245,6 +245,35 @@ impl Host {
         out.push(Output::Append { entry, at, dropped });
         out.extend(event.map(Output::Event));
         true
+    }
+
+    /// Somebody shows that two runs have signed in one session: what this one has written from there on counts with
+    /// nobody, and it goes on in a new session (SPEC FORK-4).
+    fn on_fork(&mut self, link: LinkId, fork: &Fork<'_>, now: Now, out: &mut Vec<Output>) {
+        let us = self.us.key();
+        match self.log.check_fork(fork, &self.us) {
+            Ok((stream, number)) if stream.author == us && self.log.void(stream, number) => {
+                self.roster.void(stream, number, &self.charter);
+                out.extend(Output::store(&mut self.log));
+                out.push(Output::Event(Event::Warning(Notice::OwnFork)));
+                if stream.session == self.session {
+                    self.session = self.log.new_session(us, now.unix_ms, self.random.bytes());
+                    self.delivery = Delivery::default();
+                }
+                if self.roster.name(&us) != Some(&self.name) {
+                    self.write_name(now, out);
+                }
+            }
+            Ok(_) => {}
+            Err(rule) => self.reject(link, rule, now, out),
+        }
+    }
+
+    fn write_name(&mut self, now: Now, out: &mut Vec<Output>) {
+        let name = self.name.clone();
+        if let Some(name) = Name::new(&name) {
+            self.write(&EntryBody::Person { name, addresses: List::NONE }, now, out);
+        }
     }
 
     fn on_up(&mut self, link: LinkId, peer: Key, hello: &Hello<'_>, now: Now, out: &mut Vec<Output>) {
@@ -647,7 +676,7 @@ impl Host {
             Frame::Meeting(Meeting::Digest(digest)) => self.on_digest(link, digest, out),
             Frame::Meeting(Meeting::Fetch(fetch)) => self.on_fetch(link, id, fetch, now, out),
             Frame::Meeting(Meeting::Rename(rename)) => self.on_rename(link, id, rename, now, out),
-            Frame::Meeting(Meeting::Fork(_)) => {}
+            Frame::Meeting(Meeting::Fork(fork)) => self.on_fork(link, fork, now, out),
             // SPEC ENTRY-5
             Frame::Meeting(Meeting::EntryFrame(_)) => self.reject(link, Rule::Entry5, now, out),
             // SPEC GUEST-1
@@ -759,8 +788,8 @@ impl Host {
     pub(crate) fn listing(&self) -> Option<Listing<'_>> {
         let population = u32::try_from(self.joined.len()).unwrap_or(u32::MAX).saturating_add(1);
         let door = if self.roster.is_locked() { wire::Door::Locked } else { wire::Door::Unlocked };
-        let since_ms = self.session;
-        (!self.over).then_some(Listing { charter: &self.charter, name: &self.name, population, door, since_ms })
+        let (charter, name, since_ms) = (&self.charter, &*self.name, self.since_ms);
+        (!self.over).then_some(Listing { charter, name, population, door, since_ms })
     }
 }
 

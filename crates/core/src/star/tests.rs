@@ -954,6 +954,23 @@ fn fork_1_a_proof_counts_once_and_voids_acts_too() {
 }
 
 #[test]
+fn fork_4_a_host_that_is_resumed_from_a_snapshot_goes_on_in_a_new_session() {
+    let (mut lecture, anna) = Lecture::with_anna(&Options::default());
+    let (machine, feed) = (lecture.host.machine.clone(), lecture.feed.clone());
+    lecture.say("one");
+    (lecture.host.machine, lecture.feed) = (machine, feed);
+    lecture.cut(anna);
+    lecture.pass(60_000);
+    ["two", "three", "four"].into_iter().for_each(|text| lecture.say(text));
+    assert_eq!(lecture.attendees[&anna].texts(), ["one", "three", "four"]);
+    let told = |events: &[Event], notice: &Notice| {
+        events.iter().filter(|event| matches!(event, Event::Warning(told) if told == notice)).count()
+    };
+    assert_eq!(told(&lecture.host.events, &Notice::OwnFork), 1);
+    assert_eq!(told(&lecture.attendees[&anna].events, &Notice::ForkOfHost), 1);
+}
+
+#[test]
 fn charter_2_a_host_of_another_meeting_is_turned_away() {
     let mut lecture = Lecture::new(&Options::default());
     let ticket = Ticket { meeting: MeetingId([7; 16]), ..lecture.ticket() };

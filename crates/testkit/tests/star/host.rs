@@ -359,8 +359,8 @@ fn digest_3_who_holds_another_head_is_sent_ours() {
     }
 }
 
-fn fetch(bench: &mut Bench<Node>, ranges: &[(u64, u64)]) -> Vec<Output> {
-    let (author, session) = (ada().key(), START_MS);
+fn fetch(bench: &mut Bench<Node>, session: u64, ranges: &[(u64, u64)]) -> Vec<Output> {
+    let author = ada().key();
     let ranges = ranges.iter().map(|(from, to)| Range { author, session, lane: Lane::Talk, from: *from, to: *to });
     let (count, items) = encode_items(ranges, 64);
     bench.hear(BEA, 5, Fetch { ranges: List::over(count, &items), options: NONE })
@@ -371,7 +371,7 @@ fn fetch_1_an_empty_range_is_refused() {
     for range in [(0, 0), (2, 2), (3, 2)] {
         let mut bench = open();
         enter(&mut bench, BEA, &bea(), "bea");
-        assert_eq!(refused(&fetch(&mut bench, &[range]), BEA), Some(Rule::Fetch1));
+        assert_eq!(refused(&fetch(&mut bench, START_MS, &[range]), BEA), Some(Rule::Fetch1));
     }
 }
 
@@ -379,16 +379,17 @@ fn fetch_1_an_empty_range_is_refused() {
 fn fetch_3_the_answer_is_bounded_and_ends_with_ok() {
     let mut bench = open();
     enter(&mut bench, BEA, &bea(), "bea");
-    assert_eq!(names(&sent(&fetch(&mut bench, &[(1, 9)]), BEA)), ["OK"]);
+    assert_eq!(names(&sent(&fetch(&mut bench, START_MS, &[(1, 9)]), BEA)), ["OK"]);
     let entries: Vec<Encoded> = (0..300).map(|number| say(&mut bench, &format!("number {number}"))).collect();
-    let answer = sent(&fetch(&mut bench, &[(3, 5), (1, 2), (4, 6)]), BEA);
+    let session = entry_of(&entries[0]).unwrap().signed.value.session;
+    let answer = sent(&fetch(&mut bench, session, &[(3, 5), (1, 2), (4, 6)]), BEA);
     assert_eq!(names(&answer), ["ENTRY", "ENTRY", "ENTRY", "ENTRY", "OK"]);
     assert_eq!(answer[..4], [0, 2, 3, 4].map(|at: usize| entries[at].clone()));
-    let answer = sent(&fetch(&mut bench, &[(1, u64::MAX)]), BEA);
+    let answer = sent(&fetch(&mut bench, session, &[(1, u64::MAX)]), BEA);
     assert_eq!((answer.len(), &answer[255]), (FETCH_ENTRIES_MAX + 1, &entries[255]));
     let long = "x".repeat(16_000);
     (0..20).for_each(|_| drop(say(&mut bench, &long)));
-    let answer = sent(&fetch(&mut bench, &[(301, 330)]), BEA);
+    let answer = sent(&fetch(&mut bench, session, &[(301, 330)]), BEA);
     let bytes: usize = answer.iter().map(|frame| frame.0.len()).sum();
     assert!((246_000..=262_144 + 8).contains(&bytes), "{bytes}");
 }
