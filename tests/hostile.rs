@@ -304,11 +304,11 @@ async fn floods_with_text(purpose: Purpose) {
             let eve = identity();
             let mut peer = Peer::dial(address, &eve).await.unwrap();
             peer.enter(purpose, "eve", &Proof::default()).await.unwrap();
-            // What is too long for any body is not looked into.
+            // What is too long for any body is not looked into, and what cannot be read costs its bringer nothing: but a signature.
             let (body, rule) = if no_text.len() > TEXT_MAX {
                 (no_text, Rule::Field3)
             } else {
-                ([&[7; 16][..], &text16(&no_text)].concat(), Rule::Field1)
+                ([&[7; 16][..], &text16(&no_text)].concat(), Rule::Entry1)
             };
             peer.send(&[entry(&eve, &body)]).await;
             peer.ends_by(rule).await;

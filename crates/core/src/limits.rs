@@ -83,6 +83,8 @@ limits! {
     TALK_ENTRIES_MAX: usize = 10_000;
     /// Bytes of the talk entries that a log keeps.
     TALK_BYTES_MAX: usize = 16_777_216;
+    /// One part in so many of them, of entries and of bytes, may be talk of unknown kinds.
+    UNKNOWN_SHARE: usize = 16;
     /// A log's file is written anew once it is twice as long as it was then, and twice this.
     LOG_SPARE_BYTES: u64 = 1_048_576;
     /// Talk sessions of one author that a log keeps.

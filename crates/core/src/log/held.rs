@@ -31,6 +31,8 @@ pub struct Held {
     pub time_ms: u64,
     /// What the body is, as a number.
     pub(crate) kind: u16,
+    /// What its body is, as far as it can be read.
+    pub(crate) read_as: Kind,
     /// How long its body is, and the hash of that.
     pub(crate) length: u16,
     pub(crate) digest: Hash,
@@ -65,7 +67,8 @@ impl Held {
         })
     }
 
-    fn over(meeting: MeetingId, Carried { signed, .. }: &Carried<'_>, frame: Encoded) -> Arc<Self> {
+    fn over(meeting: MeetingId, entry: &Carried<'_>, frame: Encoded) -> Arc<Self> {
+        let signed = &entry.signed;
         let Entry { number, lamport, prev, reference, time_ms, kind, length, digest, .. } = signed.value;
         Arc::new(Self {
             id: StreamId::of(&signed.value),
@@ -76,6 +79,7 @@ impl Held {
             reference,
             time_ms,
             kind,
+            read_as: entry.read().kind(),
             length,
             digest,
             body: BODY_START..frame.0.len(),
@@ -89,10 +93,10 @@ impl Held {
         self.id.lane
     }
 
-    /// What its body is.
+    /// What its body is, as far as it can be read.
     #[must_use]
     pub const fn kind(&self) -> Kind {
-        Kind::of(self.kind)
+        self.read_as
     }
 
     /// What it says: read out of the frame, and not copied.
@@ -134,6 +138,7 @@ impl Held {
             reference: ShortHash::ZERO,
             time_ms: 0,
             kind: u16::MAX,
+            read_as: Kind::Text,
             length: 0,
             digest: Hash::ZERO,
             body: 0..0,

@@ -147,6 +147,9 @@ pub struct Log {
     /// Of the talk in the ring.
     talk_bytes: usize,
     talk_max: usize,
+    /// Positions of the talk in the ring that cannot be read here, and its bytes.
+    unknown: VecDeque<u64>,
+    unknown_bytes: usize,
     lamport: u64,
     latest: ShortHash,
     /// A set: who never asks for it must not pay for every entry.
@@ -172,6 +175,8 @@ impl Log {
             ring: Ring::default(),
             talk_bytes: 0,
             talk_max,
+            unknown: VecDeque::new(),
+            unknown_bytes: 0,
             lamport: 0,
             latest: ShortHash::ZERO,
             changed: BTreeSet::new(),
@@ -267,7 +272,7 @@ impl Log {
 
     /// Writes an entry of this node's own; `None` if the meeting can hold no more acts.
     pub fn write(&mut self, us: &Identity, session: u64, body: &EntryBody<'_>, now: Now) -> Option<Arc<Held>> {
-        let lane = body.lane()?;
+        let lane = body.kind().lane();
         if !self.has_room(lane) {
             return None;
         }
@@ -317,7 +322,7 @@ impl Log {
         held: impl FnOnce(MeetingId) -> Arc<Held>,
     ) -> Verdict {
         let (entry, value) = (&carried.signed, &carried.signed.value);
-        if let Err(rule) = check_bytes(carried) {
+        if let Err(rule) = check_bytes(value) {
             return Verdict::Refused(rule);
         }
         let id = StreamId::of(value);
@@ -413,20 +418,43 @@ impl Log {
         self.ring.append(Arc::clone(entry), position, 0);
         if entry.lane() == Lane::Talk {
             self.talk_bytes = self.talk_bytes.saturating_add(entry.frame.0.len());
+            if entry.kind() == Kind::Unknown {
+                self.unknown.push_back(position);
+                self.unknown_bytes = self.unknown_bytes.saturating_add(entry.frame.0.len());
+            }
         }
         position
     }
 
-    /// SPEC FEED-2: the oldest talk goes first.
+    /// SPEC FEED-2: the oldest talk goes first, and of what is unknown what is beyond its share.
     fn make_room(&mut self) {
+        while (self.unknown.len() > self.talk_max.div_ceil(limits::UNKNOWN_SHARE)
+            || self.unknown_bytes > limits::TALK_BYTES_MAX.div_ceil(limits::UNKNOWN_SHARE))
+            && let Some(oldest) = self.unknown.pop_front().and_then(|at| self.ring.drop_at(at))
+        {
+            self.let_go(&oldest);
+        }
         while (self.ring.talk().len() > self.talk_max || self.talk_bytes > limits::TALK_BYTES_MAX)
             && let Some(oldest) = self.ring.drop_oldest()
         {
-            self.talk_bytes = self.talk_bytes.saturating_sub(oldest.frame.0.len());
+            let dropped = self.ring.dropped_before();
+            self.unknown.pop_front_if(|at| *at < dropped);
+            self.let_go(&oldest);
             if let Some(stream) = self.streams.get_mut(&oldest.id) {
-                stream.held.remove(&oldest.number);
                 stream.lost.retain(|from, _| *from > oldest.number);
             }
+        }
+    }
+
+    /// What is not in the ring any more is not held.
+    fn let_go(&mut self, entry: &Held) {
+        let length = entry.frame.0.len();
+        self.talk_bytes = self.talk_bytes.saturating_sub(length);
+        if entry.kind() == Kind::Unknown {
+            self.unknown_bytes = self.unknown_bytes.saturating_sub(length);
+        }
+        if let Some(stream) = self.streams.get_mut(&entry.id) {
+            stream.held.remove(&entry.number);
         }
     }
 
@@ -641,17 +669,14 @@ pub fn hash(meeting: MeetingId, signed: &[u8]) -> Hash {
     Hash(digest(Domain::Entry, &[&meeting.0, signed]))
 }
 
-/// What an entry's bytes alone must keep.
-fn check_bytes(Carried { signed, body }: &Carried<'_>) -> Result<(), Rule> {
-    let entry = &signed.value;
+/// What an entry must keep whatever its body is.
+fn check_bytes(entry: &Entry) -> Result<(), Rule> {
     // SPEC ENTRY-2
     if entry.number == 0 || entry.lamport == 0 {
         return Err(Rule::Entry2);
     }
-    let Some(body) = body else { return Ok(()) };
-    let body = EntryBody::decode(entry.kind, body).map_err(|error| error.rule)?;
     // SPEC ENTRY-4
-    if body.lane().is_some_and(|lane| lane != entry.lane) {
+    if Kind::of(entry.kind).lane() != entry.lane {
         return Err(Rule::Entry4);
     }
     Ok(())

@@ -35,6 +35,13 @@ impl Ring {
         Some(entry)
     }
 
+    /// Lets go of the talk at a position.
+    pub(super) fn drop_at(&mut self, at: u64) -> Option<Arc<Held>> {
+        let place = self.place(at);
+        self.talk.get(place).filter(|(position, _)| *position == at)?;
+        self.talk.remove(place).map(|(_, entry)| entry)
+    }
+
     /// One above the highest position.
     #[must_use]
     pub const fn head(&self) -> u64 {

@@ -293,18 +293,32 @@ fn entry_2_numbers_and_lamport_times_start_at_1() {
 }
 
 #[test]
-fn entry_3_a_body_has_its_kinds_layout() {
+fn entry_3_a_body_that_cannot_be_read_is_stored_and_passed_on_and_says_nothing() {
     let (ann, mut log) = (identity(1), log());
-    let line = &talk(&ann, 5, 1)[0];
-    for (text, rule) in [
-        (&[0_u8, 1, b'a', b'b'][..], Rule::Entry3),
-        (&[0, 9, b'a'], Rule::Frame2),
-        (&[0, 0], Rule::Field1),
-        (&[0, 1, 0xff], Rule::Field1),
-    ] {
-        let body = &[&[7; 16], text].concat();
-        assert_eq!(offer(&mut log, &saying(line, &ann, body)), Verdict::Refused(rule), "{body:?}");
+    for (session, text) in
+        (5..).zip([&[0_u8, 1, b'a', b'b'][..], &[0, 9, b'a'], &[0, 0], &[0, 1, 0xff], &[0, 1, b'a', 1, 0, 0, 0]])
+    {
+        let line = saying(&talk(&ann, session, 1)[0], &ann, &[&[7; 16], text].concat());
+        assert_eq!(offer(&mut log, &line), stored(&line), "{text:?}");
+        assert_eq!((read(&line).kind(), read(&line).body()), (Kind::Unknown, EntryBody::Unknown), "{text:?}");
     }
+    let act = saying(&written(&ann, 5, &[lock()])[0], &ann, &[9, 0, 0]);
+    assert_eq!(offer(&mut log, &act), stored(&act), "a door of a later version");
+    assert_eq!(fetch(&log, [range(&act, 0, u64::MAX)].into_iter(), 0), [act]);
+}
+
+#[test]
+fn feed_2_what_is_unknown_has_a_sixteenth_of_the_room() {
+    let (ann, mut log) = (identity(1), Log::new(MEETING, 32));
+    let lines = talk(&ann, 5, 32);
+    let unknown: Vec<Encoded> = (6..14).map(|session| saying(&talk(&ann, session, 1)[0], &ann, b"what")).collect();
+    offer_all(&mut log, &lines[..16]);
+    offer_all(&mut log, &unknown);
+    assert_eq!(held(&log), [&lines[..16], &unknown[6..8]].concat());
+    let restored = Log::restored(MEETING, 32, log.unkept());
+    assert_eq!(held(&restored), held(&log));
+    offer_all(&mut log, &lines[16..]);
+    assert_eq!(held(&log), [&lines[2..16], &unknown[6..8], &lines[16..]].concat());
 }
 
 #[test]
@@ -339,11 +353,12 @@ fn entry_4_an_act_is_on_the_acts_lane_and_talk_on_the_talk_lane() {
 }
 
 #[test]
-fn ext_1_an_entry_of_a_later_version_is_kept_on_either_lane() {
+fn ext_1_and_entry_4_an_entry_of_a_later_version_is_kept_as_talk_and_is_no_act() {
     let (ann, mut log) = (identity(1), log());
     for (frame, lane) in [(&talk(&ann, 5, 1)[0], Lane::Acts), (&written(&ann, 5, &[lock()])[0], Lane::Talk)] {
         let unknown = forged(frame, &ann, MEETING, |entry| (entry.lane, entry.kind) = (lane, 0x7777));
-        assert_eq!(offer(&mut log, &unknown), stored(&unknown));
+        let refused = Verdict::Refused(Rule::Entry4);
+        assert_eq!(offer(&mut log, &unknown), if lane == Lane::Acts { refused } else { stored(&unknown) });
     }
 }
 

@@ -21,7 +21,7 @@ impl Member {
         let value = &entry.signed.value;
         let (stream, number) = (StreamId::of(value), value.number);
         // SPEC MESH-9: what does not count is not stored, and costs nobody; its author may yet be granted.
-        let counts = self.roster.counts(stream, number, Kind::of(value.kind));
+        let counts = self.roster.counts(stream, number, entry.read().kind());
         let is_wanted = counts && has_place_for(&self.replica.log, &self.roster, stream);
         match self.replica.take(link, entry, is_wanted, &self.us, now, out) {
             Taken::Stored(entry) => self.on_stored(Some(link), &entry, now),
@@ -46,7 +46,9 @@ impl Member {
 
     /// Writes an entry and sends it to all who hold what is before it; false if there is no room for another act.
     pub(super) fn write(&mut self, body: &EntryBody<'_>, now: Now, out: &mut Vec<Output>) -> bool {
-        let Some(lane) = body.lane().filter(|lane| *lane == Lane::Talk || self.may_act()) else { return false };
+        let Some(lane) = Some(body.kind().lane()).filter(|lane| *lane == Lane::Talk || self.may_act()) else {
+            return false;
+        };
         // Who is let in again, or may speak again, goes on in a new session: the old streams stay cut. Who is muted
         // leaves in a new one: what lies before in the old one may be void.
         let stream = StreamId { author: self.us.key(), session: self.session, lane };

@@ -7,7 +7,7 @@ use nom::{Parser as _, bytes::complete::take};
 use super::address::Address;
 use super::error::{DecodeError, Fault, Parsed};
 use super::field::{Draw, Field, List, Name, Reason, Signed, Text, draw_up_to, enumerated, layouts};
-use super::option::TicketProof;
+use super::option::{Options, TicketProof};
 use crate::id::{Hash, Key, Salt, ShortHash, Signature, Token};
 use crate::limits::{ADDRESSES_MAX, CUTS_MAX, ENTRY_BODY_MAX, KEPT_MAX};
 use crate::rule::Rule;
@@ -194,6 +194,15 @@ macro_rules! bodies {
                     _ => Self::Unknown,
                 }
             }
+
+            /// The lane that it belongs on (SPEC ENTRY-4): what is known, on its own; what is not, on that of talk.
+            #[must_use]
+            pub const fn lane(self) -> Lane {
+                match self {
+                    $(Self::$name => Lane::$lane,)*
+                    Self::Unknown => Lane::Talk,
+                }
+            }
         }
 
         impl<'a> EntryBody<'a> {
@@ -205,14 +214,15 @@ macro_rules! bodies {
                 ])),*]
             }
 
-            /// Reads the body of an entry of kind `number`.
+            /// Reads the body of an entry of kind `number`: its fields, then options, of which none is known yet.
             ///
             /// # Errors
-            /// What the bytes of a known kind break.
+            /// What the bytes of a known kind break: whoever can't read them has an unknown kind (SPEC ENTRY-3).
             pub fn decode(number: u16, bytes: &'a [u8]) -> Result<Self, DecodeError> {
                 match number {
-                    $($number => super::error::complete(bytes, Rule::Entry3, |rest| {
+                    $($number => super::error::complete(bytes, Rule::Frame3, |rest| {
                         $(let (rest, $field) = <$kind as Field<'_>>::parse(rest)?;)*
+                        let (rest, _) = Options::parse(rest, &[])?;
                         Ok((rest, Self::$name { $($field),* }))
                     }),)*
                     _ => Ok(Self::Unknown),
@@ -232,12 +242,12 @@ macro_rules! bodies {
                 }
             }
 
-            /// The lane that the kind belongs on; `None` if it is unknown.
+            /// Which kind it is.
             #[must_use]
-            pub const fn lane(&self) -> Option<Lane> {
+            pub const fn kind(&self) -> Kind {
                 match self {
-                    $(Self::$name { .. } => Some(Lane::$lane),)*
-                    Self::Unknown => None,
+                    $(Self::$name { .. } => Kind::$name,)*
+                    Self::Unknown => Kind::Unknown,
                 }
             }
 

@@ -22,7 +22,7 @@ proptest! {
             EntryBody::generate_body(number, &mut draws(seed), &mut bytes);
             let body = EntryBody::decode(number, &bytes).unwrap();
             prop_assert_eq!(body.encode(), (number, bytes.clone()), "{}", name);
-            prop_assert_eq!(body.lane(), Some(lane));
+            prop_assert_eq!(body.kind().lane(), lane);
         }
     }
 
@@ -44,16 +44,21 @@ proptest! {
 }
 
 #[test]
-fn entry_3_a_body_has_exactly_its_kinds_layout() {
+fn entry_3_a_body_has_its_kinds_fields_then_options_of_which_the_odd_are_skipped() {
     for (number, name, _, _) in EntryBody::kinds() {
         let mut bytes = Vec::new();
         EntryBody::generate_body(number, &mut draws(3), &mut bytes);
         for length in 0..bytes.len() {
             assert!(EntryBody::decode(number, &bytes[..length]).is_err(), "{name} cut at {length}");
         }
-        bytes.push(0);
-        let error = EntryBody::decode(number, &bytes).unwrap_err();
-        assert_eq!((error.rule, error.offset), (Rule::Entry3, bytes.len() - 1), "{name} and a byte");
+        let whole = EntryBody::decode(number, &bytes).unwrap();
+        let with = |rest: &[u8]| [&bytes[..], rest].concat();
+        let odd = with(&option(0x0101, b"later"));
+        assert_eq!(EntryBody::decode(number, &odd), Ok(whole), "{name} and an odd option");
+        for (rest, rule) in [(vec![0], Rule::Frame2), (option(0x0100, b"later"), Rule::Option2)] {
+            let error = EntryBody::decode(number, &with(&rest)).unwrap_err();
+            assert_eq!(error.rule, rule, "{name} and {rest:?}");
+        }
     }
 }
 

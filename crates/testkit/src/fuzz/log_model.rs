@@ -8,7 +8,7 @@ use tertulia_core::limits::{FETCH_ENTRIES_MAX, LAMPORT_LEAP_MAX, TALK_SESSIONS_M
 use tertulia_core::log::{StreamId, entry_of, hash};
 use tertulia_core::rule::Rule;
 use tertulia_core::wire::Encoded;
-use tertulia_core::wire::entry::{Carried, Entry, EntryBody, hash_of};
+use tertulia_core::wire::entry::{Carried, Entry, Kind, hash_of};
 use tertulia_core::wire::field::Signed;
 use tertulia_core::wire::meeting::{Lane, Range, Row};
 
@@ -71,12 +71,8 @@ impl Model {
         if value.number == 0 || value.lamport == 0 {
             return Expected::Refused(Rule::Entry2);
         }
-        match body.map(|body| EntryBody::decode(value.kind, body)) {
-            Some(Err(error)) => return Expected::Refused(error.rule),
-            Some(Ok(body)) if body.lane().is_some_and(|lane| lane != value.lane) => {
-                return Expected::Refused(Rule::Entry4);
-            }
-            Some(Ok(_)) | None => {}
+        if Kind::of(value.kind).lane() != value.lane {
+            return Expected::Refused(Rule::Entry4);
         }
         let id = StreamId::of(value);
         let known = self.streams.get(&id).copied();

@@ -68,13 +68,22 @@ impl Hostile {
         (1..=count).map(write).collect()
     }
 
+    /// The first of its stream, of any kind and body, signed as it should be.
+    fn first(&self, session: u64, lane: Lane, kind: u16, body: &[u8]) -> Encoded {
+        self.entry(session, lane, 1, kind, body)
+    }
+
     /// A text of any number, signed as it should be.
     fn leap(&self, session: u64, number: u64) -> Encoded {
         let (kind, body) = EntryBody::Text { salt: Salt::ZERO, text: Text::new("a leap").unwrap() }.encode();
+        self.entry(session, Lane::Talk, number, kind, &body)
+    }
+
+    fn entry(&self, session: u64, lane: Lane, number: u64, kind: u16, body: &[u8]) -> Encoded {
         let entry = Entry {
             author: self.founder.key(),
             session,
-            lane: Lane::Talk,
+            lane,
             number,
             prev: Hash([7; 32]),
             lamport: 99,
@@ -82,11 +91,11 @@ impl Hostile {
             time_ms: 0,
             kind,
             length: u16::try_from(body.len()).unwrap(),
-            digest: hash_of(&body),
+            digest: hash_of(body),
         };
         let bytes = encode_alone(&entry);
         let signature = self.founder.sign(Domain::Entry, &[&self.charter.meeting.0, &bytes]);
-        let entry = Carried { signed: Signed { bytes: &bytes, value: entry, signature }, body: Some(&body) };
+        let entry = Carried { signed: Signed { bytes: &bytes, value: entry, signature }, body: Some(body) };
         Frame::from(EntryFrame { entry, options: NONE }).encode(RequestId::EVENT)
     }
 }
@@ -262,6 +271,30 @@ async fn h9_entry_5_a_guest_writes_nothing() {
     });
     assert_eq!(first_talk.await[18..], *b"the only text");
     lecture.works_for("h9").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn h9_entry_3_a_body_that_cannot_be_read_costs_nobody_the_link() {
+    let hostile = Hostile::new("H9 bodies").await;
+    let mut guest = hostile.guest();
+    let mut host = hostile.take_in().await;
+    let text = |rest: &[u8]| [&[0; 16][..], b"\x00\x02hi", rest].concat();
+    let third_role = [&[7; 32][..], &[3], &[0; 32], &[0, 0, 0]].concat();
+    let third_lane = [&[7; 32][..], &[2, 0, 0, 0, 1], &[0; 8], &[2], &[0; 8], &[0, 0]].concat();
+    host.send(&[
+        hostile.first(5, Lane::Acts, 0x0004, &third_role),
+        hostile.first(6, Lane::Acts, 0x0002, &third_lane),
+        hostile.first(7, Lane::Talk, 0x0100, &text(b"\0")),
+        hostile.first(8, Lane::Talk, 0x0100, &text(b"\x01\x00\x00\x00")),
+        hostile.first(9, Lane::Talk, 0x0100, b""),
+    ])
+    .await;
+    host.send(&hostile.texts(hostile.charter.meeting, 10, 1)).await;
+    host.send(&[tell(7)]).await;
+    up_to_answer(&mut host, 7).await;
+    assert_eq!(guest.texts(1).await, ["10/1"]);
+    drop(host);
+    guest.quit().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
