@@ -17,7 +17,7 @@ use tertulia_core::identity::{Ed25519, Identity, Secret};
 use tertulia_core::log::{Held, Record};
 use tertulia_core::machine::{Input, Machine, Output};
 use tertulia_core::time::{Instant, Now};
-use tertulia_core::wire::entry::{Carried, Entry};
+use tertulia_core::wire::entry::{Carried, Entry, hash_of};
 use tertulia_core::wire::field::{Signed, Text};
 use tertulia_core::wire::meeting::{EntryFrame, Lane, Meeting};
 use tertulia_core::wire::option::Options;
@@ -146,7 +146,7 @@ pub(crate) fn entry(number: u64, length: usize) -> Encoded {
         time_ms: 0,
         kind: 0x7fff,
         length: u16::try_from(length).unwrap(),
-        digest: Hash::ZERO,
+        digest: hash_of(&vec![0; length]),
     };
     let bytes = tertulia_core::wire::field::encode_alone(&value);
     let (signed, body) = (Signed { bytes: &bytes, value, signature: Signature([9; 64]) }, vec![0; length]);
