@@ -180,11 +180,11 @@ class Guest:
         last, head = self.heads.get(stream, (number - 1, entry[49:81]))
         if number <= last:
             return
-        assert number == last + 1 and entry[49:81] == head, "a gap or a fork"
+        assert entry[40] > 1 or number == last + 1 and entry[49:81] == head, "a gap or a fork"
         self.heads[stream] = number, hashlib.sha256(b"tertulia 1 entry:" + self.meeting + entry).digest()
         kind = int.from_bytes(entry[113:115], "big")
-        if kind == 0x0000:
-            self.host_name = text(said)[0]
+        if kind == 0x0200:
+            self.host_name = text(said[1:])[0]
         elif kind == 0x0100:
             show(f"<{self.host_name}>", text(said[16:], 2)[0])
         elif kind == 0x0102:

@@ -23,7 +23,7 @@ use tertulia_core::log::Log;
 use tertulia_core::time::{Instant as Tick, Now};
 use tertulia_core::wire::entry::EntryBody;
 use tertulia_core::wire::field::{List, Name, encode_items};
-use tertulia_core::wire::meeting::{Fetch, Lane, Range};
+use tertulia_core::wire::meeting::{Fetch, Lane, Range, Whereabouts};
 use tertulia_core::wire::option::Options;
 use tertulia_core::wire::session::{Purpose, Session};
 use tertulia_core::wire::{Encoded, Frame};
@@ -37,12 +37,14 @@ const FLOOD: Duration = Duration::from_secs(8);
 
 /// Says hello and goodbye in a room, and waits until both were taken.
 async fn say_hello_and_goodbye(peer: &mut Peer, log: &mut Log, eve: &Identity, run: u64) {
-    let hello = EntryBody::Person { name: Name::new("eve").unwrap(), addresses: List::NONE };
+    let person =
+        |whereabouts| EntryBody::Person { whereabouts, name: Name::new("eve").unwrap(), addresses: List::NONE };
     let now = Now { tick: Tick(0), unix_ms: run };
-    let entries: Vec<Encoded> =
-        [hello, EntryBody::Left {}].iter().map(|body| log.write(eve, run, body, now).unwrap().frame.clone()).collect();
+    let entries: Vec<Encoded> = [Whereabouts::Here, Whereabouts::Gone]
+        .map(|whereabouts| log.write(eve, run, &person(whereabouts), now).unwrap().frame.clone())
+        .into();
     peer.send(&entries).await;
-    let range = Range { author: eve.key(), session: run, lane: Lane::Talk, from: 1, to: 2 };
+    let range = Range { author: eve.key(), session: run, lane: Lane::PERSON, from: 1, to: 2 };
     let (count, items) = encode_items([range], 1);
     peer.send(&[Frame::from(Fetch { ranges: List::over(count, &items), options: Options::NONE }).encode(RequestId(9))])
         .await;
@@ -109,8 +111,8 @@ async fn is_told_of_seldom(purpose: Purpose) {
     assert!(taken <= 3 + REJOIN_BURST + seconds, "{taken} joins in {seconds} s");
     assert!(refused > 50, "{refused} were refused, and {taken} not");
     ada.send(&json!({"command": "say", "text": "it is over"}));
-    // PRESENCE tells guests at most once a second: who has gone by then was never there for them.
-    for (bot, least) in [(&mut ada, 1), (&mut bob, u32::from(purpose == Purpose::MESH))] {
+    // Who is not linked with her hears once a second what has changed: who has gone by then was never there.
+    for (bot, least) in [(&mut ada, 1), (&mut bob, 0)] {
         let lines = lines(bot);
         let intervals = u32::try_from(start.elapsed().as_secs() / TOLD_INTERVAL.as_secs()).unwrap() + 1;
         assert!((least..=TOLD_BURST + intervals).contains(&u32::try_from(lines).unwrap()), "{lines} lines");

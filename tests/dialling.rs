@@ -22,7 +22,7 @@ use tertulia_core::log::Log;
 use tertulia_core::time::{Instant as Tick, Now};
 use tertulia_core::wire::Frame;
 use tertulia_core::wire::address::Address;
-use tertulia_core::wire::entry::EntryBody;
+use tertulia_core::wire::entry::{EntryBody, Whereabouts};
 use tertulia_core::wire::field::{List, Name, encode_items};
 use tertulia_core::wire::meeting::{Fetch, Lane, Range};
 use tertulia_core::wire::option::Options;
@@ -63,7 +63,8 @@ async fn point(number: u32, door: SocketAddr, victim: &[SocketAddr]) {
     let mut peer = Peer::dial(door, &us).await.expect("a handshake");
     let charter = peer.enter(Purpose::MESH, &name, &Proof::default()).await.expect("it is let in").charter;
     let (count, items) = encode_items(victim.iter().copied().map(Address::of), ADDRESSES_MAX);
-    let person = EntryBody::Person { name: Name::new(&name).unwrap(), addresses: List::over(count, &items) };
+    let (whereabouts, name) = (Whereabouts::Here, Name::new(&name).unwrap());
+    let person = EntryBody::Person { whereabouts, name, addresses: List::over(count, &items) };
     let now = Now { tick: Tick(0), unix_ms: tertulia_net::unix_ms() };
     let mut log = Log::new(charter.meeting, 10);
     let entry = log.write(&us, now.unix_ms, &person, now).expect("there is room");

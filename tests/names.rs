@@ -17,7 +17,7 @@ use tertulia_core::identity::Identity;
 use tertulia_core::log::Log;
 use tertulia_core::rule::Rule;
 use tertulia_core::time::{Instant, Now};
-use tertulia_core::wire::entry::EntryBody;
+use tertulia_core::wire::entry::{EntryBody, Whereabouts};
 use tertulia_core::wire::field::{List, Name};
 use tertulia_core::wire::session::Purpose;
 use tertulia_testkit::real::local::identity;
@@ -129,7 +129,11 @@ async fn h15_join_7_a_lecture_takes_no_name_that_looks_like_another() {
 
 /// A PERSON that tells this name, whatever it looks like.
 fn person(meeting: tertulia_core::id::MeetingId, author: &Identity, name: &str) -> tertulia_core::wire::Encoded {
-    let body = EntryBody::Person { name: Name::new(name).expect("a name"), addresses: List::NONE };
+    let body = EntryBody::Person {
+        whereabouts: Whereabouts::Here,
+        name: Name::new(name).expect("a name"),
+        addresses: List::NONE,
+    };
     let now = Now { tick: Instant(0), unix_ms: 1 };
     Log::new(meeting, 1).write(author, 1, &body, now).expect("an entry").frame.clone()
 }

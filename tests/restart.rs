@@ -17,13 +17,13 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 use support::{Bot, PATIENCE, Scratch, kept, tertulia};
-use tertulia_core::id::Salt;
+use tertulia_core::id::{Hash, Key, Salt};
 use tertulia_core::identity::Identity;
 use tertulia_core::limits::{TALK_BYTES_MAX, TEXT_MAX};
 use tertulia_core::log::{Log, StreamId};
 use tertulia_core::time::{Instant as Tick, Now};
-use tertulia_core::wire::entry::EntryBody;
-use tertulia_core::wire::field::{List, Name, Text};
+use tertulia_core::wire::entry::{EntryBody, Role, Whereabouts};
+use tertulia_core::wire::field::{List, Name, Reason, Text};
 use tertulia_core::wire::meeting::{Lane, Meeting};
 use tertulia_core::wire::session::Purpose;
 use tertulia_core::wire::{Encoded, Frame, decode};
@@ -450,11 +450,17 @@ const THEN: Now = Now { tick: Tick(0), unix_ms: 1_700_000_000_000 };
 const SESSION: u64 = 1_700_000_000_000;
 
 fn person(name: &str) -> EntryBody<'_> {
-    EntryBody::Person { name: Name::new(name).expect("a name"), addresses: List::NONE }
+    EntryBody::Person { whereabouts: Whereabouts::Here, name: Name::new(name).expect("a name"), addresses: List::NONE }
 }
 
 fn text(text: &str) -> EntryBody<'_> {
     EntryBody::Text { salt: Salt::ZERO, text: Text::new(text).expect("short") }
+}
+
+/// Somebody is let in.
+fn grant(number: u8) -> EntryBody<'static> {
+    let (subject, role, answers) = (Key([number; 32]), Role::Member, Hash::ZERO);
+    EntryBody::Grant { subject, role, answers, name: Reason::NONE, proof: List::NONE }
 }
 
 /// Two versions of the next entry.
@@ -493,9 +499,9 @@ async fn fork_3_who_has_forked_a_stream_is_known_after_a_restart() {
     mallory.send(std::slice::from_ref(&first.frame)).await;
     ada.read(&strings(&["before"]));
     carl.read(&strings(&["before"]));
-    let names = forked(&mut log, &us, [person("lory"), person("rory")]);
+    let acts = forked(&mut log, &us, [1, 2].map(grant));
     let texts = forked(&mut log, &us, [text("one"), text("the other")]);
-    for two in [names, texts] {
+    for two in [acts, texts] {
         mallory.send(&two).await;
         // Whatever came before it may have been shown.
         ada.until("fork", |event| event["code"] == "fork");

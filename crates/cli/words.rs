@@ -93,9 +93,6 @@ fn full(what: &Full) -> String {
         Full::People(place) => format!("the {} is full; who waits goes on waiting", kind(*place)),
         Full::Acts(Place::Lecture) => "this meeting has all the acts that it can keep; found a new one".into(),
         Full::Acts(Place::Room) => "this room has all the acts that it can keep; found a new one".into(),
-        Full::OwnActs => {
-            "you have changed name, come back or let somebody in as often as a member can; talk goes on".into()
-        }
         Full::Errands => "what you sent before has not been answered; wait a little, then send it again".into(),
         Full::Tells(name) => format!("{name} has not answered the last {} texts; wait", limits::PENDING_MAX),
         Full::Lines => "you have said more than can be sent; wait a little, then say it again".into(),

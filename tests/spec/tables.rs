@@ -73,10 +73,9 @@ fn fields_table(name: &str, start: usize, fields: &[(&'static str, String)]) -> 
 }
 
 fn enumerations() -> Table {
-    let all: [(&str, &[(u8, &str)]); 11] = [
+    let all: [(&str, &[(u8, &str)]); 10] = [
         ("admission u8", Admission::TABLE),
         ("questions u8", Questions::TABLE),
-        ("lane u8", Lane::TABLE),
         ("whereabouts u8", Whereabouts::TABLE),
         ("level u8", Level::TABLE),
         ("manner u8", Manner::TABLE),
@@ -144,7 +143,7 @@ fn options() -> Table {
 
 fn kinds() -> Table {
     let rows = EntryBody::kinds().into_iter().map(|(number, name, lane, fields)| {
-        let lane = format!("{lane:?}").to_lowercase();
+        let lane = if lane == Lane::PERSON { "person".into() } else { format!("{lane:?}").to_lowercase() };
         vec![format!("0x{number:04x}"), name.to_owned(), lane, layouts(&fields)]
     });
     table("kinds", &["number", "name", "lane", "fields", "meaning"], &[1], rows.collect())

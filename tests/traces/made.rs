@@ -160,8 +160,6 @@ fn fields() -> Vec<(&'static str, Trace)> {
         let length = u16::try_from(text.len()).unwrap();
         frame(0x0060, 2, &[[0x54; 16].as_slice(), &length.to_be_bytes(), text].concat())
     };
-    let mut row = said("DIGEST", 1)[8 + 2..8 + 2 + 89].to_vec();
-    row[32 + 8] = 2;
     vec![
         Made::broken("a text that is not UTF-8", Rule::Field1)
             .joined()
@@ -179,10 +177,10 @@ fn fields() -> Vec<(&'static str, Trace)> {
             .open()
             .garbled(Direction::Initiator, "PUBLISH", &tertulia_testkit::directory::oversized().0)
             .named("registry-record-too-long"),
-        Made::broken("a lane that is not defined", Rule::Field4)
+        Made::broken("somebody who is neither here nor gone", Rule::Field4)
             .joined()
-            .guest(&frame(0x0046, 0, &[[0, 1].as_slice(), &row].concat()))
-            .named("lane-undefined"),
+            .host(&frame(0x004c, 0, &[[0, 0, 0, 1, 0, 1].as_slice(), &[7; 32], &[9], &text8("bea")].concat()))
+            .named("whereabouts-undefined"),
     ]
 }
 

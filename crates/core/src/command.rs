@@ -141,8 +141,6 @@ pub enum Full {
     People(Place),
     /// The meeting, of acts.
     Acts(Place),
-    /// The acts that one member has.
-    OwnActs,
     /// What is asked of one other, and has not been answered.
     Errands,
     /// Private texts that this guest has not answered.

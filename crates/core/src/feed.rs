@@ -54,7 +54,9 @@ impl Reader {
     /// Takes the next frame, if there is one of at most `room` bytes.
     pub fn next(&mut self, feed: &Feed, room: usize) -> Option<Encoded> {
         let following = self.next.and_then(|next| feed.first(next));
-        let reached = following.map_or(feed.head(), |(position, _)| position);
+        let register = self.next.and_then(|next| feed.first_register(next));
+        let ahead = following.iter().chain(&register).map(|(position, _)| *position);
+        let reached = ahead.min().unwrap_or(feed.head());
         // What was passed over is not looked at again.
         self.next = self.next.map(|next| next.past(reached));
         if self.owed.front().is_some_and(|(stamp, _)| *stamp <= reached) {
@@ -65,6 +67,12 @@ impl Reader {
             }
             return Some(frame);
         }
+        // SPEC FEED-4: who is who comes before what they say.
+        if let (Some((position, entry)), Some(next)) = (register, &mut self.next) {
+            let fits = entry.frame.0.len() <= room;
+            next.registers = if fits { position.saturating_add(1) } else { next.registers };
+            return fits.then(|| entry.frame.clone());
+        }
         let (position, entry) = following.filter(|(_, entry)| entry.frame.0.len() <= room)?;
         self.next = self.next.map(|next| next.past(position.saturating_add(1)));
         Some(entry.frame.clone())
@@ -72,7 +80,7 @@ impl Reader {
 
     /// Whether [`Reader::next`] would give something, given room.
     pub(crate) fn has_next(&self, feed: &Feed) -> bool {
-        !self.owed.is_empty() || self.next.is_some_and(|next| feed.first(next).is_some())
+        !self.owed.is_empty() || self.next.is_some_and(|next| feed.first(next).or(feed.first_register(next)).is_some())
     }
 }
 
@@ -103,6 +111,23 @@ mod tests {
     }
 
     #[test]
+    fn feed_4_registers_go_first_and_what_is_owed_still_waits_for_what_came_before_it() {
+        let mut feed = Feed::default();
+        push(&mut feed, 0, Lane::Acts);
+        push(&mut feed, 1, Lane::PERSON);
+        push(&mut feed, 2, Lane::Talk);
+        push(&mut feed, 3, Lane::PERSON);
+        let mut reader = Reader::default();
+        reader.owe(frame(9), 4);
+        reader.follow(Start::default(), &feed);
+        reader.owe(frame(10), 4);
+        assert_eq!(drain(&mut reader, &feed), [9, 3, 0, 2, 10].map(frame), "of a register the last alone");
+        push(&mut feed, 4, Lane::Talk);
+        push(&mut feed, 5, Lane::PERSON);
+        assert_eq!(drain(&mut reader, &feed), [5, 4].map(frame), "nothing twice");
+    }
+
+    #[test]
     fn feed_1_what_is_owed_comes_after_all_that_was_appended_before_it() {
         let mut feed = Feed::default();
         let mut reader = Reader::default();
@@ -122,9 +147,9 @@ mod tests {
         push(&mut feed, 0, Lane::Acts);
         (1..=9).for_each(|number| push(&mut feed, number, Lane::Talk));
         let mut reader = Reader::default();
-        reader.follow(Start { acts: 0, talk: feed.head() }, &feed);
+        reader.follow(Start { acts: 0, registers: 0, talk: feed.head() }, &feed);
         assert_eq!(drain(&mut reader, &feed), [frame(0)]);
-        assert_eq!(reader.next, Some(Start { acts: 10, talk: 10 }), "not again at every call");
+        assert_eq!(reader.next, Some(Start { acts: 10, registers: 10, talk: 10 }), "not again at every call");
         push(&mut feed, 10, Lane::Talk);
         assert_eq!(drain(&mut reader, &feed), [frame(10)]);
     }
@@ -171,7 +196,7 @@ mod tests {
         push(&mut feed, 2, Lane::Acts);
         push(&mut feed, 3, Lane::Talk);
         let mut reader = Reader::default();
-        reader.follow(Start { acts: 0, talk: 2 }, &feed);
+        reader.follow(Start { acts: 0, registers: 0, talk: 2 }, &feed);
         assert_eq!(drain(&mut reader, &feed), [0, 2, 3].map(frame));
     }
 

@@ -89,6 +89,20 @@ limits! {
     LOG_SPARE_BYTES: u64 = 1_048_576;
     /// Talk sessions of one author that a log keeps.
     TALK_SESSIONS_MAX: usize = 32;
+    /// Bytes of the body of a register's entry.
+    REGISTER_BODY_MAX: usize = 4_096;
+    /// Registers on lanes that a node does not know, of one author, that it keeps.
+    REGISTERS_OF_AUTHOR_MAX: usize = 8;
+    /// Registers on lanes that a node does not know that it keeps in all.
+    REGISTERS_MAX: usize = 512;
+    /// Newer entries of one author's registers that a holder takes each second; and answers to older ones, on each link.
+    REGISTER_RATE: u32 = 1;
+    /// Newer entries of one author's registers that may come at once; and answers to older ones.
+    REGISTER_BURST: u32 = 8;
+    /// A run whose PERSON is outbid so often within `OUTBID_WINDOW` leaves.
+    OUTBIDS_MAX: usize = 3;
+    /// Outbids that are longer ago are forgotten.
+    OUTBID_WINDOW: Duration = Duration::from_secs(60);
     /// A lamport time that leaps further ahead of the highest held is not taken over.
     LAMPORT_LEAP_MAX: u64 = 16_777_216;
     /// Tokens of one key that a receiver remembers.

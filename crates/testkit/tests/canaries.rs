@@ -35,7 +35,7 @@ fn the_check_that_is_meant_for_a_canary_sees_it() {
 }
 
 /// What rooms alone can show, or show otherwise, and the word of the check that sees it there.
-const IN_ROOMS: [(Canary, &str); 7] = [
+const IN_ROOMS: [(Canary, &str); 8] = [
     (Canary::MissingNotRedialled, "has links with"),
     (Canary::DialsTwice, "that it dialled to one key"),
     (Canary::TriesWithoutEnd, "more often than DIAL-5 allows"),
@@ -43,6 +43,7 @@ const IN_ROOMS: [(Canary, &str); 7] = [
     (Canary::HeadsLeftOut, ""),
     (Canary::NotShown, "does not show what it holds"),
     (Canary::ForkForgotten, "a restart finds another log"),
+    (Canary::RegisterRollsBack, "a restart finds another log"),
 ];
 
 #[test]

@@ -23,7 +23,7 @@ use tertulia_core::time::{Instant, Now, Timers};
 use tertulia_core::wire::address::Address;
 use tertulia_core::wire::entry::{Door, EntryBody, Role};
 use tertulia_core::wire::field::{Block, List, Name, Reason, Signed, Text, Title, decode_all, encode_items};
-use tertulia_core::wire::meeting::{Digest, Join, Links, Welcome};
+use tertulia_core::wire::meeting::{Digest, Join, Links, Welcome, Whereabouts};
 use tertulia_core::wire::option::{Manner, Options};
 use tertulia_core::wire::private::{Ask, Tell};
 use tertulia_core::wire::session::{Done, Purpose};
@@ -79,7 +79,8 @@ fn event<'a>(frame: impl Into<Frame<'a>>) -> Encoded {
 fn entries() -> Vec<Encoded> {
     let (host, meeting) = (identity(1), charter().meeting);
     let text = |text| EntryBody::Text { salt: Salt::ZERO, text: Text::new(text).unwrap() };
-    let name = EntryBody::Person { name: Name::new("ada").unwrap(), addresses: List::NONE };
+    let name =
+        EntryBody::Person { whereabouts: Whereabouts::Here, name: Name::new("ada").unwrap(), addresses: List::NONE };
     let locked = EntryBody::Policy { door: Door::Locked, kept: List::NONE };
     let bodies = [name, text("one"), text("two"), locked, text("three"), text("four"), text("five")];
     let (mut log, mut rival) = (Log::new(meeting, 100), Log::new(meeting, 100));
@@ -212,7 +213,8 @@ fn from_members() -> Vec<Encoded> {
         let us = identity(number);
         let name = format!("p{number}");
         let (count, addresses) = encode_items([Address::of("192.0.2.1:7473".parse().unwrap())], 1);
-        let person = EntryBody::Person { name: Name::new(&name).unwrap(), addresses: List::over(count, &addresses) };
+        let (name, addresses) = (Name::new(&name).unwrap(), List::over(count, &addresses));
+        let person = |whereabouts| EntryBody::Person { whereabouts, name, addresses };
         let text = |text| EntryBody::Text { salt: Salt::ZERO, text: Text::new(text).unwrap() };
         let (role, answers, proof) = (Role::Member, Hash::ZERO, List::NONE);
         for subject in 2..6 {
@@ -220,7 +222,7 @@ fn from_members() -> Vec<Encoded> {
             written.extend(log.write(&us, 7, &grant, NOW).map(|entry| entry.frame.clone()));
         }
         written.extend(
-            [person, text("one"), text("two"), EntryBody::Left {}]
+            [person(Whereabouts::Here), text("one"), text("two"), person(Whereabouts::Gone)]
                 .iter()
                 .filter_map(|body| log.write(&us, 7, body, NOW))
                 .map(|entry| entry.frame.clone()),

@@ -44,7 +44,7 @@ impl Bucket {
         Instant(full_at_us.saturating_sub(burst).div_ceil(1_000))
     }
 
-    const fn is_full(&self, now: Instant) -> bool {
+    pub(crate) const fn is_full(&self, now: Instant) -> bool {
         self.full_at_us <= now.0.saturating_mul(1_000)
     }
 }

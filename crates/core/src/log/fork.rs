@@ -42,7 +42,8 @@ impl Log {
         let neighbours =
             low.value.number.checked_add(1) == Some(high.value.number) && !super::follows(self.meeting, &low, &high);
         // SPEC FORK-1
-        let excludes = stream == StreamId::of(&high.value) && (same_number || neighbours);
+        let is_register = stream.lane.is_register();
+        let excludes = !is_register && stream == StreamId::of(&high.value) && (same_number || neighbours);
         if !excludes || !self.is_signed(&low, us) || !self.is_signed(&high, us) {
             return Err(Rule::Fork1);
         }

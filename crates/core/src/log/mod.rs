@@ -3,6 +3,7 @@
 mod fork;
 mod held;
 pub mod record;
+mod register;
 mod restore;
 mod ring;
 mod shown;
@@ -143,6 +144,8 @@ pub struct Log {
     /// Of what is signed here.
     domain: Domain,
     streams: BTreeMap<StreamId, Stream>,
+    /// The position in the ring, and the entry.
+    registers: BTreeMap<(Key, Lane), (u64, Arc<Held>)>,
     ring: Ring,
     /// Of the talk in the ring.
     talk_bytes: usize,
@@ -172,6 +175,7 @@ impl Log {
             meeting,
             domain: Domain::Entry,
             streams: BTreeMap::new(),
+            registers: BTreeMap::new(),
             ring: Ring::default(),
             talk_bytes: 0,
             talk_max,
@@ -242,7 +246,8 @@ impl Log {
     #[must_use]
     pub fn next_session(&self, author: Key) -> u64 {
         let signed = self.streams.iter().filter(|(id, stream)| id.author == author && stream.is_signed());
-        signed.map(|(id, _)| id.session).max().unwrap_or(0).saturating_add(1)
+        let last = signed.map(|(id, _)| id.session).max().unwrap_or(0);
+        last.max(self.last_register_session(author)).saturating_add(1)
     }
 
     /// A session for what `author` writes from `unix_ms` on (SPEC SESSION-1).
@@ -255,6 +260,9 @@ impl Log {
     /// One above the highest number held of `stream`; 1 if nothing is.
     #[must_use]
     pub fn next_number(&self, stream: StreamId) -> u64 {
+        if stream.lane.is_register() {
+            return self.register_from(stream);
+        }
         self.streams.get(&stream).map_or(1, |stream| stream.next)
     }
 
@@ -262,6 +270,9 @@ impl Log {
     /// or all that follows.
     #[must_use]
     pub fn missing(&self, stream: StreamId) -> (u64, u64) {
+        if stream.lane.is_register() {
+            return (self.register_from(stream), u64::MAX);
+        }
         self.streams.get(&stream).map_or((1, u64::MAX), Stream::missing)
     }
 
@@ -276,22 +287,18 @@ impl Log {
         if !self.has_room(lane) {
             return None;
         }
-        let id = StreamId { author: us.key(), session, lane };
-        let stream = self.streams.get(&id);
+        let (author, time_ms) = (us.key(), now.unix_ms);
         let (kind, body) = body.encode();
-        let entry = Entry {
-            author: us.key(),
-            session,
-            lane,
-            number: stream.map_or(1, |stream| stream.next),
-            prev: stream.and_then(|stream| stream.head).unwrap_or(Hash::ZERO),
-            lamport: self.lamport.saturating_add(1),
-            reference: self.latest,
-            time_ms: now.unix_ms,
-            kind,
-            length: u16::try_from(body.len()).unwrap_or(0),
-            digest: hash_of(&body),
+        let (session, number, prev, lamport, reference) = if lane.is_register() {
+            let (session, number) = self.next_register(author, lane, session);
+            (session, number, Hash::ZERO, 1, ShortHash::ZERO)
+        } else {
+            let stream = self.streams.get(&StreamId { author, session, lane });
+            let prev = stream.and_then(|stream| stream.head).unwrap_or(Hash::ZERO);
+            (session, stream.map_or(1, |stream| stream.next), prev, self.lamport.saturating_add(1), self.latest)
         };
+        let (length, digest) = (u16::try_from(body.len()).unwrap_or(0), hash_of(&body));
+        let entry = Entry { author, session, lane, number, prev, lamport, reference, time_ms, kind, length, digest };
         let bytes = encode_alone(&entry);
         let signature = us.sign(self.domain, &[&self.meeting.0, &bytes]);
         let signed = Signed { bytes: &bytes, value: entry, signature };
@@ -300,7 +307,7 @@ impl Log {
 
     /// Whether one entry more of a lane is kept (SPEC ACTS-1).
     fn has_room(&self, lane: Lane) -> bool {
-        lane == Lane::Talk || self.ring.acts().len() < limits::ACTS_MAX
+        lane != Lane::Acts || self.ring.acts().len() < limits::ACTS_MAX
     }
 
     /// Takes an entry from another node, if it is the next of its stream, or was `asked` for.
@@ -322,6 +329,9 @@ impl Log {
         held: impl FnOnce(MeetingId) -> Arc<Held>,
     ) -> Verdict {
         let (entry, value) = (&carried.signed, &carried.signed.value);
+        if value.lane.is_register() {
+            return self.judge_register(carried, holds, held);
+        }
         if let Err(rule) = check_bytes(value) {
             return Verdict::Refused(rule);
         }
@@ -388,6 +398,9 @@ impl Log {
 
     fn store(&mut self, entry: Arc<Held>) -> Arc<Held> {
         let Held { id, number, lamport, hash, .. } = *entry;
+        if id.lane.is_register() {
+            return self.set(entry);
+        }
         if number > 1 && !self.streams.contains_key(&id) {
             // A restart must not take what lies before for lost.
             self.skip(id, number);
@@ -480,10 +493,7 @@ impl Log {
     pub(crate) fn may_begin_anywhere(&self, id: StreamId) -> bool {
         let older = self.streams.range(StreamId { session: 0, lane: Lane::Acts, ..id }..id);
         !self.streams.contains_key(&id)
-            && older
-                .filter(|(id, _)| id.lane == Lane::Talk)
-                .flat_map(|(_, talk)| talk.held.values())
-                .all(|(_, entry)| entry.kind() == Kind::Left)
+            && older.filter(|(id, _)| id.lane == Lane::Talk).all(|(_, talk)| talk.held.is_empty())
     }
 
     /// Goes on with a talk stream at `first`: what lies before is gone. The numbers that are missing, the first
@@ -510,6 +520,9 @@ impl Log {
     /// Makes a stream void from `number` on: what is held from there is no longer served or counted. False if it was
     /// before.
     pub fn void(&mut self, id: StreamId, number: u64) -> bool {
+        if id.lane.is_register() {
+            return false;
+        }
         // The proof may come before the stream; only so many of these are remembered.
         let is_new = !self.streams.contains_key(&id);
         if self.is_void(id, number) || is_new && (self.streams.len() >= limits::ACTS_MAX || self.is_past(id)) {
@@ -536,6 +549,9 @@ impl Log {
     /// The newest entry of a stream, for somebody whose `row` is as long and ends in another; nothing below `floor`.
     #[must_use]
     pub fn rival_head(&self, row: &Row, floor: u64) -> Option<Encoded> {
+        if row.lane.is_register() {
+            return self.rival_register(row);
+        }
         let id = StreamId::of_row(row);
         let stream = self.streams.get(&id).filter(|stream| stream.next == row.next)?;
         stream.head.filter(|head| row.head != Hash::ZERO && *head != row.head)?;
@@ -543,19 +559,29 @@ impl Log {
         is_served(newest, floor).then(|| newest.frame.clone())
     }
 
-    /// A row for each stream, for somebody who may have talk above the lamport time `floor`.
+    /// A row for each stream and register, for somebody who may have talk above the lamport time `floor`.
     #[must_use]
     pub fn rows(&self, floor: u64) -> Vec<Row> {
-        self.streams.iter().map(|(id, stream)| row_of(*id, stream, floor)).collect()
+        let streams = self.streams.iter().map(|(id, stream)| row_of(*id, stream, floor));
+        streams.chain(self.register_rows()).collect()
     }
 
-    /// How far each stream of `author` is known, the newest sessions first (SPEC REVOKE-3).
+    /// How far each stream of `author` is known, the newest sessions first (SPEC REVOKE-3). Of a session of which only a
+    /// register is known, that nothing counts.
     #[must_use]
     pub fn cuts(&self, author: Key) -> Vec<Cut> {
         let first = StreamId { author, session: 0, lane: Lane::Acts };
         let streams = self.streams.range(first..=StreamId { session: u64::MAX, lane: Lane::Talk, ..first }).rev();
         let cuts = streams.map(|(id, stream)| Cut { session: id.session, lane: id.lane, next: stream.next });
-        cuts.filter(|cut| cut.next > 1).take(limits::CUTS_MAX).collect()
+        let mut cuts: Vec<Cut> = cuts.filter(|cut| cut.next > 1).collect();
+        for session in self.register_sessions(author) {
+            if cuts.iter().all(|cut| cut.session != session) {
+                cuts.push(Cut { session, lane: Lane::Acts, next: 1 });
+            }
+        }
+        cuts.sort_by_key(|cut| core::cmp::Reverse(cut.session));
+        cuts.truncate(limits::CUTS_MAX);
+        cuts
     }
 
     /// The streams that have changed since the last call.
@@ -566,7 +592,7 @@ impl Log {
     /// The row of one stream, for somebody who may have talk above the lamport time `floor`.
     #[must_use]
     pub fn row(&self, id: StreamId, floor: u64) -> Option<Row> {
-        self.streams.get(&id).map(|stream| row_of(id, stream, floor))
+        self.streams.get(&id).map(|stream| row_of(id, stream, floor)).or_else(|| self.register_row(id))
     }
 
     /// The position of the first talk above a lamport time. Of several authors, the later may come first.
@@ -590,7 +616,8 @@ impl Log {
     /// Where to start sending to somebody who holds `rows` and may have talk above `floor`.
     pub fn start_for(&self, rows: &BTreeMap<StreamId, u64>, floor: u64) -> Start {
         let floor = self.talk_position(floor);
-        let mut start = Start { acts: self.ring.head(), talk: self.ring.head() };
+        let has = |id: &StreamId, number: u64| rows.get(id).is_some_and(|next| *next > number);
+        let mut start = Start { acts: self.ring.head(), registers: self.first_register(has), talk: self.ring.head() };
         for (id, stream) in &self.streams {
             let from = rows.get(id).copied().unwrap_or(0);
             // What was asked for late has a low number and a high position.
@@ -598,6 +625,7 @@ impl Log {
             match id.lane {
                 Lane::Acts => start.acts = start.acts.min(position),
                 Lane::Talk => start.talk = start.talk.min(position.max(floor)),
+                Lane::Register(_) => {}
             }
         }
         start
@@ -605,17 +633,14 @@ impl Log {
 
     /// The answer to a FETCH, in the order stored.
     pub fn fetch(&self, ranges: impl Iterator<Item = Range>, floor: u64) -> Vec<Arc<Held>> {
-        let mut found: Vec<&(u64, Arc<Held>)> = ranges
-            .filter_map(|range| {
-                let id = StreamId { author: range.author, session: range.session, lane: range.lane };
-                let held = self.streams.get(&id)?.held.range(range.from..range.to.max(range.from));
-                let served = held
-                    .map(|(_, place)| place)
-                    .filter(move |(_, entry)| is_served(entry, floor) || entry.kind() == Kind::Left);
-                Some(served.take(limits::FETCH_ENTRIES_MAX))
-            })
-            .flatten()
-            .collect();
+        let mut found: Vec<&(u64, Arc<Held>)> = Vec::new();
+        for range in ranges {
+            let id = StreamId { author: range.author, session: range.session, lane: range.lane };
+            found.extend(self.fetch_register(&range));
+            let held = self.streams.get(&id).map(|stream| stream.held.range(range.from..range.to.max(range.from)));
+            let held = held.into_iter().flatten().map(|(_, place)| place);
+            found.extend(held.filter(|(_, entry)| is_served(entry, floor)).take(limits::FETCH_ENTRIES_MAX));
+        }
         found.sort_unstable_by_key(|(position, _)| *position);
         found.dedup_by_key(|(position, _)| *position);
         let mut bytes = 0_usize;
@@ -632,19 +657,15 @@ impl Log {
 
 fn row_of(id: StreamId, stream: &Stream, floor: u64) -> Row {
     let served = stream.held.iter().find(|(_, (_, entry))| is_served(entry, floor));
-    let served = served.or_else(|| stream.held.last_key_value().filter(|(_, (_, entry))| entry.kind() == Kind::Left));
-    Row {
-        author: id.author,
-        session: id.session,
-        lane: id.lane,
-        first: served.map_or(stream.next, |(number, _)| *number),
-        next: stream.next,
-        head: stream.head.unwrap_or(Hash::ZERO),
-    }
+    let first = served.map_or(stream.next, |(number, _)| *number);
+    row(id, first, stream.next, stream.head.unwrap_or(Hash::ZERO))
 }
 
-/// Whether somebody who may have talk above the lamport time `floor` may have this. Everybody may have a LEFT
-/// (SPEC MESH-18): whoever asks a holder for one below gets it.
+const fn row(StreamId { author, session, lane }: StreamId, first: u64, next: u64, head: Hash) -> Row {
+    Row { author, session, lane, first, next, head }
+}
+
+/// Whether somebody who may have talk above the lamport time `floor` may have this.
 fn is_served(entry: &Held, floor: u64) -> bool {
     entry.lane() == Lane::Acts || floor == 0 || entry.lamport > floor
 }
@@ -675,9 +696,9 @@ fn check_bytes(entry: &Entry) -> Result<(), Rule> {
     if entry.number == 0 || entry.lamport == 0 {
         return Err(Rule::Entry2);
     }
-    // SPEC ENTRY-4
-    if Kind::of(entry.kind).lane() != entry.lane {
-        return Err(Rule::Entry4);
+    if entry.lane.is_register() {
+        register::check_register(entry)?;
     }
-    Ok(())
+    // SPEC ENTRY-4
+    if Kind::of(entry.kind).may_stand_on(entry.lane) { Ok(()) } else { Err(Rule::Entry4) }
 }

@@ -85,13 +85,19 @@ impl Log {
     /// successors.
     fn restore_entry(&mut self, frame: &Encoded) {
         let Some(entry) = Held::read(self.meeting, frame) else { return };
-        self.lose(entry.id, entry.number);
+        if !entry.lane().is_register() {
+            self.lose(entry.id, entry.number);
+        }
         self.judge(&entry.carried(), true, |_| true, |_| Arc::clone(&entry));
     }
 
     /// An entry that was held as the file was written anew: its stream knows all of it but that.
     fn restore_held(&mut self, frame: &Encoded) {
         let Some(entry) = Held::read(self.meeting, frame) else { return };
+        if entry.lane().is_register() {
+            self.put_register(&entry);
+            return;
+        }
         let position = self.append(&entry);
         if !self.is_void(entry.id, entry.number)
             && let Some(stream) = self.streams.get_mut(&entry.id)

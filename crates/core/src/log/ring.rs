@@ -6,10 +6,12 @@ use alloc::sync::Arc;
 use super::Held;
 use crate::wire::meeting::Lane;
 
-/// Entries in the order in which they were stored. Acts stay; which talk goes, and when, is the log's decision.
+/// Entries in the order in which they were stored. Acts stay, and of each register the last; which talk goes, and when, is
+/// the log's decision.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ring {
     acts: BTreeMap<u64, Arc<Held>>,
+    registers: BTreeMap<u64, Arc<Held>>,
     /// Invariant: positions rise.
     talk: VecDeque<(u64, Arc<Held>)>,
     head: u64,
@@ -23,6 +25,11 @@ impl Ring {
         match entry.lane() {
             Lane::Acts => drop(self.acts.insert(at, entry)),
             Lane::Talk => self.talk.push_back((at, entry)),
+            Lane::Register(_) => {
+                let register = |entry: &Held| (entry.id.author, entry.lane());
+                self.registers.retain(|_, old| register(old) != register(&entry));
+                self.registers.insert(at, entry);
+            }
         }
         self.dropped_before = self.dropped_before.max(dropped);
         while self.talk.pop_front_if(|(at, _)| *at < dropped).is_some() {}
@@ -56,13 +63,8 @@ impl Ring {
 
     /// All that is there, in order, and where.
     pub fn iter(&self) -> impl Iterator<Item = (u64, &Arc<Held>)> {
-        let mut acts = self.acts().peekable();
-        let mut talk = self.talk.iter().map(|(at, entry)| (*at, entry)).peekable();
-        core::iter::from_fn(move || match (acts.peek(), talk.peek()) {
-            (Some((act, _)), Some((line, _))) if act > line => talk.next(),
-            (Some(_), _) => acts.next(),
-            (None, _) => talk.next(),
-        })
+        let talk = self.talk.iter().map(|(at, entry)| (*at, entry));
+        merged(merged(self.acts(), self.registers.iter().map(|(at, entry)| (*at, entry))), talk)
     }
 
     /// All acts, in order, and where.
@@ -75,7 +77,12 @@ impl Ring {
         &self.talk
     }
 
-    /// The first entry that `start` leads to, and where it is.
+    /// The first register that `start` leads to, and where it is.
+    pub(crate) fn first_register(&self, start: Start) -> Option<(u64, &Arc<Held>)> {
+        self.registers.range(start.registers..).next().map(|(at, entry)| (*at, entry))
+    }
+
+    /// The first act or talk that `start` leads to, and where it is.
     pub(crate) fn first(&self, start: Start) -> Option<(u64, &Arc<Held>)> {
         let act = self.acts.range(start.acts..).next().map(|(at, entry)| (*at, entry));
         let line = self.talk.get(self.place(start.talk)).map(|(at, entry)| (*at, entry));
@@ -101,11 +108,26 @@ impl Ring {
     }
 }
 
+/// Two sequences as one, by position.
+fn merged<'a>(
+    one: impl Iterator<Item = (u64, &'a Arc<Held>)>,
+    other: impl Iterator<Item = (u64, &'a Arc<Held>)>,
+) -> impl Iterator<Item = (u64, &'a Arc<Held>)> {
+    let (mut one, mut other) = (one.peekable(), other.peekable());
+    core::iter::from_fn(move || match (one.peek(), other.peek()) {
+        (Some((first, _)), Some((second, _))) if first > second => other.next(),
+        (Some(_), _) => one.next(),
+        (None, _) => other.next(),
+    })
+}
+
 /// Where a link begins in a feed: acts it may need from the beginning, talk perhaps not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Start {
     /// The position of the first act to send.
     pub acts: u64,
+    /// The position of the first register to send.
+    pub registers: u64,
     /// The position of the first talk to send.
     pub talk: u64,
 }
@@ -113,7 +135,8 @@ pub struct Start {
 impl Start {
     /// Never back behind `position`.
     pub(crate) fn past(self, position: u64) -> Self {
-        Self { acts: self.acts.max(position), talk: self.talk.max(position) }
+        let [acts, registers, talk] = [self.acts, self.registers, self.talk].map(|at| at.max(position));
+        Self { acts, registers, talk }
     }
 }
 

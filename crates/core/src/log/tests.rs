@@ -555,6 +555,11 @@ fn digest_4_changed_rows_come_once_and_cost_no_more_than_there_are_streams() {
     assert_eq!(log.changed_streams(), [].into());
 }
 
+/// Where a link begins that lacks no register, in a log with so many entries.
+fn start(acts: u64, talk: u64, registers: u64) -> Start {
+    Start { acts, registers, talk }
+}
+
 #[test]
 fn digest_1_a_link_begins_with_the_first_entry_that_its_guest_lacks_and_may_have() {
     let (ann, mut log) = (identity(1), log());
@@ -563,11 +568,11 @@ fn digest_1_a_link_begins_with_the_first_entry_that_its_guest_lacks_and_may_have
     let (acts, talk) = (stream_of(&entries[0]), stream_of(&entries[1]));
     let begin =
         |rows: &[(StreamId, u64)], floor| log.start_for(&rows.iter().copied().collect::<BTreeMap<_, _>>(), floor);
-    assert_eq!(begin(&[], 0), Start { acts: 0, talk: 1 });
-    assert_eq!(begin(&[], log.floor_of_last(1)), Start { acts: 0, talk: 4 });
-    assert_eq!(begin(&[(acts, 2), (talk, 2)], 0), Start { acts: 2, talk: 3 });
-    assert_eq!(begin(&[(acts, 3), (talk, 4)], 0), Start { acts: 5, talk: 5 });
-    assert_eq!(begin(&[(acts, u64::MAX), (talk, u64::MAX)], 0), Start { acts: 5, talk: 5 });
+    assert_eq!(begin(&[], 0), start(0, 1, 5));
+    assert_eq!(begin(&[], log.floor_of_last(1)), start(0, 4, 5));
+    assert_eq!(begin(&[(acts, 2), (talk, 2)], 0), start(2, 3, 5));
+    assert_eq!(begin(&[(acts, 3), (talk, 4)], 0), start(5, 5, 5));
+    assert_eq!(begin(&[(acts, u64::MAX), (talk, u64::MAX)], 0), start(5, 5, 5));
 }
 
 #[test]
@@ -652,7 +657,7 @@ fn digest_1_what_came_late_hides_nothing_from_a_newcomer() {
     let mut log = log();
     offer_all(&mut log, &lines[2..]);
     assert_eq!(asked(&mut log, &lines[0]), stored(&lines[0]));
-    assert_eq!(log.start_for(&BTreeMap::new(), 0), Start { acts: 3, talk: 0 });
+    assert_eq!(log.start_for(&BTreeMap::new(), 0), start(3, 0, 3));
 }
 
 #[test]
@@ -662,8 +667,8 @@ fn digest_1_a_link_begins_with_what_its_guest_may_have_whoever_wrote_it_and_when
     assert_eq!(offer(&mut log, line), stored(line));
     offer_all(&mut log, &talk(&identity(2), 5, 3));
     assert_eq!(log.rows(3).iter().filter(|row| row.first < row.next).count(), 1);
-    assert_eq!(log.start_for(&BTreeMap::new(), 3), Start { acts: 4, talk: 0 });
-    assert_eq!(log.start_for(&BTreeMap::new(), 5), Start { acts: 4, talk: 4 });
+    assert_eq!(log.start_for(&BTreeMap::new(), 3), start(4, 0, 4));
+    assert_eq!(log.start_for(&BTreeMap::new(), 5), start(4, 4, 4));
 }
 
 #[test]
@@ -683,7 +688,7 @@ fn digest_2_a_log_that_has_dropped_talk_begins_with_what_is_left() {
     assert_eq!(log.ring(), before.ring());
     assert_eq!(log.rows(0), before.rows(0));
     let talk = stream_of(&entries[0]);
-    assert_eq!(log.start_for(&[(talk, 4)].into_iter().collect(), 0), Start { acts: 1, talk: 4 });
+    assert_eq!(log.start_for(&[(talk, 4)].into_iter().collect(), 0), start(1, 4, 5));
     assert_eq!(log.start_for(&[(talk, 5)].into_iter().collect(), 0).talk, feed.head());
     assert_eq!(fetch(&log, [range(&entries[0], 0, 9)].into_iter(), 0), entries[3..]);
 }

@@ -155,7 +155,7 @@ impl Member {
     pub(super) fn has_room(&self) -> bool {
         let Some(charter) = &self.charter else { return false };
         let room = usize::try_from(charter.guests).unwrap_or(usize::MAX).min(limits::MESH_MAX);
-        self.roster.members().filter(|member| !self.people.has_left(&member.key)).count() < room
+        self.roster.members().filter(|member| !self.roster.has_left(&member.key)).count() < room
     }
 
     pub(super) fn grant(

@@ -12,18 +12,24 @@ use crate::door::ENDINGS;
 use crate::event::{Ending, Event, Notice, Role};
 use crate::id::Key;
 use crate::limits;
+use crate::log::{Log, StreamId};
 use crate::machine::{Kept, Output};
 use crate::rule::Rule;
 use crate::ticket::Ticket;
 use crate::time::Now;
 use crate::wire::address::Address;
-use crate::wire::entry::EntryBody;
+use crate::wire::entry::{EntryBody, Whereabouts};
 use crate::wire::field::{List, Name, encode_items};
+use crate::wire::meeting::Lane;
 
 impl Member {
-    /// The acts are complete, as far as anybody who is linked has them.
+    /// The acts are complete, and who is who, as far as anybody who is linked has them.
     pub(super) fn arrive_if_complete(&mut self, now: Now, out: &mut Vec<Output>) {
-        if !self.replica.lacks_acts() && self.roster.is_member(&self.us.key()) {
+        // SPEC MESH-19: whom to dial, PERSON says.
+        let lacks_person =
+            |log: &Log, stream: StreamId| stream.lane == Lane::PERSON && is_wanted(log, &self.roster, stream);
+        let is_complete = !self.replica.lacks_acts() && !self.replica.lacks(lacks_person);
+        if is_complete && self.roster.is_member(&self.us.key()) {
             self.come_inside(now, out);
         }
     }
@@ -55,7 +61,7 @@ impl Member {
         let is_said =
             said.is_some_and(|said| said.name == Some(&*self.newcomer.me.name) && said.addresses == &*addresses);
         if !(is_said && self.is_here(&us)) {
-            self.write_person(now, out);
+            self.write_person(Whereabouts::Here, now, out);
         }
         // The acts that have come last may say that it is over.
         if self.stage != Stage::Inside {
@@ -98,12 +104,13 @@ impl Member {
         out.push(Output::Event(self.users()));
     }
 
-    /// Says who this is, and where others can dial it.
-    pub(super) fn write_person(&mut self, now: Now, out: &mut Vec<Output>) -> bool {
+    /// Says who this is, where others can dial it, and whether it is here.
+    pub(super) fn write_person(&mut self, whereabouts: Whereabouts, now: Now, out: &mut Vec<Output>) {
         let name = self.newcomer.me.name.clone();
         let (count, items) = encode_items(self.reach.told().into_iter().map(Address::of), limits::ADDRESSES_MAX);
-        let Some(name) = Name::new(&name) else { return false };
-        self.write(&EntryBody::Person { name, addresses: List::over(count, &items) }, now, out)
+        if let Some(name) = Name::new(&name) {
+            self.write(&EntryBody::Person { whereabouts, name, addresses: List::over(count, &items) }, now, out);
+        }
     }
 
     /// Tells the user how others join: any member lets them in.

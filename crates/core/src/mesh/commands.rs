@@ -14,7 +14,7 @@ use crate::limits;
 use crate::machine::Output;
 use crate::name::proper;
 use crate::time::Now;
-use crate::wire::entry::{Door, EntryBody, Level, Role};
+use crate::wire::entry::{Door, EntryBody, Level, Role, Whereabouts};
 use crate::wire::field::{List, Reason, Text, encode_items};
 
 impl Member {
@@ -145,12 +145,8 @@ impl Member {
         if self.is_named(name, self.us.key()) {
             return Err(Failure::NameTaken(name.to_string()));
         }
-        let me = self.newcomer.me.clone();
         self.newcomer.me.rename(name);
-        if !self.write_person(now, out) {
-            self.newcomer.me = me;
-            return Err(self.full());
-        }
+        self.write_person(Whereabouts::Here, now, out);
         Ok(())
     }
 
@@ -172,7 +168,7 @@ impl Member {
     }
 
     fn act(&mut self, body: &EntryBody<'_>, now: Now, out: &mut Vec<Output>) -> Result<(), Failure> {
-        self.write(body, now, out).then_some(()).ok_or_else(|| self.full())
+        self.write(body, now, out).then_some(()).ok_or(Failure::Full(Full::Acts(Place::Room)))
     }
 
     fn kick(&mut self, name: &str, why: &str, now: Now, out: &mut Vec<Output>) -> Result<(), Failure> {
@@ -234,13 +230,6 @@ impl Member {
         Ok(())
     }
 
-    /// Why no act can be written.
-    fn full(&self) -> Failure {
-        let us = self.us.key();
-        let is_own = !self.roster.is_hosts(&us) && self.roster.acts_of(&us) >= limits::ACTS_OF_MEMBER_MAX;
-        Failure::Full(if is_own { Full::OwnActs } else { Full::Acts(Place::Room) })
-    }
-
     /// Leaves for good, and says so once, to all.
     fn leave(&mut self, now: Now, out: &mut Vec<Output>) {
         let (code, ending) = self.why_nobody_came().unwrap_or((Code::Left, Ending::Left));
@@ -251,7 +240,7 @@ impl Member {
         // SPEC MESH-12: so that nobody takes what it has got for lost.
         self.tell_changes(now, out);
         if self.stage == Stage::Inside {
-            self.write(&EntryBody::Left {}, now, out);
+            self.write_person(Whereabouts::Gone, now, out);
         }
         self.end(Code::Left, code, ending, out);
     }

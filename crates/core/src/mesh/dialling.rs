@@ -5,21 +5,23 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 use super::member::{Member, Stage};
-use super::peer::Errand;
+use super::peer::{Errand, Step};
 use crate::address::{Scope, may_be_dialled};
 use crate::code::Code;
-use crate::command::{Failure, Place};
+use crate::command::Failure;
 use crate::door::{ENDINGS, Progress};
 use crate::event::Ending;
 use crate::id::{DialId, Key};
 use crate::limits;
 use crate::machine::Output;
 use crate::time::Now;
+use crate::wire::entry::Whereabouts;
 
 impl Member {
-    /// Dials the first address, whoever is there.
+    /// Dials the first address, whoever is there; but not while somebody there has yet to answer.
     pub(super) fn knock(&mut self, out: &mut Vec<Output>) {
-        if self.knocking.is_none() {
+        let is_asked = self.links.values().any(|peer| peer.step == Step::Asking(Errand::Door));
+        if self.knocking.is_none() && !is_asked {
             let dial = self.newcomer.knock(self.replica.log.meeting(), out);
             self.knocking = self.dialled(dial, out);
         }
@@ -145,13 +147,13 @@ impl Member {
             self.circle.silence(key);
         } else if code == Code::NameTaken && self.stage == Stage::Inside {
             self.newcomer.me.take_another_name(&mut self.random);
-            self.write_person(now, out);
+            self.write_person(Whereabouts::Here, now, out);
         }
         // SPEC MESH-21
         let is_founder = self.charter.as_ref().is_some_and(|charter| charter.founder == self.us.key());
         // One who is still linked knows better.
         if self.circle.is_empty() && !(is_founder && code != Code::Superseded) && ENDINGS.contains(&code) {
-            return self.end(Code::Left, code, Ending::Final(Place::Room), out);
+            return self.end_finally(code, out);
         }
         self.circle.failed(key, failures, now.tick);
         self.seek(now);

@@ -12,7 +12,7 @@ use crate::machine::Output;
 use crate::replica::{Delivery, Taken};
 use crate::roster::Roster;
 use crate::time::Now;
-use crate::wire::entry::{Carried, EntryBody, Kind};
+use crate::wire::entry::{Carried, EntryBody};
 use crate::wire::meeting::{Fork, Lane};
 use crate::wire::{Encoded, Frame};
 
@@ -21,10 +21,10 @@ impl Member {
         let value = &entry.signed.value;
         let (stream, number) = (StreamId::of(value), value.number);
         // SPEC MESH-9: what does not count is not stored, and costs nobody; its author may yet be granted.
-        let counts = self.roster.counts(stream, number, entry.read().kind());
+        let counts = self.roster.counts(stream, number);
         let is_wanted = counts && has_place_for(&self.replica.log, &self.roster, stream);
         match self.replica.take(link, entry, is_wanted, &self.us, now, out) {
-            Taken::Stored(entry) => self.on_stored(Some(link), &entry, now),
+            Taken::Stored(entry) => self.on_stored(Some(link), &entry, now, out),
             Taken::Known | Taken::Later => {}
             Taken::Forked(proof) => self.forked(link, proof.stream, proof.number, &proof.frame, now, out),
             Taken::Broken(rule) => self.reject(link, rule, now, out),
@@ -46,21 +46,25 @@ impl Member {
 
     /// Writes an entry and sends it to all who hold what is before it; false if there is no room for another act.
     pub(super) fn write(&mut self, body: &EntryBody<'_>, now: Now, out: &mut Vec<Output>) -> bool {
-        let Some(lane) = Some(body.kind().lane()).filter(|lane| *lane == Lane::Talk || self.may_act()) else {
+        let Some(lane) = Some(body.kind().lane()).filter(|lane| *lane != Lane::Acts || self.may_act()) else {
             return false;
         };
-        // Who is let in again, or may speak again, goes on in a new session: the old streams stay cut. Who is muted
-        // leaves in a new one: what lies before in the old one may be void.
+        // Who is let in again, or may speak again, goes on in a new session: the old streams stay cut.
         let stream = StreamId { author: self.us.key(), session: self.session, lane };
         let log = &self.replica.log;
-        if !would_count(log, &self.roster, stream, log.next_number(stream), Kind::Unknown) {
+        let goes_on = if lane.is_register() {
+            self.roster.is_back(&self.us.key(), self.session)
+        } else {
+            would_count(log, &self.roster, stream, log.next_number(stream))
+        };
+        if !goes_on {
             self.begin_session(now, out);
         }
         let Some(entry) = self.replica.write(&self.us, self.session, body, now, out) else { return false };
-        self.on_stored(None, &entry, now);
+        self.on_stored(None, &entry, now, out);
         for (link, peer) in self.links.iter_mut().filter(|(_, peer)| peer.is_in() && peer.has_rows) {
             let reached = peer.reached.entry(lane).or_insert(1);
-            if *reached == entry.number {
+            if lane.is_register() || *reached == entry.number {
                 *reached = entry.number.saturating_add(1);
                 out.push(Output::Send { link: *link, frame: entry.frame.clone() });
             }
@@ -73,7 +77,7 @@ impl Member {
     }
 
     /// SPEC SESSION-1
-    fn begin_session(&mut self, now: Now, out: &mut Vec<Output>) {
+    pub(super) fn begin_session(&mut self, now: Now, out: &mut Vec<Output>) {
         let us = self.us.key();
         let session = self.replica.log.new_session(us, now.unix_ms, self.random.bytes());
         let session = session.max(self.roster.session_after_cuts(&us));
@@ -96,16 +100,28 @@ impl Member {
         members.into_iter().filter(|key| *key != us).for_each(|key| self.update_delivery(key, out));
     }
 
+    /// A register that had to wait is in the log.
+    pub(super) fn on_ripe(&mut self, entry: &Arc<Held>, now: Now, out: &mut Vec<Output>) {
+        self.take_in(entry);
+        self.on_register(entry, false, now, out);
+    }
+
     /// An entry is in the log, that came `from` somebody or is this node's own.
-    fn on_stored(&mut self, from: Option<LinkId>, entry: &Arc<Held>, now: Now) {
-        self.people.note(entry);
-        self.queue(entry, now);
-        if let Some(charter) = &self.charter {
-            self.roster.take(entry, charter, &self.us);
+    fn on_stored(&mut self, from: Option<LinkId>, entry: &Arc<Held>, now: Now, out: &mut Vec<Output>) {
+        self.take_in(entry);
+        if entry.lane().is_register() {
+            return self.on_register(entry, from.is_none(), now, out);
         }
+        self.queue(entry, now);
         if entry.lane() == Lane::Acts {
             self.replica.try_again(now);
             self.unjudged.get_or_insert_default().push((from, Arc::clone(entry)));
+        }
+    }
+
+    fn take_in(&mut self, entry: &Held) {
+        if let Some(charter) = &self.charter {
+            self.roster.take(entry, charter, &self.us);
         }
     }
 
@@ -160,30 +176,32 @@ impl Member {
 
 /// Whether one entry more of a stream is kept.
 fn has_place_for(log: &Log, roster: &Roster, stream: StreamId) -> bool {
-    // SPEC ACTS-2, ACTS-3
-    stream.lane == Lane::Talk
-        || roster.is_hosts(&stream.author)
-        || !log.has_only_hosts_acts_left() && roster.acts_of(&stream.author) <= limits::ACTS_OF_MEMBER_MAX
+    match stream.lane {
+        // SPEC ACTS-2, ACTS-3
+        Lane::Acts => {
+            roster.is_hosts(&stream.author)
+                || !log.has_only_hosts_acts_left() && roster.acts_of(&stream.author) <= limits::ACTS_OF_MEMBER_MAX
+        }
+        Lane::Talk => true,
+        Lane::Register(_) => log.has_place_for(stream),
+    }
 }
 
 /// Whether the next entry of a stream may be one to store: its author is granted, and it lies within all cuts.
 pub(super) fn is_wanted(log: &Log, roster: &Roster, stream: StreamId) -> bool {
-    // SPEC MESH-18: of who is muted, that it leaves, in a new session.
-    let is_new = stream.session >= roster.session_after_cuts(&stream.author);
-    let may_be_left = || is_new && would_count(log, roster, stream, log.missing(stream).0, Kind::Left);
-    (may_go_on(log, roster, stream) || may_be_left()) && has_place_for(log, roster, stream)
+    may_go_on(log, roster, stream) && has_place_for(log, roster, stream)
 }
 
-/// Whether the next entry of a stream may be another than LEFT.
+/// Whether the next entry of a stream may count.
 pub(super) fn may_go_on(log: &Log, roster: &Roster, stream: StreamId) -> bool {
     // Of somebody who is not granted yet, the acts are: the grant may be among them.
     let is_stranger = stream.lane == Lane::Acts && roster.rank(&stream.author).is_none();
     let (number, _) = log.missing(stream);
     let may_be_act = is_stranger && !log.is_void(stream, number);
-    may_be_act || would_count(log, roster, stream, number, Kind::Unknown)
+    may_be_act || would_count(log, roster, stream, number)
 }
 
-/// Whether an entry of this number and kind would count.
-fn would_count(log: &Log, roster: &Roster, stream: StreamId, number: u64, kind: Kind) -> bool {
-    roster.counts(stream, number, kind) && !log.is_void(stream, number)
+/// Whether an entry of this number would count.
+fn would_count(log: &Log, roster: &Roster, stream: StreamId, number: u64) -> bool {
+    roster.counts(stream, number) && !log.is_void(stream, number)
 }

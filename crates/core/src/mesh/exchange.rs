@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::entries::{is_wanted, may_go_on};
-use super::member::{Member, Timer};
+use super::member::{Member, Stage, Timer};
 use crate::command::Failure;
 use crate::errand::Outbox;
 use crate::event::State;
@@ -67,7 +67,7 @@ impl Member {
             let to = self.replica.log.next_number(StreamId { author, session, lane });
             (from >= told && from < to).then_some(Range { author, session, lane, from, to })
         };
-        let ranges: Vec<Range> = [Lane::Acts, Lane::Talk].into_iter().filter_map(behind).collect();
+        let ranges: Vec<Range> = [Lane::Acts, Lane::Talk, Lane::PERSON].into_iter().filter_map(behind).collect();
         let gets = |entry: &Held| peer.gets(entry, (author, session), &self.roster);
         self.replica.push(link, ranges.into_iter(), gets, out);
     }
@@ -83,6 +83,12 @@ impl Member {
 
     /// Tells what is due to be told, and asks whoever can be asked for what is lacking.
     pub(super) fn exchange(&mut self, now: Now, out: &mut Vec<Output>) {
+        let roster = &self.roster;
+        let ripe = self.replica.ripe(|log, stream| is_wanted(log, roster, stream), now, out);
+        ripe.iter().for_each(|entry| self.on_ripe(entry, now, out));
+        if self.stage == Stage::Over {
+            return;
+        }
         if self.replica.must_tell(now) {
             self.tell_changes(now, out);
         }

@@ -166,7 +166,6 @@ impl Member {
         self.replica = Replica::new(log, Patience::MEMBER);
         let (us, log) = (self.us.key(), &self.replica.log);
         for entry in log.entries() {
-            self.people.note(entry);
             // What this user has written, it knows.
             if entry.id.author == us || !log.is_unshown(entry) {
                 self.order.note(entry.hash.short());
@@ -209,8 +208,13 @@ impl Member {
         if let Some(why) = self.roster.ended().map(ToString::to_string) {
             self.end(Code::Ended, Code::Ended, Ending::Over(why), out);
         } else if is_out {
-            self.end(Code::Left, Code::Kicked, Ending::Final(Place::Room), out);
+            self.end_finally(Code::Kicked, out);
         }
+    }
+
+    /// Leaves because of what others have said, and does not come back.
+    pub(super) fn end_finally(&mut self, code: Code, out: &mut Vec<Output>) {
+        self.end(Code::Left, code, Ending::Final(Place::Room), out);
     }
 
     /// Says goodbye to everybody, for good. `said`: what they are told; `code`: what the user is.

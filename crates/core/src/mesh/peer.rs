@@ -74,10 +74,10 @@ impl Peer {
     /// Whether it is sent an entry that it may have, and if that is of this node's `own` session, how far it is with it:
     /// what is void by a cut is not served.
     pub(super) fn gets(&mut self, entry: &Held, own: (Key, u64), roster: &Roster) -> bool {
-        let counts = roster.counts(entry.id, entry.number, entry.kind());
+        let counts = roster.counts(entry.id, entry.number);
         if counts && (entry.id.author, entry.id.session) == own {
             let reached = self.reached.entry(entry.lane()).or_insert(1);
-            if *reached == entry.number {
+            if entry.lane().is_register() || *reached == entry.number {
                 *reached = entry.number.saturating_add(1);
             }
         }

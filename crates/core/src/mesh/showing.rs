@@ -22,6 +22,7 @@ impl Member {
         if self.stage != Stage::Inside {
             return;
         }
+        self.show_changed(out);
         for entry in self.order.take(now.tick) {
             self.show_entry(&entry, out);
         }
@@ -36,6 +37,20 @@ impl Member {
         }
     }
 
+    /// Shows who has come, gone, or changed its name: what somebody says of itself waits for nothing.
+    fn show_changed(&mut self, out: &mut Vec<Output>) {
+        for key in core::mem::take(&mut self.people.changed) {
+            if self.is_here(&key) {
+                self.show_person(key, out);
+            } else if self.roster.has_left(&key) {
+                self.show_left(key, Code::Left.word(), out);
+            }
+            if key != self.us.key() {
+                self.update_delivery(key, out);
+            }
+        }
+    }
+
     /// Whoever is here by all acts is shown, and nobody else: an act may undo what an earlier one has shown.
     fn reconcile(&mut self, out: &mut Vec<Output>) {
         let us = self.us.key();
@@ -46,9 +61,8 @@ impl Member {
             self.show_left(key, if is_out { Code::Kicked } else { Code::Left }.word(), out);
         }
         let members = self.roster.members().filter(|member| !self.people.shown.contains_key(&member.key));
-        let come: Vec<(Key, String)> =
-            members.filter_map(|member| Some((member.key, member.name?.to_string()))).collect();
-        come.into_iter().for_each(|(key, name)| self.show_person(key, &name, out));
+        let come: Vec<Key> = members.map(|member| member.key).collect();
+        come.into_iter().for_each(|key| self.show_person(key, out));
     }
 
     /// Shows what still waits for something, before nothing is shown any more; who does not get in again, what was said.
@@ -61,14 +75,8 @@ impl Member {
     }
 
     fn show_entry(&mut self, entry: &Held, out: &mut Vec<Output>) {
-        let (author, body) = (entry.id.author, entry.body());
+        let body = entry.body();
         match body {
-            EntryBody::Person { name, .. } => self.show_person(author, name.as_str(), out),
-            EntryBody::Left {} => {
-                if !self.is_here(&author) {
-                    self.show_left(author, Code::Left.word(), out);
-                }
-            }
             EntryBody::Revoke { subject, level, .. } => {
                 self.show_notice(entry, &body, out);
                 // Of this node's own, the user hears as it ends, if nobody has answered by then.
@@ -83,7 +91,7 @@ impl Member {
                 self.show_notice(entry, &body, out);
             }
             // A lecture's: nobody here publishes.
-            EntryBody::Question { .. } | EntryBody::Unknown => {}
+            EntryBody::Question { .. } | EntryBody::Person { .. } | EntryBody::Unknown => {}
             EntryBody::Text { .. } => self.show_message(entry, &body, out),
         }
     }
@@ -101,9 +109,8 @@ impl Member {
         out.extend(message(self.replica.log.meeting(), entry, body, None, &author, self.us.key()).map(Output::Event));
     }
 
-    fn show_person(&mut self, key: Key, name: &str, out: &mut Vec<Output>) {
-        // Of several that came at once, the last counts.
-        if !self.people.is_told || self.roster.name(&key) != Some(name) || !self.is_here(&key) {
+    fn show_person(&mut self, key: Key, out: &mut Vec<Output>) {
+        if !self.people.is_told || !self.is_here(&key) {
             return;
         }
         let name = self.called(&key);

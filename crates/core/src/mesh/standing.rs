@@ -14,7 +14,8 @@ use crate::machine::Output;
 use crate::name::normal;
 use crate::rule::Rule;
 use crate::time::Now;
-use crate::wire::entry::{Kind, Level};
+use crate::wire::entry::{Kind, Level, Whereabouts};
+use crate::wire::meeting::Lane;
 
 impl Member {
     /// Looks at everybody's standing if acts have come, and none is lacking that may say otherwise.
@@ -60,7 +61,7 @@ impl Member {
             self.start_over(now, out);
         } else if !is_own && !self.is_here(&us) {
             // It was shown out and let in again before it knew of either.
-            self.write_person(now, out);
+            self.write_person(Whereabouts::Here, now, out);
         }
         outsiders.into_iter().for_each(|link| self.show_out(link, now, out));
     }
@@ -104,10 +105,8 @@ impl Member {
 }
 
 impl Member {
-    /// Whether somebody is a member, has come, has not left, and was not shown out since (SPEC MESH-18).
     pub(super) fn is_here(&self, key: &Key) -> bool {
-        let session = self.people.came_in(key);
-        self.roster.is_member(key) && session.is_some_and(|session| self.roster.is_back(key, session))
+        self.roster.is_here(key)
     }
 
     /// Tells the user that the link to somebody stands, once it is known who that is.
@@ -132,6 +131,32 @@ impl Member {
         let mut here = self.roster.members().map(|member| member.key).filter(|key| self.is_here(key));
         let name = normal(name);
         here.find(|key| normal(&self.called(key)) == name)
+    }
+}
+
+impl Member {
+    /// A register was stored: who it is about may have come, gone, or changed its name.
+    pub(super) fn on_register(&mut self, entry: &Held, is_ours: bool, now: Now, out: &mut Vec<Output>) {
+        if entry.lane() != Lane::PERSON {
+            return;
+        }
+        self.people.changed.insert(entry.id.author);
+        if !is_ours && entry.id.author == self.us.key() && self.stage == Stage::Inside {
+            self.on_outbid(entry.id.session, now, out);
+        }
+    }
+
+    /// Another run of this key has written a PERSON that is newer than this one's: an older disk, or a clone.
+    fn on_outbid(&mut self, session: u64, now: Now, out: &mut Vec<Output>) {
+        if self.people.is_outbid_again(now.tick) {
+            // SPEC REGISTER-8
+            return self.end_finally(Code::Superseded, out);
+        }
+        // SPEC REGISTER-3
+        if session >= self.session {
+            self.begin_session(now, out);
+        }
+        self.write_person(Whereabouts::Here, now, out);
     }
 }
 

@@ -13,4 +13,5 @@ mod dialling;
 mod hall;
 mod linked;
 mod lobby;
+mod people;
 mod talking;

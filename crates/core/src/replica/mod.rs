@@ -4,6 +4,7 @@
 mod delivery;
 mod order;
 mod pull;
+mod registers;
 mod serve;
 mod show;
 
@@ -15,12 +16,14 @@ use core::time::Duration;
 pub(crate) use self::delivery::Delivery;
 pub(crate) use self::order::Order;
 pub(crate) use self::pull::{Offer, Pull, Step};
+use self::registers::{Pace, bucket};
 pub(crate) use self::serve::{Asker, send_rows};
 pub(crate) use self::show::{is_asked, message};
 use crate::event::Event;
 use crate::id::{Key, LinkId, RequestId};
 use crate::identity::Identity;
 use crate::limits;
+use crate::link::Bucket;
 use crate::log::{Held, Log, Proof, StreamId, Verdict};
 use crate::machine::Output;
 use crate::rule::Rule;
@@ -57,13 +60,15 @@ impl Patience {
 }
 
 /// Whom this node can ask, and tells of what it holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Holder {
     key: Key,
     /// Talk up to this lamport time is not served to it.
     floor: u64,
     /// It is told of what changes: not on the older of two links.
     is_told: bool,
+    /// How often it may be sent what is newer than a register that it sends.
+    answers: Bucket,
 }
 
 /// What has become of an entry that somebody sent.
@@ -90,6 +95,7 @@ pub(crate) struct Replica {
     /// Whose sessions, and from which on, this node writes itself: nobody has more of them.
     own: Option<(Key, u64)>,
     holders: BTreeMap<LinkId, Holder>,
+    pace: Pace,
     /// When what has changed is told.
     tell_at: Option<Instant>,
     told_at: Instant,
@@ -103,6 +109,7 @@ impl Replica {
             patience,
             own: None,
             holders: BTreeMap::new(),
+            pace: Pace::default(),
             tell_at: None,
             told_at: Instant(0),
         }
@@ -138,6 +145,9 @@ impl Replica {
         out: &mut Vec<Output>,
     ) -> Taken {
         let (id, number) = (StreamId::of(&entry.signed.value), entry.signed.value.number);
+        if is_wanted && id.lane.is_register() {
+            return self.take_register(link, entry, us, now, out);
+        }
         let is_asked = self.pull.is_asked(link, id, number);
         // Of a stream that is new here, others may offer more.
         let is_early = number > self.log.next_number(id) && !self.patience.gap.is_zero();
@@ -164,7 +174,12 @@ impl Replica {
 
     fn on_stored(&mut self, entry: &Held, now: Now, out: &mut Vec<Output>) {
         out.extend(Output::store(&mut self.log));
-        self.pull.held(entry.id, self.log.missing(entry.id).0, now.tick);
+        let next = self.log.missing(entry.id).0;
+        if entry.lane().is_register() {
+            self.pull.register_is_held(entry.id, next, now.tick);
+        } else {
+            self.pull.held(entry.id, next, now.tick);
+        }
         self.tell_soon(now);
     }
 
@@ -185,12 +200,18 @@ impl Replica {
 
     fn note_offer(&mut self, link: LinkId, id: StreamId, offer: Offer, now: Now) {
         let Some(holder) = self.holders.get(&link) else { return };
-        if self.own.is_some_and(|(us, session)| id.author == us && id.session >= session) {
+        let is_register = id.lane.is_register();
+        // But what another run of the same key has put into a register, this one has to know.
+        let is_own = self.own.is_some_and(|(us, session)| id.author == us && id.session >= session);
+        if is_own && !is_register || self.awaits(id, offer.next) {
             return;
         }
         // Its author sends it to all with whom it is linked: no need to ask others at once.
         let is_on_its_way = holder.key != id.author && self.holders.values().any(|holder| holder.key == id.author);
         let ready_at = if is_on_its_way { now.tick.after(limits::PULL_PATIENCE) } else { now.tick };
+        if is_register {
+            self.pull.retract(link, id);
+        }
         self.pull.offer(link, id, offer, self.log.missing(id).0, ready_at);
     }
 
@@ -211,7 +232,7 @@ impl Replica {
             self.log.changed_streams();
             self.tell_at = None;
         }
-        self.holders.insert(link, Holder { key, floor, is_told: true });
+        self.holders.insert(link, Holder { key, floor, is_told: true, answers: bucket() });
         self.log.rows(floor)
     }
 
@@ -378,7 +399,7 @@ impl Replica {
 
     /// When somebody is to be asked or told.
     pub(crate) fn next(&self, now: Now) -> Option<Instant> {
-        self.pull.next(now.tick).into_iter().chain(self.tell_at).min()
+        self.pull.next(now.tick).into_iter().chain(self.tell_at).chain(self.next_ripe()).min()
     }
 }
 

@@ -131,6 +131,25 @@ impl Pull {
         }
     }
 
+    /// A register is held up to `next` of this session now: nobody is asked for what is older.
+    pub(crate) fn register_is_held(&mut self, id: StreamId, next: u64, now: Instant) {
+        self.held(id, next, now);
+        let older = self.lacks.range(StreamId { session: 0, lane: Lane::Acts, ..id }..id).map(|(older, _)| *older);
+        let older: Vec<StreamId> = older.filter(|older| older.lane == id.lane).collect();
+        older.into_iter().for_each(|older| self.forget_stream(older));
+    }
+
+    /// Of a register, a link has one entry: what it has offered of other sessions it has no more.
+    pub(crate) fn retract(&mut self, link: LinkId, id: StreamId) {
+        let first = StreamId { session: 0, lane: Lane::Acts, ..id };
+        let last = StreamId { session: u64::MAX, lane: Lane::Register(u8::MAX), ..id };
+        for (_, lack) in self.lacks.range_mut(first..=last).filter(|(other, _)| other.lane == id.lane && **other != id)
+        {
+            lack.offers.remove(&link);
+        }
+        self.lacks.retain(|_, lack| !lack.offers.is_empty());
+    }
+
     /// Whoever is at two links is asked on the `new` one.
     pub(crate) fn moves(&mut self, old: LinkId, new: LinkId) {
         for lack in self.lacks.values_mut() {
@@ -250,7 +269,9 @@ impl Pull {
                 continue;
             }
             let (from, until) = missing(*id);
-            let serves = |offer: &Offer| offer.first <= from && offer.next > from;
+            let is_register = id.lane.is_register();
+            // Of a register, whatever is newer will do.
+            let serves = |offer: &Offer| (is_register || offer.first <= from) && offer.next > from;
             if !lack.hopes().any(|(_, offer)| serves(offer)) {
                 let since = *lack.gap_since.get_or_insert(now);
                 let lowest = lack.hopes().map(|(_, offer)| offer.first).min();
@@ -291,6 +312,8 @@ impl Pull {
                     .next
                     .min(until)
                     .min(from.saturating_add(limits::FETCH_ENTRIES_MAX.try_into().unwrap_or(u64::MAX)));
+                let from = if is_register { offer.next.saturating_sub(1) } else { from };
+                let to = if is_register { offer.next } else { to };
                 let range = Range { author: id.author, session: id.session, lane: id.lane, from, to };
                 asks.entry(*link).or_default().push(range);
             }

@@ -42,6 +42,6 @@ pub(crate) fn message(
             let (deed, why) = deed(body, answered)?;
             tell(Kind::Deed(origin, deed), author, key == us, why)
         }
-        EntryBody::Left {} | EntryBody::Unknown => None,
+        EntryBody::Unknown => None,
     }
 }

@@ -6,13 +6,11 @@ use alloc::{
     sync::Arc,
     vec::Vec,
 };
-use core::net::SocketAddr;
 
 use crate::charter::SignedCharter;
 use crate::id::{Hash, Key};
 use crate::identity::Identity;
 use crate::log::Held;
-use crate::wire::address::Address;
 use crate::wire::entry::{Cut, Door, EntryBody, Level, Role};
 use crate::wire::meeting::Lane;
 
@@ -43,9 +41,9 @@ pub(super) struct Revoke {
 }
 
 impl Revoke {
-    /// Whether anything on `lane` is cut. Who is muted may still leave.
-    pub(super) fn cuts(&self, lane: Lane, is_leaving: bool) -> bool {
-        self.level == Level::Out || lane == Lane::Talk && !is_leaving
+    /// Whether anything on `lane` is cut.
+    pub(super) fn cuts(&self, lane: Lane) -> bool {
+        self.level == Level::Out || lane == Lane::Talk
     }
 
     /// Whether the author of the revoke knew that number of that stream.
@@ -74,13 +72,6 @@ pub(super) struct Grant {
     pub(super) ticket: Option<Key>,
 }
 
-/// What somebody says of itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Person {
-    pub(super) name: String,
-    pub(super) addresses: Vec<SocketAddr>,
-}
-
 /// What says whether anybody new gets in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Policy {
@@ -88,28 +79,23 @@ pub(super) struct Policy {
     pub(super) kept: BTreeSet<Key>,
 }
 
-/// One of the five acts, or what a later version has. The larger ones are shared with what is folded from them.
+/// One of the four acts, or what a later version has. The larger ones are shared with what is folded from them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Act {
     Grant(Grant),
     Revoke(Arc<Revoke>),
-    Person(Arc<Person>),
     Policy(Arc<Policy>),
     End(String),
     Unknown,
 }
 
 impl Act {
-    /// The act that `entry` is; `None` for talk.
+    /// The act that `entry` is; `None` for talk, and for a register.
     pub(super) fn read(entry: &Held, charter: &SignedCharter, us: &Identity) -> Option<Self> {
-        if entry.lane() == Lane::Talk {
+        if entry.lane() != Lane::Acts {
             return None;
         }
         Some(match entry.body() {
-            EntryBody::Person { name, addresses } => Self::Person(Arc::new(Person {
-                name: name.as_str().to_string(),
-                addresses: addresses.iter().filter_map(Address::socket).collect(),
-            })),
             EntryBody::Revoke { subject, level, name, cuts, kept, .. } => Self::Revoke(Arc::new(Revoke {
                 act: entry.hash,
                 subject,
@@ -126,7 +112,7 @@ impl Act {
             EntryBody::Policy { door, kept } => Self::Policy(Arc::new(Policy { door, kept: kept.iter().collect() })),
             EntryBody::End { why } => Self::End(why.as_str().to_string()),
             EntryBody::Unknown => Self::Unknown,
-            EntryBody::Text { .. } | EntryBody::Question { .. } | EntryBody::Left {} => return None,
+            EntryBody::Text { .. } | EntryBody::Question { .. } | EntryBody::Person { .. } => return None,
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use alloc::{collections::BTreeMap, string::String, sync::Arc, vec::Vec};
 
-use super::act::{Act, Grant, Person, Place, Policy, Revoke};
+use super::act::{Act, Grant, Place, Policy, Revoke};
 use crate::charter::{Admission, SignedCharter};
 use crate::id::{Hash, Key};
 use crate::limits;
@@ -44,7 +44,6 @@ pub(super) struct Standing {
     answers: BTreeMap<(Hash, Key), usize>,
     /// The last policy, its place and its author's rank.
     policy: Option<(Place, usize, Arc<Policy>)>,
-    people: BTreeMap<Key, (Place, Arc<Person>)>,
     pub(super) ended: Option<String>,
 }
 
@@ -58,7 +57,7 @@ impl Standing {
                 Act::Grant(grant) if grant.role == Role::Host => standing.seat(grant.subject, 0, *place),
                 // SPEC ROSTER-3
                 Act::End(why) => standing.ended = Some(why.clone()),
-                Act::Grant(_) | Act::Revoke(_) | Act::Person(_) | Act::Policy(_) | Act::Unknown => {}
+                Act::Grant(_) | Act::Revoke(_) | Act::Policy(_) | Act::Unknown => {}
             }
         }
         standing.hosts = standing.seats.len();
@@ -102,7 +101,7 @@ impl Standing {
                 Act::Policy(new) if policy.as_ref().is_none_or(|(last, ..)| last < place) => {
                     policy = Some((*place, rank, Arc::clone(new)));
                 }
-                Act::Grant(_) | Act::Revoke(_) | Act::Person(_) | Act::Policy(_) | Act::End(_) | Act::Unknown => {}
+                Act::Grant(_) | Act::Revoke(_) | Act::Policy(_) | Act::End(_) | Act::Unknown => {}
             }
         }
         self.policy = policy;
@@ -119,17 +118,15 @@ impl Standing {
         *highest = author.min(*highest);
     }
 
-    /// Takes in what somebody says of itself, and whom it grants.
+    /// Takes in whom somebody grants.
     fn introduce(&mut self, rank: usize, key: Key, acts: &Acts, charter: &SignedCharter) {
-        let (mut person, mut granted) = (None, Vec::new());
+        let mut granted = Vec::new();
         for (place, act) in self.counted(key, acts) {
             match act {
-                Act::Person(new) => person = Some((*place, Arc::clone(new))),
                 Act::Grant(grant) if self.lets_in(rank, grant, charter) => granted.push((grant.subject, *place)),
                 Act::Grant(_) | Act::Revoke(_) | Act::Policy(_) | Act::End(_) | Act::Unknown => {}
             }
         }
-        self.people.extend(person.map(|person| (key, person)));
         granted.into_iter().for_each(|(subject, place)| self.seat(subject, rank, place));
     }
 
@@ -160,15 +157,15 @@ impl Standing {
 
     /// Whether an act of `key` lies within every cut.
     fn has_act(&self, key: &Key, place: Place) -> bool {
-        self.reaches(key, place.session, Lane::Acts, place.number, false)
+        self.reaches(key, place.session, Lane::Acts, place.number)
     }
 
-    /// Whether an entry of `key` lies within every cut; `is_leaving`: it is LEFT.
-    pub(super) fn reaches(&self, key: &Key, session: u64, lane: Lane, number: u64, is_leaving: bool) -> bool {
+    /// Whether an entry of `key` lies within every cut.
+    pub(super) fn reaches(&self, key: &Key, session: u64, lane: Lane, number: u64) -> bool {
         // SPEC ROSTER-5, ROSTER-6
         let mut revokes = self.revokes.get(key).into_iter().flat_map(BTreeMap::values);
         revokes.all(|revoked| {
-            !revoked.revoke.cuts(lane, is_leaving)
+            !revoked.revoke.cuts(lane)
                 || revoked.revoke.spares(session, lane, number)
                 || revoked.revoke.is_before(session) && self.is_answered(revoked)
         })
@@ -219,10 +216,6 @@ impl Standing {
         self.seats.iter().map(|seat| &seat.key)
     }
 
-    pub(super) fn person(&self, key: &Key) -> Option<&Person> {
-        self.people.get(key).map(|(_, person)| &**person)
-    }
-
     pub(super) fn is_locked(&self) -> bool {
         self.policy.as_ref().is_some_and(|(_, _, policy)| policy.door == Door::Locked)
     }
@@ -248,12 +241,6 @@ impl Standing {
         }
         match act {
             Act::Unknown => true,
-            Act::Person(person) => {
-                if self.people.get(&author).is_none_or(|(last, _)| *last < place) {
-                    self.people.insert(author, (place, Arc::clone(person)));
-                }
-                true
-            }
             // What hosts alone do, and others in vain.
             Act::Revoke(_) | Act::Policy(_) | Act::End(_) if rank >= self.hosts => true,
             Act::Revoke(revoke) if self.is_apart(&revoke.subject, charter) => {

@@ -2,21 +2,23 @@
 
 mod act;
 mod fold;
+mod people;
 #[cfg(test)]
 mod tests;
 
-use alloc::{string::String, vec::Vec};
+use alloc::{collections::BTreeMap, string::String, vec::Vec};
 use core::net::SocketAddr;
 
 use self::act::{Act, Place, Revoke};
 use self::fold::{Acts, Standing};
+use self::people::Person;
 use crate::charter::SignedCharter;
 use crate::event::Deed;
 use crate::id::{Hash, Key};
 use crate::identity::Identity;
 use crate::limits;
 use crate::log::{Held, Log, StreamId};
-use crate::wire::entry::{Door, EntryBody, Kind, Level, Role};
+use crate::wire::entry::{Door, EntryBody, Level, Role, Whereabouts};
 use crate::wire::meeting::Lane;
 
 /// Somebody who may be there.
@@ -38,6 +40,8 @@ pub struct Roster {
     acts: Acts,
     /// Invariant: the fold of `acts`.
     standing: Standing,
+    /// The newest word of each who has said who it is.
+    people: BTreeMap<Key, Person>,
 }
 
 impl Roster {
@@ -49,7 +53,16 @@ impl Roster {
             roster.keep(act, charter, us);
         }
         roster.standing = Standing::fold(&roster.acts, charter);
+        log.registers().for_each(|register| roster.meet(register));
         roster
+    }
+
+    /// Takes in what somebody says of itself, if the entry is that.
+    fn meet(&mut self, entry: &Held) {
+        if entry.lane() == Lane::PERSON {
+            self.people.remove(&entry.id.author);
+            self.people.extend(Person::read(entry).map(|person| (entry.id.author, person)));
+        }
     }
 
     fn keep(&mut self, entry: &Held, charter: &SignedCharter, us: &Identity) -> Option<(Place, Act)> {
@@ -58,8 +71,9 @@ impl Roster {
         Some((place, act))
     }
 
-    /// Takes in an act that the log has just stored; what is no act changes nothing.
+    /// Takes in an act or a PERSON that the log has just stored; what is neither changes nothing.
     pub fn take(&mut self, entry: &Held, charter: &SignedCharter, us: &Identity) {
+        self.meet(entry);
         let Some((place, act)) = self.keep(entry, charter, us) else { return };
         if !self.standing.take(entry.id.author, place, &act, &self.acts, charter) {
             self.standing = Standing::fold(&self.acts, charter);
@@ -95,7 +109,7 @@ impl Roster {
         let keys = self.standing.keys().enumerate().filter(|(_, key)| !self.standing.is_out(key));
         keys.map(|(rank, key)| {
             let role = if rank < self.standing.hosts() { Role::Host } else { Role::Member };
-            let person = self.standing.person(key);
+            let person = self.people.get(key);
             let addresses = person.map_or(&[][..], |person| &person.addresses);
             Member { key: *key, role, name: person.map(|person| &*person.name), addresses }
         })
@@ -109,7 +123,19 @@ impl Roster {
     /// What somebody who was ever granted calls itself.
     #[must_use]
     pub fn name(&self, key: &Key) -> Option<&str> {
-        self.standing.person(key).map(|person| &*person.name)
+        self.people.get(key).filter(|_| self.rank(key).is_some()).map(|person| &*person.name)
+    }
+
+    /// Whether somebody is a member and says that it is here, and has said so since it was shown out (SPEC MESH-18).
+    #[must_use]
+    pub fn is_here(&self, key: &Key) -> bool {
+        let person = self.people.get(key).filter(|person| person.whereabouts == Whereabouts::Here);
+        person.is_some_and(|person| self.is_member(key) && self.is_back(key, person.session))
+    }
+
+    /// Whether somebody says that it is gone.
+    pub(crate) fn has_left(&self, key: &Key) -> bool {
+        self.people.get(key).is_some_and(|person| person.whereabouts == Whereabouts::Gone)
     }
 
     /// The founder's name.
@@ -120,15 +146,15 @@ impl Roster {
 
     /// Whether the author of an entry is granted, and the entry lies within all cuts (SPEC ROSTER-5, ROSTER-9).
     #[must_use]
-    pub fn counts(&self, stream: StreamId, number: u64, kind: Kind) -> bool {
+    pub fn counts(&self, stream: StreamId, number: u64) -> bool {
         let StreamId { author, session, lane } = stream;
-        self.rank(&author).is_some() && self.standing.reaches(&author, session, lane, number, kind == Kind::Left)
+        self.rank(&author).is_some() && (lane.is_register() || self.standing.reaches(&author, session, lane, number))
     }
 
     /// Whether what an act decides about others has effect (SPEC ROSTER-3, ROSTER-4, ROSTER-6). `body`: what it says.
     pub(crate) fn has_effect(&self, act: &Held, body: &EntryBody<'_>) -> bool {
         let rank = self.rank(&act.id.author).filter(|rank| *rank < self.standing.hosts());
-        let Some(rank) = rank.filter(|_| self.counts(act.id, act.number, act.kind())) else { return false };
+        let Some(rank) = rank.filter(|_| self.counts(act.id, act.number)) else { return false };
         match body {
             EntryBody::Revoke { subject, .. } => self.standing.revoker(subject, act.hash).is_some(),
             EntryBody::Grant { subject, answers, .. } => {
@@ -139,7 +165,6 @@ impl Roster {
             | EntryBody::Policy { .. }
             | EntryBody::Text { .. }
             | EntryBody::Question { .. }
-            | EntryBody::Left {}
             | EntryBody::Unknown => true,
         }
     }
@@ -224,11 +249,9 @@ pub fn deed(body: &EntryBody<'_>, answered: Option<Level>) -> Option<(Deed, Stri
         EntryBody::Policy { door: Door::Locked, .. } => (Deed::Lock, ""),
         EntryBody::Policy { door: Door::Unlocked, .. } => (Deed::Unlock, ""),
         EntryBody::End { why } => (Deed::End, why.as_str()),
-        EntryBody::Person { .. }
-        | EntryBody::Text { .. }
-        | EntryBody::Question { .. }
-        | EntryBody::Left {}
-        | EntryBody::Unknown => return None,
+        EntryBody::Person { .. } | EntryBody::Text { .. } | EntryBody::Question { .. } | EntryBody::Unknown => {
+            return None;
+        }
     };
     Some((deed, why.into()))
 }

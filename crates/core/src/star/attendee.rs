@@ -53,7 +53,7 @@ pub struct Attendee {
     pub(super) replica: Replica,
     /// What an earlier run has stored and not shown.
     unshown: Vec<Arc<Held>>,
-    roster: Roster,
+    pub(super) roster: Roster,
     people: People,
     pub(super) outbox: Outbox,
     tokens: Tokens,
@@ -238,7 +238,7 @@ impl Attendee {
     fn on_stored(&mut self, entry: &Held, out: &mut Vec<Output>) {
         let body = entry.body();
         let answered = self.roster.answered(&body);
-        if entry.lane() == Lane::Acts {
+        if entry.lane() != Lane::Talk {
             let old = self.roster.host_name().map(ToString::to_string);
             if let Some(charter) = &self.charter {
                 self.roster.take(entry, charter, &self.us);
@@ -260,10 +260,16 @@ impl Attendee {
         if !matches!(self.stage, Stage::Attending(_)) {
             return;
         }
+        let wanted = |log: &Log, id: StreamId| log.has_place_for(id);
+        for entry in self.replica.ripe(wanted, now, out) {
+            self.on_stored(&entry, out);
+        }
         if self.replica.must_tell(now) {
             self.replica.tell(|_, _| true, now, out);
         }
-        let is_wanted = |log: &Log, id| !log.is_void(id, log.missing(id).0);
+        let is_wanted = |log: &Log, id: StreamId| {
+            !log.is_void(id, log.missing(id).0) && (!id.lane.is_register() || log.has_place_for(id))
+        };
         self.replica.ask(is_wanted, &mut self.last_request, now, out);
         self.due = self.replica.next(now);
     }

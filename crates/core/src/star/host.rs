@@ -272,7 +272,8 @@ impl Host {
     fn write_name(&mut self, now: Now, out: &mut Vec<Output>) {
         let name = self.name.clone();
         if let Some(name) = Name::new(&name) {
-            self.write(&EntryBody::Person { name, addresses: List::NONE }, now, out);
+            let (whereabouts, addresses) = (Whereabouts::Here, List::NONE);
+            self.write(&EntryBody::Person { whereabouts, name, addresses }, now, out);
         }
     }
 

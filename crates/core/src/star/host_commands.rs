@@ -16,7 +16,7 @@ use crate::reason::goodbye;
 use crate::rule::Rule;
 use crate::time::Now;
 use crate::wire::Frame;
-use crate::wire::entry::{Door, EntryBody, Level, Role};
+use crate::wire::entry::{Door, EntryBody, Level, Role, Whereabouts};
 use crate::wire::field::{List, Reason, Text};
 use crate::wire::option::{Manner, Options};
 use crate::wire::private::Tell;
@@ -110,7 +110,8 @@ impl Host {
         if self.is_named(&name, self.us.key()) {
             return Err(Failure::NameTaken(name));
         }
-        self.act(&EntryBody::Person { name: valid, addresses: List::NONE }, now, out)?;
+        let (whereabouts, addresses) = (Whereabouts::Here, List::NONE);
+        self.act(&EntryBody::Person { whereabouts, name: valid, addresses }, now, out)?;
         let old = core::mem::replace(&mut self.name, name.clone());
         out.push(Output::Event(Event::Renamed { key: self.us.key(), old, new: name }));
         Ok(())

@@ -12,13 +12,69 @@ use crate::id::{Hash, Key, Salt, ShortHash, Signature, Token};
 use crate::limits::{ADDRESSES_MAX, CUTS_MAX, ENTRY_BODY_MAX, KEPT_MAX};
 use crate::rule::Rule;
 
+/// Which of an author's lanes: two of streams, and registers (SPEC.md, "Registers").
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Lane {
+    /// What changes who may do what: lane 0.
+    Acts,
+    /// What people say: lane 1.
+    Talk,
+    /// A register: lane 2, or a higher one.
+    Register(u8),
+}
+
+impl Lane {
+    /// Who somebody is, and whether it is here.
+    pub const PERSON: Self = Self::Register(2);
+
+    /// The number on the wire.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Acts => 0,
+            Self::Talk => 1,
+            Self::Register(number) => number,
+        }
+    }
+
+    /// Whether only the greatest entry counts.
+    #[must_use]
+    pub const fn is_register(self) -> bool {
+        matches!(self, Self::Register(_))
+    }
+}
+
+impl Field<'_> for Lane {
+    fn layout() -> alloc::string::String {
+        "lane u8".into()
+    }
+
+    fn parse(input: &[u8]) -> Parsed<'_, Self> {
+        let (rest, number) = u8::parse(input)?;
+        let lane = match number {
+            0 => Self::Acts,
+            1 => Self::Talk,
+            _ => Self::Register(number),
+        };
+        Ok((rest, lane))
+    }
+
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.push(self.number());
+    }
+
+    fn generate(draw: &mut Draw<'_>, out: &mut Vec<u8>) {
+        out.extend(u8::try_from(draw_up_to(draw, 4)));
+    }
+}
+
 enumerated! {
-    /// Which of an author's two streams.
-    Lane "lane" {
-        /// What changes who may do what.
-        Acts = 0,
-        /// What people say.
-        Talk = 1,
+    /// Whether somebody is in the meeting.
+    Whereabouts "whereabouts" {
+        /// Has left, or was disconnected.
+        Gone = 0,
+        /// Is there.
+        Here = 1,
     }
     /// What a revoke takes away.
     Level "level" {
@@ -195,7 +251,13 @@ macro_rules! bodies {
                 }
             }
 
-            /// The lane that it belongs on (SPEC ENTRY-4): what is known, on its own; what is not, on that of talk.
+            /// Whether it may stand on a lane (SPEC ENTRY-4): what is known, on its own; what is not, on any but that of acts.
+            #[must_use]
+            pub fn may_stand_on(self, lane: Lane) -> bool {
+                if self == Self::Unknown { lane != Lane::Acts } else { self.lane() == lane }
+            }
+
+            /// The lane that it is written on.
             #[must_use]
             pub const fn lane(self) -> Lane {
                 match self {
@@ -263,13 +325,6 @@ macro_rules! bodies {
 }
 
 bodies! {
-    /// The author tells its own name, and where it can be dialled.
-    0x0000 "PERSON" Person Acts {
-        /// The name.
-        name: Name<'a>,
-        /// Where others can dial it.
-        addresses: List<'a, Address<'a>, ADDRESSES_MAX>,
-    }
     /// Takes something away from a key, or makes a ticket void.
     0x0002 "REVOKE" Revoke Acts {
         /// Somebody's key, or a ticket's.
@@ -330,6 +385,13 @@ bodies! {
         /// The question.
         text: Text<'a>,
     }
-    /// A member leaves the room.
-    0x0104 "LEFT" Left Talk {}
+    /// Who the author is, where it can be dialled, and whether it is here.
+    0x0200 "PERSON" Person PERSON {
+        /// Here, or gone for good.
+        whereabouts: Whereabouts,
+        /// The name.
+        name: Name<'a>,
+        /// Where others can dial it.
+        addresses: List<'a, Address<'a>, ADDRESSES_MAX>,
+    }
 }

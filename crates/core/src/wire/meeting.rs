@@ -1,23 +1,13 @@
 //! Frames that carry a meeting (SPEC.md, "Log" and "Star").
 
 use super::charter::Charter;
-pub use super::entry::Lane;
 use super::entry::{Carried, Entry};
+pub use super::entry::{Lane, Whereabouts};
 use super::family::family;
-use super::field::{Block, List, Name, Signed, enumerated, layouts};
+use super::field::{Block, List, Name, Signed, layouts};
 use super::option::Pass;
 use crate::id::{Hash, Key, MeetingId};
 use crate::limits::{MESH_MAX, PASSES_MAX, PRESENCE_NAMES_MAX, RANGES_MAX, ROWS_MAX};
-
-enumerated! {
-    /// Whether somebody is in the meeting.
-    Whereabouts "whereabouts" {
-        /// Has left, or was disconnected.
-        Gone = 0,
-        /// Is there.
-        Here = 1,
-    }
-}
 
 layouts! {
     /// What somebody holds of one stream, and whom to ask for the rest.
@@ -28,7 +18,7 @@ layouts! {
         session: u64,
         /// The lane.
         lane: Lane,
-        /// The lowest number held, or served.
+        /// The lowest number held, or served; of a register, the one held.
         first: u64,
         /// One above the highest number held.
         next: u64,

@@ -121,10 +121,7 @@ fn field_4_a_number_is_one_that_its_field_defines() {
     let row = |lane: u8| [author.as_slice(), &session, &[lane], &[0; 48]].concat();
     for lane in 0..=u8::MAX {
         let bytes = frame(0x0046, 0, &[[0, 1].as_slice(), &row(lane)].concat());
-        assert_eq!(decode(&bytes).is_ok(), lane < 2);
-        if lane >= 2 {
-            assert_eq!(fault(&bytes), (Rule::Field4, 8 + 2 + 32 + 8), "lane {lane}");
-        }
+        assert!(decode(&bytes).is_ok(), "every number is a lane: {lane}");
     }
     let person = |here: u8| [[0, 0, 0, 0, 0, 1].as_slice(), &[0; 32], &[here], b"\x01a"].concat();
     assert!(decode(&frame(0x004c, 0, &person(1))).is_ok());

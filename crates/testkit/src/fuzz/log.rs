@@ -6,11 +6,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use tertulia_core::id::{Hash, Key, MeetingId, RequestId, Salt};
+use tertulia_core::id::{Hash, Key, MeetingId, RequestId, Salt, ShortHash};
 use tertulia_core::identity::{Domain, Identity, Secret};
 use tertulia_core::log::{Held, Log, Proof, Record, Ring, StreamId, Verdict, entry_of};
 use tertulia_core::time::{Instant, Now};
-use tertulia_core::wire::entry::{Carried, Door, Entry, EntryBody, hash_of};
+use tertulia_core::wire::entry::{Carried, Door, Entry, EntryBody, Whereabouts, hash_of};
 use tertulia_core::wire::field::{List, Name, Signed, Text, encode_alone};
 use tertulia_core::wire::meeting::{EntryFrame, Lane, Meeting, Range, Row};
 use tertulia_core::wire::option::Options;
@@ -211,6 +211,11 @@ impl Play {
             (value.length, value.digest) = (u16::try_from(text.len()).unwrap(), hash_of(&text));
         }
         body = body.filter(|_| much & 8 == 0);
+        if much & 16 != 0 {
+            // A register on a lane that nobody here knows.
+            (value.lane, value.kind, value.lamport) = (Lane::Register(3 + much / 32), 0x7777, 1);
+            (value.prev, value.reference) = (Hash::ZERO, ShortHash::ZERO);
+        }
         let bytes = encode_alone(&value);
         let signature = signer.sign(Domain::Entry, &[&MEETING.0, &bytes]);
         let frame = frame_of(Carried { signed: Signed { bytes: &bytes, value, signature }, body });
@@ -248,7 +253,10 @@ impl Play {
         let changed = core::mem::take(&mut self.changed);
         let rows = self.model.rows().into_iter().filter(|row| changed.contains(&StreamId::of_row(row)));
         let told = self.log.changed_streams().into_iter().filter_map(|id| self.log.row(id, 0));
-        assert_eq!(told.collect::<Vec<_>>(), rows.collect::<Vec<_>>());
+        let by_stream = |rows: &mut dyn Iterator<Item = Row>| -> BTreeMap<StreamId, Row> {
+            rows.map(|row| (StreamId::of_row(&row), row)).collect()
+        };
+        assert_eq!(by_stream(&mut told.into_iter()), by_stream(&mut rows.into_iter()));
         assert!(self.log.changed_streams().is_empty());
     }
 
@@ -297,7 +305,11 @@ impl Play {
         let at = |entry: &Arc<Held>| self.model.entries.iter().rposition(|stored| stored.frame == entry.frame).unwrap();
         assert!(everything.iter().map(at).is_sorted(), "in the order stored");
         for entry in &everything {
-            let from = if entry.lane() == Lane::Acts { start.acts } else { start.talk };
+            let from = match entry.lane() {
+                Lane::Acts => start.acts,
+                Lane::Talk => start.talk,
+                Lane::Register(_) => start.registers,
+            };
             assert!(from <= u64::try_from(at(entry)).unwrap(), "{entry:?} is announced, and not sent");
         }
         for row in &rows {
@@ -316,7 +328,7 @@ impl Play {
         // Who holds all of it is sent nothing.
         let held: BTreeMap<StreamId, u64> = rows.iter().map(|row| (StreamId::of_row(row), row.next)).collect();
         let start = self.log.start_for(&held, floor);
-        assert_eq!((start.acts, start.talk), (self.log.ring().head(), self.log.ring().head()));
+        assert_eq!([start.acts, start.registers, start.talk], [self.log.ring().head(); 3]);
         self.check_floor(floor);
     }
 
@@ -346,7 +358,9 @@ fn said(what: u8) -> EntryBody<'static> {
     match what % 4 {
         0 => EntryBody::Text { salt: Salt::ZERO, text: Text::new("hear, hear").unwrap() },
         1 => EntryBody::Policy { door: Door::Locked, kept: List::NONE },
-        2 => EntryBody::Person { name: Name::new("ann").unwrap(), addresses: List::NONE },
+        2 => {
+            EntryBody::Person { whereabouts: Whereabouts::Here, name: Name::new("ann").unwrap(), addresses: List::NONE }
+        }
         _ => EntryBody::Text { salt: Salt::ZERO, text: Text::new("quite so").unwrap() },
     }
 }

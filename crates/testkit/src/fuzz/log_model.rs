@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use tertulia_core::id::{Hash, MeetingId};
+use tertulia_core::id::{Hash, MeetingId, ShortHash};
 use tertulia_core::identity::{Domain, Identity};
-use tertulia_core::limits::{FETCH_ENTRIES_MAX, LAMPORT_LEAP_MAX, TALK_SESSIONS_MAX};
+use tertulia_core::limits::{
+    FETCH_ENTRIES_MAX, LAMPORT_LEAP_MAX, REGISTER_BODY_MAX, REGISTERS_OF_AUTHOR_MAX, TALK_SESSIONS_MAX,
+};
 use tertulia_core::log::{StreamId, entry_of, hash};
 use tertulia_core::rule::Rule;
 use tertulia_core::wire::Encoded;
@@ -71,10 +73,18 @@ impl Model {
         if value.number == 0 || value.lamport == 0 {
             return Expected::Refused(Rule::Entry2);
         }
-        if Kind::of(value.kind).lane() != value.lane {
+        let names_none = value.lamport == 1 && value.prev == Hash::ZERO && value.reference == ShortHash::ZERO;
+        if value.lane.is_register() && (!names_none || usize::from(value.length) > REGISTER_BODY_MAX) {
+            return Expected::Refused(Rule::Register2);
+        }
+        let is_unknown = Kind::of(value.kind) == Kind::Unknown;
+        if (is_unknown && value.lane == Lane::Acts) || !is_unknown && Kind::of(value.kind).lane() != value.lane {
             return Expected::Refused(Rule::Entry4);
         }
         let id = StreamId::of(value);
+        if id.lane.is_register() {
+            return self.offer_register(id, entry, *body, us);
+        }
         let known = self.streams.get(&id).copied();
         if known.and_then(|known| known.void_from).is_some_and(|void| value.number >= void) {
             return Expected::Dropped;
@@ -114,6 +124,37 @@ impl Model {
         if body.is_none() { Expected::Dropped } else { Expected::Stored }
     }
 
+    fn offer_register(&self, id: StreamId, entry: &Signed<'_, Entry>, body: Option<&[u8]>, us: &Identity) -> Expected {
+        let value = &entry.value;
+        let hash = hash(self.meeting, entry.bytes);
+        let place = (value.session, value.number, hash);
+        let held = self.register(id);
+        let is_unknown = |stored: &&Stored| stored.stream.author == id.author && stored.stream.lane != Lane::PERSON;
+        let is_full = self.registers().filter(is_unknown).count() >= REGISTERS_OF_AUTHOR_MAX;
+        if held.is_some_and(|held| (held.stream.session, held.number, held.hash) >= place)
+            || value.number == u64::MAX
+            || held.is_none() && id.lane != Lane::PERSON && is_full
+        {
+            return Expected::Dropped;
+        }
+        if body.is_some_and(|body| hash_of(body) != value.digest) {
+            return Expected::Refused(Rule::Entry6);
+        }
+        if !us.verify(&value.author, Domain::Entry, &[&self.meeting.0, entry.bytes], &entry.signature) {
+            return Expected::Refused(Rule::Entry1);
+        }
+        if body.is_none() { Expected::Dropped } else { Expected::Stored }
+    }
+
+    /// Of each register, what is held.
+    fn registers(&self) -> impl Iterator<Item = &Stored> {
+        self.entries.iter().filter(|stored| stored.stream.lane.is_register() && !stored.is_dropped)
+    }
+
+    fn register(&self, id: StreamId) -> Option<&Stored> {
+        self.registers().find(|stored| (stored.stream.author, stored.stream.lane) == (id.author, id.lane))
+    }
+
     /// The lower number of two that exclude each other: `entry` and one that is held.
     fn rival(&self, id: StreamId, entry: &Signed<'_, Entry>) -> Option<u64> {
         let value = &entry.value;
@@ -140,6 +181,10 @@ impl Model {
         let entry = entry_of(frame).unwrap().signed;
         let (id, value) = (StreamId::of(&entry.value), entry.value);
         let hash = hash(self.meeting, entry.bytes);
+        if id.lane.is_register() {
+            let register = |stored: &&mut Stored| (stored.stream.author, stored.stream.lane) == (id.author, id.lane);
+            self.entries.iter_mut().filter(register).for_each(|stored| stored.is_dropped = true);
+        }
         self.entries.push(Stored {
             stream: id,
             number: value.number,
@@ -151,6 +196,9 @@ impl Model {
             is_dropped: false,
             is_hidden: false,
         });
+        if id.lane.is_register() {
+            return;
+        }
         let known = self.streams.entry(id).or_insert(Known { next: value.number, head: None, void_from: None });
         if value.number >= known.next {
             (known.next, known.head) = (value.number + 1, Some((hash, value.lamport)));
@@ -192,7 +240,7 @@ impl Model {
     }
 
     pub(super) fn void(&mut self, id: StreamId, number: u64) {
-        if !self.streams.contains_key(&id) && self.is_too_old(id) {
+        if id.lane.is_register() || !self.streams.contains_key(&id) && self.is_too_old(id) {
             return;
         }
         let known = self.streams.entry(id).or_insert(Known { next: 1, head: None, void_from: None });
@@ -226,15 +274,31 @@ impl Model {
             rows.insert(*id, Row { author, session, lane, first: known.next, next: known.next, head });
         }
         for stored in self.entries.iter().filter(|stored| !stored.is_dropped && !stored.is_hidden) {
-            let row = rows.get_mut(&stored.stream).unwrap();
-            row.first = row.first.min(stored.number);
+            if let Some(row) = rows.get_mut(&stored.stream) {
+                row.first = row.first.min(stored.number);
+            }
         }
-        rows.into_values().collect()
+        let mut registers: Vec<&Stored> = self.registers().collect();
+        registers.sort_by_key(|stored| (stored.stream.author, stored.stream.lane));
+        let registers =
+            registers.into_iter().map(|Stored { stream: StreamId { author, session, lane }, number, hash, .. }| Row {
+                author: *author,
+                session: *session,
+                lane: *lane,
+                first: *number,
+                next: number + 1,
+                head: *hash,
+            });
+        rows.into_values().chain(registers).collect()
     }
 
     /// The answer to a FETCH of somebody who may have everything.
     pub(super) fn fetch(&self, range: Range) -> Vec<Encoded> {
         let id = StreamId { author: range.author, session: range.session, lane: range.lane };
+        if id.lane.is_register() {
+            let found = self.register(id).filter(|held| (held.stream.session, held.number) >= (id.session, range.from));
+            return found.map(|stored| stored.frame.clone()).into_iter().collect();
+        }
         let wanted = self.held_of(id).filter(|stored| (range.from..range.to).contains(&stored.number));
         wanted.map(|stored| stored.frame.clone()).take(FETCH_ENTRIES_MAX).collect()
     }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use tertulia_core::command::Command;
 use tertulia_core::event::{Event, Kind, Reach, State};
-use tertulia_core::id::Key;
+use tertulia_core::id::{Hash, Key};
 use tertulia_core::log::{StreamId, entry_of};
 use tertulia_core::wire::entry::{Entry, EntryBody, Level};
 use tertulia_core::wire::meeting::Lane;
@@ -129,18 +129,27 @@ impl Room {
     fn transcript(&self, node: usize) -> BTreeSet<Place> {
         let entries = self.sim.disk(node).entries.iter().filter_map(entry_of).map(|entry| entry.signed.value);
         let roster = self.mix.has_politics().then(|| self.roster(node));
-        let counts = |entry: &Entry| {
-            roster.as_ref().is_none_or(|roster| {
-                roster.counts(StreamId::of(entry), entry.number, tertulia_core::wire::entry::Kind::of(entry.kind))
-            })
-        };
+        let counts =
+            |entry: &Entry| roster.as_ref().is_none_or(|roster| roster.counts(StreamId::of(entry), entry.number));
         let talk =
             entries.filter(|entry| entry.lane == Lane::Talk && Some(entry.author) != self.forker && counts(entry));
         talk.map(|entry| (entry.lamport, entry.author, entry.session, entry.number)).collect()
     }
 
-    /// Whether all hold the same talk.
+    /// What a node holds of registers that count: of who was let in by what is void since, others hold nothing.
+    fn registers(&self, node: usize) -> BTreeMap<(Key, Lane), Hash> {
+        let log = self.log(node);
+        let roster = self.roster_of(&log);
+        let counting = log.registers().filter(|held| roster.counts(held.id, held.number));
+        counting.map(|held| ((held.id.author, held.lane()), held.hash)).collect()
+    }
+
+    /// Whether all hold the same talk, and the same registers.
     fn incomplete(&self) -> Option<String> {
+        let registers: Vec<_> = self.expected().into_iter().map(|node| (node, self.registers(node))).collect();
+        if let Some(two) = registers.windows(2).find(|two| two[0].1 != two[1].1) {
+            return Some(format!("nodes {} and {} hold other registers: {two:?}", two[0].0, two[1].0));
+        }
         let transcripts: BTreeMap<usize, _> =
             self.expected().into_iter().map(|node| (node, self.transcript(node))).collect();
         let all: BTreeSet<Place> = transcripts.values().flatten().copied().collect();
@@ -269,25 +278,14 @@ impl Room {
 
     /// Those who have left without anybody's hearing it: they may come back, for all that the others know.
     fn left_unheard(&mut self) -> Vec<Key> {
-        let (mut came, mut left) = (BTreeSet::new(), BTreeSet::new());
-        let roster = self.roster(0);
+        let mut came = BTreeSet::new();
         for node in self.expected() {
-            for entry in self.sim.disk(node).entries.iter().filter_map(entry_of) {
-                let (said, entry) = (entry.read(), entry.signed.value);
-                match said {
-                    EntryBody::Person { .. } if roster.is_back(&entry.author, entry.session) => {
-                        came.insert(entry.author);
-                    }
-                    EntryBody::Left {} => {
-                        left.insert(entry.author);
-                    }
-                    _ => {}
-                }
-            }
+            let roster = self.roster(node);
+            came.extend(self.people.iter().map(|person| person.key).filter(|key| roster.is_here(key)));
         }
         // Of somebody whose every word was lost on the way nobody knows that it was there at all.
         let revoked = self.revoked();
-        let is_unheard = |key: &Key| came.contains(key) && !left.contains(key) && !revoked.contains(key);
+        let is_unheard = |key: &Key| came.contains(key) && !revoked.contains(key);
         let unheard = self.people.iter().filter(|person| person.gone && is_unheard(&person.key));
         let unheard: Vec<Key> = unheard.map(|person| person.key).collect();
         if !unheard.is_empty() {

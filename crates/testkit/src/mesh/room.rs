@@ -8,6 +8,7 @@ use tertulia_core::code::Code;
 use tertulia_core::command::Command;
 use tertulia_core::event::{Ending, Event, Notice};
 use tertulia_core::id::{CommandId, Key};
+use tertulia_core::log::Log;
 use tertulia_core::roster::Roster;
 use tertulia_core::wire::entry::Level;
 
@@ -404,9 +405,16 @@ impl Room {
 
     /// Who is what, by the acts that a node has on its disk.
     pub(super) fn roster(&self, node: usize) -> Roster {
-        let charter = cast::charter(&self.mix);
-        let log = self.sim.disk(node).log(charter.meeting, 10_000);
-        Roster::fold(&log, &charter, &cast::identity(0, &self.mix))
+        self.roster_of(&self.log(node))
+    }
+
+    pub(super) fn roster_of(&self, log: &Log) -> Roster {
+        Roster::fold(log, &cast::charter(&self.mix), &cast::identity(0, &self.mix))
+    }
+
+    /// What a node has on its disk.
+    pub(super) fn log(&self, node: usize) -> Log {
+        self.sim.disk(node).log(cast::charter(&self.mix).meeting, 10_000)
     }
 
     fn go_wrong(&mut self, act: Act, node: usize) {

@@ -16,7 +16,7 @@ use tertulia_core::rule::Rule;
 use tertulia_core::time::{Instant, Now};
 use tertulia_core::wire::entry::EntryBody;
 use tertulia_core::wire::field::{Block, List, Name, Reason, Text, decode_all, encode_alone, encode_items};
-use tertulia_core::wire::meeting::{Digest, Join, Meeting, Row, Welcome};
+use tertulia_core::wire::meeting::{Digest, Join, Meeting, Row, Welcome, Whereabouts};
 use tertulia_core::wire::option::{self, Options, OptionsBuffer, TicketProof};
 use tertulia_core::wire::private::Tell;
 use tertulia_core::wire::session::{Bye, Hello, Ping, Purpose, Session};
@@ -243,7 +243,11 @@ impl Peer {
         let join = self.next().await.unwrap();
         self.send(&[welcome(charter, &crate::lecture::chain(), decode(&join.0).unwrap().id)]).await;
         self.until(|frame, _| matches!(frame, Frame::Meeting(Meeting::Digest(_))).then_some(())).await;
-        let body = EntryBody::Person { name: Name::new("host").unwrap(), addresses: List::NONE };
+        let body = EntryBody::Person {
+            whereabouts: Whereabouts::Here,
+            name: Name::new("host").unwrap(),
+            addresses: List::NONE,
+        };
         let person = Log::new(charter.meeting, 1).write(founder, 1, &body, Now { tick: Instant(0), unix_ms: 0 });
         self.send(&[person.unwrap().frame.clone()]).await;
     }

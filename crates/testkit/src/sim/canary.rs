@@ -1,6 +1,6 @@
 //! Bugs planted at run time, between a machine and its driver: the proof that the checks can fail.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tertulia_core::code::Code;
 use tertulia_core::event::Event;
@@ -9,6 +9,7 @@ use tertulia_core::limits;
 use tertulia_core::log::Record;
 use tertulia_core::machine::{Input, Output};
 use tertulia_core::time::{Instant, Now};
+use tertulia_core::wire::entry::Carried;
 use tertulia_core::wire::field::{List, encode_items};
 use tertulia_core::wire::frame::Decoded;
 use tertulia_core::wire::meeting::{Digest, Lane, Meeting, Row};
@@ -66,6 +67,8 @@ pub enum Canary {
     TriesWithoutEnd,
     /// Rows leave out the newest entry.
     HeadsLeftOut,
+    /// Of each register, the disk goes back to what was there first.
+    RegisterRollsBack,
 }
 
 impl Canary {
@@ -95,6 +98,7 @@ impl Canary {
         Self::MissingNotRedialled,
         Self::TriesWithoutEnd,
         Self::HeadsLeftOut,
+        Self::RegisterRollsBack,
     ];
 }
 
@@ -107,11 +111,13 @@ pub(super) struct Planted {
     digested: BTreeSet<LinkId>,
     /// Those who have been dialled.
     dialled: BTreeSet<Option<Key>>,
+    /// What each register held first.
+    first: BTreeMap<(Key, Lane), Record>,
 }
 
 impl Planted {
     pub(super) const fn new(canary: Option<Canary>) -> Self {
-        Self { canary, count: 0, digested: BTreeSet::new(), dialled: BTreeSet::new() }
+        Self { canary, count: 0, digested: BTreeSet::new(), dialled: BTreeSet::new(), first: BTreeMap::new() }
     }
 
     pub(super) fn is(&self, canary: Canary) -> bool {
@@ -188,7 +194,8 @@ impl Planted {
 
     /// What of a record gets onto the disk.
     pub(super) fn on_record_stored(&mut self, record: &Record) -> Option<Record> {
-        let Some(lane) = record.entry().map(|entry| entry.signed.value.lane) else {
+        let name = |entry: Carried<'_>| (entry.signed.value.author, entry.signed.value.lane);
+        let Some((author, lane)) = record.entry().map(name) else {
             let is_forgotten = match record {
                 Record::Fork(..) => self.is(Canary::ForkForgotten),
                 Record::Received(_) => self.is(Canary::ReceivedForgotten),
@@ -196,6 +203,9 @@ impl Planted {
             };
             return Some(record.clone()).filter(|_| !is_forgotten);
         };
+        if lane.is_register() && self.is(Canary::RegisterRollsBack) {
+            return Some(self.first.entry((author, lane)).or_insert_with(|| record.clone()).clone());
+        }
         if self.every(Canary::DiskForgets, 4) || lane == Lane::Acts && self.is(Canary::DiskForgetsActs) {
             return None;
         }

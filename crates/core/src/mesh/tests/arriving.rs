@@ -214,7 +214,7 @@ fn mesh_19_a_newcomer_says_who_it_is_and_where_and_dials_everybody() {
     let said = hall.nodes[0].stored.iter().filter_map(Record::entry).any(|entry| {
         let name = Name::new("dora").expect("a name");
         match entry.read() {
-            EntryBody::Person { name: said, addresses } if said == name => {
+            EntryBody::Person { name: said, addresses, .. } if said == name => {
                 addresses.iter().filter_map(Address::socket).eq([([192, 0, 2, 1], 7_473).into()])
             }
             _ => false,
@@ -275,7 +275,7 @@ fn mesh_18_and_roster_5_who_is_muted_leaves_as_others_do() {
 }
 
 #[test]
-fn mesh_13_what_only_the_goodbye_of_who_is_muted_could_count_of_is_asked_of_each_once() {
+fn mesh_13_what_a_muted_member_says_is_asked_for_once_it_counts() {
     let mut hall = Hall::of(4);
     // She comes back, and writes in a new session while she does not know that she is muted.
     [0, 1, 3].into_iter().for_each(|other| hall.part(2, other));

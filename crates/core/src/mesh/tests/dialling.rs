@@ -10,7 +10,7 @@ use crate::code::Code;
 use crate::event::State;
 use crate::limits;
 use crate::wire::address::Address;
-use crate::wire::entry::EntryBody;
+use crate::wire::entry::{EntryBody, Whereabouts};
 use crate::wire::field::{List, Name, encode_items};
 
 /// Where nobody is who knows of the room.
@@ -23,7 +23,9 @@ fn point(hall: &mut Hall, number: u8, session: u64, addresses: &[SocketAddr]) {
     let (us, name) = (identity(number), format!("eve{number}"));
     let link = hall.knocker(0, us.key(), 5);
     let (count, items) = encode_items(addresses.iter().copied().map(Address::of), limits::ADDRESSES_MAX);
-    let person = EntryBody::Person { name: Name::new(&name).expect("a name"), addresses: List::over(count, &items) };
+    let (whereabouts, name, addresses) =
+        (Whereabouts::Here, Name::new(&name).expect("a name"), List::over(count, &items));
+    let person = EntryBody::Person { whereabouts, name, addresses };
     hall.show(0, link, &written(&us, session, &[person]));
     hall.down(0, link, Code::Cut);
 }

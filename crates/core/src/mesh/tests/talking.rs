@@ -167,8 +167,9 @@ fn fetch_2_and_mesh_13_what_an_author_has_left_out_is_asked_of_it() {
     hall.show(0, link, &lines[1..3]);
     assert!(hall.has_stored(0, identity(2).key(), 3));
     // An act, too.
-    let name = crate::wire::field::Name::new("m1").expect("a name");
-    let acts = written(&identity(2), 8, &[EntryBody::Person { name, addresses: List::NONE }; 2]);
+    let (subject, role, answers) = (identity(2).key(), crate::wire::entry::Role::Member, crate::id::Hash::ZERO);
+    let (name, proof) = (crate::wire::field::Reason::NONE, List::NONE);
+    let acts = written(&identity(2), 8, &[EntryBody::Grant { subject, role, answers, name, proof }; 2]);
     hall.show(0, link, &acts[1..=1]);
     hall.pass(3_000);
     assert_eq!(fetched(&hall, 0, link), Some((1, 3)));

@@ -19,7 +19,7 @@ use crate::log::{Held, Log, StreamId};
 use crate::roster::Roster;
 use crate::ticket::prove_ticket;
 use crate::time::Now;
-use crate::wire::entry::{Cut, Door, Entry, EntryBody, Kind, Level, Role};
+use crate::wire::entry::{Cut, Door, Entry, EntryBody, Level, Role};
 use crate::wire::field::{List, Reason, encode_items};
 use crate::wire::meeting::Lane;
 use crate::wire::option::TicketProof;
@@ -118,11 +118,7 @@ impl<'a> Model<'a> {
                     .is_some_and(|(locker, door, kept)| door == Door::Locked && locker < rank && !keeps(kept));
                 admits && !shut
             }
-            EntryBody::Person { .. }
-            | EntryBody::Text { .. }
-            | EntryBody::Question { .. }
-            | EntryBody::Left {}
-            | EntryBody::Unknown => true,
+            EntryBody::Person { .. } | EntryBody::Text { .. } | EntryBody::Question { .. } | EntryBody::Unknown => true,
         }
     }
 
@@ -253,7 +249,7 @@ proptest! {
         }
         for (_, entry, _) in &model.acts {
             let granted = model.ranks.contains(&entry.author);
-            let counts = roster.counts(StreamId::of(entry), entry.number, Kind::of(entry.kind));
+            let counts = roster.counts(StreamId::of(entry), entry.number);
             prop_assert_eq!(counts, granted && model.is_within_cuts(entry));
         }
     }
