@@ -9,9 +9,11 @@ use tertulia_core::link::LinkEvent;
 use tertulia_core::log::{Log, Record};
 use tertulia_core::machine::{Input, OtherEnd, Output};
 use tertulia_core::trace::LinkStep;
-use tertulia_core::wire::Frame;
+use tertulia_core::wire::frame::decode;
 use tertulia_core::wire::meeting::Meeting;
 use tertulia_core::wire::private::{Ask, Private, Tell};
+use tertulia_core::wire::session::{Purpose, Session};
+use tertulia_core::wire::{Encoded, Frame};
 
 use super::canary::{Canary, word};
 use super::network::{ConnectionId, Packet};
@@ -140,7 +142,7 @@ impl Sim {
                 }
                 Output::Dial { id, peer, addresses, hello } => {
                     let (run, code) = (this.runs, Code::Unreachable);
-                    if let Some(peer) = peer.filter(|_| self.is_room) {
+                    if let Some(peer) = peer.filter(|_| is_members(&hello)) {
                         let is_somebodys =
                             |address: &&String| (0..nodes).any(|at| address_of(at).to_string() == **address);
                         let in_vain = addresses.len() - addresses.iter().filter(is_somebodys).count();
@@ -339,4 +341,9 @@ impl Sim {
             self.flush(from.node);
         }
     }
+}
+
+/// Whether a dial is a room's: friends dial what their users have typed.
+fn is_members(hello: &Encoded) -> bool {
+    matches!(decode(&hello.0).unwrap().frame, Some(Frame::Session(Session::Hello(hello))) if hello.purpose == Purpose::MESH)
 }
