@@ -56,7 +56,7 @@ async fn pass_3_a_second_key_of_ones_own_reads_nothing_that_the_first_may_not() 
     let ready = ada.wait("ready");
     let address: SocketAddr = ready["listen"].as_str().expect("an address").parse().unwrap();
     let (before, session) = say(&mut ada, "before");
-    let session = session.as_u64().or_else(|| session.as_str().and_then(|digits| digits.parse().ok())).unwrap();
+    let session = u64::from_str_radix(session.as_str().expect("hex"), 16).unwrap();
     let [mallory, spare] = [(); 2].map(|()| identity());
     let mut first = Peer::dial(address, &mallory).await.expect("a handshake");
     let admitted = first.enter(Purpose::MESH, "mallory", &Proof::default()).await.expect("an open door");
