@@ -31,13 +31,12 @@ async fn served(peer: &mut Peer, author: Key, session: u64) -> Vec<u64> {
     peer.send(&[Frame::from(Fetch { ranges: List::over(count, &items), options: Options::NONE }).encode(RequestId(9))])
         .await;
     let mut numbers = Vec::new();
-    peer.until(|frame, id| match frame {
-        Frame::Meeting(Meeting::EntryFrame(entry)) if entry.entry.signed.value.lane == Lane::Talk => {
-            numbers.push(entry.entry.signed.value.number);
-            None
+    peer.until(|frame, id| {
+        if let Frame::Meeting(Meeting::EntryFrame(entry)) = frame {
+            let entry = &entry.entry.signed.value;
+            numbers.extend((entry.lane == Lane::Talk).then_some(entry.number));
         }
-        Frame::Session(Session::Done(_)) if id == RequestId(9) => Some(()),
-        _ => None,
+        (matches!(frame, Frame::Session(Session::Done(_))) && id == RequestId(9)).then_some(())
     })
     .await;
     numbers
