@@ -187,6 +187,10 @@ impl Member {
     /// What lets `key` in again: the chain that it has, or a new one (SPEC PASS-4).
     pub(super) fn chain_for(&self, key: Key, knock: &Knock) -> Chain {
         let (shown, ours) = (&knock.chain, &self.newcomer.chain);
+        // SPEC PASS-2: the founder's has no pass.
+        if self.charter.as_ref().is_some_and(|charter| charter.founder == key) {
+            return Chain::default();
+        }
         if self.chain_holds(shown, key) && !(shown.is_full() && ours.len().saturating_add(1) < shown.len()) {
             return shown.clone();
         }

@@ -362,6 +362,11 @@ fn pass_1_and_history_1_a_member_without_its_chain_gets_a_new_one_and_its_histor
     let machine = &hall.nodes[0].machine;
     assert_eq!(machine.floor_for(key, &old), old.floor());
     assert_eq!(machine.floor_for(identity(1).key(), &Chain::default()), 0, "the founder is served all");
+    let founder = identity(1).key();
+    hall.nodes[1].machine.newcomer.chain =
+        Chain::default().and(key, 40, Manner::Unasked, charter(Admission::Open).meeting, &identity(1));
+    let of_founder = hall.nodes[1].machine.chain_for(founder, &shows(&hall, Chain::default()));
+    assert_eq!((of_founder.len(), of_founder.floor()), (0, 0), "and by whoever's history began late, too");
 }
 
 #[test]
