@@ -253,6 +253,12 @@ limits! {
     PROBES_PER_SOURCE_MAX: usize = 16;
     /// The addresses of one record are dialled back no more often.
     PROBE_INTERVAL: Duration = Duration::from_secs(10);
+    /// A publisher that was not met everywhere has its answer this long after it has asked.
+    PROBE_PATIENCE: Duration = Duration::from_secs(5);
+    /// A publisher's record holds for this long; when half of it is over, it is signed anew.
+    RECORD_LIFE: Duration = Duration::from_secs(43_200);
+    /// Nobody takes a record that is to hold for longer than this from now.
+    RECORD_LIFE_MAX: Duration = Duration::from_secs(86_400);
     /// A record that has not been renewed for this long is dropped.
     LEASE: Duration = Duration::from_secs(90);
     /// A record that has changed is published again no more often.

@@ -130,6 +130,7 @@ rules! {
     Registry7 "REGISTRY-7" Stale "the number of a record rises"
     Registry8 "REGISTRY-8" Full "there is room for the record"
     Registry12 "REGISTRY-12" NoRecord "only what one has published is withdrawn"
+    Registry15 "REGISTRY-15" Stale "a record is not over, and holds for a day at most: compare the clocks of both machines"
     Mesh2 "MESH-2" Unexpected "nothing of a room goes over a link before WELCOME"
     Mesh3 "MESH-3" Unexpected "what only a lecture has comes from no member of a room"
     Mesh6 "MESH-6" NotYet "whether a key is granted is known in time"

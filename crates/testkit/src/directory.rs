@@ -52,6 +52,7 @@ fn publish(number: u64, port: u16, address: SocketAddr) -> Vec<u8> {
         publisher: ada().key(),
         number,
         since_ms: START_MS,
+        until_ms: START_MS + 43_200_000,
         population: 2,
         door: Door::Unlocked,
         visibility: Visibility::Listed,

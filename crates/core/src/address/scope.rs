@@ -6,7 +6,7 @@ use super::is_of_one;
 use crate::limits;
 
 /// How far an address leads, the nearest first: what is near is another computer in each network.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Scope {
     /// To the machine itself.
     Machine,
@@ -15,6 +15,7 @@ pub enum Scope {
     /// To a private network.
     Site,
     /// To one computer, from anywhere.
+    #[default]
     World,
 }
 

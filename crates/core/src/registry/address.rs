@@ -3,23 +3,22 @@
 use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
 
-use crate::address::is_of_one;
+use crate::address::{Scope, may_be_dialled};
 use crate::limits;
 use crate::wire::address::Address;
 use crate::wire::registry::Particulars;
 
-/// Whether a registry that listens at `registry` may dial `address`, and show it (SPEC PROBE-2).
+/// Whether a registry may show an address to who has a link with it from as near as `nearest` (SPEC ADDRESS-4, PROBE-2): what
+/// only one cable knows, it does not.
+pub(super) fn may_be_listed(address: SocketAddr, nearest: Scope) -> bool {
+    may_be_dialled(address, nearest) && Scope::of(address.ip()) != Scope::Cable
+}
+
+/// Whether a registry that listens at `registry` may dial `address`, and show it, for somebody who is near it (SPEC PROBE-2).
 #[must_use]
 pub fn can_be_listed(address: SocketAddr, registry: SocketAddr) -> bool {
-    let ip = address.ip();
-    let is_link_local = match ip {
-        IpAddr::V4(ip) => ip.is_link_local(),
-        IpAddr::V6(ip) => ip.is_unicast_link_local(),
-    };
-    is_of_one(ip)
-        && !is_link_local
-        && (!ip.is_loopback() || registry.ip().is_loopback())
-        && address.port() >= limits::TOLD_PORT_MIN
+    may_be_listed(address, Scope::Machine)
+        && (!address.ip().is_loopback() || registry.ip().is_loopback())
         && address != registry
 }
 
@@ -28,11 +27,12 @@ pub(super) fn is_loopback(address: &SocketAddr) -> bool {
 }
 
 /// SPEC PROBE-3: where a registry looks for the publisher of a record that came from `observed`.
-pub(super) fn candidates(record: &Particulars<'_>, observed: IpAddr, registry: SocketAddr) -> Vec<SocketAddr> {
-    let observed = Address::of(SocketAddr::new(observed, record.port));
+pub(super) fn candidates(record: &Particulars<'_>, observed_ip: IpAddr, registry: SocketAddr) -> Vec<SocketAddr> {
+    let observed = Address::of(SocketAddr::new(observed_ip, record.port));
     let mut candidates = Vec::new();
     for address in record.addresses.iter().chain([observed]).filter_map(Address::socket) {
-        if can_be_listed(address, registry) && !candidates.contains(&address) {
+        let is_near = may_be_listed(address, Scope::of(observed_ip));
+        if is_near && can_be_listed(address, registry) && !candidates.contains(&address) {
             candidates.push(address);
         }
     }

@@ -5,11 +5,13 @@ mod asking;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
+use core::net::SocketAddr;
 use core::time::Duration;
 
 use super::desk::{Desk, Errand, Stage};
 use super::query::{Asker, Query, Question};
 use super::record::{Draft, Reach, person};
+use crate::address::Scope;
 use crate::charter::Listing;
 use crate::code::Code;
 use crate::command::{Command, Directory, Failure};
@@ -56,7 +58,7 @@ enum Timer {
     Redial(usize),
     /// The desk's share of a lease is over.
     Renew(usize, MeetingId),
-    /// A record that has changed may be signed again.
+    /// A record that has changed may be signed again, or one that has not is signed anew.
     Sign(MeetingId),
     Patience(Asker),
 }
@@ -185,9 +187,13 @@ impl Client {
         // SPEC REGISTRY-14
         self.signed = self.signed.saturating_add(1);
         let number = self.started_ms.saturating_mul(RECORDS_A_RUN).saturating_add(self.signed);
-        if let Some(signed) = own.draft.sign(number, &self.reach, &self.us) {
+        let life = u64::try_from(limits::RECORD_LIFE.as_millis()).unwrap_or(u64::MAX);
+        if let Some(signed) = own.draft.sign(number, now.unix_ms.saturating_add(life), &self.reach, &self.us) {
             (own.signed, own.number) = (signed, number);
             own.rests_until = now.tick.after(limits::PUBLISH_INTERVAL);
+            // SPEC REGISTRY-15
+            let half = limits::RECORD_LIFE.checked_div(2).unwrap_or_default();
+            self.timers.arm(Timer::Sign(id), now.tick.after(half));
         }
     }
 
@@ -253,13 +259,13 @@ impl Client {
         self.desks.iter().position(|desk| desk.stage == Stage::Open(link))
     }
 
-    fn on_up(&mut self, link: LinkId, dial: Option<DialId>, out: &mut Vec<Output>) {
+    fn on_up(&mut self, link: LinkId, address: SocketAddr, dial: Option<DialId>, out: &mut Vec<Output>) {
         let at = dial.and_then(|dial| self.desks.iter().position(|desk| desk.stage == Stage::Dialling(dial)));
         let Some((at, desk)) = at.and_then(|at| Some((at, self.desks.get_mut(at)?))) else {
             // SPEC REGISTRY-1
             return out.push(Output::close(link, Rule::Registry1));
         };
-        desk.stage = Stage::Open(link);
+        (desk.stage, desk.nearest) = (Stage::Open(link), Scope::of(address.ip()));
         self.work_at(at, out);
     }
 
@@ -458,7 +464,7 @@ impl Machine for Client {
         }
         match input {
             Input::Start => {}
-            Input::Up { link, dial, .. } => self.on_up(link, dial, out),
+            Input::Up { link, address, dial, .. } => self.on_up(link, address, dial, out),
             Input::Frame { link, id, frame } => self.on_frame(link, id, &frame, now, out),
             Input::Down { link, code } => {
                 if let Some(at) = self.desk_of(link) {

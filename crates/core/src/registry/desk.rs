@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 use super::query::Asker;
+use crate::address::Scope;
 use crate::id::{DialId, LinkId, MeetingId, RequestId};
 
 /// Where a client is with one registry.
@@ -32,6 +33,8 @@ pub(super) struct Desk {
     /// `HOST:PORT`.
     pub(super) registry: String,
     pub(super) stage: Stage,
+    /// How near it is.
+    pub(super) nearest: Scope,
     pub(super) failures: u32,
     /// The user knows that it can't be reached.
     pub(super) is_told: bool,

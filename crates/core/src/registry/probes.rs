@@ -83,12 +83,6 @@ impl Probes {
         Some(probe)
     }
 
-    /// How many probes of a round have not ended.
-    pub(super) fn count(&self, round: u64) -> usize {
-        let waiting = self.waiting.values().flatten();
-        waiting.chain(self.open.values()).filter(|probe| probe.round == round).count()
-    }
-
     /// Panics if the counts contradict each other.
     pub(super) fn assert_invariants(&self) {
         assert!(self.open.len() <= limits::PROBES_MAX, "too many dial-backs");
@@ -128,7 +122,6 @@ mod tests {
         let (_, next) = probes.begin().expect("a place is free");
         assert_eq!(next, probe(1, 16));
         assert_eq!(probes.begin(), None);
-        assert_eq!((probes.count(0x0163), probes.count(0x0100)), (1, 0));
         (0..100).for_each(|number| probes.forget(probe(1, number).place, probe(1, number).source));
         assert!(probes.waiting.is_empty());
     }

@@ -8,6 +8,7 @@ use crate::charter::{Admission, Charter, Listing, SignedCharter};
 use crate::event::Event;
 use crate::id::{Key, MeetingId};
 use crate::identity::{Domain, Identity, digest};
+use crate::limits;
 use crate::rule::Rule;
 use crate::time::Now;
 use crate::wire::address::Address;
@@ -25,6 +26,12 @@ pub struct Reach {
     pub addresses: Vec<SocketAddr>,
     /// Whether LIST shows its meeting.
     pub visibility: Visibility,
+}
+
+/// SPEC REGISTRY-15: whether a record is not over, and not to hold for longer than it may.
+pub(super) fn holds(until_ms: u64, now: Now) -> bool {
+    let most = u64::try_from(limits::RECORD_LIFE_MAX.as_millis()).unwrap_or(u64::MAX);
+    until_ms > now.unix_ms && until_ms.saturating_sub(now.unix_ms) <= most
 }
 
 /// A person's id: the hash of the key.
@@ -123,9 +130,8 @@ impl Draft {
     }
 
     /// The record and its signature, as PUBLISH carries them.
-    pub(super) fn sign(&self, number: u64, reach: &Reach, us: &Identity) -> Option<Vec<u8>> {
-        let (count, items) =
-            encode_items(reach.addresses.iter().copied().map(Address::of), crate::limits::ADDRESSES_MAX);
+    pub(super) fn sign(&self, number: u64, until_ms: u64, reach: &Reach, us: &Identity) -> Option<Vec<u8>> {
+        let (count, items) = encode_items(reach.addresses.iter().copied().map(Address::of), limits::ADDRESSES_MAX);
         let mut options = OptionsBuffer::default();
         if let Ok(charter) = decode_all::<Signed<'_, Charter<'_>>>(&self.charter) {
             options.set(&option::CHARTER, &charter);
@@ -136,6 +142,7 @@ impl Draft {
             publisher: us.key(),
             number,
             since_ms: self.since_ms,
+            until_ms,
             population: self.population,
             door: self.door,
             visibility: if self.kind == Kind::Person { Visibility::Listed } else { reach.visibility },
@@ -163,6 +170,8 @@ pub struct Found {
     pub number: u64,
     /// Since when, milliseconds since 1970 in UTC.
     pub since_ms: u64,
+    /// Until when that holds, milliseconds since 1970 in UTC.
+    pub until_ms: u64,
     /// How many are there.
     pub population: u32,
     /// Whether it takes anybody new.
@@ -202,6 +211,7 @@ impl Found {
             publisher: particulars.publisher,
             number: particulars.number,
             since_ms: particulars.since_ms,
+            until_ms: particulars.until_ms,
             population: particulars.population,
             door: particulars.door,
             name: particulars.name.as_str().to_string(),
@@ -234,11 +244,16 @@ impl Found {
     /// SPEC LISTING-2: what two registries know of one record.
     pub(super) fn merge(&mut self, other: Self) {
         let (mut newer, older) = if other.number > self.number { (other, self.clone()) } else { (self.clone(), other) };
-        for address in older.addresses {
-            if newer.addresses.len() < crate::limits::ADDRESSES_MAX && !newer.addresses.contains(&address) {
-                newer.addresses.push(address);
+        // In turns: who shows what is not true crowds nobody out.
+        let places = 0..newer.addresses.len().max(older.addresses.len());
+        let turns = places.flat_map(|at| [newer.addresses.get(at), older.addresses.get(at)]).flatten();
+        let mut addresses: Vec<SocketAddr> = Vec::new();
+        for address in turns {
+            if addresses.len() < limits::ADDRESSES_MAX && !addresses.contains(address) {
+                addresses.push(*address);
             }
         }
+        newer.addresses = addresses;
         *self = newer;
     }
 }

@@ -4,11 +4,12 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 use core::net::SocketAddr;
+use core::time::Duration;
 
 use super::address::{candidates, is_loopback};
 use super::index::{Index, Page, Place};
 use super::probes::{Probe, Probes};
-use super::record::{Found, check, text_of};
+use super::record::{Found, check, holds, text_of};
 use super::slot::{Round, Slot};
 use crate::code::Code;
 use crate::command::{self, Command, Directory};
@@ -63,6 +64,12 @@ pub struct Server {
     rounds: u64,
     /// Invariant: a slot's lease is a timer exactly while the slot is held.
     leases: Timers<Place>,
+    /// Invariant: a slot's round ends at a time exactly while there is one.
+    patience: Timers<Place>,
+    /// Invariant: what was met nowhere, and is not being looked for. When there is no more room, these go first.
+    unmet: BTreeSet<(Source, Place)>,
+    /// How many records it holds at most.
+    most: usize,
     over: bool,
 }
 
@@ -88,6 +95,9 @@ impl Server {
             probes: Probes::default(),
             rounds: 0,
             leases: Timers::default(),
+            patience: Timers::default(),
+            unmet: BTreeSet::new(),
+            most: limits::REGISTRY_RECORDS_MAX,
             over: false,
         }
     }
@@ -113,7 +123,7 @@ impl Server {
     }
 
     fn on_publish(&mut self, link: LinkId, id: RequestId, publish: &Publish<'_>, now: Now, out: &mut Vec<Output>) {
-        match self.take(link, &publish.record.0, now) {
+        match self.take(link, &publish.record.0, now, out) {
             Ok(place) => self.look(place, link, id, now, out),
             Err(Failure::Request(rule)) => out.push(Output::refuse(link, id, rule, rule.meaning())),
             Err(Failure::Link(rule)) => self.reject(link, rule, out),
@@ -121,41 +131,66 @@ impl Server {
     }
 
     /// Stores a record, or renews it: in order of price.
-    fn take(&mut self, link: LinkId, record: &Signed<'_, Record<'_>>, now: Now) -> Result<Place, Failure> {
+    fn take(
+        &mut self,
+        link: LinkId,
+        record: &Signed<'_, Record<'_>>,
+        now: Now,
+        out: &mut Vec<Output>,
+    ) -> Result<Place, Failure> {
         let particulars = record.value.particulars;
-        let Some(caller) = self.callers.get_mut(&link) else { return Err(Failure::Link(Rule::Registry1)) };
+        let Some(caller) = self.callers.get(&link) else { return Err(Failure::Link(Rule::Registry1)) };
         // SPEC REGISTRY-4
         if particulars.publisher != caller.key {
             return Err(Failure::Link(Rule::Registry4));
         }
-        let place = (particulars.id, particulars.publisher);
-        let (bytes, source) = (encode_alone(record), Source::of(caller.address.ip()));
+        let (place, ip) = ((particulars.id, particulars.publisher), caller.address.ip());
+        let (bytes, source) = (encode_alone(record), Source::of(ip));
         let held = self.slots.get(&place);
         let is_renewed = held.is_some_and(|slot| *slot.bytes == *bytes);
         // SPEC REGISTRY-7
         if held.is_some_and(|slot| particulars.number <= slot.number && !is_renewed) {
             return Err(Failure::Request(Rule::Registry7));
         }
-        if held.is_none_or(|slot| slot.source != source) {
-            let of_key = if held.is_some() { 0 } else { self.keys.get(&place.1).copied().unwrap_or(0) };
-            let of_source = self.sources.get(&source).copied().unwrap_or(0);
-            // SPEC REGISTRY-8
-            if of_key >= limits::RECORDS_PER_KEY_MAX
-                || of_source >= limits::RECORDS_PER_SOURCE_MAX
-                || self.slots.len() >= limits::REGISTRY_RECORDS_MAX
-            {
-                return Err(Failure::Request(Rule::Registry8));
-            }
+        // SPEC REGISTRY-15
+        if !holds(particulars.until_ms, now) {
+            return Err(Failure::Request(Rule::Registry15));
         }
+        let goes = self.who_goes(place, source)?;
         if !is_renewed {
             check(record, &self.us).map_err(Failure::Link)?;
         }
-        caller.published.insert(place.0);
-        let candidates = candidates(&particulars, caller.address.ip(), self.address);
+        goes.into_iter().for_each(|place| self.drop_slot(place, out));
+        if let Some(caller) = self.callers.get_mut(&link) {
+            caller.published.insert(place.0);
+        }
+        let candidates = candidates(&particulars, ip, self.address);
         self.keep(place, bytes, particulars.number, source, candidates);
         // SPEC REGISTRY-9
-        self.leases.arm(place, now.tick.after(limits::LEASE));
+        let rest = Duration::from_millis(particulars.until_ms.saturating_sub(now.unix_ms));
+        self.leases.arm(place, now.tick.after(limits::LEASE.min(rest)));
         Ok(place)
+    }
+
+    /// SPEC REGISTRY-8: the records that make room for one, which was met nowhere each.
+    fn who_goes(&self, place: Place, source: Source) -> Result<Vec<Place>, Failure> {
+        let held = self.slots.get(&place).map(|slot| slot.source);
+        let of_key = self.keys.get(&place.1).copied().unwrap_or(0);
+        let of_source = self.sources.get(&source).copied().unwrap_or(0);
+        if held.is_none() && of_key >= limits::RECORDS_PER_KEY_MAX {
+            return Err(Failure::Request(Rule::Registry8));
+        }
+        let full = Failure::Request(Rule::Registry8);
+        let of_others = |unmet: &&(Source, Place)| unmet.1 != place;
+        if held != Some(source) && of_source >= limits::RECORDS_PER_SOURCE_MAX {
+            let lowest = (source, (MeetingId::ZERO, Key::ZERO));
+            let theirs = self.unmet.range(lowest..).take_while(|unmet| unmet.0 == source);
+            return theirs.filter(of_others).map(|unmet| unmet.1).next().map(|goes| [goes].into()).ok_or(full);
+        }
+        if held.is_none() && self.slots.len() >= self.most {
+            return self.unmet.iter().find(of_others).map(|unmet| [unmet.1].into()).ok_or(full);
+        }
+        Ok(Vec::new())
     }
 
     fn keep(&mut self, place: Place, bytes: Vec<u8>, number: u64, source: Source, candidates: Vec<SocketAddr>) {
@@ -175,6 +210,7 @@ impl Server {
             }
         });
         if slot.source != source {
+            self.unmet.remove(&(slot.source, place));
             uncount(&mut self.sources, &slot.source);
             count(&mut self.sources, source);
         }
@@ -203,12 +239,11 @@ impl Server {
             slot.rests_until = now.tick.after(limits::PROBE_INTERVAL);
             let met = if has_moved { Vec::new() } else { slot.proved.clone() };
             let (number, waiting) = (self.rounds, [(link, id)].into());
-            let mut open = 0_usize;
             for address in slot.candidates.iter().filter(|address| !met.contains(address)) {
-                open = open.saturating_add(1);
                 self.probes.push(Probe { place, round: number, address: *address, source: slot.source });
             }
-            slot.round = Some(Round { number, open, met, waiting });
+            slot.round = Some(Round { number, met, waiting });
+            self.patience.arm(place, now.tick.after(limits::PROBE_PATIENCE));
         } else {
             out.push(lease(link, id, slot));
         }
@@ -229,30 +264,59 @@ impl Server {
     /// SPEC PROBE-1: who has answered where a dial-back has led.
     fn on_dialled(&mut self, dial: DialId, answered: Option<Key>, out: &mut Vec<Output>) {
         let Some(probe) = self.probes.end(dial) else { return };
-        let slot = self.slots.get_mut(&probe.place);
-        if let Some(round) = slot.and_then(|slot| slot.round.as_mut()).filter(|round| round.number == probe.round) {
-            round.open = round.open.saturating_sub(1);
-            if answered == Some(probe.place.1) {
+        let is_met = answered == Some(probe.place.1);
+        if let Some(slot) = self.slots.get_mut(&probe.place).filter(|_| is_met) {
+            if let Some(round) = slot.round.as_mut().filter(|round| round.number == probe.round) {
                 round.met.push(probe.address);
+            }
+            if slot.candidates.contains(&probe.address) && !slot.proved.contains(&probe.address) {
+                slot.proved.push(probe.address);
             }
             self.settle(probe.place, out);
         }
         self.dial(out);
     }
 
-    /// Ends the round if it is over, and puts the record where it is found, or takes it away from there.
-    fn settle(&mut self, place: Place, out: &mut Vec<Output>) {
-        let Some(slot) = self.slots.get_mut(&place) else { return };
-        if let Some(round) = slot.round.take_if(|round| round.open == 0) {
-            let met = |address: &&SocketAddr| round.met.contains(address);
-            slot.proved = slot.candidates.iter().filter(met).copied().collect();
-            // SPEC PROBE-2: loopback is for who can't be reached elsewhere.
-            if !slot.proved.iter().all(is_loopback) {
-                slot.proved.retain(|address| !is_loopback(address));
+    /// SPEC PROBE-7: whoever was not met everywhere is told so no sooner and no later, whatever was there.
+    fn on_round_due(&mut self, place: Place, out: &mut Vec<Output>) {
+        if let Some(slot) = self.slots.get_mut(&place) {
+            if let Some(round) = &slot.round {
+                slot.proved.retain(|address| round.met.contains(address));
             }
+            self.probes.forget(place, slot.source);
+            self.end_round(place, out);
+            self.settle(place, out);
+        }
+        self.dial(out);
+    }
+
+    fn end_round(&mut self, place: Place, out: &mut Vec<Output>) {
+        self.patience.disarm(place);
+        let Some(slot) = self.slots.get_mut(&place) else { return };
+        if let Some(round) = slot.round.take() {
+            prefer_far(&mut slot.proved);
             let waiting = round.waiting.iter().filter(|(link, _)| self.callers.contains_key(link));
             out.extend(waiting.map(|(link, id)| lease(*link, *id, slot)));
         }
+    }
+
+    /// Ends the round if all were met, and puts the record where it is found, or takes it away from there.
+    fn settle(&mut self, place: Place, out: &mut Vec<Output>) {
+        let Some(slot) = self.slots.get_mut(&place) else { return };
+        prefer_far(&mut slot.proved);
+        let is_met = |round: &Round| slot.candidates.iter().all(|address| round.met.contains(address));
+        if slot.round.as_ref().is_some_and(is_met) {
+            self.end_round(place, out);
+        }
+        let Some(slot) = self.slots.get_mut(&place) else { return };
+        slot.proved.sort_by_key(|proved| slot.candidates.iter().position(|address| address == proved));
+        let is_unmet = slot.proved.is_empty() && slot.round.is_none();
+        let unmet = (slot.source, place);
+        if is_unmet {
+            self.unmet.insert(unmet)
+        } else {
+            self.unmet.remove(&unmet)
+        };
         let record = slot.record().filter(|record| {
             let is_listed = record.particulars.visibility == Visibility::Listed;
             is_listed && !slot.proved.is_empty()
@@ -278,6 +342,8 @@ impl Server {
     fn drop_slot(&mut self, place: Place, out: &mut Vec<Output>) {
         let Some(slot) = self.slots.remove(&place) else { return };
         self.leases.disarm(place);
+        self.patience.disarm(place);
+        self.unmet.remove(&(slot.source, place));
         self.probes.forget(place, slot.source);
         uncount(&mut self.keys, &place.1);
         uncount(&mut self.sources, &slot.source);
@@ -411,10 +477,15 @@ impl Machine for Server {
         {
             self.drop_slot(place, out);
         }
+        while !self.over
+            && let Some(place) = self.patience.expire(now.tick)
+        {
+            self.on_round_due(place, out);
+        }
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        if self.over { None } else { self.leases.next() }
+        if self.over { None } else { self.leases.next().into_iter().chain(self.patience.next()).min() }
     }
 
     // Whoever asks has an answer at once; whoever publishes stays.
@@ -437,11 +508,19 @@ impl Machine for Server {
                 shelved = shelved.saturating_add(1);
                 assert!(self.index.holds(at, *place) && !slot.proved.is_empty(), "{place:?} is not where it says");
             }
-            if let Some(round) = &slot.round {
-                assert!(round.open > 0 && round.open == self.probes.count(round.number), "{place:?} waits in vain");
-            }
+            assert_eq!(slot.round.is_some(), self.patience.is_armed(*place), "{place:?} waits in vain");
+            let is_unmet = slot.proved.is_empty() && slot.round.is_none();
+            assert_eq!(is_unmet, self.unmet.contains(&(slot.source, *place)), "{place:?} may go, or not");
         }
+        assert!(self.unmet.iter().all(|(_, place)| self.slots.contains_key(place)), "nothing makes room");
         assert_eq!((&keys, &sources, shelved), (&self.keys, &self.sources, self.index.len()), "miscounted");
+    }
+}
+
+/// SPEC PROBE-2: loopback is for who can't be reached elsewhere.
+fn prefer_far(proved: &mut Vec<SocketAddr>) {
+    if !proved.iter().all(is_loopback) {
+        proved.retain(|address| !is_loopback(address));
     }
 }
 

@@ -15,11 +15,9 @@ use crate::wire::registry::Record;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Round {
     pub(super) number: u64,
-    /// How many have not ended.
-    pub(super) open: usize,
     /// Where the publisher was met.
     pub(super) met: Vec<SocketAddr>,
-    /// PUBLISHes that are answered when all have ended.
+    /// PUBLISHes that are answered when it was met at all of them, or time is over.
     pub(super) waiting: Vec<(LinkId, RequestId)>,
 }
 

@@ -54,6 +54,9 @@ fn publish(signed: &[u8], id: u32) -> Encoded {
     Frame::from(Publish { record: Block(record), options: Options::NONE }).encode(RequestId(id))
 }
 
+/// Until when records hold.
+const UNTIL: u64 = 1_700_000_000_000 + 43_200_000;
+
 /// A machine, and the time.
 struct Bench<M> {
     machine: M,

@@ -51,6 +51,8 @@ layouts! {
         number: u64,
         /// Since when it is on: the publisher's wall clock.
         since_ms: u64,
+        /// Until when this holds: the publisher's wall clock.
+        until_ms: u64,
         /// How many are there, the publisher included.
         population: u32,
         /// Whether it takes anybody new.

@@ -174,6 +174,7 @@ fn record(us: &Identity, title: &str) -> Vec<u8> {
         publisher: us.key(),
         number: 1,
         since_ms: 1,
+        until_ms: NOW.unix_ms + 43_200_000,
         population: 1,
         door: Door::Unlocked,
         visibility: Visibility::Listed,

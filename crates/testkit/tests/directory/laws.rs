@@ -57,6 +57,7 @@ fn record(publisher: u8, signer: u8, number: u64, port: u16) -> Vec<u8> {
         publisher: identity(publisher).key(),
         number,
         since_ms: 1,
+        until_ms: 1_700_000_000_000 + 43_200_000,
         population: 1,
         door: Door::Unlocked,
         visibility: Visibility::Listed,

@@ -9,9 +9,10 @@ use crate::event::{Event, Notice};
 use crate::id::{CommandId, Key, LinkId};
 use crate::limits;
 use crate::machine::Output;
+use crate::registry::address::may_be_listed;
 use crate::registry::desk::Errand;
 use crate::registry::query::{Asker, Query, Question};
-use crate::registry::record::{Found, person};
+use crate::registry::record::{Found, holds, person};
 use crate::time::Now;
 use crate::wire::registry::{self as wire, Shelf};
 
@@ -59,7 +60,14 @@ impl Client {
                 Question::Browse(Shelf::People, _) => found.meeting.is_none(),
             };
             match checked.ok().filter(fits) {
-                Some(record) => found.push(record),
+                Some(mut record) => {
+                    // SPEC ADDRESS-4
+                    record.addresses.retain(|address| may_be_listed(*address, desk.nearest));
+                    // SPEC REGISTRY-15
+                    if holds(record.until_ms, now) && !record.addresses.is_empty() {
+                        found.push(record);
+                    }
+                }
                 // SPEC LISTING-1
                 None => {
                     out.push(Output::Event(Event::Warning(Notice::RegistryForges(desk.registry.clone()))));

@@ -53,7 +53,7 @@ fn listing(id: u32, next: u64, records: &[Vec<u8>], address: &str) -> Encoded {
 }
 
 fn record(seed: u8, title: &str, number: u64) -> Vec<u8> {
-    draft(seed, title).sign(number, &reach(7_473, &[]), &identity(seed)).unwrap()
+    draft(seed, title).sign(number, UNTIL, &reach(7_473, &[]), &identity(seed)).unwrap()
 }
 
 fn title_of(event: &Event) -> Option<&str> {
@@ -90,7 +90,7 @@ fn listing_1_a_record_that_does_not_hold_is_not_used_and_the_user_is_told() {
     let mut forged = honest.clone();
     *forged.last_mut().unwrap() ^= 1;
     // H12: somebody else's record for the meeting that one looks for.
-    let foreign = draft(1, "Rust one").sign(5, &reach(7_473, &[]), &identity(2)).unwrap();
+    let foreign = draft(1, "Rust one").sign(5, UNTIL, &reach(7_473, &[]), &identity(2)).unwrap();
     let other = record(2, "Rust two", 5);
     let id = draft(1, "Rust one").id;
     for wrong in [&forged, &foreign, &other] {
@@ -111,7 +111,8 @@ fn listing_1_a_record_that_does_not_hold_is_not_used_and_the_user_is_told() {
 
 #[test]
 fn listing_1_people_are_not_meetings() {
-    let person = Draft::of_person(identity(1).key(), "ada", 7).sign(5, &reach(7_473, &[]), &identity(1)).unwrap();
+    let person =
+        Draft::of_person(identity(1).key(), "ada", 7).sign(5, UNTIL, &reach(7_473, &[]), &identity(1)).unwrap();
     let mut bench = asked(&["a:1"], list());
     let out = bench.frame(1, &listing(1, 0, core::slice::from_ref(&person), "192.0.2.7:7473"));
     assert!(matches!(events(&out).as_slice(), [Event::Warning(_), Event::Done { .. }]));
@@ -130,8 +131,8 @@ fn listing_2_of_two_registries_the_newer_record_counts_at_the_addresses_of_both(
     let mut bench = asked(&["a:1", "b:1"], list());
     let older = Draft { population: 2, ..draft(1, "Rust one") };
     let newer = Draft { population: 7, ..draft(1, "Rust one") };
-    let [older, newer] =
-        [(older, 5), (newer, 6)].map(|(draft, number)| draft.sign(number, &reach(7_473, &[]), &identity(1)).unwrap());
+    let [older, newer] = [(older, 5), (newer, 6)]
+        .map(|(draft, number)| draft.sign(number, UNTIL, &reach(7_473, &[]), &identity(1)).unwrap());
     let out = bench.frame(1, &listing(1, 0, &[newer, record(2, "Rust two", 1)], "192.0.2.7:7473"));
     assert_eq!(events(&out), [], "the other has not answered");
     let out = bench.frame(2, &listing(1, 0, &[older], "203.0.113.7:7473"));
@@ -143,6 +144,41 @@ fn listing_2_of_two_registries_the_newer_record_counts_at_the_addresses_of_both(
             );
         }
         other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn listing_2_registries_take_turns_so_that_none_crowds_another_out() {
+    let found = |number, addresses: [&str; 3]| {
+        let signed = record(1, "Rust one", number);
+        let signed: Signed<'_, Record<'_>> = decode_all(&signed).unwrap();
+        Found::of_held(&signed.value, &addresses.map(|address| address.parse().unwrap()))
+    };
+    let mut both = found(5, ["192.0.2.1:7473", "192.0.2.2:7473", "192.0.2.3:7473"]);
+    both.merge(found(6, ["203.0.113.1:7473", "203.0.113.2:7473", "203.0.113.3:7473"]));
+    assert_eq!(
+        both.addresses.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["203.0.113.1:7473", "192.0.2.1:7473", "203.0.113.2:7473"]
+    );
+}
+
+#[test]
+fn listing_3_a_client_uses_what_a_registry_may_dial_and_nothing_else() {
+    for near in ["127.0.0.1:7473", "10.0.0.1:7473", "169.254.169.254:7473", "192.0.2.7:80", "224.0.0.1:7473"] {
+        let mut bench = asked(&["a:1"], list());
+        let out = bench.frame(1, &listing(1, 0, &[record(1, "Rust one", 5)], near));
+        assert!(matches!(events(&out).as_slice(), [Event::Done { .. }]), "{near}: {out:?}");
+    }
+}
+
+#[test]
+fn registry_15_a_client_uses_no_record_that_is_over_and_accuses_nobody() {
+    for until_ms in [1_699_999_999_999, 1_700_000_000_000 + 86_400_001] {
+        let over = draft(1, "Rust one").sign(5, until_ms, &reach(7_473, &[]), &identity(1)).unwrap();
+        let mut bench = asked(&["a:1"], list());
+        let out = bench.frame(1, &listing(1, 0, &[over, record(2, "Rust two", 5)], "192.0.2.7:7473"));
+        assert_eq!(titles(&events(&out)), ["Rust two"]);
+        assert!(matches!(events(&out).as_slice(), [Event::Listing { .. }, Event::Done { .. }]));
     }
 }
 
@@ -280,7 +316,7 @@ fn nobody_dials_a_client() {
 #[test]
 fn contact_15_of_who_is_sought_only_its_own_word_counts_and_a_registry_cannot_lie() {
     let person = |seed: u8, signer: u8| {
-        Draft::of_person(identity(seed).key(), "ada", 7).sign(5, &reach(7_473, &[]), &identity(signer)).unwrap()
+        Draft::of_person(identity(seed).key(), "ada", 7).sign(5, UNTIL, &reach(7_473, &[]), &identity(signer)).unwrap()
     };
     let (ada, now) = (identity(1).key(), Now { tick: Instant(1_000), unix_ms: 1_700_000_000_000 });
     let found = |records: &[Vec<u8>]| {

@@ -88,6 +88,25 @@ fn listed() -> Bench<Client> {
 }
 
 #[test]
+fn registry_15_a_record_is_signed_anew_when_half_of_its_life_is_over() {
+    let mut bench = listed();
+    let (life, half) = (limits::RECORD_LIFE.as_millis() as u64, limits::RECORD_LIFE.as_millis() as u64 / 2);
+    let mut numbers = alloc::vec![];
+    while bench.now.unix_ms < STARTED_MS + 2 * half {
+        let mut out = bench.pass(30_000);
+        // One that was signed anew while the other was on its way follows it.
+        while !sent(&out).is_empty() {
+            let (_, _, record) = published(&out);
+            assert!((half..=life).contains(&(record.until_ms - bench.now.unix_ms)), "{record:?}");
+            numbers.push(record.number);
+            out = bench.leased(&out, &["192.0.2.7:7473"]);
+        }
+    }
+    numbers.dedup();
+    assert_eq!(numbers, [FIRST, FIRST + 1, FIRST + 2]);
+}
+
+#[test]
 fn registry_10_a_lease_is_renewed_at_a_third_of_it() {
     let mut bench = listed();
     for _ in 0..3 {

@@ -26,7 +26,7 @@ fn call(bench: &mut Bench<Server>, seed: u8) {
 }
 
 fn signed(seed: u8, title: &str, number: u64, reach: &Reach) -> Vec<u8> {
-    draft(seed, title).sign(number, reach, &identity(seed)).unwrap()
+    draft(seed, title).sign(number, UNTIL, reach, &identity(seed)).unwrap()
 }
 
 /// Publishes, and has `answers` of the dial-backs meet the publisher.
@@ -119,6 +119,8 @@ fn probe_1_a_record_is_shown_where_its_publisher_was_met_and_nowhere_else() {
     assert_eq!((listed(&mut bench, ""), looked_up(&mut bench, id).len()), (Vec::new(), 0));
     let out = bench.up(51, identity(1).key(), "192.0.2.7:7473", Purpose::PROBE, Some(second));
     assert_eq!(closed(&out), [(51, Code::Left, None)]);
+    assert_eq!((sent(&out).len(), listed(&mut bench, "rust").len()), (0, 1), "it is shown before LEASE says so");
+    let out = bench.pass(limits::PROBE_PATIENCE.as_millis() as u64);
     match sent(&out).as_slice() {
         [(1, RequestId(3), Frame::Registry(Registry::Lease(lease)))] => {
             assert_eq!(u64::from(lease.lease_ms), limits::LEASE.as_millis() as u64);
@@ -138,12 +140,76 @@ fn probe_1_who_answers_nowhere_is_held_and_not_shown() {
     let mut bench = with_caller(1);
     let out = bench.frame(1, &publish(&signed(1, "Hidden", 5, &reach(7_473, &[])), 3));
     let [(dial, ..)] = dials(&out).try_into().unwrap();
-    let out = bench.handle(Input::Unreachable { dial, code: Code::Unreachable });
+    assert_eq!(bench.handle(Input::Unreachable { dial, code: Code::Unreachable }), []);
+    let out = bench.pass(limits::PROBE_PATIENCE.as_millis() as u64);
     assert!(
         matches!(sent(&out).as_slice(), [(1, _, Frame::Registry(Registry::Lease(lease)))] if lease.addresses.is_empty())
     );
     assert_eq!((bench.machine.len(), listed(&mut bench, "")), (1, Vec::new()));
     assert!(looked_up(&mut bench, draft(1, "Hidden").id).is_empty());
+}
+
+#[test]
+fn probe_7_what_is_not_met_is_told_at_one_time_whatever_was_there() {
+    let patience = limits::PROBE_PATIENCE.as_millis() as u64;
+    for came in ["refused", "another", "nothing"] {
+        let mut bench = with_caller(1);
+        let out = bench.frame(1, &publish(&signed(1, "A", 5, &reach(7_473, &[])), 3));
+        let [(dial, ..)] = dials(&out).try_into().unwrap();
+        match came {
+            "refused" => drop(bench.handle(Input::Unreachable { dial, code: Code::NoListener })),
+            "another" => drop(bench.up(50, identity(2).key(), FROM, Purpose::PROBE, Some(dial))),
+            _ => {}
+        }
+        assert!(sent(&bench.pass(patience - 1)).is_empty(), "{came}");
+        assert_eq!(sent(&bench.pass(1)).len(), 1, "{came}");
+        // Who comes late is shown, and told with the next LEASE.
+        if came == "nothing" {
+            bench.up(50, identity(1).key(), FROM, Purpose::PROBE, Some(dial));
+            assert_eq!(listed(&mut bench, ""), ["A"]);
+        }
+    }
+    let mut bench = with_caller(1);
+    let out = bench.frame(1, &publish(&signed(1, "A", 5, &reach(7_473, &[])), 3));
+    let [(dial, ..)] = dials(&out).try_into().unwrap();
+    let out = bench.up(50, identity(1).key(), FROM, Purpose::PROBE, Some(dial));
+    assert_eq!(sent(&out).len(), 1, "whoever is met everywhere is told at once");
+}
+
+#[test]
+fn probe_2_private_addresses_are_dialled_only_for_who_comes_from_such() {
+    let private = ["10.0.0.9:7473", "192.168.1.9:7473", "[fd00::9]:7473"];
+    for (from, dialled) in [("192.0.2.7:50000", 0), ("10.0.0.7:50000", 3), ("127.0.0.1:50000", 3)] {
+        let mut bench = server(OWN);
+        bench.up(1, identity(1).key(), from, Purpose::REGISTRY, None);
+        let out = bench.frame(1, &publish(&signed(1, "A", 5, &reach(0, &private)), 1));
+        assert_eq!(dials(&out).len(), dialled, "{from}");
+    }
+}
+
+#[test]
+fn registry_15_a_record_is_not_over_and_holds_for_a_day_at_most() {
+    let (now, day) = (1_700_000_000_000, limits::RECORD_LIFE_MAX.as_millis() as u64);
+    for (until_ms, is_taken) in [(now, false), (now + 1, true), (now + day, true), (now + day + 1, false), (0, false)] {
+        let mut bench = with_caller(1);
+        let record = draft(1, "A").sign(5, until_ms, &reach(7_473, &[]), &identity(1)).unwrap();
+        let out = bench.frame(1, &publish(&record, 1));
+        assert_eq!(bench.machine.len(), usize::from(is_taken), "{until_ms}");
+        if !is_taken {
+            assert_eq!(error(&out), Code::Stale);
+        }
+    }
+    // One that is over while its lease is not is shown no longer.
+    let mut bench = with_caller(1);
+    let record = draft(1, "A").sign(5, now + 60_000, &reach(7_473, &[]), &identity(1)).unwrap();
+    for (dial, ..) in dials(&bench.frame(1, &publish(&record, 1))) {
+        bench.up(50, identity(1).key(), FROM, Purpose::PROBE, Some(dial));
+    }
+    bench.pass(59_999);
+    assert_eq!(listed(&mut bench, ""), ["A"]);
+    bench.pass(1);
+    assert_eq!((listed(&mut bench, "").len(), bench.machine.len()), (0, 0));
+    assert_eq!(error(&bench.frame(1, &publish(&record, 2))), Code::Stale, "nor renewed");
 }
 
 #[test]
@@ -230,7 +296,7 @@ fn registry_5_a_meetings_record_is_its_founders() {
     for (draft, rule) in wrong {
         // Of another who takes over what the founder has signed.
         let mut bench = with_caller(2);
-        let record = draft.sign(5, &reach(7_473, &[]), &identity(2)).unwrap();
+        let record = draft.sign(5, UNTIL, &reach(7_473, &[]), &identity(2)).unwrap();
         assert_eq!(closed(&bench.frame(2, &publish(&record, 1))), [(2, Code::Forged, Some(rule))], "{draft:?}");
         assert!(bench.machine.is_empty());
     }
@@ -247,11 +313,11 @@ fn registry_6_a_persons_record_is_its_own() {
     ];
     for draft in wrong {
         let mut bench = with_caller(1);
-        let record = draft.sign(5, &reach(7_473, &[]), &identity(1)).unwrap();
+        let record = draft.sign(5, UNTIL, &reach(7_473, &[]), &identity(1)).unwrap();
         assert_eq!(closed(&bench.frame(1, &publish(&record, 1))), [(1, Code::Forged, Some(Rule::Registry6))]);
     }
     let mut bench = with_caller(1);
-    let out = bench.frame(1, &publish(&own.sign(5, &reach(7_473, &[]), &identity(1)).unwrap(), 1));
+    let out = bench.frame(1, &publish(&own.sign(5, UNTIL, &reach(7_473, &[]), &identity(1)).unwrap(), 1));
     let [(dial, ..)] = dials(&out).try_into().unwrap();
     bench.up(70, one, FROM, Purpose::PROBE, Some(dial));
     assert_eq!((listed(&mut bench, "").len(), bench.machine.len()), (0, 1), "people are on a shelf of their own");
@@ -301,16 +367,22 @@ fn error_free(out: &[Output]) -> bool {
 fn registry_8_a_source_has_room_for_so_many_and_others_have_theirs() {
     let mut bench = server(OWN);
     let per_key = limits::RECORDS_PER_KEY_MAX;
-    for seed in 0..=(limits::RECORDS_PER_SOURCE_MAX / per_key) as u8 {
+    let keys = (limits::RECORDS_PER_SOURCE_MAX / per_key) as u8;
+    for seed in 0..keys {
         call(&mut bench, seed);
         for number in 0..per_key {
-            let title = alloc::format!("talk {number}");
-            let out =
-                bench.frame(u64::from(seed), &publish(&signed(seed, &title, 5, &reach(0, &[])), number as u32 + 1));
-            let is_full = bench.machine.len() == limits::RECORDS_PER_SOURCE_MAX && !error_free(&out);
-            assert_eq!(is_full, usize::from(seed) == limits::RECORDS_PER_SOURCE_MAX / per_key, "{seed} {number}");
+            hold(&mut bench, seed, &alloc::format!("talk {number}"), 5);
         }
     }
+    assert_eq!(bench.machine.len(), limits::RECORDS_PER_SOURCE_MAX);
+    call(&mut bench, keys);
+    let one_more = publish(&signed(keys, "one more", 5, &reach(0, &[])), 1);
+    assert_eq!(error(&bench.frame(u64::from(keys), &one_more)), Code::Full);
+    // Who is met nowhere any more makes room.
+    assert!(error_free(&bench.frame(7, &publish(&signed(7, "talk 3", 6, &reach(0, &[])), 1))));
+    assert!(error_free(&bench.frame(u64::from(keys), &one_more)));
+    assert!(looked_up(&mut bench, draft(7, "talk 3").id).is_empty());
+    assert_eq!(bench.machine.len(), limits::RECORDS_PER_SOURCE_MAX);
     bench.up(100, identity(100).key(), "192.0.2.8:50000", Purpose::REGISTRY, None);
     assert!(error_free(&bench.frame(100, &publish(&signed(100, "A", 5, &reach(0, &[])), 1))));
 }
