@@ -224,19 +224,17 @@ pub(crate) fn notice(notice: &Notice) -> String {
         Notice::LeftLobby(name) => format!("{name} no longer waits in the lobby"),
         Notice::Slow(name) => format!("{name} did not read what was sent, and was cut off"),
         Notice::TicketVoid => "the ticket that was handed out is void now; hand out the new one".into(),
-        Notice::RegistryAway { registry, code, of_meeting } => {
-            let rest = match of_meeting {
-                true => "the meeting goes on, and is joined by ticket or HOST:PORT meanwhile",
-                false => "it lists you as soon as it answers; friends do without it",
-            };
-            format!("the registry {registry} can't be reached ({code}): it is tried again and again; {rest}")
-        }
+        Notice::RegistryAway { registry, code, of_meeting } => no_registry(registry, *code, *of_meeting),
         Notice::RegistryRefuses { registry, code, reason } => {
             format!("the registry {registry} does not take this ({code}: {reason}); trying again")
         }
         Notice::RegistryForges(registry) => {
             format!("the registry {registry} shows a record that does not hold: this is not the host; it is left out")
         }
+        Notice::RegistryOver(registry) => format!(
+            "the registry {registry} shows what is over or far ahead by this machine's clock, and it is left out: \
+             set the clock if it is wrong"
+        ),
         Notice::RegistriesMissing(registries) => format!("without an answer of {}", each(registries)),
         Notice::Untraced(error) => error.clone(),
         Notice::NotAccepting(error) => format!(
@@ -244,6 +242,14 @@ pub(crate) fn notice(notice: &Notice) -> String {
              (with too many open files: raise the highest limit, `ulimit -Hn`, and start again)"
         ),
     }
+}
+
+fn no_registry(registry: &str, code: Code, of_meeting: bool) -> String {
+    let rest = match of_meeting {
+        true => "the meeting goes on, and is joined by ticket or HOST:PORT meanwhile",
+        false => "it lists you as soon as it answers; friends do without it",
+    };
+    format!("the registry {registry} can't be reached ({code}): it is tried again and again; {rest}")
 }
 
 /// Why nobody can be reached at an address, which follows.

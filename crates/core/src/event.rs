@@ -215,6 +215,8 @@ pub enum Notice {
     },
     /// A registry shows a record that does not hold.
     RegistryForges(String),
+    /// A registry shows a record that is over, or that is to hold for longer than any may.
+    RegistryOver(String),
     /// Some registries do not answer: each, and why.
     RegistriesMissing(Vec<(String, Code)>),
     /// The trace can't be written any more: why, in the system's words.
@@ -243,6 +245,7 @@ impl Notice {
             Self::TicketVoid => "ticket",
             Self::RegistryAway { .. } => "registry",
             Self::RegistryForges(_) => Code::Forged.word(),
+            Self::RegistryOver(_) => Rule::Registry15.code().word(),
             Self::RegistriesMissing(_) => Code::Unreachable.word(),
             Self::Untraced(_) => "trace",
             Self::NotAccepting(_) => "not_accepting",

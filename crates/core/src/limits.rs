@@ -253,9 +253,9 @@ limits! {
     PROBES_PER_SOURCE_MAX: usize = 16;
     /// The addresses of one record are dialled back no more often.
     PROBE_INTERVAL: Duration = Duration::from_secs(10);
-    /// A publisher that was not met everywhere has its answer this long after it has asked.
+    /// A dial-back that has not met the publisher is over this long after it has begun.
     PROBE_PATIENCE: Duration = Duration::from_secs(5);
-    /// A publisher's record holds for this long; when half of it is over, it is signed anew.
+    /// A publisher's record holds for this long; one that is half over is signed anew.
     RECORD_LIFE: Duration = Duration::from_secs(43_200);
     /// Nobody takes a record that is to hold for longer than this from now.
     RECORD_LIFE_MAX: Duration = Duration::from_secs(86_400);

@@ -10,7 +10,7 @@ use core::time::Duration;
 
 use super::desk::{Desk, Errand, Stage};
 use super::query::{Asker, Query, Question};
-use super::record::{Draft, Reach, person};
+use super::record::{Draft, Reach, holds, person};
 use crate::address::Scope;
 use crate::charter::Listing;
 use crate::code::Code;
@@ -36,6 +36,9 @@ const QUERY_TRIES: u32 = 4;
 /// A run has so many numbers for its records: at one in five seconds, enough for days.
 const RECORDS_A_RUN: u64 = 65_536;
 
+/// A record counts in milliseconds.
+const RECORD_LIFE_MS: u64 = limits::RECORD_LIFE.as_secs().saturating_mul(1_000);
+
 /// What a client is made of.
 #[derive(Clone, Debug)]
 pub struct ClientConfig {
@@ -58,7 +61,7 @@ enum Timer {
     Redial(usize),
     /// The desk's share of a lease is over.
     Renew(usize, MeetingId),
-    /// A record that has changed may be signed again, or one that has not is signed anew.
+    /// A record that has changed may be signed again.
     Sign(MeetingId),
     Patience(Asker),
 }
@@ -70,6 +73,7 @@ struct Own {
     /// The record and its signature; it may say less than the draft for a while.
     signed: Vec<u8>,
     number: u64,
+    until_ms: u64,
     rests_until: Instant,
 }
 
@@ -173,7 +177,7 @@ impl Client {
             Some(own) => own.draft = draft,
             None => {
                 let rests_until = Instant::default();
-                self.own.insert(id, Own { draft, signed: Vec::new(), number: 0, rests_until });
+                self.own.insert(id, Own { draft, signed: Vec::new(), number: 0, until_ms: 0, rests_until });
             }
         }
         self.sign(id, now);
@@ -187,14 +191,19 @@ impl Client {
         // SPEC REGISTRY-14
         self.signed = self.signed.saturating_add(1);
         let number = self.started_ms.saturating_mul(RECORDS_A_RUN).saturating_add(self.signed);
-        let life = u64::try_from(limits::RECORD_LIFE.as_millis()).unwrap_or(u64::MAX);
-        if let Some(signed) = own.draft.sign(number, now.unix_ms.saturating_add(life), &self.reach, &self.us) {
-            (own.signed, own.number) = (signed, number);
+        let until_ms = now.unix_ms.saturating_add(RECORD_LIFE_MS);
+        if let Some(signed) = own.draft.sign(number, until_ms, &self.reach, &self.us) {
+            (own.signed, own.number, own.until_ms) = (signed, number, until_ms);
             own.rests_until = now.tick.after(limits::PUBLISH_INTERVAL);
-            // SPEC REGISTRY-15
-            let half = limits::RECORD_LIFE.checked_div(2).unwrap_or_default();
-            self.timers.arm(Timer::Sign(id), now.tick.after(half));
         }
+    }
+
+    /// SPEC REGISTRY-15: before records are published again. The clock may have been set, or stood still, meanwhile.
+    fn sign_what_ends(&mut self, now: Now) {
+        let ends =
+            |own: &Own| !holds(own.until_ms, now) || own.until_ms.saturating_sub(now.unix_ms) < RECORD_LIFE_MS / 2;
+        let ending: Vec<_> = self.own.iter().filter(|(_, own)| ends(own)).map(|(id, _)| *id).collect();
+        ending.into_iter().for_each(|id| self.sign(id, now));
     }
 
     /// Does with every registry what there is to do.
@@ -259,13 +268,14 @@ impl Client {
         self.desks.iter().position(|desk| desk.stage == Stage::Open(link))
     }
 
-    fn on_up(&mut self, link: LinkId, address: SocketAddr, dial: Option<DialId>, out: &mut Vec<Output>) {
+    fn on_up(&mut self, link: LinkId, address: SocketAddr, dial: Option<DialId>, now: Now, out: &mut Vec<Output>) {
         let at = dial.and_then(|dial| self.desks.iter().position(|desk| desk.stage == Stage::Dialling(dial)));
         let Some((at, desk)) = at.and_then(|at| Some((at, self.desks.get_mut(at)?))) else {
             // SPEC REGISTRY-1
             return out.push(Output::close(link, Rule::Registry1));
         };
         (desk.stage, desk.nearest) = (Stage::Open(link), Scope::of(address.ip()));
+        self.sign_what_ends(now);
         self.work_at(at, out);
     }
 
@@ -438,6 +448,7 @@ impl Client {
                 if let Some(desk) = self.desks.get_mut(at) {
                     desk.held.remove(&record);
                 }
+                self.sign_what_ends(now);
                 self.work_at(at, out);
             }
             Timer::Sign(id) => {
@@ -464,7 +475,7 @@ impl Machine for Client {
         }
         match input {
             Input::Start => {}
-            Input::Up { link, address, dial, .. } => self.on_up(link, address, dial, out),
+            Input::Up { link, address, dial, .. } => self.on_up(link, address, dial, now, out),
             Input::Frame { link, id, frame } => self.on_frame(link, id, &frame, now, out),
             Input::Down { link, code } => {
                 if let Some(at) = self.desk_of(link) {

@@ -5,8 +5,9 @@ use core::net::SocketAddr;
 use core::ops::Bound;
 
 use super::index::Place;
-use crate::id::{DialId, Source};
+use crate::id::{DialId, Key, Source};
 use crate::limits;
+use crate::time::{Instant, Timers};
 
 /// One address of one record that is to be tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,11 +20,13 @@ pub(super) struct Probe {
     pub(super) source: Source,
 }
 
-/// All dial-backs that have not led to anything yet.
+/// All dial-backs that are not over.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Probes {
     waiting: BTreeMap<Source, VecDeque<Probe>>,
     open: BTreeMap<DialId, Probe>,
+    /// Invariant: when each of `open` is over, if it meets nobody.
+    patience: Timers<DialId>,
     /// Invariant: how many of `open` are of each source, where that is not none.
     at_once: BTreeMap<Source, usize>,
     /// Whose turn was last.
@@ -48,7 +51,7 @@ impl Probes {
     }
 
     /// The next probe that may begin, sources in turn.
-    pub(super) fn begin(&mut self) -> Option<(DialId, Probe)> {
+    pub(super) fn begin(&mut self, now: Instant) -> Option<(DialId, Probe)> {
         if self.open.len() >= limits::PROBES_MAX {
             return None;
         }
@@ -68,12 +71,30 @@ impl Probes {
         self.dials = self.dials.saturating_add(1);
         let dial = DialId(self.dials);
         self.open.insert(dial, probe);
+        self.patience.arm(dial, now.after(limits::PROBE_PATIENCE));
         Some((dial, probe))
     }
 
-    /// A probe has led to something.
-    pub(super) fn end(&mut self, dial: DialId) -> Option<Probe> {
+    /// Somebody has answered. Anybody but the publisher is as good as nobody (SPEC PROBE-7).
+    pub(super) fn meet(&mut self, dial: DialId, key: Key) -> Option<Probe> {
+        self.open.get(&dial).filter(|probe| probe.place.1 == key)?;
+        self.end(dial)
+    }
+
+    /// Takes out one probe whose time is over: call until `None`.
+    pub(super) fn expire(&mut self, now: Instant) -> Option<Probe> {
+        let dial = self.patience.expire(now)?;
+        self.end(dial)
+    }
+
+    /// When the next probe is over, if it meets nobody.
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.patience.next()
+    }
+
+    fn end(&mut self, dial: DialId) -> Option<Probe> {
         let probe = self.open.remove(&dial)?;
+        self.patience.disarm(dial);
         if let Some(count) = self.at_once.get_mut(&probe.source) {
             *count = count.saturating_sub(1);
             if *count == 0 {
@@ -83,6 +104,12 @@ impl Probes {
         Some(probe)
     }
 
+    /// How many probes of a round are not over.
+    pub(super) fn count(&self, round: u64) -> usize {
+        let waiting = self.waiting.values().flatten();
+        waiting.chain(self.open.values()).filter(|probe| probe.round == round).count()
+    }
+
     /// Panics if the counts contradict each other.
     pub(super) fn assert_invariants(&self) {
         assert!(self.open.len() <= limits::PROBES_MAX, "too many dial-backs");
@@ -90,14 +117,17 @@ impl Probes {
         assert_eq!(total, self.open.len(), "a dial-back is counted for nobody");
         assert!(self.at_once.values().all(|count| (1..=limits::PROBES_PER_SOURCE_MAX).contains(count)));
         assert!(self.waiting.values().all(|line| !line.is_empty()), "an empty line");
+        assert!(self.open.keys().all(|dial| self.patience.is_armed(*dial)), "a dial-back has no end");
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::{Key, MeetingId};
+    use crate::id::MeetingId;
     use alloc::vec::Vec;
+
+    const START: Instant = Instant(1_000);
 
     fn probe(source: u8, number: u8) -> Probe {
         Probe {
@@ -113,15 +143,18 @@ mod tests {
         let mut probes = Probes::default();
         (0..100).for_each(|number| probes.push(probe(1, number)));
         probes.push(probe(2, 0));
-        let begun: Vec<_> = core::iter::from_fn(|| probes.begin()).collect();
+        let begun: Vec<_> = core::iter::from_fn(|| probes.begin(START)).collect();
         assert_eq!(begun.len(), limits::PROBES_PER_SOURCE_MAX + 1);
         assert_eq!(begun[1].1, probe(2, 0), "sources in turn");
         probes.assert_invariants();
-        assert_eq!(probes.end(begun[0].0), Some(probe(1, 0)));
-        assert_eq!(probes.end(begun[0].0), None);
-        let (_, next) = probes.begin().expect("a place is free");
+        assert_eq!(probes.meet(begun[0].0, Key([2; 32])), None, "somebody else");
+        assert_eq!(probes.begin(START), None);
+        assert_eq!(probes.meet(begun[0].0, Key([1; 32])), Some(probe(1, 0)));
+        assert_eq!(probes.meet(begun[0].0, Key([1; 32])), None);
+        let (_, next) = probes.begin(START).expect("a place is free");
         assert_eq!(next, probe(1, 16));
-        assert_eq!(probes.begin(), None);
+        assert_eq!(probes.begin(START), None);
+        assert_eq!((probes.count(0x0163), probes.count(0x0100)), (1, 0));
         (0..100).for_each(|number| probes.forget(probe(1, number).place, probe(1, number).source));
         assert!(probes.waiting.is_empty());
     }
@@ -132,7 +165,11 @@ mod tests {
         for source in 0..20 {
             (0..100).for_each(|number| probes.push(probe(source, number)));
         }
-        assert_eq!(core::iter::from_fn(|| probes.begin()).count(), limits::PROBES_MAX);
+        assert_eq!(core::iter::from_fn(|| probes.begin(START)).count(), limits::PROBES_MAX);
+        probes.assert_invariants();
+        let over = START.after(limits::PROBE_PATIENCE);
+        assert_eq!((probes.next(), probes.expire(START)), (Some(over), None));
+        assert_eq!(core::iter::from_fn(|| probes.expire(over)).count(), limits::PROBES_MAX);
         probes.assert_invariants();
     }
 }

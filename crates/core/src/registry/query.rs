@@ -57,8 +57,8 @@ pub(super) struct Query {
     pub(super) question: Question,
     /// The desks that have not answered.
     pub(super) waiting: BTreeSet<usize>,
-    /// In the order in which they came.
-    found: Vec<Found>,
+    /// Each as desks have shown it, in the order in which they came.
+    found: Vec<BTreeMap<usize, Found>>,
     places: BTreeMap<Place, usize>,
     /// How many records each desk has shown.
     shown: BTreeMap<usize, usize>,
@@ -87,10 +87,12 @@ impl Query {
             *shown = shown.saturating_add(1);
             let place = (found.id, found.publisher);
             match self.places.get(&place).and_then(|at| self.found.get_mut(*at)) {
-                Some(known) => known.merge(found),
+                Some(known) => {
+                    known.entry(desk).or_insert(found);
+                }
                 None => {
                     self.places.insert(place, self.found.len());
-                    self.found.push(found);
+                    self.found.push([(desk, found)].into());
                 }
             }
         }
@@ -104,9 +106,13 @@ impl Query {
         }
     }
 
+    fn merged(found: Vec<BTreeMap<usize, Found>>) -> impl Iterator<Item = Found> {
+        found.into_iter().filter_map(|shown| Found::merged(shown.into_values().collect()))
+    }
+
     /// Where somebody was met who has this key.
     pub(super) fn addresses(self, key: Key) -> Vec<String> {
-        let theirs = self.found.into_iter().filter(|found| found.publisher == key && found.meeting.is_none());
+        let theirs = Self::merged(self.found).filter(|found| found.publisher == key && found.meeting.is_none());
         theirs.flat_map(|found| found.addresses).map(|address| address.to_string()).collect()
     }
 
@@ -117,7 +123,7 @@ impl Query {
         }
         let missing = (!self.failed.is_empty()).then_some(Notice::RegistriesMissing(self.failed));
         let mut events: Vec<Event> = missing.map(Event::Warning).into_iter().collect();
-        events.extend((1_u32..).zip(self.found).map(|(number, found)| found.event(number, now)));
+        events.extend((1_u32..).zip(Self::merged(self.found)).map(|(number, found)| found.event(number, now)));
         events.push(Event::Done { id });
         events
     }

@@ -2,6 +2,7 @@
 
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
+use core::cmp::Reverse;
 use core::net::SocketAddr;
 
 use crate::charter::{Admission, Charter, Listing, SignedCharter};
@@ -241,19 +242,17 @@ impl Found {
         }
     }
 
-    /// SPEC LISTING-2: what two registries know of one record.
-    pub(super) fn merge(&mut self, other: Self) {
-        let (mut newer, older) = if other.number > self.number { (other, self.clone()) } else { (self.clone(), other) };
-        // In turns: who shows what is not true crowds nobody out.
-        let places = 0..newer.addresses.len().max(older.addresses.len());
-        let turns = places.flat_map(|at| [newer.addresses.get(at), older.addresses.get(at)]).flatten();
-        let mut addresses: Vec<SocketAddr> = Vec::new();
+    /// SPEC LISTING-2: what several registries know of one record, each once.
+    pub(super) fn merged(mut found: Vec<Self>) -> Option<Self> {
+        found.sort_by_key(|found| Reverse(found.number));
+        let turns =
+            (0..limits::ADDRESSES_MAX).flat_map(|at| found.iter().filter_map(move |found| found.addresses.get(at)));
+        let mut addresses = Vec::new();
         for address in turns {
             if addresses.len() < limits::ADDRESSES_MAX && !addresses.contains(address) {
                 addresses.push(*address);
             }
         }
-        newer.addresses = addresses;
-        *self = newer;
+        found.into_iter().next().map(|newest| Self { addresses, ..newest })
     }
 }

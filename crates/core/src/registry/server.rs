@@ -14,7 +14,7 @@ use super::slot::{Round, Slot};
 use crate::code::Code;
 use crate::command::{self, Command, Directory};
 use crate::event::{Ending, Event};
-use crate::id::{CommandId, DialId, Key, LinkId, MeetingId, RequestId, Source};
+use crate::id::{CommandId, Key, LinkId, MeetingId, RequestId, Source};
 use crate::identity::Identity;
 use crate::limits;
 use crate::machine::{Input, Machine, Output};
@@ -24,7 +24,7 @@ use crate::wire::Frame;
 use crate::wire::address::Address;
 use crate::wire::field::{List, Signed, encode_alone, encode_items};
 use crate::wire::option::Options;
-use crate::wire::registry::{Browse, Kind, Lease, Listing, Lookup, Publish, Record, Registry, Shelf};
+use crate::wire::registry::{Browse, Kind, Lease, Listing, Lookup, Particulars, Publish, Record, Registry, Shelf};
 use crate::wire::registry::{Visibility, Withdraw};
 use crate::wire::session::{Hello, Purpose};
 
@@ -64,8 +64,6 @@ pub struct Server {
     rounds: u64,
     /// Invariant: a slot's lease is a timer exactly while the slot is held.
     leases: Timers<Place>,
-    /// Invariant: a slot's round ends at a time exactly while there is one.
-    patience: Timers<Place>,
     /// Invariant: what was met nowhere, and is not being looked for. When there is no more room, these go first.
     unmet: BTreeSet<(Source, Place)>,
     /// How many records it holds at most.
@@ -95,11 +93,16 @@ impl Server {
             probes: Probes::default(),
             rounds: 0,
             leases: Timers::default(),
-            patience: Timers::default(),
             unmet: BTreeSet::new(),
             most: limits::REGISTRY_RECORDS_MAX,
             over: false,
         }
+    }
+
+    /// The same, but it holds only so many records.
+    #[cfg(test)]
+    pub(super) fn with_room(self, most: usize) -> Self {
+        Self { most, ..self }
     }
 
     /// How many records it holds, listed or not.
@@ -160,37 +163,35 @@ impl Server {
         if !is_renewed {
             check(record, &self.us).map_err(Failure::Link)?;
         }
-        goes.into_iter().for_each(|place| self.drop_slot(place, out));
+        if let Some(goes) = goes {
+            self.drop_slot(goes, out);
+        }
         if let Some(caller) = self.callers.get_mut(&link) {
             caller.published.insert(place.0);
         }
         let candidates = candidates(&particulars, ip, self.address);
         self.keep(place, bytes, particulars.number, source, candidates);
-        // SPEC REGISTRY-9
-        let rest = Duration::from_millis(particulars.until_ms.saturating_sub(now.unix_ms));
-        self.leases.arm(place, now.tick.after(limits::LEASE.min(rest)));
+        self.leases.arm(place, now.tick.after(lease_left(&particulars, now)));
         Ok(place)
     }
 
-    /// SPEC REGISTRY-8: the records that make room for one, which was met nowhere each.
-    fn who_goes(&self, place: Place, source: Source) -> Result<Vec<Place>, Failure> {
+    /// SPEC REGISTRY-8: what makes room for a record, if there is none: one that was met nowhere.
+    fn who_goes(&self, place: Place, source: Source) -> Result<Option<Place>, Failure> {
         let held = self.slots.get(&place).map(|slot| slot.source);
         let of_key = self.keys.get(&place.1).copied().unwrap_or(0);
         let of_source = self.sources.get(&source).copied().unwrap_or(0);
         if held.is_none() && of_key >= limits::RECORDS_PER_KEY_MAX {
             return Err(Failure::Request(Rule::Registry8));
         }
-        let full = Failure::Request(Rule::Registry8);
-        let of_others = |unmet: &&(Source, Place)| unmet.1 != place;
-        if held != Some(source) && of_source >= limits::RECORDS_PER_SOURCE_MAX {
+        let unmet = if held != Some(source) && of_source >= limits::RECORDS_PER_SOURCE_MAX {
             let lowest = (source, (MeetingId::ZERO, Key::ZERO));
-            let theirs = self.unmet.range(lowest..).take_while(|unmet| unmet.0 == source);
-            return theirs.filter(of_others).map(|unmet| unmet.1).next().map(|goes| [goes].into()).ok_or(full);
-        }
-        if held.is_none() && self.slots.len() >= self.most {
-            return self.unmet.iter().find(of_others).map(|unmet| [unmet.1].into()).ok_or(full);
-        }
-        Ok(Vec::new())
+            self.unmet.range(lowest..).next().filter(|unmet| unmet.0 == source)
+        } else if held.is_none() && self.slots.len() >= self.most {
+            self.unmet.first()
+        } else {
+            return Ok(None);
+        };
+        unmet.map(|unmet| Some(unmet.1)).ok_or(Failure::Request(Rule::Registry8))
     }
 
     fn keep(&mut self, place: Place, bytes: Vec<u8>, number: u64, source: Source, candidates: Vec<SocketAddr>) {
@@ -238,21 +239,22 @@ impl Server {
             // SPEC PROBE-5
             slot.rests_until = now.tick.after(limits::PROBE_INTERVAL);
             let met = if has_moved { Vec::new() } else { slot.proved.clone() };
-            let (number, waiting) = (self.rounds, [(link, id)].into());
+            let (number, source, waiting) = (self.rounds, slot.source, [(link, id)].into());
+            let mut open = 0_usize;
             for address in slot.candidates.iter().filter(|address| !met.contains(address)) {
-                self.probes.push(Probe { place, round: number, address: *address, source: slot.source });
+                open = open.saturating_add(1);
+                self.probes.push(Probe { place, round: number, address: *address, source });
             }
-            slot.round = Some(Round { number, met, waiting });
-            self.patience.arm(place, now.tick.after(limits::PROBE_PATIENCE));
+            slot.round = Some(Round { number, source, open, met, waiting });
         } else {
             out.push(lease(link, id, slot));
         }
-        self.settle(place, out);
-        self.dial(out);
+        self.settle(place, now, out);
+        self.dial(now, out);
     }
 
-    fn dial(&mut self, out: &mut Vec<Output>) {
-        while let Some((id, probe)) = self.probes.begin() {
+    fn dial(&mut self, now: Now, out: &mut Vec<Output>) {
+        while let Some((id, probe)) = self.probes.begin(now.tick) {
             let (record, publisher) = probe.place;
             let hello =
                 Hello { purpose: Purpose::PROBE, meeting: record, started_ms: self.started_ms, options: Options::NONE };
@@ -261,55 +263,43 @@ impl Server {
         }
     }
 
-    /// SPEC PROBE-1: who has answered where a dial-back has led.
-    fn on_dialled(&mut self, dial: DialId, answered: Option<Key>, out: &mut Vec<Output>) {
-        let Some(probe) = self.probes.end(dial) else { return };
-        let is_met = answered == Some(probe.place.1);
-        if let Some(slot) = self.slots.get_mut(&probe.place).filter(|_| is_met) {
-            if let Some(round) = slot.round.as_mut().filter(|round| round.number == probe.round) {
+    /// A dial-back is over (SPEC PROBE-1, PROBE-7).
+    fn on_over(&mut self, probe: Probe, is_met: bool, now: Now, out: &mut Vec<Output>) {
+        if let Some(slot) = self.slots.get_mut(&probe.place)
+            && let Some(round) = slot.round.as_mut().filter(|round| round.number == probe.round)
+        {
+            round.open = round.open.saturating_sub(1);
+            if is_met {
                 round.met.push(probe.address);
+                // Who waits for other addresses is shown at this one.
+                if slot.candidates.contains(&probe.address) && !slot.proved.contains(&probe.address) {
+                    slot.proved.push(probe.address);
+                }
             }
-            if slot.candidates.contains(&probe.address) && !slot.proved.contains(&probe.address) {
-                slot.proved.push(probe.address);
-            }
-            self.settle(probe.place, out);
+            self.settle(probe.place, now, out);
         }
-        self.dial(out);
+        self.dial(now, out);
     }
 
-    /// SPEC PROBE-7: whoever was not met everywhere is told so no sooner and no later, whatever was there.
-    fn on_round_due(&mut self, place: Place, out: &mut Vec<Output>) {
-        if let Some(slot) = self.slots.get_mut(&place) {
-            if let Some(round) = &slot.round {
-                slot.proved.retain(|address| round.met.contains(address));
-            }
-            self.probes.forget(place, slot.source);
-            self.end_round(place, out);
-            self.settle(place, out);
-        }
-        self.dial(out);
-    }
-
-    fn end_round(&mut self, place: Place, out: &mut Vec<Output>) {
-        self.patience.disarm(place);
+    /// Ends the round if it is over, and puts the record where it is found, or takes it away from there.
+    fn settle(&mut self, place: Place, now: Now, out: &mut Vec<Output>) {
         let Some(slot) = self.slots.get_mut(&place) else { return };
-        if let Some(round) = slot.round.take() {
-            prefer_far(&mut slot.proved);
+        let ended = slot.round.take_if(|round| round.open == 0);
+        if let Some(round) = &ended {
+            slot.proved = slot.candidates.iter().filter(|address| round.met.contains(address)).copied().collect();
+        }
+        // SPEC PROBE-2: loopback is for who can't be reached elsewhere.
+        if !slot.proved.iter().all(is_loopback) {
+            slot.proved.retain(|address| !is_loopback(address));
+        }
+        if let Some(round) = ended {
+            // SPEC REGISTRY-9
+            if let Some(record) = slot.record() {
+                self.leases.arm(place, now.tick.after(lease_left(&record.particulars, now)));
+            }
             let waiting = round.waiting.iter().filter(|(link, _)| self.callers.contains_key(link));
             out.extend(waiting.map(|(link, id)| lease(*link, *id, slot)));
         }
-    }
-
-    /// Ends the round if all were met, and puts the record where it is found, or takes it away from there.
-    fn settle(&mut self, place: Place, out: &mut Vec<Output>) {
-        let Some(slot) = self.slots.get_mut(&place) else { return };
-        prefer_far(&mut slot.proved);
-        let is_met = |round: &Round| slot.candidates.iter().all(|address| round.met.contains(address));
-        if slot.round.as_ref().is_some_and(is_met) {
-            self.end_round(place, out);
-        }
-        let Some(slot) = self.slots.get_mut(&place) else { return };
-        slot.proved.sort_by_key(|proved| slot.candidates.iter().position(|address| address == proved));
         let is_unmet = slot.proved.is_empty() && slot.round.is_none();
         let unmet = (slot.source, place);
         if is_unmet {
@@ -338,13 +328,24 @@ impl Server {
         }
     }
 
+    /// SPEC REGISTRY-9: a lease is over, unless its publisher waits in line to be dialled back.
+    fn on_lease_over(&mut self, place: Place, now: Now, out: &mut Vec<Output>) {
+        let waits = self.slots.get(&place).filter(|slot| slot.link.is_some() && slot.round.is_some());
+        let left = waits.and_then(Slot::record).map(|record| lease_left(&record.particulars, now));
+        match left.filter(|left| !left.is_zero()) {
+            Some(left) => self.leases.arm(place, now.tick.after(left)),
+            None => self.drop_slot(place, out),
+        }
+    }
+
     /// A record is gone: with its lease, its publisher, or by wish.
     fn drop_slot(&mut self, place: Place, out: &mut Vec<Output>) {
         let Some(slot) = self.slots.remove(&place) else { return };
         self.leases.disarm(place);
-        self.patience.disarm(place);
         self.unmet.remove(&(slot.source, place));
-        self.probes.forget(place, slot.source);
+        if let Some(round) = &slot.round {
+            self.probes.forget(place, round.source);
+        }
         uncount(&mut self.keys, &place.1);
         uncount(&mut self.sources, &slot.source);
         if let Some(shelved) = &slot.shelved {
@@ -461,12 +462,15 @@ impl Machine for Server {
             Input::Up { link, peer, dial: Some(dial), .. } => {
                 let (code, reason) = (Code::Left, String::new());
                 out.push(Output::Close { link, code, rule: None, reason });
-                self.on_dialled(dial, Some(peer), out);
+                if let Some(probe) = self.probes.meet(dial, peer) {
+                    self.on_over(probe, true, now, out);
+                }
             }
             Input::Up { link, peer, address, hello, dial: None } => self.on_up(link, peer, address, &hello, out),
             Input::Frame { link, id, frame } => self.on_frame(link, id, &frame, now, out),
             Input::Down { link, code } => self.on_down(link, code, out),
-            Input::Unreachable { dial, .. } => self.on_dialled(dial, None, out),
+            // SPEC PROBE-7
+            Input::Unreachable { .. } => {}
             Input::Command { id, command } => self.on_command(id, &command, now, out),
         }
     }
@@ -475,17 +479,17 @@ impl Machine for Server {
         while !self.over
             && let Some(place) = self.leases.expire(now.tick)
         {
-            self.drop_slot(place, out);
+            self.on_lease_over(place, now, out);
         }
         while !self.over
-            && let Some(place) = self.patience.expire(now.tick)
+            && let Some(probe) = self.probes.expire(now.tick)
         {
-            self.on_round_due(place, out);
+            self.on_over(probe, false, now, out);
         }
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        if self.over { None } else { self.leases.next().into_iter().chain(self.patience.next()).min() }
+        if self.over { None } else { self.leases.next().into_iter().chain(self.probes.next()).min() }
     }
 
     // Whoever asks has an answer at once; whoever publishes stays.
@@ -508,7 +512,9 @@ impl Machine for Server {
                 shelved = shelved.saturating_add(1);
                 assert!(self.index.holds(at, *place) && !slot.proved.is_empty(), "{place:?} is not where it says");
             }
-            assert_eq!(slot.round.is_some(), self.patience.is_armed(*place), "{place:?} waits in vain");
+            if let Some(round) = &slot.round {
+                assert!(round.open > 0 && round.open == self.probes.count(round.number), "{place:?} waits in vain");
+            }
             let is_unmet = slot.proved.is_empty() && slot.round.is_none();
             assert_eq!(is_unmet, self.unmet.contains(&(slot.source, *place)), "{place:?} may go, or not");
         }
@@ -517,11 +523,9 @@ impl Machine for Server {
     }
 }
 
-/// SPEC PROBE-2: loopback is for who can't be reached elsewhere.
-fn prefer_far(proved: &mut Vec<SocketAddr>) {
-    if !proved.iter().all(is_loopback) {
-        proved.retain(|address| !is_loopback(address));
-    }
+/// SPEC REGISTRY-9: how long a record's lease is; no longer than it holds (REGISTRY-15).
+fn lease_left(particulars: &Particulars<'_>, now: Now) -> Duration {
+    limits::LEASE.min(Duration::from_millis(particulars.until_ms.saturating_sub(now.unix_ms)))
 }
 
 fn count<K: Ord>(counts: &mut BTreeMap<K, usize>, key: K) {

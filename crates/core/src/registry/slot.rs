@@ -15,9 +15,13 @@ use crate::wire::registry::Record;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Round {
     pub(super) number: u64,
+    /// For whom its dial-backs are counted.
+    pub(super) source: Source,
+    /// How many are not over.
+    pub(super) open: usize,
     /// Where the publisher was met.
     pub(super) met: Vec<SocketAddr>,
-    /// PUBLISHes that are answered when it was met at all of them, or time is over.
+    /// PUBLISHes that are answered when all are over.
     pub(super) waiting: Vec<(LinkId, RequestId)>,
 }
 

@@ -51,7 +51,7 @@ impl Client {
     ) {
         let (Some(desk), Some(query)) = (self.desks.get_mut(at), self.queries.get_mut(&asker)) else { return };
         (desk.failures, desk.is_told) = (0, false);
-        let mut found = Vec::new();
+        let (mut found, mut is_over) = (Vec::new(), false);
         for listed in listing.records.iter() {
             let checked = Found::check(&listed, &self.us);
             let fits = |found: &Found| match &query.question {
@@ -61,10 +61,12 @@ impl Client {
             };
             match checked.ok().filter(fits) {
                 Some(mut record) => {
-                    // SPEC ADDRESS-4
+                    // SPEC LISTING-3
                     record.addresses.retain(|address| may_be_listed(*address, desk.nearest));
                     // SPEC REGISTRY-15
-                    if holds(record.until_ms, now) && !record.addresses.is_empty() {
+                    if !holds(record.until_ms, now) {
+                        is_over = true;
+                    } else if !record.addresses.is_empty() {
                         found.push(record);
                     }
                 }
@@ -73,6 +75,9 @@ impl Client {
                     out.push(Output::Event(Event::Warning(Notice::RegistryForges(desk.registry.clone()))));
                 }
             }
+        }
+        if is_over {
+            out.push(Output::Event(Event::Warning(Notice::RegistryOver(desk.registry.clone()))));
         }
         if query.take(at, found) && listing.next != 0 {
             let id = desk.open(Errand::Ask { query: asker });

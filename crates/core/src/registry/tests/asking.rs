@@ -154,12 +154,36 @@ fn listing_2_registries_take_turns_so_that_none_crowds_another_out() {
         let signed: Signed<'_, Record<'_>> = decode_all(&signed).unwrap();
         Found::of_held(&signed.value, &addresses.map(|address| address.parse().unwrap()))
     };
-    let mut both = found(5, ["192.0.2.1:7473", "192.0.2.2:7473", "192.0.2.3:7473"]);
-    both.merge(found(6, ["203.0.113.1:7473", "203.0.113.2:7473", "203.0.113.3:7473"]));
-    assert_eq!(
-        both.addresses.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        ["203.0.113.1:7473", "192.0.2.1:7473", "203.0.113.2:7473"]
-    );
+    let own = found(5, ["192.0.2.1:7473", "192.0.2.2:7473", "192.0.2.3:7473"]);
+    let second = found(6, ["203.0.113.1:7473", "192.0.2.1:7473", "203.0.113.3:7473"]);
+    let third = found(7, ["198.51.100.1:7473", "198.51.100.2:7473", "198.51.100.3:7473"]);
+    let addresses = |found: &[&Found]| {
+        let merged = Found::merged(found.iter().map(|found| (*found).clone()).collect()).unwrap();
+        (merged.number, merged.addresses.iter().map(ToString::to_string).collect::<Vec<_>>())
+    };
+    let two = ["203.0.113.1:7473", "192.0.2.1:7473", "192.0.2.2:7473"].map(String::from);
+    assert_eq!(addresses(&[&own, &second]), (6, two.into()));
+    let three = ["198.51.100.1:7473", "203.0.113.1:7473", "192.0.2.1:7473"].map(String::from);
+    for order in [[&own, &second, &third], [&third, &second, &own], [&second, &third, &own]] {
+        assert_eq!(addresses(&order), (7, three.clone().into()));
+    }
+}
+
+#[test]
+fn listing_2_a_registry_that_shows_a_record_twice_has_one_turn() {
+    let mut bench = asked(&["a:1", "b:1"], list());
+    let one = record(1, "Rust one", 5);
+    for (id, next, address) in [(1, 7, "192.0.2.1:7473"), (2, 7, "192.0.2.2:7473"), (3, 0, "192.0.2.3:7473")] {
+        assert_eq!(events(&bench.frame(1, &listing(id, next, core::slice::from_ref(&one), address))), []);
+    }
+    let out = bench.frame(2, &listing(1, 0, &[one], "203.0.113.7:7473"));
+    match events(&out).as_slice() {
+        [Event::Listing { addresses, .. }, Event::Done { .. }] => {
+            let addresses: Vec<_> = addresses.iter().map(ToString::to_string).collect();
+            assert_eq!(addresses, ["192.0.2.1:7473", "203.0.113.7:7473"]);
+        }
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]
@@ -172,13 +196,16 @@ fn listing_3_a_client_uses_what_a_registry_may_dial_and_nothing_else() {
 }
 
 #[test]
-fn registry_15_a_client_uses_no_record_that_is_over_and_accuses_nobody() {
+fn registry_15_a_client_uses_no_record_that_is_over_and_its_user_is_told_once() {
     for until_ms in [1_699_999_999_999, 1_700_000_000_000 + 86_400_001] {
-        let over = draft(1, "Rust one").sign(5, until_ms, &reach(7_473, &[]), &identity(1)).unwrap();
+        let over = |seed| draft(seed, "Rust one").sign(5, until_ms, &reach(7_473, &[]), &identity(seed)).unwrap();
         let mut bench = asked(&["a:1"], list());
-        let out = bench.frame(1, &listing(1, 0, &[over, record(2, "Rust two", 5)], "192.0.2.7:7473"));
+        let out = bench.frame(1, &listing(1, 0, &[over(1), record(2, "Rust two", 5), over(3)], "192.0.2.7:7473"));
         assert_eq!(titles(&events(&out)), ["Rust two"]);
-        assert!(matches!(events(&out).as_slice(), [Event::Listing { .. }, Event::Done { .. }]));
+        let told = Notice::RegistryOver("a:1".into());
+        assert!(
+            matches!(events(&out).as_slice(), [Event::Warning(notice), Event::Listing { .. }, Event::Done { .. }] if *notice == told)
+        );
     }
 }
 

@@ -120,7 +120,7 @@ fn probe_1_a_record_is_shown_where_its_publisher_was_met_and_nowhere_else() {
     let out = bench.up(51, identity(1).key(), "192.0.2.7:7473", Purpose::PROBE, Some(second));
     assert_eq!(closed(&out), [(51, Code::Left, None)]);
     assert_eq!((sent(&out).len(), listed(&mut bench, "rust").len()), (0, 1), "it is shown before LEASE says so");
-    let out = bench.pass(limits::PROBE_PATIENCE.as_millis() as u64);
+    let out = bench.pass(PATIENCE);
     match sent(&out).as_slice() {
         [(1, RequestId(3), Frame::Registry(Registry::Lease(lease)))] => {
             assert_eq!(u64::from(lease.lease_ms), limits::LEASE.as_millis() as u64);
@@ -141,7 +141,7 @@ fn probe_1_who_answers_nowhere_is_held_and_not_shown() {
     let out = bench.frame(1, &publish(&signed(1, "Hidden", 5, &reach(7_473, &[])), 3));
     let [(dial, ..)] = dials(&out).try_into().unwrap();
     assert_eq!(bench.handle(Input::Unreachable { dial, code: Code::Unreachable }), []);
-    let out = bench.pass(limits::PROBE_PATIENCE.as_millis() as u64);
+    let out = bench.pass(PATIENCE);
     assert!(
         matches!(sent(&out).as_slice(), [(1, _, Frame::Registry(Registry::Lease(lease)))] if lease.addresses.is_empty())
     );
@@ -149,31 +149,96 @@ fn probe_1_who_answers_nowhere_is_held_and_not_shown() {
     assert!(looked_up(&mut bench, draft(1, "Hidden").id).is_empty());
 }
 
+const PATIENCE: u64 = limits::PROBE_PATIENCE.as_millis() as u64;
+
+/// What may come of a dial-back that meets nobody.
+const UNMET: [&str; 3] = ["nothing", "another", "refused"];
+
+fn come_to_nothing(bench: &mut Bench<Server>, what: &str, dial: DialId) -> Vec<Output> {
+    match what {
+        "refused" => bench.handle(Input::Unreachable { dial, code: Code::NoListener }),
+        "another" => {
+            let mut out = bench.up(50, identity(99).key(), FROM, Purpose::PROBE, Some(dial));
+            assert_eq!(closed(&out), [(50, Code::Left, None)]);
+            out.retain(|output| !matches!(output, Output::Close { .. }));
+            out
+        }
+        _ => Vec::new(),
+    }
+}
+
 #[test]
 fn probe_7_what_is_not_met_is_told_at_one_time_whatever_was_there() {
-    let patience = limits::PROBE_PATIENCE.as_millis() as u64;
-    for came in ["refused", "another", "nothing"] {
+    for what in UNMET {
         let mut bench = with_caller(1);
         let out = bench.frame(1, &publish(&signed(1, "A", 5, &reach(7_473, &[])), 3));
         let [(dial, ..)] = dials(&out).try_into().unwrap();
-        match came {
-            "refused" => drop(bench.handle(Input::Unreachable { dial, code: Code::NoListener })),
-            "another" => drop(bench.up(50, identity(2).key(), FROM, Purpose::PROBE, Some(dial))),
-            _ => {}
-        }
-        assert!(sent(&bench.pass(patience - 1)).is_empty(), "{came}");
-        assert_eq!(sent(&bench.pass(1)).len(), 1, "{came}");
-        // Who comes late is shown, and told with the next LEASE.
-        if came == "nothing" {
-            bench.up(50, identity(1).key(), FROM, Purpose::PROBE, Some(dial));
-            assert_eq!(listed(&mut bench, ""), ["A"]);
-        }
+        assert_eq!(come_to_nothing(&mut bench, what, dial), [], "{what}");
+        assert_eq!(bench.pass(PATIENCE - 1), [], "{what}");
+        assert_eq!(sent(&bench.pass(1)).len(), 1, "{what}");
+        // Who answers later was not met.
+        bench.up(51, identity(1).key(), FROM, Purpose::PROBE, Some(dial));
+        assert!(listed(&mut bench, "").is_empty(), "{what}");
     }
     let mut bench = with_caller(1);
     let out = bench.frame(1, &publish(&signed(1, "A", 5, &reach(7_473, &[])), 3));
     let [(dial, ..)] = dials(&out).try_into().unwrap();
     let out = bench.up(50, identity(1).key(), FROM, Purpose::PROBE, Some(dial));
     assert_eq!(sent(&out).len(), 1, "whoever is met everywhere is told at once");
+}
+
+#[test]
+fn probe_7_who_waits_in_line_is_dialled_at_one_time_whatever_others_were_and_is_waited_for_as_long() {
+    let last = limits::PROBES_PER_SOURCE_MAX as u8;
+    for what in UNMET {
+        let mut bench = server(OWN);
+        let mut begun = Vec::new();
+        for seed in 0..=last {
+            call(&mut bench, seed);
+            begun.extend(dials(&bench.frame(u64::from(seed), &publish(&signed(seed, "A", 5, &reach(7_473, &[])), 3))));
+        }
+        assert_eq!(begun.len(), usize::from(last), "the last of this source waits");
+        for (dial, ..) in begun {
+            assert_eq!(come_to_nothing(&mut bench, what, dial), [], "{what}");
+        }
+        assert_eq!(bench.pass(PATIENCE - 1), [], "{what}");
+        let out = bench.pass(1);
+        let [(dial, ..)] = dials(&out).try_into().unwrap();
+        assert!(sent(&out).iter().map(|(link, ..)| *link).eq(0..u64::from(last)), "{what}");
+        assert_eq!(bench.pass(PATIENCE - 1), [], "{what}");
+        let out = bench.up(51, identity(last).key(), FROM, Purpose::PROBE, Some(dial));
+        assert_eq!(sent(&out).iter().map(|(link, ..)| *link).collect::<Vec<_>>(), [u64::from(last)], "{what}");
+        assert_eq!(looked_up(&mut bench, draft(last, "A").id), [["192.0.2.7:7473"]], "{what}");
+    }
+}
+
+#[test]
+fn probe_6_who_withdraws_from_elsewhere_leaves_nothing_in_line() {
+    let mut bench = server(OWN);
+    for seed in 0..=limits::PROBES_PER_SOURCE_MAX as u8 {
+        call(&mut bench, seed);
+        bench.frame(u64::from(seed), &publish(&signed(seed, "A", 5, &reach(7_473, &[])), 1));
+    }
+    let (last, link) = (limits::PROBES_PER_SOURCE_MAX as u8, 60);
+    bench.up(link, identity(last).key(), "203.0.113.9:50000", Purpose::REGISTRY, None);
+    bench.frame(link, &publish(&signed(last, "A", 6, &reach(7_473, &[])), 2));
+    let withdraw = Withdraw { record: draft(last, "A").id, options: Options::NONE };
+    assert_eq!(sent(&bench.frame(link, &Frame::from(withdraw).encode(RequestId(3)))).len(), 3);
+    assert_eq!(dials(&bench.pass(PATIENCE)), []);
+}
+
+#[test]
+fn probe_6_who_withdraws_has_no_more_dialled() {
+    let mut bench = with_caller(1);
+    let mut dialled = 0;
+    for number in 1..=limits::PROBES_PER_SOURCE_MAX + 1 {
+        let title = alloc::format!("talk {number}");
+        dialled += dials(&bench.frame(1, &publish(&signed(1, &title, 5, &reach(7_473, &[])), 1))).len();
+        let withdraw = Withdraw { record: draft(1, &title).id, options: Options::NONE };
+        bench.frame(1, &Frame::from(withdraw).encode(RequestId(2)));
+    }
+    assert_eq!(dialled, limits::PROBES_PER_SOURCE_MAX);
+    assert_eq!(dials(&bench.pass(PATIENCE)), [], "what is gone is not dialled");
 }
 
 #[test]
@@ -385,6 +450,57 @@ fn registry_8_a_source_has_room_for_so_many_and_others_have_theirs() {
     assert_eq!(bench.machine.len(), limits::RECORDS_PER_SOURCE_MAX);
     bench.up(100, identity(100).key(), "192.0.2.8:50000", Purpose::REGISTRY, None);
     assert!(error_free(&bench.frame(100, &publish(&signed(100, "A", 5, &reach(0, &[])), 1))));
+}
+
+#[test]
+fn registry_8_where_all_is_full_a_record_that_was_met_nowhere_goes() {
+    let mut bench = server(OWN);
+    bench.machine = bench.machine.with_room(2);
+    (1..=4).for_each(|seed| call(&mut bench, seed));
+    hold(&mut bench, 1, "A", 5);
+    let unmet = signed(2, "B", 5, &reach(7_473, &[]));
+    bench.frame(2, &publish(&unmet, 1));
+    let more = publish(&signed(3, "C", 5, &reach(7_473, &[])), 1);
+    assert_eq!(error(&bench.frame(3, &more)), Code::Full, "it is being dialled back");
+    bench.pass(PATIENCE);
+    assert!(error_free(&bench.frame(2, &publish(&unmet, 2))), "nobody goes for what is there");
+    let mut forged = signed(3, "C", 5, &reach(7_473, &[]));
+    *forged.last_mut().unwrap() ^= 1;
+    assert_eq!(closed(&bench.frame(3, &publish(&forged, 1))), [(3, Code::Forged, Some(Rule::Registry3))]);
+    assert_eq!(
+        error(&bench.frame(
+            2,
+            &Frame::from(Withdraw { record: draft(3, "C").id, options: Options::NONE }).encode(RequestId(3))
+        )),
+        Code::NoRecord
+    );
+    assert_eq!(bench.machine.len(), 2, "nobody goes for what is forged");
+    hold(&mut bench, 4, "D", 5);
+    assert_eq!((bench.machine.len(), listed(&mut bench, "")), (2, ["D", "A"].map(String::from).into()));
+}
+
+#[test]
+fn registry_9_who_waits_in_line_to_be_dialled_back_does_not_lose_its_lease() {
+    let mut bench = server(OWN);
+    let in_line = limits::PROBES_PER_SOURCE_MAX * (limits::LEASE.as_secs() / limits::PROBE_PATIENCE.as_secs()) as usize;
+    let keys = (in_line / limits::RECORDS_PER_KEY_MAX) as u8;
+    for seed in 0..keys {
+        call(&mut bench, seed);
+        for number in 0..limits::RECORDS_PER_KEY_MAX {
+            let title = alloc::format!("talk {number}");
+            bench.frame(u64::from(seed), &publish(&signed(seed, &title, 5, &reach(7_473, &[])), 1));
+        }
+    }
+    for seed in [keys, keys + 1] {
+        call(&mut bench, seed);
+        bench.frame(u64::from(seed), &publish(&signed(seed, "last", 5, &reach(7_473, &[])), 1));
+    }
+    bench.handle(Input::Down { link: LinkId(u64::from(keys + 1)), code: Code::Cut });
+    let out = bench.pass(limits::LEASE.as_millis() as u64);
+    let (dial, key, _) = dials(&out).pop().unwrap();
+    assert_eq!(key, Some(identity(keys).key()), "it had no answer yet, and who is gone is not dialled");
+    bench.up(9_999, identity(keys).key(), FROM, Purpose::PROBE, Some(dial));
+    assert_eq!(listed(&mut bench, ""), ["last"]);
 }
 
 #[test]
