@@ -20,13 +20,11 @@ use tertulia_core::id::RequestId;
 use tertulia_core::identity::Identity;
 use tertulia_core::limits::{REJOIN_BURST, TOLD_BURST, TOLD_INTERVAL};
 use tertulia_core::log::Log;
-use tertulia_core::time::{Instant as Tick, Now};
-use tertulia_core::wire::entry::EntryBody;
-use tertulia_core::wire::field::{List, Name, encode_items};
+use tertulia_core::wire::Frame;
+use tertulia_core::wire::field::{List, encode_items};
 use tertulia_core::wire::meeting::{Fetch, Lane, Range, Whereabouts};
 use tertulia_core::wire::option::Options;
 use tertulia_core::wire::session::{Purpose, Session};
-use tertulia_core::wire::{Encoded, Frame};
 use tertulia_testkit::real::local::identity;
 use tertulia_testkit::real::peer::{Admission, Peer, Proof};
 
@@ -36,13 +34,9 @@ use support::Bot;
 const FLOOD: Duration = Duration::from_secs(8);
 
 /// Says hello and goodbye in a room, and waits until both were taken.
-async fn say_hello_and_goodbye(peer: &mut Peer, log: &mut Log, eve: &Identity, run: u64) {
-    let person =
-        |whereabouts| EntryBody::Person { whereabouts, name: Name::new("eve").unwrap(), addresses: List::NONE };
-    let now = Now { tick: Tick(0), unix_ms: run };
-    let entries: Vec<Encoded> = [Whereabouts::Here, Whereabouts::Gone]
-        .map(|whereabouts| log.write(eve, run, &person(whereabouts), now).unwrap().frame.clone())
-        .into();
+async fn say_hello_and_goodbye(peer: &mut Peer, admission: &Admission, log: &mut Log, eve: &Identity, run: u64) {
+    let entries = [Whereabouts::Here, Whereabouts::Gone]
+        .map(|whereabouts| admission.person(log, eve, run, ("eve", whereabouts), &[]));
     peer.send(&entries).await;
     let range = Range { author: eve.key(), session: run, lane: Lane::PERSON, from: 1, to: 2 };
     let (count, items) = encode_items([range], 1);
@@ -63,12 +57,12 @@ async fn come_and_go(address: SocketAddr, purpose: Purpose) -> (u32, u32) {
         beat.tick().await;
         let mut peer = Peer::dial(address, &eve).await.expect("a handshake");
         match peer.enter(purpose, "eve", &proof).await {
-            Ok(Admission { charter, chain }) => {
+            Ok(admission) => {
                 taken += 1;
-                proof.chain = chain;
+                proof.chain = admission.chain.clone();
                 if purpose == Purpose::MESH {
-                    let log = log.get_or_insert_with(|| Log::new(charter.meeting, 100));
-                    say_hello_and_goodbye(&mut peer, log, &eve, u64::from(taken)).await;
+                    let log = log.get_or_insert_with(|| Log::new(admission.charter.meeting, 100));
+                    say_hello_and_goodbye(&mut peer, &admission, log, &eve, u64::from(taken)).await;
                 }
             }
             Err(Code::TooSoon) => refused += 1,

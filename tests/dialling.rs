@@ -19,11 +19,9 @@ use std::time::{Duration, Instant};
 use tertulia_core::id::RequestId;
 use tertulia_core::limits::{ADDRESSES_MAX, DIAL_INTERVAL, TRY_BURST};
 use tertulia_core::log::Log;
-use tertulia_core::time::{Instant as Tick, Now};
 use tertulia_core::wire::Frame;
-use tertulia_core::wire::address::Address;
-use tertulia_core::wire::entry::{EntryBody, Whereabouts};
-use tertulia_core::wire::field::{List, Name, encode_items};
+use tertulia_core::wire::entry::Whereabouts;
+use tertulia_core::wire::field::{List, encode_items};
 use tertulia_core::wire::meeting::{Fetch, Lane, Range};
 use tertulia_core::wire::option::Options;
 use tertulia_core::wire::session::{Purpose, Session};
@@ -61,18 +59,15 @@ async fn victim() -> (Vec<SocketAddr>, Arc<AtomicU32>) {
 async fn point(number: u32, door: SocketAddr, victim: &[SocketAddr]) {
     let (us, name) = (identity(), format!("eve{number}"));
     let mut peer = Peer::dial(door, &us).await.expect("a handshake");
-    let charter = peer.enter(Purpose::MESH, &name, &Proof::default()).await.expect("it is let in").charter;
-    let (count, items) = encode_items(victim.iter().copied().map(Address::of), ADDRESSES_MAX);
-    let (whereabouts, name) = (Whereabouts::Here, Name::new(&name).unwrap());
-    let person = EntryBody::Person { whereabouts, name, addresses: List::over(count, &items) };
-    let now = Now { tick: Tick(0), unix_ms: tertulia_net::unix_ms() };
-    let mut log = Log::new(charter.meeting, 10);
-    let entry = log.write(&us, now.unix_ms, &person, now).expect("there is room");
-    let range = Range { author: us.key(), session: now.unix_ms, lane: Lane::Acts, from: 1, to: 2 };
+    let admission = peer.enter(Purpose::MESH, &name, &Proof::default()).await.expect("it is let in");
+    let session = tertulia_net::unix_ms();
+    let mut log = Log::new(admission.charter.meeting, 10);
+    let person = admission.person(&mut log, &us, session, (&name, Whereabouts::Here), victim);
+    let range = Range { author: us.key(), session, lane: Lane::Acts, from: 1, to: 2 };
     let (count, items) = encode_items([range], 1);
     let fetch = Frame::from(Fetch { ranges: List::over(count, &items), options: Options::NONE });
     // Once that is answered, the entry was read.
-    peer.send(&[digest(Vec::new()), entry.frame.clone(), fetch.encode(RequestId(9))]).await;
+    peer.send(&[person, digest(Vec::new()), fetch.encode(RequestId(9))]).await;
     let is_done =
         |frame: &Frame<'_>, id| (matches!(frame, Frame::Session(Session::Done(_))) && id == RequestId(9)).then_some(());
     peer.until(is_done).await;

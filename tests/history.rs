@@ -14,9 +14,10 @@ use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 use tertulia_core::id::{Key, RequestId};
+use tertulia_core::log::Log;
 use tertulia_core::wire::Frame;
 use tertulia_core::wire::field::{List, encode_items};
-use tertulia_core::wire::meeting::{Fetch, Lane, Meeting, Range};
+use tertulia_core::wire::meeting::{Fetch, Lane, Meeting, Range, Whereabouts};
 use tertulia_core::wire::option::{Manner, Options};
 use tertulia_core::wire::session::{Purpose, Session};
 use tertulia_testkit::real::local::identity;
@@ -59,11 +60,15 @@ async fn pass_3_a_second_key_of_ones_own_reads_nothing_that_the_first_may_not() 
     let [mallory, spare] = [(); 2].map(|()| identity());
     let mut first = Peer::dial(address, &mallory).await.expect("a handshake");
     let admitted = first.enter(Purpose::MESH, "mallory", &Proof::default()).await.expect("an open door");
+    let (log, who) = (&mut Log::new(admitted.charter.meeting, 1), ("mallory", Whereabouts::Here));
+    first.send(&[admitted.person(log, &mallory, 1, who, &[])]).await;
     let (charter, own) = (admitted.charter, admitted.chain);
     let chain = own.and(spare.key(), 0, Manner::Unasked, charter.meeting, &mallory);
     let mut second = Peer::dial(address, &spare).await.expect("a handshake");
     let proof = Proof { chain: chain.clone(), ..Proof::default() };
     let admitted = second.enter(Purpose::MESH, "spare", &proof).await.expect("an open door");
+    let (log, who) = (&mut Log::new(charter.meeting, 1), ("spare", Whereabouts::Here));
+    second.send(&[admitted.person(log, &spare, 1, who, &[])]).await;
     assert_eq!(
         (admitted.chain, chain.floor()),
         (chain, own.floor()),

@@ -31,6 +31,7 @@ use tertulia_core::rule::Rule;
 use tertulia_core::time::{Instant as Tick, Now};
 use tertulia_core::wire::entry::{EntryBody, hash_of};
 use tertulia_core::wire::field::Text;
+use tertulia_core::wire::meeting::Whereabouts;
 use tertulia_core::wire::option::{Options, OptionsBuffer};
 use tertulia_core::wire::private::{Ask, Tell};
 use tertulia_core::wire::session::{Hello, Purpose, Session};
@@ -288,6 +289,17 @@ fn entry(author: &Identity, body: &[u8]) -> Encoded {
 }
 
 /// Sends what is refused, then the worst that is not, to somebody whose output is a pipe.
+/// Comes in, and in a room says who it is.
+async fn come_in(address: SocketAddr, us: &Identity, purpose: Purpose, name: &str) -> Peer {
+    let mut peer = Peer::dial(address, us).await.unwrap();
+    let admission = peer.enter(purpose, name, &Proof::default()).await.unwrap();
+    if purpose == Purpose::MESH {
+        let mut log = Log::new(admission.charter.meeting, 1);
+        peer.send(&[admission.person(&mut log, us, 1, (name, Whereabouts::Here), &[])]).await;
+    }
+    peer
+}
+
 async fn floods_with_text(purpose: Purpose) {
     let home = Scratch::new(&format!("h16-{purpose:?}"));
     let kind = (purpose == Purpose::STAR).then_some("--lecture");
@@ -295,15 +307,13 @@ async fn floods_with_text(purpose: Purpose) {
     arguments.extend(kind);
     let mut host = Shown::start(&home, &arguments);
     let address: SocketAddr = host.until("tertulia join ").parse().unwrap();
-    for no_text in no_texts() {
-        let mut peer = Peer::dial(address, &identity()).await.unwrap();
-        peer.enter(purpose, "mallory", &Proof::default()).await.unwrap();
+    for (number, no_text) in no_texts().into_iter().enumerate() {
+        let mut peer = come_in(address, &identity(), purpose, &format!("mallory{number}")).await;
         peer.send(&[frame(0x60, 2, &[&[7; 16][..], &text16(&no_text)].concat())]).await;
         peer.ends_by(Rule::Field1).await;
         if purpose == Purpose::MESH {
             let eve = identity();
-            let mut peer = Peer::dial(address, &eve).await.unwrap();
-            peer.enter(purpose, "eve", &Proof::default()).await.unwrap();
+            let mut peer = come_in(address, &eve, purpose, &format!("eve{number}")).await;
             // What is too long for any body is not looked into, and what cannot be read costs its bringer nothing: but a signature.
             let (body, rule) = if no_text.len() > TEXT_MAX {
                 (no_text, Rule::Field3)
@@ -314,8 +324,7 @@ async fn floods_with_text(purpose: Purpose) {
             peer.ends_by(rule).await;
         }
     }
-    let mut peer = Peer::dial(address, &identity()).await.unwrap();
-    peer.enter(purpose, "bea", &Proof::default()).await.unwrap();
+    let mut peer = come_in(address, &identity(), purpose, "bea").await;
     for (id, worst) in (2..).zip(worst_texts().iter().cycle().take(6)) {
         peer.send(&[tell(id, worst)]).await;
         answered(&mut peer, id).await;

@@ -13,12 +13,9 @@ mod support;
 use std::net::SocketAddr;
 
 use serde_json::json;
-use tertulia_core::identity::Identity;
 use tertulia_core::log::Log;
 use tertulia_core::rule::Rule;
-use tertulia_core::time::{Instant, Now};
-use tertulia_core::wire::entry::{EntryBody, Whereabouts};
-use tertulia_core::wire::field::{List, Name};
+use tertulia_core::wire::entry::Whereabouts;
 use tertulia_core::wire::session::Purpose;
 use tertulia_testkit::real::local::identity;
 use tertulia_testkit::real::peer::{Peer, Proof, hello_to};
@@ -127,17 +124,6 @@ async fn h15_join_7_a_lecture_takes_no_name_that_looks_like_another() {
     lecture.goes_on();
 }
 
-/// A PERSON that tells this name, whatever it looks like.
-fn person(meeting: tertulia_core::id::MeetingId, author: &Identity, name: &str) -> tertulia_core::wire::Encoded {
-    let body = EntryBody::Person {
-        whereabouts: Whereabouts::Here,
-        name: Name::new(name).expect("a name"),
-        addresses: List::NONE,
-    };
-    let now = Now { tick: Instant(0), unix_ms: 1 };
-    Log::new(meeting, 1).write(author, 1, &body, now).expect("an entry").frame.clone()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn h15_join_7_a_room_takes_no_name_that_looks_like_another_and_marks_what_comes_by_itself() {
     let mut room = Meeting::hold(Purpose::MESH);
@@ -148,8 +134,9 @@ async fn h15_join_7_a_room_takes_no_name_that_looks_like_another_and_marks_what_
     // A member needs no door for another name.
     let eve = identity();
     let mut peer = Peer::dial(room.address.parse().unwrap(), &eve).await.expect("a handshake");
-    let meeting = peer.enter(Purpose::MESH, "eve", &Proof::default()).await.expect("it is let in").charter.meeting;
-    peer.send(&[person(meeting, &eve, "\u{430}da")]).await;
+    let admission = peer.enter(Purpose::MESH, "eve", &Proof::default()).await.expect("it is let in");
+    let mut log = Log::new(admission.charter.meeting, 1);
+    peer.send(&[admission.person(&mut log, &eve, 1, ("\u{430}da", Whereabouts::Here), &[])]).await;
     let mark: String = eve.key().to_string().chars().take(8).collect();
     for bot in [&mut room.ada, &mut room.jose] {
         assert_eq!(bot.wait("joined")["name"], format!("\u{430}da-{mark}"));

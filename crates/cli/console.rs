@@ -1,6 +1,6 @@
 //! What a person types in a console: a line becomes a wish, or the words that would have worked.
 
-use tertulia_core::command::{Command, Directory};
+use tertulia_core::command::{Command, Directory, With};
 use tertulia_core::event::Role;
 use tertulia_core::limits;
 use tertulia_core::name::{normal, proper};
@@ -84,8 +84,13 @@ const WORDS: &[Word] = &[
     word("bans", "", "who is muted or out", Of::HostOfLecture),
     word("stop", "", "stop for now: the lecture goes on when you host the same title again", Of::HostOfLecture)
         .in_room("go for now and stay a member: the room goes on"),
-    word("kick", " NAME [WHY]", "show NAME out, for good (an open lecture lets a new key back in)", Of::Host)
-        .in_room("show NAME out, for good (an open room lets a new key back in)"),
+    word(
+        "kick",
+        " NAME [WHY]",
+        "show NAME out, for good (an open lecture lets a new key back in); NAME --ticket: its ticket is void, too",
+        Of::Host,
+    )
+    .in_room("show NAME out, for good (an open room lets a new key back in); NAME --all: and whom it let in; NAME --ticket: its ticket is void, too"),
     word("unban", " NAME", "let NAME back in", Of::Host),
     word("mute", " NAME", "take no more questions from NAME", Of::Host).in_room("keep NAME from talking to all"),
     word("unmute", " NAME", "take questions from NAME again", Of::Host).in_room("let NAME talk to all again"),
@@ -228,7 +233,10 @@ fn slash(line: &str, role: Role) -> Result<Wish, Problem> {
         "users" => Command::Users,
         "ticket" => return Ok(Wish::Ticket),
         "bans" => Command::Bans,
-        "kick" => Command::Kick { name: name_owned, why: tail.into() },
+        "kick" => {
+            let (with, why) = with(tail);
+            Command::Kick { name: name_owned, why: why.into(), with }
+        }
         "unban" => Command::Unban { name: name_owned },
         "mute" => Command::Mute { name: name_owned },
         "unmute" => Command::Unmute { name: name_owned },
@@ -247,6 +255,20 @@ fn slash(line: &str, role: Role) -> Result<Wish, Problem> {
     checked(command, role).map(Wish::Do)
 }
 
+/// What goes with somebody who is kicked, and the rest of the line.
+fn with(mut rest: &str) -> (With, &str) {
+    let mut with = With::default();
+    loop {
+        let (word, tail) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+        match word {
+            "--all" => with.all = true,
+            "--ticket" => with.ticket = true,
+            _ => return (with, rest),
+        }
+        rest = tail.trim_start();
+    }
+}
+
 /// Checks what the codec would refuse, and what this role may not ask.
 ///
 /// # Errors
@@ -262,7 +284,7 @@ pub(crate) fn checked(mut command: Command, role: Role) -> Result<Command, Probl
         Command::Say { text } => fits(text).map(|()| None),
         Command::Msg { to, text } => fits(text).and_then(|()| named(to)).map(|()| None),
         Command::Name { name } => named(name).map(|()| None),
-        Command::Kick { name, why } if Reason::new(why).is_some() => named(name).map(|()| Some("kick")),
+        Command::Kick { name, why, .. } if Reason::new(why).is_some() => named(name).map(|()| Some("kick")),
         Command::Deny { name, why } if Reason::new(why).is_some() => named(name).map(|()| Some("deny")),
         Command::Admit { name } => name.as_deref().map_or(Ok(()), named).map(|()| Some("admit")),
         Command::Kick { .. } | Command::Deny { .. } => {

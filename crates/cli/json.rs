@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use tertulia_core::charter::Admission;
-use tertulia_core::command::{Command, Directory};
+use tertulia_core::command::{Command, Directory, With};
 use tertulia_core::contact::safety_words;
 use tertulia_core::event::{Change, Contact, Event, Kind, Member, Reach, Role, State};
 use tertulia_core::id::MeetingId;
@@ -349,7 +349,10 @@ fn read(fields: &mut Fields) -> Result<Command, Problem> {
         "users" => Command::Users,
         "quit" => Command::Quit,
         "bans" => Command::Bans,
-        "kick" => Command::Kick { name: take(fields, "name")?, why: take_or_empty(fields, "why")? },
+        "kick" => {
+            let with = With { all: take_flag(fields, "all")?, ticket: take_flag(fields, "ticket")? };
+            Command::Kick { name: take(fields, "name")?, why: take_or_empty(fields, "why")?, with }
+        }
         "unban" => Command::Unban { name: take(fields, "name")? },
         "mute" => Command::Mute { name: take(fields, "name")? },
         "unmute" => Command::Unmute { name: take(fields, "name")? },
@@ -391,6 +394,11 @@ fn take(fields: &mut Fields, field: &str) -> Result<String, Problem> {
         Some(Err(_)) => Err(Problem::new("usage", format!("the field `{field}` must be a string, as in {EXAMPLE}"))),
         None => Err(Problem::new("usage", format!("the field `{field}` is missing, a string, as in {EXAMPLE}"))),
     }
+}
+
+fn take_flag(fields: &mut Fields, field: &str) -> Result<bool, Problem> {
+    let value = fields.remove(field).map_or(Ok(false), |value| serde_json::from_str(value.get()));
+    value.map_err(|_| Problem::new("usage", format!("the field `{field}` must be true or false")))
 }
 
 fn take_or_empty(fields: &mut Fields, field: &str) -> Result<String, Problem> {

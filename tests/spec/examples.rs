@@ -22,6 +22,7 @@ use crate::page::{Page, root};
 pub(crate) fn sync(page: &mut Page) {
     let (lecture, visit) = (lecture(), visit());
     let address = encode_alone(&Address::of(([192, 0, 2, 1], 7473).into()));
+    page.sync_block("code: fold", "text", tertulia_testkit::seats::FOLD);
     page.sync_block("hex: address", "", &lines(annotate_as("address", &address)));
     page.sync_block("hex: record", "", &lines(annotate_as("record, signature 64", &record())));
     for info in infos() {

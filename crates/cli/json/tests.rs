@@ -186,8 +186,18 @@ fn every_command_is_read() {
         (r#"{"command":"name","name":"bea"}"#, Command::Name { name: bea() }),
         (r#"{"command":"users"}"#, Command::Users),
         (r#"{"command":"quit"}"#, Command::Quit),
-        (r#"{"command":"kick","name":"bea"}"#, Command::Kick { name: bea(), why: String::new() }),
-        (r#"{"command":"kick","name":"bea","why":"loud"}"#, Command::Kick { name: bea(), why: "loud".into() }),
+        (
+            r#"{"command":"kick","name":"bea"}"#,
+            Command::Kick { name: bea(), why: String::new(), with: With::default() },
+        ),
+        (
+            r#"{"command":"kick","name":"bea","why":"loud"}"#,
+            Command::Kick { name: bea(), why: "loud".into(), with: With::default() },
+        ),
+        (
+            r#"{"command":"kick","name":"bea","all":true,"ticket":false}"#,
+            Command::Kick { name: bea(), why: String::new(), with: With { all: true, ticket: false } },
+        ),
         (r#"{"command":"unban","name":"bea"}"#, Command::Unban { name: bea() }),
         (r#"{"command":"mute","name":"bea"}"#, Command::Mute { name: bea() }),
         (r#"{"command":"unmute","name":"bea"}"#, Command::Unmute { name: bea() }),

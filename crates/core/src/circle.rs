@@ -258,6 +258,17 @@ impl Circle {
         changed
     }
 
+    /// Those at the other ends who say that they are linked with somebody.
+    pub(crate) fn links_of(&self, key: &Key) -> impl Iterator<Item = Key> {
+        let tells = move |link: &LinkId| self.with.get(link).is_some_and(|with| with.contains(key));
+        self.links.iter().filter(move |(_, link)| tells(link)).map(|(other, _)| *other)
+    }
+
+    /// Of whom the links tell has changed.
+    pub(crate) const fn touch(&mut self) {
+        self.has_changed = true;
+    }
+
     /// Whether those who are linked are others than were told; they are told now.
     pub(crate) const fn take_changed(&mut self) -> bool {
         core::mem::replace(&mut self.has_changed, false)

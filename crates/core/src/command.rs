@@ -29,6 +29,15 @@ pub enum Directory {
     Unregister,
 }
 
+/// What goes with somebody who is shown out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct With {
+    /// In a room, also those whom it has let in, and those whom they have.
+    pub all: bool,
+    /// The ticket that it came with lets nobody in any more.
+    pub ticket: bool,
+}
+
 /// A user's wish.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
@@ -59,6 +68,8 @@ pub enum Command {
         name: String,
         /// Why; may be empty.
         why: String,
+        /// What goes with it.
+        with: With,
     },
     /// Let somebody back in who was kicked.
     Unban {

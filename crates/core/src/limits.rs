@@ -73,12 +73,10 @@ limits! {
     ACTS_MAX: usize = 4_096;
     /// Of these, the last are for what hosts' users do.
     ACTS_OF_HOSTS: usize = 1_024;
-    /// Acts of an author that is no host; of one who has more, none has effect.
-    ACTS_OF_MEMBER_MAX: usize = 256;
     /// Streams of a key that a REVOKE cuts at a number of their own.
-    CUTS_MAX: usize = 256;
-    /// Members whom a lock, or the revoke of a ticket, lists.
-    KEPT_MAX: usize = 256;
+    CUTS_MAX: usize = 64;
+    /// Keys that a lock, or a revoke, lists as kept.
+    KEPT_MAX: usize = 448;
     /// Talk entries that a log keeps.
     TALK_ENTRIES_MAX: usize = 10_000;
     /// Bytes of the talk entries that a log keeps.
@@ -267,14 +265,26 @@ limits! {
     REGISTRY_BACKOFF_MAX: Duration = Duration::from_secs(30);
     /// What registries have not answered by then is told as far as it is known.
     QUERY_PATIENCE: Duration = Duration::from_secs(10);
-    /// Members of a mesh.
+    /// Members of a mesh who are linked with one, itself among them.
     MESH_MAX: usize = 64;
+    /// Hex digits of a key that name somebody.
+    KEY_DIGITS_MIN: usize = 8;
+    /// PERSONs that a member keeps of those who are no hosts, are not linked, and of whom it holds no talk.
+    PEOPLE_MAX: usize = 512;
+    /// PERSONs that were let go of and are remembered as such.
+    FORGOTTEN_MAX: usize = 4_096;
+    /// Rows of acts that JOIN shows.
+    ACT_ROWS_MAX: usize = 64;
+    /// Links whose JOIN waits for acts that it has shown.
+    ACT_LINKS_MAX: usize = 8;
+    /// Links over which somebody has been let in who has no seat yet, or is not here.
+    UNSEATED_MAX: usize = 64;
+    /// Who is in a room is closed if it has not been seated and here for this long.
+    SEAT_TIMEOUT: Duration = Duration::from_secs(5);
     /// A member tells of a change this much later, so that several go together.
     MESH_DIGEST_DELAY: Duration = Duration::from_millis(200);
     /// A member's DIGEST and LINKS go out no more often.
     MESH_DIGEST_INTERVAL: Duration = Duration::from_secs(1);
-    /// A member that has a chain, and is not known as granted, is waited for this long.
-    GRANT_TIMEOUT: Duration = Duration::from_secs(1);
     /// A newcomer waits no longer for acts that it lacks.
     ARRIVE_TIMEOUT: Duration = Duration::from_secs(2);
     /// Of two who miss their link, the one with the larger key dials this much later.

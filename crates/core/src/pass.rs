@@ -57,15 +57,33 @@ impl Chain {
     #[must_use]
     pub fn holds(&self, key: &Key, charter: &SignedCharter, us: &Identity) -> bool {
         let first = self.0.first().map_or(*key, |pass| pass.signer);
-        let subjects = self.0.iter().skip(1).map(|pass| pass.signer).chain([*key]);
         first == charter.founder
-            && self.0.iter().zip(subjects).all(|(pass, subject)| is_signed(pass, charter.meeting, &subject, us))
+            && self
+                .0
+                .iter()
+                .zip(self.subjects(*key))
+                .all(|(pass, subject)| is_signed(pass, charter.meeting, &subject, us))
     }
 
-    /// Whose word is the last.
+    /// The passes, from the founder's down.
     #[must_use]
-    pub fn signer(&self) -> Option<Key> {
-        self.0.last().map(|pass| pass.signer)
+    pub fn passes(&self) -> &[Pass] {
+        &self.0
+    }
+
+    /// Whom each pass lets in, the last of them `key`.
+    pub(crate) fn subjects(&self, key: Key) -> impl Iterator<Item = Key> {
+        self.0.iter().skip(1).map(|pass| pass.signer).chain([key])
+    }
+
+    /// Who stands first below the founder, of those by whom `key` has come in, itself among them; nobody above the founder.
+    pub(crate) fn branch(&self, key: Key) -> Option<Key> {
+        self.subjects(key).next().filter(|_| !self.is_empty())
+    }
+
+    /// Whether `key` has let in whoever has this chain, or somebody on the way.
+    pub(crate) fn is_by(&self, key: &Key) -> bool {
+        self.0.iter().any(|pass| pass.signer == *key)
     }
 
     /// The lamport time above which talk is served to whoever has this chain (SPEC PASS-3).

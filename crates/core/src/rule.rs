@@ -133,9 +133,9 @@ rules! {
     Registry15 "REGISTRY-15" Stale "a record is not over, and holds for a day at most: compare the clocks of both machines"
     Mesh2 "MESH-2" Unexpected "nothing of a room goes over a link before WELCOME"
     Mesh3 "MESH-3" Unexpected "what only a lecture has comes from no member of a room"
-    Mesh6 "MESH-6" NotYet "whether a key is granted is known in time"
-    Mesh7 "MESH-7" Unexpected "who lets somebody in has granted it"
-    Mesh22 "MESH-22" NotYet "the other end of a link is a member still"
+    Mesh6 "MESH-6" NotYet "who is asked to let somebody in is in itself"
+    Mesh7 "MESH-7" NotYet "who is let in says who it is, has a seat, and is here"
+    Mesh22 "MESH-22" NotYet "who is let in has a seat by all acts"
     Mesh24 "MESH-24" TooSoon "newcomers from one source come 64 at once at most, then one in five seconds"
 }
 

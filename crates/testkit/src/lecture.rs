@@ -220,7 +220,13 @@ pub fn lecture() -> Vec<Said> {
     let meeting = charter().meeting;
     let mut script = Script { meeting, log: Log::new(meeting, 100), said: Vec::new(), micros: 0 };
     let (whereabouts, name) = (Whereabouts::Here, Name::new("Ada").unwrap());
-    let person = script.write(&EntryBody::Person { whereabouts, name, addresses: List::NONE });
+    let person = script.write(&EntryBody::Person {
+        whereabouts,
+        name,
+        addresses: List::NONE,
+        chain: List::NONE,
+        proof: List::NONE,
+    });
     script.opening();
     script.send(Direction::Responder, person, "What had been written before: the host's name.");
     let text = Text::new("Welcome!").unwrap();
@@ -271,12 +277,18 @@ pub fn bodies() -> Vec<(&'static str, Encoded)> {
     let cuts = List::over(count, &cuts);
     let bodies = [
         EntryBody::Revoke { subject: bea().key(), level: Level::Out, name: out, why, cuts, kept: List::NONE },
-        EntryBody::Grant { subject: bea().key(), role: Role::Member, answers, name: out, proof: List::NONE },
+        EntryBody::Grant { subject: bea().key(), role: Role::Member, answers, session: SESSION + 1, name: out },
         EntryBody::Policy { door: tertulia_core::wire::entry::Door::Locked, kept: List::NONE },
         EntryBody::End { why: Reason::NONE },
         EntryBody::Text { salt: Salt([0x5a; 16]), text: Text::new("Welcome!").unwrap() },
         EntryBody::Question { asker: bea().key(), name, token, signature, text },
-        EntryBody::Person { whereabouts: Whereabouts::Here, name: Name::new("Ada").unwrap(), addresses },
+        EntryBody::Person {
+            whereabouts: Whereabouts::Here,
+            name: Name::new("Ada").unwrap(),
+            addresses,
+            chain: List::NONE,
+            proof: List::NONE,
+        },
     ];
     let mut log = Log::new(charter().meeting, 100);
     let now = Now { tick: Instant(0), unix_ms: START_MS };

@@ -21,5 +21,6 @@ pub mod mesh;
 pub mod real;
 pub mod scenes;
 pub mod scheme;
+pub mod seats;
 pub mod sim;
 pub mod star;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use tertulia_core::charter::{Admission, Charter, Questions, SignedCharter, Terms};
 use tertulia_core::code::Code;
-use tertulia_core::command::Command;
+use tertulia_core::command::{Command, With};
 use tertulia_core::event::{Event, Notice};
 use tertulia_core::id::{Hash, Key, MeetingId, RequestId, Salt, Token};
 use tertulia_core::identity::{Domain, Identity, Secret};
@@ -79,8 +79,8 @@ fn event<'a>(frame: impl Into<Frame<'a>>) -> Encoded {
 fn entries() -> Vec<Encoded> {
     let (host, meeting) = (identity(1), charter().meeting);
     let text = |text| EntryBody::Text { salt: Salt::ZERO, text: Text::new(text).unwrap() };
-    let name =
-        EntryBody::Person { whereabouts: Whereabouts::Here, name: Name::new("ada").unwrap(), addresses: List::NONE };
+    let (whereabouts, name, addresses) = (Whereabouts::Here, Name::new("ada").unwrap(), List::NONE);
+    let name = EntryBody::Person { whereabouts, name, addresses, chain: List::NONE, proof: List::NONE };
     let locked = EntryBody::Policy { door: Door::Locked, kept: List::NONE };
     let bodies = [name, text("one"), text("two"), locked, text("three"), text("four"), text("five")];
     let (mut log, mut rival) = (Log::new(meeting, 100), Log::new(meeting, 100));
@@ -214,19 +214,28 @@ fn from_members() -> Vec<Encoded> {
         let name = format!("p{number}");
         let (count, addresses) = encode_items([Address::of("192.0.2.1:7473".parse().unwrap())], 1);
         let (name, addresses) = (Name::new(&name).unwrap(), List::over(count, &addresses));
-        let person = |whereabouts| EntryBody::Person { whereabouts, name, addresses };
+        let pass = Chain::default().and(us.key(), 0, Manner::Unasked, charter.meeting, &identity(1));
+        let chain = if number == 1 { Chain::default() } else { pass };
+        let person = |log: &mut Log, whereabouts| {
+            chain.with_list(|chain| {
+                let person = EntryBody::Person { whereabouts, name, addresses, chain, proof: List::NONE };
+                log.write(&us, 7, &person, NOW).map(|entry| entry.frame.clone())
+            })
+        };
         let text = |text| EntryBody::Text { salt: Salt::ZERO, text: Text::new(text).unwrap() };
-        let (role, answers, proof) = (Role::Member, Hash::ZERO, List::NONE);
         for subject in 2..6 {
-            let grant = EntryBody::Grant { subject: identity(subject).key(), role, answers, name: Reason::NONE, proof };
+            let (subject, role, answers) = (identity(subject).key(), Role::Host, Hash::ZERO);
+            let grant = EntryBody::Grant { subject, role, answers, session: 0, name: Reason::NONE };
             written.extend(log.write(&us, 7, &grant, NOW).map(|entry| entry.frame.clone()));
         }
+        written.extend(person(&mut log, Whereabouts::Here));
         written.extend(
-            [person(Whereabouts::Here), text("one"), text("two"), person(Whereabouts::Gone)]
+            ["one", "two"]
                 .iter()
-                .filter_map(|body| log.write(&us, 7, body, NOW))
+                .filter_map(|said| log.write(&us, 7, &text(said), NOW))
                 .map(|entry| entry.frame.clone()),
         );
+        written.extend(person(&mut log, Whereabouts::Gone));
         written.extend(rival.write(&us, 7, &text("another one"), NOW).map(|entry| entry.frame.clone()));
     }
     written.extend(
@@ -284,7 +293,11 @@ fn command() -> impl Strategy<Value = Command> {
         1 => Just(Command::Msg { to: "ada".into(), text: "psst".into() }),
         2 => prop_oneof![name.clone(), Just("a b".to_string())].prop_map(|name| Command::Name { name }),
         1 => Just(Command::Users),
-        1 => name.clone().prop_map(|name| Command::Kick { name, why: String::new() }),
+        1 => (name.clone(), any::<(bool, bool)>()).prop_map(|(name, (all, ticket))| Command::Kick {
+            name,
+            why: String::new(),
+            with: With { all, ticket },
+        }),
         1 => name.clone().prop_map(|name| Command::Unban { name }),
         1 => name.clone().prop_map(|name| Command::Mute { name }),
         1 => name.clone().prop_map(|name| Command::Unmute { name }),
@@ -302,7 +315,7 @@ fn happening() -> impl Strategy<Value = Step> {
         6 => (any::<usize>(), any::<usize>(), proptest::collection::vec(any::<u64>(), 1..8))
             .prop_map(|(link, kind, draws)| Step::Frame { link, kind, draws }),
         16 => (any::<usize>(), any::<usize>()).prop_map(|(link, which)| Step::Prepared { link, which }),
-        3 => any::<bool>().prop_map(|done| Step::Answer { done }),
+        9 => any::<bool>().prop_map(|done| Step::Answer { done }),
         1 => (any::<usize>(), code.clone()).prop_map(|(link, code)| Step::Down { link, code }),
         1 => code.prop_map(|code| Step::Unreachable { code }),
         6 => command().prop_map(Step::Command),
@@ -394,13 +407,13 @@ fn the_steps_reach_all_that_a_machine_can_be_told() {
     };
     for _ in 0..200 {
         let steps = steps().new_tree(&mut runner).unwrap().current();
-        let (mut host, mut attendee) = (host(), attendee());
+        let (mut host, mut attendee, mut newcomer) = (host(), attendee(), member(2));
         for step in &steps {
             host.step(step);
             attendee.step(step);
+            newcomer.step(step);
         }
-        add(&host.inputs);
-        add(&attendee.inputs);
+        [&host.inputs, &attendee.inputs, &newcomer.inputs].into_iter().for_each(&mut add);
     }
     let all = ["start", "up", "down", "unreachable", "command", "timeout", "OK", "ERROR", "JOIN", "WELCOME", "ENTRY"];
     let more = ["DIGEST", "FETCH", "FORK", "PRESENCE", "RENAME", "WAITING", "TELL", "ASK"];

@@ -142,7 +142,7 @@ impl Pair {
         // What went out on an older link may have been lost.
         let number = self.session.map_or(1, |session| self.received_below(session));
         self.unasked = self.unasked.filter(|_| !is_first).map(|_| number);
-        self.replica.meet(link, self.peer, 0)
+        self.replica.meet(link, self.peer, Some(0))
     }
 
     /// Whether the own entry of this number goes out unasked (SPEC CONTACT-5).

@@ -17,9 +17,9 @@ use crate::pass::Chain;
 use crate::random::Random;
 use crate::ticket::{Ticket, prove_ticket};
 use crate::time::{Instant, Now, Timers};
-use crate::wire::field::{Name, Reason};
-use crate::wire::meeting::Join;
-use crate::wire::option::{self, OptionsBuffer};
+use crate::wire::field::{List, Name, Reason, encode_items};
+use crate::wire::meeting::{Join, Row};
+use crate::wire::option::{self, OptionsBuffer, TicketProof};
 use crate::wire::session::{Hello, Purpose};
 use crate::wire::{Encoded, Frame};
 
@@ -222,13 +222,23 @@ impl Newcomer {
         self.dials > 0
     }
 
-    /// What it says at the door, with all that may open it.
-    pub(crate) fn join(&self, meeting: MeetingId, us: &Identity, id: RequestId) -> Encoded {
+    /// The proof of the ticket that it was given, if it was.
+    pub(crate) fn proof(&self, meeting: MeetingId, us: &Identity) -> Option<TicketProof> {
+        let ticket = self.goal.ticket.as_ref()?;
+        let meeting = if meeting == MeetingId::ZERO { ticket.meeting } else { meeting };
+        Some(prove_ticket(ticket.seed?, ticket.endorsement, meeting, us))
+    }
+
+    /// What it says at the door, with all that may open it: a `proof`, and rows of the acts that it holds.
+    pub(crate) fn join(&self, meeting: MeetingId, proof: Option<TicketProof>, acts: &[Row], id: RequestId) -> Encoded {
         let mut options = OptionsBuffer::default();
         self.chain.show(&mut options);
-        if let Some((ticket, seed)) = self.goal.ticket.as_ref().and_then(|ticket| Some((ticket, ticket.seed?))) {
-            let meeting = if meeting == MeetingId::ZERO { ticket.meeting } else { meeting };
-            options.set(&option::TICKET, &prove_ticket(seed, ticket.endorsement, meeting, us));
+        if !acts.is_empty() {
+            let (count, items) = encode_items(acts.iter().copied(), limits::ACT_ROWS_MAX);
+            options.set(&option::ACTS, &List::<'_, Row, { limits::ACT_ROWS_MAX }>::over(count, &items));
+        }
+        if let Some(proof) = proof {
+            options.set(&option::TICKET, &proof);
         }
         if !self.goal.note.is_empty() {
             options.set(&option::NOTE, &Reason::cut(&self.goal.note));
@@ -242,12 +252,14 @@ impl Newcomer {
         others.into_iter().find(|kept| kept.charter.meeting == meeting)
     }
 
-    /// What lets it in again.
-    pub(crate) fn take_chain(&mut self, chain: Chain, meeting: MeetingId, out: &mut Vec<Output>) {
-        if self.chain != chain {
+    /// What lets it in again; whether that is news.
+    pub(crate) fn take_chain(&mut self, chain: Chain, meeting: MeetingId, out: &mut Vec<Output>) -> bool {
+        let is_new = self.chain != chain;
+        if is_new {
             out.push(Output::Keep { meeting, name: Kept::Pass, bytes: chain.encode() });
             self.chain = chain;
         }
+        is_new
     }
 
     /// Other doors of the same meeting: whoever is there may answer.

@@ -257,6 +257,20 @@ impl Log {
         begun.max(self.next_session(author))
     }
 
+    /// Whether anything is held of what `author` has said.
+    pub(crate) fn holds_talk_of(&self, author: Key) -> bool {
+        let first = StreamId { author, session: 0, lane: Lane::Acts };
+        let mut streams = self.streams.range(first..=StreamId { session: u64::MAX, lane: Lane::Talk, ..first });
+        streams.any(|(id, stream)| id.lane == Lane::Talk && !stream.held.is_empty())
+    }
+
+    /// What is written here comes after this lamport time, too, if that is no leap (SPEC LAMPORT-1, LAMPORT-2).
+    pub(crate) fn begin_above(&mut self, floor: u64) {
+        if floor > self.lamport && floor.saturating_sub(self.lamport) <= limits::LAMPORT_LEAP_MAX {
+            (self.lamport, self.latest) = (floor, ShortHash::ZERO);
+        }
+    }
+
     /// One above the highest number held of `stream`; 1 if nothing is.
     #[must_use]
     pub fn next_number(&self, stream: StreamId) -> u64 {

@@ -152,6 +152,14 @@ impl Log {
         entry
     }
 
+    /// Lets go of a register, as if it had never come.
+    pub(crate) fn forget_register(&mut self, author: Key, lane: Lane) -> Option<Arc<Held>> {
+        let (position, held) = self.registers.remove(&(author, lane))?;
+        self.ring.drop_register(position);
+        self.changed.remove(&held.id);
+        Some(held)
+    }
+
     pub(super) fn register_rows(&self) -> impl Iterator<Item = Row> {
         self.registers().map(|held| row_of(held))
     }

@@ -35,6 +35,11 @@ impl Ring {
         while self.talk.pop_front_if(|(at, _)| *at < dropped).is_some() {}
     }
 
+    /// Lets go of a register.
+    pub(super) fn drop_register(&mut self, at: u64) {
+        self.registers.remove(&at);
+    }
+
     /// Lets go of the oldest talk.
     pub(super) fn drop_oldest(&mut self) -> Option<Arc<Held>> {
         let (at, entry) = self.talk.pop_front()?;

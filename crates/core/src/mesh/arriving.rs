@@ -21,6 +21,7 @@ use crate::wire::address::Address;
 use crate::wire::entry::{EntryBody, Whereabouts};
 use crate::wire::field::{List, Name, encode_items};
 use crate::wire::meeting::Lane;
+use crate::wire::option::TicketProof;
 
 impl Member {
     /// The acts are complete, and who is who, as far as anybody who is linked has them.
@@ -28,8 +29,15 @@ impl Member {
         // SPEC MESH-19: whom to dial, PERSON says.
         let lacks_person =
             |log: &Log, stream: StreamId| stream.lane == Lane::PERSON && is_wanted(log, &self.roster, stream);
-        let is_complete = !self.replica.lacks_acts() && !self.replica.lacks(lacks_person);
-        if is_complete && self.roster.is_member(&self.us.key()) {
+        let us = self.us.key();
+        if self.lacks_acts() || self.replica.lacks(lacks_person) {
+            return;
+        }
+        if self.session < self.roster.back_from(&us) {
+            // It was shown out and let in again before it knew of either.
+            self.write_person(Whereabouts::Here, now, out);
+        }
+        if self.roster.is_seated(&us) {
             self.come_inside(now, out);
         }
     }
@@ -39,13 +47,13 @@ impl Member {
         if self.stage != Stage::Arriving {
             return;
         }
-        if self.roster.is_member(&self.us.key()) {
+        if self.roster.is_seated(&self.us.key()) {
             return self.come_inside(now, out);
         }
-        // SPEC MESH-7: who says that it lets us in, and can't show it, is none of the room's.
+        // SPEC MESH-22: whoever has let us in does not know all acts.
         let link = self.links.iter().find(|(_, peer)| peer.is_in()).map(|(link, _)| *link);
         if let Some(link) = link {
-            self.reject(link, Rule::Mesh7, now, out);
+            self.reject(link, Rule::Mesh22, now, out);
         }
     }
 
@@ -54,12 +62,18 @@ impl Member {
         self.stage = Stage::Inside;
         self.timers.disarm(Timer::Arrive);
         self.newcomer.rest();
-        self.go_on_in(self.session.max(self.replica.log.next_session(self.us.key())), out);
-        let addresses = self.reach.told();
         let us = self.us.key();
+        // SPEC SESSION-1: above all that an earlier run has signed.
+        let next = self.replica.log.next_session(us);
+        self.go_on_in(if next.saturating_sub(1) > self.session { next } else { self.session }, out);
+        self.replica.log.begin_above(self.newcomer.chain.floor());
+        let addresses = self.reach.told();
         let said = self.roster.members().find(|member| member.key == us);
-        let is_said =
-            said.is_some_and(|said| said.name == Some(&*self.newcomer.me.name) && said.addresses == &*addresses);
+        let is_said = said.is_some_and(|said| {
+            said.name == Some(&*self.newcomer.me.name)
+                && said.addresses == &*addresses
+                && self.roster.chain(&us) == Some(&self.newcomer.chain)
+        });
         if !(is_said && self.is_here(&us)) {
             self.write_person(Whereabouts::Here, now, out);
         }
@@ -101,16 +115,31 @@ impl Member {
         self.people.shown = here.iter().map(|key| (*key, self.called(key))).collect();
         self.people.is_told = true;
         here.into_iter().for_each(|key| self.introduce(key, out));
-        out.push(Output::Event(self.users()));
+        out.push(Output::Event(self.users(false)));
     }
 
     /// Says who this is, where others can dial it, and whether it is here.
     pub(super) fn write_person(&mut self, whereabouts: Whereabouts, now: Now, out: &mut Vec<Output>) {
         let name = self.newcomer.me.name.clone();
         let (count, items) = encode_items(self.reach.told().into_iter().map(Address::of), limits::ADDRESSES_MAX);
+        let addresses = List::over(count, &items);
+        let (count, items) = encode_items(self.own_proof(), 1);
+        let (proof, chain) = (List::over(count, &items), self.newcomer.chain.clone());
         if let Some(name) = Name::new(&name) {
-            self.write(&EntryBody::Person { whereabouts, name, addresses: List::over(count, &items) }, now, out);
+            chain.with_list(|chain| {
+                self.write(&EntryBody::Person { whereabouts, name, addresses, chain, proof }, now, out);
+            });
         }
+    }
+
+    /// The proof of the ticket with which it comes, or has come before.
+    pub(super) fn own_proof(&self) -> Option<TicketProof> {
+        let (us, charter) = (self.us.key(), self.charter.as_ref());
+        if charter.is_some_and(|charter| charter.founder == us || !charter.admission.has_tickets()) {
+            return None;
+        }
+        let given = self.newcomer.proof(self.replica.log.meeting(), &self.us);
+        given.or_else(|| self.roster.proof(&us))
     }
 
     /// Tells the user how others join: any member lets them in.
@@ -151,7 +180,7 @@ impl Member {
     /// can't be.
     pub(super) fn come_inside_alone(&mut self, code: Code, now: Now, out: &mut Vec<Output>) -> bool {
         let Some(heard) = &self.guess else { return false };
-        if !self.roster.is_member(&self.us.key()) {
+        if !self.roster.is_seated(&self.us.key()) {
             self.learn_doors();
             return false;
         }

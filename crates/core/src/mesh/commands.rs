@@ -1,11 +1,12 @@
 //! What a member can do, by hand.
 
+use alloc::collections::BTreeSet;
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
 use super::member::{Member, Stage, Timer};
 use crate::code::Code;
-use crate::command::{Command, Failure, Full, Place};
+use crate::command::{Command, Failure, Full, Place, With};
 use crate::errand::Errand;
 use crate::event::{Ending, Event, Notice, Role as Part};
 use crate::id::{CommandId, Key, Salt, Token};
@@ -42,7 +43,7 @@ impl Member {
             },
             Command::Name { name } => self.rename(&name, now, out),
             Command::Users => {
-                out.push(Output::Event(self.users()));
+                out.push(Output::Event(self.users(true)));
                 Ok(())
             }
             Command::Contacts
@@ -69,10 +70,10 @@ impl Member {
             {
                 Err(Failure::NotHost(Place::Room))
             }
-            Command::Kick { name, why } => self.kick(&name, &why, now, out),
+            Command::Kick { name, why, with } => self.kick(&name, &why, with, now, out),
             Command::Unban { name } => self.forgive(&name, Level::Out, now, out),
             Command::Mute { name } => {
-                self.other(&name).and_then(|key| self.revoke(key, Level::Mute, &name, "", now, out))
+                self.other(&name).and_then(|key| self.revoke(key, Level::Mute, (&name, ""), &[], now, out))
             }
             Command::Unmute { name } => self.forgive(&name, Level::Mute, now, out),
             Command::Admit { name } => self.let_in(name.as_deref(), now, out),
@@ -151,8 +152,7 @@ impl Member {
     }
 
     fn lock(&mut self, now: Now, out: &mut Vec<Output>) -> Result<(), Failure> {
-        let kept: Vec<Key> = self.roster.kept().collect();
-        let (count, kept) = encode_items(kept, limits::KEPT_MAX);
+        let (count, kept) = encode_items(self.kept(), limits::KEPT_MAX);
         self.act(&EntryBody::Policy { door: Door::Locked, kept: List::over(count, &kept) }, now, out)
     }
 
@@ -171,20 +171,60 @@ impl Member {
         self.write(body, now, out).then_some(()).ok_or(Failure::Full(Full::Acts(Place::Room)))
     }
 
-    fn kick(&mut self, name: &str, why: &str, now: Now, out: &mut Vec<Output>) -> Result<(), Failure> {
+    fn kick(&mut self, name: &str, why: &str, with: With, now: Now, out: &mut Vec<Output>) -> Result<(), Failure> {
         let key = self.other(name)?;
-        self.revoke(key, Level::Out, name, why, now, out)?;
-        // SPEC REVOKE-2: who is out would come back with a new key and the same ticket.
-        let void = self.newcomer.goal.ticket.as_ref().and_then(|ticket| ticket.seed);
+        // SPEC REVOKE-4
+        let kept: Vec<Key> = if with.all { Vec::new() } else { self.let_in_by(&key) };
+        let shown = self.roster.proof(&key).map(|proof| proof.ticket);
+        self.revoke(key, Level::Out, (name, why), &kept, now, out)?;
+        if with.all && self.roster.is_locked() {
+            // The lock may list those who are to go, too.
+            self.lock(now, out)?;
+        }
+        if with.ticket { self.void_ticket(shown, why, now, out) } else { Ok(()) }
+    }
+
+    /// Whom somebody has let in, or those have, and who is linked with this node or with somebody who is none of them.
+    fn let_in_by(&self, key: &Key) -> Vec<Key> {
+        let branch: BTreeSet<Key> = self.roster.let_in_by(key).collect();
+        let others = |other: &Key| other != key && !branch.contains(other);
+        let is_reached = |key: &Key| self.circle.has(key) || self.circle.links_of(key).any(|other| others(&other));
+        branch.iter().copied().filter(is_reached).take(limits::KEPT_MAX).collect()
+    }
+
+    /// Who stays in though the door is locked or a ticket void: where not all have place, those first who are no mere word
+    /// of whoever has let them in (SPEC LOCK-1).
+    fn kept(&self) -> Vec<Key> {
+        let branch = |key: &Key| self.roster.chain(key).and_then(|chain| chain.branch(*key));
+        let bridged = |key: &Key| self.circle.links_of(key).any(|other| branch(&other) != branch(key));
+        let mut kept: Vec<Key> = self.roster.members().map(|member| member.key).collect();
+        kept.sort_by_cached_key(|key| {
+            let is_here = self.is_here(key);
+            if self.roster.is_hosts(key) || *key == self.us.key() || is_here && self.circle.has(key) {
+                0
+            } else if is_here && bridged(key) {
+                1
+            } else {
+                2
+            }
+        });
+        kept
+    }
+
+    /// SPEC REVOKE-2: who is out would come back with a new key and the same ticket.
+    fn void_ticket(&mut self, shown: Option<Key>, why: &str, now: Now, out: &mut Vec<Output>) -> Result<(), Failure> {
+        let handed_out = self.newcomer.goal.ticket.as_ref().and_then(|ticket| ticket.seed);
+        let handed_out = handed_out.map(|seed| self.us.scheme().public(&seed));
+        let shown = shown.filter(|ticket| !self.roster.is_revoked(ticket, Level::Out));
         let has_tickets = self.charter.as_ref().is_some_and(|charter| charter.admission.has_tickets());
-        let Some(void) = void.filter(|_| has_tickets) else { return Ok(()) };
-        let void = self.us.scheme().public(&void);
-        let kept: Vec<Key> = self.roster.kept().collect();
-        let (count, kept) = encode_items(kept, limits::KEPT_MAX);
+        let Some(void) = shown.or(handed_out).filter(|_| has_tickets) else { return Ok(()) };
+        let (count, kept) = encode_items(self.kept(), limits::KEPT_MAX);
         let (name, why, kept) = (Reason::NONE, Reason::cut(why), List::over(count, &kept));
         let body = EntryBody::Revoke { subject: void, level: Level::Out, name, why, cuts: List::NONE, kept };
         self.act(&body, now, out)?;
-        self.renew_ticket(out);
+        if Some(void) == handed_out {
+            self.renew_ticket(out);
+        }
         Ok(())
     }
 
@@ -207,15 +247,17 @@ impl Member {
         &mut self,
         subject: Key,
         level: Level,
-        name: &str,
-        why: &str,
+        (name, why): (&str, &str),
+        kept: &[Key],
         now: Now,
         out: &mut Vec<Output>,
     ) -> Result<(), Failure> {
         // SPEC REVOKE-3
         let (count, cuts) = encode_items(self.replica.log.cuts(subject), limits::CUTS_MAX);
         let (name, why, cuts) = (Reason::cut(name), Reason::cut(why), List::over(count, &cuts));
-        self.act(&EntryBody::Revoke { subject, level, name, why, cuts, kept: List::NONE }, now, out)
+        let (count, kept) = encode_items(kept.iter().copied(), limits::KEPT_MAX);
+        let kept = List::over(count, &kept);
+        self.act(&EntryBody::Revoke { subject, level, name, why, cuts, kept }, now, out)
     }
 
     fn forgive(&mut self, name: &str, level: Level, now: Now, out: &mut Vec<Output>) -> Result<(), Failure> {
@@ -223,9 +265,10 @@ impl Member {
         if revokes.is_empty() {
             return Err(Failure::NotRevoked { name: name.to_string(), level });
         }
-        for (subject, answers) in revokes {
-            let (role, name, proof) = (Role::Member, Reason::cut(name), List::NONE);
-            self.act(&EntryBody::Grant { subject, role, answers, name, proof }, now, out)?;
+        for (subject, answers, after) in revokes {
+            let (role, name) = (Role::Member, Reason::cut(name));
+            let session = self.replica.log.next_session(subject).max(after);
+            self.act(&EntryBody::Grant { subject, role, answers, session, name }, now, out)?;
         }
         Ok(())
     }

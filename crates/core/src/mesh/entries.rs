@@ -6,13 +6,13 @@ use alloc::vec::Vec;
 use super::member::Member;
 use crate::event::{Event, Notice};
 use crate::id::{Key, LinkId, RequestId, ShortHash};
-use crate::limits;
 use crate::log::{Held, Log, StreamId};
 use crate::machine::Output;
 use crate::replica::{Delivery, Taken};
 use crate::roster::Roster;
+use crate::rule::Rule;
 use crate::time::Now;
-use crate::wire::entry::{Carried, EntryBody};
+use crate::wire::entry::{Carried, EntryBody, Level};
 use crate::wire::meeting::{Fork, Lane};
 use crate::wire::{Encoded, Frame};
 
@@ -20,9 +20,9 @@ impl Member {
     pub(super) fn on_entry(&mut self, link: LinkId, entry: &Carried<'_>, now: Now, out: &mut Vec<Output>) {
         let value = &entry.signed.value;
         let (stream, number) = (StreamId::of(value), value.number);
-        // SPEC MESH-9: what does not count is not stored, and costs nobody; its author may yet be granted.
+        // SPEC MESH-9: what does not count is not stored, and costs nobody; its author may yet get a seat.
         let counts = self.roster.counts(stream, number);
-        let is_wanted = counts && has_place_for(&self.replica.log, &self.roster, stream);
+        let is_wanted = counts && (!stream.lane.is_register() || self.replica.log.has_place_for(stream));
         match self.replica.take(link, entry, is_wanted, &self.us, now, out) {
             Taken::Stored(entry) => self.on_stored(Some(link), &entry, now, out),
             Taken::Known | Taken::Later => {}
@@ -31,31 +31,25 @@ impl Member {
         }
     }
 
-    /// Whether this node may write an act that its user has not asked for.
-    pub(super) fn may_act_unasked(&self) -> bool {
-        // SPEC ACTS-2
-        !self.replica.log.has_only_hosts_acts_left() && self.may_act()
-    }
-
-    fn may_act(&self) -> bool {
-        let us = self.us.key();
-        // SPEC ACTS-2, ACTS-3
-        self.roster.is_hosts(&us)
-            || !self.replica.log.has_only_hosts_acts_left() && self.roster.acts_of(&us) < limits::ACTS_OF_MEMBER_MAX
+    /// An act that somebody outside was asked for; nothing else comes from there (SPEC MESH-27).
+    pub(super) fn on_act(&mut self, link: LinkId, entry: &Carried<'_>, now: Now, out: &mut Vec<Output>) {
+        if entry.signed.value.lane != Lane::Acts {
+            return self.reject(link, Rule::Mesh2, now, out);
+        }
+        self.on_entry(link, entry, now, out);
     }
 
     /// Writes an entry and sends it to all who hold what is before it; false if there is no room for another act.
     pub(super) fn write(&mut self, body: &EntryBody<'_>, now: Now, out: &mut Vec<Output>) -> bool {
-        let Some(lane) = Some(body.kind().lane()).filter(|lane| *lane != Lane::Acts || self.may_act()) else {
-            return false;
-        };
+        let lane = body.kind().lane();
         // Who is let in again, or may speak again, goes on in a new session: the old streams stay cut.
         let stream = StreamId { author: self.us.key(), session: self.session, lane };
         let log = &self.replica.log;
         let goes_on = if lane.is_register() {
-            self.roster.is_back(&self.us.key(), self.session)
+            self.session >= self.roster.back_from(&self.us.key())
         } else {
-            would_count(log, &self.roster, stream, log.next_number(stream))
+            let number = log.next_number(stream);
+            self.roster.reaches(stream, number) && !log.is_void(stream, number)
         };
         if !goes_on {
             self.begin_session(now, out);
@@ -63,6 +57,10 @@ impl Member {
         let Some(entry) = self.replica.write(&self.us, self.session, body, now, out) else { return false };
         self.on_stored(None, &entry, now, out);
         for (link, peer) in self.links.iter_mut().filter(|(_, peer)| peer.is_in() && peer.has_rows) {
+            // SPEC MESH-26
+            if lane == Lane::Talk && !self.replica.is_open(*link) {
+                continue;
+            }
             let reached = peer.reached.entry(lane).or_insert(1);
             if lane.is_register() || *reached == entry.number {
                 *reached = entry.number.saturating_add(1);
@@ -80,7 +78,7 @@ impl Member {
     pub(super) fn begin_session(&mut self, now: Now, out: &mut Vec<Output>) {
         let us = self.us.key();
         let session = self.replica.log.new_session(us, now.unix_ms, self.random.bytes());
-        let session = session.max(self.roster.session_after_cuts(&us));
+        let session = session.max(self.roster.counts_from(&us));
         self.go_on_in(session, out);
     }
 
@@ -139,13 +137,19 @@ impl Member {
     pub(super) fn on_fork(&mut self, link: LinkId, fork: &Fork<'_>, now: Now, out: &mut Vec<Output>) {
         match self.replica.log.check_fork(fork, &self.us) {
             Ok((stream, number)) => {
-                if self.roster.rank(&stream.author).is_some() && self.replica.void(stream, number, out) {
+                if self.may_have_written(&stream) && self.replica.void(stream, number, out) {
                     let frame = Frame::Meeting(crate::wire::meeting::Meeting::Fork(*fork)).encode(RequestId::EVENT);
                     self.forked(link, stream, number, &frame, now, out);
                 }
             }
             Err(rule) => self.reject(link, rule, now, out),
         }
+    }
+
+    /// Whether anything of a stream may count, or might have.
+    fn may_have_written(&self, stream: &StreamId) -> bool {
+        let is_known = self.roster.is_seated(&stream.author) || self.roster.is_revoked(&stream.author, Level::Out);
+        self.roster.is_hosts(&stream.author) || is_known && stream.lane == Lane::Talk
     }
 
     /// Part of what somebody has said is void: told to the user, and shown to everybody, once (SPEC MESH-10).
@@ -174,34 +178,13 @@ impl Member {
     }
 }
 
-/// Whether one entry more of a stream is kept.
-fn has_place_for(log: &Log, roster: &Roster, stream: StreamId) -> bool {
-    match stream.lane {
-        // SPEC ACTS-2, ACTS-3
-        Lane::Acts => {
-            roster.is_hosts(&stream.author)
-                || !log.has_only_hosts_acts_left() && roster.acts_of(&stream.author) <= limits::ACTS_OF_MEMBER_MAX
-        }
-        Lane::Talk => true,
-        Lane::Register(_) => log.has_place_for(stream),
-    }
-}
-
-/// Whether the next entry of a stream may be one to store: its author is granted, and it lies within all cuts.
+/// Whether the next entry of a stream may be one to store: its author may write it, and it lies within all cuts.
 pub(super) fn is_wanted(log: &Log, roster: &Roster, stream: StreamId) -> bool {
-    may_go_on(log, roster, stream) && has_place_for(log, roster, stream)
+    may_go_on(log, roster, stream) && (!stream.lane.is_register() || log.has_place_for(stream))
 }
 
 /// Whether the next entry of a stream may count.
 pub(super) fn may_go_on(log: &Log, roster: &Roster, stream: StreamId) -> bool {
-    // Of somebody who is not granted yet, the acts are: the grant may be among them.
-    let is_stranger = stream.lane == Lane::Acts && roster.rank(&stream.author).is_none();
     let (number, _) = log.missing(stream);
-    let may_be_act = is_stranger && !log.is_void(stream, number);
-    may_be_act || would_count(log, roster, stream, number)
-}
-
-/// Whether an entry of this number would count.
-fn would_count(log: &Log, roster: &Roster, stream: StreamId, number: u64) -> bool {
     roster.counts(stream, number) && !log.is_void(stream, number)
 }

@@ -13,6 +13,7 @@ use crate::id::{Key, LinkId, RequestId};
 use crate::limits;
 use crate::log::{Held, StreamId};
 use crate::machine::Output;
+use crate::rule::Rule;
 use crate::time::Now;
 use crate::wire::Frame;
 use crate::wire::field::{List, encode_items};
@@ -81,6 +82,25 @@ impl Member {
         }
     }
 
+    /// Where this node has sent JOIN, it is asked for acts and for nothing else (SPEC MESH-27).
+    pub(super) fn on_fetch_of_acts(
+        &mut self,
+        link: LinkId,
+        id: RequestId,
+        fetch: &Fetch<'_>,
+        now: Now,
+        out: &mut Vec<Output>,
+    ) {
+        if let Err(rule) = self.replica.serve(link, id, fetch, |entry| entry.lane() == Lane::Acts, out) {
+            self.reject(link, rule, now, out);
+        }
+    }
+
+    /// Whether an act is offered that this node lacks.
+    pub(super) fn lacks_acts(&self) -> bool {
+        self.replica.lacks(|log, id| id.lane == Lane::Acts && is_wanted(log, &self.roster, id))
+    }
+
     /// Tells what is due to be told, and asks whoever can be asked for what is lacking.
     pub(super) fn exchange(&mut self, now: Now, out: &mut Vec<Output>) {
         let roster = &self.roster;
@@ -122,8 +142,13 @@ impl Member {
     }
 
     fn links_frame(&self) -> crate::wire::Encoded {
-        let (count, items) = encode_items(self.circle.links().keys().copied(), limits::MESH_MAX);
+        let (count, items) = encode_items(self.linked_here(), limits::MESH_MAX);
         Frame::from(Links { keys: List::over(count, &items), options: Options::NONE }).encode(RequestId::EVENT)
+    }
+
+    /// Those who are here and linked.
+    pub(super) fn linked_here(&self) -> impl Iterator<Item = Key> {
+        self.circle.links().keys().copied().filter(|key| self.is_here(key))
     }
 
     /// SPEC MESH-16
@@ -160,9 +185,9 @@ impl Member {
         self.replica.answered(link, id, |log, stream| may_go_on(log, &self.roster, stream))
     }
 
-    pub(super) fn on_done(&mut self, link: LinkId, id: RequestId, out: &mut Vec<Output>) {
+    pub(super) fn on_done(&mut self, link: LinkId, id: RequestId, now: Now, out: &mut Vec<Output>) {
         if self.is_pulled(link, id) {
-            return;
+            return self.decide(link, now, out);
         }
         let Some(key) = self.links.get(&link).map(|peer| peer.key) else { return };
         if let Some(outbox) = self.outboxes.get_mut(&key) {
@@ -199,6 +224,10 @@ impl Member {
 
     pub(super) fn on_tell(&mut self, link: LinkId, id: RequestId, tell: &Tell<'_>, out: &mut Vec<Output>) {
         let Some(key) = self.links.get(&link).map(|peer| peer.key) else { return };
+        // SPEC MESH-26
+        if !self.is_here(&key) {
+            return out.push(Output::refuse(link, id, Rule::Mesh7, Rule::Mesh7.meaning()));
+        }
         // SPEC TOKEN-2
         if self.tokens.take(key, tell.token) {
             self.show_whisper(key, tell, out);

@@ -6,12 +6,12 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 use super::member::{Member, Stage, Timer};
-use super::peer::{Errand, Knock, Peer, Step};
+use super::peer::{Branch, Errand, Knock, Peer, Step};
 use crate::charter::{Charter, SignedCharter};
 use crate::code::Code;
 use crate::door::is_innocent;
 use crate::event::Event;
-use crate::id::{DialId, Key, LinkId};
+use crate::id::{DialId, Key, LinkId, Source};
 use crate::limits;
 use crate::log::Log;
 use crate::machine::{Kept, Output};
@@ -23,8 +23,9 @@ use crate::rule::Rule;
 use crate::time::Now;
 use crate::wire::Frame;
 use crate::wire::address::Address;
+use crate::wire::entry::Whereabouts;
 use crate::wire::field::{Block, List, Name, Signed, decode_all, encode_alone, encode_items};
-use crate::wire::meeting::Welcome;
+use crate::wire::meeting::{Lane, Row, Welcome};
 use crate::wire::option::{self, OptionsBuffer};
 use crate::wire::session::{Hello, Purpose};
 
@@ -71,6 +72,7 @@ impl Member {
             address: SocketAddr::new(address.ip().to_canonical(), address.port()),
             started_ms: hello.started_ms,
             step,
+            branch: Branch::From(Source::of(address.ip())),
             reached: BTreeMap::new(),
             told: BTreeMap::new(),
             has_rows: false,
@@ -91,19 +93,23 @@ impl Member {
         let Some(peer) = self.links.get(&link) else { return };
         self.circle.asks(link, peer.key);
         let request = self.last_request.step();
-        let frame = self.newcomer.join(self.replica.log.meeting(), &self.us, request);
+        let acts = self.replica.log.rows(u64::MAX).into_iter().filter(|row| row.lane == Lane::Acts);
+        let acts: Vec<Row> = acts.take(limits::ACT_ROWS_MAX).collect();
+        let frame = self.newcomer.join(self.replica.log.meeting(), self.own_proof(), &acts, request);
         out.push(Output::Send { link, frame });
     }
 
     /// Answers JOIN: both are members, and the link is theirs.
     pub(super) fn welcome(&mut self, link: LinkId, knock: &Knock, now: Now, out: &mut Vec<Output>) {
+        self.make_place(now, out);
         let (Some(charter), Some(peer)) = (&self.charter, self.links.get(&link)) else { return };
         let Ok(signed) = decode_all::<Signed<'_, Charter<'_>>>(charter.bytes()) else { return };
         let chain = self.chain_for(peer.key, knock);
-        let rows = self.replica.meet(link, peer.key, chain.floor());
+        let branch = knock.chain.branch(peer.key).map(Branch::Of);
+        let branch = branch.filter(|_| chain == knock.chain).unwrap_or(Branch::From(knock.source));
+        let rows = self.replica.meet(link, peer.key, None);
         let (count, items) = encode_items(rows.iter().copied(), limits::ROWS_MAX);
         let mut options = OptionsBuffer::default();
-        self.newcomer.chain.show(&mut options);
         options.set(&option::OBSERVED, &Address::of(peer.address));
         let rows_told = List::over(count, &items);
         let frame = chain.with_list(|chain| {
@@ -111,6 +117,8 @@ impl Member {
             Frame::from(welcome).encode(knock.request)
         });
         out.push(Output::Send { link, frame });
+        self.links.get_mut(&link).into_iter().for_each(|peer| peer.branch = branch);
+        self.say_who(link, out);
         self.note_told(link, &rows);
         if let Some(rest) = rows.get(limits::ROWS_MAX..).filter(|rest| !rest.is_empty()) {
             send_rows(link, rest, out);
@@ -151,11 +159,16 @@ impl Member {
             out.push(Output::Keep { meeting, name: Kept::Charter, bytes });
             self.charter = Some(charter);
         }
-        self.newcomer.take_chain(chain, self.replica.log.meeting(), out);
+        self.replica.log.begin_above(chain.floor());
+        let is_news = self.newcomer.take_chain(chain, self.replica.log.meeting(), out);
         self.reach.note(&welcome.options);
-        let floor = self.floor_for(key, &Chain::of(&welcome.options));
-        let rows = self.replica.meet(link, key, floor);
+        let rows = self.replica.meet(link, key, None);
         self.enter(link, now, out);
+        // SPEC MESH-7
+        if is_news || !self.is_here(&self.us.key()) {
+            self.write_person(Whereabouts::Here, now, out);
+        }
+        self.say_who(link, out);
         self.note_told(link, &rows);
         send_rows(link, &rows, out);
         self.take_rows(link, &welcome.rows, now, out);
@@ -166,13 +179,38 @@ impl Member {
         }
     }
 
+    /// Of those who have not yet said who they are, only so many are in at once: of the branch that has most of them, the
+    /// one that came first makes place.
+    fn make_place(&mut self, now: Now, out: &mut Vec<Output>) {
+        let mut unsaid: BTreeMap<Branch, Vec<LinkId>> = BTreeMap::new();
+        for (link, peer) in self.links.iter().filter(|(_, peer)| peer.is_in() && !self.is_here(&peer.key)) {
+            unsaid.entry(peer.branch).or_default().push(*link);
+        }
+        if unsaid.values().map(Vec::len).sum::<usize>() < limits::UNSEATED_MAX {
+            return;
+        }
+        let first = unsaid.values().max_by_key(|links| links.len()).and_then(|links| links.first().copied());
+        first.into_iter().for_each(|first| self.reject(first, Rule::Mesh7, now, out));
+    }
+
+    /// SPEC MESH-7: who this is goes first over a link.
+    fn say_who(&mut self, link: LinkId, out: &mut Vec<Output>) {
+        let Some(held) = self.replica.log.register(self.us.key(), Lane::PERSON) else { return };
+        out.push(Output::Send { link, frame: held.frame.clone() });
+        let next = held.number.saturating_add(1);
+        if let Some(peer) = self.links.get_mut(&link) {
+            peer.reached.insert(Lane::PERSON, next);
+        }
+    }
+
     /// A link is one of two members now: the one that is used, unless there is a better one.
     fn enter(&mut self, link: LinkId, now: Now, out: &mut Vec<Output>) {
         let Some(peer) = self.links.get_mut(&link) else { return };
         peer.step = Step::In;
         let (key, run) = (peer.key, peer.started_ms);
         self.timers.disarm(Timer::Join(link));
-        self.timers.disarm(Timer::Grant(link));
+        self.timers.disarm(Timer::Knock(link));
+        self.people.must_seat = true;
         self.lobby.take(link, now);
         self.confirm_guess();
         let is_new = self.circle.stands(link, key);
@@ -231,7 +269,8 @@ impl Member {
     pub(super) fn forget(&mut self, link: LinkId, code: Code, is_told: bool, now: Now, out: &mut Vec<Output>) {
         let Some(peer) = self.links.remove(&link) else { return };
         self.timers.disarm(Timer::Join(link));
-        self.timers.disarm(Timer::Grant(link));
+        self.timers.disarm(Timer::Knock(link));
+        self.timers.disarm(Timer::Seat(link));
         self.lobby.take(link, now);
         let other = self.links.iter().rfind(|(_, other)| other.is_in() && other.key == peer.key);
         // Of two links of one run, what was told on one holds for the other.
@@ -239,7 +278,8 @@ impl Member {
         let other = other.map(|(other, _)| *other);
         let with = self.circle.gone(link, heir);
         match peer.step {
-            Step::Silent | Step::Knocking(_) => {}
+            Step::Silent => {}
+            Step::Knocking(_) => self.replica.part(link, None),
             Step::Asking(errand) => self.on_failed(errand, code, now, out),
             Step::In => {
                 self.replica.part(link, heir);

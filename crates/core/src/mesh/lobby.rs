@@ -4,7 +4,7 @@ use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
 use super::member::Member;
-use super::peer::{Errand, Step};
+use super::peer::{Errand, Knock as Knocked, Step};
 use crate::code::Code;
 use crate::command::{Failure, Full, Place};
 use crate::door::{Due, Knock};
@@ -49,19 +49,13 @@ impl Member {
     pub(super) fn let_in(&mut self, name: Option<&str>, now: Now, out: &mut Vec<Output>) -> Result<(), Failure> {
         for link in self.waiting(name)? {
             // SPEC JOIN-6
-            if !self.has_room() {
+            let Some(peer) = self.links.get(&link) else { continue };
+            let Step::Knocking(knock) = &peer.step else { continue };
+            if !self.has_room(&peer.key) {
                 return Err(Failure::Full(Full::People(Place::Room)));
             }
-            let Some(peer) = self.links.get_mut(&link) else { continue };
-            let Step::Knocking(knock) = &mut peer.step else { continue };
-            knock.manner = Manner::ByHand;
-            let (key, ticket) = (peer.key, knock.ticket);
-            let name = peer.name.clone().unwrap_or_default();
-            self.lobby.take(link, now);
-            // The grant is an act, and after each act all who wait are looked at again.
-            if !self.grant(key, &name, ticket, now, out) {
-                self.reject(link, Rule::Mesh6, now, out);
-            }
+            let knock = Knocked { manner: Manner::ByHand, ..(**knock).clone() };
+            self.welcome(link, &knock, now, out);
         }
         Ok(())
     }

@@ -63,8 +63,10 @@ pub(super) enum Stage {
 pub(super) enum Timer {
     /// JOIN has to come on this link.
     Join(LinkId),
-    /// A JOIN that waits for a grant is looked at again.
-    Grant(LinkId),
+    /// A JOIN that waits is looked at again.
+    Knock(LinkId),
+    /// Who is in on this link has to have said who it is.
+    Seat(LinkId),
     /// The acts have been waited for.
     Arrive,
     /// What says who is here has been waited for.
@@ -193,7 +195,7 @@ impl Member {
         }
         // Who was shown out asks at the door whether that still holds; who guesses, asks there and nowhere else.
         if self.guess.is_none() {
-            if self.roster.is_member(&self.us.key()) {
+            if self.roster.is_seated(&self.us.key()) {
                 return self.come_inside(now, out);
             }
             self.learn_doors();
@@ -246,6 +248,11 @@ impl Member {
             Frame::Meeting(Meeting::Join(join)) => self.on_join(link, id, join, now, out),
             Frame::Meeting(Meeting::Welcome(welcome)) => self.on_welcome(link, welcome, now, out),
             Frame::Meeting(Meeting::Waiting(waiting)) => self.on_waiting(link, waiting, now, out),
+            // SPEC MESH-27
+            Frame::Meeting(Meeting::EntryFrame(frame)) if peer.is_asked() => self.on_act(link, &frame.entry, now, out),
+            Frame::Meeting(Meeting::Fetch(fetch)) if peer.is_asking() => {
+                self.on_fetch_of_acts(link, id, fetch, now, out);
+            }
             // SPEC MESH-2
             Frame::Meeting(_) | Frame::Private(_) if !is_in => self.reject(link, Rule::Mesh2, now, out),
             Frame::Meeting(Meeting::Digest(digest)) => self.take_rows(link, &digest.rows, now, out),
@@ -254,7 +261,7 @@ impl Member {
             Frame::Meeting(Meeting::Fork(fork)) => self.on_fork(link, fork, now, out),
             Frame::Meeting(Meeting::Links(links)) => self.on_links(link, links, now, out),
             Frame::Private(Private::Tell(tell)) => self.on_tell(link, id, tell, out),
-            Frame::Session(Session::Done(_)) => self.on_done(link, id, out),
+            Frame::Session(Session::Done(_)) => self.on_done(link, id, now, out),
             Frame::Session(Session::Refused(error)) if self.is_denied(link, error, now, out) => {}
             Frame::Session(Session::Refused(error)) => self.on_refused(link, id, error, out),
             // SPEC MESH-3
@@ -272,7 +279,9 @@ impl Member {
         match timer {
             // SPEC JOIN-9
             Timer::Join(link) => self.reject(link, Rule::Join9, now, out),
-            Timer::Grant(link) => self.decide(link, now, out),
+            Timer::Knock(link) => self.decide(link, now, out),
+            // SPEC MESH-7
+            Timer::Seat(link) => self.reject(link, Rule::Mesh7, now, out),
             Timer::Arrive => self.on_arrive_due(now, out),
             Timer::Roster => self.tell_roster(out),
             // SPEC MESH-20
@@ -293,6 +302,7 @@ impl Member {
             self.arrive_if_complete(now, out);
         }
         self.judge_if_complete(now, out);
+        self.seat_links(now, out);
         if self.stage == Stage::Over {
             return;
         }

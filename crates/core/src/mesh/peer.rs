@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 use crate::id::{Key, MeetingId, RequestId, Source};
@@ -11,7 +12,7 @@ use crate::pass::Chain;
 use crate::roster::Roster;
 use crate::time::Instant;
 use crate::wire::meeting::{Lane, Row};
-use crate::wire::option::{Manner, TicketProof};
+use crate::wire::option::Manner;
 
 /// What a dial, or the link that it led to, is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +32,12 @@ pub(super) struct Knock {
     pub(super) chain: Chain,
     /// This host's user lets it in.
     pub(super) manner: Manner,
-    pub(super) ticket: Option<TicketProof>,
+    /// What it has proved to have.
+    pub(super) ticket: Option<Key>,
+    /// The acts that it says it holds.
+    pub(super) acts: Vec<Row>,
+    /// It is asked for those.
+    pub(super) is_asked: bool,
     /// What it says to the host of a lobby.
     pub(super) note: String,
     pub(super) source: Source,
@@ -51,6 +57,15 @@ pub(super) enum Step {
     In,
 }
 
+/// On whose account somebody is in as long as it has no seat: who has let it in has others, and a source has many keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Branch {
+    /// The first below the founder in the chain that it has shown.
+    Of(Key),
+    /// It came with no chain that counts.
+    From(Source),
+}
+
 /// A link, and who is at its other end.
 #[derive(Clone, Debug)]
 pub(super) struct Peer {
@@ -59,6 +74,7 @@ pub(super) struct Peer {
     pub(super) address: SocketAddr,
     pub(super) started_ms: u64,
     pub(super) step: Step,
+    pub(super) branch: Branch,
     /// How far it holds our streams of this session, or has been sent them, without a hole; and how far rows have told it.
     pub(super) reached: BTreeMap<Lane, u64>,
     pub(super) told: BTreeMap<Lane, u64>,
@@ -69,6 +85,16 @@ pub(super) struct Peer {
 impl Peer {
     pub(super) const fn is_in(&self) -> bool {
         matches!(self.step, Step::In)
+    }
+
+    /// Its JOIN waits for acts that it has.
+    pub(super) fn is_asked(&self) -> bool {
+        matches!(&self.step, Step::Knocking(knock) if knock.is_asked)
+    }
+
+    /// Our JOIN waits there.
+    pub(super) const fn is_asking(&self) -> bool {
+        matches!(self.step, Step::Asking(_))
     }
 
     /// Whether it is sent an entry that it may have, and if that is of this node's `own` session, how far it is with it:

@@ -21,6 +21,8 @@ pub(super) struct People {
     pub(super) changed: BTreeSet<Key>,
     /// Those of whose link the user has been told.
     pub(super) introduced: BTreeSet<Key>,
+    /// Who may have talk may be others than before.
+    pub(super) must_seat: bool,
     /// When another run of this key has said last who this is.
     pub(super) outbid: Vec<Instant>,
 }

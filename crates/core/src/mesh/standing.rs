@@ -5,13 +5,15 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::member::{Member, Stage, Timer};
+use super::peer::Peer;
 use crate::code::Code;
-use crate::event::{Event, Member as Shown};
+use crate::event::{Event, Member as Shown, State};
 use crate::id::{Key, LinkId};
 use crate::limits;
 use crate::log::Held;
 use crate::machine::Output;
 use crate::name::normal;
+use crate::replica::send_rows;
 use crate::rule::Rule;
 use crate::time::Now;
 use crate::wire::entry::{Kind, Level, Whereabouts};
@@ -22,7 +24,7 @@ impl Member {
     pub(super) fn judge_if_complete(&mut self, now: Now, out: &mut Vec<Output>) {
         if self.unjudged.is_none() {
             self.timers.disarm(Timer::Judge);
-        } else if !self.replica.lacks_acts() {
+        } else if !self.lacks_acts() {
             self.judge_all(now, out);
         } else if !self.timers.is_armed(Timer::Judge) {
             self.timers.arm(Timer::Judge, now.tick.after(limits::ARRIVE_TIMEOUT));
@@ -32,6 +34,7 @@ impl Member {
     /// Does what the acts say about who is out, and whether the meeting is over.
     pub(super) fn judge_all(&mut self, now: Now, out: &mut Vec<Output>) {
         self.people.must_reconcile = true;
+        self.people.must_seat = true;
         let acts = self.unjudged.take().unwrap_or_default();
         // A newcomer has yet to see which revokes have been answered.
         if self.stage != Stage::Inside {
@@ -57,28 +60,47 @@ impl Member {
             self.update_delivery(key, out);
         }
         self.decide_all(now, out);
-        if !self.roster.is_member(&us) {
-            self.start_over(now, out);
-        } else if !is_own && !self.is_here(&us) {
+        if self.session < self.roster.back_from(&us) || !is_own && self.roster.is_seated(&us) && !self.is_here(&us) {
             // It was shown out and let in again before it knew of either.
             self.write_person(Whereabouts::Here, now, out);
         }
-        outsiders.into_iter().for_each(|link| self.show_out(link, now, out));
+        if !self.roster.is_seated(&us) {
+            self.start_over(now, out);
+        }
+        outsiders.into_iter().for_each(|link| self.reject(link, Rule::Revoke1, now, out));
     }
 
-    /// The links of those who have been shown out, or are no members by all acts that are known.
+    /// The links of those who have been shown out. Who has lost its seat in another way may get one anew.
     fn links_of_outsiders(&self) -> Vec<LinkId> {
-        let is_complete = !self.replica.lacks_acts();
-        let is_outside =
-            |key: &Key| self.roster.is_revoked(key, Level::Out) || is_complete && !self.roster.is_member(key);
-        self.links.iter().filter(|(_, peer)| peer.is_in() && is_outside(&peer.key)).map(|(link, _)| *link).collect()
+        let is_out = |peer: &Peer| self.roster.is_revoked(&peer.key, Level::Out);
+        self.links.iter().filter(|(_, peer)| peer.is_in() && is_out(peer)).map(|(link, _)| *link).collect()
     }
 
-    /// Closes the link of somebody who is no member any more, and has been told why.
-    fn show_out(&mut self, link: LinkId, now: Now, out: &mut Vec<Output>) {
-        let Some(peer) = self.links.get(&link) else { return };
-        let is_revoked = self.roster.is_revoked(&peer.key, Level::Out);
-        self.reject(link, if is_revoked { Rule::Revoke1 } else { Rule::Mesh22 }, now, out);
+    /// Talk goes to whoever is seated and here, by what this node holds; and who is neither for long is closed (SPEC
+    /// MESH-7, MESH-26).
+    pub(super) fn seat_links(&mut self, now: Now, out: &mut Vec<Output>) {
+        if !core::mem::take(&mut self.people.must_seat) {
+            return;
+        }
+        let links = self.links.iter().filter(|(_, peer)| peer.is_in()).map(|(link, peer)| (*link, peer.key));
+        let links: Vec<(LinkId, Key)> = links.collect();
+        for (link, key) in links {
+            let talk = self.roster.floor(&key);
+            if talk.is_some() {
+                self.timers.disarm(Timer::Seat(link));
+            } else if !self.timers.is_armed(Timer::Seat(link)) {
+                self.timers.arm(Timer::Seat(link), now.tick.after(limits::SEAT_TIMEOUT));
+            }
+            if self.replica.is_open(link) != talk.is_some() {
+                // SPEC MESH-16
+                self.circle.touch();
+                self.replica.tell_soon(now);
+            }
+            if let Some(rows) = self.replica.open(link, talk) {
+                self.note_told(link, &rows);
+                send_rows(link, &rows, out);
+            }
+        }
     }
 
     /// What had let this node in has no effect any more: it knocks again, where it knows somebody.
@@ -118,19 +140,29 @@ impl Member {
         }
     }
 
-    pub(super) fn users(&self) -> Event {
-        let here = self.roster.members().map(|member| member.key).filter(|key| self.is_here(key));
-        let members: Vec<Shown> =
-            here.map(|key| Shown { name: self.called(&key), key, state: self.circle.state_of(&key) }).collect();
+    /// Who is here, and `linked`: who is in and has not yet said who it is, too.
+    pub(super) fn users(&self, linked: bool) -> Event {
+        let members: Vec<Shown> = self
+            .in_sight(linked)
+            .map(|key| Shown { name: self.called(&key), key, state: self.circle.state_of(&key) })
+            .collect();
         // Nobody is a guest here.
         Event::Roster { members, guests: 0 }
     }
 
-    /// The key of the one here who is called `name`.
+    fn in_sight(&self, linked: bool) -> impl Iterator<Item = Key> {
+        let here = self.roster.members().map(|member| member.key).filter(|key| self.is_here(key));
+        let others = self.circle.links().keys().copied().filter(move |key| linked && !self.is_here(key));
+        here.chain(others)
+    }
+
+    /// The key of the one in sight who is called `name`, or whose key begins with these digits.
     pub(super) fn find(&self, name: &str) -> Option<Key> {
-        let mut here = self.roster.members().map(|member| member.key).filter(|key| self.is_here(key));
-        let name = normal(name);
-        here.find(|key| normal(&self.called(key)) == name)
+        let reads = normal(name);
+        let named = self.in_sight(true).find(|key| normal(&self.called(key)) == reads);
+        let is_long = name.len() >= limits::KEY_DIGITS_MIN;
+        let mut begun = self.in_sight(true).filter(|key| is_long && key.to_hex().starts_with(&name.to_lowercase()));
+        named.or_else(|| begun.next().filter(|_| begun.next().is_none()))
     }
 }
 
@@ -141,8 +173,36 @@ impl Member {
             return;
         }
         self.people.changed.insert(entry.id.author);
+        self.people.must_seat = true;
+        self.forget_strangers();
         if !is_ours && entry.id.author == self.us.key() && self.stage == Stage::Inside {
             self.on_outbid(entry.id.session, now, out);
+        }
+    }
+
+    /// Of those whom nothing holds here, only so many are known: who has a seat, and who came last (SPEC REGISTER-9).
+    fn forget_strangers(&mut self) {
+        let Some(charter) = self.charter.as_ref().filter(|_| self.roster.people().count() > limits::PEOPLE_MAX) else {
+            return;
+        };
+        let (us, log) = (self.us.key(), &self.replica.log);
+        let is_held = |key: &Key| {
+            *key == us
+                || self.roster.is_hosts(key)
+                || self.circle.state_of(key) != State::Away
+                || log.holds_talk_of(*key)
+        };
+        let strangers = self.roster.people().filter(|key| !is_held(key));
+        let session = |key: &Key| log.register(*key, Lane::PERSON).map(|held| held.id.session);
+        let mut strangers: Vec<_> = strangers.map(|key| (self.roster.is_seated(key), session(key), *key)).collect();
+        if strangers.len() <= limits::PEOPLE_MAX {
+            return;
+        }
+        strangers.sort_unstable();
+        let too_many = strangers.len().saturating_sub(limits::PEOPLE_MAX);
+        for (.., key) in strangers.into_iter().take(too_many) {
+            self.replica.forget_person(key);
+            self.roster.forget(&key, charter);
         }
     }
 

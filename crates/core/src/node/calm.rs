@@ -136,7 +136,8 @@ impl Calm {
 
     /// Holds back what is too much of what has been put `out` since it was `from` long.
     pub(super) fn filter(&mut self, from: usize, now: Instant, out: &mut Vec<Output>) {
-        if !out.iter().skip(from).any(|output| self.subject(output).is_some() || is_last(output)) {
+        let concerns = |output: &Output| self.subject(output).is_some() || is_last(output) || is_roster(output);
+        if !out.iter().skip(from).any(concerns) {
             return;
         }
         for output in out.split_off(from) {
@@ -151,6 +152,10 @@ impl Calm {
                 (_, output) => {
                     if is_last(&output) {
                         (self.people, self.timers) = (BTreeMap::new(), Timers::default());
+                    }
+                    if is_roster(&output) {
+                        // It tells how everybody is.
+                        self.people.values_mut().for_each(|person| person.told.clone_from(&person.now));
                     }
                     out.push(output);
                 }
@@ -193,6 +198,10 @@ impl Calm {
 /// After this nothing is told.
 const fn is_last(output: &Output) -> bool {
     matches!(output, Output::Event(Event::Closed { .. }))
+}
+
+const fn is_roster(output: &Output) -> bool {
+    matches!(output, Output::Event(Event::Roster { .. }))
 }
 
 #[cfg(test)]
@@ -280,6 +289,15 @@ mod tests {
             }
             assert_eq!((is_here, is_linked), (count > 900, count > 901), "in the end: {lines:?}");
         }
+    }
+
+    #[test]
+    fn show_2_a_list_of_who_is_here_says_what_was_held_back() {
+        let roster = Event::Roster { members: vec![], guests: 0 };
+        let events = [joined(), left()].into_iter().cycle().take(31).chain([roster.clone(), left()]);
+        let lines = told(Calm::new(Some(Key::ZERO), true), &events.collect::<Vec<_>>());
+        let after = lines.iter().position(|(_, event)| *event == roster).expect("it is told at once") + 1;
+        assert_eq!(lines.iter().skip(after).map(|(_, event)| event).collect::<Vec<_>>(), [&left()]);
     }
 
     #[test]

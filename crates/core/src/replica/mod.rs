@@ -63,8 +63,8 @@ impl Patience {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Holder {
     key: Key,
-    /// Talk up to this lamport time is not served to it.
-    floor: u64,
+    /// The lamport time above which it is told of talk, and served it; `None`: not at all.
+    talk: Option<u64>,
     /// It is told of what changes: not on the older of two links.
     is_told: bool,
     /// How often it may be sent what is newer than a register that it sends.
@@ -96,6 +96,8 @@ pub(crate) struct Replica {
     own: Option<(Key, u64)>,
     holders: BTreeMap<LinkId, Holder>,
     pace: Pace,
+    /// PERSONs that were let go of: nobody is asked for them until a row tells of a newer one.
+    forgotten: BTreeMap<Key, (u64, u64)>,
     /// When what has changed is told.
     tell_at: Option<Instant>,
     told_at: Instant,
@@ -110,6 +112,7 @@ impl Replica {
             own: None,
             holders: BTreeMap::new(),
             pace: Pace::default(),
+            forgotten: BTreeMap::new(),
             tell_at: None,
             told_at: Instant(0),
         }
@@ -203,7 +206,8 @@ impl Replica {
         let is_register = id.lane.is_register();
         // But what another run of the same key has put into a register, this one has to know.
         let is_own = self.own.is_some_and(|(us, session)| id.author == us && id.session >= session);
-        if is_own && !is_register || self.awaits(id, offer.next) {
+        let is_forgotten = self.forgotten.get(&id.author).is_some_and(|last| *last >= (id.session, offer.next));
+        if is_own && !is_register || self.awaits(id, offer.next) || id.lane == Lane::PERSON && is_forgotten {
             return;
         }
         // Its author sends it to all with whom it is linked: no need to ask others at once.
@@ -213,6 +217,16 @@ impl Replica {
             self.pull.retract(link, id);
         }
         self.pull.offer(link, id, offer, self.log.missing(id).0, ready_at);
+    }
+
+    /// Lets go of what somebody has said of itself (SPEC REGISTER-9).
+    pub(crate) fn forget_person(&mut self, author: Key) {
+        let Some(held) = self.log.forget_register(author, Lane::PERSON) else { return };
+        self.pull.forget_stream(held.id);
+        if self.forgotten.len() >= limits::FORGOTTEN_MAX {
+            self.forgotten.clear();
+        }
+        self.forgotten.insert(author, (held.id.session, held.number.saturating_add(1)));
     }
 
     /// A stream is void from `number` on, by a proof that was checked; whether that is news.
@@ -225,15 +239,37 @@ impl Replica {
         is_news
     }
 
-    /// A link stands on which everything is told: all rows, for whoever may have talk above the lamport time `floor`.
-    pub(crate) fn meet(&mut self, link: LinkId, key: Key, floor: u64) -> Vec<Row> {
+    /// A link stands on which everything is told: all rows, for whoever may have talk above this lamport time, or none.
+    pub(crate) fn meet(&mut self, link: LinkId, key: Key, talk: Option<u64>) -> Vec<Row> {
         if !self.holders.values().any(|holder| holder.is_told) {
             // Nobody else is to be told of it.
             self.log.changed_streams();
             self.tell_at = None;
         }
-        self.holders.insert(link, Holder { key, floor, is_told: true, answers: bucket() });
-        self.log.rows(floor)
+        self.holders.insert(link, Holder { key, talk, is_told: true, answers: bucket() });
+        let rows = self.log.rows(talk.unwrap_or(u64::MAX)).into_iter();
+        rows.filter(|row| talk.is_some() || row.lane != Lane::Talk).collect()
+    }
+
+    /// From now on, somebody may have talk above this lamport time, or none: what it has to be told of that.
+    pub(crate) fn open(&mut self, link: LinkId, talk: Option<u64>) -> Option<Vec<Row>> {
+        let holder = self.holders.get_mut(&link).filter(|holder| holder.talk != talk)?;
+        holder.talk = talk;
+        let rows = self.log.rows(talk?).into_iter();
+        Some(rows.filter(|row| row.lane == Lane::Talk).collect())
+    }
+
+    /// Whether talk goes over a link at all.
+    pub(crate) fn is_open(&self, link: LinkId) -> bool {
+        self.holders.get(&link).is_some_and(|holder| holder.talk.is_some())
+    }
+
+    /// Somebody outside offers what it holds: it is asked, and told nothing.
+    pub(crate) fn hear(&mut self, link: LinkId, key: Key, rows: &[Row], now: Now) {
+        self.holders.insert(link, Holder { key, talk: None, is_told: false, answers: bucket() });
+        for row in rows {
+            self.note_offer(link, StreamId::of_row(row), Offer::told(row.first, row.next), now);
+        }
     }
 
     /// A link is gone, at whose other end somebody is that may still be at an `other` one.
@@ -251,9 +287,12 @@ impl Replica {
 
     /// Notes what somebody holds. Who holds another head of a stream as long as here is sent this one (SPEC DIGEST-3).
     pub(crate) fn rows(&mut self, link: LinkId, rows: impl Iterator<Item = Row>, now: Now, out: &mut Vec<Output>) {
-        let Some(floor) = self.holders.get(&link).map(|holder| holder.floor) else { return };
+        let Some(talk) = self.holders.get(&link).map(|holder| holder.talk) else { return };
         for row in rows {
-            out.extend(self.log.rival_head(&row, floor).map(|frame| Output::Send { link, frame }));
+            let rival = (talk.is_some() || row.lane != Lane::Talk)
+                .then(|| self.log.rival_head(&row, talk.unwrap_or(u64::MAX)))
+                .flatten();
+            out.extend(rival.map(|frame| Output::Send { link, frame }));
             self.note_offer(link, StreamId::of_row(&row), Offer::told(row.first, row.next), now);
         }
     }
@@ -265,12 +304,7 @@ impl Replica {
     }
 
     fn asker(&self, link: LinkId) -> Asker {
-        Asker { link, floor: self.floor_of(link) }
-    }
-
-    /// Up to which lamport time talk is not served on a link.
-    pub(crate) fn floor_of(&self, link: LinkId) -> u64 {
-        self.holders.get(&link).map_or(u64::MAX, |holder| holder.floor)
+        Asker { link, talk: self.holders.get(&link).and_then(|holder| holder.talk) }
     }
 
     /// Answers a FETCH with what is held, may be had, and `goes`; whether that was anything.
@@ -301,9 +335,9 @@ impl Replica {
         self.pull.try_again(now.tick);
     }
 
-    /// Whether an act is offered that this node lacks.
-    pub(crate) fn lacks_acts(&self) -> bool {
-        self.pull.lacks(Lane::Acts)
+    /// Whether somebody may bring, on this link, what this node lacks and what is `wanted`.
+    pub(crate) fn lacks_of(&self, link: LinkId, wanted: impl Fn(&Log, StreamId) -> bool) -> bool {
+        self.pull.lacks_of(link, |id| wanted(&self.log, id))
     }
 
     /// Whether something is offered that this node lacks and that is `wanted`.
@@ -389,7 +423,8 @@ impl Replica {
         (self.tell_at, self.told_at) = (None, now.tick);
         let changed = self.log.changed_streams();
         for (link, holder) in self.holders.iter().filter(|(_, holder)| holder.is_told) {
-            let rows = changed.iter().filter_map(|id| self.log.row(*id, holder.floor));
+            let told = changed.iter().filter(|id| holder.talk.is_some() || id.lane != Lane::Talk);
+            let rows = told.filter_map(|id| self.log.row(*id, holder.talk.unwrap_or(u64::MAX)));
             let rows: Vec<Row> = rows.filter(|row| goes(*link, row)).collect();
             if !rows.is_empty() {
                 send_rows(*link, &rows, out);
@@ -417,7 +452,7 @@ mod tests {
     fn replica(author: &Identity, held: usize) -> Replica {
         let [mut theirs, ours] = [(); 2].map(|()| Log::new(MeetingId([7; 16]), 10));
         let mut replica = Replica::new(ours, Patience::FRIEND);
-        replica.meet(LINK, author.key(), 0);
+        replica.meet(LINK, author.key(), Some(0));
         let body = EntryBody::Text { salt: Salt::ZERO, text: Text::new("hear, hear").expect("short") };
         for _ in 0..held {
             let entry = theirs.write(author, 5, &body, NOW).expect("room");
@@ -447,7 +482,7 @@ mod tests {
         let [author, holder] = [1, 2].map(|seed| Identity::new(Secret([seed; 32]), Arc::new(Ed25519)));
         let [mut theirs, ours] = [(); 2].map(|()| Log::new(MeetingId([7; 16]), 10));
         let mut replica = Replica::new(ours, Patience::MEMBER);
-        replica.meet(LINK, holder.key(), 0);
+        replica.meet(LINK, holder.key(), Some(0));
         let body = EntryBody::Text { salt: Salt::ZERO, text: Text::new("hear, hear").expect("short") };
         let entries: Vec<_> = (0..5).map(|_| theirs.write(&author, 5, &body, NOW).expect("room")).collect();
         let (mut out, mut request) = (Vec::new(), RequestId(0));

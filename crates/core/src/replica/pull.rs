@@ -190,14 +190,15 @@ impl Pull {
         range.is_some_and(|asked| (asked.from..asked.to).contains(&number))
     }
 
-    /// Whether something on this lane is offered that this node lacks.
-    pub(crate) fn lacks(&self, lane: Lane) -> bool {
-        self.lacks.keys().any(|id| id.lane == lane)
-    }
-
     /// Whether something that is wanted is offered, and this node lacks it.
     pub(crate) fn lacks_any(&self, wanted: impl Fn(StreamId) -> bool) -> bool {
         self.lacks.iter().any(|(id, lack)| lack.hopes().next().is_some() && wanted(*id))
+    }
+
+    /// The same, offered on one link.
+    pub(crate) fn lacks_of(&self, link: LinkId, wanted: impl Fn(StreamId) -> bool) -> bool {
+        let has_hope = |lack: &Lack| lack.hopes().any(|(other, _)| *other == link) && !lack.tried.contains(&link);
+        self.lacks.iter().any(|(id, lack)| has_hope(lack) && wanted(*id))
     }
 
     /// A FETCH has been sent.

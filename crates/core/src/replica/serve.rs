@@ -10,7 +10,7 @@ use crate::machine::Output;
 use crate::rule::Rule;
 use crate::wire::Frame;
 use crate::wire::field::{List, encode_items};
-use crate::wire::meeting::{Digest, Fetch, Range, Row};
+use crate::wire::meeting::{Digest, Fetch, Lane, Range, Row};
 use crate::wire::option::Options;
 
 /// Sends rows, in as many DIGESTs as it takes: one, if there are none.
@@ -26,11 +26,11 @@ pub(crate) fn send_rows(link: LinkId, rows: &[Row], out: &mut Vec<Output>) {
     }
 }
 
-/// Where somebody is, and how much it may have: no talk up to the lamport time `floor`.
+/// Where somebody is, and how much it may have: talk above a lamport time, or none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Asker {
     pub(crate) link: LinkId,
-    pub(crate) floor: u64,
+    pub(crate) talk: Option<u64>,
 }
 
 impl Asker {
@@ -62,7 +62,8 @@ impl Asker {
         mut goes: impl FnMut(&Held) -> bool,
         out: &mut Vec<Output>,
     ) {
-        let found = log.fetch(ranges, self.floor);
+        let ranges = ranges.filter(|range| self.talk.is_some() || range.lane != Lane::Talk);
+        let found = log.fetch(ranges, self.talk.unwrap_or(u64::MAX));
         let going = found.iter().filter(|entry| goes(entry));
         out.extend(going.map(|entry| Output::Send { link: self.link, frame: entry.frame.clone() }));
     }

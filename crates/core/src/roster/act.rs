@@ -7,9 +7,7 @@ use alloc::{
     vec::Vec,
 };
 
-use crate::charter::SignedCharter;
 use crate::id::{Hash, Key};
-use crate::identity::Identity;
 use crate::log::Held;
 use crate::wire::entry::{Cut, Door, EntryBody, Level, Role};
 use crate::wire::meeting::Lane;
@@ -36,7 +34,7 @@ pub(super) struct Revoke {
     pub(super) subject: Key,
     pub(super) level: Level,
     pub(super) name: String,
-    pub(super) cuts: Vec<Cut>,
+    cuts: Vec<Cut>,
     pub(super) kept: BTreeSet<Key>,
 }
 
@@ -51,25 +49,20 @@ impl Revoke {
         self.cuts.iter().any(|cut| cut.session == session && cut.lane == lane && number < cut.next)
     }
 
-    /// Whether the session is one in which the key may go on, once the revoke is answered.
-    pub(super) fn is_before(&self, session: u64) -> bool {
-        session >= self.session_after()
-    }
-
-    /// The lowest of these sessions.
+    /// The lowest session that is above all of the cuts.
     pub(super) fn session_after(&self) -> u64 {
         self.cuts.iter().map(|cut| cut.session.saturating_add(1)).max().unwrap_or(0)
     }
 }
 
-/// What makes somebody a member or a host.
+/// What makes somebody a host, or takes back what was revoked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Grant {
     pub(super) subject: Key,
     pub(super) role: Role,
     pub(super) answers: Hash,
-    /// The ticket that the subject has proved to hold.
-    pub(super) ticket: Option<Key>,
+    /// From which session on the subject's entries count again.
+    pub(super) session: u64,
 }
 
 /// What says whether anybody new gets in.
@@ -91,7 +84,7 @@ pub(super) enum Act {
 
 impl Act {
     /// The act that `entry` is; `None` for talk, and for a register.
-    pub(super) fn read(entry: &Held, charter: &SignedCharter, us: &Identity) -> Option<Self> {
+    pub(super) fn read(entry: &Held) -> Option<Self> {
         if entry.lane() != Lane::Acts {
             return None;
         }
@@ -104,10 +97,8 @@ impl Act {
                 cuts: cuts.iter().collect(),
                 kept: kept.iter().collect(),
             })),
-            EntryBody::Grant { subject, role, answers, proof, .. } => {
-                let proof = proof.iter().next().filter(|_| charter.admission.has_tickets());
-                let proof = proof.filter(|proof| charter.proof_holds(proof, &subject, us));
-                Self::Grant(Grant { subject, role, answers, ticket: proof.map(|proof| proof.ticket) })
+            EntryBody::Grant { subject, role, answers, session, .. } => {
+                Self::Grant(Grant { subject, role, answers, session })
             }
             EntryBody::Policy { door, kept } => Self::Policy(Arc::new(Policy { door, kept: kept.iter().collect() })),
             EntryBody::End { why } => Self::End(why.as_str().to_string()),

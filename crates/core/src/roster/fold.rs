@@ -5,22 +5,13 @@ use alloc::{collections::BTreeMap, string::String, sync::Arc, vec::Vec};
 use super::act::{Act, Grant, Place, Policy, Revoke};
 use crate::charter::{Admission, SignedCharter};
 use crate::id::{Hash, Key};
-use crate::limits;
+use crate::pass::Chain;
 use crate::wire::entry::{Door, Level, Role};
 use crate::wire::meeting::Lane;
-use crate::wire::session::Purpose;
+use crate::wire::option::Manner;
 
 /// The acts of each author, in the order that counts.
 pub(super) type Acts = BTreeMap<Key, BTreeMap<Place, Act>>;
-
-/// Somebody granted, and what its rank comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Seat {
-    key: Key,
-    /// The rank of who granted it.
-    granter: usize,
-    grant: Place,
-}
 
 /// A revoke that has effect, and its author's rank.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,19 +20,15 @@ struct Revoked {
     revoke: Arc<Revoke>,
 }
 
-/// Who is what.
+/// Who is a host, who is out, and whether the door is open.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Standing {
-    /// By rank.
-    seats: Vec<Seat>,
-    /// Invariant: the index of each key in `seats`.
-    ranks: BTreeMap<Key, usize>,
-    /// How many of the seats are hosts'.
-    hosts: usize,
+    /// By rank: the founder first.
+    hosts: Vec<Key>,
     /// By subject and act.
     revokes: BTreeMap<Key, BTreeMap<Hash, Revoked>>,
-    /// The highest rank that has answered a revoke, by revoke and subject.
-    answers: BTreeMap<(Hash, Key), usize>,
+    /// By revoke and subject: each rank that answers, and from which session on.
+    answers: BTreeMap<(Hash, Key), BTreeMap<usize, u64>>,
     /// The last policy, its place and its author's rank.
     policy: Option<(Place, usize, Arc<Policy>)>,
     pub(super) ended: Option<String>,
@@ -50,142 +37,107 @@ pub(super) struct Standing {
 impl Standing {
     /// Folds all `acts`.
     pub(super) fn fold(acts: &Acts, charter: &SignedCharter) -> Self {
-        let mut standing = Self::default();
-        standing.seat(charter.founder, 0, Place::default());
-        for (place, act) in acts.get(&charter.founder).into_iter().flatten() {
+        let mut standing = Self { hosts: alloc::vec![charter.founder], ..Self::default() };
+        for act in acts.get(&charter.founder).into_iter().flat_map(BTreeMap::values) {
             match act {
-                Act::Grant(grant) if grant.role == Role::Host => standing.seat(grant.subject, 0, *place),
+                Act::Grant(grant) if grant.role == Role::Host && !standing.is_host(&grant.subject) => {
+                    standing.hosts.push(grant.subject);
+                }
                 // SPEC ROSTER-3
                 Act::End(why) => standing.ended = Some(why.clone()),
                 Act::Grant(_) | Act::Revoke(_) | Act::Policy(_) | Act::Unknown => {}
             }
         }
-        standing.hosts = standing.seats.len();
-        for rank in 0..standing.hosts {
-            standing.rule(rank, acts);
-        }
-        let mut rank = 0;
-        while let Some(seat) = standing.seats.get(rank).copied() {
-            standing.introduce(rank, seat.key, acts, charter);
-            rank = rank.saturating_add(1);
+        for rank in 0..standing.hosts.len() {
+            let Some(key) = standing.hosts.get(rank).copied() else { continue };
+            // All revokes that can cut its acts are those of the hosts above.
+            for (place, act) in acts.get(&key).into_iter().flatten() {
+                if standing.reaches(&key, place.session, Lane::Acts, place.number) {
+                    standing.rule(rank, *place, act);
+                }
+            }
         }
         standing
     }
 
-    fn seat(&mut self, key: Key, granter: usize, grant: Place) {
-        if let alloc::collections::btree_map::Entry::Vacant(rank) = self.ranks.entry(key) {
-            rank.insert(self.seats.len());
-            self.seats.push(Seat { key, granter, grant });
-        }
-    }
-
-    /// The acts of `key` that count. All revokes that can name a host are known once those above it have ruled.
-    fn counted<'a>(&self, key: Key, acts: &'a Acts) -> impl Iterator<Item = (&'a Place, &'a Act)> {
-        // SPEC ROSTER-11
-        let acts = acts.get(&key).filter(|acts| self.is_host(&key) || acts.len() <= limits::ACTS_OF_MEMBER_MAX);
-        acts.into_iter().flatten().filter(move |(place, _)| self.has_act(&key, **place))
-    }
-
     /// Takes in what the host of this rank decides about others.
-    fn rule(&mut self, rank: usize, acts: &Acts) {
-        let Some(key) = self.seats.get(rank).map(|seat| seat.key) else { return };
-        let (mut revokes, mut policy) = (Vec::new(), self.policy.take());
-        let mut answers = Vec::new();
-        for (place, act) in self.counted(key, acts) {
-            match act {
-                // SPEC ROSTER-4
-                Act::Revoke(revoke) if self.rank(&revoke.subject).is_none_or(|subject| subject > rank) => {
-                    revokes.push(Arc::clone(revoke));
-                }
-                Act::Grant(grant) if grant.answers != Hash::ZERO => answers.push((grant.answers, grant.subject)),
-                Act::Policy(new) if policy.as_ref().is_none_or(|(last, ..)| last < place) => {
-                    policy = Some((*place, rank, Arc::clone(new)));
-                }
-                Act::Grant(_) | Act::Revoke(_) | Act::Policy(_) | Act::End(_) | Act::Unknown => {}
+    fn rule(&mut self, rank: usize, place: Place, act: &Act) {
+        match act {
+            // SPEC ROSTER-4
+            Act::Revoke(revoke) if self.rank(&revoke.subject).is_none_or(|subject| subject > rank) => {
+                let revoked = Revoked { author: rank, revoke: Arc::clone(revoke) };
+                self.revokes.entry(revoke.subject).or_default().insert(revoke.act, revoked);
             }
-        }
-        self.policy = policy;
-        revokes.into_iter().for_each(|revoke| self.revoke(rank, revoke));
-        answers.into_iter().for_each(|answer| self.answer(rank, answer));
-    }
-
-    fn revoke(&mut self, author: usize, revoke: Arc<Revoke>) {
-        self.revokes.entry(revoke.subject).or_default().insert(revoke.act, Revoked { author, revoke });
-    }
-
-    fn answer(&mut self, author: usize, answer: (Hash, Key)) {
-        let highest = self.answers.entry(answer).or_insert(author);
-        *highest = author.min(*highest);
-    }
-
-    /// Takes in whom somebody grants.
-    fn introduce(&mut self, rank: usize, key: Key, acts: &Acts, charter: &SignedCharter) {
-        let mut granted = Vec::new();
-        for (place, act) in self.counted(key, acts) {
-            match act {
-                Act::Grant(grant) if self.lets_in(rank, grant, charter) => granted.push((grant.subject, *place)),
-                Act::Grant(_) | Act::Revoke(_) | Act::Policy(_) | Act::End(_) | Act::Unknown => {}
+            Act::Grant(Grant { subject, answers, session, .. }) if *answers != Hash::ZERO => {
+                let ranks = self.answers.entry((*answers, *subject)).or_default();
+                let from = ranks.entry(rank).or_insert(*session);
+                *from = (*session).min(*from);
             }
+            Act::Policy(policy) if self.policy.as_ref().is_none_or(|(last, ..)| *last < place) => {
+                self.policy = Some((place, rank, Arc::clone(policy)));
+            }
+            Act::Grant(_) | Act::Revoke(_) | Act::Policy(_) | Act::End(_) | Act::Unknown => {}
         }
-        granted.into_iter().for_each(|(subject, place)| self.seat(subject, rank, place));
     }
 
-    /// Whether a grant by somebody of this rank makes a member.
-    fn lets_in(&self, rank: usize, grant: &Grant, charter: &SignedCharter) -> bool {
-        // SPEC ROSTER-3, ROSTER-10
-        if grant.role == Role::Host || charter.kind == Purpose::STAR {
-            return false;
+    /// Takes in one more act of `author`; false if all must be folded again for it: it may change whose acts count.
+    pub(super) fn take(&mut self, author: &Key, place: Place, act: &Act) -> bool {
+        let Some(rank) = self.rank(author) else { return !self.hosts.is_empty() };
+        if !self.reaches(author, place.session, Lane::Acts, place.number) {
+            return true;
         }
-        // SPEC ROSTER-7
-        let is_admitted = rank < self.hosts
-            || match charter.admission {
-                Admission::Open => true,
-                Admission::Ticket => grant.ticket.is_some_and(|ticket| self.is_good(&ticket, &grant.subject)),
-                Admission::Lobby | Admission::TicketAndLobby => false,
-            };
-        // SPEC ROSTER-8
-        let is_past_lock = self.policy.as_ref().is_none_or(|(_, author, policy)| {
-            policy.door == Door::Unlocked || rank <= *author || policy.kept.contains(&grant.subject)
-        });
-        is_admitted && is_past_lock
+        let is_apart = match act {
+            Act::Revoke(revoke) => !self.is_host(&revoke.subject),
+            Act::Grant(grant) => grant.role != Role::Host && !self.is_host(&grant.subject),
+            Act::End(_) => rank > 0,
+            Act::Policy(_) | Act::Unknown => true,
+        };
+        if is_apart {
+            self.rule(rank, place, act);
+        }
+        is_apart
     }
 
-    /// Whether `ticket` lets `subject` in.
-    fn is_good(&self, ticket: &Key, subject: &Key) -> bool {
-        self.unanswered(ticket).all(|revoke| revoke.kept.contains(subject))
-    }
-
-    /// Whether an act of `key` lies within every cut.
-    fn has_act(&self, key: &Key, place: Place) -> bool {
-        self.reaches(key, place.session, Lane::Acts, place.number)
-    }
-
-    /// Whether an entry of `key` lies within every cut.
+    /// Whether an entry of `key` lies within every cut (SPEC ROSTER-5, ROSTER-6).
     pub(super) fn reaches(&self, key: &Key, session: u64, lane: Lane, number: u64) -> bool {
-        // SPEC ROSTER-5, ROSTER-6
-        let mut revokes = self.revokes.get(key).into_iter().flat_map(BTreeMap::values);
-        revokes.all(|revoked| {
+        self.revokes(key).all(|revoked| {
             !revoked.revoke.cuts(lane)
                 || revoked.revoke.spares(session, lane, number)
-                || revoked.revoke.is_before(session) && self.is_answered(revoked)
+                || self.answered_from(revoked).is_some_and(|from| session >= from)
         })
     }
 
-    /// SPEC ROSTER-6
-    fn is_answered(&self, revoked: &Revoked) -> bool {
-        let answered = self.answers.get(&(revoked.revoke.act, revoked.revoke.subject));
-        answered.is_some_and(|rank| *rank <= revoked.author)
+    fn revokes(&self, subject: &Key) -> impl Iterator<Item = &Revoked> {
+        self.revokes.get(subject).into_iter().flat_map(BTreeMap::values)
     }
 
-    /// All revokes of a key or ticket, answered or not.
-    pub(super) fn revokes_of(&self, subject: &Key) -> impl Iterator<Item = &Revoke> {
-        self.revokes.get(subject).into_iter().flat_map(BTreeMap::values).map(|revoked| &*revoked.revoke)
+    /// From which session on what was revoked counts again, if anybody who may has answered.
+    fn answered_from(&self, revoked: &Revoked) -> Option<u64> {
+        // SPEC ROSTER-6
+        let ranks = self.answers.get(&(revoked.revoke.act, revoked.revoke.subject))?;
+        ranks.range(..=revoked.author).map(|(_, from)| *from).min()
     }
 
     /// The revokes of a key or ticket that nobody has answered.
     pub(super) fn unanswered(&self, subject: &Key) -> impl Iterator<Item = &Revoke> {
-        let revoked = self.revokes.get(subject).into_iter().flat_map(BTreeMap::values);
-        revoked.filter(|revoked| !self.is_answered(revoked)).map(|revoked| &*revoked.revoke)
+        let revoked = self.revokes(subject).filter(|revoked| self.answered_from(revoked).is_none());
+        revoked.map(|revoked| &*revoked.revoke)
+    }
+
+    /// Of these, those that show a key out or make a ticket void.
+    fn outs(&self, subject: &Key) -> impl Iterator<Item = &Revoke> {
+        self.unanswered(subject).filter(|revoke| revoke.level == Level::Out)
+    }
+
+    /// The lowest session of a key in which it may be there again, after all that has shown it out and been answered.
+    pub(super) fn back_from(&self, key: &Key) -> u64 {
+        let out = self.revokes(key).filter(|revoked| revoked.revoke.level == Level::Out);
+        out.filter_map(|revoked| self.answered_from(revoked)).max().unwrap_or(0)
+    }
+
+    /// The lowest session of a key in which what it says is not cut by what has been answered.
+    pub(super) fn counts_from(&self, key: &Key) -> u64 {
+        self.revokes(key).filter_map(|revoked| self.answered_from(revoked)).max().unwrap_or(0)
     }
 
     /// The rank of the author of a revoke that has effect, answered or not.
@@ -199,21 +151,17 @@ impl Standing {
     }
 
     pub(super) fn rank(&self, key: &Key) -> Option<usize> {
-        self.ranks.get(key).copied()
+        self.hosts.iter().position(|host| host == key)
     }
 
     /// Whether a key is a host's, or was until it was revoked.
     pub(super) fn is_host(&self, key: &Key) -> bool {
-        self.rank(key).is_some_and(|rank| rank < self.hosts)
+        self.hosts.contains(key)
     }
 
-    pub(super) const fn hosts(&self) -> usize {
-        self.hosts
-    }
-
-    /// Everybody who was ever granted, by rank.
-    pub(super) fn keys(&self) -> impl Iterator<Item = &Key> {
-        self.seats.iter().map(|seat| &seat.key)
+    /// By rank.
+    pub(super) fn hosts(&self) -> &[Key] {
+        &self.hosts
     }
 
     pub(super) fn is_locked(&self) -> bool {
@@ -222,62 +170,48 @@ impl Standing {
 
     /// SPEC ROSTER-9
     pub(super) fn is_out(&self, key: &Key) -> bool {
-        self.unanswered(key).any(|revoke| revoke.level == Level::Out)
+        self.outs(key).next().is_some()
     }
 
-    /// Takes in one more act of `author`'s, which `acts` has already; false if all must be folded again for it.
-    ///
-    /// Most acts need not: who comes is granted by somebody whose other grants are older, and says who it is.
-    pub(super) fn take(&mut self, author: Key, place: Place, act: &Act, acts: &Acts, charter: &SignedCharter) -> bool {
-        // Who is not granted changes nothing; but a fold of nothing does not even know its founder.
-        let Some(rank) = self.rank(&author) else { return self.hosts > 0 };
-        if !self.has_act(&author, place) {
-            return true;
-        }
-        // SPEC ROSTER-11: the first act too many takes the effect of all.
-        let count = acts.get(&author).map_or(0, BTreeMap::len);
-        if rank >= self.hosts && count > limits::ACTS_OF_MEMBER_MAX {
-            return count > limits::ACTS_OF_MEMBER_MAX.saturating_add(1);
-        }
-        match act {
-            Act::Unknown => true,
-            // What hosts alone do, and others in vain.
-            Act::Revoke(_) | Act::Policy(_) | Act::End(_) if rank >= self.hosts => true,
-            Act::Revoke(revoke) if self.is_apart(&revoke.subject, charter) => {
-                self.revoke(rank, Arc::clone(revoke));
-                true
-            }
-            Act::Revoke(_) | Act::Policy(_) | Act::End(_) => false,
-            Act::Grant(grant) if rank >= self.hosts || grant.answers == Hash::ZERO && grant.role == Role::Member => {
-                self.take_grant(rank, place, grant, acts, charter)
-            }
-            Act::Grant(grant) if grant.role == Role::Member && self.is_apart(&grant.subject, charter) => {
-                self.answer(rank, (grant.answers, grant.subject));
-                self.take_grant(rank, place, grant, acts, charter)
-            }
-            Act::Grant(_) => false,
-        }
+    /// Whether a chain that holds, and the ticket that somebody has proved to have, let `key` in (SPEC ROSTER-7, ROSTER-8).
+    pub(super) fn lets_in(&self, key: &Key, chain: &Chain, ticket: Option<Key>, charter: &SignedCharter) -> bool {
+        let Some(last) = chain.passes().last() else { return false };
+        let by_hand = self.rank(&last.signer).filter(|_| last.manner == Manner::ByHand);
+        self.is_unbroken(key, chain)
+            && self.is_admitted(key, ticket, by_hand, charter)
+            && self.is_past_lock(key, by_hand)
     }
 
-    /// Whether no act rests on what is revoked or answered of `subject`: it has no rank, and is no ticket.
-    fn is_apart(&self, subject: &Key, charter: &SignedCharter) -> bool {
-        self.rank(subject).is_none() && (charter.kind == Purpose::STAR || !charter.admission.has_tickets())
+    /// Whether, from the last host of the chain on, nobody is out, but where somebody behind was kept.
+    fn is_unbroken(&self, key: &Key, chain: &Chain) -> bool {
+        let passes = chain.passes();
+        let from = passes.iter().rposition(|pass| self.is_host(&pass.signer)).unwrap_or(0);
+        let mut signers = passes.iter().enumerate().skip(from);
+        signers.all(|(at, pass)| {
+            let keeps = |revoke: &Revoke| chain.subjects(*key).skip(at).any(|behind| revoke.kept.contains(&behind));
+            self.outs(&pass.signer).all(keeps)
+        })
     }
 
-    fn take_grant(&mut self, rank: usize, place: Place, grant: &Grant, acts: &Acts, charter: &SignedCharter) -> bool {
-        if !self.lets_in(rank, grant, charter) {
-            return true;
-        }
-        if let Some(known) = self.rank(&grant.subject) {
-            let seat = self.seats.get(known).map(|seat| (seat.granter, seat.grant));
-            return known < self.hosts || seat <= Some((rank, place));
-        }
-        let is_last = self.seats.len() == self.hosts
-            || self.seats.last().is_some_and(|last| (last.granter, last.grant) < (rank, place));
-        if is_last && !acts.contains_key(&grant.subject) {
-            self.seat(grant.subject, rank, place);
-            return true;
-        }
-        false
+    /// Whether the meeting's admission is met; `by_hand`: the rank of the host who has admitted `key` itself.
+    fn is_admitted(&self, key: &Key, ticket: Option<Key>, by_hand: Option<usize>, charter: &SignedCharter) -> bool {
+        by_hand.is_some()
+            || match charter.admission {
+                Admission::Open => true,
+                Admission::Ticket => ticket.is_some_and(|ticket| self.is_good_for(&ticket, key)),
+                Admission::Lobby | Admission::TicketAndLobby => false,
+            }
+    }
+
+    /// Whether nobody has made a ticket void, or those who have keep `key`.
+    pub(super) fn is_good_for(&self, ticket: &Key, key: &Key) -> bool {
+        self.outs(ticket).all(|revoke| revoke.kept.contains(key))
+    }
+
+    pub(super) fn is_past_lock(&self, key: &Key, by_hand: Option<usize>) -> bool {
+        self.policy.as_ref().is_none_or(|(_, locker, policy)| {
+            let is_above = by_hand.is_some_and(|rank| rank <= *locker);
+            policy.door == Door::Unlocked || policy.kept.contains(key) || is_above
+        })
     }
 }

@@ -48,7 +48,7 @@ impl House<'_> {
             return Err(Rule::Join4);
         }
         let chain = Chain::of(&join.options);
-        let is_hosts = chain.signer() == Some(charter.founder);
+        let is_hosts = chain.passes().last().is_some_and(|pass| pass.signer == charter.founder);
         let ticket = join.options.find::<TicketProof>(&option::TICKET);
         let ticket = ticket.filter(|ticket| charter.proof_holds(ticket, &guest, us)).map(|ticket| ticket.ticket);
         if is_hosts && chain.holds(&guest, charter, us) {

@@ -122,7 +122,9 @@ impl Attendee {
             return out.push(Output::close(link, Rule::Guest2));
         }
         let id = self.last_request.step();
-        out.push(Output::Send { link, frame: self.newcomer.join(self.replica.log.meeting(), &self.us, id) });
+        let meeting = self.replica.log.meeting();
+        let proof = self.newcomer.proof(meeting, &self.us);
+        out.push(Output::Send { link, frame: self.newcomer.join(meeting, proof, &[], id) });
         self.stage = Stage::Knocking(link, peer);
     }
 
@@ -153,7 +155,7 @@ impl Attendee {
         self.stage = Stage::Attending(link);
         self.introduce(out);
         self.skip_what_is_gone(welcome.rows.iter(), now, out);
-        send_rows(link, &self.replica.meet(link, peer, 0), out);
+        send_rows(link, &self.replica.meet(link, peer, Some(0)), out);
         self.replica.ask_for_lost(link, now);
         self.outbox.resend(link, meeting, &mut self.last_request, &self.us, out);
     }

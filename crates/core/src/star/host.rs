@@ -273,7 +273,8 @@ impl Host {
         let name = self.name.clone();
         if let Some(name) = Name::new(&name) {
             let (whereabouts, addresses) = (Whereabouts::Here, List::NONE);
-            self.write(&EntryBody::Person { whereabouts, name, addresses }, now, out);
+            let (chain, proof) = (List::NONE, List::NONE);
+            self.write(&EntryBody::Person { whereabouts, name, addresses, chain, proof }, now, out);
         }
     }
 
@@ -524,7 +525,7 @@ impl Host {
 
     fn on_fetch(&mut self, link: LinkId, id: RequestId, fetch: &Fetch<'_>, now: Now, out: &mut Vec<Output>) {
         let floor = self.guests.get(&link).map_or(u64::MAX, |guest| guest.floor);
-        if let Err(rule) = (Asker { link, floor }).answer(&self.log, id, fetch, |_| true, out) {
+        if let Err(rule) = (Asker { link, talk: Some(floor) }).answer(&self.log, id, fetch, |_| true, out) {
             self.reject(link, rule, now, out);
         }
     }
@@ -578,7 +579,7 @@ impl Host {
             // SPEC ACTS-2
             self.shut(link, why, now, out);
         } else {
-            self.show_out(asker, why, now, out);
+            self.show_out(asker, why, false, now, out);
         }
     }
 

@@ -40,8 +40,8 @@ impl Host {
                 out.push(Output::Event(self.bans()));
                 Ok(())
             }
-            Command::Kick { name, why } => {
-                self.find_not(&name, Level::Out).map(|key| self.show_out(key, &why, now, out))
+            Command::Kick { name, why, with } => {
+                self.find_not(&name, Level::Out).map(|key| self.show_out(key, &why, with.ticket, now, out))
             }
             Command::Unban { name } => self.forgive(&name, Level::Out, now, out),
             Command::Mute { name } => {
@@ -111,7 +111,8 @@ impl Host {
             return Err(Failure::NameTaken(name));
         }
         let (whereabouts, addresses) = (Whereabouts::Here, List::NONE);
-        self.act(&EntryBody::Person { whereabouts, name: valid, addresses }, now, out)?;
+        let (chain, proof) = (List::NONE, List::NONE);
+        self.act(&EntryBody::Person { whereabouts, name: valid, addresses, chain, proof }, now, out)?;
         let old = core::mem::replace(&mut self.name, name.clone());
         out.push(Output::Event(Event::Renamed { key: self.us.key(), old, new: name }));
         Ok(())
@@ -163,8 +164,8 @@ impl Host {
         self.act(&body, now, out)
     }
 
-    /// Revokes a guest's key, and the ticket that it came with; then closes its link, if it has not left.
-    pub(super) fn show_out(&mut self, key: Key, why: &str, now: Now, out: &mut Vec<Output>) {
+    /// Revokes a guest's key, and `with_ticket` the one that it came with; then closes its link, if it has not left.
+    pub(super) fn show_out(&mut self, key: Key, why: &str, with_ticket: bool, now: Now, out: &mut Vec<Output>) {
         let link = self.joined.get(&key).copied();
         let here = link.and_then(|link| self.guests.get(&link));
         let here = here.map(|guest| (guest.name.clone(), guest.admitted.and_then(|admitted| admitted.ticket)));
@@ -173,7 +174,7 @@ impl Host {
         // With a pass, a guest need show no ticket, or shows one that is void already: then it may hold today's.
         let ticket = shown.filter(|ticket| !self.roster.is_revoked(ticket, Level::Out)).or_else(|| self.ticket_key());
         let mut revoked = self.revoke(key, Level::Out, &name, why, now, out);
-        if let Some(ticket) = ticket.filter(|_| self.charter.admission.has_tickets()) {
+        if let Some(ticket) = ticket.filter(|_| with_ticket && self.charter.admission.has_tickets()) {
             revoked = revoked.and(self.revoke(ticket, Level::Out, "", why, now, out));
             self.renew_ticket(ticket, out);
         }
@@ -220,10 +221,10 @@ impl Host {
         if revokes.is_empty() {
             return Err(Failure::NotRevoked { name: name.to_string(), level });
         }
-        for (subject, answers) in revokes {
+        for (subject, answers, session) in revokes {
             self.filter.forgive(&subject);
-            let (role, name, proof) = (Role::Member, Reason::cut(name), List::NONE);
-            self.act(&EntryBody::Grant { subject, role, answers, name, proof }, now, out)?;
+            let (role, name) = (Role::Member, Reason::cut(name));
+            self.act(&EntryBody::Grant { subject, role, answers, session, name }, now, out)?;
         }
         Ok(())
     }

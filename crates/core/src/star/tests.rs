@@ -16,7 +16,7 @@ use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use super::*;
 use crate::charter::{Admission, Questions, SignedCharter};
 use crate::code::Code;
-use crate::command::{Command, Failure};
+use crate::command::{Command, Failure, With};
 use crate::event::{Deed, Event, Kind, Notice};
 use crate::feed::{Feed, Reader};
 use crate::id::{CommandId, DialId, Hash, Key, LinkId, MeetingId, RequestId, Signature, Token};
@@ -589,7 +589,11 @@ fn join_4_who_was_shown_out_stays_out_with_the_same_key_or_ticket() {
     let with =
         |ticket: &Ticket, seed, name| NewcomerConfig { ticket: Some(ticket.clone()), ..attendee_config(seed, name) };
     let anna = lecture.join(with(&ticket, 2, "anna"));
-    lecture.host_command(Command::Kick { name: "anna".to_string(), why: "spam".to_string() });
+    lecture.host_command(Command::Kick {
+        name: "anna".to_string(),
+        why: "spam".to_string(),
+        with: With { ticket: true, ..With::default() },
+    });
     assert_eq!(lecture.attendees[&anna].closed_with(), Some(Code::Kicked));
     let renewed = lecture.ticket();
     assert_ne!(renewed.seed, ticket.seed);
@@ -616,7 +620,11 @@ fn join_4_a_pass_hides_no_ticket_from_a_kick() {
     let restored = Some(old.disk(None));
     let by_pass = lecture.join(NewcomerConfig { restored, ..attendee_config(2, "anna") });
     assert_eq!(rule_of(&lecture, by_pass), None);
-    lecture.host_command(Command::Kick { name: "anna".to_string(), why: String::new() });
+    lecture.host_command(Command::Kick {
+        name: "anna".to_string(),
+        why: String::new(),
+        with: With { ticket: true, ..With::default() },
+    });
     let same_ticket = lecture.join(with(3, "bea"));
     assert_eq!(rule_of(&lecture, same_ticket), Some(Rule::Join4));
 }
@@ -629,7 +637,11 @@ fn revoke_2_whoever_has_left_can_be_shown_out_with_its_ticket() {
     let with = |seed, name| NewcomerConfig { ticket: Some(ticket.clone()), ..attendee_config(seed, name) };
     let anna = lecture.join(with(2, "anna"));
     lecture.command(anna, Command::Quit);
-    lecture.host_command(Command::Kick { name: "anna".to_string(), why: String::new() });
+    lecture.host_command(Command::Kick {
+        name: "anna".to_string(),
+        why: String::new(),
+        with: With { ticket: true, ..With::default() },
+    });
     let bans = |event: &Event| matches!(event, Event::Bans { muted, out } if muted.is_empty() && out == &["anna"]);
     lecture.host_command(Command::Bans);
     assert!(lecture.host.events.iter().any(bans), "{:?}", lecture.host.events);
@@ -637,7 +649,11 @@ fn revoke_2_whoever_has_left_can_be_shown_out_with_its_ticket() {
         let back = lecture.join(with(seed, name));
         assert_eq!(rule_of(&lecture, back), Some(Rule::Join4), "{name}");
     }
-    lecture.host_command(Command::Kick { name: "anna".to_string(), why: String::new() });
+    lecture.host_command(Command::Kick {
+        name: "anna".to_string(),
+        why: String::new(),
+        with: With { ticket: true, ..With::default() },
+    });
     let refused = |event: &Event| matches!(event, Event::Error { failure: Failure::DoneBefore { .. }, .. });
     assert!(lecture.host.events.iter().any(refused), "{:?}", lecture.host.events);
 }
@@ -661,7 +677,11 @@ fn join_5_a_host_is_told_who_stands_at_the_locked_door_but_not_flooded() {
 #[test]
 fn revoke_1_goodbye_comes_after_its_cause() {
     let (mut lecture, anna) = Lecture::with_anna(&Options::default());
-    lecture.host_command(Command::Kick { name: "anna".to_string(), why: String::new() });
+    lecture.host_command(Command::Kick {
+        name: "anna".to_string(),
+        why: String::new(),
+        with: With { ticket: true, ..With::default() },
+    });
     let events = &lecture.attendees[&anna].events;
     let shown_out = Deed::Revoke("anna".to_string(), Level::Out);
     let deed = |event: &Event| matches!(event, Event::Message { kind: Kind::Deed(_, deed), .. } if *deed == shown_out);
@@ -857,14 +877,18 @@ fn acts_2_a_word_filter_leaves_the_last_acts_to_the_host_s_user() {
     let bea = lecture.join(attendee_config(3, "bea"));
     let (now, mut out) = (lecture.now, vec![]);
     let (subject, role, answers) = (identity(9).key(), Role::Member, Hash::ZERO);
-    let grant = EntryBody::Grant { subject, role, answers, name: Reason::NONE, proof: List::NONE };
+    let grant = EntryBody::Grant { subject, role, answers, session: 0, name: Reason::NONE };
     while !lecture.host.machine.log.has_only_hosts_acts_left() {
         assert!(lecture.host.machine.write(&grant, now, &mut out));
     }
     (0..3).for_each(|_| lecture.ask(anna, "damn?"));
     assert_eq!(lecture.attendees[&anna].closed_with(), Some(Code::Kicked));
     assert!(!lecture.host.machine.roster.is_revoked(&identity(2).key(), Level::Out), "no act is spent on it");
-    lecture.host_command(Command::Kick { name: "bea".to_string(), why: String::new() });
+    lecture.host_command(Command::Kick {
+        name: "bea".to_string(),
+        why: String::new(),
+        with: With { ticket: true, ..With::default() },
+    });
     assert_eq!(lecture.attendees[&bea].closed_with(), Some(Code::Kicked));
     assert!(lecture.host.machine.roster.is_revoked(&identity(3).key(), Level::Out));
 }

@@ -7,66 +7,11 @@ use nom::{Parser as _, bytes::complete::take};
 use super::address::Address;
 use super::error::{DecodeError, Fault, Parsed};
 use super::field::{Draw, Field, List, Name, Reason, Signed, Text, draw_up_to, enumerated, layouts};
-use super::option::{Options, TicketProof};
+use super::option::{Options, Pass, TicketProof};
+pub use super::row::Lane;
 use crate::id::{Hash, Key, Salt, ShortHash, Signature, Token};
-use crate::limits::{ADDRESSES_MAX, CUTS_MAX, ENTRY_BODY_MAX, KEPT_MAX};
+use crate::limits::{ADDRESSES_MAX, CUTS_MAX, ENTRY_BODY_MAX, KEPT_MAX, PASSES_MAX};
 use crate::rule::Rule;
-
-/// Which of an author's lanes: two of streams, and registers (SPEC.md, "Registers").
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Lane {
-    /// What changes who may do what: lane 0.
-    Acts,
-    /// What people say: lane 1.
-    Talk,
-    /// A register: lane 2, or a higher one.
-    Register(u8),
-}
-
-impl Lane {
-    /// Who somebody is, and whether it is here.
-    pub const PERSON: Self = Self::Register(2);
-
-    /// The number on the wire.
-    #[must_use]
-    pub const fn number(self) -> u8 {
-        match self {
-            Self::Acts => 0,
-            Self::Talk => 1,
-            Self::Register(number) => number,
-        }
-    }
-
-    /// Whether only the greatest entry counts.
-    #[must_use]
-    pub const fn is_register(self) -> bool {
-        matches!(self, Self::Register(_))
-    }
-}
-
-impl Field<'_> for Lane {
-    fn layout() -> alloc::string::String {
-        "lane u8".into()
-    }
-
-    fn parse(input: &[u8]) -> Parsed<'_, Self> {
-        let (rest, number) = u8::parse(input)?;
-        let lane = match number {
-            0 => Self::Acts,
-            1 => Self::Talk,
-            _ => Self::Register(number),
-        };
-        Ok((rest, lane))
-    }
-
-    fn encode(&self, out: &mut Vec<u8>) {
-        out.push(self.number());
-    }
-
-    fn generate(draw: &mut Draw<'_>, out: &mut Vec<u8>) {
-        out.extend(u8::try_from(draw_up_to(draw, 4)));
-    }
-}
 
 enumerated! {
     /// Whether somebody is in the meeting.
@@ -87,7 +32,7 @@ enumerated! {
     Role "role" {
         /// May revoke, lock, and admit whom only a host admits.
         Host = 1,
-        /// May talk, and admit where members do.
+        /// No more than it was.
         Member = 2,
     }
     /// Whether the meeting takes anybody new.
@@ -337,10 +282,10 @@ bodies! {
         why: Reason<'a>,
         /// What of the subject's entries still counts.
         cuts: List<'a, Cut, CUTS_MAX>,
-        /// Of a ticket: who stays in.
+        /// Of a ticket: who stays in. Of a key: whose chains it does not break.
         kept: List<'a, Key, KEPT_MAX>,
     }
-    /// Makes somebody a member or a host, or gives back what a revoke took.
+    /// Makes somebody a host, or gives back what a revoke took.
     0x0004 "GRANT" Grant Acts {
         /// Whose key.
         subject: Key,
@@ -348,10 +293,10 @@ bodies! {
         role: Role,
         /// The revoke that is answered; zero if none is.
         answers: Hash,
+        /// From which session on what was cut counts again.
+        session: u64,
         /// What the subject is called.
         name: Reason<'a>,
-        /// The ticket that the subject has shown, if any.
-        proof: List<'a, TicketProof, 1>,
     }
     /// Sets what may change about the meeting.
     0x0006 "POLICY" Policy Acts {
@@ -393,5 +338,9 @@ bodies! {
         name: Name<'a>,
         /// Where others can dial it.
         addresses: List<'a, Address<'a>, ADDRESSES_MAX>,
+        /// By which passes it has come in, from the founder's down.
+        chain: List<'a, Pass, PASSES_MAX>,
+        /// With which ticket it has come in, if it was one.
+        proof: List<'a, TicketProof, 1>,
     }
 }

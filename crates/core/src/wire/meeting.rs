@@ -1,43 +1,16 @@
 //! Frames that carry a meeting (SPEC.md, "Log" and "Star").
 
 use super::charter::Charter;
+pub use super::entry::Whereabouts;
 use super::entry::{Carried, Entry};
-pub use super::entry::{Lane, Whereabouts};
 use super::family::family;
 use super::field::{Block, List, Name, Signed, layouts};
 use super::option::Pass;
-use crate::id::{Hash, Key, MeetingId};
+pub use super::row::{Lane, Range, Row};
+use crate::id::{Key, MeetingId};
 use crate::limits::{MESH_MAX, PASSES_MAX, PRESENCE_NAMES_MAX, RANGES_MAX, ROWS_MAX};
 
 layouts! {
-    /// What somebody holds of one stream, and whom to ask for the rest.
-    Row "row" {
-        /// The stream's author.
-        author: Key,
-        /// The author's session.
-        session: u64,
-        /// The lane.
-        lane: Lane,
-        /// The lowest number held, or served; of a register, the one held.
-        first: u64,
-        /// One above the highest number held.
-        next: u64,
-        /// The hash of the highest entry held; zero if none is.
-        head: Hash,
-    }
-    /// Entries of one stream that somebody lacks.
-    Range "range" {
-        /// The stream's author.
-        author: Key,
-        /// The author's session.
-        session: u64,
-        /// The lane.
-        lane: Lane,
-        /// The first number wanted.
-        from: u64,
-        /// One above the last number wanted.
-        to: u64,
-    }
     /// Somebody in the meeting.
     Person<'a> "person" {
         /// Who.
@@ -57,7 +30,7 @@ family! {
         0x0040 "JOIN" Join Request Guest {
             /// Which meeting; zero: the one that is held there.
             meeting: MeetingId,
-        } [CHAIN, TICKET, NOTE]
+        } [CHAIN, ACTS, TICKET, NOTE]
         /// Lets a guest in.
         0x0042 "WELCOME" Welcome Reply Host {
             /// What the meeting is.
@@ -66,7 +39,7 @@ family! {
             chain: List<'a, Pass, PASSES_MAX>,
             /// What the guest can have.
             rows: List<'a, Row, ROWS_MAX>,
-        } [CHAIN, OBSERVED]
+        } [OBSERVED]
         /// One entry of the log.
         0x0044 "ENTRY" EntryFrame Event Both {
             /// The entry.

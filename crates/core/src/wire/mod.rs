@@ -13,6 +13,7 @@ mod options;
 pub mod private;
 mod purpose;
 pub mod registry;
+mod row;
 pub mod session;
 
 pub use frame::{Encoded, Frame, decode};

@@ -4,8 +4,9 @@ use super::address::Address;
 use super::charter::Charter;
 use super::field::{Field, List, Name, Reason, Signed, enumerated, layouts};
 pub use super::options::{Known, Options, OptionsBuffer, is_grease};
+use super::row::Row;
 use crate::id::{Key, Signature};
-use crate::limits::PASSES_MAX;
+use crate::limits::{ACT_ROWS_MAX, PASSES_MAX};
 use crate::rule::Rule;
 
 macro_rules! options {
@@ -37,6 +38,8 @@ options! {
     0x0011 PORT: u16;
     /// The passes by which the sender has come in before, from the founder's down.
     0x0012 CHAIN: List<'_, Pass, PASSES_MAX>;
+    /// Of the acts that the sender holds, a row a stream.
+    0x0013 ACTS: List<'_, Row, ACT_ROWS_MAX>;
     /// The proof that a ticket gives.
     0x0014 TICKET: TicketProof;
     /// Words for the host of a meeting with a lobby.

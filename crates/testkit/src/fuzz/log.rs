@@ -359,7 +359,8 @@ fn said(what: u8) -> EntryBody<'static> {
         0 => EntryBody::Text { salt: Salt::ZERO, text: Text::new("hear, hear").unwrap() },
         1 => EntryBody::Policy { door: Door::Locked, kept: List::NONE },
         2 => {
-            EntryBody::Person { whereabouts: Whereabouts::Here, name: Name::new("ann").unwrap(), addresses: List::NONE }
+            let (whereabouts, name, chain) = (Whereabouts::Here, Name::new("ann").unwrap(), List::NONE);
+            EntryBody::Person { whereabouts, name, addresses: List::NONE, chain, proof: List::NONE }
         }
         _ => EntryBody::Text { salt: Salt::ZERO, text: Text::new("quite so").unwrap() },
     }

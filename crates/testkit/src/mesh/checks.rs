@@ -16,6 +16,8 @@ use super::room::{Asked, Room};
 const LINKED_MS: u64 = 3_000;
 /// All hold the same so soon after the last fault.
 const COMPLETE_MS: u64 = 20_000;
+/// What damage has taken, and nobody has, is taken for gone so soon.
+const LOST_MS: u64 = 60_000;
 /// Private words are answered, or given up (SPEC MESH-20).
 const ANSWERED_MS: u64 = 30_000;
 
@@ -175,6 +177,13 @@ impl Room {
     fn settle(&mut self) {
         // What was held back about who came and went is told by then (SHOW-2).
         self.run_for(11_000);
+        // What damage has taken is asked for some times more before it is taken for gone.
+        let lacks = |room: &Self| room.expected().into_iter().any(|node| room.log(node).lost().next().is_some());
+        for _ in 0..LOST_MS / 1_000 {
+            if lacks(self) {
+                self.run_for(1_000);
+            }
+        }
         let fetches = self.sim.seen().get("fetch").copied();
         let from = self.expected().into_iter().map(|node| self.sim.told(node).len()).collect::<Vec<_>>();
         let expected = self.expected();

@@ -4,13 +4,14 @@ use tertulia_core::code::Code;
 use tertulia_core::event::{Ending, Event};
 use tertulia_core::id::{DialId, MeetingId, RequestId, Salt};
 use tertulia_core::identity::Identity;
+use tertulia_core::limits;
 use tertulia_core::log::Log;
 use tertulia_core::machine::{Input, Machine, Output};
 use tertulia_core::time::{Instant, Now};
-use tertulia_core::wire::entry::EntryBody;
-use tertulia_core::wire::field::{Name, Text};
+use tertulia_core::wire::entry::{EntryBody, Whereabouts};
+use tertulia_core::wire::field::{List, Name, Text};
 use tertulia_core::wire::meeting::{Join, Meeting};
-use tertulia_core::wire::option::{self, Options, OptionsBuffer};
+use tertulia_core::wire::option::{self, Options, OptionsBuffer, Pass};
 use tertulia_core::wire::session::{Hello, Purpose};
 use tertulia_core::wire::{Encoded, Frame};
 
@@ -43,15 +44,19 @@ impl Forker {
             .encode(RequestId::EVENT)
     }
 
-    fn lines(&self, now: Now) -> Vec<Encoded> {
+    /// Who it is, and that it is gone: nobody waits for it.
+    fn lines(&self, chain: List<'_, Pass, { limits::PASSES_MAX }>, now: Now) -> Vec<Encoded> {
         let mut log = Log::new(self.meeting, 10);
+        let (whereabouts, name) = (Whereabouts::Gone, Name::new("forker").expect("a name"));
+        let person = EntryBody::Person { whereabouts, name, addresses: List::NONE, chain, proof: List::NONE };
+        let person = log.write(&self.us, now.unix_ms, &person, now).expect("room").frame.clone();
         let write = |log: &mut Log, text| {
             let body = EntryBody::Text { salt: Salt::ZERO, text: Text::new(text).expect("short") };
             log.write(&self.us, now.unix_ms, &body, now).expect("room").frame.clone()
         };
         let first = write(&mut log, "hear, hear");
         let mut other = log.clone();
-        vec![first, write(&mut log, "yes"), write(&mut other, "no")]
+        vec![person, first, write(&mut log, "yes"), write(&mut other, "no")]
     }
 
     fn end(out: &mut Vec<Output>) {
@@ -70,8 +75,8 @@ impl Machine for Forker {
                 let join = Join { meeting: MeetingId::ZERO, options: Options::NONE };
                 out.push(Output::Send { link, frame: Frame::from(join).encode(RequestId(1)) });
             }
-            Input::Frame { link, frame: Frame::Meeting(Meeting::Welcome(_)), .. } => {
-                out.extend(self.lines(now).into_iter().map(|frame| Output::Send { link, frame }));
+            Input::Frame { link, frame: Frame::Meeting(Meeting::Welcome(welcome)), .. } => {
+                out.extend(self.lines(welcome.chain, now).into_iter().map(|frame| Output::Send { link, frame }));
             }
             Input::Frame { frame: Frame::Meeting(Meeting::Fork(_)), .. }
             | Input::Down { .. }

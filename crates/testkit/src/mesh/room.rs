@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use tertulia_core::code::Code;
-use tertulia_core::command::Command;
+use tertulia_core::command::{Command, With};
 use tertulia_core::event::{Ending, Event, Notice};
 use tertulia_core::id::{CommandId, Key};
 use tertulia_core::log::Log;
@@ -375,11 +375,12 @@ impl Room {
             return;
         }
         let (name, roster) = (self.people[node].name.clone(), self.roster(0));
+        let with = With { all: self.sim.chance(50), ticket: self.sim.chance(50) };
         let revoked = |level| roster.revoked(level).next().unwrap_or("nobody").to_string();
         self.command(
             0,
             match act {
-                Act::Kick if node > 0 => Command::Kick { name, why: "noise".into() },
+                Act::Kick if node > 0 => Command::Kick { name, why: "noise".into(), with },
                 Act::Mute if node > 0 => Command::Mute { name },
                 Act::Unban => Command::Unban { name: revoked(Level::Out) },
                 Act::Unmute => Command::Unmute { name: revoked(Level::Mute) },

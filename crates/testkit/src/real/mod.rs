@@ -4,6 +4,7 @@
 pub mod crowd;
 pub mod entries;
 pub mod hall;
+pub mod insider;
 pub mod local;
 pub mod peer;
 pub mod proxy;

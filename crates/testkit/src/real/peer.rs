@@ -10,10 +10,12 @@ use tertulia_core::charter::SignedCharter;
 use tertulia_core::code::Code;
 use tertulia_core::id::{Key, MeetingId, RequestId, Token};
 use tertulia_core::identity::Identity;
+use tertulia_core::limits::ADDRESSES_MAX;
 use tertulia_core::log::Log;
 use tertulia_core::pass::Chain;
 use tertulia_core::rule::Rule;
 use tertulia_core::time::{Instant, Now};
+use tertulia_core::wire::address::Address;
 use tertulia_core::wire::entry::EntryBody;
 use tertulia_core::wire::field::{Block, List, Name, Reason, Text, decode_all, encode_alone, encode_items};
 use tertulia_core::wire::meeting::{Digest, Join, Meeting, Row, Welcome, Whereabouts};
@@ -247,6 +249,8 @@ impl Peer {
             whereabouts: Whereabouts::Here,
             name: Name::new("host").unwrap(),
             addresses: List::NONE,
+            chain: List::NONE,
+            proof: List::NONE,
         };
         let person = Log::new(charter.meeting, 1).write(founder, 1, &body, Now { tick: Instant(0), unix_ms: 0 });
         self.send(&[person.unwrap().frame.clone()]).await;
@@ -274,7 +278,21 @@ pub struct Admission {
     pub chain: Chain,
 }
 
-/// What JOIN shows.
+impl Admission {
+    /// What somebody who was let in so says of itself: the next PERSON of `log`, in this session.
+    pub fn person(
+        &self,
+        log: &mut Log,
+        us: &Identity,
+        session: u64,
+        said: (&str, Whereabouts),
+        addresses: &[SocketAddr],
+    ) -> Encoded {
+        Proof { chain: self.chain.clone(), ticket: None }.person(log, us, session, said, addresses)
+    }
+}
+
+/// What JOIN and PERSON show.
 #[derive(Clone, Debug, Default)]
 pub struct Proof {
     /// What has let it in before, if anything.
@@ -291,6 +309,26 @@ impl Proof {
         self.chain.show(&mut options);
         self.ticket.iter().for_each(|ticket| options.set(&option::TICKET, ticket));
         Frame::from(Join { meeting: MeetingId::ZERO, options: options.options() }).encode(RequestId(id))
+    }
+
+    /// What somebody with this proof says of itself: the next PERSON of `log`, in this session.
+    pub fn person(
+        &self,
+        log: &mut Log,
+        us: &Identity,
+        session: u64,
+        (name, whereabouts): (&str, Whereabouts),
+        addresses: &[SocketAddr],
+    ) -> Encoded {
+        let (count, items) = encode_items(addresses.iter().copied().map(Address::of), ADDRESSES_MAX);
+        let (name, addresses) = (Name::new(name).unwrap(), List::over(count, &items));
+        let (count, items) = encode_items(self.ticket, 1);
+        let proof = List::over(count, &items);
+        let now = Now { tick: Instant(0), unix_ms: session };
+        self.chain.with_list(|chain| {
+            let person = EntryBody::Person { whereabouts, name, addresses, chain, proof };
+            log.write(us, session, &person, now).unwrap().frame.clone()
+        })
     }
 }
 

@@ -1,7 +1,7 @@
 //! A room: who comes in and how, what is said, and why somebody is turned away.
 
 use tertulia_core::code::Code;
-use tertulia_core::command::Command;
+use tertulia_core::command::{Command, With};
 use tertulia_core::event::Event;
 use tertulia_core::id::{MeetingId, Token};
 use tertulia_core::trace::Trace;
@@ -179,7 +179,7 @@ fn turned_away() -> Vec<(&'static str, Trace)> {
 
     let mut banned = founded(&mix(), 11);
     let bea = banned.watch(newcomer(1, 0, "bea", &mix()));
-    banned.command(0, Command::Kick { name: "bea".into(), why: "noise".into() });
+    banned.command(0, Command::Kick { name: "bea".into(), why: "noise".into(), with: With::default() });
     assert_eq!(banned.closed(bea), Some(Code::Kicked));
     banned.sim.comment("bea tries again.");
     banned.pass(1_000);

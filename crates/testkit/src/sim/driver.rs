@@ -10,7 +10,7 @@ use tertulia_core::log::{Log, Record};
 use tertulia_core::machine::{Input, OtherEnd, Output};
 use tertulia_core::trace::LinkStep;
 use tertulia_core::wire::frame::decode;
-use tertulia_core::wire::meeting::Meeting;
+use tertulia_core::wire::meeting::{Lane, Meeting};
 use tertulia_core::wire::private::{Ask, Private, Tell};
 use tertulia_core::wire::session::{Purpose, Session};
 use tertulia_core::wire::{Encoded, Frame};
@@ -239,8 +239,10 @@ impl Sim {
         let running = this.running.as_mut().expect("it was looked at");
         let once = running.links.get_mut(&link).is_some_and(|ends| ends.entries.insert(name));
         if self.is_room {
-            *self.seen.entry("entry_frames").or_default() += 1;
-            *self.seen.entry("entries").or_default() += u64::from(is_new);
+            // SPEC MESH-7: who somebody is goes over each link.
+            let counted = u64::from(name.1 <= Lane::Talk.number());
+            *self.seen.entry("entry_frames").or_default() += counted;
+            *self.seen.entry("entries").or_default() += counted * u64::from(is_new);
             return;
         }
         // What damage has taken is asked for until it comes, and may come twice.

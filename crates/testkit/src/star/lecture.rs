@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use tertulia_core::code::Code;
-use tertulia_core::command::Command;
+use tertulia_core::command::{Command, With};
 use tertulia_core::event::{Ending, Event};
 use tertulia_core::id::{CommandId, Key};
 
@@ -367,8 +367,9 @@ impl Lecture {
     fn rule(&mut self, act: Act) {
         let Some(at) = self.some_guest() else { return };
         let Guest { node, key, name, number, .. } = self.guests[at].clone();
+        let with = With { ticket: node.is_multiple_of(2), ..With::default() };
         match act {
-            Act::Kick => drop(self.command(HOST, Command::Kick { name, why: "noise".into() })),
+            Act::Kick => drop(self.command(HOST, Command::Kick { name, why: "noise".into(), with })),
             Act::Unban => {
                 let out = self.guests.iter().find(|guest| guest.closed == Some(Code::Kicked) && !guest.gone).cloned();
                 let Some(out) = out else { return };

@@ -1,6 +1,6 @@
 use tertulia_core::charter::{Admission, Questions, SignedCharter, Terms};
 use tertulia_core::code::Code;
-use tertulia_core::command::Command;
+use tertulia_core::command::{Command, With};
 use tertulia_core::event::Event;
 use tertulia_core::id::{CommandId, Hash, Key, LinkId, MeetingId, Salt, Signature, Token};
 use tertulia_core::identity::{Domain, Identity, Secret};
@@ -410,7 +410,10 @@ fn revoke_2_the_ticket_of_whoever_is_shown_out_is_void_too() {
         if let Meeting::Welcome(welcome) = frame { Chain::shown(welcome.chain) } else { panic!() }
     });
     enter(&mut bench, LinkId(2), &identity(2), "b", Chain::default());
-    let out = command(&mut bench, Command::Kick { name: "b".into(), why: "noise".into() });
+    let out = command(
+        &mut bench,
+        Command::Kick { name: "b".into(), why: "noise".into(), with: With { ticket: true, ..With::default() } },
+    );
     let acts = out
         .iter()
         .filter(|output| matches!(output, Output::Append { entry, .. } if entry.lane() == Lane::Acts))
@@ -445,7 +448,7 @@ fn roster_1_the_order_in_which_acts_come_is_nothing() {
     let mut frames: Vec<Encoded> =
         first.iter().map(|body| written.write(&ada(), 1, body, now).unwrap().frame.clone()).collect();
     let answers = hash(meeting, entry_of(&frames[1]).unwrap().signed.bytes);
-    let grant = EntryBody::Grant { subject, role: Role::Member, answers, name, proof: List::NONE };
+    let grant = EntryBody::Grant { subject, role: Role::Member, answers, session: 0, name };
     let second = [door(Door::Unlocked), door(Door::Locked), grant];
     frames.extend(second.iter().map(|body| written.write(&ada(), 2, body, now).unwrap().frame.clone()));
     let expected = Roster::fold(&written, &charter, &bea());

@@ -2,8 +2,7 @@
 
 use tertulia_core::charter::Admission;
 use tertulia_core::code::Code;
-use tertulia_core::command::Command;
-use tertulia_core::command::Place;
+use tertulia_core::command::{Command, Place, With};
 use tertulia_core::event::{Ending, Event, Notice};
 use tertulia_core::id::{LinkId, MeetingId, RequestId};
 use tertulia_core::identity::Identity;
@@ -159,7 +158,7 @@ fn lobby_9_who_is_shown_out_while_it_waits_does_not_come_in() {
     bench.input(Input::Down { link: BEA, code: Code::Cut });
     // It has lost its pass.
     knock(&mut bench, LinkId(2), &bea(), "bea");
-    let out = command(&mut bench, Command::Kick { name: "bea".into(), why: "noise".into() });
+    let out = command(&mut bench, Command::Kick { name: "bea".into(), why: "noise".into(), with: With::default() });
     assert_eq!(refused(&out, LinkId(2)), Some(Rule::Join4));
     assert_eq!(failed(&admit(&mut bench, "bea")), Some("no_such_name"), "nobody waits");
 }

@@ -22,7 +22,7 @@ fn log() -> Log {
 
 fn person(name: &str) -> EntryBody<'_> {
     let (whereabouts, name) = (Whereabouts::Here, Name::new(name).expect("a name"));
-    EntryBody::Person { whereabouts, name, addresses: List::NONE }
+    EntryBody::Person { whereabouts, name, addresses: List::NONE, chain: List::NONE, proof: List::NONE }
 }
 
 fn text() -> EntryBody<'static> {

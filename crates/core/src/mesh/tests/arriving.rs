@@ -3,22 +3,22 @@
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
-use super::hall::{Hall, TICKET, at, chain, charter, identity};
+use super::hall::{Hall, TICKET, at, chain, charter, identity, said_who};
 use crate::charter::Admission;
 use crate::code::Code;
-use crate::command::Command;
+use crate::command::{Command, With};
 use crate::event::{Event, State};
-use crate::id::{Hash, MeetingId, RequestId, Source};
+use crate::id::{MeetingId, RequestId, Source};
 use crate::log::{Log, Record, entry_of};
 use crate::mesh::peer::Knock;
 use crate::pass::Chain;
 use crate::rule::Rule;
 use crate::ticket::prove_ticket;
 use crate::wire::address::Address;
-use crate::wire::entry::{EntryBody, Role};
+use crate::wire::entry::{Door, EntryBody, Whereabouts};
 use crate::wire::field::{List, Name, Reason, Signed, Text, decode_all, encode_items};
-use crate::wire::meeting::{Digest, EntryFrame, Presence, Welcome};
-use crate::wire::option::{Manner, Options, OptionsBuffer};
+use crate::wire::meeting::{Digest, EntryFrame, Lane, Presence, Welcome};
+use crate::wire::option::{Manner, Options};
 use crate::wire::session::Purpose;
 
 fn told_joined(hall: &Hall, node: usize) -> Vec<String> {
@@ -31,51 +31,31 @@ fn told_joined(hall: &Hall, node: usize) -> Vec<String> {
 }
 
 #[test]
-fn mesh_1_any_member_admits_and_says_so_to_all_before_the_newcomer_is_welcome() {
+fn mesh_1_any_member_admits_by_a_pass_and_tells_nobody() {
     let mut hall = Hall::of(2);
     let mut config = hall.config(2, "cleo");
     config.newcomer.addresses = alloc::vec![at(1).to_string()];
     let cleo = hall.start(config);
     hall.pass(3_000);
-    let grant = hall.nodes[0].stored.iter().filter_map(Record::entry).any(|entry| {
-        let body = entry.read();
-        entry.signed.value.author == identity(2).key()
-            && matches!(body, EntryBody::Grant { subject, .. } if subject == identity(3).key())
-    });
-    assert!(grant, "the founder has the grant of another member");
     assert!(hall.states(cleo).iter().all(|(_, state)| matches!(state, State::You | State::Linked)));
-    let to_founder = hall.nodes[1].sent.iter().position(|(_, frame)| {
-        entry_of(frame).is_some_and(|entry| {
-            let body = entry.read();
-            matches!(body, EntryBody::Grant { .. })
-        })
-    });
-    let is_welcome = |frame: &crate::wire::Encoded| {
-        matches!(
-            crate::wire::decode(&frame.0).expect("a frame").frame,
-            Some(crate::wire::Frame::Meeting(crate::wire::meeting::Meeting::Welcome(_)))
-        )
-    };
-    let welcome = hall.nodes[1].sent.iter().position(|(_, frame)| is_welcome(frame));
-    assert!(to_founder.is_some() && to_founder < welcome);
+    let roster = &hall.nodes[0].machine.roster;
+    let signers: Vec<_> =
+        roster.chain(&identity(3).key()).expect("a chain").passes().iter().map(|pass| pass.signer).collect();
+    assert_eq!(signers, [identity(1).key(), identity(2).key()], "the founder has it from the newcomer");
+    assert_eq!(hall.nodes[0].machine.replica.log.acts().count(), 0);
 }
 
 #[test]
-fn mesh_1_and_join_3_a_room_with_tickets_takes_a_proof_and_passes_it_on() {
+fn roster_7_and_join_3_a_room_with_tickets_takes_a_proof_and_everybody_sees_it() {
     let mut hall = Hall::new(Admission::Ticket);
     let eve = hall.knocker(0, identity(9).key(), 5);
     assert_eq!(hall.nodes[0].closed, [(eve, Code::TicketNeeded, Some(Rule::Join3))]);
-    let bea = hall.join("bea");
+    hall.join("bea");
     let cleo = hall.join("cleo");
     hall.pass(3_000);
     assert!(hall.states(cleo).iter().all(|(_, state)| matches!(state, State::You | State::Linked)));
     let proof = prove_ticket(TICKET, None, charter(Admission::Ticket).meeting, &identity(2));
-    let shown = hall.nodes[cleo].stored.iter().filter_map(Record::entry).any(|entry| {
-        let body = entry.read();
-        matches!(body, EntryBody::Grant { subject, proof: shown, .. }
-            if subject == identity(2).key() && shown.iter().eq([proof]))
-    });
-    assert!(shown, "{bea}'s grant carries its proof");
+    assert_eq!(hall.nodes[cleo].machine.roster.proof(&identity(2).key()), Some(proof));
 }
 
 #[test]
@@ -104,27 +84,6 @@ fn join_14_a_room_takes_nobody_who_wants_a_lecture() {
 }
 
 #[test]
-fn mesh_6_who_has_a_pass_waits_a_second_for_its_grant_and_then_is_a_newcomer() {
-    let mut hall = Hall::of(2);
-    let eve = identity(9);
-    let mut options = OptionsBuffer::default();
-    chain(&[1, 2, 9]).show(&mut options);
-    let link = hall.stranger(0, eve.key(), Purpose::MESH, 5);
-    hall.join_on(0, link, &options);
-    hall.pass(999);
-    assert_eq!(hall.sent_on(0, link), [""; 0], "the grant is on its way, for all that is known");
-    hall.pass(1);
-    assert_eq!(hall.sent_on(0, link).first(), Some(&"WELCOME"));
-    // The same, and the grant comes.
-    let link = hall.stranger(0, identity(8).key(), Purpose::MESH, 5);
-    let mut options = OptionsBuffer::default();
-    chain(&[1, 2, 8]).show(&mut options);
-    hall.join_on(0, link, &options);
-    hall.knocker(1, identity(8).key(), 5);
-    assert_eq!(hall.sent_on(0, link).first(), Some(&"WELCOME"), "as soon as it is known");
-}
-
-#[test]
 fn mesh_6_who_is_not_in_itself_lets_others_wait_and_then_says_so() {
     let mut hall = Hall::new(Admission::Open);
     hall.blocked.insert((1, 0));
@@ -137,7 +96,7 @@ fn mesh_6_who_is_not_in_itself_lets_others_wait_and_then_says_so() {
 }
 
 #[test]
-fn mesh_7_who_says_welcome_and_shows_no_grant_is_left() {
+fn mesh_7_who_says_welcome_and_not_who_it_is_is_left() {
     let mut hall = Hall::new(Admission::Open);
     hall.blocked.insert((1, 0));
     let bea = hall.join("bea");
@@ -148,11 +107,60 @@ fn mesh_7_who_says_welcome_and_shows_no_grant_is_left() {
     let (rows, charter) = (List::NONE, crate::wire::field::Block(signed));
     let true_chain = chain(&[1, 2]);
     true_chain.with_list(|chain| hall.frame(bea, link, 1, Welcome { charter, chain, rows, options: Options::NONE }));
-    hall.pass(2_000);
-    assert!(hall.nodes[bea].closed.contains(&(link, Code::Unexpected, Some(Rule::Mesh7))));
-    hall.blocked.clear();
-    hall.pass(6_000);
-    assert!(hall.states(bea).contains(&("hedy".to_string(), State::Linked)), "and the true room is found");
+    hall.say(bea, "is anybody here?");
+    hall.pass(4_999);
+    assert_eq!(hall.nodes[bea].closed, []);
+    hall.pass(1);
+    assert_eq!(hall.nodes[bea].closed, [(link, Code::NotYet, Some(Rule::Mesh7))]);
+    let talk =
+        hall.nodes[bea].sent.iter().filter_map(|(_, frame)| entry_of(frame)).map(|entry| entry.signed.value.lane);
+    assert!(talk.eq([Lane::PERSON]), "who she is, first, and nothing that she says");
+}
+
+#[test]
+fn mesh_7_and_mesh_26_who_is_let_in_and_does_not_say_who_it_is_hears_no_talk_and_is_closed() {
+    for says_gone in [false, true] {
+        let mut hall = Hall::of(2);
+        hall.pass(2_000);
+        hall.say(1, "before");
+        let eve = hall.knocker(0, identity(9).key(), 5);
+        hall.frame(0, eve, 0, Digest { rows: List::NONE, options: Options::NONE });
+        if says_gone {
+            hall.show(0, eve, &said_who(9, 7, "eve", Whereabouts::Here, &[]));
+            hall.say(0, "hello, eve");
+            hall.pass(10);
+            hall.show(0, eve, &said_who(9, 8, "eve", Whereabouts::Gone, &[]));
+        }
+        hall.say(0, "among us");
+        hall.pass(4_999);
+        hall.say(1, "still among us");
+        assert_eq!(hall.nodes[0].closed, []);
+        hall.pass(1);
+        assert_eq!(hall.nodes[0].closed, [(eve, Code::NotYet, Some(Rule::Mesh7))]);
+        let heard = hall.nodes[0].sent.iter().filter(|(on, _)| *on == eve).filter_map(|(_, frame)| entry_of(frame));
+        let talk = heard.filter(|entry| entry.signed.value.lane == Lane::Talk).count();
+        assert_eq!(talk, usize::from(says_gone), "what was said while it was here");
+    }
+}
+
+#[test]
+fn mesh_27_who_is_out_by_what_is_held_here_brings_the_acts_that_say_otherwise() {
+    let mut hall = Hall::of(3);
+    hall.command(0, Command::Kick { name: "m2".to_string(), why: String::new(), with: With::default() });
+    hall.pass(1_000);
+    // The founder forgives, is gone, and m2 alone has heard of it.
+    hall.part(0, 1);
+    let entries = hall.nodes[2].stored.clone();
+    hall.command(0, Command::Unban { name: "m2".to_string() });
+    hall.back(2, "m2", entries);
+    hall.pass(3_000);
+    assert_eq!(hall.closed_with(2), None);
+    hall.part(0, 2);
+    hall.pass(10_000);
+    assert!(hall.states(1).contains(&("m2".to_string(), State::Linked)), "{:?}", hall.states(1));
+    hall.say(2, "here again");
+    hall.pass(1_000);
+    assert_eq!(hall.texts(1), ["here again"]);
 }
 
 #[test]
@@ -163,9 +171,8 @@ fn mesh_22_whoever_arrives_as_the_room_ends_hears_of_that_and_of_nothing_more() 
     let (hedy, charter) = (identity(1), charter(Admission::Open));
     let link = hall.answer(hedy.key());
     let mut log = Log::new(charter.meeting, 10);
-    let (subject, role, answers, name, proof) = (identity(2).key(), Role::Member, Hash::ZERO, Reason::NONE, List::NONE);
-    let grant = EntryBody::Grant { subject, role, answers, name, proof };
-    let acts = [grant, EntryBody::End { why: Reason::NONE }].map(|body| log.write(&hedy, 7, &body, hall.now));
+    let door = EntryBody::Policy { door: Door::Unlocked, kept: List::NONE };
+    let acts = [door, EntryBody::End { why: Reason::NONE }].map(|body| log.write(&hedy, 7, &body, hall.now));
     let signed: Signed<'_, crate::charter::Charter<'_>> = decode_all(charter.bytes()).expect("a charter");
     let (count, rows) = encode_items(log.rows(0), 1);
     let (rows, charter) = (List::over(count, &rows), crate::wire::field::Block(signed));
@@ -344,7 +351,8 @@ fn join_7_and_join_5_who_has_left_comes_back_through_a_locked_door_but_not_with_
 fn shows(hall: &Hall, chain: Chain) -> Knock {
     let (meeting, source) = (charter(Admission::Open).meeting, Source::of(core::net::Ipv4Addr::LOCALHOST.into()));
     let (request, note, since, manner) = (RequestId(1), String::new(), hall.now.tick, Manner::Unasked);
-    Knock { request, meeting, chain, manner, ticket: None, note, source, since }
+    let (ticket, acts, is_asked) = (None, Vec::new(), false);
+    Knock { request, meeting, chain, manner, ticket, acts, is_asked, note, source, since }
 }
 
 #[test]
@@ -359,9 +367,6 @@ fn pass_1_and_history_1_a_member_without_its_chain_gets_a_new_one_and_its_histor
         "what holds comes back unchanged"
     );
     hall.say(0, "two");
-    let machine = &hall.nodes[0].machine;
-    assert_eq!(machine.floor_for(key, &old), old.floor());
-    assert_eq!(machine.floor_for(identity(1).key(), &Chain::default()), 0, "the founder is served all");
     let founder = identity(1).key();
     hall.nodes[1].machine.newcomer.chain =
         Chain::default().and(key, 40, Manner::Unasked, charter(Admission::Open).meeting, &identity(1));
@@ -377,7 +382,7 @@ fn pass_3_nobody_is_served_what_one_of_those_who_have_let_it_in_is_not_served() 
     let of_bea = Chain::default().and(bea.key(), 40, Manner::Unasked, meeting, &founder);
     let of_spare = of_bea.and(spare.key(), 0, Manner::Unasked, meeting, &bea);
     assert_eq!((of_bea.floor(), of_spare.floor()), (40, 40));
-    assert_eq!(hall.nodes[0].machine.floor_for(spare.key(), &of_spare), 40);
+    assert_eq!(hall.nodes[0].machine.chain_for(spare.key(), &shows(&hall, of_spare.clone())), of_spare);
 }
 
 #[test]

@@ -5,13 +5,11 @@ use alloc::string::ToString as _;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
-use super::hall::{Hall, at, identity, written};
+use super::hall::{Hall, at, identity, said_who};
 use crate::code::Code;
 use crate::event::State;
 use crate::limits;
-use crate::wire::address::Address;
-use crate::wire::entry::{EntryBody, Whereabouts};
-use crate::wire::field::{List, Name, encode_items};
+use crate::wire::entry::Whereabouts;
 
 /// Where nobody is who knows of the room.
 fn elsewhere(number: u8) -> SocketAddr {
@@ -20,13 +18,8 @@ fn elsewhere(number: u8) -> SocketAddr {
 
 /// Somebody comes into the room at node 0, says in a new session that it is at these addresses, and is cut off.
 fn point(hall: &mut Hall, number: u8, session: u64, addresses: &[SocketAddr]) {
-    let (us, name) = (identity(number), format!("eve{number}"));
-    let link = hall.knocker(0, us.key(), 5);
-    let (count, items) = encode_items(addresses.iter().copied().map(Address::of), limits::ADDRESSES_MAX);
-    let (whereabouts, name, addresses) =
-        (Whereabouts::Here, Name::new(&name).expect("a name"), List::over(count, &items));
-    let person = EntryBody::Person { whereabouts, name, addresses };
-    hall.show(0, link, &written(&us, session, &[person]));
+    let link = hall.knocker(0, identity(number).key(), 5);
+    hall.show(0, link, &said_who(number, session, &format!("eve{number}"), Whereabouts::Here, addresses));
     hall.down(0, link, Code::Cut);
 }
 

@@ -21,8 +21,9 @@ use crate::pass::Chain;
 use crate::rule::Rule;
 use crate::ticket::Ticket;
 use crate::time::{Instant, Now};
-use crate::wire::entry::EntryBody;
-use crate::wire::field::Name;
+use crate::wire::address::Address;
+use crate::wire::entry::{EntryBody, Whereabouts};
+use crate::wire::field::{List, Name, encode_items};
 use crate::wire::frame::{self, Frame};
 use crate::wire::option::Manner;
 use crate::wire::option::{self, OptionsBuffer};
@@ -43,6 +44,22 @@ pub(super) fn chain(seeds: &[u8]) -> Chain {
     let meeting = charter(Admission::Open).meeting;
     seeds.windows(2).fold(Chain::default(), |chain, pair| {
         chain.and(identity(pair[1]).key(), 0, Manner::Unasked, meeting, &identity(pair[0]))
+    })
+}
+
+/// What a key has written of itself, whom the founder has let in, whatever its own node thinks of it.
+pub(super) fn said_who(
+    number: u8,
+    session: u64,
+    name: &str,
+    whereabouts: Whereabouts,
+    addresses: &[SocketAddr],
+) -> Vec<Encoded> {
+    let (count, items) = encode_items(addresses.iter().copied().map(Address::of), limits::ADDRESSES_MAX);
+    let (name, addresses) = (Name::new(name).expect("a name"), List::over(count, &items));
+    chain(&[1, number]).with_list(|chain| {
+        let person = EntryBody::Person { whereabouts, name, addresses, chain, proof: List::NONE };
+        written(&identity(number), session, &[person])
     })
 }
 

@@ -6,7 +6,7 @@ use alloc::vec;
 use super::hall::{Hall, at, identity};
 use crate::charter::Admission;
 use crate::code::Code;
-use crate::command::Command;
+use crate::command::{Command, With};
 use crate::event::{Event, State};
 use crate::id::Hash;
 use crate::limits;
@@ -46,7 +46,7 @@ fn mesh_4_of_two_links_the_smaller_key_closes_the_older() {
 #[test]
 fn revoke_1_whoever_shows_the_only_other_member_out_stays() {
     let mut hall = Hall::of(2);
-    hall.command(0, Command::Kick { name: "m1".to_string(), why: "noise".to_string() });
+    hall.command(0, Command::Kick { name: "m1".to_string(), why: "noise".to_string(), with: With::default() });
     assert_eq!((hall.closed_with(0), hall.closed_with(1)), (None, Some(Code::Kicked)));
     let third = hall.join("m2");
     assert_eq!(hall.closed_with(third), None, "the room goes on");
@@ -67,7 +67,7 @@ fn mesh_21_nobody_shows_the_founder_out() {
 fn mesh_22_who_was_shown_out_and_let_in_again_meanwhile_stays() {
     let mut hall = Hall::of(3);
     [(0, 2), (1, 2)].into_iter().for_each(|(one, other)| hall.part(one, other));
-    hall.command(0, Command::Kick { name: "m2".to_string(), why: "noise".to_string() });
+    hall.command(0, Command::Kick { name: "m2".to_string(), why: "noise".to_string(), with: With::default() });
     hall.command(0, Command::Unban { name: "m2".to_string() });
     hall.pass(100);
     assert!(!hall.states(1).iter().any(|(name, _)| name == "m2"), "it has not come since");
@@ -147,10 +147,10 @@ fn join_10_what_an_earlier_run_has_offered_is_not_expected_of_a_later_one() {
     let (mut hall, key) = (Hall::new(Admission::Open), identity(9).key());
     let [earlier, later] = [5, 6].map(|started_ms| {
         let link = hall.knocker(0, key, started_ms);
-        let row = Row { author: key, session: 5, lane: Lane::Acts, first: 1, next: 3, head: Hash([1; 32]) };
+        let row = Row { author: key, session: 5, lane: Lane::PERSON, first: 2, next: 3, head: Hash([1; 32]) };
         let (count, rows) = encode_items((started_ms == 5).then_some(row), 1);
         hall.frame(0, link, 0, Digest { rows: List::over(count, &rows), options: Options::NONE });
-        assert_eq!(hall.nodes[0].machine.replica.lacks_acts(), started_ms == 5, "of run {started_ms}");
+        assert_eq!(hall.nodes[0].machine.replica.lacks(|_, _| true), started_ms == 5, "of run {started_ms}");
         link
     });
     assert_eq!(hall.nodes[0].closed, [(earlier, Code::Superseded, Some(Rule::Join10))]);
@@ -209,9 +209,9 @@ fn mesh_8_the_end_reaches_those_who_are_not_linked_with_its_author() {
 fn mesh_8_and_revoke_1_who_is_shown_out_holds_the_act_and_does_not_come_back() {
     let mut hall = Hall::of(4);
     hall.part(0, 1);
-    hall.command(2, Command::Kick { name: "m1".to_string(), why: String::new() });
+    hall.command(2, Command::Kick { name: "m1".to_string(), why: String::new(), with: With::default() });
     assert_eq!(hall.closed_with(1), None, "only a host shows people out");
-    hall.command(0, Command::Kick { name: "m1".to_string(), why: "noise".to_string() });
+    hall.command(0, Command::Kick { name: "m1".to_string(), why: "noise".to_string(), with: With::default() });
     hall.pass(1_000);
     assert_eq!(hall.closed_with(1), Some(Code::Kicked));
     let dialled: usize = hall.nodes.iter().map(|node| node.dialled).sum();

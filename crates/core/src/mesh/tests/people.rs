@@ -1,22 +1,25 @@
 //! Who is here: what each says of itself last, and nothing else.
 
 use alloc::string::{String, ToString as _};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use super::hall::{Hall, charter, identity};
+use super::hall::{Hall, chain, charter, identity, written};
 use crate::charter::Admission;
 use crate::code::Code;
 use crate::command::Command;
 use crate::event::Event;
 use crate::id::{Key, LinkId};
+use crate::identity::{Ed25519, Identity, Secret};
 use crate::limits;
 use crate::log::{Log, Record};
+use crate::pass::Chain;
 use crate::time::{Instant, Now};
 use crate::wire::entry::{Carried, Entry, EntryBody, Whereabouts};
 use crate::wire::field::{List, Name, Signed, encode_alone, encode_items};
 use crate::wire::frame;
 use crate::wire::meeting::{Digest, Lane, Meeting, Row};
-use crate::wire::option::Options;
+use crate::wire::option::{Manner, Options};
 use crate::wire::{Encoded, Frame};
 
 /// Who has come, gone and changed its name, as a node was told.
@@ -37,12 +40,14 @@ fn rename(hall: &mut Hall, node: usize, name: &str) {
 /// What a key has written of itself in another life.
 fn said(number: u8, session: u64, names: &[&str]) -> Vec<Encoded> {
     let (mut log, now) = (Log::new(charter(Admission::Open).meeting, 10), Now { tick: Instant(0), unix_ms: session });
-    let person = |name| {
-        let (whereabouts, name) = (Whereabouts::Here, Name::new(name).expect("a name"));
-        EntryBody::Person { whereabouts, name, addresses: List::NONE }
+    let mut write = |name| {
+        let (whereabouts, name, addresses) = (Whereabouts::Here, Name::new(name).expect("a name"), List::NONE);
+        chain(&[1, number]).with_list(|chain| {
+            let person = EntryBody::Person { whereabouts, name, addresses, chain, proof: List::NONE };
+            log.write(&identity(number), session, &person, now).expect("room").frame.clone()
+        })
     };
-    let us = identity(number);
-    names.iter().map(|name| log.write(&us, session, &person(name), now).expect("room").frame.clone()).collect()
+    names.iter().map(|name| write(name)).collect()
 }
 
 fn name_at(hall: &Hall, node: usize, key: Key) -> Option<String> {
@@ -144,6 +149,65 @@ fn register_8_of_two_runs_that_outbid_each_other_one_leaves() {
     assert_eq!(hall.closed_with(1), Some(Code::Superseded));
     let gone = told(&hall, 0).iter().any(|line| line == "-m1");
     assert!(!gone, "it says nothing of the other run");
+}
+
+/// What somebody of whom nobody has heard says of itself: let in by the founder, or by nobody.
+fn stranger(number: u16, session: u64, is_let_in: bool) -> (Key, Encoded) {
+    let mut secret = [0x77; 32];
+    secret[..2].copy_from_slice(&number.to_be_bytes());
+    let us = Identity::new(Secret(secret), Arc::new(Ed25519));
+    let meeting = charter(Admission::Open).meeting;
+    let pass = Chain::default().and(us.key(), 0, Manner::Unasked, meeting, &identity(1));
+    let chain = if is_let_in { pass } else { Chain::default() };
+    let (whereabouts, name, addresses) = (Whereabouts::Here, Name::new("eve").expect("a name"), List::NONE);
+    let frame = chain.with_list(|chain| {
+        let person = EntryBody::Person { whereabouts, name, addresses, chain, proof: List::NONE };
+        written(&us, session, &[person]).remove(0)
+    });
+    (us.key(), frame)
+}
+
+#[test]
+fn register_9_of_strangers_so_many_are_known_the_seated_first_and_then_the_newest() {
+    let mut hall = Hall::of(2);
+    hall.say(1, "hello");
+    hall.pass(1_000);
+    let link = hall.between(0, 1)[0];
+    let most = u16::try_from(limits::PEOPLE_MAX).expect("few");
+    let show = |hall: &mut Hall, (key, frame): (Key, Encoded)| {
+        hall.show(0, link, &[frame]);
+        hall.nodes[0].machine.replica.log.register(key, Lane::PERSON).is_some()
+    };
+    let seated = stranger(0, 1, true);
+    let seated_key = seated.0;
+    assert!(show(&mut hall, seated));
+    for number in 1..most {
+        assert!(show(&mut hall, stranger(number, 100 + u64::from(number), false)));
+    }
+    let known = |hall: &Hall| hall.nodes[0].machine.replica.log.registers().count();
+    assert_eq!(known(&hall), usize::from(most) + 2, "and those whom it has met");
+    let older = stranger(9_000, 99, false).0;
+    assert!(!show(&mut hall, stranger(9_000, 99, false)), "an older one");
+    let row = |session, next| Row {
+        author: older,
+        session,
+        lane: Lane::PERSON,
+        first: next - 1,
+        next,
+        head: crate::id::Hash([1; 32]),
+    };
+    for (row, is_asked) in [(row(99, 2), false), (row(99, 3), true)] {
+        let (count, rows) = encode_items([row], 1);
+        hall.frame(0, link, 0, Digest { rows: List::over(count, &rows), options: Options::NONE });
+        assert_eq!(hall.nodes[0].machine.replica.lacks(|_, _| true), is_asked, "it is known to be of no use");
+    }
+    assert!(show(&mut hall, stranger(9_001, 9_000, false)), "a newer one");
+    assert!(show(&mut hall, stranger(9_002, 2, true)), "one that has a seat");
+    assert_eq!(known(&hall), usize::from(most) + 2);
+    assert!(hall.nodes[0].machine.roster.is_seated(&seated_key));
+    // Whom this node has something to do with is none of those.
+    hall.part(0, 1);
+    assert!(hall.nodes[0].machine.replica.log.register(identity(2).key(), Lane::PERSON).is_some());
 }
 
 #[test]
@@ -268,7 +332,7 @@ fn register_1_a_day_of_coming_and_going_leaves_one_word_of_each() {
     let here = MEMBERS + 1 - usize::from(gone.is_some());
     assert_eq!(hall.states(late).len(), here);
     assert_eq!(told(&hall, late), [""; 0], "who came and went meanwhile is nobody's matter");
-    assert_eq!(persons_and_acts(&hall, late).1, acts + 1, "the newcomer's own grant alone was added");
+    assert_eq!((persons_and_acts(&hall, late).1, acts), (0, 0), "and not an act was added");
 }
 
 /// How many PERSONs and acts a node holds.

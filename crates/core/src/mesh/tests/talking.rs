@@ -3,14 +3,14 @@
 use alloc::string::ToString as _;
 use alloc::vec::Vec;
 
-use super::hall::{Hall, identity, written};
+use super::hall::{Hall, identity, said_who, written};
 use crate::code::Code;
 use crate::command::{Command, Failure};
 use crate::event::{Deed, Event, Kind, Notice, Reach};
 use crate::id::{CommandId, LinkId, Salt};
 use crate::limits;
 use crate::log::{Marks, Record};
-use crate::wire::entry::{EntryBody, Level};
+use crate::wire::entry::{Door, EntryBody, Level, Whereabouts};
 use crate::wire::field::{List, Text, encode_items};
 use crate::wire::meeting::{Digest, Lane, Meeting, Row};
 use crate::wire::option::Options;
@@ -120,6 +120,7 @@ fn mesh_13_who_brings_nothing_for_three_seconds_is_not_waited_for() {
     let mut hall = Hall::of(3);
     // Node 9 is a member of whom both others tell, and nobody is linked with it.
     let eve = hall.knocker(0, identity(9).key(), 5);
+    hall.show(0, eve, &said_who(9, 5, "eve", Whereabouts::Here, &[]));
     hall.down(0, eve, Code::Cut);
     hall.pass(1_000);
     let [one, other] = [hall.between(0, 1)[0], hall.between(0, 2)[0]];
@@ -167,12 +168,12 @@ fn fetch_2_and_mesh_13_what_an_author_has_left_out_is_asked_of_it() {
     hall.show(0, link, &lines[1..3]);
     assert!(hall.has_stored(0, identity(2).key(), 3));
     // An act, too.
-    let (subject, role, answers) = (identity(2).key(), crate::wire::entry::Role::Member, crate::id::Hash::ZERO);
-    let (name, proof) = (crate::wire::field::Reason::NONE, List::NONE);
-    let acts = written(&identity(2), 8, &[EntryBody::Grant { subject, role, answers, name, proof }; 2]);
-    hall.show(0, link, &acts[1..=1]);
+    let acts = written(&identity(1), 8, &[EntryBody::Policy { door: Door::Unlocked, kept: List::NONE }; 2]);
+    let mut hall = Hall::of(2);
+    let link = hall.between(1, 0)[0];
+    hall.show(1, link, &acts[1..=1]);
     hall.pass(3_000);
-    assert_eq!(fetched(&hall, 0, link), Some((1, 3)));
+    assert_eq!(fetched(&hall, 1, link), Some((1, 3)));
 }
 
 #[test]
@@ -201,9 +202,9 @@ fn mesh_9_what_does_not_count_is_not_stored_and_costs_nobody() {
     let lines = said(9, 7, &["who am I?"]);
     hall.show(0, link, &lines[0..=0]);
     assert_eq!((hall.has_stored(0, identity(9).key(), 1), hall.nodes[0].closed.len()), (false, 0));
-    // Granted, it is asked for.
+    // Once it has a seat, it is asked for.
     let before = count(&hall.sent_on(0, link), "FETCH");
-    hall.knocker(2, identity(9).key(), 5);
+    hall.show(0, link, &said_who(9, 5, "eve", Whereabouts::Here, &[]));
     assert_eq!(count(&hall.sent_on(0, link), "FETCH"), before + 1);
 }
 
@@ -346,8 +347,8 @@ fn roster_4_and_roster_3_what_has_no_effect_is_not_announced() {
         subject: identity(subject).key(),
         role: crate::wire::entry::Role::Host,
         answers: crate::id::Hash::ZERO,
+        session: 0,
         name: reason("m1"),
-        proof: List::NONE,
     };
     let revoke = |subject: u8, name| EntryBody::Revoke {
         subject: identity(subject).key(),
