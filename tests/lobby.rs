@@ -1,11 +1,28 @@
 //! The lobby as people use it, with processes: who knocks waits, is let in, or is told why not.
-#![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, in its helpers too"
+)]
 #![allow(clippy::indexing_slicing, reason = "a JSON value without the field is null")]
 
 mod support;
 
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 use support::Bot;
+use tertulia_core::rule::Rule;
+use tertulia_core::wire::Frame;
+use tertulia_core::wire::meeting::Meeting;
+use tertulia_testkit::real::local::identity;
+use tertulia_testkit::real::peer::{Peer, Proof, hello};
+use tokio::net::TcpSocket;
+
+/// Who knocks is shown to the host by then, however many wait.
+const SHOWN: Duration = Duration::from_secs(1);
 
 fn knock(host: &mut Bot) -> (Value, Value) {
     let knock = host.wait("knock");
@@ -63,6 +80,44 @@ fn whoever_knocks_waits_and_is_admitted_or_told_why_not() {
         assert_eq!(guest.wait("closed")["code"], "ended");
     }
     assert_eq!(host.end().code(), Some(0));
+}
+
+/// Somebody from 127.0.0.`source` who asks to be let in.
+async fn knocker(host: SocketAddr, source: u8, name: &str) -> Peer {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind((Ipv4Addr::new(127, 0, 0, source), 0).into()).unwrap();
+    let mut peer = Peer::dial_over(socket.connect(host).await.unwrap(), &identity()).await.unwrap();
+    assert!(peer.send(&[hello(name), Proof::default().join(1)]).await);
+    peer
+}
+
+/// The same, who waits.
+async fn waiter(host: SocketAddr, source: u8, name: &str) -> Peer {
+    let mut peer = knocker(host, source, name).await;
+    peer.until(|frame, _| matches!(frame, Frame::Meeting(Meeting::Waiting(_))).then_some(())).await;
+    peer
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lobby_4_and_lobby_10_a_crowd_of_few_sources_fills_no_lobby() {
+    let mut host = Bot::start("anna", &["host", "Among us", "--lecture", "--lobby", "--listen", "127.0.0.1:0"]);
+    let ready = host.wait("ready");
+    let address: SocketAddr = ready["listen"].as_str().unwrap_or_default().parse().unwrap();
+    let mut crowd = Vec::new();
+    for number in 0..=255 {
+        crowd.push(waiter(address, 2 + number / 64, &format!("eve-{number}")).await);
+        host.wait("knock");
+    }
+    let knocked = Instant::now();
+    let mut bea = waiter(address, 9, "bea").await;
+    assert_eq!(knock(&mut host).0, "bea");
+    assert!(knocked.elapsed() < SHOWN, "the host was shown it after {:?}", knocked.elapsed());
+    let mut last = crowd.pop().unwrap();
+    last.ends_by(Rule::Lobby4).await;
+    knocker(address, 2, "eve-too").await.ends_by(Rule::Lobby10).await;
+    host.send(&json!({"command": "admit", "name": "bea", "id": 1}));
+    assert_eq!(host.wait("done")["id"], 1);
+    bea.until(|frame, _| matches!(frame, Frame::Meeting(Meeting::Welcome(_))).then_some(())).await;
 }
 
 #[test]

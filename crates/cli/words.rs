@@ -6,6 +6,7 @@ use tertulia_core::code::Code;
 use tertulia_core::command::{Directory, Failure, Full, Place};
 use tertulia_core::contact::safety_words;
 use tertulia_core::event::{Deed, Ending, Notice, Role};
+use tertulia_core::id::Key;
 use tertulia_core::limits;
 use tertulia_core::reason;
 use tertulia_core::ticket::NoTicket;
@@ -22,6 +23,7 @@ pub(crate) fn failure(failure: &Failure) -> String {
         Failure::NoContacts => "there are no contacts yet; /add NAME HOST:PORT adds one".into(),
         Failure::NobodyWaits(Some(name)) => format!("nobody called {name} waits in the lobby; check the name"),
         Failure::NobodyWaits(None) => "nobody waits in the lobby".into(),
+        Failure::ChangedHands { name, key } => changed_hands(name, *key),
         Failure::NotRevoked { name, level } => {
             let what = if *level == Level::Out { "shown out" } else { "muted" };
             format!("nobody called {name} has been {what}; check the name")
@@ -86,6 +88,13 @@ pub(crate) fn failure(failure: &Failure) -> String {
 /// A private text that they may have, or not.
 fn unanswered(who: &str) -> String {
     format!("{who} has not answered, and perhaps not read it; say it again if it matters")
+}
+
+fn changed_hands(name: &str, key: Key) -> String {
+    let digits: String = key.to_hex().chars().take(limits::KEY_DIGITS_MIN).collect();
+    format!(
+        "another key was called {name} a moment ago, and one that begins with {digits} is now: type {digits} instead"
+    )
 }
 
 fn full(what: &Full) -> String {

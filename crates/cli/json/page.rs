@@ -283,7 +283,9 @@ fn every_command_has_the_fields_and_roles_that_the_page_lists_and_its_example_is
     for arm in arms {
         let required = literals(arm, "take(fields,").map(|field| (field, vec!["string"]));
         let optional = literals(arm, "take_or_empty(fields,").map(|field| (field, vec!["optional", "string"]));
-        known.insert(arm.split('"').next().unwrap(), required.chain(optional).collect::<BTreeMap<_, _>>());
+        let flags = literals(arm, "take_flag(fields,").map(|field| (field, vec!["boolean", "optional"]));
+        let fields = required.chain(optional).chain(flags);
+        known.insert(arm.split('"').next().unwrap(), fields.collect::<BTreeMap<_, _>>());
     }
     assert_eq!(known.keys().copied().collect::<BTreeSet<_>>(), KNOWN.split_whitespace().collect());
     assert_eq!(known.keys().copied().collect::<BTreeSet<_>>(), page.keys().map(|heading| word(heading)).collect());

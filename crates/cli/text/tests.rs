@@ -158,6 +158,7 @@ fn nothing_from_outside_forges_a_line_or_moves_the_cursor() {
         Event::Unlinked { name: hostile.into(), key: KEY, code: Code::Cut },
         Event::Warning(Notice::Fork(hostile.into())),
         Event::Error { failure: Failure::NoSuchName(hostile.into()), id: None },
+        Event::Error { failure: Failure::ChangedHands { name: hostile.into(), key: KEY }, id: None },
         Event::Closed { code: Code::Denied, ending: Ending::Denied(hostile.into()) },
     ];
     for event in events {

@@ -5,7 +5,7 @@ use alloc::{string::String, vec::Vec};
 
 use crate::address::NoAddress;
 use crate::code::Code;
-use crate::id::MeetingId;
+use crate::id::{Key, MeetingId};
 use crate::wire::entry::Level;
 
 /// What a user may ask of registries.
@@ -182,6 +182,13 @@ pub enum Failure {
     NoContacts,
     /// Nobody who waits in the lobby has this name; `None`: nobody waits.
     NobodyWaits(Option<String>),
+    /// In the lobby, another key has this name than a moment ago.
+    ChangedHands {
+        /// The name.
+        name: String,
+        /// Whose it is now.
+        key: Key,
+    },
     /// Nobody has been revoked under this name.
     NotRevoked {
         /// The name.
@@ -304,6 +311,7 @@ impl Failure {
             | Self::NobodyWaits(_)
             | Self::NotRevoked { .. }
             | Self::HostAlone { .. } => "no_such_name",
+            Self::ChangedHands { .. } => "changed_hands",
             Self::Yourself => "yourself",
             Self::DoneBefore { .. } => "done_before",
             Self::Blocked(_) => "blocked",

@@ -141,6 +141,10 @@ limits! {
     TOLD_BURST: u32 = 6;
     /// How many may wait in a lobby.
     LOBBY_MAX: usize = 256;
+    /// How many of one source may wait in a lobby.
+    LOBBY_OF_SOURCE_MAX: usize = 64;
+    /// A name in the lobby that has changed hands names nobody for this long.
+    LOBBY_NAME_INTERVAL: Duration = Duration::from_secs(10);
     /// Whoever has waited in a lobby for this long, undecided, is denied.
     LOBBY_TIMEOUT: Duration = Duration::from_secs(3_600);
     /// Who waits in a lobby is told its position no more often.
@@ -301,6 +305,6 @@ limits! {
     SHOW_WAITING_MAX: usize = 1_024;
     /// Entries that are remembered as shown.
     SHOWN_MAX: usize = 16_384;
-    /// Streams of which something is known to be lacking.
-    LACKS_MAX: usize = 4_096;
+    /// Streams and registers of which something is known to be lacking.
+    LACKS_MAX: usize = 8_192;
 }

@@ -113,6 +113,7 @@ rules! {
     Lobby5 "LOBBY-5" Denied "nobody waits undecided for more than an hour"
     Lobby6 "LOBBY-6" Denied "who waits in the lobby comes in when a host says so"
     Lobby8 "LOBBY-8" NotHost "only a host of a room takes knocks"
+    Lobby10 "LOBBY-10" Full "no more than 64 of one source wait in the lobby"
     Contact1 "CONTACT-1" NoMeeting "a contact's HELLO has the pair id of the two keys, or zero"
     Contact2 "CONTACT-2" Unexpected "a pair's link carries entries, and what tells of them"
     Contact3 "CONTACT-3" Unexpected "the two of a pair are its only authors, and talk"

@@ -1,10 +1,13 @@
 //! Who waits until a host admits (SPEC.md, "The lobby"): rooms and lectures alike.
 
+use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
+use core::cmp::Reverse;
 
+use super::names::begins_with;
 use crate::command::Failure;
-use crate::id::{Key, LinkId, RequestId};
+use crate::id::{Key, LinkId, RequestId, Source};
 use crate::limits;
 use crate::machine::Output;
 use crate::rule::Rule;
@@ -21,6 +24,8 @@ pub(crate) struct Knock {
     /// What they are called, and what that reads as.
     pub(crate) name: String,
     pub(crate) reading: String,
+    /// From where they have come.
+    pub(crate) source: Source,
     /// Where they wait, and for the answer to which JOIN.
     pub(crate) link: LinkId,
     pub(crate) request: RequestId,
@@ -46,6 +51,8 @@ pub(crate) enum Due {
 pub(crate) struct Lobby {
     /// Invariant: each waits under its link's `Timer::Overdue`. With the position that it was told last.
     waiting: Vec<(Knock, u16)>,
+    /// Who has ceased to wait lately, and when: the oldest first, `LOBBY_MAX` of them at most.
+    gone: Vec<(Knock, Instant)>,
     timers: Timers<Timer>,
 }
 
@@ -58,14 +65,26 @@ impl Lobby {
         self.waiting.push((knock, position));
     }
 
-    /// Whether there is a place for `key`.
+    /// Finds a place for `key`: that of whoever waits on the link, who must leave first, or a free one.
     ///
     /// # Errors
-    /// LOBBY-4.
-    pub(crate) fn has_room(&self, key: Key) -> Result<(), Rule> {
+    /// LOBBY-4, LOBBY-10.
+    pub(crate) fn place(&self, key: Key, source: Source) -> Result<Option<LinkId>, Rule> {
+        let others = || self.waiting.iter().map(|(knock, _)| knock).filter(|knock| knock.key != key);
+        let held = count(others());
+        let before = held.get(&source).copied().unwrap_or_default();
+        // SPEC LOBBY-10
+        if before >= limits::LOBBY_OF_SOURCE_MAX {
+            return Err(Rule::Lobby10);
+        }
+        if others().count() < limits::LOBBY_MAX {
+            return Ok(None);
+        }
+        // Of several, the last: the newest knock.
+        let newest = others().max_by_key(|knock| held.get(&knock.source));
+        let is_fuller = |knock: &&Knock| held.get(&knock.source).is_some_and(|most| *most > before.saturating_add(1));
         // SPEC LOBBY-4
-        let is_full = self.waiting.len() >= limits::LOBBY_MAX && self.link_of(key).is_none();
-        if is_full { Err(Rule::Lobby4) } else { Ok(()) }
+        newest.filter(is_fuller).map(|knock| Some(knock.link)).ok_or(Rule::Lobby4)
     }
 
     /// Whoever waited on `link` does so no longer.
@@ -77,7 +96,20 @@ impl Lobby {
         if at < self.waiting.len() && !self.timers.is_armed(Timer::Tell) {
             self.timers.arm(Timer::Tell, now.tick.after(limits::WAITING_INTERVAL));
         }
+        self.note_gone(knock.clone(), now);
         Some(knock)
+    }
+
+    fn note_gone(&mut self, knock: Knock, now: Now) {
+        self.gone.retain(|(_, at)| is_recent(*at, now));
+        if self.gone.len() >= limits::LOBBY_MAX {
+            // Whoever comes and goes often has its own forgotten, and nobody else's.
+            let held = count(self.gone.iter().map(|(knock, _)| knock));
+            let of = |knock: &Knock| held.get(&knock.source).copied();
+            let oldest = (0..).zip(&self.gone).min_by_key(|(_, (knock, _))| Reverse(of(knock))).map(|(at, _)| at);
+            oldest.map(|at: usize| self.gone.remove(at));
+        }
+        self.gone.push((knock, now.tick));
     }
 
     /// Nobody waits any longer.
@@ -110,16 +142,31 @@ impl Lobby {
         self.find(|knock| knock.key == key)
     }
 
-    /// Where whoever is called `name` waits, or everybody.
+    /// Where whoever the user means by `name` waits, or everybody.
     ///
     /// # Errors
-    /// Nobody does.
-    pub(crate) fn waiting(&self, name: Option<&str>) -> Result<Vec<LinkId>, Failure> {
+    /// Nobody does, or the name has changed hands.
+    pub(crate) fn waiting(&self, name: Option<&str>, now: Now) -> Result<Vec<LinkId>, Failure> {
         let links = match name {
-            Some(name) => self.find(|knock| knock.name == name).into_iter().collect(),
+            Some(name) => self.meant(name, now)?.into_iter().collect(),
             None => self.links(),
         };
         if links.is_empty() { Err(Failure::NobodyWaits(name.map(str::to_string))) } else { Ok(links) }
+    }
+
+    /// SPEC LOBBY-11: digits before names, since anybody may take digits for a name.
+    fn meant(&self, name: &str, now: Now) -> Result<Option<LinkId>, Failure> {
+        let waiting = || self.waiting.iter().map(|(knock, _)| knock);
+        let begun: Vec<&Knock> = waiting().filter(|knock| begins_with(knock.key, name)).collect();
+        if let Some(one) = begun.first() {
+            return Ok(Some(one.link).filter(|_| begun.len() == 1));
+        }
+        let Some(named) = waiting().find(|knock| knock.name == name) else { return Ok(None) };
+        let is_other = |knock: &Knock| knock.reading == named.reading && knock.key != named.key;
+        if self.gone.iter().any(|(knock, at)| is_other(knock) && is_recent(*at, now)) {
+            return Err(Failure::ChangedHands { name: name.to_string(), key: named.key });
+        }
+        Ok(Some(named.link))
     }
 
     /// Whether a name that reads as `reading` is taken by somebody other than `key` (SPEC LOBBY-7).
@@ -142,6 +189,20 @@ impl Lobby {
     }
 }
 
+/// How many of these are of each source.
+fn count<'a>(knocks: impl Iterator<Item = &'a Knock>) -> BTreeMap<Source, usize> {
+    let mut held: BTreeMap<Source, usize> = BTreeMap::new();
+    for knock in knocks {
+        let count = held.entry(knock.source).or_default();
+        *count = count.saturating_add(1);
+    }
+    held
+}
+
+fn is_recent(at: Instant, now: Now) -> bool {
+    now.tick.since(at) < limits::LOBBY_NAME_INTERVAL
+}
+
 fn tell(link: LinkId, position: u16) -> Output {
     Output::Send { link, frame: Frame::from(Waiting { position, options: Options::NONE }).encode(RequestId::EVENT) }
 }
@@ -157,10 +218,29 @@ mod tests {
         Now { tick: Instant(0).after(core::time::Duration::from_millis(millis)), unix_ms: 0 }
     }
 
+    /// Each of a source of its own.
     fn knock(seed: u8) -> Knock {
         let name = alloc::format!("guest-{seed}");
-        let (link, request) = (LinkId(u64::from(seed)), RequestId(1));
-        Knock { key: Key([seed; 32]), reading: name.clone(), name, link, request }
+        let (link, request, source) = (LinkId(u64::from(seed)), RequestId(1), source(seed));
+        Knock { key: Key([seed; 32]), reading: name.clone(), name, source, link, request }
+    }
+
+    fn source(seed: u8) -> Source {
+        Source::of([192, 0, 2, seed].into())
+    }
+
+    fn key(number: u8) -> Key {
+        let mut key = [7; 32];
+        key[0] = number;
+        Key(key)
+    }
+
+    /// Has these knock, all of one source.
+    fn crowd(lobby: &mut Lobby, of: u8, seeds: core::ops::RangeInclusive<u8>) {
+        for seed in seeds {
+            assert_eq!(lobby.place(Key([seed; 32]), source(of)), Ok(None), "{seed}");
+            lobby.knock(Knock { source: source(of), ..knock(seed) }, at(0), &mut Vec::new());
+        }
     }
 
     /// Who was told which position.
@@ -196,17 +276,18 @@ mod tests {
     fn lobby_4_and_lobby_7_there_is_one_place_a_key_and_256_in_all() {
         let (mut lobby, mut out) = (Lobby::default(), Vec::new());
         for seed in 0..=255 {
-            assert_eq!(lobby.has_room(Key([seed; 32])), Ok(()));
+            assert_eq!(lobby.place(Key([seed; 32]), source(seed)), Ok(None));
             lobby.knock(knock(seed), at(0), &mut out);
         }
-        assert_eq!(lobby.has_room(Key([9; 32])), Ok(()), "it waits already");
+        assert_eq!(lobby.place(Key([9; 32]), source(9)), Ok(None), "it waits already");
         let other = Key([9; 32].map(|byte: u8| byte.wrapping_mul(3)));
         assert_eq!(lobby.link_of(other), Some(LinkId(27)));
-        let mut stranger = [7; 32];
-        stranger[0] = 8;
-        assert_eq!(lobby.has_room(Key(stranger)), Err(Rule::Lobby4));
-        assert_eq!(lobby.waiting(Some("guest-9")), Ok(vec![LinkId(9)]));
-        assert!(lobby.is_taken("guest-9", Key(stranger)) && !lobby.is_taken("guest-9", Key([9; 32])));
+        let stranger = key(8);
+        // Who is the only one of its source loses its place to nobody.
+        assert_eq!(lobby.place(stranger, Source::of([10, 0, 0, 1].into())), Err(Rule::Lobby4));
+        assert_eq!(lobby.place(stranger, source(8)), Err(Rule::Lobby4));
+        assert_eq!(lobby.waiting(Some("guest-9"), at(0)), Ok(vec![LinkId(9)]));
+        assert!(lobby.is_taken("guest-9", stranger) && !lobby.is_taken("guest-9", Key([9; 32])));
         assert_eq!(lobby.links().len(), 256);
     }
 
@@ -220,9 +301,68 @@ mod tests {
         assert!(lobby.has(LinkId(1)), "it is the host that sends it away");
         lobby.take(LinkId(1), at(3_600_000));
         assert_eq!(lobby.links(), vec![LinkId(2)]);
-        assert_eq!(lobby.waiting(Some("guest-2")), Ok(vec![LinkId(2)]));
-        assert_eq!(lobby.waiting(Some("guest-1")), Err(Failure::NobodyWaits(Some("guest-1".to_string()))));
+        assert_eq!(lobby.waiting(Some("guest-2"), at(3_600_000)), Ok(vec![LinkId(2)]));
+        let nobody = lobby.waiting(Some("guest-1"), at(3_600_000));
+        assert_eq!(nobody, Err(Failure::NobodyWaits(Some("guest-1".to_string()))));
         lobby.clear();
         assert_eq!(lobby.next(), None);
+    }
+
+    #[test]
+    fn lobby_10_a_crowd_of_few_sources_keeps_nobody_else_out() {
+        let mut lobby = Lobby::default();
+        crowd(&mut lobby, 1, 0..=63);
+        assert_eq!(lobby.place(key(0), source(1)), Err(Rule::Lobby10));
+        crowd(&mut lobby, 2, 64..=127);
+        crowd(&mut lobby, 3, 128..=191);
+        crowd(&mut lobby, 4, 192..=251);
+        crowd(&mut lobby, 5, 252..=255);
+        // Of those of which most wait, the newest knock: of the third source, then of the second, then of the first.
+        for (number, link) in (0..).zip([191, 127, 63, 190]) {
+            assert_eq!(lobby.place(key(number), source(6)), Ok(Some(LinkId(link))));
+            lobby.take(LinkId(link), at(0));
+            let late = Knock { key: key(number), source: source(6), link: LinkId(300 + link), ..knock(number) };
+            lobby.knock(late, at(0), &mut Vec::new());
+        }
+        assert_eq!(lobby.links().len(), 256);
+    }
+
+    #[test]
+    fn lobby_11_a_name_that_has_changed_hands_says_nothing_for_ten_seconds_and_digits_do() {
+        let (mut lobby, mut out) = (Lobby::default(), Vec::new());
+        let called = |number: u8, link: u64, name: &str| Knock {
+            key: key(number),
+            name: name.to_string(),
+            reading: name.to_lowercase(),
+            source: source(number),
+            link: LinkId(link),
+            request: RequestId(1),
+        };
+        lobby.knock(called(0xa1, 1, "Anna"), at(0), &mut out);
+        lobby.take(LinkId(1), at(1_000));
+        // The same key comes back: it is who it was.
+        lobby.knock(called(0xa1, 2, "anna"), at(1_500), &mut out);
+        assert_eq!(lobby.waiting(Some("anna"), at(1_500)), Ok(vec![LinkId(2)]));
+        lobby.take(LinkId(2), at(2_000));
+        lobby.knock(called(0xb2, 3, "anna"), at(2_001), &mut out);
+        let changed = Failure::ChangedHands { name: "anna".to_string(), key: key(0xb2) };
+        assert_eq!(lobby.waiting(Some("anna"), at(11_999)), Err(changed));
+        assert_eq!(lobby.waiting(Some("B2070707"), at(2_001)), Ok(vec![LinkId(3)]));
+        assert_eq!(lobby.waiting(None, at(2_001)), Ok(vec![LinkId(3)]));
+        assert_eq!(lobby.waiting(Some("b207070"), at(2_001)), Err(Failure::NobodyWaits(Some("b207070".to_string()))));
+        assert_eq!(lobby.waiting(Some("anna"), at(12_000)), Ok(vec![LinkId(3)]));
+        // A name made of digits is nobody's key.
+        lobby.knock(called(0xc3, 4, "b2070707"), at(12_000), &mut out);
+        assert_eq!(lobby.waiting(Some("b2070707"), at(12_000)), Ok(vec![LinkId(3)]));
+        // Others who come and go have nobody forgotten but themselves.
+        lobby.take(LinkId(3), at(12_500));
+        for link in 10..600 {
+            lobby.knock(called(0xd4, link, "busy"), at(13_000), &mut out);
+            lobby.take(LinkId(link), at(13_000));
+        }
+        assert_eq!(lobby.gone.len(), 256);
+        lobby.knock(called(0xe5, 5, "anna"), at(13_000), &mut out);
+        let changed = Failure::ChangedHands { name: "anna".to_string(), key: key(0xe5) };
+        assert_eq!(lobby.waiting(Some("anna"), at(13_000)), Err(changed));
     }
 }

@@ -7,7 +7,7 @@ mod newcomer;
 mod quota;
 
 pub(crate) use self::lobby::{Due, Knock, Lobby};
-pub(crate) use self::names::Names;
+pub(crate) use self::names::{Names, begins_with};
 pub(crate) use self::newcomer::{ENDINGS, Newcomer, Progress, Wait, is_innocent};
 pub use self::newcomer::{NewcomerConfig, Restored};
 pub(crate) use self::quota::Door;

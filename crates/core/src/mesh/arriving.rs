@@ -61,6 +61,7 @@ impl Member {
     pub(super) fn come_inside(&mut self, now: Now, out: &mut Vec<Output>) {
         self.stage = Stage::Inside;
         self.timers.disarm(Timer::Arrive);
+        self.forget_strangers();
         self.newcomer.rest();
         let us = self.us.key();
         // SPEC SESSION-1: above all that an earlier run has signed.

@@ -30,24 +30,31 @@ impl Member {
         if older.and_then(|older| self.links.get(&older)).is_some_and(|older| older.started_ms > run) {
             return self.reject(link, Rule::Join10, now, out);
         }
-        if let Err(rule) = self.lobby.has_room(key).and_then(|()| self.door.count_newcomer(key, source, now.tick)) {
-            return self.reject(link, rule, now, out);
-        }
+        let place = self.lobby.place(key, source);
+        let place = place.and_then(|place| self.door.count_newcomer(key, source, now.tick).map(|()| place));
+        let in_the_way = match place {
+            Ok(in_the_way) => in_the_way,
+            Err(rule) => return self.reject(link, rule, now, out),
+        };
         if let Some(older) = older {
             self.reject(older, Rule::Join10, now, out);
         }
-        self.lobby.knock(Knock { key, reading: reading(&name), name: name.clone(), link, request }, now, out);
+        if let Some(other) = in_the_way {
+            self.note_gone(other, out);
+            self.reject(other, Rule::Lobby4, now, out);
+        }
+        self.lobby.knock(Knock { key, reading: reading(&name), name: name.clone(), source, link, request }, now, out);
         out.push(Output::Event(Event::Knock { name, key, note }));
     }
 
     /// Who waits under this name, or everybody who waits.
-    fn waiting(&self, name: Option<&str>) -> Result<Vec<LinkId>, Failure> {
+    fn waiting(&self, name: Option<&str>, now: Now) -> Result<Vec<LinkId>, Failure> {
         let has_lobby = self.charter.as_ref().is_some_and(|charter| charter.admission.has_lobby());
-        if has_lobby { self.lobby.waiting(name) } else { Err(Failure::NoLobby(Place::Room)) }
+        if has_lobby { self.lobby.waiting(name, now) } else { Err(Failure::NoLobby(Place::Room)) }
     }
 
     pub(super) fn let_in(&mut self, name: Option<&str>, now: Now, out: &mut Vec<Output>) -> Result<(), Failure> {
-        for link in self.waiting(name)? {
+        for link in self.waiting(name, now)? {
             // SPEC JOIN-6
             let Some(peer) = self.links.get(&link) else { continue };
             let Step::Knocking(knock) = &peer.step else { continue };
@@ -63,7 +70,7 @@ impl Member {
     pub(super) fn send_away(&mut self, name: &str, why: &str, now: Now, out: &mut Vec<Output>) -> Result<(), Failure> {
         // SPEC LOBBY-6
         let why = if why.is_empty() { Rule::Lobby6.meaning() } else { why };
-        for link in self.waiting(Some(name))? {
+        for link in self.waiting(Some(name), now)? {
             self.deny(link, Rule::Lobby6, why, now, out);
         }
         Ok(())

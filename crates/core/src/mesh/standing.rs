@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use super::member::{Member, Stage, Timer};
 use super::peer::Peer;
 use crate::code::Code;
+use crate::door::begins_with;
 use crate::event::{Event, Member as Shown, State};
 use crate::id::{Key, LinkId};
 use crate::limits;
@@ -160,8 +161,7 @@ impl Member {
     pub(super) fn find(&self, name: &str) -> Option<Key> {
         let reads = normal(name);
         let named = self.in_sight(true).find(|key| normal(&self.called(key)) == reads);
-        let is_long = name.len() >= limits::KEY_DIGITS_MIN;
-        let mut begun = self.in_sight(true).filter(|key| is_long && key.to_hex().starts_with(&name.to_lowercase()));
+        let mut begun = self.in_sight(true).filter(|key| begins_with(*key, name));
         named.or_else(|| begun.next().filter(|_| begun.next().is_none()))
     }
 }
@@ -181,7 +181,7 @@ impl Member {
     }
 
     /// Of those whom nothing holds here, only so many are known: who has a seat, and who came last (SPEC REGISTER-9).
-    fn forget_strangers(&mut self) {
+    pub(super) fn forget_strangers(&mut self) {
         let Some(charter) = self.charter.as_ref().filter(|_| self.roster.people().count() > limits::PEOPLE_MAX) else {
             return;
         };

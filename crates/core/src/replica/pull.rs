@@ -32,8 +32,10 @@ impl Offer {
 }
 
 /// A stream of which somebody holds more than this node.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Lack {
+    /// On whose account it is known: who has offered it first.
+    by: LinkId,
     offers: BTreeMap<LinkId, Offer>,
     /// Those who were asked for the number that is wanted, and did not bring it.
     tried: BTreeSet<LinkId>,
@@ -50,6 +52,19 @@ struct Lack {
 }
 
 impl Lack {
+    const fn new(by: LinkId, ready_at: Instant) -> Self {
+        Self {
+            by,
+            offers: BTreeMap::new(),
+            tried: BTreeSet::new(),
+            without: BTreeSet::new(),
+            ready_at,
+            asked_at: ready_at,
+            rounds: 0,
+            gap_since: None,
+        }
+    }
+
     /// What is offered by those who may have it.
     fn hopes(&self) -> impl Iterator<Item = (&LinkId, &Offer)> {
         self.offers.iter().filter(|(link, _)| !self.without.contains(link))
@@ -88,7 +103,16 @@ pub(crate) enum Step {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Pull {
     lacks: BTreeMap<StreamId, Lack>,
+    /// How many are on each link's account.
+    accounts: BTreeMap<LinkId, usize>,
     open: BTreeMap<LinkId, Open>,
+}
+
+/// One less on a link's account.
+fn uncount(accounts: &mut BTreeMap<LinkId, usize>, lack: &Lack) {
+    if let Some(count) = accounts.get_mut(&lack.by) {
+        *count = count.saturating_sub(1);
+    }
 }
 
 impl Pull {
@@ -97,10 +121,14 @@ impl Pull {
         if new.next <= held {
             return;
         }
-        if !self.lacks.contains_key(&id) && self.lacks.len() >= limits::LACKS_MAX {
+        if !self.lacks.contains_key(&id) && !self.makes_place(link) {
             return;
         }
-        let lack = self.lacks.entry(id).or_insert_with(|| Lack { ready_at, asked_at: ready_at, ..Lack::default() });
+        let lack = self.lacks.entry(id).or_insert_with(|| {
+            let count = self.accounts.entry(link).or_default();
+            *count = count.saturating_add(1);
+            Lack::new(link, ready_at)
+        });
         let offer = lack.offers.entry(link).or_insert(new);
         if new.next > offer.next {
             lack.tried.remove(&link);
@@ -109,6 +137,32 @@ impl Pull {
         (offer.first, offer.told) = (offer.first.min(new.first), offer.told.min(new.told));
         offer.next = offer.next.max(new.next);
         lack.ready_at = lack.ready_at.min(ready_at);
+    }
+
+    /// Whether there is place for one more on a link's account (SPEC MESH-28). Who has most on its own loses what nobody
+    /// else offers.
+    fn makes_place(&mut self, link: LinkId) -> bool {
+        if self.lacks.len() < limits::LACKS_MAX {
+            return true;
+        }
+        let own = self.accounts.get(&link).copied().unwrap_or(0);
+        let most = self.accounts.iter().max_by_key(|(_, count)| **count).map(|(other, count)| (*other, *count));
+        let Some((greedy, _)) = most.filter(|(_, count)| *count > own.saturating_add(1)) else { return false };
+        let accounts = &mut self.accounts;
+        self.lacks.retain(|_, lack| {
+            let is_others = lack.by != greedy || lack.offers.keys().any(|other| *other != greedy);
+            if !is_others {
+                uncount(accounts, lack);
+            }
+            is_others
+        });
+        self.lacks.len() < limits::LACKS_MAX
+    }
+
+    fn remove(&mut self, id: StreamId) {
+        if let Some(lack) = self.lacks.remove(&id) {
+            uncount(&mut self.accounts, &lack);
+        }
     }
 
     /// This node holds a stream up to `next` now.
@@ -127,7 +181,7 @@ impl Pull {
         lack.tried.clear();
         lack.without.clear();
         if lack.offers.is_empty() {
-            self.lacks.remove(&id);
+            self.remove(id);
         }
     }
 
@@ -147,7 +201,17 @@ impl Pull {
         {
             lack.offers.remove(&link);
         }
-        self.lacks.retain(|_, lack| !lack.offers.is_empty());
+        self.keep_offered();
+    }
+
+    fn keep_offered(&mut self) {
+        let accounts = &mut self.accounts;
+        self.lacks.retain(|_, lack| {
+            if lack.offers.is_empty() {
+                uncount(accounts, lack);
+            }
+            !lack.offers.is_empty()
+        });
     }
 
     /// Whoever is at two links is asked on the `new` one.
@@ -159,19 +223,20 @@ impl Pull {
 
     /// A stream is not wanted any more, whatever of it is offered.
     pub(crate) fn forget_stream(&mut self, id: StreamId) {
-        self.lacks.remove(&id);
+        self.remove(id);
         self.open.values_mut().for_each(|open| _ = open.ranges.remove(&id));
     }
 
     /// A link is gone.
     pub(crate) fn forget_link(&mut self, link: LinkId) {
         self.open.remove(&link);
-        self.lacks.retain(|_, lack| {
+        for lack in self.lacks.values_mut() {
             lack.offers.remove(&link);
             lack.tried.remove(&link);
             lack.without.remove(&link);
-            !lack.offers.is_empty()
-        });
+        }
+        self.keep_offered();
+        self.accounts.remove(&link);
     }
 
     /// What was in vain may not be any more: the roster has changed.

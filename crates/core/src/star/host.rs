@@ -14,7 +14,7 @@ use crate::command::Failure;
 use crate::door::{Door, Due, Knock, Lobby, Names};
 use crate::errand::{Answer, Tokens, refused};
 use crate::event::{self, Ending, Event, Kind, Member, Notice, State, Whisper};
-use crate::id::{CommandId, Key, LinkId, RequestId, Signature};
+use crate::id::{CommandId, Key, LinkId, RequestId, Signature, Source};
 use crate::identity::{Domain, Identity, Secret};
 use crate::limits;
 use crate::log::{Log, StreamId};
@@ -71,6 +71,7 @@ pub(super) enum Timer {
 #[derive(Clone, Debug)]
 pub(super) struct Guest {
     pub(super) key: Key,
+    pub(super) source: Source,
     pub(super) name: String,
     pub(super) started_ms: u64,
     /// What it was let in with; `None`: it has not joined.
@@ -278,7 +279,14 @@ impl Host {
         }
     }
 
-    fn on_up(&mut self, link: LinkId, peer: Key, hello: &Hello<'_>, now: Now, out: &mut Vec<Output>) {
+    fn on_up(
+        &mut self,
+        link: LinkId,
+        (peer, source): (Key, Source),
+        hello: &Hello<'_>,
+        now: Now,
+        out: &mut Vec<Output>,
+    ) {
         // SPEC JOIN-14
         if hello.purpose != Purpose::STAR {
             return out.push(Output::close(link, Rule::Join14));
@@ -292,6 +300,7 @@ impl Host {
         }
         let guest = Guest {
             key: peer,
+            source,
             name: name.as_str().to_string(),
             started_ms: hello.started_ms,
             admitted: None,
@@ -335,7 +344,7 @@ impl Host {
         out.push(Output::Event(Event::Warning(Notice::AtTheDoor(guest.name.clone()))));
     }
 
-    /// Checks a JOIN, and closes the older link of its key.
+    /// Checks a JOIN, and closes the older link of its key, and that of whoever it takes the place of.
     fn admit(
         &mut self,
         link: LinkId,
@@ -348,7 +357,7 @@ impl Host {
             return Err(Rule::Join1);
         };
         let (admitted, chain) = self.house().admit(join, guest.key)?;
-        let (key, name, started_ms) = (guest.key, guest.name.clone(), guest.started_ms);
+        let (key, source, name, started_ms) = (guest.key, guest.source, guest.name.clone(), guest.started_ms);
         let older = self.joined.get(&key).copied().or_else(|| self.lobby.link_of(key));
         if let Some(older) = older
             && self.guests.get(&older).is_some_and(|older| older.started_ms > started_ms)
@@ -364,9 +373,8 @@ impl Host {
         if !self.joined.contains_key(&key) && !self.has_room() {
             return Err(Rule::Join6);
         }
-        if admitted.is_new && self.has_to_knock(link) {
-            self.lobby.has_room(key)?;
-        }
+        let has_to_knock = admitted.is_new && self.has_to_knock(link);
+        let in_the_way = if has_to_knock { self.lobby.place(key, source)? } else { None };
         // Last: who is told to come with another name is not counted for it.
         if admitted.is_new {
             self.door.count(key, now.tick)?;
@@ -375,6 +383,10 @@ impl Host {
         }
         if let Some(older) = self.lobby.link_of(key) {
             self.reject(older, Rule::Join10, now, out);
+        }
+        if let Some(other) = in_the_way {
+            self.note_gone(other, out);
+            self.reject(other, Rule::Lobby4, now, out);
         }
         Ok((admitted, chain))
     }
@@ -408,9 +420,9 @@ impl Host {
     ) {
         let Some(guest) = self.guests.get_mut(&link) else { return };
         guest.knock = Some(admitted);
-        let (key, name) = (guest.key, guest.name.clone());
+        let (key, source, name) = (guest.key, guest.source, guest.name.clone());
         self.timers.disarm(Timer::Join(link));
-        self.lobby.knock(Knock { key, reading: reading(&name), name: name.clone(), link, request }, now, out);
+        self.lobby.knock(Knock { key, reading: reading(&name), name: name.clone(), source, link, request }, now, out);
         let note = join.options.find::<Reason<'_>>(&option::NOTE).map_or("", Reason::as_str).to_string();
         out.push(Output::Event(Event::Knock { name, key, note }));
     }
@@ -631,12 +643,17 @@ impl Host {
     fn on_down(&mut self, link: LinkId, code: Code, now: Now, out: &mut Vec<Output>) {
         let Some(guest) = self.guests.get(&link) else { return };
         let name = guest.name.clone();
-        if guest.knock.is_some() {
-            out.push(Output::Event(Event::Warning(Notice::LeftLobby(name.clone()))));
-        }
+        self.note_gone(link, out);
         self.forget(link, code.word(), now, out);
         if code == Code::Slow {
             out.push(Output::Event(Event::Warning(Notice::Slow(name))));
+        }
+    }
+
+    /// Who waits has gone: the user need not decide.
+    fn note_gone(&self, link: LinkId, out: &mut Vec<Output>) {
+        if let Some(guest) = self.guests.get(&link).filter(|guest| guest.knock.is_some()) {
+            out.push(Output::Event(Event::Warning(Notice::LeftLobby(guest.name.clone()))));
         }
     }
 
@@ -706,7 +723,9 @@ impl Machine for Host {
         }
         match input {
             Input::Start => self.on_start(now, out),
-            Input::Up { link, peer, hello, .. } => self.on_up(link, peer, &hello, now, out),
+            Input::Up { link, peer, address, hello, .. } => {
+                self.on_up(link, (peer, Source::of(address.ip())), &hello, now, out);
+            }
             Input::Frame { link, id, frame } => self.on_frame(link, id, &frame, now, out),
             Input::Down { link, code } => self.on_down(link, code, now, out),
             Input::Unreachable { .. } => {}

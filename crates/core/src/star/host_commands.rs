@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use super::host::Host;
 use crate::code::Code;
 use crate::command::{Command, Failure, Full, Place};
+use crate::door::begins_with;
 use crate::event::{Ending, Event, Member, Notice, Role as Part, State, Whisper};
 use crate::id::{CommandId, Key, LinkId, Salt, Token};
 use crate::identity::{Domain, Identity, Secret};
@@ -130,7 +131,7 @@ impl Host {
         Event::Bans { muted: named(Level::Mute), out: named(Level::Out) }
     }
 
-    /// The key of the guest who is called `name`, or was called so when it left.
+    /// The key of the guest who is called `name`, or whose key begins with these digits, or was called so when it left.
     fn find(&self, name: &str) -> Result<Key, Failure> {
         if name == self.name {
             return Err(Failure::Yourself);
@@ -138,7 +139,9 @@ impl Host {
         let guests = self.joined.values().filter_map(|link| self.guests.get(link));
         let wanted = normal(name);
         let here = guests.filter(|guest| normal(&guest.name) == wanted).map(|guest| guest.key).next();
-        here.or_else(|| self.gone.named(name)).ok_or_else(|| Failure::NoSuchName(name.to_string()))
+        let mut begun = self.joined.keys().filter(|key| begins_with(**key, name));
+        let begun = begun.next().filter(|_| begun.next().is_none()).copied();
+        here.or(begun).or_else(|| self.gone.named(name)).ok_or_else(|| Failure::NoSuchName(name.to_string()))
     }
 
     /// The same, of somebody who has not been revoked at `level`.
@@ -230,13 +233,13 @@ impl Host {
     }
 
     /// Who waits under this name, or everybody who waits.
-    fn waiting(&self, name: Option<&str>) -> Result<Vec<LinkId>, Failure> {
+    fn waiting(&self, name: Option<&str>, now: Now) -> Result<Vec<LinkId>, Failure> {
         let has_lobby = self.charter.admission.has_lobby();
-        if has_lobby { self.lobby.waiting(name) } else { Err(Failure::NoLobby(Place::Lecture)) }
+        if has_lobby { self.lobby.waiting(name, now) } else { Err(Failure::NoLobby(Place::Lecture)) }
     }
 
     fn let_in(&mut self, name: Option<&str>, now: Now, out: &mut Vec<Output>) -> Result<(), Failure> {
-        for link in self.waiting(name)? {
+        for link in self.waiting(name, now)? {
             // SPEC JOIN-6
             if !self.has_room() {
                 return Err(Failure::Full(Full::People(Place::Lecture)));
@@ -255,7 +258,7 @@ impl Host {
     fn send_away(&mut self, name: &str, why: &str, now: Now, out: &mut Vec<Output>) -> Result<(), Failure> {
         // SPEC LOBBY-6
         let why = if why.is_empty() { Rule::Lobby6.meaning() } else { why };
-        for link in self.waiting(Some(name))? {
+        for link in self.waiting(Some(name), now)? {
             self.deny(link, Rule::Lobby6, why, now, out);
         }
         Ok(())

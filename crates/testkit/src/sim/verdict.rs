@@ -17,7 +17,7 @@ pub(crate) const WHY: &str = "not tonight";
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Doorkeeper {
     due: Vec<(u64, String)>,
-    /// Who has knocked last under each name.
+    /// Who has knocked last under each name, and whose digits these are.
     knocked: BTreeMap<String, Key>,
     admitted: BTreeSet<Key>,
     /// Everybody is let in.
@@ -30,8 +30,11 @@ impl Doorkeeper {
         if let Event::Knock { name, key, .. } = event {
             sim.sometimes("knock");
             let at = sim.now() + sim.dice().below(THINKS_MS);
-            self.due.push((at, name.clone()));
-            self.knocked.insert(name.clone(), *key);
+            let was_anothers = self.knocked.insert(name.clone(), *key).is_some_and(|other| other != *key);
+            // SPEC LOBBY-11
+            let whom = if was_anothers { key.to_hex() } else { name.clone() };
+            self.knocked.insert(whom.clone(), *key);
+            self.due.push((at, whom));
         }
     }
 

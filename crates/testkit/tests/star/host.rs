@@ -1,3 +1,5 @@
+use std::net::{Ipv4Addr, SocketAddr};
+
 use tertulia_core::charter::{Admission, Questions, SignedCharter, Terms};
 use tertulia_core::code::Code;
 use tertulia_core::command::{Command, With};
@@ -84,7 +86,9 @@ pub(crate) fn up(bench: &mut Bench<Node>, link: LinkId, guest: &Identity, name: 
     }
     let (purpose, meeting) = (Purpose::STAR, MeetingId::ZERO);
     let hello = Hello { purpose, meeting, started_ms: 1, options: options.options() };
-    bench.input(Input::Up { link, peer: guest.key(), address: ADDRESS, hello, dial: None })
+    // Each from elsewhere.
+    let address = SocketAddr::new(Ipv4Addr::from_bits(u32::try_from(link.0).unwrap()).into(), 40_000);
+    bench.input(Input::Up { link, peer: guest.key(), address, hello, dial: None })
 }
 
 pub(crate) fn join(bench: &mut Bench<Node>, link: LinkId) -> Vec<Output> {

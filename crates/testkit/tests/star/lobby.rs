@@ -2,7 +2,7 @@
 
 use tertulia_core::charter::Admission;
 use tertulia_core::code::Code;
-use tertulia_core::command::{Command, Place, With};
+use tertulia_core::command::{Command, Failure, Place, With};
 use tertulia_core::event::{Ending, Event, Notice};
 use tertulia_core::id::{LinkId, MeetingId, RequestId};
 use tertulia_core::identity::Identity;
@@ -129,6 +129,31 @@ fn lobby_6_who_is_denied_is_told_why() {
     assert_eq!(refused(&out, BEA), Some(Rule::Lobby6));
     assert!(!events(&out).iter().any(|event| matches!(event, Event::Left { .. })), "it was never in");
     assert_eq!(failed(&deny(&mut bench, "bea", "")), Some("no_such_name"));
+}
+
+#[test]
+fn lobby_11_a_name_that_has_changed_hands_lets_nobody_in_and_the_keys_digits_do() {
+    let mut bench = lobby();
+    knock(&mut bench, LinkId(1), &bea(), "bea");
+    deny(&mut bench, "bea", "");
+    knock(&mut bench, LinkId(2), &identity(3), "Bea");
+    let changed = |name: &str| Failure::ChangedHands { name: name.into(), key: identity(3).key() };
+    for out in [admit(&mut bench, "Bea"), deny(&mut bench, "Bea", "")] {
+        assert!(matches!(events(&out)[..], [Event::Error { failure, .. }] if *failure == changed("Bea")));
+    }
+    let digits = identity(3).key().to_hex().to_uppercase();
+    assert_eq!(failed(&admit(&mut bench, &digits[..7])), Some("no_such_name"));
+    assert_eq!(names(&sent(&admit(&mut bench, &digits[..8]), LinkId(2))), ["WELCOME", "PRESENCE"]);
+    // Ten seconds later, the name is good again; and digits name a guest, too.
+    knock(&mut bench, LinkId(3), &identity(4), "carl");
+    bench.input(Input::Down { link: LinkId(3), code: Code::Left });
+    knock(&mut bench, LinkId(4), &identity(5), "carl");
+    bench.pass(9_999);
+    assert_eq!(failed(&admit(&mut bench, "carl")), Some("changed_hands"));
+    bench.pass(1);
+    assert_eq!(names(&sent(&admit(&mut bench, "carl"), LinkId(4))), ["WELCOME", "PRESENCE"]);
+    let kick = Command::Kick { name: digits[..8].into(), why: String::new(), with: With::default() };
+    assert_eq!(refused(&command(&mut bench, kick), LinkId(2)), Some(Rule::Revoke1));
 }
 
 #[test]

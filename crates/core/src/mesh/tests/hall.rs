@@ -101,6 +101,8 @@ pub(super) struct Hall {
     pub(super) blocked: BTreeSet<(usize, usize)>,
     pub(super) now: Now,
     links: u64,
+    /// From where whoever dials a node seems to come.
+    pub(super) from: [u8; 4],
     pub(super) admission: Admission,
 }
 
@@ -122,6 +124,7 @@ impl Hall {
             blocked: BTreeSet::new(),
             now,
             links: 0,
+            from: [192, 0, 2, 1],
             admission,
         };
         hall.start(hall.config(0, "hedy"));
@@ -268,7 +271,7 @@ impl Hall {
             Waiting::Up(link, peer, hello, dial) => {
                 let there =
                     self.nodes.iter().position(|node| node.machine.us.key() == *peer).filter(|_| dial.is_some());
-                let address = there.map_or(([192, 0, 2, 1], 40_000).into(), at);
+                let address = there.map_or((self.from, 40_000).into(), at);
                 if let Some(Frame::Session(Session::Hello(hello))) = frame::decode(&hello.0).expect("HELLO").frame {
                     self.input(node, Input::Up { link: *link, peer: *peer, address, hello, dial: *dial });
                 }

@@ -7,8 +7,8 @@ use super::hall::{Hall, at, identity};
 use crate::charter::Admission;
 use crate::code::Code;
 use crate::command::Command;
-use crate::event::{Ending, Event, State};
-use crate::id::LinkId;
+use crate::event::{Ending, Event, Notice, State};
+use crate::id::{Key, LinkId};
 use crate::rule::Rule;
 use crate::wire::option::OptionsBuffer;
 use crate::wire::session::Purpose;
@@ -126,6 +126,47 @@ fn lobby_8_who_is_no_host_sends_to_one() {
     let mut open = Hall::new(Admission::Open);
     admit(&mut open, "all");
     assert_eq!(open.errors(0).pop(), Some("no_lobby"));
+}
+
+#[test]
+fn lobby_4_and_lobby_10_a_crowd_of_few_sources_keeps_nobody_else_out() {
+    let mut hall = Hall::new(Admission::Lobby);
+    let mut crowd = Vec::new();
+    for number in 0..=255 {
+        hall.from = [10, 0, 0, number / 64];
+        if number == 64 {
+            hall.from = [10, 0, 0, 0];
+            let refused = hall.knocker(0, Key([number; 32]), 5);
+            assert_eq!(hall.nodes[0].closed, [(refused, Code::Full, Some(Rule::Lobby10))]);
+            hall.from = [10, 0, 0, 1];
+        }
+        crowd.push(hall.knocker(0, Key([number; 32]), 5));
+    }
+    assert_eq!(hall.nodes[0].machine.lobby.links(), crowd);
+    hall.from = [10, 0, 0, 9];
+    let anna = hall.join("anna");
+    assert_eq!(hall.nodes[0].closed.last(), Some(&(crowd[255], Code::Full, Some(Rule::Lobby4))));
+    assert!(hall.nodes[0].events.contains(&Event::Warning(Notice::LeftLobby("eve-255".to_string()))));
+    assert_eq!(knocks(&hall).last(), Some(&("anna".to_string(), String::new())));
+    admit(&mut hall, "anna");
+    hall.pass(3_000);
+    are_linked(&mut hall, &[0, anna]);
+}
+
+#[test]
+fn lobby_11_a_name_that_has_changed_hands_lets_nobody_in_and_the_keys_digits_do() {
+    let mut hall = Hall::new(Admission::Lobby);
+    let anna = hall.join("anna");
+    hall.command(anna, Command::Quit);
+    hall.pass(1_000);
+    let other = hall.join("anna");
+    admit(&mut hall, "anna");
+    deny(&mut hall, "anna", "");
+    assert_eq!(hall.errors(0), ["changed_hands", "changed_hands"]);
+    let digits = hall.nodes[other].machine.us.key().to_hex();
+    admit(&mut hall, &digits[..8]);
+    hall.pass(3_000);
+    are_linked(&mut hall, &[0, other]);
 }
 
 #[test]

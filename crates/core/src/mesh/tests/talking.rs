@@ -139,6 +139,30 @@ fn mesh_13_who_brings_nothing_for_three_seconds_is_not_waited_for() {
 }
 
 #[test]
+fn mesh_28_rows_of_what_does_not_exist_keep_nobody_from_what_does() {
+    let mut hall = Hall::of(4);
+    hall.pass(3_000);
+    // Of those who have a seat, and of a key that nobody knows.
+    let link = hall.between(0, 1)[0];
+    for author in [2, 3, 200] {
+        for session in (0..5_000_u64).step_by(250) {
+            let rows: Vec<Row> = (session..session + 250).map(|session| row(author, 1_000 + session, 1, 2)).collect();
+            tell_rows(&mut hall, 0, link, &rows);
+        }
+    }
+    assert_eq!(hall.nodes[0].closed, []);
+    // Whom it has no link with, it hears through others.
+    hall.part(0, 3);
+    hall.say(3, "can you hear me?");
+    hall.pass(2_000);
+    assert_eq!(hall.texts(0), ["can you hear me?"]);
+    let late = hall.join("late");
+    hall.pass(1_000);
+    hall.say(late, "and me?");
+    assert_eq!(hall.texts(0), ["can you hear me?", "and me?"]);
+}
+
+#[test]
 fn mesh_14_what_nobody_offers_is_gone_after_a_while() {
     let mut hall = Hall::of(3);
     let link = hall.between(0, 1)[0];
