@@ -11,6 +11,7 @@
 )]
 
 pub mod directory;
+pub mod frames;
 pub mod friends;
 pub mod fuzz;
 pub mod laws;

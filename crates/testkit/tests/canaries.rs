@@ -1,7 +1,7 @@
 //! Bugs planted at run time: the simulator's checks must see each of them, or they are no checks.
 #![expect(clippy::print_stdout, clippy::panic, reason = "for the person who asks which check saw a canary")]
 
-use tertulia_testkit::mesh;
+use tertulia_testkit::mesh::{self, Deed};
 use tertulia_testkit::sim::Canary;
 use tertulia_testkit::star::{Mix, play, play_mix};
 
@@ -46,6 +46,32 @@ const IN_ROOMS: [(Canary, &str); 8] = [
     (Canary::RegisterRollsBack, "a restart finds another log"),
 ];
 
+/// What shows where somebody keeps to no rule, which deed shows it, and the word of the check that sees it.
+const BY_BYZANTINES: [(Canary, Deed, &str); 3] = [
+    (Canary::GhostHears, Deed::Listens, "who is not seated and here"),
+    (Canary::SpareKeyReturns, Deed::ComesAgain, "two see another room"),
+    (Canary::FloorFalls, Deed::MakesSpares, "below its floor"),
+];
+
+#[test]
+fn what_is_planted_where_somebody_keeps_to_no_rule_is_seen() {
+    for (canary, deed, check) in BY_BYZANTINES {
+        let mix = mesh::Mix::calm().with(deed);
+        let seen = (0..SEEDS).find_map(|seed| mesh::play_mix(seed, mix.clone(), Some(canary)).err());
+        let message = seen.unwrap_or_else(|| panic!("nothing has seen {canary:?}")).message;
+        println!("{canary:?}: {}", message.lines().next().unwrap_or_default());
+        assert!(message.contains(check), "{canary:?} was seen by another check: {message}");
+    }
+}
+
+/// Who lets others in and leaves is no Byzantine: it shows in any room.
+#[test]
+fn a_signer_that_takes_seats_along_is_seen() {
+    let canary = Canary::SignerTakesSeat;
+    let failure = (0..SEEDS).find_map(|seed| mesh::play(seed, Some(canary)).err()).expect("nothing has seen it");
+    println!("{canary:?} at seed {}: {}", failure.seed, failure.message.lines().next().unwrap_or_default());
+}
+
 #[test]
 fn what_is_planted_in_a_room_is_seen() {
     for (canary, check) in IN_ROOMS {
@@ -67,6 +93,7 @@ macro_rules! canaries {
         fn every_canary_is_hunted() {
             let hunted = [$(Canary::$canary),*].into_iter().chain(IN_ROOMS.map(|(canary, _)| canary));
             // Only friends keep what others have: their tests hunt the last.
+            let hunted = hunted.chain(BY_BYZANTINES.map(|(canary, ..)| canary)).chain([Canary::SignerTakesSeat]);
             let hunted: Vec<Canary> = hunted.chain([Canary::ReceivedForgotten]).collect();
             assert!(Canary::ALL.iter().all(|canary| hunted.contains(canary)));
         }

@@ -68,6 +68,18 @@ const SOMETIMES: &[&str] = &[
     "forked",
     "bit_flipped",
     "entry_lost",
+    "byzantine_listens",
+    "byzantine_leaves_and_stays",
+    "byzantine_signs_twice",
+    "byzantine_makes_spares",
+    "byzantine_names_ghosts",
+    "byzantine_rules",
+    "byzantine_replays",
+    "byzantine_comes_again",
+    "byzantine_kicked",
+    "byzantine_claims_much",
+    "byzantine_shown",
+    "byzantine_withholds",
 ];
 
 #[test]

@@ -19,7 +19,8 @@ use tertulia_core::wire::session::Purpose;
 use super::plan::Mix;
 use crate::sim::{Boot, Maker, NodeSpec, Sim};
 
-const TICKET: Secret = Secret([0xcc; 32]);
+/// What the tickets of the first ones prove.
+pub(super) const TICKET: Secret = Secret([0xcc; 32]);
 
 pub(crate) fn identity(number: usize, mix: &Mix) -> Identity {
     let scheme: Arc<dyn Scheme> = if mix.real_signatures { Arc::new(Ed25519) } else { Arc::new(crate::scheme::Hashed) };

@@ -2,15 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use tertulia_core::command::Command;
 use tertulia_core::event::{Event, Kind, Reach, State};
 use tertulia_core::id::{Hash, Key};
-use tertulia_core::log::{StreamId, entry_of};
+use tertulia_core::limits;
+use tertulia_core::log::{Held, Log, StreamId, entry_of};
 use tertulia_core::wire::entry::{Entry, EntryBody, Level};
 use tertulia_core::wire::meeting::Lane;
 
-use super::room::{Asked, Room};
+use super::room::{Asked, Person, Room};
 
 /// Every pair is linked so soon after the last one came.
 const LINKED_MS: u64 = 3_000;
@@ -54,7 +56,8 @@ impl Room {
             if !self.is_there(*node) {
                 return Some(format!("node {node} is not in"));
             }
-            let mut others: Vec<usize> = self.sim.connections(*node).into_iter().map(|(_, other)| other).collect();
+            let others = self.sim.connections(*node).into_iter().filter(|(key, _)| self.is_honest(key));
+            let mut others: Vec<usize> = others.map(|(_, other)| other).collect();
             others.sort_unstable();
             let wanted: Vec<usize> = expected.iter().copied().filter(|other| other != node).collect();
             if others != wanted {
@@ -86,13 +89,16 @@ impl Room {
         loop {
             let half_open =
                 || self.sim.has_half_open().then(|| "a link is dead, and one end does not know".to_string());
-            let problem = self.missing_pair().or_else(|| self.incomplete()).or_else(half_open);
+            let problem =
+                self.missing_pair().or_else(|| self.incomplete()).or_else(|| self.differing()).or_else(half_open);
             let Some(problem) = problem else { break };
             let late = self.sim.now() - since;
             assert!(late < COMPLETE_MS, "{late} ms after the last fault: {problem}");
             self.run_for(50);
         }
         self.complete_ms = self.sim.now() - since;
+        self.check_bounds();
+        self.end_byzantine();
         self.settle();
         self.check_shown();
         self.check_people();
@@ -119,11 +125,17 @@ impl Room {
         self.run_for(10_000);
         let told = || self.sim.told(newcomer).iter().map(|told| &told.event);
         let first = told().find_map(|event| match event {
-            Event::Roster { members, .. } => Some(members.iter().map(|member| member.key).collect::<BTreeSet<Key>>()),
+            Event::Roster { members, .. } => {
+                let keys = members.iter().map(|member| member.key).filter(|key| self.is_honest(key));
+                Some(keys.collect::<BTreeSet<Key>>())
+            }
             _ => None,
         });
         assert_eq!(first, Some(here), "node {newcomer} was told of other people");
-        let moved = told().find(|event| matches!(event, Event::Joined { .. } | Event::Left { .. }));
+        let moved = told().find(|event| match event {
+            Event::Joined { key, .. } | Event::Left { key, .. } => self.is_honest(key),
+            _ => false,
+        });
         assert_eq!(moved, None, "node {newcomer}, with nobody coming or going");
     }
 
@@ -133,8 +145,7 @@ impl Room {
         let roster = self.mix.has_politics().then(|| self.roster(node));
         let counts =
             |entry: &Entry| roster.as_ref().is_none_or(|roster| roster.counts(StreamId::of(entry), entry.number));
-        let talk =
-            entries.filter(|entry| entry.lane == Lane::Talk && Some(entry.author) != self.forker && counts(entry));
+        let talk = entries.filter(|entry| entry.lane == Lane::Talk && self.is_honest(&entry.author) && counts(entry));
         talk.map(|entry| (entry.lamport, entry.author, entry.session, entry.number)).collect()
     }
 
@@ -142,8 +153,44 @@ impl Room {
     fn registers(&self, node: usize) -> BTreeMap<(Key, Lane), Hash> {
         let log = self.log(node);
         let roster = self.roster_of(&log);
-        let counting = log.registers().filter(|held| roster.counts(held.id, held.number));
+        let counts = |held: &&Arc<Held>| self.is_honest(&held.id.author) && roster.counts(held.id, held.number);
+        let counting = log.registers().filter(counts);
         counting.map(|held| ((held.id.author, held.lane()), held.hash)).collect()
+    }
+
+    /// Whether all who have exchanged see the same room: who keeps to the rules, and who was shown out (SPEC ROSTER-1).
+    fn differing(&self) -> Option<String> {
+        let seen = |node: usize| {
+            let roster = self.roster(node);
+            let one = |person: &Person| {
+                let key = &person.key;
+                let is_out = (roster.is_revoked(key, Level::Out), roster.is_revoked(key, Level::Mute));
+                let seat = (roster.is_seated(key), roster.is_host(key), roster.is_here(key), roster.floor(key));
+                let name = roster.name(key).map(String::from);
+                (*key, is_out, self.is_honest(key).then_some((seat, name)))
+            };
+            let people: Vec<_> = self.people.iter().map(one).collect();
+            (node, roster.hosts().to_vec(), roster.is_locked(), people)
+        };
+        let all: Vec<_> = self.expected().into_iter().map(seen).collect();
+        let differs = all.windows(2).find(|two| (&two[0].1, two[0].2, &two[0].3) != (&two[1].1, two[1].2, &two[1].3));
+        differs.map(|two| format!("two see another room: {two:?}"))
+    }
+
+    /// What keeps to no rule fills no disk: members write no acts (SPEC ROSTER-3, MESH-9), and of people only so many are
+    /// kept (SPEC REGISTER-9).
+    fn check_bounds(&self) {
+        let founder = self.people[0].key;
+        for node in self.expected() {
+            let log = self.log(node);
+            let act = log.acts().find(|act| act.id.author != founder);
+            assert!(act.is_none(), "node {node} holds an act of somebody who is no host: {act:?}");
+            let held = self.sim.logs(node).into_iter().flat_map(Log::registers);
+            let known = held.filter(|held| held.lane() == Lane::PERSON).count();
+            // Those who are there, and those whom one LINKS may name.
+            let most = limits::PEOPLE_MAX + self.people.len() + limits::MESH_MAX;
+            assert!(known <= most, "node {node} holds what {known} say of themselves");
+        }
     }
 
     /// Whether all hold the same talk, and the same registers.
@@ -213,7 +260,7 @@ impl Room {
             let mut last: BTreeMap<(Key, u64), u64> = BTreeMap::new();
             for told in self.sim.told(node) {
                 let Event::Message { kind: Kind::Text(origin), .. } = &told.event else { continue };
-                if Some(origin.author) == self.forker {
+                if !self.is_honest(&origin.author) {
                     continue;
                 }
                 let place = (origin.lamport, origin.author, origin.session, origin.number);
@@ -240,7 +287,7 @@ impl Room {
 
     fn texts_of(&self, node: usize) -> BTreeSet<Place> {
         let entries = self.sim.disk(node).entries.iter().filter_map(entry_of);
-        let entries = entries.filter(|entry| Some(entry.signed.value.author) != self.forker);
+        let entries = entries.filter(|entry| self.is_honest(&entry.signed.value.author));
         let texts = entries.filter(|entry| matches!(entry.read(), EntryBody::Text { .. }));
         texts
             .map(|entry| entry.signed.value)
@@ -260,6 +307,7 @@ impl Room {
             for told in self.sim.told(*node).iter().filter(|told| told.run == run) {
                 match &told.event {
                     Event::Roster { members, .. } => here = members.iter().map(|member| member.key).collect(),
+                    Event::Joined { key, .. } | Event::Left { key, .. } if !self.is_honest(key) => {}
                     Event::Joined { key, .. } => assert!(here.insert(*key), "node {node}: {key} joins twice"),
                     Event::Left { key, .. } => {
                         assert!(here.remove(key), "node {node}: {key} leaves, and was not there");
@@ -267,6 +315,7 @@ impl Room {
                     _ => {}
                 }
             }
+            here.retain(|key| self.is_honest(key));
             assert_eq!(here, keys, "node {node} was told of other people");
             let from = self.sim.told(*node).len();
             self.command(*node, Command::Users);
@@ -275,6 +324,7 @@ impl Room {
                 _ => None,
             });
             let mut members = told.expect("/users shows people");
+            members.retain(|member| self.is_honest(&member.key));
             let linked = members.iter().filter(|member| member.state == State::Linked).count();
             assert_eq!(linked, expected.len() - 1, "node {node} sees {members:?}");
             members.iter_mut().for_each(|member| member.state = State::You);
@@ -295,7 +345,8 @@ impl Room {
         // Of somebody whose every word was lost on the way nobody knows that it was there at all.
         let revoked = self.revoked();
         let is_unheard = |key: &Key| came.contains(key) && !revoked.contains(key);
-        let unheard = self.people.iter().filter(|person| person.gone && is_unheard(&person.key));
+        let has_gone = |person: &&Person| person.gone && self.is_honest(&person.key);
+        let unheard = self.people.iter().filter(has_gone).filter(|person| is_unheard(&person.key));
         let unheard: Vec<Key> = unheard.map(|person| person.key).collect();
         if !unheard.is_empty() {
             self.sim.sometimes("left_unheard");

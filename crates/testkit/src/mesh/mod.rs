@@ -3,14 +3,17 @@
 //! First they come, and nothing goes wrong: three seconds after the last one every pair is linked. Then everything
 //! goes wrong, and more come. Then nothing does any more: twenty seconds later all hold the same.
 
+mod byzantine;
 pub(crate) mod cast;
 mod checks;
-mod forker;
+mod deed;
 mod plan;
 mod room;
+mod watch;
 
 use std::collections::BTreeMap;
 
+pub use self::deed::Deed;
 pub use self::plan::Mix;
 use self::room::Room;
 use crate::sim::{self, Canary, Failure, attempt};

@@ -2,6 +2,7 @@
 
 use tertulia_core::random::Random;
 
+use super::deed::Deed;
 use crate::sim::{Conditions, widen};
 
 /// Something that happens, or is done by somebody, at a random time.
@@ -67,8 +68,8 @@ pub struct Mix {
     pub lobby: bool,
     /// Whether signatures are real ones.
     pub real_signatures: bool,
-    /// Whether somebody comes who signs two versions of one line.
-    pub forks: bool,
+    /// What somebody does who comes and keeps to no rule, if somebody does.
+    pub byzantine: Option<Deed>,
     /// How long things go wrong, in milliseconds.
     pub length_ms: u64,
     /// The longest time between two acts, in milliseconds.
@@ -97,14 +98,14 @@ impl Mix {
             ticket: dice.below(3) == 0,
             lobby: dice.below(4) == 0,
             real_signatures: dice.below(50) == 0,
-            forks: false,
+            byzantine: None,
             length_ms: 5_000 + dice.below(30_000),
             pace_ms: 100 + dice.below(900),
             conditions: Conditions { delay_ms: 1..=10 + dice.below(70), ..Conditions::default() },
             faults,
         };
-        // Where nobody lets it in, it forks nothing.
-        Self { forks: !mix.ticket && !mix.lobby && dice.below(3) == 0, ..mix }
+        let byzantine = (dice.below(4) == 0).then(|| Deed::ALL[dice.below(Deed::ALL.len() as u64) as usize]);
+        Self { byzantine, ..mix }
     }
 
     /// A short room in which nothing goes wrong but connections.
@@ -117,12 +118,18 @@ impl Mix {
             ticket: false,
             lobby: false,
             real_signatures: false,
-            forks: true,
+            byzantine: Some(Deed::SignsTwice),
             length_ms: 15_000,
             pace_ms: 300,
             conditions: Conditions::default(),
             faults: vec![(Act::Cut, 3)],
         }
+    }
+
+    /// The same room, where somebody keeps to no rule in this way.
+    #[must_use]
+    pub fn with(self, deed: Deed) -> Self {
+        Self { byzantine: Some(deed), ..self }
     }
 
     /// Whether the founder shows people out, mutes them, or locks the door.

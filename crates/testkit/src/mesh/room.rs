@@ -6,15 +6,17 @@ use std::rc::Rc;
 
 use tertulia_core::code::Code;
 use tertulia_core::command::{Command, With};
-use tertulia_core::event::{Ending, Event, Notice};
+use tertulia_core::event::{Ending, Event, Kind, Notice};
 use tertulia_core::id::{CommandId, Key};
 use tertulia_core::log::Log;
 use tertulia_core::roster::Roster;
 use tertulia_core::wire::entry::Level;
 
+use super::byzantine::{NAME, byzantines};
 use super::cast::{self, DoorCell, HandedOut};
-use super::forker::forker;
+use super::deed::Deed;
 use super::plan::{Act, Mix};
+use super::watch::{Honest, watcher};
 use crate::sim::{Canary, Doorkeeper, Sim, WHY};
 
 /// A member, as the people around it see it.
@@ -63,8 +65,10 @@ pub(super) struct Room {
     doorkeeper: Doorkeeper,
     handed_out: HandedOut,
     pub(super) folded: RefCell<Option<Folded>>,
-    /// Who signs two versions of one line: what counts of that is no matter of the checks.
-    pub(super) forker: Option<Key>,
+    /// Those who keep to the rules: what others say and do of themselves is no matter of the checks.
+    pub(super) honest: Honest,
+    /// When the founder shows out whoever keeps to none, if it is to.
+    kicks_at: Option<u64>,
     texts: u64,
     pub(super) linked_ms: u64,
     pub(super) complete_ms: u64,
@@ -78,8 +82,11 @@ type Folded = (usize, Rc<BTreeSet<Key>>);
 
 impl Room {
     pub(super) fn new(seed: u64, mix: Mix, canary: Option<Canary>) -> Self {
+        let honest = Honest::default();
+        let mut sim = Sim::new(seed, mix.conditions.clone(), canary).of_rooms();
+        sim.watch(watcher(&mix, &honest));
         Self {
-            sim: Sim::new(seed, mix.conditions.clone(), canary).of_rooms(),
+            sim,
             mix,
             people: Vec::new(),
             asked: BTreeMap::new(),
@@ -88,7 +95,8 @@ impl Room {
             doorkeeper: Doorkeeper::default(),
             handed_out: HandedOut::default(),
             folded: RefCell::new(None),
-            forker: None,
+            honest,
+            kicks_at: None,
             texts: 0,
             linked_ms: 0,
             complete_ms: 0,
@@ -109,12 +117,11 @@ impl Room {
             self.add_somebody(late);
         }
         self.come();
-        if mix.forks {
-            self.add_forker();
-        }
+        mix.byzantine.into_iter().for_each(|deed| self.add_byzantine(deed));
         let end = self.sim.now() + self.mix.length_ms;
         while self.sim.now() < end {
             self.pause();
+            self.kick_byzantine();
             let act = self.mix.clone().next_act(self.sim.dice(), true);
             self.act(act);
         }
@@ -153,15 +160,48 @@ impl Room {
         self.people.len() - 1
     }
 
-    /// Somebody who signs two versions of one line. It is never here, for it has no name.
-    fn add_forker(&mut self) {
-        let spec = forker(self.people.len(), &self.mix);
-        self.forker = Some(spec.key);
-        let (key, name, door) = (spec.key, String::new(), DoorCell::default());
-        let node = self.sim.add(spec);
-        self.read.push(0);
-        self.people.push(Person { key, name, gone: true, starts_at: None, has_been_in: false, door, is_out: false });
-        self.sim.start(node);
+    /// Somebody who keeps to no rule, with its spare keys: to the others' users, nobody is waiting for them.
+    fn add_byzantine(&mut self, deed: Deed) {
+        self.sim.sometimes(deed.word());
+        self.kicks_at = (deed == Deed::ComesAgain).then(|| self.sim.now() + 2_000 + self.sim.dice().below(8_000));
+        let first = self.people.len();
+        for spec in byzantines(first, deed, &self.mix) {
+            let (key, name, door) = (spec.key, String::new(), DoorCell::default());
+            let (starts_at, has_been_in, is_out) = (None, false, false);
+            self.people.push(Person { key, name, gone: true, starts_at, has_been_in, door, is_out });
+            self.sim.add_lawless(spec);
+            self.read.push(0);
+        }
+        (first..self.people.len()).for_each(|node| self.sim.start(node));
+    }
+
+    /// The founder shows it out once it is there.
+    fn kick_byzantine(&mut self) {
+        let is_due = self.kicks_at.is_some_and(|at| at <= self.sim.now());
+        if !is_due || !self.is_there(0) || self.sim.is_stopped(0) {
+            return;
+        }
+        let roster = self.roster(0);
+        let is_here = |person: &&Person| !self.is_honest(&person.key) && roster.is_here(&person.key);
+        if self.people.iter().find(is_here).is_some_and(|person| roster.name(&person.key) == Some(NAME)) {
+            self.kicks_at = None;
+            self.sim.sometimes("byzantine_kicked");
+            let with = With { all: self.sim.chance(50), ticket: self.sim.chance(50) };
+            self.command(0, Command::Kick { name: NAME.into(), why: "deeds".into(), with });
+        }
+    }
+
+    /// Who keeps to no rule is there no more.
+    pub(super) fn end_byzantine(&mut self) {
+        for node in 0..self.people.len() {
+            if !self.is_honest(&self.people[node].key) && self.sim.is_running(node) {
+                self.sim.crash(node, false);
+            }
+        }
+    }
+
+    pub(super) fn is_honest(&self, key: &Key) -> bool {
+        self.honest.borrow().contains(key)
     }
 
     fn add(&mut self, door: usize, starts_at: u64) {
@@ -172,6 +212,7 @@ impl Room {
         let door = DoorCell::new(door.into());
         let spec = cast::member(number, &door, &name, &self.mix, knows_key, &self.handed_out);
         let key = spec.key;
+        self.honest.borrow_mut().insert(key);
         assert_eq!(self.sim.add(spec), number, "nodes are members");
         self.read.push(0);
         self.people.push(Person {
@@ -278,6 +319,9 @@ impl Room {
                     self.sim.sometimes("another_name");
                 }
                 (self.people[node].name, self.people[node].has_been_in) = (name, true);
+            }
+            Event::Message { kind: Kind::Text(origin), .. } if !self.is_honest(&origin.author) => {
+                self.sim.sometimes("byzantine_shown");
             }
             Event::Gap { .. } => self.sim.sometimes("gap"),
             Event::Warning(Notice::Fork(_)) => self.sim.sometimes("forked"),

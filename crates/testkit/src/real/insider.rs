@@ -6,19 +6,20 @@ use tertulia_core::charter::SignedCharter;
 use tertulia_core::code::Code;
 use tertulia_core::id::{Hash, Key, MeetingId, RequestId, Salt};
 use tertulia_core::identity::Identity;
-use tertulia_core::limits::{MESH_MAX, RANGES_MAX};
 use tertulia_core::log::Log;
 use tertulia_core::rule::Rule;
 use tertulia_core::time::{Instant, Now};
 use tertulia_core::wire::entry::{EntryBody, Role, Whereabouts};
-use tertulia_core::wire::field::{List, Reason, Text, encode_items};
-use tertulia_core::wire::meeting::{Fetch, Lane, Links, Meeting, Range};
+use tertulia_core::wire::field::{Reason, Text};
+use tertulia_core::wire::meeting::{Lane, Meeting, Range};
 use tertulia_core::wire::option::{Manner, Options, TicketProof};
 use tertulia_core::wire::session::{Done, Purpose, Session};
 use tertulia_core::wire::{Encoded, Frame, decode};
 use tertulia_net::unix_ms;
 
-use crate::real::peer::{Admission, Peer, Proof, digest};
+use crate::frames::{Proof, digest};
+pub use crate::frames::{fetch, links};
+use crate::real::peer::{Admission, Peer};
 
 /// What the other side asks for again and again, though it was served, is not served for ever.
 const ROUNDS_MAX: u32 = 100;
@@ -200,18 +201,4 @@ impl Peer {
         }
         Err(Code::Cut)
     }
-}
-
-/// A LINKS that names these keys, linked or not.
-#[must_use]
-pub fn links(keys: impl IntoIterator<Item = Key>) -> Encoded {
-    let (count, items) = encode_items(keys, MESH_MAX);
-    Frame::from(Links { keys: List::over(count, &items), options: Options::NONE }).encode(RequestId::EVENT)
-}
-
-/// A FETCH of these ranges.
-#[must_use]
-pub fn fetch(ranges: impl IntoIterator<Item = Range>, id: u32) -> Encoded {
-    let (count, items) = encode_items(ranges, RANGES_MAX);
-    Frame::from(Fetch { ranges: List::over(count, &items), options: Options::NONE }).encode(RequestId(id))
 }

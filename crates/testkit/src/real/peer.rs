@@ -10,16 +10,14 @@ use tertulia_core::charter::SignedCharter;
 use tertulia_core::code::Code;
 use tertulia_core::id::{Key, MeetingId, RequestId, Token};
 use tertulia_core::identity::Identity;
-use tertulia_core::limits::ADDRESSES_MAX;
 use tertulia_core::log::Log;
 use tertulia_core::pass::Chain;
 use tertulia_core::rule::Rule;
 use tertulia_core::time::{Instant, Now};
-use tertulia_core::wire::address::Address;
 use tertulia_core::wire::entry::EntryBody;
-use tertulia_core::wire::field::{Block, List, Name, Reason, Text, decode_all, encode_alone, encode_items};
-use tertulia_core::wire::meeting::{Digest, Join, Meeting, Row, Welcome, Whereabouts};
-use tertulia_core::wire::option::{self, Options, OptionsBuffer, TicketProof};
+use tertulia_core::wire::field::{Block, List, Name, Reason, Text, decode_all, encode_alone};
+use tertulia_core::wire::meeting::{Meeting, Welcome, Whereabouts};
+use tertulia_core::wire::option::{self, Options, OptionsBuffer};
 use tertulia_core::wire::private::Tell;
 use tertulia_core::wire::session::{Bye, Hello, Ping, Purpose, Session};
 use tertulia_core::wire::{Encoded, Frame, decode};
@@ -27,6 +25,8 @@ use tertulia_net::{seed, unix_ms};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, Interest};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+
+pub use crate::frames::{Proof, digest};
 
 /// What has not happened by then does not happen.
 pub const PATIENCE: Duration = Duration::from_secs(40);
@@ -292,46 +292,6 @@ impl Admission {
     }
 }
 
-/// What JOIN and PERSON show.
-#[derive(Clone, Debug, Default)]
-pub struct Proof {
-    /// What has let it in before, if anything.
-    pub chain: Chain,
-    /// What a ticket gives.
-    pub ticket: Option<TicketProof>,
-}
-
-impl Proof {
-    /// The JOIN with this proof.
-    #[must_use]
-    pub fn join(&self, id: u32) -> Encoded {
-        let mut options = OptionsBuffer::default();
-        self.chain.show(&mut options);
-        self.ticket.iter().for_each(|ticket| options.set(&option::TICKET, ticket));
-        Frame::from(Join { meeting: MeetingId::ZERO, options: options.options() }).encode(RequestId(id))
-    }
-
-    /// What somebody with this proof says of itself: the next PERSON of `log`, in this session.
-    pub fn person(
-        &self,
-        log: &mut Log,
-        us: &Identity,
-        session: u64,
-        (name, whereabouts): (&str, Whereabouts),
-        addresses: &[SocketAddr],
-    ) -> Encoded {
-        let (count, items) = encode_items(addresses.iter().copied().map(Address::of), ADDRESSES_MAX);
-        let (name, addresses) = (Name::new(name).unwrap(), List::over(count, &items));
-        let (count, items) = encode_items(self.ticket, 1);
-        let proof = List::over(count, &items);
-        let now = Now { tick: Instant(0), unix_ms: session };
-        self.chain.with_list(|chain| {
-            let person = EntryBody::Person { whereabouts, name, addresses, chain, proof };
-            log.write(us, session, &person, now).unwrap().frame.clone()
-        })
-    }
-}
-
 /// A guest's HELLO.
 #[must_use]
 pub fn hello(name: &str) -> Encoded {
@@ -357,13 +317,6 @@ pub fn answer(hello: &Encoded) -> Encoded {
     let mut options = OptionsBuffer::default();
     options.set(&option::SOFTWARE, &Reason::cut("hostile 1"));
     Frame::from(Hello { purpose, meeting, started_ms: unix_ms(), options: options.options() }).encode(RequestId::EVENT)
-}
-
-/// A DIGEST of `rows`; an empty one has the host send all.
-#[must_use]
-pub fn digest(rows: Vec<Row>) -> Encoded {
-    let (count, items) = encode_items(rows, usize::MAX);
-    Frame::from(Digest { rows: List::over(count, &items), options: NONE }).encode(RequestId::EVENT)
 }
 
 /// A PING.

@@ -9,7 +9,7 @@ use tertulia_core::limits;
 use tertulia_core::log::Record;
 use tertulia_core::machine::{Input, Output};
 use tertulia_core::time::{Instant, Now};
-use tertulia_core::wire::entry::Carried;
+use tertulia_core::wire::entry::{Carried, EntryBody, Whereabouts};
 use tertulia_core::wire::field::{List, encode_items};
 use tertulia_core::wire::frame::Decoded;
 use tertulia_core::wire::meeting::{Digest, Lane, Meeting, Row};
@@ -69,6 +69,14 @@ pub enum Canary {
     HeadsLeftOut,
     /// Of each register, the disk goes back to what was there first.
     RegisterRollsBack,
+    /// Talk goes to who was let in and has not said who it is.
+    GhostHears,
+    /// Nobody reads that somebody was shown out.
+    SpareKeyReturns,
+    /// The oldest talk goes to everybody.
+    FloorFalls,
+    /// Who has left, or has signed two versions, takes the seats of those along whom it has let in.
+    SignerTakesSeat,
 }
 
 impl Canary {
@@ -99,6 +107,10 @@ impl Canary {
         Self::TriesWithoutEnd,
         Self::HeadsLeftOut,
         Self::RegisterRollsBack,
+        Self::GhostHears,
+        Self::SpareKeyReturns,
+        Self::FloorFalls,
+        Self::SignerTakesSeat,
     ];
 }
 
@@ -113,11 +125,28 @@ pub(super) struct Planted {
     dialled: BTreeSet<Option<Key>>,
     /// What each register held first.
     first: BTreeMap<(Key, Lane), Record>,
+    /// Links that were let in, and have not brought a PERSON.
+    ghosts: BTreeSet<LinkId>,
+    /// The talk that was sent first, and the links that have it.
+    oldest: Option<Encoded>,
+    served: BTreeSet<LinkId>,
+    /// Who has left, or has signed two versions.
+    discredited: BTreeSet<Key>,
 }
 
 impl Planted {
     pub(super) const fn new(canary: Option<Canary>) -> Self {
-        Self { canary, count: 0, digested: BTreeSet::new(), dialled: BTreeSet::new(), first: BTreeMap::new() }
+        Self {
+            canary,
+            count: 0,
+            digested: BTreeSet::new(),
+            dialled: BTreeSet::new(),
+            first: BTreeMap::new(),
+            ghosts: BTreeSet::new(),
+            oldest: None,
+            served: BTreeSet::new(),
+            discredited: BTreeSet::new(),
+        }
     }
 
     pub(super) fn is(&self, canary: Canary) -> bool {
@@ -148,18 +177,64 @@ impl Planted {
             {
                 None
             }
+            Input::Frame { link, frame: Frame::Meeting(Meeting::EntryFrame(entry)), .. }
+                if !self.takes(link, &entry.entry) =>
+            {
+                None
+            }
+            Input::Frame { frame: Frame::Meeting(Meeting::Fork(fork)), .. } => {
+                self.discredited.insert(fork.one.value.author);
+                Some(input)
+            }
             Input::Frame { frame: Frame::Session(Session::Done(_)), .. } if self.every(Canary::AnswersLost, 7) => None,
             input => Some(input),
         }
     }
 
+    /// Whether the machine gets to see an entry that has come.
+    fn takes(&mut self, link: LinkId, entry: &Carried<'_>) -> bool {
+        match entry.read() {
+            EntryBody::Revoke { .. } => !self.is(Canary::SpareKeyReturns),
+            EntryBody::Person { whereabouts, chain, .. } => {
+                self.ghosts.remove(&link);
+                if whereabouts == Whereabouts::Gone {
+                    self.discredited.insert(entry.signed.value.author);
+                }
+                let is_by_such = chain.iter().any(|pass| self.discredited.contains(&pass.signer));
+                !self.is(Canary::SignerTakesSeat) || !is_by_such
+            }
+            _ => true,
+        }
+    }
+
+    /// What goes along with a frame on other links, or before it on its own.
+    fn on_frame(&mut self, link: LinkId, frame: &Encoded) -> Vec<(LinkId, Encoded)> {
+        match decode(&frame.0).ok().and_then(|decoded| decoded.frame) {
+            Some(Frame::Meeting(Meeting::Welcome(_))) => {
+                self.ghosts.insert(link);
+                Vec::new()
+            }
+            Some(Frame::Meeting(Meeting::EntryFrame(entry))) if entry.entry.signed.value.lane == Lane::Talk => {
+                if self.is(Canary::GhostHears) {
+                    return self.ghosts.iter().map(|ghost| (*ghost, frame.clone())).collect();
+                }
+                let oldest = self.oldest.get_or_insert_with(|| frame.clone()).clone();
+                let is_new = self.is(Canary::FloorFalls) && self.served.insert(link);
+                is_new.then_some((link, oldest)).into_iter().collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
     /// What the driver gets to see of a machine's outputs.
     pub(super) fn on_outputs(&mut self, outputs: Vec<Output>) -> Vec<Output> {
-        if self.canary.is_none() {
-            return outputs;
-        }
+        let Some(canary) = self.canary else { return outputs };
         let mut seen = Vec::new();
         for output in outputs {
+            if let (Output::Send { link, frame }, Canary::GhostHears | Canary::FloorFalls) = (&output, canary) {
+                let along = self.on_frame(*link, frame).into_iter();
+                seen.extend(along.map(|(link, frame)| Output::Send { link, frame }));
+            }
             let (mut copies, twice) = (1, |planted: bool| if planted { 2 } else { 1 });
             match &output {
                 Output::Event(Event::Message { .. }) => {

@@ -26,6 +26,8 @@ pub struct Disk {
     pub entries: Vec<Encoded>,
     /// Author, lane, session and number of each.
     pub(super) names: BTreeSet<EntryName>,
+    /// How many acts and registers were stored, and what else may change who is there.
+    pub said: u64,
     /// Session and number of the entry that was stored last, by lane.
     pub last: BTreeMap<Lane, (u64, u64)>,
 }
@@ -42,6 +44,7 @@ impl Disk {
             kept: BTreeMap::new(),
             entries: Vec::new(),
             names: BTreeSet::new(),
+            said: 0,
             last: BTreeMap::new(),
         }
     }
@@ -50,6 +53,8 @@ impl Disk {
         let salted = Salted::new(SALTED);
         let file = self.logs.entry(meeting).or_insert_with(|| salted.header(0));
         salted.write(record, file);
+        let is_talk = record.entry().is_some_and(|entry| entry.signed.value.lane == Lane::Talk);
+        self.said += u64::from(!is_talk && !matches!(record, Record::Shown(_)));
         if let Some(entry) = record.entry().map(|entry| entry.signed.value) {
             self.last.insert(entry.lane, (entry.session, entry.number));
             self.names.insert(name_of(StreamId::of(&entry), entry.number));

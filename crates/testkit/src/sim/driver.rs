@@ -3,12 +3,14 @@
 use std::net::SocketAddr;
 
 use tertulia_core::code::Code;
-use tertulia_core::event::Event;
+use tertulia_core::event::{Event, Kind};
 use tertulia_core::id::LinkId;
+use tertulia_core::limits;
 use tertulia_core::link::LinkEvent;
-use tertulia_core::log::{Log, Record};
+use tertulia_core::log::{Log, Record, entry_of};
 use tertulia_core::machine::{Input, OtherEnd, Output};
 use tertulia_core::trace::LinkStep;
+use tertulia_core::wire::entry::Entry;
 use tertulia_core::wire::frame::decode;
 use tertulia_core::wire::meeting::{Lane, Meeting};
 use tertulia_core::wire::private::{Ask, Private, Tell};
@@ -17,7 +19,7 @@ use tertulia_core::wire::{Encoded, Frame};
 
 use super::canary::{Canary, word};
 use super::network::{ConnectionId, Packet};
-use super::{Attempt, Happening, Sim};
+use super::{Attempt, Happening, Sim, Witnessed};
 
 /// Where a node is, as others see it, and may dial it.
 pub(super) fn address_of(node: usize) -> SocketAddr {
@@ -61,7 +63,15 @@ impl Sim {
         }
         for log in this.running.iter().flat_map(|running| running.machine.logs()) {
             let again = this.disk.log(log.meeting(), this.spec.talk_max);
-            let state = |log: &Log| log.records().filter(|record| !matches!(record, Record::Shown(_))).collect();
+            // SPEC REGISTER-9: what was let go of is on the disk until that is written anew.
+            let lets_go = log.registers().count() >= limits::PEOPLE_MAX;
+            let is_let_go = |record: &Record| {
+                let entry = record.entry().map(|entry| entry.signed.value);
+                let lacks = |entry: Entry| entry.lane.is_register() && log.register(entry.author, entry.lane).is_none();
+                lets_go && entry.is_some_and(lacks)
+            };
+            let is_same = |record: &Record| !matches!(record, Record::Shown(_)) && !is_let_go(record);
+            let state = |log: &Log| log.records().filter(is_same).collect();
             let (before, after): (Vec<Record>, Vec<Record>) = (state(log), state(&again));
             assert!(before == after, "node {node}: a restart finds another log: {}", difference(&before, &after));
         }
@@ -104,6 +114,7 @@ impl Sim {
     fn apply(&mut self, node: usize, outputs: Vec<Output>) {
         let nodes = self.nodes.len();
         for output in self.nodes[node].planted.on_outputs(outputs) {
+            self.witness(node, &output);
             let now = self.tick(node);
             let this = &mut self.nodes[node];
             let Some(running) = &mut this.running else { return };
@@ -166,6 +177,23 @@ impl Sim {
                 Output::Event(event) => self.on_event(node, event),
             }
         }
+    }
+
+    /// Has the watcher, if there is one, look at talk that is to be sent or shown.
+    fn witness(&mut self, node: usize, output: &Output) {
+        let Some(watcher) = &mut self.watcher else { return };
+        let this = &self.nodes[node];
+        let witnessed = match output {
+            Output::Send { link, frame } => {
+                let ends = this.running.as_ref().and_then(|running| running.links.get(link));
+                let entry = entry_of(frame).map(|entry| entry.signed.value).filter(|entry| entry.lane == Lane::Talk);
+                ends.zip(entry).map(|(ends, entry)| Witnessed::Sent { to: ends.peer, entry })
+            }
+            Output::Event(Event::Message { kind: Kind::Text(origin), .. }) => Some(Witnessed::Shown(*origin)),
+            _ => None,
+        };
+        let who = (node, this.spec.key);
+        witnessed.iter().for_each(|witnessed| watcher(self.now, who, &this.disk, witnessed));
     }
 
     fn on_event(&mut self, node: usize, event: Event) {
@@ -237,8 +265,12 @@ impl Sim {
         let is_new = this.came.insert(name);
         let is_held = this.disk.names.contains(&name);
         let running = this.running.as_mut().expect("it was looked at");
-        let once = running.links.get_mut(&link).is_some_and(|ends| ends.entries.insert(name));
+        let ends = running.links.get_mut(&link).expect("it came over it");
+        let (once, peer) = (ends.entries.insert(name), ends.peer);
         if self.is_room {
+            if [this.spec.key, peer].iter().any(|key| self.lawless.contains(key)) {
+                return;
+            }
             // SPEC MESH-7: who somebody is goes over each link.
             let counted = u64::from(name.1 <= Lane::Talk.number());
             *self.seen.entry("entry_frames").or_default() += counted;

@@ -26,7 +26,7 @@ use tertulia_core::feed::Feed;
 use tertulia_core::id::{CommandId, DialId, Key, LinkId, Token};
 use tertulia_core::limits;
 use tertulia_core::link::{Link, Opening};
-use tertulia_core::log::{Mark, Record};
+use tertulia_core::log::{Log, Mark, Record};
 use tertulia_core::machine::Input;
 use tertulia_core::random::Random;
 use tertulia_core::time::Instant;
@@ -42,6 +42,7 @@ pub use self::network::{Conditions, ConnectionId};
 use self::network::{End, Network};
 pub use self::node::{Boot, EPOCH_MS, Maker, NodeSpec, Told};
 use self::node::{Ends, Node, Running};
+pub(crate) use self::node::{Watcher, Witnessed};
 use self::recorder::Recorder;
 pub(crate) use self::seeds::attempt;
 pub(crate) use self::seeds::sum_of;
@@ -92,6 +93,9 @@ pub struct Sim {
     tokens: BTreeSet<(usize, Token)>,
     recorder: Option<Recorder>,
     dials: Dials,
+    watcher: Option<Watcher>,
+    /// Who keeps to no rule: what goes over its links is not counted.
+    lawless: BTreeSet<Key>,
 }
 
 impl std::fmt::Debug for Sim {
@@ -129,7 +133,20 @@ impl Sim {
             tokens: BTreeSet::new(),
             recorder: None,
             dials: Dials::default(),
+            watcher: None,
+            lawless: BTreeSet::new(),
         }
+    }
+
+    /// From now on somebody looks at all talk that is sent or shown, as that happens.
+    pub(crate) fn watch(&mut self, watcher: Watcher) {
+        self.watcher = Some(watcher);
+    }
+
+    /// Adds a node that keeps to no rule.
+    pub(crate) fn add_lawless(&mut self, spec: NodeSpec) -> usize {
+        self.lawless.insert(spec.key);
+        self.add(spec)
     }
 
     /// From now on writes down what one node's links say.
@@ -218,6 +235,11 @@ impl Sim {
     #[must_use]
     pub fn disk(&self, node: usize) -> &Disk {
         &self.nodes[node].disk
+    }
+
+    /// What a node's machine holds.
+    pub(crate) fn logs(&self, node: usize) -> Vec<&Log> {
+        self.nodes[node].running.iter().flat_map(|running| running.machine.logs()).collect()
     }
 
     /// Whether a node runs, and its machine is not over.

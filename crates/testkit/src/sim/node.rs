@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use tertulia_core::event::Event;
+use tertulia_core::event::{Event, Origin};
 use tertulia_core::feed::Feed;
 use tertulia_core::id::{DialId, Key, LinkId};
 use tertulia_core::link::Link;
 use tertulia_core::machine::Machine;
 use tertulia_core::time::{Instant, Now};
+use tertulia_core::wire::entry::Entry;
 
 use super::canary::Planted;
 use super::disk::{Disk, EntryName};
@@ -60,6 +61,18 @@ pub struct Told {
     /// What.
     pub event: Event,
 }
+
+/// What a node does with talk.
+#[derive(Debug)]
+pub(crate) enum Witnessed {
+    /// It sends an entry of somebody's to this key.
+    Sent { to: Key, entry: Entry },
+    /// It shows one.
+    Shown(Origin),
+}
+
+/// Looks at what a node does: when, which node of which key, and what is on its disk.
+pub(crate) type Watcher = Box<dyn FnMut(u64, (usize, Key), &Disk, &Witnessed)>;
 
 /// One end of a connection, as its driver has it.
 pub(super) struct Ends {
