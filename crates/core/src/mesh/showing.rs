@@ -93,7 +93,7 @@ impl Member {
             // A lecture's: nobody here publishes.
             EntryBody::Question { .. } | EntryBody::Person { .. } | EntryBody::Unknown => {}
             // What acts have made void while it waited is not shown.
-            EntryBody::Text { .. } if !self.roster.counts(entry.id, entry.number) => {}
+            EntryBody::Text { .. } if !self.roster.reaches(entry.id, entry.number) => {}
             EntryBody::Text { .. } => self.show_message(entry, &body, out),
         }
     }
