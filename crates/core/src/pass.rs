@@ -58,6 +58,7 @@ impl Chain {
     pub fn holds(&self, key: &Key, charter: &SignedCharter, us: &Identity) -> bool {
         let first = self.0.first().map_or(*key, |pass| pass.signer);
         first == charter.founder
+            && self.is_empty() == (*key == charter.founder)
             && self
                 .0
                 .iter()

@@ -266,7 +266,7 @@ impl Log {
 
     /// What is written here comes after this lamport time, too, if that is no leap (SPEC LAMPORT-1, LAMPORT-2).
     pub(crate) fn begin_above(&mut self, floor: u64) {
-        if floor > self.lamport && floor.saturating_sub(self.lamport) <= limits::LAMPORT_LEAP_MAX {
+        if floor > self.lamport && floor.saturating_sub(self.lamport) < limits::LAMPORT_LEAP_MAX {
             (self.lamport, self.latest) = (floor, ShortHash::ZERO);
         }
     }

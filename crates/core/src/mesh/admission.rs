@@ -70,7 +70,7 @@ impl Member {
         match self.judge(key, run, &name, &knock, now) {
             Decision::Wait(until) => self.timers.arm(Timer::Knock(link), until),
             Decision::Lobby => self.have_wait(link, now, out),
-            Decision::No(_) if self.has_more_acts(link, &knock, now) => {
+            Decision::No(rule) if is_by_acts(rule) && self.has_more_acts(link, &knock, now) => {
                 self.timers.arm(Timer::Knock(link), knock.since.after(limits::JOIN_TIMEOUT));
             }
             Decision::No(rule) => self.reject(link, rule, now, out),
@@ -182,7 +182,8 @@ impl Member {
         self.is_in_lobby(name, key)
             || others.map(|member| member.key).any(|other| self.is_here(&other))
             || self.links.values().any(|peer| {
-                peer.key != key && peer.is_in() && peer.name.as_deref().is_some_and(|other| reading(other) == reads)
+                let is_unsaid = peer.key != key && peer.is_in() && !self.is_here(&peer.key);
+                is_unsaid && peer.name.as_deref().is_some_and(|other| reading(other) == reads)
             })
     }
 
@@ -191,6 +192,15 @@ impl Member {
         self.charter.as_ref().is_some_and(|charter| {
             self.roster.lets_in(&key, chain, ticket, charter) && chain.holds(&key, charter, &self.us)
         })
+    }
+
+    /// Whether a chain is taken from whoever has welcomed this node: it keeps one that seats it by its own acts, but for a
+    /// shorter one that loses it nothing (SPEC PASS-5).
+    pub(super) fn is_better(&self, new: &Chain) -> bool {
+        let (us, ours) = (self.us.key(), &self.newcomer.chain);
+        let ticket = self.own_proof().map(|proof| proof.ticket);
+        let loses_nothing = new.len() < ours.len() && new.floor() <= ours.floor() && self.seats(us, new, ticket);
+        !self.seats(us, ours, ticket) || ours.is_full() && loses_nothing
     }
 
     /// What lets `key` in again: the chain that it has, or a new one (SPEC PASS-4).
@@ -228,4 +238,9 @@ impl Member {
         }
         name.to_string()
     }
+}
+
+/// Whether other acts may say otherwise.
+const fn is_by_acts(rule: Rule) -> bool {
+    matches!(rule, Rule::Join3 | Rule::Join4 | Rule::Join5 | Rule::Lobby8)
 }

@@ -188,7 +188,9 @@ impl Member {
     fn let_in_by(&self, key: &Key) -> Vec<Key> {
         let branch: BTreeSet<Key> = self.roster.let_in_by(key).collect();
         let others = |other: &Key| other != key && !branch.contains(other);
-        let is_reached = |key: &Key| self.circle.has(key) || self.circle.links_of(key).any(|other| others(&other));
+        let is_reached = |key: &Key| {
+            self.circle.has(key) || self.circle.links_of(key).any(|other| others(&other) && self.is_here(&other))
+        };
         branch.iter().copied().filter(is_reached).take(limits::KEPT_MAX).collect()
     }
 
@@ -196,7 +198,8 @@ impl Member {
     /// of whoever has let them in (SPEC LOCK-1).
     fn kept(&self) -> Vec<Key> {
         let branch = |key: &Key| self.roster.chain(key).and_then(|chain| chain.branch(*key));
-        let bridged = |key: &Key| self.circle.links_of(key).any(|other| branch(&other) != branch(key));
+        let bridged =
+            |key: &Key| self.circle.links_of(key).any(|other| branch(&other) != branch(key) && self.is_here(&other));
         let mut kept: Vec<Key> = self.roster.members().map(|member| member.key).collect();
         kept.sort_by_cached_key(|key| {
             let is_here = self.is_here(key);

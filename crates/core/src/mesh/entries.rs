@@ -106,8 +106,13 @@ impl Member {
 
     /// An entry is in the log, that came `from` somebody or is this node's own.
     fn on_stored(&mut self, from: Option<LinkId>, entry: &Arc<Held>, now: Now, out: &mut Vec<Output>) {
+        let was_seated = self.roster.is_seated(&entry.id.author);
         self.take_in(entry);
         if entry.lane().is_register() {
+            if !was_seated && self.roster.is_seated(&entry.id.author) {
+                // What it has said did not count before.
+                self.replica.try_again(now);
+            }
             return self.on_register(entry, from.is_none(), now, out);
         }
         self.queue(entry, now);

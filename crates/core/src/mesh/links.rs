@@ -101,7 +101,9 @@ impl Member {
 
     /// Answers JOIN: both are members, and the link is theirs.
     pub(super) fn welcome(&mut self, link: LinkId, knock: &Knock, now: Now, out: &mut Vec<Output>) {
-        self.make_place(now, out);
+        if self.links.get(&link).is_some_and(|peer| !self.is_here(&peer.key)) {
+            self.make_place(now, out);
+        }
         let (Some(charter), Some(peer)) = (&self.charter, self.links.get(&link)) else { return };
         let Ok(signed) = decode_all::<Signed<'_, Charter<'_>>>(charter.bytes()) else { return };
         let chain = self.chain_for(peer.key, knock);
@@ -159,16 +161,16 @@ impl Member {
             out.push(Output::Keep { meeting, name: Kept::Charter, bytes });
             self.charter = Some(charter);
         }
-        self.replica.log.begin_above(chain.floor());
-        let is_news = self.newcomer.take_chain(chain, self.replica.log.meeting(), out);
+        let is_news = self.is_better(&chain) && self.newcomer.take_chain(chain, self.replica.log.meeting(), out);
+        self.replica.log.begin_above(self.newcomer.chain.floor());
         self.reach.note(&welcome.options);
         let rows = self.replica.meet(link, key, None);
-        self.enter(link, now, out);
         // SPEC MESH-7
         if is_news || !self.is_here(&self.us.key()) {
             self.write_person(Whereabouts::Here, now, out);
         }
         self.say_who(link, out);
+        self.enter(link, now, out);
         self.note_told(link, &rows);
         send_rows(link, &rows, out);
         self.take_rows(link, &welcome.rows, now, out);
@@ -189,7 +191,8 @@ impl Member {
         if unsaid.values().map(Vec::len).sum::<usize>() < limits::UNSEATED_MAX {
             return;
         }
-        let first = unsaid.values().max_by_key(|links| links.len()).and_then(|links| links.first().copied());
+        let most = unsaid.values().max_by_key(|links| (links.len(), core::cmp::Reverse(links.first().copied())));
+        let first = most.and_then(|links| links.first().copied());
         first.into_iter().for_each(|first| self.reject(first, Rule::Mesh7, now, out));
     }
 

@@ -218,7 +218,13 @@ impl Pull {
     pub(crate) fn moves(&mut self, old: LinkId, new: LinkId) {
         for lack in self.lacks.values_mut() {
             lack.offers.remove(&old).into_iter().for_each(|offer| _ = lack.offers.entry(new).or_insert(offer));
+            if lack.by == old {
+                lack.by = new;
+            }
         }
+        let moved = self.accounts.remove(&old).unwrap_or(0);
+        let count = self.accounts.entry(new).or_default();
+        *count = count.saturating_add(moved);
     }
 
     /// A stream is not wanted any more, whatever of it is offered.
@@ -237,6 +243,14 @@ impl Pull {
         }
         self.keep_offered();
         self.accounts.remove(&link);
+        // What others offer, too, is on the account of one of them.
+        for lack in self.lacks.values_mut().filter(|lack| lack.by == link) {
+            if let Some(other) = lack.offers.keys().next() {
+                lack.by = *other;
+                let count = self.accounts.entry(*other).or_default();
+                *count = count.saturating_add(1);
+            }
+        }
     }
 
     /// What was in vain may not be any more: the roster has changed.

@@ -419,6 +419,25 @@ fn pass_4_who_has_come_in_by_sixteen_passes_lets_nobody_in_and_is_given_a_shorte
 }
 
 #[test]
+fn pass_5_nobody_who_is_dialled_takes_somebody_s_chain_from_it() {
+    let mut hall = Hall::of(3);
+    let (us, meeting) = (identity(2).key(), charter(Admission::Open).meeting);
+    let late = Chain::default().and(us, u64::MAX, Manner::Unasked, meeting, &identity(1));
+    let below = chain(&[1, 3, 2]);
+    let is_better = |hall: &Hall, chain: &Chain| hall.nodes[1].machine.is_better(chain);
+    assert!(!is_better(&hall, &late) && !is_better(&hall, &below), "what seats it is kept");
+    hall.nodes[1].machine.newcomer.chain = chain(&[[1].to_vec(), (20..35).collect(), [2].to_vec()].concat());
+    assert!(is_better(&hall, &below) && !is_better(&hall, &late), "a long one gives way to one that loses it nothing");
+    hall.nodes[1].machine.newcomer.chain = below;
+    hall.command(
+        0,
+        Command::Kick { name: "m2".to_string(), why: String::new(), with: With { all: true, ticket: false } },
+    );
+    hall.pass(1_000);
+    assert!(is_better(&hall, &late), "and what seats it no more, to any");
+}
+
+#[test]
 fn join_7_and_join_13_a_name_is_refused_or_its_keys() {
     let mut hall = Hall::of(2);
     let third = hall.join("M1");

@@ -151,6 +151,10 @@ fn mesh_28_rows_of_what_does_not_exist_keep_nobody_from_what_does() {
         }
     }
     assert_eq!(hall.nodes[0].closed, []);
+    // It comes over a second link, too: what it has told of is still on its account.
+    let started_ms = hall.nodes[1].machine.newcomer.me.started_ms;
+    hall.knocker(0, identity(2).key(), started_ms);
+    hall.down(0, link, Code::Cut);
     // Whom it has no link with, it hears through others.
     hall.part(0, 3);
     hall.say(3, "can you hear me?");
