@@ -198,6 +198,10 @@ impl<'a> Model<'a> {
 
     /// SPEC PASS-2.
     fn holds(&self, p: &Person<'_>) -> bool {
+        // PASS-2: the founder's own has no pass, and nobody else's is empty.
+        if p.chain.is_empty() != (p.key == self.charter.founder) {
+            return false;
+        }
         let is_signed = |at: usize, pass: &Pass| {
             let subject = p.chain.get(at + 1).map_or(p.key, |next| next.signer);
             let (floor, manner) = (pass.floor.to_be_bytes(), [u8::from(pass.manner == Manner::ByHand)]);
