@@ -234,7 +234,7 @@ fn slash(line: &str, role: Role) -> Result<Wish, Problem> {
         "ticket" => return Ok(Wish::Ticket),
         "bans" => Command::Bans,
         "kick" => {
-            let (with, why) = with(tail);
+            let (with, why) = with(tail)?;
             Command::Kick { name: name_owned, why: why.into(), with }
         }
         "unban" => Command::Unban { name: name_owned },
@@ -255,15 +255,18 @@ fn slash(line: &str, role: Role) -> Result<Wish, Problem> {
     checked(command, role).map(Wish::Do)
 }
 
-/// What goes with somebody who is kicked, and the rest of the line.
-fn with(mut rest: &str) -> (With, &str) {
+/// What goes with somebody who is kicked, and the rest of the line: a slip is no reason to kick somebody for.
+fn with(mut rest: &str) -> Result<(With, &str), Problem> {
     let mut with = With::default();
     loop {
         let (word, tail) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
         match word {
             "--all" => with.all = true,
             "--ticket" => with.ticket = true,
-            _ => return (with, rest),
+            slip if slip.starts_with("--") => {
+                return Err(Problem::new("usage", format!("/kick has no {slip}: there are --all and --ticket")));
+            }
+            _ => return Ok((with, rest)),
         }
         rest = tail.trim_start();
     }
@@ -284,6 +287,9 @@ pub(crate) fn checked(mut command: Command, role: Role) -> Result<Command, Probl
         Command::Say { text } => fits(text).map(|()| None),
         Command::Msg { to, text } => fits(text).and_then(|()| named(to)).map(|()| None),
         Command::Name { name } => named(name).map(|()| None),
+        Command::Kick { with: With { all: true, .. }, .. } if role == Role::Host => {
+            Err(Problem::new("usage", "in a lecture nobody lets others in: leave out --all"))
+        }
         Command::Kick { name, why, .. } if Reason::new(why).is_some() => named(name).map(|()| Some("kick")),
         Command::Deny { name, why } if Reason::new(why).is_some() => named(name).map(|()| Some("deny")),
         Command::Admit { name } => name.as_deref().map_or(Ok(()), named).map(|()| Some("admit")),

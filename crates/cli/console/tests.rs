@@ -33,8 +33,8 @@ fn every_slash_word_means_its_command() {
         ("/kick bea", Command::Kick { name: bea(), why: String::new(), with: With::default() }),
         ("/kick bea too loud", Command::Kick { name: bea(), why: "too loud".into(), with: With::default() }),
         (
-            "/kick bea --ticket  --all --loud",
-            Command::Kick { name: bea(), why: "--loud".into(), with: With { all: true, ticket: true } },
+            "/kick bea --ticket  too --loud",
+            Command::Kick { name: bea(), why: "too --loud".into(), with: With { all: false, ticket: true } },
         ),
         ("/unban bea", Command::Unban { name: bea() }),
         ("/mute bea", Command::Mute { name: bea() }),
@@ -151,6 +151,21 @@ fn a_wrong_command_says_which_one_would_have_worked() {
         let problem = refused(line, role);
         assert_eq!(problem.code, code, "{line}: {}", problem.message);
         assert!(problem.message.contains(expected), "{line}: {}", problem.message);
+    }
+}
+
+#[test]
+fn a_slip_in_what_goes_with_a_kick_kicks_nobody() {
+    let with = With { all: true, ticket: true };
+    let kick = Command::Kick { name: "bea".into(), why: "loud".into(), with };
+    let parsed = parse("/kick bea --all --ticket loud", Role::Member, |_| false);
+    assert_eq!(parsed, Ok(Some(Wish::Do(kick))));
+    for (line, role, said) in [
+        ("/kick bea --al", Role::Member, "/kick has no --al: there are --all and --ticket"),
+        ("/kick bea --ticket --tickets", Role::Host, "/kick has no --tickets: there are --all and --ticket"),
+        ("/kick bea --all", Role::Host, "in a lecture nobody lets others in: leave out --all"),
+    ] {
+        assert_eq!(refused(line, role).message, said, "{line}");
     }
 }
 

@@ -195,8 +195,8 @@ fn every_command_is_read() {
             Command::Kick { name: bea(), why: "loud".into(), with: With::default() },
         ),
         (
-            r#"{"command":"kick","name":"bea","all":true,"ticket":false}"#,
-            Command::Kick { name: bea(), why: String::new(), with: With { all: true, ticket: false } },
+            r#"{"command":"kick","name":"bea","all":false,"ticket":true}"#,
+            Command::Kick { name: bea(), why: String::new(), with: With { all: false, ticket: true } },
         ),
         (r#"{"command":"unban","name":"bea"}"#, Command::Unban { name: bea() }),
         (r#"{"command":"mute","name":"bea"}"#, Command::Mute { name: bea() }),

@@ -32,7 +32,7 @@ impl Door {
         self.rejoins.count(guest, limits::REJOIN_BURST, limits::REJOIN_INTERVAL, now, Rule::Join15)
     }
 
-    /// Somebody new in a room, of whom an act will be kept for ever.
+    /// Somebody new in a room, whom everybody there will dial.
     ///
     /// # Errors
     /// JOIN-8, MESH-24.

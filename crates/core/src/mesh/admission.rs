@@ -4,12 +4,11 @@ use alloc::boxed::Box;
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
-use super::entries::is_wanted;
+use super::entries::is_wanted_act;
 use super::member::{Member, Stage, Timer};
 use super::peer::{Knock, Peer, Step};
 use crate::id::{Key, LinkId, MeetingId, RequestId, Source};
 use crate::limits;
-use crate::log::{Log, StreamId};
 use crate::machine::Output;
 use crate::name::reading;
 use crate::pass::Chain;
@@ -98,8 +97,8 @@ impl Member {
         } else if !waiting.is_asked {
             return false;
         }
-        let is_lacking = |log: &Log, id: StreamId| id.lane == Lane::Acts && is_wanted(log, &self.roster, id);
-        now.tick < knock.since.after(limits::JOIN_TIMEOUT) && self.replica.lacks_of(link, is_lacking)
+        let is_lacking = self.replica.lacks_of(link, |log, id| is_wanted_act(log, &self.roster, id));
+        now.tick < knock.since.after(limits::JOIN_TIMEOUT) && is_lacking
     }
 
     fn judge(&mut self, key: Key, run: u64, name: &str, knock: &Knock, now: Now) -> Decision {

@@ -67,7 +67,7 @@ impl Member {
                 out.push(Output::Send { link: *link, frame: entry.frame.clone() });
             }
         }
-        // SPEC MESH-1: the act goes out before what follows from it.
+        // SPEC MESH-8: the act goes out before what follows from it.
         if lane == Lane::Acts {
             self.judge_all(now, out);
         }
@@ -186,6 +186,11 @@ impl Member {
 /// Whether the next entry of a stream may be one to store: its author may write it, and it lies within all cuts.
 pub(super) fn is_wanted(log: &Log, roster: &Roster, stream: StreamId) -> bool {
     may_go_on(log, roster, stream) && (!stream.lane.is_register() || log.has_place_for(stream))
+}
+
+/// The same, of an act.
+pub(super) fn is_wanted_act(log: &Log, roster: &Roster, stream: StreamId) -> bool {
+    stream.lane == Lane::Acts && is_wanted(log, roster, stream)
 }
 
 /// Whether the next entry of a stream may count.

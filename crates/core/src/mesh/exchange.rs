@@ -4,7 +4,7 @@ use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::entries::{is_wanted, may_go_on};
+use super::entries::{is_wanted, is_wanted_act, may_go_on};
 use super::member::{Member, Stage, Timer};
 use crate::command::Failure;
 use crate::errand::Outbox;
@@ -98,7 +98,7 @@ impl Member {
 
     /// Whether an act is offered that this node lacks.
     pub(super) fn lacks_acts(&self) -> bool {
-        self.replica.lacks(|log, id| id.lane == Lane::Acts && is_wanted(log, &self.roster, id))
+        self.replica.lacks(|log, id| is_wanted_act(log, &self.roster, id))
     }
 
     /// Tells what is due to be told, and asks whoever can be asked for what is lacking.

@@ -110,7 +110,7 @@ impl Member {
     pub(super) fn on_waiting(&mut self, link: LinkId, waiting: &Waiting<'_>, now: Now, out: &mut Vec<Output>) {
         match self.links.get(&link).map(|peer| &peer.step) {
             Some(Step::Asking(Errand::Door)) => self.newcomer.on_waiting(waiting.position, out),
-            // A member whose grant is not known there yet: it is on its way.
+            // Where it would be a newcomer, by the acts that are held there.
             Some(Step::Asking(Errand::Call(_))) | None => {}
             // SPEC LOBBY-3
             Some(Step::Silent | Step::Knocking(_) | Step::In) => self.reject(link, Rule::Lobby3, now, out),
