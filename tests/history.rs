@@ -34,7 +34,7 @@ async fn served(peer: &mut Peer, author: Key, session: u64) -> Vec<u64> {
     let mut numbers = Vec::new();
     peer.until(|frame, id| {
         if let Frame::Meeting(Meeting::EntryFrame(entry)) = frame {
-            let entry = &entry.entry.signed.value;
+            let entry = &entry.entry.entry;
             numbers.extend((entry.lane == Lane::Talk).then_some(entry.number));
         }
         (matches!(frame, Frame::Session(Session::Done(_))) && id == RequestId(9)).then_some(())

@@ -29,7 +29,7 @@ use tertulia_core::limits::{RATE_PATIENCE, TEXT_MAX};
 use tertulia_core::log::Log;
 use tertulia_core::rule::Rule;
 use tertulia_core::time::{Instant as Tick, Now};
-use tertulia_core::wire::entry::{EntryBody, hash_of};
+use tertulia_core::wire::entry::EntryBody;
 use tertulia_core::wire::field::Text;
 use tertulia_core::wire::meeting::Whereabouts;
 use tertulia_core::wire::option::{Options, OptionsBuffer};
@@ -282,9 +282,9 @@ fn text16(bytes: &[u8]) -> Vec<u8> {
 /// An ENTRY of `author`'s that has `body`, and no signature that holds.
 fn entry(author: &Identity, body: &[u8]) -> Encoded {
     let (zeros, one, text) = ([0; 32], 1_u64.to_be_bytes(), [1, 0]);
-    let (length, hash) = (u16::try_from(body.len()).unwrap().to_be_bytes(), hash_of(body).0);
+    let length = u16::try_from(body.len()).unwrap().to_be_bytes();
     let place: [&[u8]; 8] = [&author.key().0, &one, &[1], &one, &zeros, &one, &zeros[..16], &one];
-    let said: [&[u8]; 6] = [&text, &length, &hash, &[0; 64], &[1], body];
+    let said: [&[u8]; 5] = [&text, &length, &[0; 64], &[1], body];
     frame(0x44, 0, &[place.concat(), said.concat()].concat())
 }
 

@@ -137,14 +137,14 @@ fn essence(frame: &Frame<'_>) -> String {
             format!("`{}`, {} rows", escape::line(title.as_str()), welcome.rows.len())
         }
         Frame::Meeting(Meeting::EntryFrame(frame)) => {
-            let entry = frame.entry.signed.value;
+            let entry = frame.entry.entry;
             let kinds = EntryBody::kinds();
             let kind = kinds.iter().find(|(number, ..)| *number == entry.kind).map_or("unknown", |(_, word, ..)| *word);
             format!("{kind}, lane {:?}, session {}, number {}", entry.lane, entry.session, entry.number)
         }
         Frame::Meeting(Meeting::Digest(digest)) => format!("{} rows", digest.rows.len()),
         Frame::Meeting(Meeting::Fetch(fetch)) => format!("{} ranges", fetch.ranges.len()),
-        Frame::Meeting(Meeting::Fork(fork)) => format!("number {}", fork.one.value.number),
+        Frame::Meeting(Meeting::Fork(fork)) => format!("number {}", fork.one.entry.number),
         Frame::Meeting(Meeting::Presence(presence)) => {
             format!("{} guests, {} named", presence.guests, presence.people.len())
         }

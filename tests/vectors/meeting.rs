@@ -21,11 +21,11 @@ fn signed(signer: &Identity, domain: Domain, parts: &[&[u8]], signature: &Signat
 fn entries() -> Vec<String> {
     let meeting = charter().meeting;
     let entries = bodies().into_iter().map(|(kind, frame)| {
-        let entry = entry_of(&frame).unwrap().signed;
-        let parts: [&[u8]; 2] = [&meeting.0, entry.bytes];
+        let entry = entry_of(&frame).unwrap().envelope();
+        let parts: [&[u8]; 2] = [&meeting.0, &entry.signed()];
         let mut fields = vec![("kind", text(kind))];
         fields.extend(signed(&ada(), Domain::Entry, &parts, &entry.signature));
-        fields.extend([("hash", hex(&hash(meeting, entry.bytes).0)), ("frame", hex(&frame.0))]);
+        fields.extend([("hash", hex(&hash(meeting, &entry).0)), ("frame", hex(&frame.0))]);
         object(2, &fields)
     });
     entries.collect()

@@ -75,7 +75,6 @@ rules! {
     Entry2 "ENTRY-2" Malformed "numbers and lamport times start at 1"
     Entry4 "ENTRY-4" Unexpected "a known kind is on its own lane, and none that is unknown among the acts"
     Entry5 "ENTRY-5" Unexpected "only who may write sends entries"
-    Entry6 "ENTRY-6" Forged "a body has the hash that its entry says"
     Register2 "REGISTER-2" Malformed "a register's entry has lamport 1, names no other, and has a short body"
     Fetch1 "FETCH-1" Malformed "a range is not empty"
     Fork1 "FORK-1" Forged "a fork's two entries are one author's and exclude each other"

@@ -260,7 +260,7 @@ impl<M: Machine + Clone + Debug> Court<M> {
             Output::Send { link, frame } => self.look_at_frame(link, &frame),
             Output::Append { entry, at, dropped } => {
                 assert!(at >= self.feed_head && dropped <= at, "position {at}, and {dropped} dropped");
-                assert_eq!(entry.lane(), entry.signed().value.lane, "{entry:?}");
+                assert_eq!(entry.lane(), entry.carried().entry.lane, "{entry:?}");
                 self.feed_head = at + 1;
             }
             Output::Store { record, .. } => {

@@ -4,7 +4,7 @@ use tertulia_core::charter::Terms;
 use tertulia_core::code::Code;
 use tertulia_core::trace::Line;
 use tertulia_core::wire::address::Address;
-use tertulia_core::wire::entry::{Carried, Cut, Entry, EntryBody};
+use tertulia_core::wire::entry::{Carried, Cut, Entry, EntryBody, Envelope};
 use tertulia_core::wire::field::Field as _;
 use tertulia_core::wire::frame::{FrameInfo, HEADER, infos};
 use tertulia_core::wire::meeting::{Person, Range, Row};
@@ -20,6 +20,7 @@ pub fn structure(word: &str) -> Option<Vec<(&'static str, String)>> {
     match word {
         "address" => Some(Address::fields()),
         "entry" => Some(Entry::fields()),
+        "envelope" => Some(Envelope::fields()),
         "terms" => Some(Terms::fields()),
         "cut" => Some(Cut::fields()),
         "row" => Some(Row::fields()),
@@ -34,8 +35,20 @@ pub fn structure(word: &str) -> Option<Vec<(&'static str, String)>> {
 }
 
 /// Every structure that has a table of its own in SPEC.md.
-pub const STRUCTURES: &[&str] =
-    &["address", "entry", "terms", "cut", "row", "range", "person", "pass", "ticket proof", "particulars", "listed"];
+pub const STRUCTURES: &[&str] = &[
+    "address",
+    "entry",
+    "envelope",
+    "terms",
+    "cut",
+    "row",
+    "range",
+    "person",
+    "pass",
+    "ticket proof",
+    "particulars",
+    "listed",
+];
 
 /// Takes one whole frame apart: a line a field, with its name and what it says.
 ///
@@ -125,7 +138,7 @@ impl Walk<'_> {
         }
         if let Some(inside) = layout.strip_suffix(", body") {
             let (_, entry) = Carried::parse(&self.bytes[self.at..]).unwrap();
-            let (kind, length) = (entry.signed.value.kind, usize::from(entry.signed.value.length));
+            let (kind, length) = (entry.entry.kind, usize::from(entry.entry.length));
             self.field(name, inside);
             return self.entry_body(&dotted(name, "body"), kind, length);
         }
@@ -176,7 +189,7 @@ impl Walk<'_> {
     fn entry_body(&mut self, name: &str, kind: u16, length: usize) {
         let known = EntryBody::kinds().into_iter().find(|known| known.0 == kind);
         if self.count(1, &format!("{name}: follows")) == 0 {
-            return;
+            return self.take(32, &format!("{name}: hash"));
         }
         let end = self.at + length;
         match known {

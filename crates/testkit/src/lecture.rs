@@ -204,7 +204,7 @@ impl Script {
         self.guest(4, Rename { name: Name::new("ADA").unwrap(), options: NONE }, "Bea wants another name.");
         let reason = Reason::cut("somebody here has that name");
         self.host(4, Refused { code: Code::NameTaken, reason, options: NONE }, "The request fails, the link goes on.");
-        let fork = entry_of(welcome).unwrap().signed.value;
+        let fork = entry_of(welcome).unwrap().entry;
         let range = Range { author: fork.author, session: fork.session, lane: Lane::Talk, from: 1, to: 2 };
         let (count, items) = encode_items([range], usize::MAX);
         let fetch = Fetch { ranges: List::over(count, &items), options: NONE };
@@ -299,7 +299,7 @@ pub fn bodies() -> Vec<(&'static str, Encoded)> {
             *answers = last;
         }
         let frame = log.write(&ada(), SESSION, &body, now).unwrap().frame.clone();
-        last = hash(log.meeting(), entry_of(&frame).unwrap().signed.bytes);
+        last = hash(log.meeting(), &entry_of(&frame).unwrap().envelope());
         written.push((kind, frame));
     }
     written

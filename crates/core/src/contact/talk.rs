@@ -160,7 +160,7 @@ impl Friends {
     fn on_entry(&mut self, id: FriendId, link: LinkId, entry: &Carried<'_>, now: Now, out: &mut Vec<Output>) {
         let Some(friend) = self.friends.get_mut(&id) else { return };
         let (Some(newest), Some(pair)) = (friend.link(), friend.pair.as_mut()) else { return };
-        if let Err(rule) = may_write(StreamId::of(&entry.signed.value), self.us.key(), pair.peer()) {
+        if let Err(rule) = may_write(StreamId::of(&entry.entry), self.us.key(), pair.peer()) {
             return self.reject(link, rule, now, out);
         }
         let from = out.len();

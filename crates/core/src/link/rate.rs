@@ -83,7 +83,7 @@ impl Rates {
         self.settle(now);
         match frame {
             // SPEC MESH-17
-            Some(Frame::Meeting(Meeting::EntryFrame(frame))) if author == Some(frame.entry.signed.value.author) => {
+            Some(Frame::Meeting(Meeting::EntryFrame(frame))) if author == Some(frame.entry.entry.author) => {
                 self.talk.take(1, now);
                 self.bytes.take(length, now);
             }

@@ -70,7 +70,7 @@ fn tell(id: u32, text: &str) -> Encoded {
 fn entry(number: u64) -> Encoded {
     let (kind, body) =
         EntryBody::Text { salt: crate::id::Salt::ZERO, text: Text::new("hear, hear").expect("short") }.encode();
-    let value = crate::wire::entry::Entry {
+    let entry = crate::wire::entry::Entry {
         author: PEER,
         session: 1,
         lane: Lane::Talk,
@@ -81,12 +81,9 @@ fn entry(number: u64) -> Encoded {
         time_ms: 0,
         kind,
         length: u16::try_from(body.len()).expect("short"),
-        digest: crate::wire::entry::hash_of(&body),
     };
-    let bytes = crate::wire::field::encode_alone(&value);
-    let signature = crate::id::Signature::ZERO;
-    let signed = crate::wire::field::Signed { bytes: &bytes, value, signature };
-    let entry = crate::wire::entry::Carried { signed, body: Some(&body) };
+    let (signature, body) = (crate::id::Signature::ZERO, crate::wire::entry::Body::Here(&body));
+    let entry = crate::wire::entry::Carried { entry, signature, body };
     event(EntryFrame { entry, options: Options::NONE })
 }
 

@@ -1,12 +1,10 @@
 //! An entry that is held: decoded, hashed and copied once, when it is stored. Whoever has to do with it shares it.
 
 use alloc::sync::Arc;
-use core::ops::Range;
 
 use super::{StreamId, entry_of, hash};
 use crate::id::{Hash, MeetingId, RequestId, ShortHash, Signature};
-use crate::wire::entry::{Carried, Entry, EntryBody, Kind};
-use crate::wire::field::Signed;
+use crate::wire::entry::{Body, Carried, Entry, EntryBody, Envelope, Kind};
 use crate::wire::frame::HEADER;
 use crate::wire::meeting::{EntryFrame, Lane};
 use crate::wire::option::Options;
@@ -36,16 +34,14 @@ pub struct Held {
     /// How long its body is, and the hash of that.
     pub(crate) length: u16,
     pub(crate) digest: Hash,
-    /// Where in the frame the body is: nothing follows it.
-    pub(crate) body: Range<usize>,
     /// The frame.
     pub frame: Encoded,
 }
 
-/// Where in a frame ends what is signed; its signature follows.
-const SIGNED_END: usize = HEADER.saturating_add(Entry::LENGTH);
-/// Where the body begins, behind the byte that says whether it is there.
-const BODY_START: usize = SIGNED_END.saturating_add(size_of::<Signature>()).saturating_add(1);
+/// Where in a frame the entry ends; its signature follows.
+const ENTRY_END: usize = HEADER.saturating_add(Entry::LENGTH);
+/// Where the body begins, with the byte that says whether it follows. Nothing stands behind it.
+const BODY_START: usize = ENTRY_END.saturating_add(size_of::<Signature>());
 
 impl Held {
     /// Copies an entry; nothing here has checked it.
@@ -60,7 +56,8 @@ impl Held {
     pub fn read(meeting: MeetingId, frame: &Encoded) -> Option<Arc<Self>> {
         let entry = entry_of(frame)?;
         // What stands behind the body is the link's, not the entry's.
-        Some(if frame.0.len() == BODY_START.saturating_add(entry.body.map_or(0, <[u8]>::len)) {
+        let length = entry.body.bytes().map_or(size_of::<Hash>(), <[u8]>::len);
+        Some(if frame.0.len() == BODY_START.saturating_add(1).saturating_add(length) {
             Self::over(meeting, &entry, frame.clone())
         } else {
             Self::new(meeting, &entry)
@@ -68,21 +65,20 @@ impl Held {
     }
 
     fn over(meeting: MeetingId, entry: &Carried<'_>, frame: Encoded) -> Arc<Self> {
-        let signed = &entry.signed;
-        let Entry { number, lamport, prev, reference, time_ms, kind, length, digest, .. } = signed.value;
+        let envelope = entry.envelope();
+        let Entry { number, lamport, prev, reference, time_ms, kind, length, .. } = entry.entry;
         Arc::new(Self {
-            id: StreamId::of(&signed.value),
+            id: StreamId::of(&entry.entry),
             number,
             lamport,
             prev,
-            hash: hash(meeting, signed.bytes),
+            hash: hash(meeting, &envelope),
             reference,
             time_ms,
             kind,
             read_as: entry.read().kind(),
             length,
-            digest,
-            body: BODY_START..frame.0.len(),
+            digest: envelope.digest,
             frame,
         })
     }
@@ -102,28 +98,31 @@ impl Held {
     /// What it says: read out of the frame, and not copied.
     #[must_use]
     pub fn body(&self) -> EntryBody<'_> {
-        EntryBody::decode(self.kind, self.body_bytes()).unwrap_or(EntryBody::Unknown)
+        self.carried().read()
     }
 
-    fn body_bytes(&self) -> &[u8] {
-        self.frame.0.get(self.body.clone()).unwrap_or_default()
+    /// Its body, if it is here.
+    fn bytes(&self) -> Option<&[u8]> {
+        let (is_here, rest) = self.frame.0.get(BODY_START..)?.split_first()?;
+        (*is_here == 1).then_some(rest)
     }
 
-    /// What its author has signed.
+    /// All but the body.
     #[must_use]
-    pub fn signed(&self) -> Signed<'_, Entry> {
-        let StreamId { author, session, lane } = self.id;
-        let Self { number, lamport, prev, reference, time_ms, kind, length, digest, .. } = *self;
-        let value = Entry { author, session, lane, number, prev, lamport, reference, time_ms, kind, length, digest };
-        let bytes = self.frame.0.get(HEADER..SIGNED_END).unwrap_or_default();
-        let signature = self.frame.0.get(SIGNED_END..).and_then(<[u8]>::first_chunk);
-        Signed { bytes, value, signature: signature.map_or(Signature::ZERO, |bytes| Signature(*bytes)) }
+    pub fn envelope(&self) -> Envelope {
+        let Carried { entry, signature, .. } = self.carried();
+        Envelope { entry, digest: self.digest, signature }
     }
 
     /// The entry as it is sent.
     #[must_use]
     pub fn carried(&self) -> Carried<'_> {
-        Carried { signed: self.signed(), body: Some(self.body_bytes()) }
+        let StreamId { author, session, lane } = self.id;
+        let Self { number, lamport, prev, reference, time_ms, kind, length, .. } = *self;
+        let entry = Entry { author, session, lane, number, prev, lamport, reference, time_ms, kind, length };
+        let signature = self.frame.0.get(ENTRY_END..).and_then(<[u8]>::first_chunk);
+        let signature = signature.map_or(Signature::ZERO, |bytes| Signature(*bytes));
+        Carried { entry, signature, body: self.bytes().map_or(Body::Lacking(self.digest), Body::Here) }
     }
 
     /// Something on `lane`, in a frame of these bytes.
@@ -141,7 +140,6 @@ impl Held {
             read_as: Kind::Text,
             length: 0,
             digest: Hash::ZERO,
-            body: 0..0,
             frame: Encoded(frame.to_vec().into()),
         }
     }

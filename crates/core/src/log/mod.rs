@@ -25,8 +25,8 @@ use crate::identity::{Domain, Identity, digest};
 use crate::limits;
 use crate::rule::Rule;
 use crate::time::Now;
-use crate::wire::entry::{Carried, Cut, Entry, EntryBody, Kind, hash_of};
-use crate::wire::field::{Signed, encode_alone, layouts};
+use crate::wire::entry::{Body, Carried, Cut, Entry, EntryBody, Envelope, Kind};
+use crate::wire::field::layouts;
 use crate::wire::frame;
 use crate::wire::meeting::{Lane, Meeting, Range, Row};
 use crate::wire::{Encoded, Frame};
@@ -311,12 +311,8 @@ impl Log {
             let prev = stream.and_then(|stream| stream.head).unwrap_or(Hash::ZERO);
             (session, stream.map_or(1, |stream| stream.next), prev, self.lamport.saturating_add(1), self.latest)
         };
-        let (length, digest) = (u16::try_from(body.len()).unwrap_or(0), hash_of(&body));
-        let entry = Entry { author, session, lane, number, prev, lamport, reference, time_ms, kind, length, digest };
-        let bytes = encode_alone(&entry);
-        let signature = us.sign(self.domain, &[&self.meeting.0, &bytes]);
-        let signed = Signed { bytes: &bytes, value: entry, signature };
-        Some(self.store(Held::new(self.meeting, &Carried { signed, body: Some(&body) })))
+        let entry = Entry { author, session, lane, number, prev, lamport, reference, time_ms, kind, length: 0 };
+        Some(self.store(Held::new(self.meeting, &signed(us, self.domain, self.meeting, entry, &body))))
     }
 
     /// Whether one entry more of a lane is kept (SPEC ACTS-1).
@@ -326,12 +322,13 @@ impl Log {
 
     /// Takes an entry from another node, if it is the next of its stream, or was `asked` for.
     pub fn offer(&mut self, entry: &Carried<'_>, asked: bool, us: &Identity) -> Verdict {
-        self.judge(entry, asked, |log| log.is_signed(&entry.signed, us), |meeting| Held::new(meeting, entry))
+        self.judge(entry, asked, |log, envelope| log.is_signed(envelope, us), |meeting| Held::new(meeting, entry))
     }
 
     /// Whether its author has signed an entry for here.
-    fn is_signed(&self, entry: &Signed<'_, Entry>, us: &Identity) -> bool {
-        us.verify(&entry.value.author, self.domain, &[&self.meeting.0, entry.bytes], &entry.signature)
+    fn is_signed(&self, envelope: &Envelope, us: &Identity) -> bool {
+        let Envelope { entry, signature, .. } = envelope;
+        us.verify(&entry.author, self.domain, &[&self.meeting.0, &envelope.signed()], signature)
     }
 
     /// The store rule: whether an entry is taken depends on its bytes and its stream, never on other streams.
@@ -339,10 +336,10 @@ impl Log {
         &mut self,
         carried: &Carried<'_>,
         asked: bool,
-        holds: impl FnOnce(&Self) -> bool,
+        holds: impl FnOnce(&Self, &Envelope) -> bool,
         held: impl FnOnce(MeetingId) -> Arc<Held>,
     ) -> Verdict {
-        let (entry, value) = (&carried.signed, &carried.signed.value);
+        let value = &carried.entry;
         if value.lane.is_register() {
             return self.judge_register(carried, holds, held);
         }
@@ -363,14 +360,15 @@ impl Log {
         if value.number == u64::MAX || (stream.is_none() && self.is_past(id)) {
             return Verdict::Dropped;
         }
+        let envelope = carried.envelope();
         let rival = match stream {
-            Some(stream) if !stream.continues_with(value) => match self.rival(stream, entry) {
-                Some(rival) if rival.signed().bytes == entry.bytes => return Verdict::Dropped,
+            Some(stream) if !stream.continues_with(value) => match self.rival(stream, &envelope) {
+                Some(rival) if rival.envelope().is(&envelope) => return Verdict::Dropped,
                 None if value.number < next && !asked && !stream.has_lost(value.number) => return Verdict::Dropped,
                 // The head itself has been dropped: then there is no proof, and no place for the entry, or for another head.
                 None if stream.head.is_some_and(|head| {
                     value.number == next
-                        || value.number.saturating_add(1) == next && head != hash(self.meeting, entry.bytes)
+                        || value.number.saturating_add(1) == next && head != hash(self.meeting, &envelope)
                 }) =>
                 {
                     return Verdict::Dropped;
@@ -379,13 +377,9 @@ impl Log {
             },
             Some(_) | None => None,
         };
-        let rival = rival.map(|rival| Proof::new(&rival.signed(), entry));
-        // SPEC ENTRY-6
-        if !carried.has_its_body() {
-            return Verdict::Refused(Rule::Entry6);
-        }
+        let rival = rival.map(|rival| Proof::new(&rival.envelope(), &envelope));
         // SPEC ENTRY-1: the dearest check comes last.
-        if !holds(self) {
+        if !holds(self, &envelope) {
             return Verdict::Refused(Rule::Entry1);
         }
         match rival {
@@ -394,17 +388,17 @@ impl Log {
                 Verdict::Forked(proof)
             }
             // SPEC ENTRY-7: without its body it has not come.
-            None if !self.has_room(value.lane) || carried.body.is_none() => Verdict::Dropped,
+            None if !self.has_room(value.lane) || carried.body.bytes().is_none() => Verdict::Dropped,
             None => Verdict::Stored(self.store(held(self.meeting))),
         }
     }
 
     /// An entry that is held and `entry` excludes: one of its number, or a neighbour that it does not fit.
-    fn rival<'a>(&self, stream: &'a Stream, entry: &Signed<'_, Entry>) -> Option<&'a Arc<Held>> {
-        let Entry { number, lamport, prev, .. } = entry.value;
+    fn rival<'a>(&self, stream: &'a Stream, envelope: &Envelope) -> Option<&'a Arc<Held>> {
+        let Entry { number, lamport, prev, .. } = envelope.entry;
         let at = |number: Option<u64>| stream.held.get(&number?).map(|(_, held)| held);
         let fits_after = |before: &Held| lamport > before.lamport && prev == before.hash;
-        let fits_before = |after: &Held| after.lamport > lamport && after.prev == hash(self.meeting, entry.bytes);
+        let fits_before = |after: &Held| after.lamport > lamport && after.prev == hash(self.meeting, envelope);
         at(Some(number))
             .or_else(|| at(number.checked_sub(1)).filter(|before| !fits_after(before)))
             .or_else(|| at(number.checked_add(1)).filter(|after| !fits_before(after)))
@@ -694,14 +688,22 @@ pub fn entry_of(frame: &Encoded) -> Option<Carried<'_>> {
 }
 
 /// SPEC STORE-2: whether two entries with numbers in a row fit each other.
-fn follows(meeting: MeetingId, before: &Signed<'_, Entry>, after: &Signed<'_, Entry>) -> bool {
-    after.value.lamport > before.value.lamport && after.value.prev == hash(meeting, before.bytes)
+fn follows(meeting: MeetingId, before: &Envelope, after: &Envelope) -> bool {
+    after.entry.lamport > before.entry.lamport && after.entry.prev == hash(meeting, before)
 }
 
 /// The name of an entry: the hash of what its author signed.
 #[must_use]
-pub fn hash(meeting: MeetingId, signed: &[u8]) -> Hash {
-    Hash(digest(Domain::Entry, &[&meeting.0, signed]))
+pub fn hash(meeting: MeetingId, envelope: &Envelope) -> Hash {
+    Hash(digest(Domain::Entry, &[&meeting.0, &envelope.signed()]))
+}
+
+/// `entry` with this body, signed.
+#[must_use]
+pub fn signed<'a>(us: &Identity, domain: Domain, meeting: MeetingId, entry: Entry, body: &'a [u8]) -> Carried<'a> {
+    let (entry, body) = (Entry { length: u16::try_from(body.len()).unwrap_or(0), ..entry }, Body::Here(body));
+    let signature = us.sign(domain, &[&meeting.0, &entry.with(body.digest())]);
+    Carried { entry, signature, body }
 }
 
 /// What an entry must keep whatever its body is.

@@ -239,8 +239,7 @@ impl Record {
     /// Whether it stands twice: nobody else could bring it back. A founder's acts and its name are held by guests, who serve
     /// nobody; what a friend has, it tells again.
     fn is_dear(&self) -> bool {
-        self.entry()
-            .map_or(!matches!(self, Self::Shown(_) | Self::Received(_)), |entry| entry.signed.value.lane != Lane::Talk)
+        self.entry().map_or(!matches!(self, Self::Shown(_) | Self::Received(_)), |entry| entry.entry.lane != Lane::Talk)
     }
 }
 

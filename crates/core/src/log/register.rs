@@ -11,7 +11,7 @@ use crate::identity::Identity;
 use crate::limits;
 use crate::rule::Rule;
 use crate::wire::Encoded;
-use crate::wire::entry::{Carried, Entry};
+use crate::wire::entry::{Carried, Entry, Envelope};
 use crate::wire::meeting::{Lane, Range, Row};
 
 /// What an entry of a register must keep.
@@ -73,7 +73,7 @@ impl Log {
 
     /// Whether an entry of a register is older than what is held.
     pub(crate) fn is_outdated(&self, entry: &Carried<'_>) -> bool {
-        let Entry { author, lane, .. } = entry.signed.value;
+        let Entry { author, lane, .. } = entry.entry;
         let held = self.register(author, lane);
         held.is_some_and(|held| self.rank(held).gt(&self.rank_of(entry)))
     }
@@ -83,8 +83,8 @@ impl Log {
     }
 
     fn rank_of(&self, entry: &Carried<'_>) -> (u64, u64, Hash) {
-        let Entry { session, number, .. } = entry.signed.value;
-        (session, number, hash(self.meeting, entry.signed.bytes))
+        let Entry { session, number, .. } = entry.entry;
+        (session, number, hash(self.meeting, &entry.envelope()))
     }
 
     /// An entry of a register that may be put there; `None` if there is a greater one, or no place.
@@ -92,38 +92,34 @@ impl Log {
     /// # Errors
     /// The rule that it breaks.
     pub fn weigh(&self, entry: &Carried<'_>, us: &Identity) -> Result<Option<Arc<Held>>, Rule> {
-        self.check(entry, |log| log.is_signed(&entry.signed, us), |meeting| Held::new(meeting, entry))
+        self.check(entry, |log, envelope| log.is_signed(envelope, us), |meeting| Held::new(meeting, entry))
     }
 
     fn check(
         &self,
         entry: &Carried<'_>,
-        holds: impl FnOnce(&Self) -> bool,
+        holds: impl FnOnce(&Self, &Envelope) -> bool,
         held: impl FnOnce(MeetingId) -> Arc<Held>,
     ) -> Result<Option<Arc<Held>>, Rule> {
-        check_bytes(&entry.signed.value)?;
-        let id = StreamId::of(&entry.signed.value);
+        check_bytes(&entry.entry)?;
+        let id = StreamId::of(&entry.entry);
         // SPEC REGISTER-1
         let is_greatest = self.register(id.author, id.lane).is_none_or(|held| self.rank(held).lt(&self.rank_of(entry)));
-        if !is_greatest || entry.signed.value.number == u64::MAX || !self.has_place_for(id) {
+        if !is_greatest || entry.entry.number == u64::MAX || !self.has_place_for(id) {
             return Ok(None);
         }
-        // SPEC ENTRY-6
-        if !entry.has_its_body() {
-            return Err(Rule::Entry6);
-        }
         // SPEC ENTRY-1
-        if !holds(self) {
+        if !holds(self, &entry.envelope()) {
             return Err(Rule::Entry1);
         }
         // SPEC ENTRY-7
-        Ok(entry.body.is_some().then(|| held(self.meeting)))
+        Ok(entry.body.bytes().is_some().then(|| held(self.meeting)))
     }
 
     pub(super) fn judge_register(
         &mut self,
         entry: &Carried<'_>,
-        holds: impl FnOnce(&Self) -> bool,
+        holds: impl FnOnce(&Self, &Envelope) -> bool,
         held: impl FnOnce(MeetingId) -> Arc<Held>,
     ) -> Verdict {
         match self.check(entry, holds, held) {

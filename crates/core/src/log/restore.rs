@@ -88,7 +88,7 @@ impl Log {
         if !entry.lane().is_register() {
             self.lose(entry.id, entry.number);
         }
-        self.judge(&entry.carried(), true, |_| true, |_| Arc::clone(&entry));
+        self.judge(&entry.carried(), true, |_, _| true, |_| Arc::clone(&entry));
     }
 
     /// An entry that was held as the file was written anew: its stream knows all of it but that.
@@ -211,13 +211,13 @@ mod tests;
 impl Log {
     /// Takes an entry, whoever has signed it.
     pub(crate) fn put(&mut self, entry: &Arc<Held>) -> super::Verdict {
-        self.judge(&entry.carried(), true, |_| true, |_| Arc::clone(entry))
+        self.judge(&entry.carried(), true, |_, _| true, |_| Arc::clone(entry))
     }
 
     /// The log of an earlier run that has shown `shown`; `None`: all.
     pub(crate) fn after(meeting: MeetingId, records: &[Record], shown: Option<&super::Marks>) -> Self {
         let mut log = Self::restored(meeting, limits::TALK_ENTRIES_MAX, records.iter().cloned());
-        let entries = records.iter().filter_map(Record::entry).map(|entry| entry.signed.value);
+        let entries = records.iter().filter_map(Record::entry).map(|entry| entry.entry);
         let all = || entries.clone().filter(|entry| entry.lane == Lane::Talk);
         match shown {
             Some(shown) => log.shown = shown.clone(),

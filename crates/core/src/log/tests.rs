@@ -63,7 +63,7 @@ fn offer_all(log: &mut Log, frames: &[Encoded]) {
 }
 
 fn stream_of(frame: &Encoded) -> StreamId {
-    StreamId::of(&entry_of(frame).expect("an entry").signed.value)
+    StreamId::of(&entry_of(frame).expect("an entry").entry)
 }
 
 /// The entry of `frame` with something changed, signed by `author` in `meeting`.
@@ -72,24 +72,26 @@ fn forged(frame: &Encoded, author: &Identity, meeting: MeetingId, change: impl F
 }
 
 fn signed_anew(entry: &Carried<'_>, us: &Identity, meeting: MeetingId, change: impl FnOnce(&mut Entry)) -> Encoded {
-    let mut value = entry.signed.value;
-    change(&mut value);
-    let bytes = encode_alone(&value);
-    let signature = us.sign(Domain::Entry, &[&meeting.0, &bytes]);
-    carrying(Signed { bytes: &bytes, value, signature }, entry.body)
+    let Carried { mut entry, body, .. } = *entry;
+    change(&mut entry);
+    let signature = us.sign(Domain::Entry, &[&meeting.0, &entry.with(body.digest())]);
+    frame_of(Carried { entry, signature, body })
 }
 
 /// The same with another body, which it names.
 fn saying(frame: &Encoded, author: &Identity, body: &[u8]) -> Encoded {
-    let entry = Carried { body: Some(body), ..entry_of(frame).expect("an entry") };
-    signed_anew(&entry, author, MEETING, |entry| {
-        (entry.length, entry.digest) = (u16::try_from(body.len()).expect("short"), hash_of(body));
-    })
+    let entry = Carried { body: Body::Here(body), ..entry_of(frame).expect("an entry") };
+    signed_anew(&entry, author, MEETING, |entry| entry.length = u16::try_from(body.len()).expect("short"))
 }
 
-/// What is signed with this body, whatever it says of it.
-fn carrying(signed: Signed<'_, Entry>, body: Option<&[u8]>) -> Encoded {
-    Frame::from(EntryFrame { entry: Carried { signed, body }, options: Options::NONE }).encode(RequestId::EVENT)
+fn frame_of(entry: Carried<'_>) -> Encoded {
+    Frame::from(EntryFrame { entry, options: Options::NONE }).encode(RequestId::EVENT)
+}
+
+/// The same without its body.
+fn bodiless(frame: &Encoded) -> Encoded {
+    let entry = entry_of(frame).expect("an entry");
+    frame_of(Carried { body: Body::Lacking(entry.body.digest()), ..entry })
 }
 
 fn held(log: &Log) -> Vec<Encoded> {
@@ -322,22 +324,22 @@ fn feed_2_what_is_unknown_has_a_sixteenth_of_the_room() {
 }
 
 #[test]
-fn entry_6_a_body_that_its_author_has_not_signed_costs_whoever_brings_it() {
+fn entry_1_a_body_that_its_author_has_not_signed_costs_whoever_brings_it() {
     let (ann, mut log) = (identity(1), log());
     let line = &talk(&ann, 5, 1)[0];
-    let Carried { signed, body } = entry_of(line).expect("an entry");
-    let body = body.expect("a body").to_vec();
-    let mut other = body.clone();
-    other.iter_mut().last().into_iter().for_each(|last| *last ^= 1);
-    assert_eq!(offer(&mut log, &carrying(signed, Some(&other))), Verdict::Refused(Rule::Entry6));
-    assert_eq!(offer(&mut log, &carrying(signed, Some(&body))), stored(line));
+    for frame in [line, &bodiless(line)] {
+        let mut other = frame.0.to_vec();
+        other.iter_mut().last().into_iter().for_each(|last| *last ^= 1);
+        assert_eq!(offer(&mut log, &Encoded(other.into())), Verdict::Refused(Rule::Entry1));
+    }
+    assert_eq!(offer(&mut log, line), stored(line));
 }
 
 #[test]
 fn entry_7_an_entry_without_its_body_has_not_come() {
     let (ann, mut log) = (identity(1), log());
     for entry in [&talk(&ann, 5, 1)[0], &written(&ann, 5, &[lock()])[0]] {
-        assert_eq!(offer(&mut log, &carrying(read(entry).signed(), None)), Verdict::Dropped);
+        assert_eq!(offer(&mut log, &bodiless(entry)), Verdict::Dropped);
         assert_eq!(log.next_number(stream_of(entry)), 1);
         assert_eq!(offer(&mut log, entry), stored(entry));
     }
@@ -389,7 +391,7 @@ fn fork_1_two_entries_of_one_number_void_the_stream_from_there_and_nothing_else(
 
 /// FORK over two ENTRY frames.
 fn judge_fork(one: &Encoded, other: &Encoded) -> Result<(StreamId, u64), Rule> {
-    let [one, other] = [one, other].map(|frame| entry_of(frame).expect("an entry").signed);
+    let [one, other] = [one, other].map(|frame| entry_of(frame).expect("an entry").envelope());
     log().check_fork(&Fork { one, other, options: Options::NONE }, &identity(99))
 }
 
@@ -446,7 +448,7 @@ fn lamport_1_what_is_written_is_above_all_that_is_held() {
     let (ann, bob, mut log) = (identity(1), identity(2), log());
     offer_all(&mut log, &talk(&ann, 5, 7));
     let frame = log.write(&bob, 1, &text("and now"), NOW).expect("room").frame.clone();
-    let entry = entry_of(&frame).expect("an entry").signed.value;
+    let entry = entry_of(&frame).expect("an entry").entry;
     assert_eq!((entry.lamport, entry.number), (8, 1));
     let newest = &held(&log)[6];
     assert_eq!(entry.reference, read(newest).hash.short());
@@ -697,7 +699,7 @@ fn digest_2_a_log_that_has_dropped_talk_begins_with_what_is_left() {
 fn by_stream(log: &Log) -> BTreeMap<StreamId, Vec<u64>> {
     let mut streams: BTreeMap<StreamId, Vec<u64>> = BTreeMap::new();
     for frame in held(log) {
-        streams.entry(stream_of(&frame)).or_default().push(entry_of(&frame).expect("an entry").signed.value.number);
+        streams.entry(stream_of(&frame)).or_default().push(entry_of(&frame).expect("an entry").entry.number);
     }
     streams
 }
@@ -723,7 +725,7 @@ proptest! {
         for index in order {
             let frame = index.get(&entries);
             let (stream, next) = (stream_of(frame), log.next_number(stream_of(frame)));
-            let number = entry_of(frame).expect("an entry").signed.value.number;
+            let number = entry_of(frame).expect("an entry").entry.number;
             match offer(&mut log, frame) {
                 Verdict::Stored(_) => {
                     stored = stored.saturating_add(1);

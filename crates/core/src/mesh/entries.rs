@@ -18,7 +18,7 @@ use crate::wire::{Encoded, Frame};
 
 impl Member {
     pub(super) fn on_entry(&mut self, link: LinkId, entry: &Carried<'_>, now: Now, out: &mut Vec<Output>) {
-        let value = &entry.signed.value;
+        let value = &entry.entry;
         let (stream, number) = (StreamId::of(value), value.number);
         // SPEC MESH-9: what does not count is not stored, and costs nobody; its author may yet get a seat.
         let counts = self.roster.counts(stream, number);
@@ -33,7 +33,7 @@ impl Member {
 
     /// An act that somebody outside was asked for; nothing else comes from there (SPEC MESH-27).
     pub(super) fn on_act(&mut self, link: LinkId, entry: &Carried<'_>, now: Now, out: &mut Vec<Output>) {
-        if entry.signed.value.lane != Lane::Acts {
+        if entry.entry.lane != Lane::Acts {
             return self.reject(link, Rule::Mesh2, now, out);
         }
         self.on_entry(link, entry, now, out);

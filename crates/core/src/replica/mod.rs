@@ -147,7 +147,7 @@ impl Replica {
         now: Now,
         out: &mut Vec<Output>,
     ) -> Taken {
-        let (id, number) = (StreamId::of(&entry.signed.value), entry.signed.value.number);
+        let (id, number) = (StreamId::of(&entry.entry), entry.entry.number);
         if is_wanted && id.lane.is_register() {
             return self.take_register(link, entry, us, now, out);
         }

@@ -120,7 +120,7 @@ impl Replica {
         if holder.answers.room_at(1) > now.tick {
             return;
         }
-        let value = &entry.signed.value;
+        let value = &entry.entry;
         if let Some(held) = self.log.register(value.author, value.lane) {
             holder.answers.take(1, now.tick);
             out.push(Output::Send { link, frame: held.frame.clone() });

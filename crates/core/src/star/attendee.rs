@@ -226,7 +226,7 @@ impl Attendee {
     fn on_entry(&mut self, link: LinkId, entry: &Carried<'_>, now: Now, out: &mut Vec<Output>) {
         let Some(founder) = self.charter.as_ref().map(|charter| charter.founder) else { return };
         // SPEC ENTRY-5
-        if entry.signed.value.author != founder {
+        if entry.entry.author != founder {
             return self.reject(link, Rule::Entry5, now, out);
         }
         match self.replica.take(link, entry, true, &self.us, now, out) {

@@ -30,7 +30,7 @@ use crate::ticket::Ticket;
 use crate::time::{Instant, Now};
 use crate::wire::Encoded;
 use crate::wire::entry::{Entry, EntryBody, Level, Role};
-use crate::wire::field::{List, Name, Reason, Signed, Text, encode_alone, encode_items};
+use crate::wire::field::{List, Name, Reason, Text, encode_items};
 use crate::wire::frame::{self, Frame};
 use crate::wire::meeting::{Digest, Fork, Join, Lane, Meeting, Row};
 use crate::wire::session::{Hello, Purpose, Session};
@@ -948,19 +948,15 @@ fn fork_1_a_proof_counts_once_and_voids_acts_too() {
     let (mut lecture, anna) = Lecture::with_anna(&Options::default());
     lecture.host_command(Command::Lock);
     let lock = lecture.host.stored.last().expect("an act").clone();
-    let one = lock.entry().expect("an entry").signed.value;
+    let one = lock.entry().expect("an entry").entry;
     let fork_by = |lecture: &mut Lecture, seed: u8, time_ms: u64| {
         let us = identity(seed);
         let meeting = lecture.host.machine.charter.meeting;
         let sign = |time_ms| {
-            let value = Entry { author: us.key(), time_ms, ..one };
-            let bytes = encode_alone(&value);
-            let signature = us.sign(crate::identity::Domain::Entry, &[&meeting.0, &bytes]);
-            (bytes, value, signature)
+            let entry = Entry { author: us.key(), time_ms, ..one };
+            crate::log::signed(&us, crate::identity::Domain::Entry, meeting, entry, b"what").envelope()
         };
-        let (first, second) = (sign(one.time_ms), sign(time_ms));
-        let [one, other] =
-            [&first, &second].map(|(bytes, value, signature)| Signed { bytes, value: *value, signature: *signature });
+        let [one, other] = [one.time_ms, time_ms].map(sign);
         let options = crate::wire::option::Options::NONE;
         let fork = Fork { one, other, options };
         lecture.host_outputs(vec![Output::Send { link: anna, frame: Frame::from(fork).encode(RequestId::EVENT) }]);

@@ -6,7 +6,7 @@ use nom::{Parser as _, bytes::complete::take};
 
 use super::address::Address;
 use super::error::{DecodeError, Fault, Parsed};
-use super::field::{Draw, Field, List, Name, Reason, Signed, Text, draw_up_to, enumerated, layouts};
+use super::field::{Draw, Field, List, Name, Reason, Text, draw_up_to, enumerated, layouts};
 use super::option::{Options, Pass, TicketProof};
 pub use super::row::Lane;
 use crate::id::{Hash, Key, Salt, ShortHash, Signature, Token};
@@ -45,7 +45,7 @@ enumerated! {
 }
 
 layouts! {
-    /// What an author signs of a piece of a meeting.
+    /// A piece of a meeting, but its body.
     Entry "entry" {
         /// Who wrote it.
         author: Key,
@@ -67,87 +67,153 @@ layouts! {
         kind: u16,
         /// Bytes of the body.
         length: u16,
-        /// The SHA-256 of the body.
+    }
+
+    /// An entry and what its author has signed of its body: enough for order, chain and forks.
+    Envelope "envelope" {
+        /// The entry.
+        entry: Entry,
+        /// The hash of the body.
         digest: Hash,
+        /// The author's signature of both.
+        signature: Signature,
     }
 }
 
-/// An entry on its way, or in a log: what its author has signed, and its body, if that has come along.
+/// What has come of an entry's body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Body<'a> {
+    /// As many bytes as the entry says; nothing here has looked into them.
+    Here(&'a [u8]),
+    /// It is lacking; its hash.
+    Lacking(Hash),
+}
+
+impl<'a> Body<'a> {
+    /// The bytes, if they are here.
+    #[must_use]
+    pub const fn bytes(self) -> Option<&'a [u8]> {
+        match self {
+            Self::Here(bytes) => Some(bytes),
+            Self::Lacking(_) => None,
+        }
+    }
+
+    /// Its hash: that of the bytes, if they are here.
+    #[must_use]
+    pub fn digest(self) -> Hash {
+        use sha2::Digest as _;
+        match self {
+            Self::Here(bytes) => Hash(sha2::Sha256::digest(bytes).into()),
+            Self::Lacking(digest) => digest,
+        }
+    }
+}
+
+/// An entry on its way, or in a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Carried<'a> {
-    /// What is signed.
-    pub signed: Signed<'a, Entry>,
-    /// As many bytes as the entry says; nothing here has looked into them.
-    pub body: Option<&'a [u8]>,
+    /// All but the body.
+    pub entry: Entry,
+    /// The signature; nothing here has checked it.
+    pub signature: Signature,
+    /// The body.
+    pub body: Body<'a>,
 }
 
 impl Entry {
     /// How many bytes it is.
-    pub const LENGTH: usize = 149;
+    pub const LENGTH: usize = 117;
+
+    /// What its author signs, if its body has this hash.
+    #[must_use]
+    pub fn with(&self, digest: Hash) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(Self::LENGTH.saturating_add(size_of::<Hash>()));
+        self.encode(&mut bytes);
+        digest.encode(&mut bytes);
+        bytes
+    }
+}
+
+impl Envelope {
+    /// What its author has signed.
+    #[must_use]
+    pub fn signed(&self) -> Vec<u8> {
+        self.entry.with(self.digest)
+    }
+
+    /// Whether both are the same entry: the signature does not count.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        self.entry == other.entry && self.digest == other.digest
+    }
 }
 
 impl<'a> Carried<'a> {
     /// What it says, as far as that is known here.
     #[must_use]
     pub fn read(&self) -> EntryBody<'a> {
-        let body = self.body.map(|body| EntryBody::decode(self.signed.value.kind, body));
+        let body = self.body.bytes().map(|body| EntryBody::decode(self.entry.kind, body));
         body.and_then(Result::ok).unwrap_or(EntryBody::Unknown)
     }
 
-    /// Whether the body, if it has come along, is the one that the author has signed (SPEC ENTRY-6).
+    /// What stands for it where there is no body.
     #[must_use]
-    pub fn has_its_body(&self) -> bool {
-        self.body.is_none_or(|body| hash_of(body) == self.signed.value.digest)
+    pub fn envelope(&self) -> Envelope {
+        Envelope { entry: self.entry, digest: self.body.digest(), signature: self.signature }
     }
-}
-
-/// The hash by which an entry names its body.
-#[must_use]
-pub fn hash_of(body: &[u8]) -> Hash {
-    use sha2::Digest as _;
-    Hash(sha2::Sha256::digest(body).into())
 }
 
 impl<'a> Field<'a> for Carried<'a> {
     fn layout() -> alloc::string::String {
-        [&Signed::<Entry>::layout(), ", body"].concat()
+        [&Entry::layout(), ", signature 64, body"].concat()
     }
 
     fn parse(input: &'a [u8]) -> Parsed<'a, Self> {
-        let (rest, signed) = Signed::<Entry>::parse(input)?;
-        let length = signed.value.length;
+        let (rest, entry) = Entry::parse(input)?;
         // SPEC FIELD-3
-        if usize::from(length) > ENTRY_BODY_MAX {
+        if usize::from(entry.length) > ENTRY_BODY_MAX {
             return Err(Fault::at(Rule::Field3, input));
         }
-        match u8::parse(rest)? {
-            (rest, 0) => Ok((rest, Self { signed, body: None })),
-            (rest, 1) => take(length).parse(rest).map(|(rest, body)| (rest, Self { signed, body: Some(body) })),
+        let (rest, signature) = Signature::parse(rest)?;
+        let (rest, body) = match u8::parse(rest)? {
+            (rest, 0) => Hash::parse(rest).map(|(rest, digest)| (rest, Body::Lacking(digest)))?,
+            (rest, 1) => take(entry.length).parse(rest).map(|(rest, body)| (rest, Body::Here(body)))?,
             // SPEC FIELD-4
-            _ => Err(Fault::at(Rule::Field4, rest)),
-        }
+            _ => return Err(Fault::at(Rule::Field4, rest)),
+        };
+        Ok((rest, Self { entry, signature, body }))
     }
 
     fn encode(&self, out: &mut Vec<u8>) {
-        self.signed.encode(out);
-        out.push(u8::from(self.body.is_some()));
-        out.extend_from_slice(self.body.unwrap_or_default());
+        self.entry.encode(out);
+        self.signature.encode(out);
+        match self.body {
+            Body::Here(bytes) => {
+                out.push(1);
+                out.extend_from_slice(bytes);
+            }
+            Body::Lacking(digest) => {
+                out.push(0);
+                digest.encode(out);
+            }
+        }
     }
 
     fn generate(draw: &mut Draw<'_>, out: &mut Vec<u8>) {
-        let (mut signed, mut body) = (Vec::new(), Vec::new());
-        Entry::generate(draw, &mut signed);
+        let (mut entry, mut body) = (Vec::new(), Vec::new());
+        Entry::generate(draw, &mut entry);
         (0..draw_up_to(draw, ENTRY_BODY_MAX)).for_each(|_| u8::generate(draw, &mut body));
-        let kept = signed.len().saturating_sub(size_of::<u16>()).saturating_sub(size_of::<Hash>());
-        signed.truncate(kept);
-        u16::try_from(body.len()).unwrap_or(0).encode(&mut signed);
-        hash_of(&body).encode(&mut signed);
-        Signature::generate(draw, &mut signed);
-        out.append(&mut signed);
-        let is_there = draw_up_to(draw, 3) > 0;
-        out.push(u8::from(is_there));
-        if is_there {
+        entry.truncate(entry.len().saturating_sub(size_of::<u16>()));
+        u16::try_from(body.len()).unwrap_or(0).encode(&mut entry);
+        Signature::generate(draw, &mut entry);
+        out.append(&mut entry);
+        if draw_up_to(draw, 3) > 0 {
+            out.push(1);
             out.append(&mut body);
+        } else {
+            out.push(0);
+            Hash::generate(draw, out);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::charter::Charter;
 pub use super::entry::Whereabouts;
-use super::entry::{Carried, Entry};
+use super::entry::{Carried, Envelope};
 use super::family::family;
 use super::field::{Block, List, Name, Signed, layouts};
 use super::option::Pass;
@@ -24,7 +24,6 @@ layouts! {
 
 family! {
     /// Frames that carry a meeting.
-    #[expect(clippy::large_enum_variant, reason = "FORK has two entries; a frame is looked at once, and kept nowhere")]
     Meeting {
         /// Asks to be let in.
         0x0040 "JOIN" Join Request Guest {
@@ -58,9 +57,9 @@ family! {
         /// The proof that an author has written two entries that exclude each other.
         0x004a "FORK" Fork Event Both {
             /// One of them.
-            one: Signed<'a, Entry>,
+            one: Envelope,
             /// The other.
-            other: Signed<'a, Entry>,
+            other: Envelope,
         } []
         /// Who is here: everybody first, then who has come or gone.
         0x004c "PRESENCE" Presence Event Host {

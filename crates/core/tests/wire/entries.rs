@@ -6,7 +6,7 @@ use tertulia_core::id::{Key, MeetingId, Token};
 use tertulia_core::identity::{Domain, Ed25519, Identity, Secret, digest};
 use tertulia_core::limits::{ENTRY_BODY_MAX, OPTIONS_MAX};
 use tertulia_core::rule::Rule;
-use tertulia_core::wire::entry::{Carried, Entry, EntryBody, hash_of};
+use tertulia_core::wire::entry::{Body, Carried, Entry, EntryBody};
 use tertulia_core::wire::field::{Field as _, Signed, Title, decode_all, encode_alone};
 use tertulia_core::wire::session::Purpose;
 
@@ -84,7 +84,7 @@ fn kinds_of_later_versions_are_kept_whatever_they_are() {
 /// An entry all of whose bytes are zero but the length of its body, its signature of `7`, and what comes behind.
 fn carried(length: u16, rest: &[u8]) -> Vec<u8> {
     let mut signed = [0; Entry::LENGTH];
-    signed[Entry::LENGTH - 34..Entry::LENGTH - 32].copy_from_slice(&length.to_be_bytes());
+    signed[Entry::LENGTH - 2..].copy_from_slice(&length.to_be_bytes());
     [&signed, &[7; 64][..], rest].concat()
 }
 
@@ -92,32 +92,23 @@ fn carried(length: u16, rest: &[u8]) -> Vec<u8> {
 fn an_entry_is_followed_by_its_signature_and_by_its_body_or_none() {
     let bytes = carried(3, b"\x01one");
     let entry: Carried<'_> = decode_all(&bytes).unwrap();
-    assert_eq!(
-        (entry.signed.bytes.len(), entry.signed.signature.0, entry.body),
-        (Entry::LENGTH, [7; 64], Some(&b"one"[..]))
-    );
-    let bytes = carried(3, b"\x00");
-    assert_eq!(decode_all::<Carried<'_>>(&bytes).unwrap().body, None);
+    assert_eq!((entry.signature.0, entry.body), ([7; 64], Body::Here(b"one")));
+    let digest = entry.body.digest();
+    let bytes = carried(3, &[&[0][..], &digest.0].concat());
+    let lacking: Carried<'_> = decode_all(&bytes).unwrap();
+    assert_eq!(lacking.body, Body::Lacking(digest));
+    assert!(lacking.envelope().is(&entry.envelope()), "the same is signed");
     let longest = u16::try_from(ENTRY_BODY_MAX).unwrap();
     for (length, rest, rule) in [
         (3, &b"\x01one more"[..], Rule::Frame3),
-        (3, b"\x00one", Rule::Frame3),
+        (3, b"\x00one", Rule::Frame2),
         (3, b"\x01on", Rule::Frame2),
         (3, b"", Rule::Frame2),
         (3, b"\x02one", Rule::Field4),
-        (longest + 1, b"\x00", Rule::Field3),
+        (longest + 1, &[0; 33], Rule::Field3),
     ] {
         assert_eq!(decode_all::<Carried<'_>>(&carried(length, rest)).unwrap_err().rule, rule, "{rest:?}");
     }
-}
-
-#[test]
-fn entry_6_a_body_has_the_hash_that_its_entry_says() {
-    let mut bytes = carried(3, b"\x01one");
-    bytes[Entry::LENGTH - 32..Entry::LENGTH].copy_from_slice(&hash_of(b"one").0);
-    assert!(decode_all::<Carried<'_>>(&bytes).unwrap().has_its_body());
-    *bytes.last_mut().unwrap() ^= 1;
-    assert!(!decode_all::<Carried<'_>>(&bytes).unwrap().has_its_body());
 }
 
 fn identity(seed: u8) -> Identity {

@@ -78,7 +78,7 @@ fn one_flipped_bit_costs_at_most_one_line_of_talk_and_what_was_there_is_set_asid
     let folder = folder();
     let (log, path) = home_with(folder.path(), &["one", "", "two", "three", "four"]);
     let (whole, right) = (fs::read(&path).unwrap(), frames(&log));
-    let talk = StreamId::of(&entry_of(&right[0]).unwrap().signed.value);
+    let talk = StreamId::of(&entry_of(&right[0]).unwrap().entry);
     for bit in (0..whole.len() * 8).step_by(7) {
         let mut bytes = whole.clone();
         bytes[bit / 8] ^= 1 << (bit % 8);

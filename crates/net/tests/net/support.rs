@@ -17,8 +17,8 @@ use tertulia_core::identity::{Ed25519, Identity, Secret};
 use tertulia_core::log::{Held, Record};
 use tertulia_core::machine::{Input, Machine, Output};
 use tertulia_core::time::{Instant, Now};
-use tertulia_core::wire::entry::{Carried, Entry, hash_of};
-use tertulia_core::wire::field::{Signed, Text};
+use tertulia_core::wire::entry::{Body, Carried, Entry};
+use tertulia_core::wire::field::Text;
 use tertulia_core::wire::meeting::{EntryFrame, Lane, Meeting};
 use tertulia_core::wire::option::Options;
 use tertulia_core::wire::private::{Private, Tell};
@@ -135,7 +135,7 @@ pub(crate) fn entry(number: u64, length: usize) -> Encoded {
     // One of each stream: they need not fit each other.
     let mut author = Key([1; 32]);
     author.0[..8].copy_from_slice(&number.to_be_bytes());
-    let value = Entry {
+    let entry = Entry {
         author,
         session: 1,
         lane: Lane::Talk,
@@ -146,11 +146,8 @@ pub(crate) fn entry(number: u64, length: usize) -> Encoded {
         time_ms: 0,
         kind: 0x7fff,
         length: u16::try_from(length).unwrap(),
-        digest: hash_of(&vec![0; length]),
     };
-    let bytes = tertulia_core::wire::field::encode_alone(&value);
-    let (signed, body) = (Signed { bytes: &bytes, value, signature: Signature([9; 64]) }, vec![0; length]);
-    let entry = Carried { signed, body: Some(&body) };
+    let entry = Carried { entry, signature: Signature([9; 64]), body: Body::Here(&vec![0; length]) };
     Frame::from(EntryFrame { entry, options: Options::NONE }).encode(RequestId::EVENT)
 }
 

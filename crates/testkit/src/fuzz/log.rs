@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use tertulia_core::id::{Hash, Key, MeetingId, RequestId, Salt, ShortHash};
 use tertulia_core::identity::{Domain, Identity, Secret};
-use tertulia_core::log::{Held, Log, Proof, Record, Ring, StreamId, Verdict, entry_of};
+use tertulia_core::log::{Held, Log, Proof, Record, Ring, StreamId, Verdict, entry_of, hash};
 use tertulia_core::time::{Instant, Now};
-use tertulia_core::wire::entry::{Carried, Door, Entry, EntryBody, Whereabouts, hash_of};
-use tertulia_core::wire::field::{List, Name, Signed, Text, encode_alone};
+use tertulia_core::wire::entry::{Body, Carried, Door, Entry, EntryBody, Envelope, Whereabouts};
+use tertulia_core::wire::field::{List, Name, Text};
 use tertulia_core::wire::meeting::{EntryFrame, Lane, Meeting, Range, Row};
 use tertulia_core::wire::option::Options;
 use tertulia_core::wire::{Encoded, Frame, decode};
@@ -134,7 +134,7 @@ impl Play {
     /// The stream of some entry, if it is another's.
     fn pick_stream(&self, input: &mut Input<'_>) -> Option<StreamId> {
         let frame = self.pick(input)?;
-        let id = StreamId::of(&entry_of(&frame)?.signed.value);
+        let id = StreamId::of(&entry_of(&frame)?.entry);
         (id.author != self.us().key()).then_some(id)
     }
 
@@ -174,7 +174,7 @@ impl Play {
             (Verdict::Ahead { next }, Expected::Ahead(expected)) => assert_eq!(*next, expected),
             (Verdict::Refused(rule), Expected::Refused(expected)) => assert_eq!(*rule, expected),
             (Verdict::Forked(proof), Expected::Forked(number)) => {
-                assert_eq!((proof.stream, proof.number), (StreamId::of(&entry.signed.value), number));
+                assert_eq!((proof.stream, proof.number), (StreamId::of(&entry.entry), number));
                 self.check_proof(proof);
             }
             _ => panic!("{verdict:?}, not {expected:?}: asked {asked}, {frame:?}"),
@@ -200,25 +200,26 @@ impl Play {
     /// Offers an entry with other fields, which its author or somebody else has signed.
     fn forge(&mut self, input: &mut Input<'_>, much: u8) {
         let Some(frame) = self.pick(input) else { return };
-        let Carried { signed: Signed { mut value, .. }, mut body } = entry_of(&frame).unwrap();
+        let Carried { entry: mut value, mut body, .. } = entry_of(&frame).unwrap();
         let signer = self.people[..AUTHORS].iter().find(|one| one.key() == value.author);
         let signer = signer.filter(|_| much & 1 == 0).unwrap_or(&self.people[input.index(AUTHORS)]).clone();
         let text = said(0).encode().1;
         let other = self.pick(input);
         while alter(&mut value, input, other.as_ref(), signer.key()) {}
         if much & 2 != 0 {
-            (value.lane, value.kind, body) = (Lane::Talk, 0x0100, Some(text.as_slice()));
-            (value.length, value.digest) = (u16::try_from(text.len()).unwrap(), hash_of(&text));
+            (value.lane, value.kind, body) = (Lane::Talk, 0x0100, Body::Here(&text));
+            value.length = u16::try_from(text.len()).unwrap();
         }
-        body = body.filter(|_| much & 8 == 0);
+        if much & 8 != 0 {
+            body = Body::Lacking(body.digest());
+        }
         if much & 16 != 0 {
             // A register on a lane that nobody here knows.
             (value.lane, value.kind, value.lamport) = (Lane::Register(3 + much / 32), 0x7777, 1);
             (value.prev, value.reference) = (Hash::ZERO, ShortHash::ZERO);
         }
-        let bytes = encode_alone(&value);
-        let signature = signer.sign(Domain::Entry, &[&MEETING.0, &bytes]);
-        let frame = frame_of(Carried { signed: Signed { bytes: &bytes, value, signature }, body });
+        let signature = signer.sign(Domain::Entry, &[&MEETING.0, &value.with(body.digest())]);
+        let frame = frame_of(Carried { entry: value, signature, body });
         self.offer(&frame, much & 4 != 0);
         self.pool.push(frame);
     }
@@ -267,18 +268,18 @@ impl Play {
 
     /// What is held is signed, there once, and fits its neighbours.
     fn check_entries(&self) {
-        let mut held: BTreeMap<(StreamId, u64), Signed<'_, Entry>> = BTreeMap::new();
-        for Carried { signed: entry, body } in self.held().map(|entry| entry_of(&entry.frame).unwrap()) {
-            assert_eq!(hash_of(body.unwrap()), entry.value.digest);
-            let parts: [&[u8]; 2] = [&MEETING.0, entry.bytes];
-            assert!(self.us().verify(&entry.value.author, Domain::Entry, &parts, &entry.signature));
-            let is_new = held.insert((StreamId::of(&entry.value), entry.value.number), entry).is_none();
+        let mut held: BTreeMap<(StreamId, u64), Envelope> = BTreeMap::new();
+        for envelope in self.held().map(|entry| entry_of(&entry.frame).unwrap().envelope()) {
+            let Envelope { entry, signature, .. } = envelope;
+            let parts: [&[u8]; 2] = [&MEETING.0, &envelope.signed()];
+            assert!(self.us().verify(&entry.author, Domain::Entry, &parts, &signature));
+            let is_new = held.insert((StreamId::of(&entry), entry.number), envelope).is_none();
             assert!(is_new, "{entry:?} is there twice");
         }
         for ((id, number), entry) in &held {
             if let Some(next) = number.checked_add(1).and_then(|next| held.get(&(*id, next))) {
-                assert_eq!(next.value.prev, tertulia_core::log::hash(MEETING, entry.bytes));
-                assert!(next.value.lamport > entry.value.lamport);
+                assert_eq!(next.entry.prev, hash(MEETING, entry));
+                assert!(next.entry.lamport > entry.entry.lamport);
             }
         }
     }
@@ -371,7 +372,7 @@ fn alter(entry: &mut Entry, input: &mut Input<'_>, other: Option<&Encoded>, sign
     let (what, much) = input.step();
     let much = u64::from(much);
     let other = other.and_then(entry_of);
-    let name = other.as_ref().map(|other| tertulia_core::log::hash(MEETING, other.signed.bytes));
+    let name = other.as_ref().map(|other| hash(MEETING, &other.envelope()));
     match what & 7 {
         0 => entry.number = entry.number.wrapping_add(much).wrapping_sub(4),
         1 => entry.number = u64::MAX - much,

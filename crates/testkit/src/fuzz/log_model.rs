@@ -10,8 +10,7 @@ use tertulia_core::limits::{
 use tertulia_core::log::{StreamId, entry_of, hash};
 use tertulia_core::rule::Rule;
 use tertulia_core::wire::Encoded;
-use tertulia_core::wire::entry::{Carried, Entry, Kind, hash_of};
-use tertulia_core::wire::field::Signed;
+use tertulia_core::wire::entry::{Body, Carried, Envelope, Kind};
 use tertulia_core::wire::meeting::{Lane, Range, Row};
 
 /// What the log should say to an offer.
@@ -63,13 +62,8 @@ impl Model {
         Self { meeting, talk_max, entries: Vec::new(), streams: BTreeMap::new(), lamport: 0 }
     }
 
-    pub(super) fn offer(
-        &mut self,
-        Carried { signed: entry, body }: &Carried<'_>,
-        asked: bool,
-        us: &Identity,
-    ) -> Expected {
-        let value = &entry.value;
+    pub(super) fn offer(&mut self, carried: &Carried<'_>, asked: bool, us: &Identity) -> Expected {
+        let (value, body, entry) = (&carried.entry, carried.body, carried.envelope());
         if value.number == 0 || value.lamport == 0 {
             return Expected::Refused(Rule::Entry2);
         }
@@ -83,7 +77,7 @@ impl Model {
         }
         let id = StreamId::of(value);
         if id.lane.is_register() {
-            return self.offer_register(id, entry, *body, us);
+            return self.offer_register(id, &entry, body, us);
         }
         let known = self.streams.get(&id).copied();
         if known.and_then(|known| known.void_from).is_some_and(|void| value.number >= void) {
@@ -97,13 +91,13 @@ impl Model {
         if value.number == u64::MAX || (known.is_none() && self.is_too_old(id)) {
             return Expected::Dropped;
         }
-        if self.held(id, value.number).is_some_and(|held| held.signed == entry.bytes) {
+        if self.held(id, value.number).is_some_and(|held| held.signed == entry.signed()) {
             return Expected::Dropped;
         }
-        let rival = self.rival(id, entry);
+        let rival = self.rival(id, &entry);
         let is_wanted = known.is_none_or(|known| match known.head {
             // Another head than the one that was held there: there is no proof, and no place for it.
-            Some((head, _)) if value.number + 1 == known.next && head != hash(self.meeting, entry.bytes) => false,
+            Some((head, _)) if value.number + 1 == known.next && head != hash(self.meeting, &entry) => false,
             _ if value.number < known.next => asked,
             Some((head, lamport)) => value.prev == head && value.lamport > lamport,
             None => true,
@@ -111,22 +105,19 @@ impl Model {
         if !is_wanted && rival.is_none() {
             return Expected::Dropped;
         }
-        if body.is_some_and(|body| hash_of(body) != value.digest) {
-            return Expected::Refused(Rule::Entry6);
-        }
-        if !us.verify(&value.author, Domain::Entry, &[&self.meeting.0, entry.bytes], &entry.signature) {
+        if !us.verify(&value.author, Domain::Entry, &[&self.meeting.0, &entry.signed()], &entry.signature) {
             return Expected::Refused(Rule::Entry1);
         }
         if let Some(number) = rival {
             self.void(id, number);
             return Expected::Forked(number);
         }
-        if body.is_none() { Expected::Dropped } else { Expected::Stored }
+        if body.bytes().is_none() { Expected::Dropped } else { Expected::Stored }
     }
 
-    fn offer_register(&self, id: StreamId, entry: &Signed<'_, Entry>, body: Option<&[u8]>, us: &Identity) -> Expected {
-        let value = &entry.value;
-        let hash = hash(self.meeting, entry.bytes);
+    fn offer_register(&self, id: StreamId, entry: &Envelope, body: Body<'_>, us: &Identity) -> Expected {
+        let value = &entry.entry;
+        let hash = hash(self.meeting, entry);
         let place = (value.session, value.number, hash);
         let held = self.register(id);
         let is_unknown = |stored: &&Stored| stored.stream.author == id.author && stored.stream.lane != Lane::PERSON;
@@ -137,13 +128,10 @@ impl Model {
         {
             return Expected::Dropped;
         }
-        if body.is_some_and(|body| hash_of(body) != value.digest) {
-            return Expected::Refused(Rule::Entry6);
-        }
-        if !us.verify(&value.author, Domain::Entry, &[&self.meeting.0, entry.bytes], &entry.signature) {
+        if !us.verify(&value.author, Domain::Entry, &[&self.meeting.0, &entry.signed()], &entry.signature) {
             return Expected::Refused(Rule::Entry1);
         }
-        if body.is_none() { Expected::Dropped } else { Expected::Stored }
+        if body.bytes().is_none() { Expected::Dropped } else { Expected::Stored }
     }
 
     /// Of each register, what is held.
@@ -156,9 +144,9 @@ impl Model {
     }
 
     /// The lower number of two that exclude each other: `entry` and one that is held.
-    fn rival(&self, id: StreamId, entry: &Signed<'_, Entry>) -> Option<u64> {
-        let value = &entry.value;
-        let hash = hash(self.meeting, entry.bytes);
+    fn rival(&self, id: StreamId, entry: &Envelope) -> Option<u64> {
+        let value = &entry.entry;
+        let hash = hash(self.meeting, entry);
         if self.held(id, value.number).is_some() {
             return Some(value.number);
         }
@@ -178,9 +166,9 @@ impl Model {
     }
 
     pub(super) fn store(&mut self, frame: &Encoded) {
-        let entry = entry_of(frame).unwrap().signed;
-        let (id, value) = (StreamId::of(&entry.value), entry.value);
-        let hash = hash(self.meeting, entry.bytes);
+        let entry = entry_of(frame).unwrap().envelope();
+        let (id, value) = (StreamId::of(&entry.entry), entry.entry);
+        let hash = hash(self.meeting, &entry);
         if id.lane.is_register() {
             let register = |stored: &&mut Stored| (stored.stream.author, stored.stream.lane) == (id.author, id.lane);
             self.entries.iter_mut().filter(register).for_each(|stored| stored.is_dropped = true);
@@ -191,7 +179,7 @@ impl Model {
             lamport: value.lamport,
             prev: value.prev,
             hash,
-            signed: entry.bytes.to_vec(),
+            signed: entry.signed(),
             frame: frame.clone(),
             is_dropped: false,
             is_hidden: false,

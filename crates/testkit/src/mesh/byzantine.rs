@@ -273,7 +273,7 @@ impl Byzantine {
 
     /// Whom it has heard.
     fn known(&self) -> Vec<Key> {
-        let authors = self.heard.iter().filter_map(entry_of).map(|entry| entry.signed.value.author);
+        let authors = self.heard.iter().filter_map(entry_of).map(|entry| entry.entry.author);
         authors.collect::<BTreeSet<Key>>().into_iter().collect()
     }
 

@@ -141,7 +141,7 @@ impl Room {
 
     /// What a node holds of talk that counts, in the order of a transcript.
     fn transcript(&self, node: usize) -> BTreeSet<Place> {
-        let entries = self.sim.disk(node).entries.iter().filter_map(entry_of).map(|entry| entry.signed.value);
+        let entries = self.sim.disk(node).entries.iter().filter_map(entry_of).map(|entry| entry.entry);
         let roster = self.mix.has_politics().then(|| self.roster(node));
         let counts =
             |entry: &Entry| roster.as_ref().is_none_or(|roster| roster.counts(StreamId::of(entry), entry.number));
@@ -287,12 +287,9 @@ impl Room {
 
     fn texts_of(&self, node: usize) -> BTreeSet<Place> {
         let entries = self.sim.disk(node).entries.iter().filter_map(entry_of);
-        let entries = entries.filter(|entry| self.is_honest(&entry.signed.value.author));
+        let entries = entries.filter(|entry| self.is_honest(&entry.entry.author));
         let texts = entries.filter(|entry| matches!(entry.read(), EntryBody::Text { .. }));
-        texts
-            .map(|entry| entry.signed.value)
-            .map(|entry| (entry.lamport, entry.author, entry.session, entry.number))
-            .collect()
+        texts.map(|entry| entry.entry).map(|entry| (entry.lamport, entry.author, entry.session, entry.number)).collect()
     }
 
     /// Everybody sees the same people, each come once and gone once, and all linked.

@@ -25,7 +25,7 @@ pub fn received_by_link(path: &Path) -> Vec<Vec<Name>> {
             Step::Link(link, _) => current = *link,
             Step::Packet(packet) if packet.from == Direction::Responder && packet.name == "ENTRY" => {
                 let frame = Encoded(packet.bytes().into());
-                let entry = entry_of(&frame).unwrap().signed.value;
+                let entry = entry_of(&frame).unwrap().entry;
                 let (_, entries) = links.iter_mut().find(|(link, _)| *link == current).unwrap();
                 entries.push((StreamId::of(&entry), entry.number));
             }

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use tertulia_core::charter::{Admission, Questions, SignedCharter, Terms};
 use tertulia_core::id::{Hash, Key, MeetingId, ShortHash, Signature, Token};
 use tertulia_core::identity::{Domain, Identity, Secret};
-use tertulia_core::log::{Held, StreamId};
+use tertulia_core::log::{Held, StreamId, signed};
 use tertulia_core::pass::Chain;
 use tertulia_core::random::Random;
 use tertulia_core::ticket::prove_ticket;
-use tertulia_core::wire::entry::{Carried, Cut, Door, Entry, EntryBody, Lane, Level, Role, Whereabouts, hash_of};
-use tertulia_core::wire::field::{List, Name, Reason, Signed, Title, encode_alone, encode_items};
+use tertulia_core::wire::entry::{Cut, Door, Entry, EntryBody, Lane, Level, Role, Whereabouts};
+use tertulia_core::wire::field::{List, Name, Reason, Title, encode_items};
 use tertulia_core::wire::option::{Manner, Pass, TicketProof};
 use tertulia_core::wire::session::Purpose;
 
@@ -82,28 +82,12 @@ pub fn draw(seed: u64) -> Meeting {
 pub(super) const fn first(id: StreamId) -> Entry {
     let StreamId { author, session, lane } = id;
     let (number, prev, lamport, reference) = (1, Hash::ZERO, 1, ShortHash::ZERO);
-    Entry {
-        author,
-        session,
-        lane,
-        number,
-        prev,
-        lamport,
-        reference,
-        time_ms: 0,
-        kind: 0,
-        length: 0,
-        digest: Hash::ZERO,
-    }
+    Entry { author, session, lane, number, prev, lamport, reference, time_ms: 0, kind: 0, length: 0 }
 }
 
 /// Signs an entry that says `body`.
 pub(super) fn sign(us: &Identity, meeting: MeetingId, entry: Entry, body: &[u8]) -> Arc<Held> {
-    let value = Entry { length: body.len() as u16, digest: hash_of(body), ..entry };
-    let bytes = encode_alone(&value);
-    let signature = us.sign(Domain::Entry, &[&meeting.0, &bytes]);
-    let signed = Signed { bytes: &bytes, value, signature };
-    Held::new(meeting, &Carried { signed, body: Some(body) })
+    Held::new(meeting, &signed(us, Domain::Entry, meeting, entry, body))
 }
 
 /// Writes what is drawn.

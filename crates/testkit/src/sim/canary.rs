@@ -183,7 +183,7 @@ impl Planted {
                 None
             }
             Input::Frame { frame: Frame::Meeting(Meeting::Fork(fork)), .. } => {
-                self.discredited.insert(fork.one.value.author);
+                self.discredited.insert(fork.one.entry.author);
                 Some(input)
             }
             Input::Frame { frame: Frame::Session(Session::Done(_)), .. } if self.every(Canary::AnswersLost, 7) => None,
@@ -198,7 +198,7 @@ impl Planted {
             EntryBody::Person { whereabouts, chain, .. } => {
                 self.ghosts.remove(&link);
                 if whereabouts == Whereabouts::Gone {
-                    self.discredited.insert(entry.signed.value.author);
+                    self.discredited.insert(entry.entry.author);
                 }
                 let is_by_such = chain.iter().any(|pass| self.discredited.contains(&pass.signer));
                 !self.is(Canary::SignerTakesSeat) || !is_by_such
@@ -214,7 +214,7 @@ impl Planted {
                 self.ghosts.insert(link);
                 Vec::new()
             }
-            Some(Frame::Meeting(Meeting::EntryFrame(entry))) if entry.entry.signed.value.lane == Lane::Talk => {
+            Some(Frame::Meeting(Meeting::EntryFrame(entry))) if entry.entry.entry.lane == Lane::Talk => {
                 if self.is(Canary::GhostHears) {
                     return self.ghosts.iter().map(|ghost| (*ghost, frame.clone())).collect();
                 }
@@ -269,7 +269,7 @@ impl Planted {
 
     /// What of a record gets onto the disk.
     pub(super) fn on_record_stored(&mut self, record: &Record) -> Option<Record> {
-        let name = |entry: Carried<'_>| (entry.signed.value.author, entry.signed.value.lane);
+        let name = |entry: Carried<'_>| (entry.entry.author, entry.entry.lane);
         let Some((author, lane)) = record.entry().map(name) else {
             let is_forgotten = match record {
                 Record::Fork(..) => self.is(Canary::ForkForgotten),
@@ -346,7 +346,7 @@ fn behead(record: &[u8]) -> Vec<u8> {
 pub(super) fn word(frame: &Encoded) -> String {
     match decode(&frame.0) {
         Ok(Decoded { frame: Some(Frame::Meeting(Meeting::EntryFrame(entry))), .. }) => {
-            let entry = entry.entry.signed.value;
+            let entry = entry.entry.entry;
             format!("ENTRY {:?} {} {}", entry.lane, entry.session, entry.number)
         }
         Ok(Decoded { id, frame: Some(frame), .. }) => format!("{} {}", frame.info().name, id.0),

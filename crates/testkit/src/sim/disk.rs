@@ -53,9 +53,9 @@ impl Disk {
         let salted = Salted::new(SALTED);
         let file = self.logs.entry(meeting).or_insert_with(|| salted.header(0));
         salted.write(record, file);
-        let is_talk = record.entry().is_some_and(|entry| entry.signed.value.lane == Lane::Talk);
+        let is_talk = record.entry().is_some_and(|entry| entry.entry.lane == Lane::Talk);
         self.said += u64::from(!is_talk && !matches!(record, Record::Shown(_)));
-        if let Some(entry) = record.entry().map(|entry| entry.signed.value) {
+        if let Some(entry) = record.entry().map(|entry| entry.entry) {
             self.last.insert(entry.lane, (entry.session, entry.number));
             self.names.insert(name_of(StreamId::of(&entry), entry.number));
             self.entries.extend(record.frame().cloned());
@@ -72,7 +72,7 @@ impl Disk {
     #[must_use]
     pub fn count(&self, meeting: MeetingId) -> usize {
         let (records, _) = self.read(meeting);
-        let names = records.iter().filter_map(Record::entry).map(|entry| entry.signed.value);
+        let names = records.iter().filter_map(Record::entry).map(|entry| entry.entry);
         names.map(|entry| name_of(StreamId::of(&entry), entry.number)).collect::<BTreeSet<_>>().len()
     }
 
@@ -123,7 +123,7 @@ impl Disk {
         (self.entries, self.names) = (Vec::new(), BTreeSet::new());
         for meeting in self.logs.keys().copied().collect::<Vec<_>>() {
             for record in self.read(meeting).0 {
-                let Some(entry) = record.entry().map(|entry| entry.signed.value) else { continue };
+                let Some(entry) = record.entry().map(|entry| entry.entry) else { continue };
                 if self.names.insert(name_of(StreamId::of(&entry), entry.number)) {
                     self.entries.extend(record.frame().cloned());
                 }
@@ -152,7 +152,7 @@ impl Disk {
             for record in self.read(meeting).0 {
                 let mut bytes = Vec::new();
                 salted.write(&record, &mut bytes);
-                let entry = record.entry().map(|entry| entry.signed.value).filter(|entry| entry.lane == Lane::Talk);
+                let entry = record.entry().map(|entry| entry.entry).filter(|entry| entry.lane == Lane::Talk);
                 let name = entry.map(|entry| name_of(StreamId::of(&entry), entry.number));
                 let may_be = match &name {
                     Some(name) => others(name),

@@ -66,7 +66,7 @@ impl Sim {
             // SPEC REGISTER-9: what was let go of is on the disk until that is written anew.
             let lets_go = log.registers().count() >= limits::PEOPLE_MAX;
             let is_let_go = |record: &Record| {
-                let entry = record.entry().map(|entry| entry.signed.value);
+                let entry = record.entry().map(|entry| entry.entry);
                 let lacks = |entry: Entry| entry.lane.is_register() && log.register(entry.author, entry.lane).is_none();
                 lets_go && entry.is_some_and(lacks)
             };
@@ -186,7 +186,7 @@ impl Sim {
         let witnessed = match output {
             Output::Send { link, frame } => {
                 let ends = this.running.as_ref().and_then(|running| running.links.get(link));
-                let entry = entry_of(frame).map(|entry| entry.signed.value).filter(|entry| entry.lane == Lane::Talk);
+                let entry = entry_of(frame).map(|entry| entry.entry).filter(|entry| entry.lane == Lane::Talk);
                 ends.zip(entry).map(|(ends, entry)| Witnessed::Sent { to: ends.peer, entry })
             }
             Output::Event(Event::Message { kind: Kind::Text(origin), .. }) => Some(Witnessed::Shown(*origin)),
@@ -244,7 +244,7 @@ impl Sim {
     /// What a frame that has come is to the world.
     fn look_at(&mut self, node: usize, link: LinkId, frame: &Frame<'_>) {
         if let Frame::Meeting(Meeting::EntryFrame(entry)) = frame {
-            let entry = entry.entry.signed.value;
+            let entry = entry.entry.entry;
             let name = (entry.author, entry.lane.number(), entry.session, entry.number);
             self.count_entry(node, link, name);
         }

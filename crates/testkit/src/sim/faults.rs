@@ -198,6 +198,6 @@ impl Sim {
     #[must_use]
     pub fn talk_stored(&self, node: usize) -> usize {
         let entries = self.nodes[node].disk.entries.iter().filter_map(entry_of);
-        entries.filter(|entry| entry.signed.value.lane == Lane::Talk).count()
+        entries.filter(|entry| entry.entry.lane == Lane::Talk).count()
     }
 }

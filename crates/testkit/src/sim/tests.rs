@@ -59,7 +59,7 @@ impl Machine for Parrot {
                 out.push(Output::Follow { link, start: tertulia_core::feed::Start::default() });
             }
             Input::Frame { frame: Frame::Meeting(Meeting::EntryFrame(entry)), .. } => {
-                Self::warn(out, "got", &entry.entry.signed.value.number.to_string());
+                Self::warn(out, "got", &entry.entry.entry.number.to_string());
             }
             Input::Frame { .. } => {}
             Input::Down { code, .. } | Input::Unreachable { code, .. } => {

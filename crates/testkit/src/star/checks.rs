@@ -167,8 +167,8 @@ impl Lecture {
         for entry in self.sim.disk(HOST).entries.iter().filter_map(entry_of) {
             match entry.read() {
                 EntryBody::Revoke { subject, level: Level::Out, .. } => {
-                    let name = (entry.signed.value.lane, entry.signed.value.session, entry.signed.value.number);
-                    revokes.insert(hash(meeting, entry.signed.bytes), (subject, name));
+                    let name = (entry.entry.lane, entry.entry.session, entry.entry.number);
+                    revokes.insert(hash(meeting, &entry.envelope()), (subject, name));
                 }
                 EntryBody::Grant { answers, .. } => drop(revokes.remove(&answers)),
                 _ => {}

@@ -8,11 +8,11 @@ use tertulia_core::event::{Event, Kind};
 use tertulia_core::id::{Hash, MeetingId, RequestId, Salt, ShortHash, Signature, Token};
 use tertulia_core::identity::{Domain, Identity};
 use tertulia_core::limits::{FETCH_ENTRIES_MAX, FETCH_TIMEOUT};
-use tertulia_core::log::{Log, entry_of};
+use tertulia_core::log::{Log, entry_of, signed};
 use tertulia_core::rule::Rule;
 use tertulia_core::time::{Instant, Now};
-use tertulia_core::wire::entry::{Carried, Entry, EntryBody, hash_of};
-use tertulia_core::wire::field::{Signed, Text, encode_alone};
+use tertulia_core::wire::entry::{Entry, EntryBody};
+use tertulia_core::wire::field::Text;
 use tertulia_core::wire::meeting::{EntryFrame, Lane, Meeting, Range};
 use tertulia_core::wire::option::Options;
 use tertulia_core::wire::private::Ask;
@@ -90,12 +90,9 @@ impl Hostile {
             reference: ShortHash::ZERO,
             time_ms: 0,
             kind,
-            length: u16::try_from(body.len()).unwrap(),
-            digest: hash_of(body),
+            length: 0,
         };
-        let bytes = encode_alone(&entry);
-        let signature = self.founder.sign(Domain::Entry, &[&self.charter.meeting.0, &bytes]);
-        let entry = Carried { signed: Signed { bytes: &bytes, value: entry, signature }, body: Some(body) };
+        let entry = signed(&self.founder, Domain::Entry, self.charter.meeting, entry, body);
         Frame::from(EntryFrame { entry, options: NONE }).encode(RequestId::EVENT)
     }
 }
@@ -264,8 +261,8 @@ async fn h9_entry_5_a_guest_writes_nothing() {
     lecture.host.say("the only text");
     peer.send(&[digest(Vec::new())]).await;
     let first_talk = peer.until(|frame, _| match frame {
-        Frame::Meeting(Meeting::EntryFrame(frame)) if frame.entry.signed.value.lane == Lane::Talk => {
-            Some(frame.entry.body.unwrap().to_vec())
+        Frame::Meeting(Meeting::EntryFrame(frame)) if frame.entry.entry.lane == Lane::Talk => {
+            Some(frame.entry.body.bytes().unwrap().to_vec())
         }
         _ => None,
     });

@@ -346,14 +346,14 @@ fn digest_3_who_holds_another_head_is_sent_ours() {
     let mut bench = open();
     enter(&mut bench, BEA, &bea(), "bea");
     let entry = say(&mut bench, "hello");
-    let value = entry_of(&entry).unwrap().signed.value;
+    let value = entry_of(&entry).unwrap().entry;
     let mut row = Row {
         author: value.author,
         session: value.session,
         lane: value.lane,
         first: 1,
         next: 2,
-        head: hash(charter(Admission::Open, 1_000).meeting, entry_of(&entry).unwrap().signed.bytes),
+        head: hash(charter(Admission::Open, 1_000).meeting, &entry_of(&entry).unwrap().envelope()),
     };
     for (head, answer) in [(row.head, vec![]), (Hash([9; 32]), vec![entry])] {
         row.head = head;
@@ -385,7 +385,7 @@ fn fetch_3_the_answer_is_bounded_and_ends_with_ok() {
     enter(&mut bench, BEA, &bea(), "bea");
     assert_eq!(names(&sent(&fetch(&mut bench, START_MS, &[(1, 9)]), BEA)), ["OK"]);
     let entries: Vec<Encoded> = (0..300).map(|number| say(&mut bench, &format!("number {number}"))).collect();
-    let session = entry_of(&entries[0]).unwrap().signed.value.session;
+    let session = entry_of(&entries[0]).unwrap().entry.session;
     let answer = sent(&fetch(&mut bench, session, &[(3, 5), (1, 2), (4, 6)]), BEA);
     assert_eq!(names(&answer), ["ENTRY", "ENTRY", "ENTRY", "ENTRY", "OK"]);
     assert_eq!(answer[..4], [0, 2, 3, 4].map(|at: usize| entries[at].clone()));
@@ -451,7 +451,7 @@ fn roster_1_the_order_in_which_acts_come_is_nothing() {
     let first = [door(Door::Unlocked), revoke(Level::Out), revoke(Level::Mute)];
     let mut frames: Vec<Encoded> =
         first.iter().map(|body| written.write(&ada(), 1, body, now).unwrap().frame.clone()).collect();
-    let answers = hash(meeting, entry_of(&frames[1]).unwrap().signed.bytes);
+    let answers = hash(meeting, &entry_of(&frames[1]).unwrap().envelope());
     let grant = EntryBody::Grant { subject, role: Role::Member, answers, session: 0, name };
     let second = [door(Door::Unlocked), door(Door::Locked), grant];
     frames.extend(second.iter().map(|body| written.write(&ada(), 2, body, now).unwrap().frame.clone()));

@@ -231,7 +231,7 @@ fn history_1_a_newcomers_history_begins_when_it_is_let_in() {
     let mut bench = host(charter_of(Admission::Lobby, 9, 0));
     knock(&mut bench, BEA, &bea(), "bea");
     let meanwhile = say(&mut bench, "while she waits");
-    let lamport = entry_of(&meanwhile).unwrap().signed.value.lamport;
+    let lamport = entry_of(&meanwhile).unwrap().entry.lamport;
     assert_eq!(chain_in(&admit(&mut bench, "bea"), BEA).floor(), lamport);
 }
 

@@ -7,8 +7,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::id::{RequestId, Salt, Signature};
 use crate::wire::Frame;
-use crate::wire::entry::{Entry, EntryBody, hash_of};
-use crate::wire::field::{Signed, Text};
+use crate::wire::entry::{Body, Entry, EntryBody};
+use crate::wire::field::Text;
 use crate::wire::meeting::EntryFrame;
 use crate::wire::option::Options;
 
@@ -20,11 +20,9 @@ fn entry(number: u64, lane: Lane, text: &str) -> Record {
     let (kind, body) = EntryBody::Text { salt: Salt::ZERO, text: Text::new(text).expect("short") }.encode();
     let StreamId { author, session, lane } = stream(lane);
     let (prev, reference, time_ms, lamport) = (Hash([2; 32]), ShortHash([3; 16]), 4, number);
-    let (length, digest) = (u16::try_from(body.len()).expect("short"), hash_of(&body));
-    let value = Entry { author, session, lane, number, prev, lamport, reference, time_ms, kind, length, digest };
-    let bytes = encode_alone(&value);
-    let signed = Signed { bytes: &bytes, value, signature: Signature([9; 64]) };
-    let entry = Carried { signed, body: Some(&body) };
+    let length = u16::try_from(body.len()).expect("short");
+    let entry = Entry { author, session, lane, number, prev, lamport, reference, time_ms, kind, length };
+    let entry = Carried { entry, signature: Signature([9; 64]), body: Body::Here(&body) };
     Record::Entry(Frame::from(EntryFrame { entry, options: Options::NONE }).encode(RequestId::EVENT))
 }
 

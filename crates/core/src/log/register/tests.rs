@@ -7,8 +7,8 @@ use crate::id::{RequestId, Salt};
 use crate::identity::{Domain, identity};
 use crate::log::{StreamId, entry_of};
 use crate::time::{Instant, Now};
-use crate::wire::entry::{Cut, EntryBody, Whereabouts, hash_of};
-use crate::wire::field::{List, Name, Signed, Text, encode_alone};
+use crate::wire::entry::{Cut, EntryBody, Whereabouts};
+use crate::wire::field::{List, Name, Text};
 use crate::wire::meeting::{EntryFrame, Fork};
 use crate::wire::option::Options;
 use crate::wire::{Encoded, Frame};
@@ -43,7 +43,6 @@ fn person_with(change: impl FnOnce(&mut Entry)) -> Encoded {
         time_ms: 1,
         kind,
         length: 0,
-        digest: Hash::ZERO,
     };
     change(&mut value);
     signed(value, &body)
@@ -51,10 +50,7 @@ fn person_with(change: impl FnOnce(&mut Entry)) -> Encoded {
 
 /// An entry of ann's with this body.
 fn signed(value: Entry, body: &[u8]) -> Encoded {
-    let value = Entry { length: u16::try_from(body.len()).expect("short"), digest: hash_of(body), ..value };
-    let bytes = encode_alone(&value);
-    let signature = identity(1).sign(Domain::Entry, &[&MEETING.0, &bytes]);
-    let entry = Carried { signed: Signed { bytes: &bytes, value, signature }, body: Some(body) };
+    let entry = crate::log::signed(&identity(1), Domain::Entry, MEETING, value, body);
     Frame::from(EntryFrame { entry, options: Options::NONE }).encode(RequestId::EVENT)
 }
 
@@ -80,7 +76,7 @@ fn register_1_the_greatest_is_kept_in_whatever_order_they_come() {
         person_with(|entry| (entry.session, entry.number) = (6, 2)),
         person_with(|entry| (entry.session, entry.number, entry.time_ms) = (6, 2, 2)),
     ];
-    let name = |frame: &Encoded| hash(MEETING, entry_of(frame).expect("an entry").signed.bytes);
+    let name = |frame: &Encoded| hash(MEETING, &entry_of(frame).expect("an entry").envelope());
     let greatest = entries.iter().skip(3).max_by_key(|frame| name(frame)).expect("two").clone();
     for turn in 0..entries.len() {
         let mut log = log();
@@ -100,12 +96,12 @@ fn register_1_the_greatest_is_kept_in_whatever_order_they_come() {
 #[test]
 fn register_1_and_fork_1_two_of_one_number_are_no_fork() {
     let [one, other] = [1, 2].map(|time_ms| person_with(|entry| entry.time_ms = time_ms));
-    let part = |frame| entry_of(frame).expect("an entry").signed;
+    let part = |frame| entry_of(frame).expect("an entry").envelope();
     let fork = Fork { one: part(&one), other: part(&other), options: Options::NONE };
     let mut log = log();
     assert_eq!(log.check_fork(&fork, &identity(99)), Err(Rule::Fork1));
     offer(&mut log, &one);
-    assert!(!log.void(StreamId::of(&part(&one).value), 1));
+    assert!(!log.void(StreamId::of(&part(&one).entry), 1));
     assert_eq!(held(&log), [one]);
 }
 
@@ -120,7 +116,7 @@ fn register_2_what_names_another_or_is_long_is_refused() {
         assert_eq!(offer(&mut log(), &person_with(|entry| change(entry))), Verdict::Refused(Rule::Register2));
     }
     for (length, is_taken) in [(limits::REGISTER_BODY_MAX, true), (limits::REGISTER_BODY_MAX + 1, false)] {
-        let value = entry_of(&unknown(9, 1)).expect("an entry").signed.value;
+        let value = entry_of(&unknown(9, 1)).expect("an entry").entry;
         let verdict = offer(&mut log(), &signed(value, long.get(..length).expect("so long")));
         assert_eq!(matches!(verdict, Verdict::Stored(_)), is_taken);
         assert_eq!(verdict == Verdict::Refused(Rule::Register2), !is_taken);
@@ -148,7 +144,7 @@ fn register_5_a_row_tells_of_the_last_and_fetch_gives_nothing_older() {
     let entry = person_with(|entry| entry.number = 7);
     offer(&mut log, &entry);
     let (author, session, lane) = (identity(1).key(), 5, Lane::PERSON);
-    let head = hash(MEETING, entry_of(&entry).expect("an entry").signed.bytes);
+    let head = hash(MEETING, &entry_of(&entry).expect("an entry").envelope());
     assert_eq!(log.rows(9), [Row { author, session, lane, first: 7, next: 8, head }]);
     let fetch = |session, from| {
         let range = Range { author, session, lane, from, to: from + 1 };

@@ -198,7 +198,7 @@ proptest! {
         for (number, step) in steps.into_iter().enumerate() {
             happen(&mut log, &pool, step);
             let records = log.unkept();
-            let talk = records.iter().filter_map(Record::entry).map(|entry| entry.signed.value);
+            let talk = records.iter().filter_map(Record::entry).map(|entry| entry.entry);
             let talk = talk.filter(|entry| entry.lane == Lane::Talk);
             let marks: Vec<Mark> = talk.filter_map(|talk| shown.note(talk.author, talk.session, talk.number)).collect();
             disk.extend(records.into_iter().chain(marks.into_iter().map(Record::Shown)));

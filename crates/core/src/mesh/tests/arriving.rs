@@ -112,8 +112,7 @@ fn mesh_7_who_says_welcome_and_not_who_it_is_is_left() {
     assert_eq!(hall.nodes[bea].closed, []);
     hall.pass(1);
     assert_eq!(hall.nodes[bea].closed, [(link, Code::NotYet, Some(Rule::Mesh7))]);
-    let talk =
-        hall.nodes[bea].sent.iter().filter_map(|(_, frame)| entry_of(frame)).map(|entry| entry.signed.value.lane);
+    let talk = hall.nodes[bea].sent.iter().filter_map(|(_, frame)| entry_of(frame)).map(|entry| entry.entry.lane);
     assert!(talk.eq([Lane::PERSON]), "who she is, first, and nothing that she says");
 }
 
@@ -138,7 +137,7 @@ fn mesh_7_and_mesh_26_who_is_let_in_and_does_not_say_who_it_is_hears_no_talk_and
         hall.pass(1);
         assert_eq!(hall.nodes[0].closed, [(eve, Code::NotYet, Some(Rule::Mesh7))]);
         let heard = hall.nodes[0].sent.iter().filter(|(on, _)| *on == eve).filter_map(|(_, frame)| entry_of(frame));
-        let talk = heard.filter(|entry| entry.signed.value.lane == Lane::Talk).count();
+        let talk = heard.filter(|entry| entry.entry.lane == Lane::Talk).count();
         assert_eq!(talk, usize::from(says_gone), "what was said while it was here");
     }
 }

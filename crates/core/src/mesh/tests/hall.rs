@@ -491,7 +491,7 @@ impl Hall {
 
     /// What a node has stored, by author, lane, session and number.
     pub(super) fn has_stored(&self, node: usize, author: Key, number: u64) -> bool {
-        let entries = self.nodes[node].stored.iter().filter_map(Record::entry).map(|entry| entry.signed.value);
+        let entries = self.nodes[node].stored.iter().filter_map(Record::entry).map(|entry| entry.entry);
         entries
             .filter(|entry| entry.lane == crate::wire::meeting::Lane::Talk)
             .any(|entry| (entry.author, entry.number) == (author, number))

@@ -16,7 +16,7 @@ use crate::log::{Log, Record};
 use crate::pass::Chain;
 use crate::time::{Instant, Now};
 use crate::wire::entry::{Carried, Entry, EntryBody, Whereabouts};
-use crate::wire::field::{List, Name, Signed, encode_alone, encode_items};
+use crate::wire::field::{List, Name, encode_items};
 use crate::wire::frame;
 use crate::wire::meeting::{Digest, Lane, Meeting, Row};
 use crate::wire::option::{Manner, Options};
@@ -58,14 +58,14 @@ fn name_at(hall: &Hall, node: usize, key: Key) -> Option<String> {
 fn registers_sent(hall: &Hall, node: usize, link: LinkId) -> Vec<Encoded> {
     let is_register = |bytes: &&Encoded| {
         let frame = frame::decode(&bytes.0).expect("a frame").frame;
-        matches!(frame, Some(Frame::Meeting(Meeting::EntryFrame(entry))) if entry.entry.signed.value.lane.is_register())
+        matches!(frame, Some(Frame::Meeting(Meeting::EntryFrame(entry))) if entry.entry.entry.lane.is_register())
     };
     let sent = hall.nodes[node].sent.iter().filter(|(on, _)| *on == link).map(|(_, bytes)| bytes);
     sent.filter(is_register).cloned().collect()
 }
 
 fn persons(records: &[Record]) -> Vec<Key> {
-    let entries = records.iter().filter_map(Record::entry).map(|entry| entry.signed.value);
+    let entries = records.iter().filter_map(Record::entry).map(|entry| entry.entry);
     entries.filter(|entry| entry.lane == Lane::PERSON).map(|entry| entry.author).collect()
 }
 
@@ -218,11 +218,9 @@ fn register_6_what_stands_on_a_lane_that_nobody_knows_is_passed_on_and_not_shown
     let (ann, meeting) = (identity(2), charter(Admission::Open).meeting);
     let hand = {
         let frame = said(2, 7, &["x"]).remove(0);
-        let Carried { signed, body } = crate::log::entry_of(&frame).expect("an entry");
-        let value = Entry { lane: Lane::Register(3), kind: 0x0300, ..signed.value };
-        let bytes = encode_alone(&value);
-        let signature = ann.sign(crate::identity::Domain::Entry, &[&meeting.0, &bytes]);
-        let entry = Carried { signed: Signed { bytes: &bytes, value, signature }, body };
+        let Carried { entry, body, .. } = crate::log::entry_of(&frame).expect("an entry");
+        let (entry, body) = (Entry { lane: Lane::Register(3), kind: 0x0300, ..entry }, body.bytes().expect("a body"));
+        let entry = crate::log::signed(&ann, crate::identity::Domain::Entry, meeting, entry, body);
         Frame::from(crate::wire::meeting::EntryFrame { entry, options: Options::NONE })
             .encode(crate::id::RequestId::EVENT)
     };
