@@ -1,6 +1,6 @@
 //! Which requirements have a test that is named after them, or a trace that covers them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -30,18 +30,55 @@ fn walk(folder: &Path, extension: &str, found: &mut Vec<(PathBuf, String)>) {
     }
 }
 
+pub(crate) fn traces() -> Vec<(PathBuf, String)> {
+    let mut traces = Vec::new();
+    walk(&root().join("tests/traces"), "trace", &mut traces);
+    traces
+}
+
 pub(crate) fn covered() -> BTreeSet<String> {
     let mut covered = BTreeSet::new();
     for (_, text) in sources() {
         covered.extend(tests_of(&text).flat_map(ids_of_test));
     }
-    let mut traces = Vec::new();
-    walk(&root().join("tests/traces"), "trace", &mut traces);
-    for (path, text) in traces {
+    for (path, text) in traces() {
         covered.extend(parse(&text).map_err(|error| format!("{}: {error}", path.display())).unwrap().covers);
     }
     covered
 }
+
+/// For each requirement, what is said where the code and its tests cite it: the functions that are named after it, the
+/// lines around `SPEC JOIN-3`, and the words of the traces that cover it.
+pub(crate) fn said_of() -> BTreeMap<String, String> {
+    let mut said: BTreeMap<String, String> = BTreeMap::new();
+    for (_, text) in sources() {
+        let lines: Vec<&str> = text.lines().collect();
+        for (at, line) in lines.iter().enumerate() {
+            let name = line.trim_start().trim_start_matches("async ").strip_prefix("fn ");
+            let margin = line.len() - line.trim_start().len();
+            let end = format!("{}}}", &line[..margin]);
+            let length = lines[at..].iter().position(|line| *line == end).unwrap_or_default();
+            for id in name.into_iter().flat_map(ids_of_test) {
+                said.entry(id).or_default().extend(lines[at..=at + length].iter().flat_map(|line| [line, "\n"]));
+            }
+            for id in line.split("SPEC ").skip(1).flat_map(ids_in_front) {
+                let around = &lines[at.saturating_sub(BEFORE)..lines.len().min(at + BEHIND)];
+                said.entry(id).or_default().extend(around.iter().flat_map(|line| [line, "\n"]));
+            }
+        }
+    }
+    for (_, text) in traces() {
+        for id in parse(&text).unwrap().covers {
+            let words = text.lines().filter(|line| !line.starts_with("00"));
+            said.entry(id).or_default().extend(words.flat_map(|line| [line, "\n"]));
+        }
+    }
+    said
+}
+
+/// Lines around a citation that say what is done about it.
+const BEFORE: usize = 6;
+const BEHIND: usize = 40;
 
 /// The names of test functions: a `fn` with an attribute that ends in `test` within the three lines before.
 fn tests_of(text: &str) -> impl Iterator<Item = &str> {

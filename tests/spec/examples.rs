@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use tertulia_core::channel::{DefaultResolver, Handshake};
+use tertulia_core::channel::{DefaultResolver, Handshake, PREAMBLE, RECORD_LENGTH_BYTES};
 use tertulia_core::id::{Key, RequestId};
 use tertulia_core::identity::is_small_order;
 use tertulia_core::ticket::Ticket;
@@ -54,6 +54,8 @@ pub(crate) fn sync(page: &mut Page) {
         addresses: vec!["192.0.2.1:7473".into(), "[2001:db8::1]:7473".into()],
     };
     page.sync_block("hex: ticket", "", &ticket.to_string());
+    page.sync_block("code: ticket", "", &forms_of(&ticket));
+    page.sync_block("code: handshake", "", &text_of("crates/core/tests/channel/oracle.rs"));
     let mut options = OptionsBuffer::default();
     chain().show(&mut options);
     options.set(&option::TICKET, &ticket_proof());
@@ -65,6 +67,54 @@ pub(crate) fn sync(page: &mut Page) {
     page.sync_block("hex: trace", "", &trace);
     let guest = fs::read_to_string(root().join("examples/guest.py")).unwrap();
     page.sync_block("python: guest.py", "python", &guest);
+}
+
+/// What a ticket looks like: without a seed, with one, and endorsed.
+fn forms_of(ticket: &Ticket) -> String {
+    let endorsement = ticket_proof().endorsement;
+    let form = |seed, endorsement| {
+        let ticket = Ticket { seed, endorsement, ..ticket.clone() };
+        let mut text = ticket.to_string();
+        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let seed = ticket.seed.as_ref().map(|seed| hex(&seed.0)).unwrap_or_default();
+        let words = [
+            (hex(&ticket.meeting.0), "MEETING"),
+            (hex(&ticket.host.0), "HOST"),
+            (seed, "SEED"),
+            (ticket.endorsement.map(|signature| hex(&signature.0)).unwrap_or_default(), "ENDORSEMENT"),
+            (ticket.addresses.join(","), "ADDRESS[,ADDRESS[,ADDRESS]]"),
+        ];
+        for (hex, word) in words.into_iter().filter(|(hex, _)| !hex.is_empty()) {
+            text = text.replace(&hex, word);
+        }
+        text + "\n"
+    };
+    let seed = ticket.seed;
+    [form(None, None), form(seed, None), form(seed, Some(endorsement))].concat()
+}
+
+/// The text that stands over code that does what it says: a block in the comments of a source.
+fn text_of(source: &str) -> String {
+    let source = fs::read_to_string(root().join(source)).unwrap();
+    let (_, block) = source.split_once("//! ```text\n").expect("a block");
+    let (block, _) = block.split_once("//! ```\n").expect("its end");
+    block
+        .lines()
+        .map(|line| format!("{}\n", line.strip_prefix("//!").unwrap().strip_prefix(' ').unwrap_or("")))
+        .collect()
+}
+
+/// How long each message of the handshake is, then a refusal, as bytes of their records.
+pub(crate) fn handshake_lengths() -> [usize; 4] {
+    let [mut asked, mut answered, mut last, mut refused] = [(); 4].map(|()| Vec::new());
+    let crypto = || Box::new(DefaultResolver);
+    let mut guest = Handshake::initiator(&bea(), Some(ada().key()), [0x11; 32], crypto(), &mut asked);
+    Handshake::responder(&ada(), [0x22; 32], crypto()).receive(&asked, &mut answered).unwrap();
+    guest.receive(&answered, &mut last).unwrap();
+    let mut other = asked.clone();
+    other[8] = 0xff;
+    Handshake::responder(&ada(), [0x22; 32], crypto()).receive(&other, &mut refused).unwrap_err();
+    [asked.len() - PREAMBLE.len(), answered.len(), last.len(), refused.len()].map(|bytes| bytes - RECORD_LENGTH_BYTES)
 }
 
 /// Hex lines as a trace has them, without the packet's first line.

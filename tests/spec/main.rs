@@ -8,8 +8,12 @@
 )]
 
 mod coverage;
+mod diagrams;
 mod examples;
+mod names;
+mod numbers;
 mod page;
+mod ranges;
 mod requirements;
 mod tables;
 
@@ -41,6 +45,8 @@ fn every_marker_of_the_page_is_filled_by_the_code() {
     tables::sync(&mut page);
     examples::sync(&mut page);
     requirements::sync(&mut page);
+    ranges::rows(&mut page);
+    page.table("types");
     let unknown: Vec<_> = page.markers().into_iter().filter(|marker| !page.synced.contains(marker)).collect();
     assert!(unknown.is_empty(), "nothing fills {unknown:?}");
 }

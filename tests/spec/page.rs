@@ -62,6 +62,13 @@ impl Page {
         found.first().map(|at| at + 1)
     }
 
+    /// The rows of a table that people write.
+    pub(crate) fn table(&mut self, name: &str) -> Vec<Vec<String>> {
+        let start = self.after(&format!("table: {name}")).expect("the page has it");
+        let lines = self.lines[start..].iter().take_while(|line| line.starts_with('|')).skip(2);
+        lines.map(|line| cells(line)).collect()
+    }
+
     /// Puts the code's columns into a table, and keeps what people wrote in the others.
     pub(crate) fn sync_table(&mut self, table: &Table) {
         let Some(start) = self.after(&format!("table: {}", table.name)) else { return };
@@ -70,12 +77,14 @@ impl Page {
         let key = |cells: &[String]| -> Vec<String> { table.keys.iter().map(|at| cells[*at].clone()).collect() };
         let mut written = BTreeMap::new();
         for line in self.lines[start..end].iter().skip(2) {
-            let cells: Vec<String> = line.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect();
+            let cells = cells(line);
             if cells.len() != table.headings.len() {
                 self.faults.push(format!("{}: {line} has not {} cells", table.name, table.headings.len()));
                 return;
             }
-            written.insert(key(&cells), cells[width..].to_vec());
+            if written.insert(key(&cells), cells[width..].to_vec()).is_some() {
+                self.faults.push(format!("{}: two rows say what {:?} is", table.name, key(&cells)));
+            }
         }
         let mut lines = vec![row(table.headings.iter().copied()), row(table.headings.iter().map(|_| "---"))];
         lines[1] = format!("|{}", "---|".repeat(table.headings.len()));
@@ -106,6 +115,10 @@ impl Page {
         let lines = [fence].into_iter().chain(content.lines().map(String::from)).chain(["```".to_owned()]);
         self.lines.splice(start..end, lines);
     }
+}
+
+fn cells(line: &str) -> Vec<String> {
+    line.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect()
 }
 
 fn row<'a>(cells: impl Iterator<Item = &'a str>) -> String {

@@ -1,18 +1,26 @@
 //! The tables of SPEC.md, from the tables of the code.
 
+use std::collections::BTreeSet;
+
+use sha2::{Digest as _, Sha256};
 use tertulia_core::charter::{Admission, Questions};
 use tertulia_core::code::Code;
+use tertulia_core::contact::pair_id;
 use tertulia_core::identity::Domain;
 use tertulia_core::limits;
 use tertulia_core::link::{State, Trigger};
-use tertulia_core::wire::entry::{Door, EntryBody, Level, Role};
+use tertulia_core::log::{entry_of, hash};
+use tertulia_core::registry::person;
+use tertulia_core::wire::entry::{Door, Entry, EntryBody, Level, Role};
+use tertulia_core::wire::field::{Field as _, Name, Reason, Text, Title, Words, encode_alone};
 use tertulia_core::wire::frame::{HEADER, infos};
 use tertulia_core::wire::meeting::{Lane, Whereabouts};
 use tertulia_core::wire::option::{self, Manner};
 use tertulia_core::wire::registry::{Kind, RECORD_OPTIONS, Shelf, Visibility};
-use tertulia_testkit::layout::{STRUCTURES, structure};
+use tertulia_testkit::layout::{STRUCTURES, annotate, structure};
+use tertulia_testkit::lecture::{ada, bea, bodies, charter, waiting};
 
-use crate::page::{Page, Table};
+use crate::page::{Page, Table, root};
 
 pub(crate) fn sync(page: &mut Page) {
     for info in infos() {
@@ -24,7 +32,8 @@ pub(crate) fn sync(page: &mut Page) {
     for name in STRUCTURES {
         page.sync_table(&fields_table(name, 0, &structure(name).unwrap()));
     }
-    for table in [enumerations(), limits_table(), domains(), frames(), options(), kinds(), codes()] {
+    let tables = [enumerations(), texts(), limits_table(), domains(), hashes(), states_table(), header(), frames()];
+    for table in tables.into_iter().chain([options(), kinds(), codes(), vectors()]) {
         page.sync_table(&table);
     }
     page.sync_block("mermaid: link", "mermaid", &states());
@@ -89,6 +98,97 @@ fn enumerations() -> Table {
         .iter()
         .flat_map(|(name, values)| values.iter().map(|(number, value)| words(&[name, &number.to_string(), value])));
     table("enumerations", &["enumeration", "number", "name", "meaning"], &[0, 1], rows.collect())
+}
+
+/// The shortest and the longest text that each type takes.
+fn texts() -> Table {
+    fn bounds(layout: &str, takes: impl Fn(&str) -> bool) -> Vec<String> {
+        let longest = "a".repeat(usize::from(u16::MAX));
+        let mut taken = (0..longest.len()).filter(|length| takes(&longest[..*length]));
+        let (low, high) = (taken.next().unwrap(), taken.last().unwrap());
+        words(&[&format!("`{layout}`"), &format!("{low} to {high}")])
+    }
+    let rows = vec![
+        bounds(&Name::layout(), |text| Name::new(text).is_some()),
+        bounds(&Title::layout(), |text| Title::new(text).is_some()),
+        bounds(&Text::layout(), |text| Text::new(text).is_some()),
+        bounds(&Reason::layout(), |text| Reason::new(text).is_some()),
+        bounds(&Words::layout(), |text| Words::new(text).is_some()),
+    ];
+    table("texts", &["text", "bytes", "what else"], &[0], rows)
+}
+
+/// What is hashed: each row is computed, and compared with what core makes of the same.
+fn hashes() -> Table {
+    fn row(name: &str, domain: Option<Domain>, parts: &[(&str, &[u8])], is: &[u8]) -> Vec<String> {
+        let mut said = domain.map(|domain| format!("`\"{}\"`", domain.text())).into_iter().collect::<Vec<_>>();
+        said.extend(parts.iter().map(|(part, _)| (*part).to_owned()));
+        let bytes: Vec<u8> = domain.map(|domain| domain.text().as_bytes().to_vec()).into_iter().flatten().collect();
+        let hash = Sha256::digest([bytes, parts.iter().flat_map(|(_, bytes)| bytes.to_vec()).collect()].concat());
+        assert_eq!(&hash[..is.len()], is, "{name}");
+        let whole = if is.len() == hash.len() { String::new() } else { format!("the first {} bytes of ", is.len()) };
+        words(&[name, &format!("{whole}SHA-256({})", said.join(" ‖ "))])
+    }
+    let (charter, ada, bea) = (charter(), ada().key(), bea().key());
+    let (terms, _) = charter.bytes().split_last_chunk::<64>().unwrap();
+    let (smaller, larger) = (ada.min(bea), ada.max(bea));
+    let (_, frame) = bodies().remove(0);
+    let carried = entry_of(&frame).unwrap();
+    let (entry, body, digest) = (encode_alone(&carried.entry), carried.body.bytes().unwrap(), carried.body.digest());
+    let held = hash(charter.meeting, &carried.envelope());
+    let of_entry = [
+        ("meeting (16)", charter.meeting.0.as_slice()),
+        ("the entry (117)", &entry),
+        ("the hash of its body (32)", &digest.0),
+    ];
+    assert_eq!(entry.len(), Entry::LENGTH);
+    let rows = vec![
+        row(
+            "meeting id",
+            Some(Domain::Charter),
+            &[("the charter's bytes, signature left out", terms)],
+            &charter.meeting.0,
+        ),
+        row("id of a person", Some(Domain::Person), &[("the person's key (32)", &ada.0)], &person(ada).0),
+        row(
+            "pair id",
+            Some(Domain::Contact),
+            &[("the smaller key (32)", &smaller.0), ("the larger key (32)", &larger.0)],
+            &pair_id(ada, bea).0,
+        ),
+        row("hash of an entry", Some(Domain::Entry), &of_entry, &held.0),
+        row("hash of a body", None, &[("the body's bytes", body)], &digest.0),
+    ];
+    table("hashes", &["name", "is"], &[0], rows)
+}
+
+/// What stands in front of every frame.
+fn header() -> Table {
+    let mut at = 0;
+    let lines = annotate(&waiting().0).into_iter().take(3);
+    let rows = lines.map(|line| {
+        let field = line.comment.split(':').next().unwrap();
+        let row = words(&[&at.to_string(), &line.bytes.len().to_string(), field]);
+        at += line.bytes.len();
+        row
+    });
+    let rows = rows.collect();
+    assert_eq!(at, HEADER);
+    table("header", &["offset", "bytes", "field", "meaning"], &[2], rows)
+}
+
+fn states_table() -> Table {
+    let rows = State::ALL.iter().map(|state| vec![format!("{state:?}")]);
+    table("states", &["state", "who waits for what", "a frame that comes"], &[0], rows.collect())
+}
+
+fn vectors() -> Table {
+    let mut files: Vec<_> =
+        std::fs::read_dir(root().join("tests/vectors")).unwrap().map(|file| file.unwrap().path()).collect();
+    files.sort();
+    let rows = files.iter().filter(|file| file.extension().is_some_and(|ending| ending == "json"));
+    let rows = rows.map(|file| vec![format!("`{}`", file.file_name().unwrap().to_str().unwrap())]);
+    table("vectors", &["file", "what"], &[0], rows.collect())
 }
 
 fn limits_table() -> Table {
@@ -176,4 +276,51 @@ const fn meaning(trigger: Trigger) -> &'static str {
         Trigger::ByeWritten => "BYE written",
         Trigger::Lost => "BYE came, the stream ended, or patience did",
     }
+}
+
+/// The frames that a cell names: `to FETCH, RENAME` has two.
+fn named(cell: &str) -> BTreeSet<&str> {
+    let words = cell.split(|letter: char| !letter.is_ascii_uppercase());
+    words
+        .map(|word| word.strip_suffix('s').unwrap_or(word))
+        .filter(|word| infos().any(|info| info.name == *word))
+        .collect()
+}
+
+#[test]
+fn every_reply_says_to_what_and_every_request_by_what() {
+    let rows = Page::read().table("frames");
+    for reply in rows.iter().filter(|row| row[2] == "reply") {
+        let requests = rows.iter().filter(|row| row[2] == "request" && named(&row[7]).contains(reply[1].as_str()));
+        let requests: BTreeSet<&str> = requests.map(|row| row[1].as_str()).collect();
+        assert_eq!(named(&reply[6]), requests, "{} answers these", reply[1]);
+    }
+}
+
+#[test]
+fn every_type_of_a_field_is_explained() {
+    let all =
+        infos().flat_map(|info| (info.fields)()).chain(STRUCTURES.iter().flat_map(|name| structure(name).unwrap()));
+    let all = all.chain(EntryBody::kinds().into_iter().flat_map(|(.., fields)| fields)).map(|(_, layout)| layout);
+    let mut used: BTreeSet<String> = BTreeSet::new();
+    for layout in all.chain(option::ALL.iter().map(|option| (option.layout)())) {
+        let mut rest = layout.as_str();
+        for (piece, name) in [("block16 of ", "block16 of X"), ("list16 of ", "list16 of X")] {
+            rest = rest.strip_prefix(piece).inspect(|_| _ = used.insert(name.into())).unwrap_or(rest);
+        }
+        for (piece, name) in [(", body", "X, body"), (", signature 64", "X, signature 64")] {
+            rest = rest.strip_suffix(piece).inspect(|_| _ = used.insert(name.into())).unwrap_or(rest);
+        }
+        let last = rest.rsplit(' ').next().unwrap();
+        let is_structure = structure(rest).is_some() || matches!(rest, "charter" | "record");
+        let is_sized = last.parse::<u8>().is_ok();
+        if !is_structure {
+            used.insert(if is_sized { rest } else { last }.to_owned());
+        }
+    }
+    let rows = Page::read().table("types");
+    let said = rows.iter().flat_map(|row| row[0].split('`').skip(1).step_by(2)).map(str::to_owned);
+    let said: Vec<String> = said.collect();
+    assert_eq!(said.len(), used.len(), "one twice: {said:?}");
+    assert_eq!(said.into_iter().collect::<BTreeSet<_>>(), used);
 }

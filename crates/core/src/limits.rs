@@ -1,4 +1,5 @@
-//! Every bound and timer of SPEC.md ("Limits"), and nowhere else. `tests/spec.rs` compares [`LIMITS`] with the page.
+//! Every bound and timer of SPEC.md ("Limits"), and nowhere else. In brackets stand the rules that say the value:
+//! `tests/spec` holds each number of a rule to these.
 
 use core::time::Duration;
 
@@ -41,9 +42,9 @@ limits! {
     RECORD_PACKED_MAX: usize = 8_192;
     /// Bytes of a frame after its header, so that one frame always fits one record.
     FRAME_BODY_MAX: usize = 65_511;
-    /// Options of one frame or charter.
+    /// Options of one frame or charter (OPTION-1).
     OPTIONS_MAX: usize = 64;
-    /// Bytes of a name.
+    /// Bytes of a name (JOIN-13).
     NAME_MAX: usize = 64;
     /// Bytes of a meeting's title.
     TITLE_MAX: usize = 128;
@@ -55,61 +56,63 @@ limits! {
     ROWS_MAX: usize = 256;
     /// Ranges of one FETCH.
     RANGES_MAX: usize = 64;
-    /// Entries of the answer to one FETCH.
+    /// Entries of the answer to one FETCH (FETCH-2, FETCH-3).
     FETCH_ENTRIES_MAX: usize = 256;
-    /// Bytes of the answer to one FETCH, frame headers included.
+    /// Bytes of the answer to one FETCH, frame headers included (FETCH-3).
     FETCH_BYTES_MAX: usize = 262_144;
-    /// Requests of one side of a link that wait for their reply.
+    /// Requests of one side of a link that wait for their reply (REPLY-3).
     REQUESTS_MAX: usize = 64;
-    /// Frames that wait for one link besides its feed.
+    /// Frames that wait for one link besides its feed (SLOW-2).
     OWED_FRAMES_MAX: usize = 1_024;
-    /// Bytes of the frames that wait for one link besides its feed.
+    /// Bytes of the frames that wait for one link besides its feed (SLOW-2).
     OWED_BYTES_MAX: usize = 1_048_576;
-    /// Guests of a star.
+    /// Guests of a star (JOIN-6).
     GUESTS_MAX: usize = 10_000;
-    /// Guests that PRESENCE names; above it, only their count.
+    /// Guests that PRESENCE names; above it, only their count (PRESENCE-3).
     PRESENCE_NAMES_MAX: usize = 256;
-    /// Acts of a meeting, kept for ever.
+    /// Acts of a meeting, kept for ever (ACTS-1).
     ACTS_MAX: usize = 4_096;
-    /// Of these, the last are for what hosts' users do.
+    /// Of these, the last are for what hosts' users do (ACTS-2).
     ACTS_OF_HOSTS: usize = 1_024;
-    /// Streams of a key that a REVOKE cuts at a number of their own.
+    /// Streams of a key that a REVOKE cuts at a number of their own (REVOKE-3).
     CUTS_MAX: usize = 64;
-    /// Keys that a lock, or a revoke, lists as kept.
+    /// Keys that a lock, or a revoke, lists as kept (REVOKE-4, LOCK-1).
     KEPT_MAX: usize = 448;
-    /// Talk entries that a log keeps.
+    /// Talk entries that a log keeps (FEED-2).
     TALK_ENTRIES_MAX: usize = 10_000;
-    /// Bytes of the talk entries that a log keeps.
+    /// Bytes of the talk entries that a log keeps (FEED-2).
     TALK_BYTES_MAX: usize = 16_777_216;
-    /// One part in so many of them, of entries and of bytes, may be talk of unknown kinds.
+    /// One part in so many of them, of entries and of bytes, may be talk of unknown kinds (FEED-2).
     UNKNOWN_SHARE: usize = 16;
     /// A log's file is written anew once it is twice as long as it was then, and twice this.
     LOG_SPARE_BYTES: u64 = 1_048_576;
-    /// Talk sessions of one author that a log keeps.
+    /// Talk sessions of one author that a log keeps (SESSION-2).
     TALK_SESSIONS_MAX: usize = 32;
-    /// Bytes of the body of a register's entry.
+    /// Bytes of the body of a register's entry (REGISTER-2).
     REGISTER_BODY_MAX: usize = 4_096;
-    /// Registers on lanes that a node does not know, of one author, that it keeps.
+    /// Registers on lanes that a node does not know, of one author, that it keeps (REGISTER-6).
     REGISTERS_OF_AUTHOR_MAX: usize = 8;
-    /// Registers on lanes that a node does not know that it keeps in all.
+    /// Registers on lanes that a node does not know that it keeps in all (REGISTER-6).
     REGISTERS_MAX: usize = 512;
-    /// Newer entries of one author's registers that a holder takes each second; and answers to older ones, on each link.
+    /// Newer entries of one author's registers that a holder takes each second; and answers to older ones, on each link
+    /// (REGISTER-4, REGISTER-7).
     REGISTER_RATE: u32 = 1;
-    /// Newer entries of one author's registers that may come at once; and answers to older ones.
+    /// Newer entries of one author's registers that may come at once; and answers to older ones
+    /// (REGISTER-4, REGISTER-7).
     REGISTER_BURST: u32 = 8;
-    /// A run whose PERSON is outbid so often within `OUTBID_WINDOW` leaves.
+    /// A run whose PERSON is outbid so often within `OUTBID_WINDOW` leaves (REGISTER-8).
     OUTBIDS_MAX: usize = 3;
-    /// Outbids that are longer ago are forgotten.
+    /// Outbids that are longer ago are forgotten (REGISTER-8).
     OUTBID_WINDOW: Duration = Duration::from_secs(60);
-    /// A lamport time that leaps further ahead of the highest held is not taken over.
+    /// A lamport time that leaps further ahead of the highest held is not taken over (LAMPORT-2).
     LAMPORT_LEAP_MAX: u64 = 16_777_216;
-    /// Tokens of one key that a receiver remembers.
+    /// Tokens of one key that a receiver remembers (TOKEN-2).
     TOKENS_MAX: usize = 64;
     /// Questions and private texts that wait for their OK.
     PENDING_MAX: usize = 64;
-    /// Records that one side seals in one connection.
+    /// Records that one side seals in one connection (AGE-1).
     RECORDS_MAX: u64 = 4_294_967_296;
-    /// Connections that have not finished their handshake, in one process.
+    /// Connections that have not finished their handshake, in one process (HANDSHAKE-8).
     HANDSHAKES_MAX: usize = 256;
     /// Frames other than ENTRY, each second and link.
     CONTROL_RATE: u32 = 200;
@@ -123,107 +126,108 @@ limits! {
     TALK_BYTE_RATE: u32 = 65_536;
     /// Bytes of questions and private texts that may come at once.
     TALK_BYTE_BURST: u32 = 131_072;
-    /// A new join of one key is taken again after this.
+    /// A new join of one key is taken again after this (JOIN-8).
     JOIN_INTERVAL: Duration = Duration::from_secs(5);
-    /// New joins of one key that may come at once.
+    /// New joins of one key that may come at once (JOIN-8).
     JOIN_BURST: u32 = 3;
-    /// A key that is in, or has a chain, joins again after this.
+    /// A key that is in, or has a chain, joins again after this (JOIN-15).
     REJOIN_INTERVAL: Duration = Duration::from_secs(1);
-    /// Joins of one key that is in, or has a chain, that may come at once.
+    /// Joins of one key that is in, or has a chain, that may come at once (JOIN-15).
     REJOIN_BURST: u32 = 10;
-    /// A member admits another newcomer from one source after this.
+    /// A member admits another newcomer from one source after this (MESH-24).
     NEWCOMER_INTERVAL: Duration = Duration::from_secs(5);
-    /// Newcomers from one source whom a member admits at once.
+    /// Newcomers from one source whom a member admits at once (MESH-24).
     NEWCOMER_BURST: u32 = 64;
-    /// A user is told again of one who comes and goes after this.
+    /// A user is told again of one who comes and goes after this (SHOW-2).
     TOLD_INTERVAL: Duration = Duration::from_secs(5);
-    /// Lines about one who comes and goes that may be told at once.
+    /// Lines about one who comes and goes that may be told at once (SHOW-2).
     TOLD_BURST: u32 = 6;
-    /// How many may wait in a lobby.
+    /// How many may wait in a lobby (LOBBY-4, LOBBY-10).
     LOBBY_MAX: usize = 256;
-    /// How many of one source may wait in a lobby.
+    /// How many of one source may wait in a lobby (LOBBY-10).
     LOBBY_OF_SOURCE_MAX: usize = 64;
-    /// A name in the lobby that has changed hands names nobody for this long.
+    /// A name in the lobby that has changed hands names nobody for this long (LOBBY-11).
     LOBBY_NAME_INTERVAL: Duration = Duration::from_secs(10);
-    /// Whoever has waited in a lobby for this long, undecided, is denied.
+    /// Whoever has waited in a lobby for this long, undecided, is denied (LOBBY-5).
     LOBBY_TIMEOUT: Duration = Duration::from_secs(3_600);
-    /// Who waits in a lobby is told its position no more often.
+    /// Who waits in a lobby is told its position no more often (LOBBY-1).
     WAITING_INTERVAL: Duration = Duration::from_secs(1);
-    /// A bad question is a warning until there have been this many.
+    /// A bad question is a warning until there have been this many (ASK-4).
     STRIKES_MAX: u8 = 3;
-    /// Addresses of one ticket, entry, record or dial.
+    /// Addresses of one ticket, entry, record or dial (PROBE-3, LISTING-2, DIAL-1, MESH-19).
     ADDRESSES_MAX: usize = 3;
     /// Bytes of one typed address, of whatever kind.
     ADDRESS_BYTES_MAX: usize = 64;
-    /// Passes by which somebody has come in, from the founder down.
+    /// Passes by which somebody has come in, from the founder down (PASS-2, PASS-4, PASS-5).
     PASSES_MAX: usize = 16;
-    /// One address has this long to accept.
+    /// One address has this long to accept (DIAL-1).
     CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-    /// From accept to the finished handshake, whatever arrives meanwhile.
+    /// From accept to the finished handshake, whatever arrives meanwhile (HANDSHAKE-7).
     HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
-    /// From the finished handshake to the other side's HELLO.
+    /// From the finished handshake to the other side's HELLO (HELLO-3).
     HELLO_TIMEOUT: Duration = Duration::from_secs(5);
-    /// From HELLO to a guest's JOIN.
+    /// From HELLO to a guest's JOIN (JOIN-9, MESH-6, MESH-27).
     JOIN_TIMEOUT: Duration = Duration::from_secs(5);
     /// A first join that nobody has answered is given up.
     JOIN_PATIENCE: Duration = Duration::from_secs(10);
-    /// Whoever has sent nothing for this long, give or take a tenth, sends PING.
+    /// Whoever has sent nothing for this long, give or take a tenth, sends PING (PING-2).
     PING_INTERVAL: Duration = Duration::from_secs(5);
-    /// A link from which nothing came for this long is dead.
+    /// A link from which nothing came for this long is dead (PING-1).
     DEAD_TIMEOUT: Duration = Duration::from_secs(15);
-    /// A record that could not be written for this long makes its link SLOW.
+    /// A record that could not be written for this long makes its link SLOW (SLOW-1).
     STALL_TIMEOUT: Duration = Duration::from_secs(10);
-    /// A link that stays over a rate for this long is closed.
+    /// A link that stays over a rate for this long is closed (RATE-1).
     RATE_PATIENCE: Duration = Duration::from_secs(10);
-    /// A closing link has this long to send what it owes.
+    /// A closing link has this long to send what it owes (BYE-3).
     CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
-    /// The first wait between two dials; doubles with every failure.
+    /// The first wait between two dials; doubles with every failure (DIAL-2).
     BACKOFF_MIN: Duration = Duration::from_millis(500);
-    /// The longest wait between two dials.
+    /// The longest wait between two dials (DIAL-2, DIAL-4).
     BACKOFF_MAX: Duration = Duration::from_secs(5);
-    /// The lowest port that is dialled on another's word.
+    /// The lowest port that is dialled on another's word (ADDRESS-4).
     TOLD_PORT_MIN: u16 = 1_024;
-    /// Addresses that a member dials at once on others' word.
+    /// Addresses that a member dials at once on others' word (DIAL-6).
     DIAL_BURST: u32 = 64;
-    /// Another address is dialled on somebody's word after this.
+    /// Another address is dialled on somebody's word after this (DIAL-6).
     DIAL_INTERVAL: Duration = Duration::from_millis(125);
-    /// Addresses that one member tells, and that are tried at once, though it was met at none of them.
+    /// Addresses that one member tells, and that are tried at once, though it was met at none of them (DIAL-5).
     TRY_BURST: u32 = 15;
-    /// Another one of these is tried after this.
+    /// Another one of these is tried after this (DIAL-5).
     TRY_INTERVAL: Duration = Duration::from_secs(60);
-    /// The longest wait between two dials of a member where it was met.
+    /// The longest wait between two dials of a member where it was met (DIAL-4).
     CALL_BACKOFF_MAX: Duration = Duration::from_secs(300);
-    /// A connection lives no longer; its initiator closes it and dials again.
+    /// A connection lives no longer; its initiator closes it and dials again (AGE-1).
     CONNECTION_AGE_MAX: Duration = Duration::from_secs(86_400);
-    /// PRESENCE goes out no more often.
+    /// PRESENCE goes out no more often (PRESENCE-2).
     PRESENCE_INTERVAL: Duration = Duration::from_secs(1);
-    /// A guest's DIGEST goes out no more often.
+    /// A guest's DIGEST goes out no more often (DIGEST-4).
     GUEST_DIGEST_INTERVAL: Duration = Duration::from_secs(5);
-    /// A FETCH that brought nothing for this long is asked of another holder, or again.
+    /// A FETCH that brought nothing for this long is asked of another holder, or again (FETCH-2, MESH-13).
     FETCH_TIMEOUT: Duration = Duration::from_secs(3);
     /// Contacts of one user.
     CONTACTS_MAX: usize = 10_000;
-    /// Contacts that have come by themselves, and that their user has not accepted.
+    /// Contacts that have come by themselves, and that their user has not accepted (CONTACT-12).
     STRANGERS_MAX: usize = 64;
-    /// Keys that are no contacts, and that are taken at once.
+    /// Keys that are no contacts, and that are taken at once (CONTACT-13).
     STRANGER_BURST: u32 = 8;
-    /// Another key that is no contact is taken after this.
+    /// Another key that is no contact is taken after this (CONTACT-13).
     STRANGER_INTERVAL: Duration = Duration::from_secs(5);
-    /// Strangers whom their user has removed, and who are kept away; beyond that, the one who came first is forgotten.
+    /// Strangers whom their user has removed, and who are kept away; beyond that, the one who came first is forgotten
+    /// (CONTACT-14).
     REMOVED_MAX: usize = 1_024;
     /// Addresses of a contact that its node has learned; beyond that, the one that was learned first is forgotten.
     LEARNED_MAX: usize = 3;
-    /// A contact that is met at no address is looked up no more often.
+    /// A contact that is met at no address is looked up no more often (CONTACT-15).
     CONTACT_LOOKUP_INTERVAL: Duration = Duration::from_secs(10);
     /// Contacts that are looked up at one time; others wait for their turn.
     LOOKUPS_MAX: usize = 8;
     /// Texts of one user that wait for a contact's key.
     DRAFTS_MAX: usize = 256;
-    /// Entries of a pair that go out unasked before they are acknowledged.
+    /// Entries of a pair that go out unasked before they are acknowledged (CONTACT-5).
     UNASKED_MAX: u64 = 32;
-    /// The other side of a pair is told of changed rows within this.
+    /// The other side of a pair is told of changed rows within this (CONTACT-4).
     CONTACT_DIGEST_INTERVAL: Duration = Duration::from_millis(200);
-    /// A pair's link on which nothing was said for this long is closed, if the user does not say otherwise.
+    /// A pair's link on which nothing was said for this long is closed, if the user does not say otherwise (CONTACT-9).
     CONTACT_IDLE: Duration = Duration::from_secs(300);
     /// The longest wait between two dials of a contact.
     CONTACT_BACKOFF_MAX: Duration = Duration::from_secs(30);
@@ -231,13 +235,13 @@ limits! {
     CONTACT_DIAL_INTERVAL: Duration = Duration::from_millis(50);
     /// Bytes of a registry's record, its signature left out.
     REGISTRY_RECORD_MAX: usize = 1_024;
-    /// Records of a registry.
+    /// Records of a registry (REGISTRY-8).
     REGISTRY_RECORDS_MAX: usize = 1_000_000;
-    /// Records of one key in a registry.
+    /// Records of one key in a registry (REGISTRY-8).
     RECORDS_PER_KEY_MAX: usize = 16;
-    /// Records of one source in a registry.
+    /// Records of one source in a registry (REGISTRY-8).
     RECORDS_PER_SOURCE_MAX: usize = 1_024;
-    /// Records of one LISTING.
+    /// Records of one LISTING (LIST-2).
     LISTED_MAX: usize = 50;
     /// Records that a registry looks at for one LISTING, each word that it is looked for counted.
     LIST_STEPS_MAX: usize = 2_048;
@@ -249,62 +253,63 @@ limits! {
     QUERIES_MAX: usize = 16;
     /// Registries of one client.
     REGISTRIES_MAX: usize = 4;
-    /// Dial-backs of a registry at one time.
+    /// Dial-backs of a registry at one time (PROBE-6).
     PROBES_MAX: usize = 256;
-    /// Dial-backs of a registry to the records of one source at one time.
+    /// Dial-backs of a registry to the records of one source at one time (PROBE-6).
     PROBES_PER_SOURCE_MAX: usize = 16;
-    /// The addresses of one record are dialled back no more often.
+    /// The addresses of one record are dialled back no more often (PROBE-5).
     PROBE_INTERVAL: Duration = Duration::from_secs(10);
-    /// A dial-back that has not met the publisher is over this long after it has begun.
+    /// A dial-back that has not met the publisher is over this long after it has begun (PROBE-7).
     PROBE_PATIENCE: Duration = Duration::from_secs(5);
-    /// A publisher's record holds for this long; one that is half over is signed anew.
+    /// A publisher's record holds for this long; one that is half over is signed anew (REGISTRY-15).
     RECORD_LIFE: Duration = Duration::from_secs(43_200);
-    /// Nobody takes a record that is to hold for longer than this from now.
+    /// Nobody takes a record that is to hold for longer than this from now (REGISTRY-15).
     RECORD_LIFE_MAX: Duration = Duration::from_secs(86_400);
     /// A record that has not been renewed for this long is dropped.
     LEASE: Duration = Duration::from_secs(90);
-    /// A record that has changed is published again no more often.
+    /// A record that has changed is published again no more often (REGISTRY-10).
     PUBLISH_INTERVAL: Duration = Duration::from_secs(5);
-    /// A client's longest wait between two dials of a registry.
+    /// A client's longest wait between two dials of a registry (REGISTRY-13).
     REGISTRY_BACKOFF_MAX: Duration = Duration::from_secs(30);
     /// What registries have not answered by then is told as far as it is known.
     QUERY_PATIENCE: Duration = Duration::from_secs(10);
     /// Members of a mesh who are linked with one, itself among them.
     MESH_MAX: usize = 64;
-    /// Hex digits of a key that name somebody.
+    /// Hex digits of a key that name somebody (LOBBY-11).
     KEY_DIGITS_MIN: usize = 8;
-    /// PERSONs that a member keeps of those who are no hosts, are not linked, and of whom it holds no talk.
+    /// PERSONs that a member keeps of those who are no hosts, are not linked, and of whom it holds no talk
+    /// (REGISTER-9).
     PEOPLE_MAX: usize = 512;
     /// PERSONs that were let go of and are remembered as such.
     FORGOTTEN_MAX: usize = 4_096;
-    /// Rows of acts that JOIN shows.
+    /// Rows of acts that JOIN shows (MESH-27).
     ACT_ROWS_MAX: usize = 64;
-    /// Links whose JOIN waits for acts that it has shown.
+    /// Links whose JOIN waits for acts that it has shown (MESH-27).
     ACT_LINKS_MAX: usize = 8;
     /// Links over which somebody has been let in who has no seat yet, or is not here.
     UNSEATED_MAX: usize = 64;
-    /// Who is in a room is closed if it has not been seated and here for this long.
+    /// Who is in a room is closed if it has not been seated and here for this long (MESH-7).
     SEAT_TIMEOUT: Duration = Duration::from_secs(5);
-    /// A member tells of a change this much later, so that several go together.
+    /// A member tells of a change this much later, so that several go together (MESH-12).
     MESH_DIGEST_DELAY: Duration = Duration::from_millis(200);
-    /// A member's DIGEST and LINKS go out no more often.
+    /// A member's DIGEST and LINKS go out no more often (MESH-12).
     MESH_DIGEST_INTERVAL: Duration = Duration::from_secs(1);
-    /// A newcomer waits no longer for acts that it lacks.
+    /// A newcomer waits no longer for acts that it lacks (MESH-19, MESH-22, MESH-25).
     ARRIVE_TIMEOUT: Duration = Duration::from_secs(2);
-    /// Of two who miss their link, the one with the larger key dials this much later.
+    /// Of two who miss their link, the one with the larger key dials this much later (MESH-5).
     LINK_GRACE: Duration = Duration::from_millis(500);
-    /// What the author sends by itself is asked of others only after this.
+    /// What the author sends by itself is asked of others only after this (MESH-13).
     PULL_PATIENCE: Duration = Duration::from_secs(1);
-    /// Private words in a mesh that have waited this long for an answer are given up.
+    /// Private words in a mesh that have waited this long for an answer are given up (MESH-20).
     TELL_PATIENCE: Duration = Duration::from_secs(30);
-    /// Talk that nobody has offered for this long is gone.
+    /// Talk that nobody has offered for this long is gone (MESH-14).
     GAP_TIMEOUT: Duration = Duration::from_secs(5);
-    /// An entry is shown after this, whatever it waits for.
+    /// An entry is shown after this, whatever it waits for (MESH-15, MESH-25).
     SHOW_TIMEOUT: Duration = Duration::from_secs(5);
     /// Entries that wait to be shown; then the oldest is.
     SHOW_WAITING_MAX: usize = 1_024;
     /// Entries that are remembered as shown.
     SHOWN_MAX: usize = 16_384;
-    /// Streams and registers of which something is known to be lacking.
+    /// Streams and registers of which something is known to be lacking (MESH-28).
     LACKS_MAX: usize = 8_192;
 }

@@ -26,7 +26,7 @@ use crate::wire::{Encoded, Frame};
 /// Names that are tried one after the other without a wait.
 const NAMES_AT_ONCE: u32 = 8;
 
-/// When there is no use in knocking again.
+/// When there is no use in knocking again (SPEC DIAL-3).
 const FINAL: [Code; 8] = [
     Code::Ended,
     Code::Kicked,
@@ -45,7 +45,7 @@ const FINAL_AT_FIRST: [Code; 7] =
 /// What ends a stay, too, if nobody is left who says otherwise.
 pub(crate) const ENDINGS: [Code; 4] = [Code::Ended, Code::Kicked, Code::Banned, Code::Superseded];
 
-/// A WELCOME after which one side breaks a rule is no success: else both would go on at once, for ever.
+/// SPEC DIAL-2: a WELCOME after which one side breaks a rule is no success: else both would go on at once, for ever.
 pub(crate) const fn is_innocent(code: Code) -> bool {
     matches!(code, Code::Cut | Code::Stopped | Code::Renewed | Code::Silent | Code::Slow)
 }

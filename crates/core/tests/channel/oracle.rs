@@ -1,5 +1,17 @@
 //! The handshake a second time, straight from the Noise specification and with every value in sight: what the vectors
-//! print, and what the channel's bytes are compared with.
+//! print, and what the channel's bytes are compared with. It is to be laid beside the page, which says it so:
+//!
+//! ```text
+//! h = ck = "Noise_XX_25519_ChaChaPoly_SHA256";  mix_hash(preamble);  n counts from 0
+//! mix_hash(x):  h = SHA-256(h ‖ x)
+//! mix_key(x):   ck, k = HKDF-SHA-256(salt = ck, input = x, info = "", length 64), cut in halves;  n = 0
+//! seal(x):      c = ChaCha20-Poly1305(key k, nonce 00000000 ‖ n as 8 bytes little-endian, data h, text x)
+//!               n += 1;  mix_hash(c);  c is sent
+//! message 1:    e; mix_hash(e); mix_hash("")
+//! message 2:    e; mix_hash(e); mix_key(DH(e, e)); seal(s); mix_key(DH(initiator's e, responder's s)); seal(payload)
+//! message 3:    seal(s); mix_key(DH(initiator's s, responder's e)); seal(payload)
+//! at the end:   k1, k2 = HKDF-SHA-256(salt = ck, input = "", info = "", length 64), cut in halves
+//! ```
 
 use chacha20poly1305::{AeadInPlace as _, ChaCha20Poly1305, KeyInit as _};
 use curve25519_dalek::montgomery::MontgomeryPoint;
