@@ -125,7 +125,7 @@ fn the_console_blocks_do_what_they_show() {
         }
         running.push(one);
     }
-    assert_eq!(running.len(), 4, "a room and a lecture, and somebody who joins each");
+    assert_eq!(running.len(), 6, "a room and a lecture, somebody who joins each, and two looks at a trace");
     drop(running);
     std::fs::remove_dir_all(homes).unwrap();
 }

@@ -55,6 +55,7 @@ pub(crate) fn sync(page: &mut Page) {
     };
     page.sync_block("hex: ticket", "", &ticket.to_string());
     page.sync_block("code: ticket", "", &forms_of(&ticket));
+    page.sync_block("code: address", "", &text_of("crates/testkit/src/fuzz/address.rs"));
     page.sync_block("code: handshake", "", &text_of("crates/core/tests/channel/oracle.rs"));
     let mut options = OptionsBuffer::default();
     chain().show(&mut options);

@@ -40,6 +40,26 @@ fn what_the_page_takes_from_the_code_is_up_to_date() {
 }
 
 #[test]
+fn no_row_and_no_line_of_code_stands_twice() {
+    let page = Page::read();
+    let twice = page.lines().windows(2).find(|pair| pair[0].starts_with('|') && pair[0] == pair[1]);
+    assert_eq!(twice, None);
+}
+
+#[test]
+fn the_model_of_the_fold_has_each_function_of_the_page() {
+    let model = std::fs::read_to_string(page::root().join("crates/testkit/src/seats/model.rs")).unwrap();
+    let lines =
+        tertulia_testkit::seats::FOLD.lines().filter(|line| line.starts_with(|letter: char| letter.is_alphabetic()));
+    let mut rest = model.as_str();
+    for name in lines.map(|line| line.split(['(', ':']).next().unwrap()) {
+        let (_, after) =
+            rest.split_once(&format!("fn {name}(")).unwrap_or_else(|| panic!("{name} is missing, or out of order"));
+        rest = after;
+    }
+}
+
+#[test]
 fn every_marker_of_the_page_is_filled_by_the_code() {
     let mut page = Page::read();
     tables::sync(&mut page);

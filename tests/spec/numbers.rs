@@ -85,6 +85,12 @@ fn numbers(text: &str) -> Vec<Number> {
     found
 }
 
+/// Those that are no times.
+pub(crate) fn counts(text: &str) -> Vec<u64> {
+    let count = |number| if let Count(count) = number { Some(count) } else { None };
+    numbers(text).into_iter().filter_map(count).collect()
+}
+
 /// The limits that each rule says, by their names.
 fn said() -> BTreeMap<String, Vec<(&'static str, Number)>> {
     let mut said: BTreeMap<String, Vec<_>> = BTreeMap::new();

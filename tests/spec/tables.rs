@@ -20,6 +20,7 @@ use tertulia_core::wire::registry::{Kind, RECORD_OPTIONS, Shelf, Visibility};
 use tertulia_testkit::layout::{STRUCTURES, annotate, structure};
 use tertulia_testkit::lecture::{ada, bea, bodies, charter, waiting};
 
+use crate::numbers::counts;
 use crate::page::{Page, Table, root};
 
 pub(crate) fn sync(page: &mut Page) {
@@ -322,5 +323,14 @@ fn every_type_of_a_field_is_explained() {
     let said = rows.iter().flat_map(|row| row[0].split('`').skip(1).step_by(2)).map(str::to_owned);
     let said: Vec<String> = said.collect();
     assert_eq!(said.len(), used.len(), "one twice: {said:?}");
+    for row in &rows {
+        let sizes =
+            row[0].split('`').filter_map(|layout| layout.trim_start_matches('u').rsplit(' ').next()?.parse().ok());
+        let mut sizes: Vec<u64> =
+            sizes.map(|size: u64| if row[0].starts_with("`u8`") { size / 8 } else { size }).collect();
+        sizes.extend(row[0].starts_with("`bytes8`").then_some(u64::try_from(limits::ADDRESS_BYTES_MAX).unwrap()));
+        let strange = counts(&row[1]).into_iter().find(|count| !sizes.contains(count));
+        assert_eq!(strange, None, "{row:?}");
+    }
     assert_eq!(said.into_iter().collect::<BTreeSet<_>>(), used);
 }

@@ -157,6 +157,7 @@ fn address_1_texts_that_are_addresses_and_texts_that_are_none() {
     let made = object(
         0,
         &[
+            ("license", text("CC0-1.0")),
             ("about", text(ABOUT)),
             ("addresses", list(1, &well)),
             ("no_addresses", list(1, &ill.collect::<Vec<_>>())),

@@ -1,5 +1,7 @@
 //! What fuzz targets do with their bytes: `fuzz/` calls these functions, and so does the test that replays its corpus.
 
+mod address;
+mod frame;
 mod handshake;
 mod link;
 mod log;
@@ -8,16 +10,27 @@ mod plain;
 pub mod seeds;
 mod trace;
 
+pub use self::address::address;
+pub use self::frame::{frame, read};
 pub use self::handshake::handshake;
 pub use self::link::link;
 pub use self::log::log;
 pub use self::trace::trace;
+pub use crate::seats::seats;
 
 /// A function that panics if its input shows a fault.
 pub type Target = fn(&[u8]);
 
 /// Every target, by the name that it has in `fuzz/`.
-pub const TARGETS: [(&str, Target); 4] = [("handshake", handshake), ("link", link), ("log", log), ("trace", trace)];
+pub const TARGETS: [(&str, Target); 7] = [
+    ("address", address),
+    ("frame", frame),
+    ("handshake", handshake),
+    ("link", link),
+    ("log", log),
+    ("seats", seats),
+    ("trace", trace),
+];
 
 /// The input of a structured target, read from its front: what has run out is zero, so every input is a whole one.
 struct Input<'a>(&'a [u8]);

@@ -1,11 +1,18 @@
 //! Inputs that a fuzzer starts from: what the traces show, and short ways to what random bytes find late.
 
+use std::collections::BTreeMap;
+
+use tertulia_core::identity::Secret;
+use tertulia_core::random::Random;
+use tertulia_core::ticket::Ticket;
 use tertulia_core::trace::{Direction, Packet, Step, Trace};
-use tertulia_core::wire::decode;
 use tertulia_core::wire::frame::Role;
+use tertulia_core::wire::{Encoded, decode};
 
 use super::TARGETS;
+use crate::directory::visit;
 use crate::fuzz::handshake::said_by_both;
+use crate::lecture::{ada, bodies, charter, fork, lecture, links as links_frame, ticket_proof, waiting};
 
 /// A file of the corpus: target, name, bytes.
 pub type Seed = (&'static str, String, Vec<u8>);
@@ -26,11 +33,54 @@ pub fn seeds(traces: &[(String, String)]) -> Vec<Seed> {
             seeds.push(("link", format!("trace-{name}-{end}"), link_input(&trace, is_dialled, from)));
         }
     }
-    for (target, name, bytes) in links().into_iter().chain(handshakes()).chain(logs()) {
+    for (target, name, bytes) in links().into_iter().chain(handshakes()).chain(logs()).chain(addresses()) {
         assert!(TARGETS.iter().any(|(known, _)| *known == target));
         seeds.push((target, name.into(), bytes));
     }
+    seeds.extend(frames());
+    // Long enough for a whole meeting.
+    for seed in 0..12 {
+        let mut random = Random::new([seed; 32]);
+        let bytes = (0..6).flat_map(|_| random.bytes::<128>()).collect();
+        seeds.push(("seats", format!("meeting-{seed}"), bytes));
+    }
     seeds
+}
+
+/// One of each frame that a lecture or a registry has, and of each kind of entry.
+fn frames() -> Vec<Seed> {
+    let said = lecture().into_iter().chain(visit()).map(|said| (said.name().to_lowercase(), said.frame));
+    let others = [("waiting", waiting()), ("links", links_frame()), ("fork", fork())];
+    let kinds = bodies().into_iter().map(|(kind, frame)| (format!("kind-{}", kind.to_lowercase()), frame));
+    let named: BTreeMap<String, Encoded> =
+        said.chain(others.map(|(name, frame)| (name.to_owned(), frame))).chain(kinds).collect();
+    named.into_iter().map(|(name, frame)| ("frame", name, frame.0.to_vec())).collect()
+}
+
+fn addresses() -> Vec<(&'static str, &'static str, Vec<u8>)> {
+    let text = |name, text: &str| ("address", name, text.as_bytes().to_vec());
+    vec![
+        text("ipv4", "192.0.2.1:7473"),
+        text("ipv6", "[2001:db8::192.0.2.1]:1"),
+        text("ipv6-whole", "[1:2:3:4:5:6:7:8]:65535"),
+        text("mapped", "[::ffff:c000:201]:7473"),
+        text("name", "Xn--my_host-2.0y1:7473"),
+        text("number", "a.0x1:1"),
+        ("address", "ticket", sample_ticket().to_string().into_bytes()),
+        ("address", "wire-ipv4", vec![1, 6, 192, 0, 2, 1, 0x1d, 0x31]),
+        ("address", "wire-mapped", [&[1, 18], [0; 10].as_slice(), &[0xff, 0xff, 192, 0, 2, 1, 0x1d, 0x31]].concat()),
+        ("address", "wire-kind-2", vec![2, 3, b'a', b'b', b'c']),
+    ]
+}
+
+fn sample_ticket() -> Ticket {
+    Ticket {
+        meeting: charter().meeting,
+        host: ada().key(),
+        seed: Some(Secret([0xcc; 32])),
+        endorsement: Some(ticket_proof().proof),
+        addresses: vec!["192.0.2.1:7473".into(), "[2001:db8::1]:7473".into(), "example.org:1".into()],
+    }
 }
 
 fn link_input(trace: &Trace, setting: u8, from: Direction) -> Vec<u8> {

@@ -62,7 +62,31 @@ impl Meeting {
 pub fn draw(seed: u64) -> Meeting {
     let mut bytes = [0x5e; 32];
     bytes[..8].copy_from_slice(&seed.to_be_bytes());
-    let mut pen = Pen::new(Random::new(bytes));
+    drawn(Dice::Drawn(Box::new(Random::new(bytes))))
+}
+
+/// What decides what is drawn.
+pub(super) enum Dice<'a> {
+    Drawn(Box<Random>),
+    /// Bytes from the front; zero, once they have run out.
+    Given(&'a [u8]),
+}
+
+impl Dice<'_> {
+    fn below(&mut self, bound: u64) -> u64 {
+        match self {
+            Self::Drawn(random) => random.below(bound),
+            Self::Given(bytes) => {
+                let (first, rest) = bytes.split_first().unwrap_or((&0, &[]));
+                *bytes = rest;
+                u64::from(*first) % bound
+            }
+        }
+    }
+}
+
+pub(super) fn drawn(dice: Dice<'_>) -> Meeting {
+    let mut pen = Pen::new(dice);
     for host in 1..HOSTS {
         if pen.is(70) {
             pen.appoint(host);
@@ -91,8 +115,8 @@ pub(super) fn sign(us: &Identity, meeting: MeetingId, entry: Entry, body: &[u8])
 }
 
 /// Writes what is drawn.
-struct Pen {
-    random: Random,
+struct Pen<'a> {
+    dice: Dice<'a>,
     charter: SignedCharter,
     cast: Vec<Identity>,
     tickets: Vec<Identity>,
@@ -106,16 +130,16 @@ struct Pen {
     entries: Vec<Arc<Held>>,
 }
 
-impl Pen {
-    fn new(mut random: Random) -> Self {
+impl<'a> Pen<'a> {
+    fn new(mut dice: Dice<'a>) -> Self {
         let identity = |secret| Identity::new(secret, Arc::new(Hashed));
         let cast: Vec<_> = (1..=CAST).map(|number| identity(Secret([number as u8; 32]))).collect();
         let tickets: Vec<_> = TICKETS.into_iter().map(identity).collect();
         let admissions = [Admission::Open, Admission::Ticket, Admission::Lobby, Admission::TicketAndLobby];
-        let admission = admissions[random.below(4) as usize];
+        let admission = admissions[dice.below(4) as usize];
         let has_ticket = matches!(admission, Admission::Ticket | Admission::TicketAndLobby);
         let terms = Terms {
-            kind: if random.below(16) == 0 { Purpose::STAR } else { Purpose::MESH },
+            kind: if dice.below(16) == 0 { Purpose::STAR } else { Purpose::MESH },
             founder: cast[0].key(),
             nonce: Token([0x4e; 16]),
             admission,
@@ -126,19 +150,19 @@ impl Pen {
             title: Title::new("Friday").unwrap(),
         };
         let charter = SignedCharter::found(terms, &cast[0]).unwrap();
-        let doors = (0..CAST).map(|member| random.below(member.max(1) as u64) as usize).collect();
-        let strangers = [0, 5, 30][random.below(3) as usize];
+        let doors = (0..CAST).map(|member| dice.below(member.max(1) as u64) as usize).collect();
+        let strangers = [0, 5, 30][dice.below(3) as usize];
         let (streams, revokes, entries) = (BTreeMap::new(), Vec::new(), Vec::new());
-        Self { random, charter, cast, tickets, doors, strangers, streams, revokes, entries }
+        Self { dice, charter, cast, tickets, doors, strangers, streams, revokes, entries }
     }
 
     fn below(&mut self, bound: usize) -> usize {
-        self.random.below(bound as u64) as usize
+        self.dice.below(bound as u64) as usize
     }
 
     /// True so often of a hundred times.
     fn is(&mut self, often: u64) -> bool {
-        self.random.below(100) < often
+        self.dice.below(100) < often
     }
 
     fn pick<T: Copy>(&mut self, of: &[T]) -> T {
@@ -160,7 +184,7 @@ impl Pen {
         let count = self.below(5);
         let cut = |pen: &mut Self| {
             let lane = pen.pick(&[Lane::Acts, Lane::Acts, Lane::Talk, Lane::PERSON]);
-            Cut { session: 1 + pen.random.below(SESSIONS), lane, next: pen.random.below(7) }
+            Cut { session: 1 + pen.dice.below(SESSIONS), lane, next: pen.dice.below(7) }
         };
         let cuts: Vec<Cut> = (0..count).map(|_| cut(self)).collect();
         encode_items(cuts, 5)
@@ -184,7 +208,7 @@ impl Pen {
         let answered = self.below(self.revokes.len() + 1);
         let answered = self.revokes.get(answered).copied();
         let (answers, of) = answered.unwrap_or((Hash::ZERO, subject));
-        let (of, from) = (if self.is(95) { of } else { subject }, self.random.below(SESSIONS + 2));
+        let (of, from) = (if self.is(95) { of } else { subject }, self.dice.below(SESSIONS + 2));
         let grant = |role| EntryBody::Grant { subject: of, role, answers, session: from, name };
         let body = match self.below(100) {
             0..8 => EntryBody::Grant { subject, role: Role::Host, answers: Hash::ZERO, session: 0, name },
@@ -228,7 +252,7 @@ impl Pen {
         let before = self.streams.get(&id).and_then(|stream| stream.get(behind.checked_sub(1)?)).cloned();
         let prev = before.as_ref().map_or(Hash::ZERO, |before| before.hash);
         let prev = if is_unfit { Hash([0xee; 32]) } else { prev };
-        let lamport = before.map_or(0, |before| before.lamport) + 1 + self.random.below(5);
+        let lamport = before.map_or(0, |before| before.lamport) + 1 + self.dice.below(5);
         let entry = Entry { number: behind as u64 + 1, prev, lamport, kind, ..first(id) };
         let act = self.sign(author, entry, body);
         if !is_rival && !is_unfit {
@@ -246,7 +270,7 @@ impl Pen {
 
     /// What somebody says of itself; sometimes nothing that can be read.
     fn person(&mut self, member: usize) {
-        let (session, number) = (self.random.below(SESSIONS) + 1, self.random.below(3) + 1);
+        let (session, number) = (self.dice.below(SESSIONS) + 1, self.dice.below(3) + 1);
         let id = StreamId { author: self.cast[member].key(), session, lane: Lane::PERSON };
         let whereabouts = if self.is(80) { Whereabouts::Here } else { Whereabouts::Gone };
         let name = ["Ada", "Bea", "Cleo", "Dan", "Eve", "Fay", "Gus", "Hal", "Ida", "Ada-2"][self.below(CAST + 1)];
@@ -273,7 +297,7 @@ impl Pen {
         for (signer, subject) in signers.into_iter().zip(subjects) {
             let often = if signer < HOSTS { 50 } else { 10 };
             let manner = if self.is(often) { Manner::ByHand } else { Manner::Unasked };
-            let (us, key, floor) = (self.cast[signer].clone(), self.cast[subject].key(), self.random.below(9));
+            let (us, key, floor) = (self.cast[signer].clone(), self.cast[subject].key(), self.dice.below(9));
             passes.extend(Chain::default().and(key, floor, manner, self.charter.meeting, &us).passes());
         }
         let spoilt = self.below(passes.len());

@@ -5,7 +5,7 @@ mod draw;
 mod laws;
 mod model;
 
-pub use check::{Report, play, play_all};
+pub use check::{Report, play, play_all, seats};
 pub use draw::{Meeting, draw};
 pub use model::Model;
 
