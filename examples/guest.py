@@ -129,6 +129,7 @@ class Guest:
         meeting, self.host, *seed = map(bytes.fromhex, keys.split("."))
         self.meeting, self.name, self.heads, self.host_name = meeting, name, {}, "host"
         self.identity, self.requests, self.waiting = Ed25519PrivateKey.generate(), 1, {}
+        self.talk, self.asked = {}, set()
         address, port = addresses.split(",")[0].rsplit(":", 1)
         stream = socket.create_connection((address.strip("[]"), int(port)), 3)
         stream.settimeout(15)
@@ -163,7 +164,10 @@ class Guest:
         elif kind == OK:
             self.waiting.pop(id, None)
         elif kind == ERROR:
-            show("! not sent:", self.waiting.pop(id, ""), "-", text(body[2:])[0])
+            line, token, anew = self.waiting.pop(id, ("", b"", 3))
+            if body[:2] == b"\0\x3a" and anew < 3:
+                return self.ask(line, token, anew + 1)
+            show("! not sent:", line, "-", text(body[2:])[0])
         elif kind == WAITING:
             show("waiting to be let in, at place", int.from_bytes(body[:2], "big"))
         elif kind == BYE:
@@ -181,24 +185,39 @@ class Guest:
         if number <= last:
             return
         assert entry[40] > 1 or number == last + 1 and entry[49:81] == head, "a gap or a fork"
-        self.heads[stream] = number, hashlib.sha256(b"tertulia 1 entry:" + self.meeting + entry).digest()
+        head = hashlib.sha256(b"tertulia 1 entry:" + self.meeting + entry).digest()
+        self.heads[stream] = number, head
+        if entry[40] == 1:
+            self.talk[entry[32:40] + entry[41:49]] = head
         kind = int.from_bytes(entry[113:115], "big")
         if kind == 0x0200:
             self.host_name = text(said[1:])[0]
         elif kind == 0x0100:
             show(f"<{self.host_name}>", text(said[16:], 2)[0])
         elif kind == 0x0102:
-            name, rest = text(said[32:])
-            words = int.from_bytes(rest[80:82], "big")
-            verify(said[:32], b"question", [self.meeting, rest[:16], rest[82 : 82 + words]], rest[16:80])
-            show(f"Question from {name}:", text(rest[80:], 2)[0])
+            self.on_question(entry, said)
 
-    def ask(self, line):
-        words, token = line.encode(), os.urandom(16)
-        signature = sign(self.identity, b"question", self.meeting, token, words)
+    def on_question(self, entry, said):
+        asker, signed, heard, head, rest = said[:32], said[32:96], said[48:64], said[64:96], said[160:]
+        (name, after), (words, _) = text(rest), text(text(rest)[1], 2)
+        verify(asker, b"question", [self.meeting, signed, rest[: -len(after)], words.encode()], said[96:160])
+        if said[:48] in self.asked:
+            return
+        self.asked.add(said[:48])
+        at = entry[32:40] + entry[41:49]
+        if any(heard) and (heard >= at or self.talk.get(heard, head) != head):
+            show("! the host tells more than one story: compare with others what it said before this")
+        show(f"Question from {name} ({asker.hex()[:8]}):", words)
+
+    def ask(self, line, token=None, anew=0):
+        words, name, token = line.encode(), self.name.encode(), token or os.urandom(16)
+        at = max(self.talk, default=bytes(16))
+        signed, name = token + at + self.talk.get(at, bytes(32)), bytes([len(name)]) + name
+        signature = sign(self.identity, b"question", self.meeting, signed, name, words)
         self.requests += 1
-        self.waiting[self.requests] = line
-        self.channel.send(ASK, self.requests, token + signature + struct.pack(">H", len(words)) + words)
+        self.waiting[self.requests] = line, token, anew
+        body = signed + signature + name + struct.pack(">H", len(words)) + words
+        self.channel.send(ASK, self.requests, body)
 
     def digest(self):
         rows = [s + struct.pack(">QQ", 1, n + 1) + h for s, (n, h) in self.heads.items()][:256]

@@ -24,18 +24,19 @@ use std::time::{Duration, Instant};
 use tertulia_core::charter::Admission;
 use tertulia_core::code::Code;
 use tertulia_core::id::{MeetingId, RequestId, Salt, Token};
-use tertulia_core::identity::{Domain, Identity};
+use tertulia_core::identity::Identity;
 use tertulia_core::limits::{RATE_PATIENCE, TEXT_MAX};
 use tertulia_core::log::Log;
 use tertulia_core::rule::Rule;
 use tertulia_core::time::{Instant as Tick, Now};
-use tertulia_core::wire::entry::EntryBody;
+use tertulia_core::wire::entry::{EntryBody, Heard};
 use tertulia_core::wire::field::Text;
 use tertulia_core::wire::meeting::Whereabouts;
 use tertulia_core::wire::option::{Options, OptionsBuffer};
-use tertulia_core::wire::private::{Ask, Tell};
+use tertulia_core::wire::private::Tell;
 use tertulia_core::wire::session::{Hello, Purpose, Session};
 use tertulia_core::wire::{Encoded, Frame};
+use tertulia_testkit::frames;
 use tertulia_testkit::real::crowd::{Crowd, line};
 use tertulia_testkit::real::hall::Hall;
 use tertulia_testkit::real::local::{found, identity};
@@ -121,8 +122,7 @@ fn name(text: &str) -> Vec<u8> {
 
 fn ask(id: u32, asker: &Identity, meeting: MeetingId, text: &str) -> Encoded {
     let token = Token([u8::try_from(id).unwrap(); 16]);
-    let signature = asker.sign(Domain::Question, &[&meeting.0, &token.0, text.as_bytes()]);
-    Frame::from(Ask { token, signature, text: Text::new(text).unwrap(), options: NONE }).encode(RequestId(id))
+    Frame::from(frames::ask(asker, meeting, token, Heard::NONE, ("mallory", text))).encode(RequestId(id))
 }
 
 fn tell(id: u32, text: &str) -> Encoded {

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use tertulia_core::charter::Admission;
 use tertulia_core::command::{Command, Directory, With};
 use tertulia_core::contact::safety_words;
-use tertulia_core::event::{Change, Contact, Event, Kind, Member, Reach, Role, State};
+use tertulia_core::event::{Asked, Change, Contact, Event, Kind, Member, Reach, Role, State};
 use tertulia_core::id::MeetingId;
 use tertulia_core::wire::registry::Kind as RecordKind;
 
@@ -161,9 +161,13 @@ pub(crate) fn event(event: &Event, beside: &Beside) -> Option<String> {
 
 fn message(event: &Event, beside: &Beside) -> Option<Object> {
     let Event::Message { meeting, kind, from, own: _, text } = event else { return None };
+    let mut asked = None;
     let (origin, word, text) = match kind {
         Kind::Text(origin) => (origin, "text", text.clone()),
-        Kind::Question(origin) => (origin, "question", text.clone()),
+        Kind::Question(origin, by) => {
+            asked = Some(by);
+            (origin, "question", text.clone())
+        }
         Kind::Deed(origin, deed) => (origin, "notice", words::deed(deed, text)),
         Kind::Whisper(whisper) => {
             return Some(
@@ -178,17 +182,23 @@ fn message(event: &Event, beside: &Beside) -> Option<Object> {
             );
         }
     };
-    Some(
-        Object::new("message", origin.time_ms)
-            .with("meeting", meeting.to_hex())
-            .with("author", origin.author.to_hex())
-            .with("session", format!("{:016x}", origin.session))
-            .with("number", origin.number)
-            .with("lamport", origin.lamport)
-            .with("from", from.as_str())
-            .with("kind", word)
-            .with("text", text),
-    )
+    let object = Object::new("message", origin.time_ms)
+        .with("meeting", meeting.to_hex())
+        .with("author", origin.author.to_hex())
+        .with("session", format!("{:016x}", origin.session))
+        .with("number", origin.number)
+        .with("lamport", origin.lamport)
+        .with("from", from.as_str())
+        .with("kind", word)
+        .with("text", text);
+    Some(match asked {
+        None => object,
+        Some(Asked { key, heard, unheard, .. }) => object
+            .with("asker", key.to_hex())
+            .with("heard_session", heard.map(|(session, _)| format!("{session:016x}")))
+            .with("heard_number", heard.map(|(_, number)| number))
+            .with("unheard", *unheard),
+    })
 }
 
 fn listing(event: &Event, beside: &Beside) -> Option<Object> {

@@ -19,7 +19,7 @@ pub(crate) struct Mark {
 impl Mark {
     /// What `event` shows of what is stored: private words are not.
     pub(crate) fn of(event: &Event) -> Option<Self> {
-        let Event::Message { meeting, kind: Kind::Text(origin) | Kind::Question(origin), .. } = event else {
+        let Event::Message { meeting, kind: Kind::Text(origin) | Kind::Question(origin, _), .. } = event else {
             return None;
         };
         Some(Self { meeting: *meeting, author: origin.author, session: origin.session, number: origin.number })

@@ -171,8 +171,8 @@ impl Text {
         Some(match kind {
             Kind::Text(_) if own && self.was_typed(text) => return None,
             Kind::Text(_) => format!("{} {shown}", self.paint(NAME, &format!("{from}:"))),
-            Kind::Question(_) => {
-                format!("{} {shown}", self.paint(QUESTION, &format!("Question from {from}:")))
+            Kind::Question(_, asked) => {
+                format!("{} {shown}", self.paint(QUESTION, &format!("Question from {from}{}:", words::asked(asked))))
             }
             Kind::Deed(_, deed) => self.own(&format!("{from} {}", escape::line(&words::deed(deed, text)))),
             Kind::Whisper(_) if own && self.was_typed(text) => return None,

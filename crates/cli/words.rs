@@ -5,7 +5,7 @@ use tertulia_core::address::Flaw;
 use tertulia_core::code::Code;
 use tertulia_core::command::{Directory, Failure, Full, Place};
 use tertulia_core::contact::safety_words;
-use tertulia_core::event::{Deed, Ending, Notice, Role};
+use tertulia_core::event::{Asked, Deed, Ending, Notice, Role};
 use tertulia_core::id::Key;
 use tertulia_core::limits;
 use tertulia_core::reason;
@@ -78,6 +78,15 @@ pub(crate) fn failure(failure: &Failure) -> String {
         Failure::NotListening => "nobody can reach you here: only who listens can be registered".into(),
         Failure::NotRegistered => "no registry lists you; to be listed: /register".into(),
         Failure::Refused { reason, .. } => reason.clone(),
+        Failure::Differs { number: 0 } => {
+            "the host does not publish it: it says that you have heard what it has not said, or are called otherwise; \
+             ask again once it has said something"
+                .into()
+        }
+        Failure::Differs { number } => format!(
+            "the host does not publish it: it says that it has not said what you have heard as its line {number}; \
+             compare with others, aloud, and ask again once it has said something more"
+        ),
         Failure::Undelivered(None) => unanswered("the host"),
         Failure::Undelivered(Some(name)) | Failure::NotAnswered(name) | Failure::Gone(name) => unanswered(name),
         Failure::Held(name) => format!("{name} was gone before the text arrived; say it again when they are back"),
@@ -91,7 +100,7 @@ fn unanswered(who: &str) -> String {
 }
 
 fn changed_hands(name: &str, key: Key) -> String {
-    let digits: String = key.to_hex().chars().take(limits::KEY_DIGITS_MIN).collect();
+    let digits = digits(&key.to_hex());
     format!(
         "another key was called {name} a moment ago, and one that begins with {digits} is now: type {digits} instead"
     )
@@ -183,6 +192,24 @@ const fn kind(place: Place) -> &'static str {
 /// Two runs have signed with one key.
 const OWN_FORK: &str = "another run with your key, perhaps of a copy of this machine, has written here too; the last of what you said is shown to nobody: say it again";
 
+/// What stands behind the name of somebody who has asked: digits of its key where the name may mislead, and what of the
+/// host's words it did not know.
+pub(crate) fn asked(asked: &Asked) -> String {
+    let key = if asked.is_ambiguous { format!(" ({})", digits(&asked.key.to_hex())) } else { String::new() };
+    let unheard = match (asked.unheard, asked.heard) {
+        (0, _) => String::new(),
+        (_, None) => ", who had heard nothing".into(),
+        (1, Some(_)) => ", before the last line".into(),
+        (lines, Some(_)) => format!(", before the last {lines} lines"),
+    };
+    format!("{key}{unheard}")
+}
+
+/// Enough of a key or hash to tell it from others.
+fn digits(hex: &str) -> String {
+    hex.chars().take(limits::KEY_DIGITS_MIN).collect()
+}
+
 /// What the user should know.
 pub(crate) fn notice(notice: &Notice) -> String {
     match notice {
@@ -225,6 +252,16 @@ pub(crate) fn notice(notice: &Notice) -> String {
         }
         Notice::UnsignedQuestion => {
             "the host has published a question that its asker has not signed; it is not shown".into()
+        }
+        Notice::TwoStories { name, number, heard, held, .. } => {
+            let found = match held {
+                Some(held) => format!("line {number} of the host is {} here", digits(&held.to_hex())),
+                None => format!("line {number} of the host was not said before it"),
+            };
+            format!(
+                "the host tells more than one story: {name} has asked after hearing {} as line {number}, and {found};                  believe neither before you have compared with others, aloud",
+                digits(&heard.to_hex())
+            )
         }
         Notice::BadQuestion { name, word, strike } => {
             format!("a question of {name} has `{word}` and is not published: warning number {strike}")

@@ -1,9 +1,12 @@
 //! The traces that the code makes: small sessions of one link, most of which end with one broken rule.
 
+use tertulia_core::id::{RequestId, Token};
 use tertulia_core::rule::Rule;
 use tertulia_core::trace::{Direction, Expect, LinkStep, Step, Trace};
-use tertulia_core::wire::Encoded;
-use tertulia_testkit::lecture::{ada, bea, lecture, packet, trace};
+use tertulia_core::wire::entry::Heard;
+use tertulia_core::wire::{Encoded, Frame};
+use tertulia_testkit::frames::ask;
+use tertulia_testkit::lecture::{ada, bea, charter, lecture, packet, trace};
 
 /// A trace that is being made.
 struct Made {
@@ -233,6 +236,25 @@ fn sessions() -> Vec<(&'static str, Trace)> {
     ]
 }
 
+/// Bea's question names her as she was called before.
+fn signed_anew() -> (&'static str, Trace) {
+    let old = ask(&bea(), charter().meeting, Token([0x51; 16]), Heard::NONE, ("be", "Is it safe?"));
+    let differs = [&[0, 0x3a][..], &text8("your name here is another")].concat();
+    let mut anew = said("ASK", 0);
+    anew[7] = 3;
+    Made::new("a question that does not fit is signed anew", &["ASK-8", "ASK-9"])
+        .joined()
+        .guest(&said("DIGEST", 0))
+        .host(&said("ENTRY", 0))
+        .host(&said("ENTRY", 1))
+        .guest(&Frame::from(old).encode(RequestId(2)).0)
+        .host(&frame(0x0008, 2, &differs))
+        .guest(&anew)
+        .host(&said("ENTRY", 2))
+        .host(&frame(0x0006, 3, b""))
+        .named("question-differs")
+}
+
 fn extensions() -> Vec<(&'static str, Trace)> {
     let mut two = Made::new("packets of two links take turns", &["SESSION-1"]).note("Ada's node writes the trace.");
     two.trace.steps.clear();
@@ -261,5 +283,6 @@ fn extensions() -> Vec<(&'static str, Trace)> {
             .host(&frame(0x0002, 0, &[[0x7f, 0xff].as_slice(), &text8("for a new reason")].concat()))
             .named("bye-unknown-code"),
         two.named("two-links"),
+        signed_anew(),
     ]
 }

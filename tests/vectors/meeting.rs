@@ -6,6 +6,7 @@ use tertulia_core::pass::Chain;
 use tertulia_core::ticket::Ticket;
 use tertulia_core::wire::field::encode_alone;
 use tertulia_core::wire::option::Manner;
+use tertulia_core::wire::private::{Ask, asked};
 use tertulia_testkit::lecture::{ada, bea, bodies, chain, charter, question, ticket, ticket_proof};
 
 use crate::{compare, hex, list, object, text};
@@ -117,9 +118,12 @@ fn chains() -> Vec<String> {
 }
 
 fn question_object() -> String {
-    let (token, words, signature) = question();
-    let parts: [&[u8]; 3] = [&charter().meeting.0, &token.0, words.as_bytes()];
-    let mut fields = vec![("token", hex(&token.0)), ("text", text(words))];
+    let Ask { token, heard, signature, name, text: words, .. } = question();
+    let signs = asked(token, &heard, name, words);
+    let parts: [&[u8]; 2] = [&charter().meeting.0, &signs];
+    let mut fields = vec![("token", hex(&token.0)), ("session", heard.session.to_string())];
+    fields.extend([("number", heard.number.to_string()), ("head", hex(&heard.head.0))]);
+    fields.extend([("name", text(name.as_str())), ("text", text(words.as_str()))]);
     fields.extend(signed(&bea(), Domain::Question, &parts, &signature));
     object(1, &fields)
 }

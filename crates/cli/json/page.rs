@@ -102,6 +102,7 @@ fn here() -> Vec<Event> {
 fn said() -> Vec<Event> {
     let origin =
         Origin { author: KEY, session: 0x019b_7694_7740_beef, number: 2, lamport: 3, time_ms: 1_767_222_000_000 };
+    let asked = Asked { key: KEY, is_ambiguous: false, heard: Some((origin.session, 1)), unheard: 0 };
     let whisper = Whisper { token: Token([0xef; 16]), author: KEY, to: "bea".into() };
     let message = |kind, text: &str| Event::Message {
         meeting: MEETING,
@@ -112,6 +113,7 @@ fn said() -> Vec<Event> {
     };
     vec![
         message(Kind::Text(origin), "A value has one owner."),
+        message(Kind::Question(origin, asked), "And who borrows it?"),
         message(Kind::Whisper(whisper), "see you at eight"),
         Event::Delivery { session: origin.session, number: 2, reach: Reach::Sent, have: 1, of: 3 },
         Event::Gap { author: KEY, session: origin.session, first: 2, next: 5 },

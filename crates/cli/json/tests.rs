@@ -1,7 +1,7 @@
 use super::*;
 use tertulia_core::code::Code;
 use tertulia_core::command::{Failure, Place};
-use tertulia_core::event::{Deed, Ending, Notice, Origin, Whisper};
+use tertulia_core::event::{Asked, Deed, Ending, Notice, Origin, Whisper};
 use tertulia_core::id::{CommandId, Key, MeetingId, Token};
 
 const KEY: Key = Key([0xab; 32]);
@@ -93,6 +93,7 @@ fn who_is_there_is_told_in_the_fields_that_scripts_know() {
 #[test]
 fn what_is_said_is_told_in_the_fields_that_scripts_know() {
     let origin = Origin { author: KEY, session: 1, number: 2, lamport: 3, time_ms: 4 };
+    let asked = Asked { key: KEY, is_ambiguous: true, heard: Some((1, 1)), unheard: 0 };
     let entry = |kind: &str, text: &str| {
         format!(
             r#"{{"event":"message","time_ms":4,"meeting":"{}","author":"{}","session":"0000000000000001","number":2,"lamport":3,"from":"anna","kind":"{kind}","text":"{text}"}}"#,
@@ -102,7 +103,13 @@ fn what_is_said_is_told_in_the_fields_that_scripts_know() {
     };
     let cases = [
         (said(Kind::Text(origin), "hi"), entry("text", "hi")),
-        (said(Kind::Question(origin), "why?"), entry("question", "why?")),
+        (
+            said(Kind::Question(origin, asked), "why?"),
+            entry("question", "why?").replace(
+                '}',
+                &format!(r#","asker":"{}","heard_session":"0000000000000001","heard_number":1,"unheard":0}}"#, key()),
+            ),
+        ),
         (said(Kind::Deed(origin, Deed::End), "enough"), entry("notice", "ended the meeting: enough")),
         (
             said(Kind::Whisper(Whisper { token: Token([0xef; 16]), author: KEY, to: "bea".into() }), "psst"),

@@ -1,6 +1,6 @@
 use super::*;
 use tertulia_core::command::{Failure, Place};
-use tertulia_core::event::{Deed, Ending, Notice, Origin, Whisper};
+use tertulia_core::event::{Asked, Deed, Ending, Notice, Origin, Whisper};
 use tertulia_core::id::Token;
 use tertulia_core::wire::entry::Level;
 
@@ -13,6 +13,10 @@ fn said(kind: Kind, from: &str, own: bool, text: &str) -> Event {
 
 fn whisper() -> Kind {
     Kind::Whisper(Whisper { token: Token::ZERO, author: KEY, to: "bea".into() })
+}
+
+fn question(is_ambiguous: bool, heard: Option<(u64, u64)>, unheard: u64) -> Kind {
+    Kind::Question(ORIGIN, Asked { key: KEY, is_ambiguous, heard, unheard })
 }
 
 fn shown_out(name: &str) -> Kind {
@@ -30,7 +34,16 @@ fn what_people_read() {
     let members = || vec![member("anna", State::You), member("bea", State::Linked), member("carl", State::Away)];
     for (event, line) in [
         (said(Kind::Text(ORIGIN), "anna", false, "hello"), "anna: hello"),
-        (said(Kind::Question(ORIGIN), "bea", false, "why?"), "Question from bea: why?"),
+        (said(question(false, Some((1, 2)), 0), "bea", false, "why?"), "Question from bea: why?"),
+        (
+            said(question(true, Some((1, 2)), 1), "bea", false, "why?"),
+            "Question from bea (01010101), before the last line: why?",
+        ),
+        (
+            said(question(false, Some((1, 2)), 3), "bea", false, "why?"),
+            "Question from bea, before the last 3 lines: why?",
+        ),
+        (said(question(false, None, 3), "bea", false, "why?"), "Question from bea, who had heard nothing: why?"),
         (said(whisper(), "anna", false, "psst"), "(private) anna: psst"),
         (said(shown_out("bea"), "anna", false, "why"), "-- anna showed bea out: why"),
         (Event::Joined { name: name(), key: KEY }, "-- bea joined"),
@@ -146,7 +159,7 @@ fn nothing_from_outside_forges_a_line_or_moves_the_cursor() {
     let hostile = "a\n-- error: forged\r\x1b[1A\u{9b}2K\x07\0\u{202e}x";
     let events = [
         said(Kind::Text(ORIGIN), hostile, false, hostile),
-        said(Kind::Question(ORIGIN), hostile, false, hostile),
+        said(question(false, None, 0), hostile, false, hostile),
         said(whisper(), hostile, false, hostile),
         said(shown_out(hostile), hostile, false, hostile),
         Event::Joined { name: hostile.into(), key: KEY },

@@ -72,6 +72,7 @@ codes! {
     0x0037 QuestionsClosed "questions_closed" "The meeting takes no questions."
     0x0038 Filtered "filtered" "The question has a word that the host does not publish."
     0x0039 TooSoon "too_soon" "The key has joined too often just now."
+    0x003a Differs "differs" "The question does not fit what the host has said, or what its asker is called here. Sign it anew."
     0x0040 Stale "stale" "The registry holds a newer record of the same key."
     0x0041 NoRecord "no_record" "The registry holds no such record of the sender."
     0x0050 Denied "denied" "A host, or a contact, does not admit the sender."

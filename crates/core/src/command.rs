@@ -287,6 +287,11 @@ pub enum Failure {
         /// In words; may be empty.
         reason: String,
     },
+    /// The host says that it has not said what this user has heard last, or that they are called otherwise.
+    Differs {
+        /// Its number; 0: nothing was heard.
+        number: u64,
+    },
     /// It was said to somebody, who has not answered by the end; `None`: to the host.
     Undelivered(Option<String>),
     /// Somebody has not answered in time.
@@ -336,6 +341,7 @@ impl Failure {
             Self::OnlyClient | Self::OnlyRegistry => "usage",
             Self::NotListening => "not_listening",
             Self::NotRegistered => "not_registered",
+            Self::Differs { .. } => Code::Differs.word(),
             Self::Undelivered(_) | Self::Unsaid => UNDELIVERED,
             Self::NotAnswered(_) => "not_answered",
             Self::Gone(_) => Code::Left.word(),

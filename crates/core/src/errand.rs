@@ -5,6 +5,7 @@ use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
+use crate::code::Code;
 use crate::command::{Failure, Full};
 use crate::event::{Event, Kind, Whisper};
 use crate::id::{CommandId, Key, LinkId, MeetingId, RequestId, Token};
@@ -12,24 +13,53 @@ use crate::identity::{Domain, Identity};
 use crate::limits;
 use crate::machine::Output;
 use crate::wire::Frame;
+use crate::wire::entry::Heard;
 use crate::wire::field::{Name, Text};
 use crate::wire::meeting::Rename;
 use crate::wire::option::Options;
-use crate::wire::private::{Ask, Tell};
+use crate::wire::private::{Ask, Tell, asked};
 use crate::wire::session::Refused;
 
 /// Something to be done by the other side.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Errand {
-    Ask { token: Token, text: String },
-    Tell { token: Token, to: String, text: String },
-    Rename { name: String },
+    /// And how often it was signed anew.
+    Ask {
+        token: Token,
+        text: String,
+        anew: u8,
+    },
+    Tell {
+        token: Token,
+        to: String,
+        text: String,
+    },
+    Rename {
+        name: String,
+    },
+}
+
+/// Who wants it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Speaker<'a> {
+    pub(crate) us: &'a Identity,
+    pub(crate) meeting: MeetingId,
+    /// What it is called there, and what it has heard: a question is signed with both.
+    pub(crate) name: &'a str,
+    pub(crate) heard: Heard,
+}
+
+impl<'a> Speaker<'a> {
+    /// Somebody who asks no questions.
+    pub(crate) const fn of(us: &'a Identity, meeting: MeetingId) -> Self {
+        Self { us, meeting, name: "", heard: Heard::NONE }
+    }
 }
 
 impl Errand {
     pub(crate) fn ask(text: String, token: Token) -> Result<Self, Failure> {
         Text::new(&text).ok_or(Failure::TextLength(text.len()))?;
-        Ok(Self::Ask { token, text })
+        Ok(Self::Ask { token, text, anew: 0 })
     }
 
     pub(crate) fn tell(to: String, text: String, token: Token) -> Result<Self, Failure> {
@@ -37,12 +67,15 @@ impl Errand {
         Ok(Self::Tell { token, to, text })
     }
 
-    fn send(&self, link: LinkId, id: RequestId, meeting: MeetingId, us: &Identity) -> Option<Output> {
+    fn send(&self, link: LinkId, id: RequestId, speaker: Speaker<'_>) -> Option<Output> {
         let options = Options::NONE;
         let frame = match self {
-            Self::Ask { token, text } => {
-                let signature = us.sign(Domain::Question, &[&meeting.0, &token.0, text.as_bytes()]);
-                Frame::from(Ask { token: *token, signature, text: Text::new(text)?, options }).encode(id)
+            Self::Ask { token, text, .. } => {
+                let Speaker { us, meeting, name, heard } = speaker;
+                let (name, text, token) = (Name::new(name)?, Text::new(text)?, *token);
+                // SPEC ASK-1
+                let signature = us.sign(Domain::Question, &[&meeting.0, &asked(token, &heard, name, text)]);
+                Frame::from(Ask { token, heard, signature, name, text, options }).encode(id)
             }
             Self::Tell { token, text, .. } => {
                 Frame::from(Tell { token: *token, text: Text::new(text)?, options }).encode(id)
@@ -72,17 +105,16 @@ impl Outbox {
         command: CommandId,
         errand: Errand,
         link: Option<(LinkId, RequestId)>,
-        meeting: MeetingId,
-        us: &Identity,
+        speaker: Speaker<'_>,
         out: &mut Vec<Output>,
     ) -> Result<(), Failure> {
         // One place is left for FETCH among the open requests.
         if self.pending.len() >= limits::PENDING_MAX.min(limits::REQUESTS_MAX.saturating_sub(1)) {
             return Err(Failure::Full(Full::Errands));
         }
-        out.extend(link.and_then(|(link, id)| errand.send(link, id, meeting, us)));
+        out.extend(link.and_then(|(link, id)| errand.send(link, id, speaker)));
         self.pending.push_back((command, errand, link.map(|(_, id)| id)));
-        self.meeting = Some(meeting);
+        self.meeting = Some(speaker.meeting);
         Ok(())
     }
 
@@ -90,16 +122,15 @@ impl Outbox {
     pub(crate) fn resend(
         &mut self,
         link: LinkId,
-        meeting: MeetingId,
+        speaker: Speaker<'_>,
         last_request: &mut RequestId,
-        us: &Identity,
         out: &mut Vec<Output>,
     ) {
-        self.meeting = Some(meeting);
+        self.meeting = Some(speaker.meeting);
         for (_, errand, request) in &mut self.pending {
             let id = last_request.step();
             *request = Some(id);
-            out.extend(errand.send(link, id, meeting, us));
+            out.extend(errand.send(link, id, speaker));
         }
     }
 
@@ -133,9 +164,26 @@ impl Outbox {
     }
 
     /// It is not done.
-    pub(crate) fn on_refused(&mut self, id: RequestId, error: &Refused<'_>, out: &mut Vec<Output>) {
-        let Some((command, _)) = self.take(id) else { return };
-        out.push(Output::Event(Event::Error { failure: refused(error), id: Some(command) }));
+    pub(crate) fn on_refused(
+        &mut self,
+        (link, id): (LinkId, RequestId),
+        error: &Refused<'_>,
+        speaker: Speaker<'_>,
+        last_request: &mut RequestId,
+        out: &mut Vec<Output>,
+    ) {
+        let Some((command, errand)) = self.take(id) else { return };
+        let failure = match errand {
+            // SPEC ASK-9
+            Errand::Ask { token, text, anew } if error.code == Code::Differs && anew < limits::SIGNED_ANEW_MAX => {
+                let (errand, id) = (Errand::Ask { token, text, anew: anew.saturating_add(1) }, last_request.step());
+                out.extend(errand.send(link, id, speaker));
+                return self.pending.push_back((command, errand, Some(id)));
+            }
+            Errand::Ask { .. } if error.code == Code::Differs => Failure::Differs { number: speaker.heard.number },
+            Errand::Ask { .. } | Errand::Tell { .. } | Errand::Rename { .. } => refused(error),
+        };
+        out.push(Output::Event(Event::Error { failure, id: Some(command) }));
     }
 }
 

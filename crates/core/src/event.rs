@@ -6,7 +6,7 @@ use core::net::SocketAddr;
 use crate::charter::{Admission, Questions};
 use crate::code::Code;
 use crate::command::{Failure, Place};
-use crate::id::{CommandId, Key, MeetingId, Token};
+use crate::id::{CommandId, Hash, Key, MeetingId, Token};
 use crate::rule::Rule;
 use crate::wire::entry::Level;
 use crate::wire::registry;
@@ -80,11 +80,24 @@ pub enum Kind {
     /// Said to all.
     Text(Origin),
     /// Asked by somebody, published by the host.
-    Question(Origin),
+    Question(Origin, Asked),
     /// What a host did; the text is why.
     Deed(Origin, Deed),
     /// Between two.
     Whisper(Whisper),
+}
+
+/// Who has asked a question, and what of the host's words they had heard by then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// Who.
+    pub key: Key,
+    /// Somebody else here has a name that reads like theirs, or may have: the key says who is meant.
+    pub is_ambiguous: bool,
+    /// The session and the number of what they had heard last of the host; `None`: nothing.
+    pub heard: Option<(u64, u64)>,
+    /// How much the host has said since.
+    pub unheard: u64,
 }
 
 /// What a host did.
@@ -178,6 +191,19 @@ pub enum Notice {
     },
     /// The host has published a question that its asker has not signed.
     UnsignedQuestion,
+    /// The host has said one thing to the asker of a question, and another here.
+    TwoStories {
+        /// What the asker is called.
+        name: String,
+        /// The host's session.
+        session: u64,
+        /// The number of what the host has said.
+        number: u64,
+        /// The hash of what the asker had heard.
+        heard: Hash,
+        /// The hash of what was said here; `None`: that number comes only after the question.
+        held: Option<Hash>,
+    },
     /// A question has a word of the filter.
     BadQuestion {
         /// Who has asked.
@@ -238,6 +264,7 @@ impl Notice {
             Self::SameKey { .. } => "same_key",
             Self::ForkOfHost | Self::OwnFork | Self::Fork(_) | Self::ForkOfPair { .. } => "fork",
             Self::UnsignedQuestion => Rule::Ask1.code().word(),
+            Self::TwoStories { .. } => Rule::Ask8.code().word(),
             Self::BadQuestion { .. } => Rule::Ask4.code().word(),
             Self::AtTheDoor(_) => Rule::Join5.code().word(),
             Self::LeftLobby(_) => "lobby",

@@ -63,7 +63,7 @@ pub enum Domain {
     Entry,
     /// What one of two friends has written to the other.
     Pair,
-    /// A guest's question.
+    /// A guest's question, with its name and what it has heard.
     Question,
     /// A host's pass for a guest.
     Pass,

@@ -108,6 +108,10 @@ limits! {
     LAMPORT_LEAP_MAX: u64 = 16_777_216;
     /// Tokens of one key that a receiver remembers (TOKEN-2).
     TOKENS_MAX: usize = 64;
+    /// Questions whose asker had heard what a reader does not hold, and that it compares if it comes (ASK-10).
+    HEARD_WAITING_MAX: usize = 256;
+    /// A question that does not fit what the host has said is signed anew so often (ASK-9).
+    SIGNED_ANEW_MAX: u8 = 3;
     /// Questions and private texts that wait for their OK.
     PENDING_MAX: usize = 64;
     /// Records that one side seals in one connection (AGE-1).

@@ -13,6 +13,8 @@ pub(crate) const NO_QUESTIONS: &str = "this lecture takes no questions";
 pub(crate) const MUTED: &str = "the host has muted you";
 /// SPEC ASK-4: why its asker is shown out.
 pub(crate) const STRUCK_OUT: &str = "three bad questions";
+/// SPEC ASK-8
+pub(crate) const NOT_SAID: &str = "your question names what was not said here, or not your name here";
 /// SPEC RENAME-1
 pub(crate) const NAME_TAKEN: &str = "somebody here has that name";
 

@@ -105,6 +105,7 @@ rules! {
     Ask2 "ASK-2" QuestionsClosed "questions are open"
     Ask3 "ASK-3" Muted "a muted guest asks nothing"
     Ask4 "ASK-4" Filtered "a question has no word of the filter"
+    Ask8 "ASK-8" Differs "a question names its asker as it is called here, and an entry that the host has written"
     Rename1 "RENAME-1" NameTaken "a new name is nobody else's here"
     Revoke1 "REVOKE-1" Kicked "a revoked key is shown out"
     Lobby3 "LOBBY-3" Unexpected "WAITING comes between JOIN and its answer"

@@ -2,17 +2,18 @@
 
 use std::net::SocketAddr;
 
-use tertulia_core::id::{Key, MeetingId, RequestId};
-use tertulia_core::identity::Identity;
+use tertulia_core::id::{Key, MeetingId, RequestId, Token};
+use tertulia_core::identity::{Domain, Identity};
 use tertulia_core::limits::{ADDRESSES_MAX, MESH_MAX, RANGES_MAX};
 use tertulia_core::log::Log;
 use tertulia_core::pass::Chain;
 use tertulia_core::time::{Instant, Now};
 use tertulia_core::wire::address::Address;
-use tertulia_core::wire::entry::EntryBody;
-use tertulia_core::wire::field::{List, Name, encode_items};
+use tertulia_core::wire::entry::{EntryBody, Heard};
+use tertulia_core::wire::field::{List, Name, Text, encode_items};
 use tertulia_core::wire::meeting::{Digest, Fetch, Join, Links, Range, Row, Whereabouts};
 use tertulia_core::wire::option::{self, Options, OptionsBuffer, TicketProof};
+use tertulia_core::wire::private::{Ask, asked};
 use tertulia_core::wire::{Encoded, Frame};
 
 /// What JOIN and PERSON show.
@@ -74,4 +75,18 @@ pub fn links(keys: impl IntoIterator<Item = Key>) -> Encoded {
 pub fn fetch(ranges: impl IntoIterator<Item = Range>, id: u32) -> Encoded {
     let (count, items) = encode_items(ranges, RANGES_MAX);
     Frame::from(Fetch { ranges: List::over(count, &items), options: Options::NONE }).encode(RequestId(id))
+}
+
+/// What `asker` asks, who is called so and has heard so much.
+#[must_use]
+pub fn ask<'a>(
+    asker: &Identity,
+    meeting: MeetingId,
+    token: Token,
+    heard: Heard,
+    (name, text): (&'a str, &'a str),
+) -> Ask<'a> {
+    let (name, text) = (Name::new(name).unwrap(), Text::new(text).unwrap());
+    let signature = asker.sign(Domain::Question, &[&meeting.0, &asked(token, &heard, name, text)]);
+    Ask { token, heard, signature, name, text, options: Options::NONE }
 }

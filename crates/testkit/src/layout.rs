@@ -4,7 +4,7 @@ use tertulia_core::charter::Terms;
 use tertulia_core::code::Code;
 use tertulia_core::trace::Line;
 use tertulia_core::wire::address::Address;
-use tertulia_core::wire::entry::{Carried, Cut, Entry, EntryBody, Envelope};
+use tertulia_core::wire::entry::{Carried, Cut, Entry, EntryBody, Envelope, Heard};
 use tertulia_core::wire::field::Field as _;
 use tertulia_core::wire::frame::{FrameInfo, HEADER, infos};
 use tertulia_core::wire::meeting::{Person, Range, Row};
@@ -24,6 +24,7 @@ pub fn structure(word: &str) -> Option<Vec<(&'static str, String)>> {
         "terms" => Some(Terms::fields()),
         "cut" => Some(Cut::fields()),
         "row" => Some(Row::fields()),
+        "heard" => Some(Heard::fields()),
         "range" => Some(Range::fields()),
         "person" => Some(Person::fields()),
         "particulars" => Some(Particulars::fields()),
@@ -43,6 +44,7 @@ pub const STRUCTURES: &[&str] = &[
     "cut",
     "row",
     "range",
+    "heard",
     "person",
     "pass",
     "ticket proof",

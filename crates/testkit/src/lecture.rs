@@ -6,12 +6,12 @@ use tertulia_core::charter::{Admission, Charter, Questions, SignedCharter, Terms
 use tertulia_core::code::Code;
 use tertulia_core::id::{Hash, Key, MeetingId, RequestId, Salt, Signature, Token};
 use tertulia_core::identity::{Domain, Ed25519, Identity, Secret};
-use tertulia_core::log::{Log, Verdict, entry_of, hash};
+use tertulia_core::log::{Held, Log, Verdict, entry_of, hash};
 use tertulia_core::pass::Chain;
 use tertulia_core::time::{Instant, Now};
 use tertulia_core::trace::{Direction, Expect, LinkStep, Packet, Step, Trace};
 use tertulia_core::wire::address::Address;
-use tertulia_core::wire::entry::{Cut, EntryBody, Level, Role};
+use tertulia_core::wire::entry::{Cut, EntryBody, Heard, Level, Role};
 use tertulia_core::wire::field::{Block, List, Name, Reason, Signed, Text, Title, decode_all, encode_items};
 use tertulia_core::wire::meeting::{
     Digest, Fetch, Join, Lane, Links, Person, Presence, Range, Rename, Waiting, Welcome, Whereabouts,
@@ -20,6 +20,8 @@ use tertulia_core::wire::option::{self, Manner, Options, OptionsBuffer, TicketPr
 use tertulia_core::wire::private::{Ask, Tell};
 use tertulia_core::wire::session::{Bye, Done, Hello, Ping, Purpose, Refused};
 use tertulia_core::wire::{Encoded, Frame, decode};
+
+use crate::frames::ask;
 
 /// When the lecture begins, milliseconds since 1970 in UTC.
 pub const START_MS: u64 = 1_700_000_000_000;
@@ -81,11 +83,20 @@ pub fn chain() -> Chain {
     Chain::default().and(bea().key(), 0, Manner::Unasked, charter().meeting, &ada())
 }
 
-/// Bea's question, and its signature.
+/// Bea's question, after the host's first text.
+///
+/// # Panics
+/// If the lecture has none.
 #[must_use]
-pub fn question() -> (Token, &'static str, Signature) {
-    let (token, text) = (Token([0x51; 16]), "Is it safe?");
-    (token, text, bea().sign(Domain::Question, &[&charter().meeting.0, &token.0, text.as_bytes()]))
+pub fn question() -> Ask<'static> {
+    let mut entries = lecture().into_iter().filter_map(|said| Held::read(charter().meeting, &said.frame));
+    let welcome = entries.find(|entry| entry.lane() == Lane::Talk).unwrap();
+    asked(&welcome)
+}
+
+fn asked(welcome: &Held) -> Ask<'static> {
+    let heard = Heard { session: welcome.id.session, number: welcome.number, head: welcome.hash };
+    ask(&bea(), charter().meeting, Token([0x51; 16]), heard, ("bea", "Is it safe?"))
 }
 
 /// One frame of the lecture.
@@ -188,12 +199,9 @@ impl Script {
     }
 
     fn talk(&mut self, welcome: &Encoded) {
-        let (token, text, signature) = question();
-        let text = Text::new(text).unwrap();
-        self.guest(2, Ask { token, signature, text, options: NONE }, "Bea asks.");
-        let name = Name::new("bea").unwrap();
-        let body = EntryBody::Question { asker: bea().key(), name, token, signature, text };
-        self.publish(&body, "The host publishes the question, to Bea too.");
+        let question = asked(&Held::read(self.meeting, welcome).unwrap());
+        self.guest(2, question, "Bea asks.");
+        self.publish(&question.published(bea().key()), "The host publishes the question, to Bea too.");
         self.say(Direction::Responder, 2, Done { options: NONE }, "Then it answers.");
         let tell = Tell { token: Token([0x52; 16]), text: Text::new("Can you speak up?").unwrap(), options: NONE };
         self.guest(3, tell, "A private text to the host.");
@@ -268,8 +276,6 @@ pub fn waiting() -> Encoded {
 /// One body of each kind, by the kind's name.
 #[must_use]
 pub fn bodies() -> Vec<(&'static str, Encoded)> {
-    let (token, text, signature) = question();
-    let (name, text) = (Name::new("bea").unwrap(), Text::new(text).unwrap());
     let (out, why, answers) = (Reason::cut("bea"), Reason::cut("shouting"), Hash([0xee; 32]));
     let (count, addresses) = encode_items(["192.0.2.1:7473".parse().map(Address::of).unwrap()], 1);
     let addresses = List::over(count, &addresses);
@@ -281,7 +287,7 @@ pub fn bodies() -> Vec<(&'static str, Encoded)> {
         EntryBody::Policy { door: tertulia_core::wire::entry::Door::Locked, kept: List::NONE },
         EntryBody::End { why: Reason::NONE },
         EntryBody::Text { salt: Salt([0x5a; 16]), text: Text::new("Welcome!").unwrap() },
-        EntryBody::Question { asker: bea().key(), name, token, signature, text },
+        question().published(bea().key()),
         EntryBody::Person {
             whereabouts: Whereabouts::Here,
             name: Name::new("Ada").unwrap(),

@@ -12,7 +12,7 @@ use tertulia_core::code::Code;
 use tertulia_core::command::{Command, With};
 use tertulia_core::event::{Event, Notice};
 use tertulia_core::id::{Hash, Key, MeetingId, RequestId, Salt, Token};
-use tertulia_core::identity::{Domain, Identity, Secret};
+use tertulia_core::identity::{Identity, Secret};
 use tertulia_core::log::{Log, Record};
 use tertulia_core::machine::{Input, Machine, Output};
 use tertulia_core::mesh::{Member, MemberConfig, Restored};
@@ -21,13 +21,14 @@ use tertulia_core::pass::Chain;
 use tertulia_core::star::{Attendee, Host, HostConfig, NewcomerConfig};
 use tertulia_core::time::{Instant, Now, Timers};
 use tertulia_core::wire::address::Address;
-use tertulia_core::wire::entry::{Door, EntryBody, Role};
+use tertulia_core::wire::entry::{Door, EntryBody, Heard, Role};
 use tertulia_core::wire::field::{Block, List, Name, Reason, Signed, Text, Title, decode_all, encode_items};
 use tertulia_core::wire::meeting::{Digest, Join, Links, Welcome, Whereabouts};
 use tertulia_core::wire::option::{Manner, Options};
-use tertulia_core::wire::private::{Ask, Tell};
+use tertulia_core::wire::private::Tell;
 use tertulia_core::wire::session::{Done, Purpose};
 use tertulia_core::wire::{Encoded, Frame};
+use tertulia_testkit::frames::ask;
 use tertulia_testkit::laws::{Court, Step};
 use tertulia_testkit::scheme::Hashed;
 
@@ -107,9 +108,8 @@ fn from_guests() -> Vec<Encoded> {
         let asker = identity(number);
         for (at, text) in ["why", "damn", "how"].into_iter().enumerate() {
             let token = Token([number.wrapping_mul(16).wrapping_add(u8::try_from(at).unwrap()); 16]);
-            let signature = asker.sign(Domain::Question, &[&meeting.0, &token.0, text.as_bytes()]);
+            frames.push(request(ask(&asker, meeting, token, Heard::NONE, ("p1", text))));
             let text = Text::new(text).unwrap();
-            frames.push(request(Ask { token, signature, text, options: Options::NONE }));
             frames.push(request(Tell { token, text, options: Options::NONE }));
         }
     }

@@ -78,7 +78,7 @@ impl Friends {
         let Some(pair) = &friend.pair else { return false };
         let us = self.us.key();
         let author = if entry.id.author == us { &self.config.name } else { &friend.name };
-        let event = message(pair.log().meeting(), entry, &entry.body(), None, author, us);
+        let event = message(pair.log(), entry, &entry.body(), None, author, us);
         let event = event.filter(|event| matches!(event, Event::Message { kind: Kind::Text(_), .. }));
         let is_theirs = event.is_some() && entry.id.author != us;
         out.extend(event.map(Output::Event));

@@ -1,6 +1,7 @@
 //! What everybody holds of a meeting (SPEC.md, "Log"): streams of signed entries, and the rule for storing one.
 
 mod fork;
+mod heard;
 mod held;
 pub mod record;
 mod register;

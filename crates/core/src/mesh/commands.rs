@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use super::member::{Member, Stage, Timer};
 use crate::code::Code;
 use crate::command::{Command, Failure, Full, Place, With};
-use crate::errand::Errand;
+use crate::errand::{Errand, Speaker};
 use crate::event::{Ending, Event, Notice, Role as Part};
 use crate::id::{CommandId, Key, Salt, Token};
 use crate::identity::{Domain, Identity, Secret};
@@ -134,7 +134,8 @@ impl Member {
         let link = link.ok_or_else(|| Failure::NotLinked(to.to_string()))?;
         let request = self.last_request.step();
         let outbox = self.outboxes.entry(key).or_default();
-        let result = outbox.push(id, errand, Some((link, request)), self.replica.log.meeting(), &self.us, out);
+        let result =
+            outbox.push(id, errand, Some((link, request)), Speaker::of(&self.us, self.replica.log.meeting()), out);
         if result.is_ok() {
             self.timers.arm(Timer::Answer(key), now.tick.after(limits::TELL_PATIENCE));
         }

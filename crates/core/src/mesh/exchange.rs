@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use super::entries::{is_wanted, is_wanted_act, may_go_on};
 use super::member::{Member, Stage, Timer};
 use crate::command::Failure;
-use crate::errand::Outbox;
+use crate::errand::{Outbox, Speaker};
 use crate::event::State;
 use crate::id::{Key, LinkId, RequestId};
 use crate::limits;
@@ -202,7 +202,8 @@ impl Member {
         }
         let Some(key) = self.links.get(&link).map(|peer| peer.key) else { return };
         if let Some(outbox) = self.outboxes.get_mut(&key) {
-            outbox.on_refused(id, error, out);
+            let speaker = Speaker::of(&self.us, self.replica.log.meeting());
+            outbox.on_refused((link, id), error, speaker, &mut self.last_request, out);
         }
         self.drop_empty_outbox(key);
     }

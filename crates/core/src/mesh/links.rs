@@ -10,6 +10,7 @@ use super::peer::{Branch, Errand, Knock, Peer, Step};
 use crate::charter::{Charter, SignedCharter};
 use crate::code::Code;
 use crate::door::is_innocent;
+use crate::errand::Speaker;
 use crate::event::Event;
 use crate::id::{DialId, Key, LinkId, Source};
 use crate::limits;
@@ -242,7 +243,8 @@ impl Member {
 
     fn resend(&mut self, key: Key, link: LinkId, out: &mut Vec<Output>) {
         if let Some(outbox) = self.outboxes.get_mut(&key) {
-            outbox.resend(link, self.replica.log.meeting(), &mut self.last_request, &self.us, out);
+            let speaker = Speaker::of(&self.us, self.replica.log.meeting());
+            outbox.resend(link, speaker, &mut self.last_request, out);
         }
     }
 

@@ -108,7 +108,7 @@ impl Member {
     fn show_message(&self, entry: &Held, body: &EntryBody<'_>, out: &mut Vec<Output>) {
         let author = &entry.id.author;
         let author = self.people.shown.get(author).cloned().unwrap_or_else(|| self.called(author));
-        out.extend(message(self.replica.log.meeting(), entry, body, None, &author, self.us.key()).map(Output::Event));
+        out.extend(message(&self.replica.log, entry, body, None, &author, self.us.key()).map(Output::Event));
     }
 
     fn show_person(&mut self, key: Key, out: &mut Vec<Output>) {

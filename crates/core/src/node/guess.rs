@@ -92,9 +92,8 @@ impl Untried {
 /// nobody guesses that it is still there.
 #[must_use]
 pub fn is_over(kept: &Restored, us: &Identity) -> bool {
-    let meeting = kept.charter.meeting;
     let is_said = |entry: &Arc<Held>| {
-        let said = message(meeting, entry, &entry.body(), None, "", us.key());
+        let said = message(&kept.log, entry, &entry.body(), None, "", us.key());
         matches!(said, Some(Event::Message { own: false, .. }))
     };
     Roster::fold(&kept.log, &kept.charter, us).ended().is_some() && !kept.log.unshown().iter().any(is_said)

@@ -5,17 +5,19 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::presence::People;
+use super::witness::Witness;
 use crate::address::for_others;
 use crate::charter::SignedCharter;
 use crate::code::Code;
 use crate::command::{Failure, Place};
 use crate::door::{Newcomer, NewcomerConfig, Progress, Restored, Wait, is_innocent};
-use crate::errand::{Outbox, Tokens};
+use crate::errand::{Outbox, Speaker, Tokens};
 use crate::event::{Ending, Event, Kind, Member, Notice, Role, State, Whisper};
 use crate::id::{DialId, Key, LinkId, RequestId};
 use crate::identity::Identity;
 use crate::log::{Held, Log, StreamId};
 use crate::machine::{Input, Kept, Machine, Output};
+use crate::name::reading;
 use crate::pass::Chain;
 use crate::random::Random;
 use crate::replica::{Patience, Replica, Taken, is_asked, message, send_rows};
@@ -24,7 +26,7 @@ use crate::rule::Rule;
 use crate::ticket::Ticket;
 use crate::time::{Instant, Now};
 use crate::wire::Frame;
-use crate::wire::entry::{Carried, EntryBody, Level};
+use crate::wire::entry::{Carried, EntryBody, Heard, Level};
 use crate::wire::field::encode_alone;
 use crate::wire::meeting::{Fork, Lane, Meeting, Presence, Row, Welcome};
 use crate::wire::private::{Private, Tell};
@@ -57,6 +59,7 @@ pub struct Attendee {
     people: People,
     pub(super) outbox: Outbox,
     tokens: Tokens,
+    witness: Witness,
     pub(super) last_request: RequestId,
     /// The user has been told of the link that stands.
     introduced: bool,
@@ -81,6 +84,7 @@ impl Attendee {
             people: People::default(),
             outbox: Outbox::default(),
             tokens: Tokens::default(),
+            witness: Witness::default(),
             last_request: RequestId::EVENT,
             introduced: false,
             due: None,
@@ -97,6 +101,7 @@ impl Attendee {
     fn restore(&mut self, restored: Restored) {
         let Restored { charter, pass, log } = restored;
         self.unshown = log.unshown();
+        self.witness = Witness::of(&log);
         self.replica = Replica::new(log, Patience::GUEST);
         self.newcomer.chain = pass.map(|pass| Chain::restore(&pass)).unwrap_or_default();
         self.roster = Roster::fold(&self.replica.log, &charter, &self.us);
@@ -147,6 +152,7 @@ impl Attendee {
         }
         if self.replica.log.meeting() != meeting {
             self.replica = Replica::new(Log::new(meeting, self.talk_max), Patience::GUEST);
+            self.witness = Witness::default();
         }
         self.roster = Roster::fold(&self.replica.log, &charter, &self.us);
         out.push(Output::Keep { meeting, name: Kept::Charter, bytes: charter.bytes().into() });
@@ -157,7 +163,9 @@ impl Attendee {
         self.skip_what_is_gone(welcome.rows.iter(), now, out);
         send_rows(link, &self.replica.meet(link, peer, Some(0)), out);
         self.replica.ask_for_lost(link, now);
-        self.outbox.resend(link, meeting, &mut self.last_request, &self.us, out);
+        let heard = self.heard();
+        let speaker = Speaker { us: &self.us, meeting, name: &self.newcomer.me.name, heard };
+        self.outbox.resend(link, speaker, &mut self.last_request, out);
     }
 
     /// Tells the user of the link, once its host has a name: at WELCOME, or with the first act that comes.
@@ -195,14 +203,38 @@ impl Attendee {
     }
 
     /// Tells the user what an entry says.
-    fn show(&self, entry: &Held, body: &EntryBody<'_>, answered: Option<Level>, out: &mut Vec<Output>) {
-        let meeting = self.replica.log.meeting();
-        if is_asked(meeting, body, &self.us) {
-            let host = self.host_name();
-            out.extend(message(meeting, entry, body, answered, &host, self.us.key()).map(Output::Event));
-        } else {
-            out.push(Output::Event(Event::Warning(Notice::UnsignedQuestion)));
+    fn show(&mut self, entry: &Held, body: &EntryBody<'_>, answered: Option<Level>, out: &mut Vec<Output>) {
+        let log = &self.replica.log;
+        // SPEC ASK-7
+        if !is_asked(log.meeting(), body, &self.us) {
+            return out.push(Output::Event(Event::Warning(Notice::UnsignedQuestion)));
         }
+        if let EntryBody::Question { asker, token, heard, name, .. } = body {
+            if !self.witness.is_first((*asker, *token), (entry.id.session, entry.number)) {
+                return;
+            }
+            let notice = self.witness.compare(entry, (name.as_str(), heard), log);
+            out.extend(notice.map(|notice| Output::Event(Event::Warning(notice))));
+        }
+        let mut event = message(log, entry, body, answered, &self.host_name(), self.us.key());
+        if let Some(Event::Message { kind: Kind::Question(_, asked), from, .. }) = &mut event {
+            asked.is_ambiguous = self.is_ambiguous(from, asked.key);
+        }
+        out.extend(event.map(Output::Event));
+    }
+
+    /// SPEC ASK-12: whether somebody else than `key` here has a name that reads like this one, or may have.
+    fn is_ambiguous(&self, name: &str, key: Key) -> bool {
+        let host = self.newcomer.goal.host.map(|host| (host, self.host_name()));
+        let own = (self.us.key(), self.newcomer.me.name.clone());
+        key != self.us.key() && self.people.is_unnamed()
+            || host.into_iter().chain([own]).any(|(other, called)| other != key && reading(&called) == reading(name))
+            || self.people.is_named(name, key)
+    }
+
+    /// The newest talk of the host that is held.
+    pub(super) fn heard(&self) -> Heard {
+        self.newcomer.goal.host.map_or(Heard::NONE, |host| self.replica.log.newest_talk(host))
     }
 
     /// What others join with: the own ticket, or the open meeting's address with its key.
@@ -251,6 +283,9 @@ impl Attendee {
             {
                 out.push(Output::Event(Event::Renamed { key: entry.id.author, old, new }));
             }
+        }
+        if entry.lane() == Lane::Talk {
+            out.extend(self.witness.on_stored(entry).map(|notice| Output::Event(Event::Warning(notice))));
         }
         if !self.replica.log.was_shown(entry) {
             self.show(entry, &body, answered, out);
@@ -362,7 +397,9 @@ impl Attendee {
             }
             Frame::Session(Session::Refused(error)) => {
                 self.on_answered(link, id);
-                self.outbox.on_refused(id, error, out);
+                let (meeting, heard) = (self.replica.log.meeting(), self.heard());
+                let speaker = Speaker { us: &self.us, meeting, name: &self.newcomer.me.name, heard };
+                self.outbox.on_refused((link, id), error, speaker, &mut self.last_request, out);
             }
             // SPEC GUEST-2, WELCOME-1
             Frame::Meeting(Meeting::Join(_) | Meeting::Fetch(_) | Meeting::Rename(_))

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use super::attendee::{Attendee, Stage};
 use crate::code::Code;
 use crate::command::{Command, Failure, Place};
-use crate::errand::Errand;
+use crate::errand::{Errand, Speaker};
 use crate::event::{Ending, Event};
 use crate::id::{CommandId, Token};
 use crate::machine::Output;
@@ -76,7 +76,9 @@ impl Attendee {
             Stage::Attending(link) => Some((link, self.last_request.step())),
             Stage::Apart | Stage::Dialling(_) | Stage::Knocking(..) | Stage::Over => None,
         };
-        self.outbox.push(id, errand, link, self.replica.log.meeting(), &self.us, out)
+        let (meeting, heard) = (self.replica.log.meeting(), self.heard());
+        let speaker = Speaker { us: &self.us, meeting, name: &self.newcomer.me.name, heard };
+        self.outbox.push(id, errand, link, speaker, out)
     }
 
     fn leave(&mut self, out: &mut Vec<Output>) {

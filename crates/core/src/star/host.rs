@@ -12,10 +12,10 @@ use crate::charter::{Charter, Listing, SignedCharter};
 use crate::code::Code;
 use crate::command::Failure;
 use crate::door::{Door, Due, Knock, Lobby, Names};
-use crate::errand::{Answer, Tokens, refused};
+use crate::errand::{Tokens, refused};
 use crate::event::{self, Ending, Event, Kind, Member, Notice, State, Whisper};
 use crate::id::{CommandId, Key, LinkId, RequestId, Signature, Source};
-use crate::identity::{Domain, Identity, Secret};
+use crate::identity::{Identity, Secret};
 use crate::limits;
 use crate::log::{Log, StreamId};
 use crate::machine::{Input, Kept, Machine, Output};
@@ -28,11 +28,11 @@ use crate::roster::Roster;
 use crate::rule::Rule;
 use crate::ticket::Ticket;
 use crate::time::{Instant, Now, Timers};
-use crate::wire::entry::{self as wire, EntryBody, Level};
+use crate::wire::entry::{self as wire, EntryBody};
 use crate::wire::field::{Block, List, Name, Reason, Signed, decode_all, encode_items};
 use crate::wire::meeting::{Digest, Fetch, Fork, Join, Lane, Meeting, Rename, Welcome, Whereabouts};
 use crate::wire::option::{self, Options};
-use crate::wire::private::{Ask, Private, Tell};
+use crate::wire::private::{Private, Tell};
 use crate::wire::session::{Hello, Purpose, Refused, Session};
 use crate::wire::{Encoded, Frame};
 
@@ -120,7 +120,7 @@ pub struct Host {
     door: Door,
     /// Invariant: who waits here is on a link of `guests`, with a `knock`.
     pub(super) lobby: Lobby,
-    tokens: Tokens,
+    pub(super) tokens: Tokens,
     delivery: Delivery<LinkId>,
     pub(super) gone: Gone,
     /// When the user was last told that somebody stands at the locked door.
@@ -191,7 +191,7 @@ impl Host {
         }
         self.tell_ready(out);
         for entry in self.log.unshown() {
-            let event = message(meeting, &entry, &entry.body(), None, &self.name, self.us.key());
+            let event = message(&self.log, &entry, &entry.body(), None, &self.name, self.us.key());
             // What this user has written, it knows.
             out.extend(event.filter(|event| matches!(event, Event::Message { own: false, .. })).map(Output::Event));
         }
@@ -239,9 +239,9 @@ impl Host {
         let Some(entry) = self.log.write(&self.us, self.session, body, now) else { return false };
         let answered = self.roster.answered(body);
         self.roster.take(&entry, &self.charter, &self.us);
-        let (meeting, ring) = (self.charter.meeting, self.log.ring());
+        let ring = self.log.ring();
         let (at, dropped) = (ring.head().saturating_sub(1), ring.dropped_before());
-        let event = message(meeting, &entry, body, answered, &self.name, self.us.key());
+        let event = message(&self.log, &entry, body, answered, &self.name, self.us.key());
         out.extend(Output::store(&mut self.log));
         out.push(Output::Append { entry, at, dropped });
         out.extend(event.map(Output::Event));
@@ -542,59 +542,6 @@ impl Host {
         }
     }
 
-    fn on_ask(&mut self, link: LinkId, id: RequestId, ask: &Ask<'_>, now: Now, out: &mut Vec<Output>) {
-        let Some(guest) = self.guests.get(&link) else { return };
-        let (asker, name) = (guest.key, guest.name.clone());
-        let text = ask.text.as_str();
-        // SPEC ASK-1
-        let parts: [&[u8]; 3] = [&self.charter.meeting.0, &ask.token.0, text.as_bytes()];
-        if !self.us.verify(&asker, Domain::Question, &parts, &ask.signature) {
-            return self.reject(link, Rule::Ask1, now, out);
-        }
-        // SPEC ASK-2
-        if self.charter.questions == crate::charter::Questions::Closed {
-            return out.push(Output::refuse(link, id, Rule::Ask2, reason::NO_QUESTIONS));
-        }
-        let found = self.filter.found(text);
-        // SPEC TOKEN-2
-        match self.tokens.answer(asker, ask.token) {
-            Some(Answer::Done) => return out.push(Output::done(link, id)),
-            Some(Answer::Struck(strike)) => return out.push(warn(link, id, strike, found.as_deref())),
-            None => {}
-        }
-        // SPEC ASK-3
-        if self.roster.is_revoked(&asker, Level::Mute) {
-            return out.push(Output::refuse(link, id, Rule::Ask3, reason::MUTED));
-        }
-        // SPEC ASK-4
-        let strike = found.as_ref().map(|_| self.filter.strike(asker));
-        self.tokens.note(asker, ask.token, strike.map_or(Answer::Done, Answer::Struck));
-        if let (Some(strike), Some(word)) = (strike, &found) {
-            let notice = Notice::BadQuestion { name: name.clone(), word: word.clone(), strike };
-            out.push(Output::Event(Event::Warning(notice)));
-        }
-        match strike {
-            Some(limits::STRIKES_MAX) => self.strike_out(link, asker, now, out),
-            Some(strike) => out.push(warn(link, id, strike, found.as_deref())),
-            None => {
-                let Some(name) = Name::new(&name) else { return };
-                let (token, signature) = (ask.token, ask.signature);
-                self.write(&EntryBody::Question { asker, name, token, signature, text: ask.text }, now, out);
-                out.push(Output::done(link, id));
-            }
-        }
-    }
-
-    fn strike_out(&mut self, link: LinkId, asker: Key, now: Now, out: &mut Vec<Output>) {
-        let why = reason::STRUCK_OUT;
-        if self.log.has_only_hosts_acts_left() {
-            // SPEC ACTS-2
-            self.shut(link, why, now, out);
-        } else {
-            self.show_out(asker, why, false, now, out);
-        }
-    }
-
     fn on_tell(&mut self, link: LinkId, id: RequestId, tell: &Tell<'_>, out: &mut Vec<Output>) {
         let Some(guest) = self.guests.get(&link) else { return };
         if self.tokens.take(guest.key, tell.token) {
@@ -812,9 +759,4 @@ impl Host {
         let (charter, name, since_ms) = (&self.charter, &*self.name, self.since_ms);
         (!self.over).then_some(Listing { charter, name, population, door, since_ms })
     }
-}
-
-/// SPEC ASK-4
-fn warn(link: LinkId, id: RequestId, strike: u8, word: Option<&str>) -> Output {
-    Output::refuse(link, id, Rule::Ask4, &reason::strike(strike, word.unwrap_or_default()))
 }

@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 use crate::event::Event;
 use crate::id::{Key, RequestId};
 use crate::limits;
+use crate::name::reading;
 use crate::wire::field::{List, Name, encode_items};
 use crate::wire::meeting::{Person, Presence, Whereabouts};
 use crate::wire::option::Options;
@@ -54,6 +55,17 @@ impl People {
             }
         }
         first || unnamed && !self.names.is_empty()
+    }
+
+    /// Whether there are more than are named.
+    pub(super) fn is_unnamed(&self) -> bool {
+        usize::try_from(self.guests).is_ok_and(|guests| guests > self.names.len())
+    }
+
+    /// Whether somebody other than `key` has a name that reads like this one.
+    pub(super) fn is_named(&self, name: &str, key: Key) -> bool {
+        let wanted = reading(name);
+        self.names.iter().any(|(other, called)| *other != key && reading(called) == wanted)
     }
 
     /// Somebody has a new name, and PRESENCE will say so.

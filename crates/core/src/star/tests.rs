@@ -20,7 +20,7 @@ use crate::command::{Command, Failure, With};
 use crate::event::{Deed, Event, Kind, Notice};
 use crate::feed::{Feed, Reader};
 use crate::id::{CommandId, DialId, Hash, Key, LinkId, MeetingId, RequestId, Signature, Token};
-use crate::identity::{Ed25519, Identity, Secret, identity};
+use crate::identity::{Domain, Ed25519, Identity, Secret, identity};
 use crate::limits;
 use crate::log::{Log, Marks, Record};
 use crate::machine::{Input, Kept, Machine, Output};
@@ -29,10 +29,11 @@ use crate::rule::Rule;
 use crate::ticket::Ticket;
 use crate::time::{Instant, Now};
 use crate::wire::Encoded;
-use crate::wire::entry::{Entry, EntryBody, Level, Role};
+use crate::wire::entry::{Entry, EntryBody, Heard, Level, Role};
 use crate::wire::field::{List, Name, Reason, Text, encode_items};
 use crate::wire::frame::{self, Frame};
 use crate::wire::meeting::{Digest, Fork, Join, Lane, Meeting, Row};
+use crate::wire::private::{Ask, asked};
 use crate::wire::session::{Hello, Purpose, Session};
 
 /// Where everybody is.
@@ -55,7 +56,7 @@ impl<M: Machine> Node<M> {
     fn texts(&self) -> Vec<String> {
         let text = |event: &Event| match event {
             Event::Message { kind: Kind::Text(_), text, .. } => Some(text.clone()),
-            Event::Message { kind: Kind::Question(_), from, text, .. } => Some(alloc::format!("{from}? {text}")),
+            Event::Message { kind: Kind::Question(..), from, text, .. } => Some(alloc::format!("{from}? {text}")),
             _ => None,
         };
         self.events.iter().filter_map(text).collect()
@@ -394,7 +395,7 @@ fn digest_2_a_guest_that_was_restarted_gets_exactly_what_it_missed() {
 fn shown_until(events: &[Event], last: &str) -> Option<Marks> {
     let mut shown = Marks::default();
     for event in events {
-        let Event::Message { kind: Kind::Text(origin) | Kind::Question(origin), text, .. } = event else { continue };
+        let Event::Message { kind: Kind::Text(origin) | Kind::Question(origin, _), text, .. } = event else { continue };
         shown.note(origin.author, origin.session, origin.number);
         if text == last {
             return Some(shown);
@@ -911,20 +912,25 @@ fn ask_4_the_third_bad_question_is_goodbye() {
     assert_eq!(rule_of(&lecture, back), Some(Rule::Join4));
 }
 
+/// What somebody asks who has heard so much, with a token of its own for each name and text.
+fn question<'a>(us: &Identity, meeting: MeetingId, heard: Heard, name: &'a str, text: &'a str) -> Ask<'a> {
+    let token = Token([u8::try_from(name.len() + text.len()).expect("short"); 16]);
+    let (name, text) = (Name::new(name).expect("a name"), Text::new(text).expect("a text"));
+    let signature = us.sign(Domain::Question, &[&meeting.0, &asked(token, &heard, name, text)]);
+    Ask { token, heard, signature, name, text, options: crate::wire::option::Options::NONE }
+}
+
 #[test]
 fn ask_5_a_question_that_comes_twice_is_published_once() {
     let (mut lecture, anna) = Lecture::with_anna(&Options::default());
     let us = identity(2);
     let meeting = lecture.host.machine.charter.meeting;
-    let (token, text) = (Token([5; 16]), "why?");
-    let signature = us.sign(crate::identity::Domain::Question, &[&meeting.0, &token.0, text.as_bytes()]);
-    let text = Text::new(text).expect("a text");
-    let ask = crate::wire::private::Ask { token, signature, text, options: crate::wire::option::Options::NONE };
+    let ask = question(&us, meeting, Heard::NONE, "anna", "why?");
     for id in [100, 101] {
         lecture.host_input(Input::Frame { link: anna, id: RequestId(id), frame: Frame::from(ask) });
     }
     assert_eq!(lecture.host.texts(), ["anna? why?"]);
-    let forged = crate::wire::private::Ask { token: Token([6; 16]), ..ask };
+    let forged = Ask { token: Token([6; 16]), ..ask };
     lecture.host_input(Input::Frame { link: anna, id: RequestId(102), frame: Frame::from(forged) });
     assert_eq!(rule_of(&lecture, anna), Some(Rule::Ask1));
 }
@@ -935,7 +941,11 @@ fn ask_7_a_host_puts_words_into_nobodys_mouth() {
     let (name, text) = (Name::new("anna").expect("a name"), Text::new("I confess").expect("a text"));
     let (asker, token, signature) = (identity(2).key(), Token([5; 16]), Signature([7; 64]));
     let (mut out, now) = (vec![], lecture.now);
-    lecture.host.machine.write(&EntryBody::Question { asker, name, token, signature, text }, now, &mut out);
+    lecture.host.machine.write(
+        &EntryBody::Question { asker, token, heard: Heard::NONE, signature, name, text },
+        now,
+        &mut out,
+    );
     lecture.host_outputs(out);
     lecture.say("more");
     assert_eq!(lecture.attendees[&anna].texts(), ["more"]);
@@ -954,7 +964,7 @@ fn fork_1_a_proof_counts_once_and_voids_acts_too() {
         let meeting = lecture.host.machine.charter.meeting;
         let sign = |time_ms| {
             let entry = Entry { author: us.key(), time_ms, ..one };
-            crate::log::signed(&us, crate::identity::Domain::Entry, meeting, entry, b"what").envelope()
+            crate::log::signed(&us, Domain::Entry, meeting, entry, b"what").envelope()
         };
         let [one, other] = [one.time_ms, time_ms].map(sign);
         let options = crate::wire::option::Options::NONE;

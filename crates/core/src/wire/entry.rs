@@ -8,7 +8,7 @@ use super::address::Address;
 use super::error::{DecodeError, Fault, Parsed};
 use super::field::{Draw, Field, List, Name, Reason, Text, draw_up_to, enumerated, layouts};
 use super::option::{Options, Pass, TicketProof};
-pub use super::row::Lane;
+pub use super::row::{Heard, Lane};
 use crate::id::{Hash, Key, Salt, ShortHash, Signature, Token};
 use crate::limits::{ADDRESSES_MAX, CUTS_MAX, ENTRY_BODY_MAX, KEPT_MAX, PASSES_MAX};
 use crate::rule::Rule;
@@ -387,12 +387,14 @@ bodies! {
     0x0102 "QUESTION" Question Talk {
         /// Who asks.
         asker: Key,
-        /// What the asker was called.
-        name: Name<'a>,
         /// The token of ASK.
         token: Token,
+        /// What the asker had heard.
+        heard: Heard,
         /// The asker's signature of ASK.
         signature: Signature,
+        /// What the asker is called.
+        name: Name<'a>,
         /// The question.
         text: Text<'a>,
     }

@@ -91,4 +91,18 @@ layouts! {
         /// One above the last number wanted.
         to: u64,
     }
+    /// What a guest has heard of the host: the newest talk entry that it holds; all zero if it holds none.
+    Heard "heard" {
+        /// The host's session.
+        session: u64,
+        /// The number in it.
+        number: u64,
+        /// The entry's hash.
+        head: Hash,
+    }
+}
+
+impl Heard {
+    /// Nothing.
+    pub const NONE: Self = Self { session: 0, number: 0, head: Hash::ZERO };
 }

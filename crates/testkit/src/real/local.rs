@@ -87,7 +87,7 @@ impl Local {
 #[must_use]
 pub fn text(event: &Event) -> Option<String> {
     match event {
-        Event::Message { kind: Kind::Text(_) | Kind::Question(_), text, .. } => Some(text.clone()),
+        Event::Message { kind: Kind::Text(_) | Kind::Question(..), text, .. } => Some(text.clone()),
         _ => None,
     }
 }

@@ -490,7 +490,7 @@ impl Sim {
     fn tell(&mut self, node: usize, event: Event) {
         self.note(format_args!("node {node} * {event:?}"));
         let this = &mut self.nodes[node];
-        if let Event::Message { meeting, kind: Kind::Text(origin) | Kind::Question(origin), .. } = &event
+        if let Event::Message { meeting, kind: Kind::Text(origin) | Kind::Question(origin, _), .. } = &event
             && !this.planted.is(Canary::ShownForgotten)
         {
             let Origin { author, session, number, .. } = *origin;

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use tertulia_core::code::Code;
 use tertulia_core::command::Command;
-use tertulia_core::event::{Event, Kind, Reach, State};
+use tertulia_core::event::{Event, Kind, Notice, Reach, State};
 use tertulia_core::id::{CommandId, Hash, Key};
 use tertulia_core::log::{entry_of, hash};
 use tertulia_core::wire::entry::{EntryBody, Level};
@@ -74,6 +74,7 @@ impl Lecture {
         self.settle();
         self.check_transcripts();
         self.check_answers();
+        self.check_alarms();
         self.check_whispers();
         self.check_out();
         self.check_roster();
@@ -193,7 +194,7 @@ impl Lecture {
                 let Event::Message { kind, text, .. } = &told.event else { return None };
                 let (lane, origin, is_question) = match kind {
                     Kind::Text(origin) => (Lane::Talk, origin, false),
-                    Kind::Question(origin) => (Lane::Talk, origin, true),
+                    Kind::Question(origin, _) => (Lane::Talk, origin, true),
                     Kind::Deed(origin, _) => (Lane::Acts, origin, false),
                     Kind::Whisper(_) => return None,
                 };
@@ -298,12 +299,23 @@ impl Lecture {
         for told in &self.sim.told(guest.node)[guest.life_from..] {
             match &told.event {
                 Event::Linked { .. } => follows = false,
-                Event::Message { kind: Kind::Text(_) | Kind::Question(_) | Kind::Deed(..), .. } => follows = true,
+                Event::Message { kind: Kind::Text(_) | Kind::Question(..) | Kind::Deed(..), .. } => follows = true,
                 Event::Closed { code: Code::Kicked, .. } if told.at >= since => return follows,
                 _ => {}
             }
         }
         false
+    }
+
+    /// A host that says the same to all is not taken for a liar (SPEC ASK-7, ASK-10).
+    fn check_alarms(&self) {
+        for guest in &self.guests {
+            for told in self.sim.told(guest.node) {
+                let is_alarm =
+                    matches!(told.event, Event::Warning(Notice::TwoStories { .. } | Notice::UnsignedQuestion));
+                assert!(!is_alarm, "node {} takes its host for a liar: {:?}", guest.node, told.event);
+            }
+        }
     }
 
     /// Every command is answered once; a question is published once if it was done, and not at all if it was refused.

@@ -5,19 +5,20 @@ use std::collections::BTreeMap;
 use tertulia_core::charter::{Admission, SignedCharter};
 use tertulia_core::code::Code;
 use tertulia_core::event::{Event, Kind};
-use tertulia_core::id::{Hash, MeetingId, RequestId, Salt, ShortHash, Signature, Token};
+use tertulia_core::id::{Hash, MeetingId, RequestId, Salt, ShortHash, Token};
 use tertulia_core::identity::{Domain, Identity};
 use tertulia_core::limits::{FETCH_ENTRIES_MAX, FETCH_TIMEOUT};
 use tertulia_core::log::{Log, entry_of, signed};
 use tertulia_core::rule::Rule;
 use tertulia_core::time::{Instant, Now};
-use tertulia_core::wire::entry::{Entry, EntryBody};
+use tertulia_core::wire::entry::{Entry, EntryBody, Heard};
 use tertulia_core::wire::field::Text;
 use tertulia_core::wire::meeting::{EntryFrame, Lane, Meeting, Range};
 use tertulia_core::wire::option::Options;
 use tertulia_core::wire::private::Ask;
 use tertulia_core::wire::session::{Done, Session};
 use tertulia_core::wire::{Encoded, Frame};
+use tertulia_testkit::frames;
 use tertulia_testkit::real::local::{Lecture, Local, dial, found, identity, text};
 use tertulia_testkit::real::peer::{Peer, Proof, digest, tell};
 use tokio::net::TcpListener;
@@ -25,25 +26,30 @@ use tokio::net::TcpListener;
 const NONE: Options<'static> = Options::NONE;
 
 /// A host that sends what it likes.
-struct Hostile {
-    founder: Identity,
-    charter: SignedCharter,
+pub(crate) struct Hostile {
+    pub(crate) founder: Identity,
+    pub(crate) charter: SignedCharter,
     listener: TcpListener,
 }
 
 impl Hostile {
-    async fn new(title: &str) -> Self {
+    pub(crate) async fn new(title: &str) -> Self {
         let founder = identity();
         let charter = found(title, &founder, Admission::Open, None);
         Self { founder, charter, listener: TcpListener::bind("127.0.0.1:0").await.unwrap() }
     }
 
     fn guest(&self) -> Local {
-        dial("bea", &[self.listener.local_addr().unwrap()], None, None)
+        self.called("bea")
+    }
+
+    /// Somebody who attends under this name.
+    pub(crate) fn called(&self, name: &str) -> Local {
+        dial(name, &[self.listener.local_addr().unwrap()], None, None)
     }
 
     /// Takes in the guest who dials next.
-    async fn take_in(&self) -> Peer {
+    pub(crate) async fn take_in(&self) -> Peer {
         let mut peer = Peer::accept(self.listener.accept().await.unwrap().0, &self.founder).await.unwrap();
         peer.take_in(&self.charter, &self.founder).await;
         peer
@@ -337,12 +343,11 @@ async fn h10_entry_1_entries_of_another_meeting_are_forgeries_here() {
 
 /// A question, signed by `asker` for `meeting`.
 fn ask(id: u32, asker: &Identity, meeting: MeetingId, token: Token, text: &str) -> Encoded {
-    let signature = asker.sign(Domain::Question, &[&meeting.0, &token.0, text.as_bytes()]);
-    ask_with(id, token, signature, text)
+    Frame::from(question(asker, meeting, token, text)).encode(RequestId(id))
 }
 
-fn ask_with(id: u32, token: Token, signature: Signature, text: &str) -> Encoded {
-    Frame::from(Ask { token, signature, text: Text::new(text).unwrap(), options: NONE }).encode(RequestId(id))
+fn question<'a>(asker: &Identity, meeting: MeetingId, token: Token, text: &'a str) -> Ask<'a> {
+    frames::ask(asker, meeting, token, Heard::NONE, ("anna", text))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -360,9 +365,9 @@ async fn h10_ask_1_a_question_serves_its_asker_its_meeting_and_once() {
         .await;
     }
     // Signature and token stand in the log for all to see.
-    let signature = anna.sign(Domain::Question, &[&meeting.0, &token.0, b"why?"]);
+    let stolen = Frame::from(question(&anna, meeting, token, "why?")).encode(RequestId(2));
     let other = found("another", &lecture.founder, Admission::Open, None).meeting;
-    for question in [ask_with(2, token, signature, "why?"), ask(2, &mallory, other, Token([2; 16]), "how?")] {
+    for question in [stolen, ask(2, &mallory, other, Token([2; 16]), "how?")] {
         let mut peer = Peer::dial(lecture.address, &mallory).await.unwrap();
         peer.join("mallory", &Proof::default()).await.unwrap();
         peer.send(&[question]).await;

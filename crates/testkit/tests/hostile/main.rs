@@ -10,4 +10,5 @@
 mod entries;
 mod frames;
 mod handshake;
+mod lies;
 mod records;

@@ -1,10 +1,10 @@
 use std::collections::BTreeSet;
 
 use tertulia_core::code::Code;
-use tertulia_core::command::Command;
-use tertulia_core::event::{Event, Notice};
+use tertulia_core::command::{Command, Failure};
+use tertulia_core::event::{Asked, Event, Kind, Notice};
 use tertulia_core::id::{CommandId, DialId, Key, LinkId, MeetingId, Salt, Token};
-use tertulia_core::identity::{Domain, Secret};
+use tertulia_core::identity::{Identity, Secret};
 use tertulia_core::limits;
 use tertulia_core::log::{Log, Record, entry_of};
 use tertulia_core::machine::{Input, Output};
@@ -14,13 +14,14 @@ use tertulia_core::rule::Rule;
 use tertulia_core::star::{Attendee, NewcomerConfig};
 use tertulia_core::ticket::Ticket;
 use tertulia_core::time::{Instant, Now};
-use tertulia_core::wire::entry::EntryBody;
-use tertulia_core::wire::field::{List, Name, Text, encode_items};
+use tertulia_core::wire::entry::{EntryBody, Heard};
+use tertulia_core::wire::field::{List, Name, Reason, Text, encode_items};
 use tertulia_core::wire::meeting::{EntryFrame, Fetch, Join, Meeting, Person, Presence, Rename, Whereabouts};
 use tertulia_core::wire::option::{self, TicketProof};
 use tertulia_core::wire::private::{Ask, Private, Tell};
-use tertulia_core::wire::session::{Done, Hello, Purpose, Session};
+use tertulia_core::wire::session::{Done, Hello, Purpose, Refused, Session};
 use tertulia_core::wire::{Encoded, Frame, decode};
+use tertulia_testkit::frames::ask;
 use tertulia_testkit::lecture::{START_MS, ada, bea, chain, charter, identity, lecture, ticket_proof};
 
 use crate::{ADDRESS, Bench, NONE, events, names, refused, sent};
@@ -178,12 +179,12 @@ fn welcome_1_nothing_comes_before_welcome_and_it_comes_once() {
 #[test]
 fn guest_2_what_only_a_guest_sends_comes_from_no_host_and_nobody_dials_a_guest() {
     let meeting = charter().meeting;
-    let (name, text, token) = (Name::new("x").unwrap(), Text::new("x").unwrap(), Token([1; 16]));
+    let name = Name::new("x").unwrap();
     let frames: [Frame<'_>; 4] = [
         Join { meeting, options: NONE }.into(),
         Rename { name, options: NONE }.into(),
         Fetch { ranges: List::over(0, &[]), options: NONE }.into(),
-        Ask { token, signature: bea().sign(Domain::Question, &[]), text, options: NONE }.into(),
+        ask(&bea(), meeting, Token([1; 16]), Heard::NONE, ("x", "x")).into(),
     ];
     for frame in frames {
         assert_eq!(refused(&attending().hear(HOST, 1, frame), HOST), Some(Rule::Guest2), "{frame:?}");
@@ -213,6 +214,154 @@ fn ask_6_what_was_not_answered_is_sent_again_with_the_same_token() {
     }
     let out = again(&mut bench, LinkId(2), LinkId(3));
     assert_eq!(names(&sent(&out, LinkId(3))), ["DIGEST", "RENAME"]);
+}
+
+/// One version of what the host says.
+struct Version(Log);
+
+impl Version {
+    fn new() -> Self {
+        Self(Log::new(charter().meeting, 1_000))
+    }
+
+    fn write(&mut self, body: &EntryBody<'_>) -> (Encoded, Heard) {
+        let now = Now { tick: Instant(0), unix_ms: START_MS };
+        let entry = self.0.write(&ada(), START_MS, body, now).unwrap();
+        (entry.frame.clone(), Heard { session: START_MS, number: entry.number, head: entry.hash })
+    }
+
+    fn text(&mut self, text: &str) -> (Encoded, Heard) {
+        self.write(&EntryBody::Text { salt: Salt::ZERO, text: Text::new(text).unwrap() })
+    }
+
+    /// A question whose asker has heard so much, and has drawn this token.
+    fn question(&mut self, asker: &Identity, name: &str, heard: Heard, token: u8) -> Encoded {
+        let question = ask(asker, charter().meeting, Token([token; 16]), heard, (name, "Why?"));
+        self.write(&question.published(asker.key())).0
+    }
+}
+
+/// What is told of the one question in `out`, and how many stories the host has told by then.
+fn told(out: &[Output]) -> (Option<Asked>, usize) {
+    let events = events(out);
+    let stories = events.iter().filter(|event| matches!(event, Event::Warning(Notice::TwoStories { .. }))).count();
+    let asked = events.iter().find_map(|event| match event {
+        Event::Message { kind: Kind::Question(_, asked), .. } => Some(*asked),
+        _ => None,
+    });
+    (asked, stories)
+}
+
+#[test]
+fn ask_9_what_does_not_fit_is_signed_anew_with_the_same_token_three_times() {
+    let mut bench = attending();
+    let mut version = Version::new();
+    let (one, heard) = version.text("one");
+    bench.hear_bytes(HOST, &one);
+    let mut asked = sent(&command(&mut bench, 1, Command::Say { text: "Why?".into() }), HOST);
+    let look = |frame: &Encoded| match decode(&frame.0).unwrap().frame.unwrap() {
+        Frame::Private(Private::Ask(Ask { token, heard, name, .. })) => (token, heard, name.as_str().to_owned()),
+        other => panic!("{other:?}"),
+    };
+    let (token, first, _) = look(&asked[0]);
+    assert_eq!(first, heard);
+    let refuse = |bench: &mut Bench<Node>, asked: &[Encoded]| {
+        bench.hear(HOST, id_of(&asked[0]), Refused { code: Code::Differs, reason: Reason::NONE, options: NONE })
+    };
+    for number in 2..5 {
+        let (next, heard) = version.text("more");
+        bench.hear_bytes(HOST, &next);
+        asked = sent(&refuse(&mut bench, &asked), HOST);
+        assert_eq!(look(&asked[0]), (token, heard, "bea".to_owned()), "what it holds by then: {number}");
+    }
+    let out = refuse(&mut bench, &asked);
+    assert!(sent(&out, HOST).is_empty());
+    let failure = Failure::Differs { number: 4 };
+    assert_eq!(events(&out), [&Event::Error { failure, id: Some(CommandId(1)) }]);
+}
+
+#[test]
+fn ask_10_two_versions_of_an_entry_are_found_out_by_a_question() {
+    let (mut bench, cy) = (attending(), identity(3));
+    let [mut here, mut there] = [(); 2].map(|()| Version::new());
+    let ((one, heard), (_, elsewhere)) = (here.text("one"), there.text("another"));
+    bench.hear_bytes(HOST, &one);
+    for (heard, stories) in [
+        (heard, 0),
+        (Heard::NONE, 0),
+        (elsewhere, 1),
+        // Not before the question itself.
+        (Heard { number: 5, ..heard }, 1),
+        (Heard { session: heard.session + 1, ..heard }, 1),
+        // Nobody here can tell.
+        (Heard { session: heard.session - 1, ..heard }, 0),
+        // But now somebody else can.
+        (Heard { session: heard.session - 1, ..elsewhere }, 1),
+    ] {
+        let question = here.question(&cy, "cy", heard, u8::try_from(here.0.ring().head()).unwrap());
+        let (asked, found) = told(&bench.hear_bytes(HOST, &question));
+        assert_eq!((asked.map(|asked| asked.key), found), (Some(cy.key()), stories), "{heard:?}");
+    }
+}
+
+#[test]
+fn ask_11_a_question_is_shown_once() {
+    let (mut bench, cy, di) = (attending(), identity(3), identity(4));
+    let mut version = Version::new();
+    for (asker, token, shown) in [(&cy, 1, true), (&cy, 1, false), (&cy, 2, true), (&di, 1, true), (&di, 1, false)] {
+        let question = version.question(asker, "cy", Heard::NONE, token);
+        let asked = told(&bench.hear_bytes(HOST, &question)).0;
+        assert_eq!(asked.is_some(), shown, "{token}");
+    }
+}
+
+#[test]
+fn ask_12_a_name_that_somebody_else_here_has_is_shown_with_its_askers_key() {
+    let (mut bench, cy, di) = (attending(), identity(3), identity(4));
+    let mut version = Version::new();
+    let here = |people: &[(&Identity, &str)], guests| {
+        let people = people.iter().map(|(who, name)| Person {
+            key: who.key(),
+            whereabouts: Whereabouts::Here,
+            name: Name::new(name).unwrap(),
+        });
+        let (count, items) = encode_items(people, 256);
+        Frame::from(Presence { guests, people: List::over(count, &items), options: NONE })
+            .encode(tertulia_core::id::RequestId::EVENT)
+    };
+    bench.hear_bytes(HOST, &here(&[(&bea(), "bea"), (&cy, "cy")], 2));
+    let mut token = 0;
+    let mut is_ambiguous = |bench: &mut Bench<Node>, asker: &Identity, name: &str| {
+        token += 1;
+        let question = version.question(asker, name, Heard::NONE, token);
+        told(&bench.hear_bytes(HOST, &question)).0.expect("a question").is_ambiguous
+    };
+    assert!(!is_ambiguous(&mut bench, &cy, "cy"));
+    // Who has left, or had another name.
+    assert!(!is_ambiguous(&mut bench, &di, "di"));
+    assert!(!is_ambiguous(&mut bench, &cy, "si"));
+    for name in ["cy", "CY", "bea", "Ada"] {
+        assert!(is_ambiguous(&mut bench, &di, name), "{name}");
+    }
+    assert!(!is_ambiguous(&mut bench, &bea(), "bea"));
+    bench.hear_bytes(HOST, &here(&[], 300));
+    assert!(is_ambiguous(&mut bench, &di, "di"), "nobody can say who is here");
+    assert!(!is_ambiguous(&mut bench, &bea(), "bea"));
+}
+
+#[test]
+fn a_question_says_how_much_its_asker_had_not_heard() {
+    let (mut bench, cy) = (attending(), identity(3));
+    let mut version = Version::new();
+    let (one, first) = version.text("one");
+    bench.hear_bytes(HOST, &one);
+    for (token, heard, unheard) in [(1, first, 0), (2, first, 1), (3, Heard::NONE, 3)] {
+        let question = version.question(&cy, "cy", heard, token);
+        let asked = told(&bench.hear_bytes(HOST, &question)).0.expect("a question");
+        let place = Some((heard.session, heard.number)).filter(|_| heard != Heard::NONE);
+        assert_eq!((asked.heard, asked.unheard), (place, unheard), "{token}");
+        bench.hear_bytes(HOST, &version.text("more").0);
+    }
 }
 
 #[test]

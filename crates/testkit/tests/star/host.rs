@@ -5,9 +5,9 @@ use tertulia_core::code::Code;
 use tertulia_core::command::{Command, With};
 use tertulia_core::event::Event;
 use tertulia_core::id::{CommandId, Hash, Key, LinkId, MeetingId, Salt, Signature, Token};
-use tertulia_core::identity::{Domain, Identity, Secret};
+use tertulia_core::identity::{Identity, Secret};
 use tertulia_core::limits::{FETCH_ENTRIES_MAX, PRESENCE_NAMES_MAX, TOKENS_MAX};
-use tertulia_core::log::{Log, entry_of, hash};
+use tertulia_core::log::{Held, Log, entry_of, hash};
 use tertulia_core::machine::{Input, Output};
 use tertulia_core::node::Node;
 use tertulia_core::pass::Chain;
@@ -16,15 +16,16 @@ use tertulia_core::rule::Rule;
 use tertulia_core::star::{Host, HostConfig};
 use tertulia_core::ticket::prove_ticket;
 use tertulia_core::time::{Instant, Now};
-use tertulia_core::wire::entry::{Door, EntryBody, Level, Role};
+use tertulia_core::wire::entry::{Door, EntryBody, Heard, Level, Role};
 use tertulia_core::wire::field::{List, Name, Reason, Text, Title, encode_items};
 use tertulia_core::wire::meeting::{
     Digest, EntryFrame, Fetch, Join, Lane, Meeting, Presence, Range, Rename, Row, Whereabouts,
 };
 use tertulia_core::wire::option::{self, OptionsBuffer};
 use tertulia_core::wire::private::{Ask, Tell};
-use tertulia_core::wire::session::{Hello, Ping, Purpose};
+use tertulia_core::wire::session::{Hello, Ping, Purpose, Session};
 use tertulia_core::wire::{Encoded, Frame, decode};
+use tertulia_testkit::frames::ask;
 use tertulia_testkit::lecture::{START_MS, ada, bea, identity, ticket};
 
 use crate::{ADDRESS, Bench, NONE, closed, events, names, refused, sent};
@@ -230,24 +231,94 @@ fn entry_5_a_guest_writes_nothing() {
     assert_eq!(refused(&bench.hear(BEA, 0, EntryFrame { entry, options: NONE }), BEA), Some(Rule::Entry5));
 }
 
-fn question(guest: &Identity, token: Token, text: &str) -> Signature {
-    let meeting = charter(Admission::Open, 1_000).meeting;
-    guest.sign(Domain::Question, &[&meeting.0, &token.0, text.as_bytes()])
+/// What somebody called bea asks.
+fn question<'a>(guest: &Identity, heard: Heard, text: &'a str) -> Ask<'a> {
+    ask(guest, charter(Admission::Open, 1_000).meeting, Token([1; 16]), heard, ("bea", text))
 }
 
 #[test]
 fn ask_1_nobody_asks_in_anothers_name() {
-    let (token, text) = (Token([1; 16]), Text::new("Why?").unwrap());
-    let good = question(&bea(), token, "Why?");
-    for (signature, token, text) in [
-        (question(&identity(3), token, "Why?"), token, text),
-        (good, Token([2; 16]), text),
-        (good, token, Text::new("Why not?").unwrap()),
-        (Signature::ZERO, token, text),
+    let good = question(&bea(), Heard::NONE, "Why?");
+    for question in [
+        question(&identity(3), Heard::NONE, "Why?"),
+        Ask { token: Token([2; 16]), ..good },
+        Ask { heard: Heard { number: 1, ..Heard::NONE }, ..good },
+        Ask { name: Name::new("be").unwrap(), ..good },
+        Ask { text: Text::new("Why not?").unwrap(), ..good },
+        Ask { signature: Signature::ZERO, ..good },
     ] {
         let mut bench = open();
         enter(&mut bench, BEA, &bea(), "bea");
-        assert_eq!(refused(&bench.hear(BEA, 2, Ask { token, signature, text, options: NONE }), BEA), Some(Rule::Ask1));
+        assert_eq!(refused(&bench.hear(BEA, 2, question), BEA), Some(Rule::Ask1), "{question:?}");
+    }
+}
+
+/// What the host has written.
+fn written(out: &[Output]) -> Vec<Heard> {
+    let heard = |entry: &Held| Heard { session: entry.id.session, number: entry.number, head: entry.hash };
+    let appended = |output: &Output| match output {
+        Output::Append { entry, .. } => Some(heard(entry)),
+        _ => None,
+    };
+    out.iter().filter_map(appended).collect()
+}
+
+/// The code of the ERROR in what is sent to Bea.
+fn error(out: &[Output]) -> Option<Code> {
+    sent(out, BEA).iter().find_map(|frame| match decode(&frame.0).unwrap().frame {
+        Some(Frame::Session(Session::Refused(error))) => Some(error.code),
+        _ => None,
+    })
+}
+
+#[test]
+fn ask_8_a_host_publishes_what_was_asked_after_what_it_has_said_under_the_name_that_the_asker_has_here() {
+    let mut bench = open();
+    enter(&mut bench, BEA, &bea(), "bea");
+    let heard = written(&command(&mut bench, Command::Say { text: "one".into() }))[0];
+    let meeting = charter(Admission::Open, 1_000).meeting;
+    let wrong = [
+        Heard { session: heard.session + 1, ..heard },
+        Heard { number: 2, ..heard },
+        Heard { number: 0, ..heard },
+        Heard { head: Hash([7; 32]), ..heard },
+        Heard { head: Hash::ZERO, ..heard },
+    ];
+    for (id, heard) in (2..).zip(wrong) {
+        let out = bench.hear(BEA, id, question(&bea(), heard, "Why?"));
+        assert_eq!((error(&out), written(&out).len()), (Some(Code::Differs), 0), "{heard:?}");
+    }
+    let out = bench.hear(BEA, 12, ask(&bea(), meeting, Token([1; 16]), heard, ("Bea", "Why?")));
+    assert_eq!((error(&out), written(&out).len()), (Some(Code::Differs), 0));
+    // The same token, signed anew.
+    let out = bench.hear(BEA, 13, question(&bea(), heard, "Why?"));
+    assert_eq!((names(&sent(&out, BEA)), written(&out).len()), (vec!["OK"], 1));
+    // And again, whatever it says now: it has been published.
+    let out = bench.hear(BEA, 14, question(&bea(), wrong[0], "Why?"));
+    assert_eq!((names(&sent(&out, BEA)), written(&out).len()), (vec!["OK"], 0));
+}
+
+#[test]
+fn ask_8_after_a_restart_what_an_earlier_run_has_said_is_still_borne_out() {
+    let charter = charter(Admission::Open, 1_000);
+    let meeting = charter.meeting;
+    let mut log = Log::new(meeting, 2);
+    let now = Now { tick: Instant(0), unix_ms: START_MS };
+    let said: Vec<Heard> = ["one", "two", "three"]
+        .into_iter()
+        .map(|text| {
+            let body = EntryBody::Text { salt: Salt::ZERO, text: Text::new(text).unwrap() };
+            let entry = log.write(&ada(), 7, &body, now).unwrap();
+            Heard { session: 7, number: entry.number, head: entry.hash }
+        })
+        .collect();
+    let mut bench = host_again(charter, log);
+    enter(&mut bench, BEA, &bea(), "bea");
+    for (heard, answer) in [(said[0], "ERROR"), (said[1], "OK"), (Heard::NONE, "OK")] {
+        let token = Token([u8::try_from(heard.number).unwrap(); 16]);
+        let question = ask(&bea(), meeting, token, heard, ("bea", "Why?"));
+        let out = bench.hear(BEA, 2 + u32::from(token.0[0]), question);
+        assert_eq!(names(&sent(&out, BEA)), [answer], "{heard:?}: what it does not hold any more, it can't vouch for");
     }
 }
 
