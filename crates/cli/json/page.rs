@@ -114,6 +114,7 @@ fn said() -> Vec<Event> {
     vec![
         message(Kind::Text(origin), "A value has one owner."),
         message(Kind::Question(origin, asked), "And who borrows it?"),
+        message(Kind::Question(origin, Asked { heard: None, ..asked }), "Is anybody there?"),
         message(Kind::Whisper(whisper), "see you at eight"),
         Event::Delivery { session: origin.session, number: 2, reach: Reach::Sent, have: 1, of: 3 },
         Event::Gap { author: KEY, session: origin.session, first: 2, next: 5 },
@@ -168,7 +169,10 @@ fn printed() -> Vec<(String, String)> {
     let heading = |line: &str| {
         let value: Value = serde_json::from_str(line).unwrap();
         let event = value["event"].as_str().unwrap();
-        if value["kind"] == "whisper" { "`message` of kind `whisper`".into() } else { format!("`{event}`") }
+        match value["kind"].as_str() {
+            Some(kind @ ("question" | "whisper")) => format!("`message` of kind `{kind}`"),
+            _ => format!("`{event}`"),
+        }
     };
     let events = [here(), said(), elsewhere()].concat();
     let mut lines: Vec<_> = events.iter().map(shown).map(|line| (heading(&line), line)).collect();
