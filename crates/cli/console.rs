@@ -6,6 +6,8 @@ use tertulia_core::limits;
 use tertulia_core::name::{normal, proper};
 use tertulia_core::wire::field::Reason;
 
+use crate::words;
+
 mod friends;
 
 /// What a line asks for.
@@ -52,6 +54,8 @@ struct Word {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Of {
     All,
+    /// In a lecture all, in a room nobody.
+    Lecture,
     /// In a lecture its host alone, in a room all.
     HostOfLecture,
     Host,
@@ -80,6 +84,7 @@ const WORDS: &[Word] = &[
     word("msg", " NAME TEXT", "send TEXT to NAME alone", Of::All),
     word("name", " NEW", "be called NEW from now on", Of::All),
     word("users", "", "who is here", Of::All),
+    word("check", " [NUMBER]", "words to compare aloud: whoever sees the same was told the same by the host", Of::Lecture),
     word("ticket", "", "what others join with", Of::All),
     word("bans", "", "who is muted or out", Of::HostOfLecture),
     word("stop", "", "stop for now: the lecture goes on when you host the same title again", Of::HostOfLecture)
@@ -219,6 +224,7 @@ fn slash(line: &str, role: Role) -> Result<Wish, Problem> {
         " TEXT" => !arguments.is_empty(),
         " NAME TEXT" => !tail.is_empty(),
         " NAME [WHY]" => !name.is_empty(),
+        " [NUMBER]" => arguments.is_empty() || arguments.parse::<u64>().is_ok(),
         // Refused as a name, which says more.
         " NEW" => !name.is_empty(),
         _ => !name.is_empty() && tail.is_empty(),
@@ -232,6 +238,7 @@ fn slash(line: &str, role: Role) -> Result<Wish, Problem> {
         "name" => Command::Name { name: arguments.into() },
         "users" => Command::Users,
         "ticket" => return Ok(Wish::Ticket),
+        "check" => Command::Check { number: arguments.parse().ok() },
         "bans" => Command::Bans,
         "kick" => {
             let (with, why) = with(tail)?;
@@ -306,7 +313,8 @@ pub(crate) fn checked(mut command: Command, role: Role) -> Result<Command, Probl
         Command::Stop => Ok(Some("stop")),
         Command::Directory(Directory::Register) => Ok(Some("register")),
         Command::Directory(Directory::Unregister) => Ok(Some("unregister")),
-        Command::Directory(_) | Command::Users | Command::Quit => Ok(None),
+        Command::Check { .. } if role == Role::Member => Err(Problem::new("not_here", words::NOTHING_BETWEEN)),
+        Command::Check { .. } | Command::Directory(_) | Command::Users | Command::Quit => Ok(None),
         Command::Contacts
         | Command::Add { .. }
         | Command::Remove { .. }
@@ -343,6 +351,9 @@ pub(crate) const NAME_RULE: &str =
     "a name has 1 to 64 bytes, nothing invisible but between what it joins, no white space or /, and no * @ # in front";
 
 fn not_yours(word: &str) -> Problem {
+    if word == "check" {
+        return Problem::new("not_here", words::NOTHING_BETWEEN);
+    }
     if let "register" | "unregister" = word {
         let message =
             "attendees are not listed; to be listed, in another terminal: tertulia friends, and there: /register";
@@ -388,7 +399,11 @@ pub(crate) fn nearest<'w>(typed: &str, words: impl Iterator<Item = &'w str> + Cl
 
 /// Whether `role` has it, as far as that shows: who hosts a room, its roster says.
 fn mine(word: &Word, role: Role) -> bool {
-    word.of == Of::All || role != Role::Attendee
+    match word.of {
+        Of::All => true,
+        Of::Lecture => role != Role::Member,
+        Of::HostOfLecture | Of::Host => role != Role::Attendee,
+    }
 }
 
 fn mine_of(role: Role) -> impl Iterator<Item = &'static Word> {

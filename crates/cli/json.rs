@@ -7,9 +7,10 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use tertulia_core::charter::Admission;
 use tertulia_core::command::{Command, Directory, With};
-use tertulia_core::contact::safety_words;
+use tertulia_core::compare::{check_words, safety_words};
 use tertulia_core::event::{Asked, Change, Contact, Event, Kind, Member, Reach, Role, State};
 use tertulia_core::id::MeetingId;
+use tertulia_core::wire::entry::Heard;
 use tertulia_core::wire::registry::Kind as RecordKind;
 
 use crate::console::{Problem, checked, nearest};
@@ -109,6 +110,7 @@ pub(crate) fn event(event: &Event, beside: &Beside) -> Option<String> {
         Event::Roster { members, guests } => {
             object("roster").with("members", members.iter().map(member).collect::<Vec<Value>>()).with("guests", *guests)
         }
+        Event::Check { meeting, heard } => check(*meeting, heard, beside),
         Event::Bans { muted, out } => object("bans").with("muted", muted.as_slice()).with("out", out.as_slice()),
         Event::Message { .. } => message(event, beside)?,
         Event::Delivery { session, number, reach, have, of } => object("delivery")
@@ -157,6 +159,15 @@ pub(crate) fn event(event: &Event, beside: &Beside) -> Option<String> {
         }
     };
     Some(object.finish())
+}
+
+fn check(meeting: MeetingId, heard: &Heard, beside: &Beside) -> Object {
+    Object::new("check", beside.now_ms)
+        .with("meeting", meeting.to_hex())
+        .with("session", format!("{:016x}", heard.session))
+        .with("number", heard.number)
+        .with("head", heard.head.to_hex())
+        .with("words", check_words(meeting, heard))
 }
 
 fn message(event: &Event, beside: &Beside) -> Option<Object> {
@@ -347,7 +358,7 @@ fn malformed(found: &str) -> Problem {
 
 const EXAMPLE: &str = r#"{"command":"say","text":"hello"}"#;
 
-const KNOWN: &str = "say msg name users quit bans kick unban mute unmute admit deny lock unlock end stop contacts add \
+const KNOWN: &str = "say msg name users check quit bans kick unban mute unmute admit deny lock unlock end stop contacts add \
      remove block unblock register unregister list who";
 
 fn read(fields: &mut Fields) -> Result<Command, Problem> {
@@ -358,6 +369,7 @@ fn read(fields: &mut Fields) -> Result<Command, Problem> {
         "name" => Command::Name { name: take(fields, "name")? },
         "users" => Command::Users,
         "quit" => Command::Quit,
+        "check" => Command::Check { number: take_number(fields, "number")? },
         "bans" => Command::Bans,
         "kick" => {
             let with = With { all: take_flag(fields, "all")?, ticket: take_flag(fields, "ticket")? };
@@ -409,6 +421,11 @@ fn take(fields: &mut Fields, field: &str) -> Result<String, Problem> {
 fn take_flag(fields: &mut Fields, field: &str) -> Result<bool, Problem> {
     let value = fields.remove(field).map_or(Ok(false), |value| serde_json::from_str(value.get()));
     value.map_err(|_| Problem::new("usage", format!("the field `{field}` must be true or false")))
+}
+
+fn take_number(fields: &mut Fields, field: &str) -> Result<Option<u64>, Problem> {
+    let value = fields.remove(field).map(|value| serde_json::from_str(value.get())).transpose();
+    value.map_err(|_| Problem::new("usage", format!("the field `{field}` must be a whole number")))
 }
 
 fn take_or_empty(fields: &mut Fields, field: &str) -> Result<String, Problem> {

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use anstyle::{AnsiColor, Style};
 use tertulia_core::code::Code;
-use tertulia_core::contact::safety_words;
+use tertulia_core::compare::{check_words, safety_words};
 use tertulia_core::event::{Change, Contact, Event, Kind, Member, Reach, Role, State};
 use tertulia_core::id::{Key, MeetingId};
 
@@ -73,6 +73,12 @@ impl Text {
             }
             Event::Renamed { old, new, .. } => self.own(&format!("{} is now {}", escape::line(old), escape::line(new))),
             Event::Roster { members, guests } => self.own(&roster(members, *guests, self.host)),
+            Event::Check { meeting, heard } => self.own(&format!(
+                "line {} of run {:04x} is: {}; compare aloud, with somebody at the same line: /check {0}",
+                heard.number,
+                heard.session & 0xffff,
+                check_words(*meeting, heard)
+            )),
             Event::Bans { muted, out } => self.own(&bans(muted, out)),
             Event::Message { kind, from, own, text, .. } => return self.message(kind, from, *own, text),
             Event::Delivery { reach, have, of, .. } => match reach {

@@ -4,9 +4,9 @@
 use tertulia_core::address::Flaw;
 use tertulia_core::code::Code;
 use tertulia_core::command::{Directory, Failure, Full, Place};
-use tertulia_core::contact::safety_words;
+use tertulia_core::compare::safety_words;
 use tertulia_core::event::{Asked, Deed, Ending, Notice, Role};
-use tertulia_core::id::Key;
+use tertulia_core::id::{Hash, Key};
 use tertulia_core::limits;
 use tertulia_core::reason;
 use tertulia_core::ticket::NoTicket;
@@ -17,9 +17,7 @@ pub(crate) fn failure(failure: &Failure) -> String {
     match failure {
         Failure::NoSuchName(name) => format!("nobody here is called {name}; /users shows who is here"),
         Failure::NoContact(name) => format!("no contact is called {name}; /contacts shows who is"),
-        Failure::NobodyAt(name) => {
-            format!("nobody is called {name}; /contacts shows who is, /add {name} HOST:PORT adds them")
-        }
+        Failure::NobodyAt(name) => nobody_at(name),
         Failure::NoContacts => "there are no contacts yet; /add NAME HOST:PORT adds one".into(),
         Failure::NobodyWaits(Some(name)) => format!("nobody called {name} waits in the lobby; check the name"),
         Failure::NobodyWaits(None) => "nobody waits in the lobby".into(),
@@ -78,19 +76,38 @@ pub(crate) fn failure(failure: &Failure) -> String {
         Failure::NotListening => "nobody can reach you here: only who listens can be registered".into(),
         Failure::NotRegistered => "no registry lists you; to be listed: /register".into(),
         Failure::Refused { reason, .. } => reason.clone(),
-        Failure::Differs { number: 0 } => {
-            "the host does not publish it: it says that you have heard what it has not said, or are called otherwise; \
-             ask again once it has said something"
-                .into()
-        }
-        Failure::Differs { number } => format!(
-            "the host does not publish it: it says that it has not said what you have heard as its line {number}; \
-             compare with others, aloud, and ask again once it has said something more"
-        ),
+        Failure::NotHeld { number, newest } => not_held(*number, *newest),
+        Failure::NothingBetween => NOTHING_BETWEEN.into(),
+        Failure::Differs { number } => differs(*number),
         Failure::Undelivered(None) => unanswered("the host"),
         Failure::Undelivered(Some(name)) | Failure::NotAnswered(name) | Failure::Gone(name) => unanswered(name),
         Failure::Held(name) => format!("{name} was gone before the text arrived; say it again when they are back"),
         Failure::Unsaid => "this was over before it could be said; nobody has read it".into(),
+    }
+}
+
+fn nobody_at(name: &str) -> String {
+    format!("nobody is called {name}; /contacts shows who is, /add {name} HOST:PORT adds them")
+}
+
+fn not_held(number: u64, newest: u64) -> String {
+    match newest {
+        0 => "the host has said nothing here yet: there is nothing to compare".into(),
+        _ => format!("line {number} of the host is not held here; the newest is {newest}: /check shows it"),
+    }
+}
+
+fn differs(number: u64) -> String {
+    match number {
+        0 => {
+            "the host does not publish it: it says that you have heard what it has not said, or are called otherwise; \
+             ask again once it has said something"
+                .into()
+        }
+        _ => format!(
+            "the host does not publish it: it says that it has not said what you have heard as its line {number}; \
+             compare with others, aloud: /check {number}, and ask again once it has said something more"
+        ),
     }
 }
 
@@ -189,6 +206,10 @@ const fn kind(place: Place) -> &'static str {
     }
 }
 
+/// Why there is no `/check` here.
+pub(crate) const NOTHING_BETWEEN: &str =
+    "here you have each word from whoever has said it, and nobody stands between: /check is for lectures";
+
 /// Two runs have signed with one key.
 const OWN_FORK: &str = "another run with your key, perhaps of a copy of this machine, has written here too; the last of what you said is shown to nobody: say it again";
 
@@ -208,6 +229,19 @@ pub(crate) fn asked(asked: &Asked) -> String {
 /// Enough of a key or hash to tell it from others.
 fn digits(hex: &str) -> String {
     hex.chars().take(limits::KEY_DIGITS_MIN).collect()
+}
+
+/// The asker of a question has heard something else.
+fn stories(name: &str, number: u64, heard: Hash, held: Option<Hash>) -> String {
+    let heard = digits(&heard.to_hex());
+    let found = match held {
+        Some(held) => format!("line {number} of the host is {} here", digits(&held.to_hex())),
+        None => format!("line {number} of the host was not said before it"),
+    };
+    format!(
+        "the host tells more than one story: {name} has asked after hearing {heard} as line {number}, and {found}; \
+         believe neither before you have compared with others, aloud: /check {number}"
+    )
 }
 
 /// What the user should know.
@@ -253,16 +287,7 @@ pub(crate) fn notice(notice: &Notice) -> String {
         Notice::UnsignedQuestion => {
             "the host has published a question that its asker has not signed; it is not shown".into()
         }
-        Notice::TwoStories { name, number, heard, held, .. } => {
-            let found = match held {
-                Some(held) => format!("line {number} of the host is {} here", digits(&held.to_hex())),
-                None => format!("line {number} of the host was not said before it"),
-            };
-            format!(
-                "the host tells more than one story: {name} has asked after hearing {} as line {number}, and {found};                  believe neither before you have compared with others, aloud",
-                digits(&heard.to_hex())
-            )
-        }
+        Notice::TwoStories { name, number, heard, held, .. } => stories(name, *number, *heard, *held),
         Notice::BadQuestion { name, word, strike } => {
             format!("a question of {name} has `{word}` and is not published: warning number {strike}")
         }

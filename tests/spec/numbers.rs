@@ -147,6 +147,7 @@ fn others() -> BTreeMap<&'static str, Vec<Number>> {
         ("MESH-24", source.to_vec()),
         ("DIAL-4", vec![Count(4)]),
         ("CONTACT-1", vec![Count(4)]),
+        ("CHECK-1", [8, 88, 11, 0].map(Count).to_vec()),
     ])
 }
 

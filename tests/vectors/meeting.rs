@@ -1,4 +1,5 @@
-use tertulia_core::contact::{pair_id, safety_words};
+use tertulia_core::compare::{check_words, safety_words};
+use tertulia_core::contact::pair_id;
 use tertulia_core::id::{Key, MeetingId, Signature};
 use tertulia_core::identity::{Domain, Identity, Secret};
 use tertulia_core::log::{entry_of, hash};
@@ -128,6 +129,18 @@ fn question_object() -> String {
     object(1, &fields)
 }
 
+/// What those compare who hold the host's first text.
+fn check_object() -> String {
+    let (meeting, heard) = (charter().meeting, question().heard);
+    let fields = [
+        ("session", heard.session.to_string()),
+        ("number", heard.number.to_string()),
+        ("head", hex(&heard.head.0)),
+        ("words", text(&check_words(meeting, &heard))),
+    ];
+    object(1, &fields)
+}
+
 /// What host and guest compare, if they are friends.
 fn pair_object() -> String {
     let pair = pair_id(ada().key(), bea().key());
@@ -152,6 +165,7 @@ fn the_meeting_is_as_the_vectors_say() {
         ("pass", pass_object()),
         ("chains", list(1, &chains())),
         ("question", question_object()),
+        ("check", check_object()),
         ("entries", list(1, &entries())),
         ("pair", pair_object()),
     ];

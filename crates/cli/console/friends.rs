@@ -99,6 +99,7 @@ pub(super) fn checked(command: Command) -> Result<Command, Problem> {
         | Command::Unblock { name }
         | Command::Add { name, .. } => named(name),
         Command::Directory(_) | Command::Users | Command::Contacts | Command::Quit | Command::Stop => Ok(()),
+        Command::Check { .. } => Err(Problem::new("not_here", crate::words::NOTHING_BETWEEN)),
         Command::Bans
         | Command::Admit { .. }
         | Command::Deny { .. }

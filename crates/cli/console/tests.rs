@@ -29,6 +29,8 @@ fn every_slash_word_means_its_command() {
         ("/name bea", Command::Name { name: bea() }),
         ("/users", Command::Users),
         ("/users  ", Command::Users),
+        ("/check", Command::Check { number: None }),
+        ("/check 12", Command::Check { number: Some(12) }),
         ("/bans", Command::Bans),
         ("/kick bea", Command::Kick { name: bea(), why: String::new(), with: With::default() }),
         ("/kick bea too loud", Command::Kick { name: bea(), why: "too loud".into(), with: With::default() }),
@@ -53,6 +55,8 @@ fn every_slash_word_means_its_command() {
     }
     assert_eq!(host("/help"), Ok(Some(Wish::Help)));
     assert_eq!(host("/ticket"), Ok(Some(Wish::Ticket)));
+    assert_eq!(host("/check it").unwrap_err().message, "type: /check [NUMBER]");
+    assert_eq!(parse("/check", Role::Member, |_| false).unwrap_err().code, "not_here");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use tertulia_core::charter::Questions;
 use tertulia_core::code::Code;
 use tertulia_core::command::Failure;
 use tertulia_core::event::{Ending, Notice, Origin, Whisper};
-use tertulia_core::id::{CommandId, Key, MeetingId, Token};
+use tertulia_core::id::{CommandId, Hash, Key, MeetingId, Token};
 
 const PAGE: &str = include_str!("../../../docs/json.md");
 /// Where events become JSON.
@@ -90,6 +90,10 @@ fn here() -> Vec<Event> {
         Event::Left { name: bea(), key: KEY, reason: "cut".into() },
         Event::Renamed { key: KEY, old: bea(), new: "bee".into() },
         Event::Roster { members: members.into(), guests: 1 },
+        Event::Check {
+            meeting: MEETING,
+            heard: Heard { session: 0x019b_7694_7740_beef, number: 2, head: Hash([0xef; 32]) },
+        },
         Event::Bans { muted: vec![bea()], out: vec![] },
         Event::Linked { name: bea(), key: KEY },
         Event::Unlinked { name: bea(), key: KEY, code: Code::Cut },
@@ -290,7 +294,8 @@ fn every_command_has_the_fields_and_roles_that_the_page_lists_and_its_example_is
         let required = literals(arm, "take(fields,").map(|field| (field, vec!["string"]));
         let optional = literals(arm, "take_or_empty(fields,").map(|field| (field, vec!["optional", "string"]));
         let flags = literals(arm, "take_flag(fields,").map(|field| (field, vec!["boolean", "optional"]));
-        let fields = required.chain(optional).chain(flags);
+        let numbers = literals(arm, "take_number(fields,").map(|field| (field, vec!["number", "optional"]));
+        let fields = required.chain(optional).chain(flags).chain(numbers);
         known.insert(arm.split('"').next().unwrap(), fields.collect::<BTreeMap<_, _>>());
     }
     assert_eq!(known.keys().copied().collect::<BTreeSet<_>>(), KNOWN.split_whitespace().collect());

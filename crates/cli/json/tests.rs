@@ -192,6 +192,8 @@ fn every_command_is_read() {
         (r#"{"command":"msg","to":"bea","text":"hi"}"#, Command::Msg { to: bea(), text: "hi".into() }),
         (r#"{"command":"name","name":"bea"}"#, Command::Name { name: bea() }),
         (r#"{"command":"users"}"#, Command::Users),
+        (r#"{"command":"check"}"#, Command::Check { number: None }),
+        (r#"{"command":"check","number":12}"#, Command::Check { number: Some(12) }),
         (r#"{"command":"quit"}"#, Command::Quit),
         (
             r#"{"command":"kick","name":"bea"}"#,

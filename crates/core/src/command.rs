@@ -62,6 +62,11 @@ pub enum Command {
     Users,
     /// Who is muted or out?
     Bans,
+    /// Of a lecture: what do others compare to know that its host says the same to all?
+    Check {
+        /// Of which of the host's lines; `None`: the newest.
+        number: Option<u64>,
+    },
     /// Show somebody out, for good.
     Kick {
         /// Whom.
@@ -287,6 +292,15 @@ pub enum Failure {
         /// In words; may be empty.
         reason: String,
     },
+    /// That line of the host's is not held.
+    NotHeld {
+        /// Its number.
+        number: u64,
+        /// That of the newest that is; 0: none is.
+        newest: u64,
+    },
+    /// In a room, nobody stands between who says something and who hears it.
+    NothingBetween,
     /// The host says that it has not said what this user has heard last, or that they are called otherwise.
     Differs {
         /// Its number; 0: nothing was heard.
@@ -335,7 +349,8 @@ impl Failure {
             Self::NoLobby(_) => "no_lobby",
             Self::Muted => Code::Muted.word(),
             Self::NotInside => Code::NotYet.word(),
-            Self::NoContactsHere | Self::NoRegistryHere(_) => "not_here",
+            Self::NoContactsHere | Self::NoRegistryHere(_) | Self::NothingBetween => "not_here",
+            Self::NotHeld { .. } => "not_held",
             Self::NoRegistry => "no_registry",
             Self::NoAnswers(_) => Code::Unreachable.word(),
             Self::OnlyClient | Self::OnlyRegistry => "usage",

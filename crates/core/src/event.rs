@@ -8,7 +8,7 @@ use crate::code::Code;
 use crate::command::{Failure, Place};
 use crate::id::{CommandId, Hash, Key, MeetingId, Token};
 use crate::rule::Rule;
-use crate::wire::entry::Level;
+use crate::wire::entry::{Heard, Level};
 use crate::wire::registry;
 
 /// What this node is in its meeting.
@@ -425,6 +425,13 @@ pub enum Event {
         muted: Vec<String>,
         /// By the names they had.
         out: Vec<String>,
+    },
+    /// What others compare with theirs, to know that the host says the same to all.
+    Check {
+        /// The meeting.
+        meeting: MeetingId,
+        /// Which line of the host's, and its hash.
+        heard: Heard,
     },
     /// Something was said, by this user too.
     Message {

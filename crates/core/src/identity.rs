@@ -71,6 +71,8 @@ pub enum Domain {
     Ticket,
     /// A ticket key's word for whoever joins with it.
     TicketProof,
+    /// Signs nothing: opens what is hashed to the check of an entry.
+    Check,
     /// Signs nothing: opens what is hashed to the id of a pair.
     Contact,
     /// A publisher's record.
@@ -90,6 +92,7 @@ impl Domain {
         Self::Pass,
         Self::Ticket,
         Self::TicketProof,
+        Self::Check,
         Self::Contact,
         Self::Record,
         Self::Person,
@@ -107,6 +110,7 @@ impl Domain {
             Self::Pass => "tertulia 1 pass:",
             Self::Ticket => "tertulia 1 ticket:",
             Self::TicketProof => "tertulia 1 ticket proof:",
+            Self::Check => "tertulia 1 check:",
             Self::Contact => "tertulia 1 contact:",
             Self::Record => "tertulia 1 record:",
             Self::Person => "tertulia 1 person:",

@@ -9,6 +9,7 @@ pub mod charter;
 mod circle;
 pub mod code;
 pub mod command;
+pub mod compare;
 pub mod contact;
 mod door;
 mod errand;

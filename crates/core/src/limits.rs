@@ -78,7 +78,7 @@ limits! {
     CUTS_MAX: usize = 64;
     /// Keys that a lock, or a revoke, lists as kept (REVOKE-4, LOCK-1).
     KEPT_MAX: usize = 448;
-    /// Talk entries that a log keeps (FEED-2).
+    /// Talk entries that a log keeps (FEED-2), and questions that a guest remembers (ASK-11).
     TALK_ENTRIES_MAX: usize = 10_000;
     /// Bytes of the talk entries that a log keeps (FEED-2).
     TALK_BYTES_MAX: usize = 16_777_216;
@@ -112,6 +112,8 @@ limits! {
     HEARD_WAITING_MAX: usize = 256;
     /// A question that does not fit what the host has said is signed anew so often (ASK-9).
     SIGNED_ANEW_MAX: u8 = 3;
+    /// How often a check is hashed again (CHECK-1).
+    CHECK_ROUNDS: u32 = 65_536;
     /// Questions and private texts that wait for their OK.
     PENDING_MAX: usize = 64;
     /// Records that one side seals in one connection (AGE-1).
@@ -156,6 +158,8 @@ limits! {
     LOBBY_TIMEOUT: Duration = Duration::from_secs(3_600);
     /// Who waits in a lobby is told its position no more often (LOBBY-1).
     WAITING_INTERVAL: Duration = Duration::from_secs(1);
+    /// Keys whose bad questions a host remembers; beyond that, one of those with the fewest is forgotten (ASK-4).
+    STRUCK_MAX: usize = 10_000;
     /// A bad question is a warning until there have been this many (ASK-4).
     STRIKES_MAX: u8 = 3;
     /// Addresses of one ticket, entry, record or dial (PROBE-3, LISTING-2, DIAL-1, MESH-19).
@@ -279,7 +283,7 @@ limits! {
     QUERY_PATIENCE: Duration = Duration::from_secs(10);
     /// Members of a mesh who are linked with one, itself among them.
     MESH_MAX: usize = 64;
-    /// Hex digits of a key that name somebody (LOBBY-11).
+    /// Hex digits of a key that name somebody (LOBBY-11, ASK-12).
     KEY_DIGITS_MIN: usize = 8;
     /// PERSONs that a member keeps of those who are no hosts, are not linked, and of whom it holds no talk
     /// (REGISTER-9).

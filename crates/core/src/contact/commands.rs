@@ -43,6 +43,7 @@ impl Friends {
             }
             Command::Directory(wish) => Err(Failure::NoRegistryHere(wish)),
             Command::Say { .. } => Err(Failure::ToWhom),
+            Command::Check { .. } => Err(Failure::NothingBetween),
             Command::Bans
             | Command::Admit { .. }
             | Command::Deny { .. }

@@ -5,7 +5,6 @@ mod commands;
 mod kept;
 mod links;
 mod pair;
-mod safety;
 mod talk;
 #[cfg(test)]
 mod tests;
@@ -20,7 +19,6 @@ use core::time::Duration;
 pub use self::kept::{Draft, Line, Listed, NoContact, Standing};
 use self::pair::Pair;
 pub use self::pair::pair_id;
-pub use self::safety::safety_words;
 use crate::charter::Questions;
 use crate::code::Code;
 use crate::event::{Change, Contact, Ending, Event, Role, State};

@@ -52,6 +52,7 @@ impl Member {
             | Command::Block { .. }
             | Command::Unblock { .. } => Err(Failure::NoContactsHere),
             Command::Directory(wish) => Err(Failure::NoRegistryHere(wish)),
+            Command::Check { .. } => Err(Failure::NothingBetween),
             Command::Bans => {
                 let named = |level| self.roster.revoked(level).map(str::to_string).collect();
                 out.push(Output::Event(Event::Bans { muted: named(Level::Mute), out: named(Level::Out) }));

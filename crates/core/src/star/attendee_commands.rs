@@ -4,6 +4,7 @@ use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
 use super::attendee::{Attendee, Stage};
+use super::witness::check;
 use crate::code::Code;
 use crate::command::{Command, Failure, Place};
 use crate::errand::{Errand, Speaker};
@@ -29,6 +30,10 @@ impl Attendee {
                 out.push(Output::Event(Event::Done { id }));
                 Ok(())
             }
+            Command::Check { number } => check(&self.replica.log, self.newcomer.goal.host, number).map(|event| {
+                out.push(Output::Event(event));
+                out.push(Output::Event(Event::Done { id }));
+            }),
             Command::Quit | Command::Stop => {
                 out.push(Output::Event(Event::Done { id }));
                 self.leave(out);

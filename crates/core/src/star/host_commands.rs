@@ -4,6 +4,7 @@ use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
 use super::host::Host;
+use super::witness::check;
 use crate::code::Code;
 use crate::command::{Command, Failure, Full, Place};
 use crate::door::begins_with;
@@ -40,6 +41,9 @@ impl Host {
             Command::Bans => {
                 out.push(Output::Event(self.bans()));
                 Ok(())
+            }
+            Command::Check { number } => {
+                check(&self.log, Some(self.us.key()), number).map(|event| out.push(Output::Event(event)))
             }
             Command::Kick { name, why, with } => {
                 self.find_not(&name, Level::Out).map(|key| self.show_out(key, &why, with.ticket, now, out))

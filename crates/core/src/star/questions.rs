@@ -37,6 +37,11 @@ impl Filter {
 
     /// Counts a bad question against `asker`: which strike it is.
     pub(super) fn strike(&mut self, asker: Key) -> u8 {
+        if self.strikes.len() >= limits::STRUCK_MAX && !self.strikes.contains_key(&asker) {
+            // Keys are free: those of one bad question each make room for each other.
+            let least = self.strikes.iter().min_by_key(|(_, strikes)| **strikes).map(|(key, _)| *key);
+            least.map(|key| self.strikes.remove(&key));
+        }
         let strikes = self.strikes.entry(asker).or_default();
         *strikes = strikes.saturating_add(1).min(limits::STRIKES_MAX);
         *strikes
@@ -77,5 +82,17 @@ mod tests {
         assert_eq!([anna, bea, anna, anna].map(|asker| filter.strike(asker)), [1, 1, 2, 3]);
         filter.forgive(&anna);
         assert_eq!(filter.strike(anna), 1);
+    }
+
+    #[test]
+    fn ask_4_a_crowd_of_keys_fills_no_memory_and_has_nobodys_strikes_forgotten_but_its_own() {
+        let (mut filter, anna) = (Filter::default(), Key([0; 32]));
+        assert_eq!([filter.strike(anna), filter.strike(anna)], [1, 2]);
+        for number in 1..=u32::try_from(limits::STRUCK_MAX).expect("a number") + 10 {
+            let mut key = [1; 32];
+            key[..4].copy_from_slice(&number.to_be_bytes());
+            filter.strike(Key(key));
+        }
+        assert_eq!((filter.strikes.len(), filter.strike(anna)), (limits::STRUCK_MAX, 3));
     }
 }

@@ -954,6 +954,30 @@ fn ask_7_a_host_puts_words_into_nobodys_mouth() {
 }
 
 #[test]
+fn check_2_host_and_guests_that_hold_the_same_are_shown_the_same() {
+    let (mut lecture, anna) = Lecture::with_anna(&Options::default());
+    let of = |events: &[Event]| {
+        let mut checks =
+            events.iter().filter_map(|event| if let Event::Check { heard, .. } = event { Some(*heard) } else { None });
+        checks.next_back()
+    };
+    let failed = |number, newest| Event::Error { failure: Failure::NotHeld { number, newest }, id: Some(CommandId(7)) };
+    lecture.host_command(Command::Check { number: None });
+    assert!(lecture.host.events.contains(&failed(0, 0)), "nothing has been said");
+    for (text, number) in [("one", 1), ("two", 2)] {
+        lecture.say(text);
+        lecture.host_command(Command::Check { number: None });
+        lecture.command(anna, Command::Check { number: None });
+        let heard = of(&lecture.host.events).expect("a check");
+        assert_eq!((heard.number, of(&lecture.attendees[&anna].events)), (number, Some(heard)));
+    }
+    lecture.command(anna, Command::Check { number: Some(1) });
+    assert_eq!(of(&lecture.attendees[&anna].events).expect("a check").number, 1);
+    lecture.host_command(Command::Check { number: Some(3) });
+    assert!(lecture.host.events.contains(&failed(3, 2)), "{:?}", lecture.host.events.last());
+}
+
+#[test]
 fn fork_1_a_proof_counts_once_and_voids_acts_too() {
     let (mut lecture, anna) = Lecture::with_anna(&Options::default());
     lecture.host_command(Command::Lock);

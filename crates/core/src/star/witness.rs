@@ -3,11 +3,21 @@
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::{String, ToString as _};
 
-use crate::event::Notice;
+use crate::command::Failure;
+use crate::event::{Event, Notice};
 use crate::id::{Hash, Key, Token};
 use crate::limits;
 use crate::log::{Held, Log};
 use crate::wire::entry::{EntryBody, Heard, Kind};
+
+/// What users compare of a host's line, the newest or that of a number (SPEC CHECK-2).
+pub(super) fn check(log: &Log, host: Option<Key>, number: Option<u64>) -> Result<Event, Failure> {
+    let newest = host.map_or(Heard::NONE, |host| log.newest_talk(host));
+    let wanted = number.unwrap_or(newest.number);
+    let heard = host.and_then(|host| log.talk_at(host, newest.session, wanted));
+    let heard = heard.ok_or(Failure::NotHeld { number: wanted, newest: newest.number })?;
+    Ok(Event::Check { meeting: log.meeting(), heard })
+}
 
 /// A session of the host's, and a number in it.
 type Place = (u64, u64);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tertulia_core::code::Code;
-use tertulia_core::event::Event;
+use tertulia_core::event::{Event, Kind, Notice};
 use tertulia_core::id::{Hash, Key, LinkId, RequestId};
 use tertulia_core::limits;
 use tertulia_core::log::Record;
@@ -77,6 +77,8 @@ pub enum Canary {
     FloorFalls,
     /// Who has left, or has signed two versions, takes the seats of those along whom it has let in.
     SignerTakesSeat,
+    /// Every third question makes its reader take the host for a liar.
+    CriesWolf,
 }
 
 impl Canary {
@@ -111,6 +113,7 @@ impl Canary {
         Self::SpareKeyReturns,
         Self::FloorFalls,
         Self::SignerTakesSeat,
+        Self::CriesWolf,
     ];
 }
 
@@ -234,6 +237,13 @@ impl Planted {
             if let (Output::Send { link, frame }, Canary::GhostHears | Canary::FloorFalls) = (&output, canary) {
                 let along = self.on_frame(*link, frame).into_iter();
                 seen.extend(along.map(|(link, frame)| Output::Send { link, frame }));
+            }
+            if matches!(output, Output::Event(Event::Message { kind: Kind::Question(..), .. }))
+                && self.every(Canary::CriesWolf, 3)
+            {
+                let (name, heard) = (String::new(), Hash::ZERO);
+                let notice = Notice::TwoStories { name, session: 0, number: 1, heard, held: None };
+                seen.push(Output::Event(Event::Warning(notice)));
             }
             let (mut copies, twice) = (1, |planted: bool| if planted { 2 } else { 1 });
             match &output {

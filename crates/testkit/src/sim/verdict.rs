@@ -19,6 +19,8 @@ pub(crate) struct Doorkeeper {
     due: Vec<(u64, String)>,
     /// Who has knocked last under each name, and whose digits these are.
     knocked: BTreeMap<String, Key>,
+    /// Names under which several have knocked.
+    shared: BTreeSet<String>,
     admitted: BTreeSet<Key>,
     /// Everybody is let in.
     pub(crate) is_kind: bool,
@@ -31,8 +33,11 @@ impl Doorkeeper {
             sim.sometimes("knock");
             let at = sim.now() + sim.dice().below(THINKS_MS);
             let was_anothers = self.knocked.insert(name.clone(), *key).is_some_and(|other| other != *key);
+            if was_anothers {
+                self.shared.insert(name.clone());
+            }
             // SPEC LOBBY-11
-            let whom = if was_anothers { key.to_hex() } else { name.clone() };
+            let whom = if self.shared.contains(name) { key.to_hex() } else { name.clone() };
             self.knocked.insert(whom.clone(), *key);
             self.due.push((at, whom));
         }

@@ -40,8 +40,10 @@ impl Version {
 
     /// Publishes the question in an ASK.
     fn question(&mut self, asker: Key, ask: &Encoded) -> Encoded {
-        let Some(Frame::Private(Private::Ask(ask))) = decode(&ask.0).unwrap().frame else { panic!("{ask:?}") };
-        self.write(&ask.published(asker))
+        match decode(&ask.0).unwrap().frame {
+            Some(Frame::Private(Private::Ask(ask))) => self.write(&ask.published(asker)),
+            other => unreachable!("{other:?}"),
+        }
     }
 }
 
@@ -110,7 +112,7 @@ async fn a_true_yes_under_another_question_is_shown_as_what_it_was_said_before()
     let mut version = Version::new(&hostile);
     let coffee = version.text("Coffee?");
     for peer in &mut peers {
-        peer.send(&[coffee.clone()]).await;
+        peer.send(std::slice::from_ref(&coffee)).await;
     }
     for guest in [&mut anna, &mut bea] {
         told(guest, "Coffee?").await;

@@ -1,6 +1,7 @@
 //! Whom a node takes, and what it refuses.
 
 use super::*;
+use crate::compare::safety_words;
 use crate::id::{RequestId, Salt};
 use crate::log::Log;
 use crate::wire::entry::{Door, EntryBody};
