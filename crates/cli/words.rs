@@ -294,6 +294,7 @@ pub(crate) fn notice(notice: &Notice) -> String {
         Notice::AtTheDoor(name) => format!("{name} stands at the locked door; /unlock lets people in"),
         Notice::LeftLobby(name) => format!("{name} no longer waits in the lobby"),
         Notice::Slow(name) => format!("{name} did not read what was sent, and was cut off"),
+        Notice::NoTickets => "nobody needs a ticket here, so none was made void; /lock lets nobody new in".into(),
         Notice::TicketVoid => "the ticket that was handed out is void now; hand out the new one".into(),
         Notice::RegistryAway { registry, code, of_meeting } => no_registry(registry, *code, *of_meeting),
         Notice::RegistryRefuses { registry, code, reason } => {
@@ -408,7 +409,7 @@ pub(crate) fn deed(deed: &Deed, why: &str) -> String {
         Deed::VoidTicket => "made a ticket void".into(),
         Deed::Revoke(name, Level::Out) => format!("showed {name} out"),
         Deed::Revoke(name, Level::Mute) => format!("muted {name}"),
-        Deed::LetIn(name) => format!("let {name} in"),
+        Deed::MakeHost(name) => format!("made {name} a host"),
         Deed::Forgive(name, Some(Level::Out)) => format!("lets {name} in again"),
         Deed::Forgive(name, Some(Level::Mute)) => format!("lets {name} ask again"),
         Deed::Forgive(name, None) => format!("forgave {name}"),

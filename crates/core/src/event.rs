@@ -107,8 +107,8 @@ pub enum Deed {
     VoidTicket,
     /// Showed somebody out, or muted them.
     Revoke(String, Level),
-    /// Let somebody in.
-    LetIn(String),
+    /// Made somebody a host.
+    MakeHost(String),
     /// Took back what somebody had lost, if that is known.
     Forgive(String, Option<Level>),
     /// Lets nobody new in.
@@ -221,6 +221,8 @@ pub enum Notice {
     Slow(String),
     /// The ticket that was handed out is void.
     TicketVoid,
+    /// A ticket was to be made void, and the meeting has none.
+    NoTickets,
     /// A registry can't be reached.
     RegistryAway {
         /// Which, as it was dialled.
@@ -269,7 +271,7 @@ impl Notice {
             Self::AtTheDoor(_) => Rule::Join5.code().word(),
             Self::LeftLobby(_) => "lobby",
             Self::Slow(_) => Code::Slow.word(),
-            Self::TicketVoid => "ticket",
+            Self::TicketVoid | Self::NoTickets => "ticket",
             Self::RegistryAway { .. } => "registry",
             Self::RegistryForges(_) => Code::Forged.word(),
             Self::RegistryOver(_) => Rule::Registry15.code().word(),

@@ -221,8 +221,11 @@ impl Member {
         let handed_out = self.newcomer.goal.ticket.as_ref().and_then(|ticket| ticket.seed);
         let handed_out = handed_out.map(|seed| self.us.scheme().public(&seed));
         let shown = shown.filter(|ticket| !self.roster.is_revoked(ticket, Level::Out));
-        let has_tickets = self.charter.as_ref().is_some_and(|charter| charter.admission.has_tickets());
-        let Some(void) = shown.or(handed_out).filter(|_| has_tickets) else { return Ok(()) };
+        if !self.charter.as_ref().is_some_and(|charter| charter.admission.has_tickets()) {
+            out.push(Output::Event(Event::Warning(Notice::NoTickets)));
+            return Ok(());
+        }
+        let Some(void) = shown.or(handed_out) else { return Ok(()) };
         let (count, kept) = encode_items(self.kept(), limits::KEPT_MAX);
         let (name, why, kept) = (Reason::NONE, Reason::cut(why), List::over(count, &kept));
         let body = EntryBody::Revoke { subject: void, level: Level::Out, name, why, cuts: List::NONE, kept };

@@ -7,7 +7,7 @@ use super::member::{Member, Stage, Timer};
 use crate::code::Code;
 use crate::command::Failure;
 use crate::event::{Event, Kind, Whisper};
-use crate::id::{Hash, Key};
+use crate::id::Key;
 use crate::log::Held;
 use crate::machine::Output;
 use crate::replica::message;
@@ -85,8 +85,6 @@ impl Member {
                     self.show_left(subject, Code::Kicked.word(), out);
                 }
             }
-            // That somebody was let in says less than that they are here.
-            EntryBody::Grant { answers: Hash::ZERO, .. } => {}
             EntryBody::Grant { .. } | EntryBody::Policy { .. } | EntryBody::End { .. } => {
                 self.show_notice(entry, &body, out);
             }

@@ -157,12 +157,14 @@ impl Member {
         here.chain(others)
     }
 
-    /// The key of the one in sight who is called `name`, or whose key begins with these digits.
+    /// The key of the one in sight whose key begins with these digits, or who is called `name` (SPEC ROSTER-12).
     pub(super) fn find(&self, name: &str) -> Option<Key> {
         let reads = normal(name);
-        let named = self.in_sight(true).find(|key| normal(&self.called(key)) == reads);
         let mut begun = self.in_sight(true).filter(|key| begins_with(*key, name));
-        named.or_else(|| begun.next().filter(|_| begun.next().is_none()))
+        if let Some(one) = begun.next() {
+            return Some(one).filter(|_| begun.next().is_none());
+        }
+        self.in_sight(true).find(|key| normal(&self.called(key)) == reads)
     }
 }
 

@@ -298,6 +298,7 @@ impl Roster {
         let Some(rank) = rank else { return false };
         match body {
             EntryBody::Revoke { subject, .. } => self.standing.revoker(subject, act.hash).is_some(),
+            EntryBody::Grant { answers: Hash::ZERO, role, .. } => rank == 0 && *role == Role::Host,
             EntryBody::Grant { subject, answers, .. } => {
                 self.standing.revoker(subject, *answers).is_some_and(|revoker| rank <= revoker)
             }
@@ -388,7 +389,10 @@ pub fn deed(body: &EntryBody<'_>, answered: Option<Level>) -> Option<(Deed, Stri
     let (deed, why) = match *body {
         EntryBody::Revoke { name, .. } if name.as_str().is_empty() => (Deed::VoidTicket, ""),
         EntryBody::Revoke { level, name, why, .. } => (Deed::Revoke(name.as_str().into(), level), why.as_str()),
-        EntryBody::Grant { name, answers: Hash::ZERO, .. } => (Deed::LetIn(name.as_str().into()), ""),
+        EntryBody::Grant { role: Role::Host, name, answers: Hash::ZERO, .. } => {
+            (Deed::MakeHost(name.as_str().into()), "")
+        }
+        EntryBody::Grant { answers: Hash::ZERO, .. } => return None,
         EntryBody::Grant { name, .. } => (Deed::Forgive(name.as_str().into(), answered), ""),
         EntryBody::Policy { door: Door::Locked, .. } => (Deed::Lock, ""),
         EntryBody::Policy { door: Door::Unlocked, .. } => (Deed::Unlock, ""),

@@ -1,12 +1,13 @@
 //! Who writes acts, and how often one comes in.
 
-use alloc::string::ToString as _;
+use alloc::string::{String, ToString as _};
+use alloc::vec::Vec;
 
 use super::hall::{Hall, chain, identity, written};
 use crate::charter::Admission;
 use crate::code::Code;
-use crate::command::Command;
-use crate::event::State;
+use crate::command::{Command, With};
+use crate::event::{Deed, Event, Kind, Notice, State};
 use crate::id::Hash;
 use crate::limits;
 use crate::rule::Rule;
@@ -69,4 +70,49 @@ fn join_15_a_member_that_comes_and_goes_is_let_in_only_so_often() {
         hall.pass(10);
     }
     assert!((20..=10 + 20).contains(&joins), "{joins} joins in 20 s");
+}
+
+#[test]
+fn roster_3_everybody_is_told_whom_the_founder_makes_a_host_and_of_no_grant_that_makes_nobody_anything() {
+    let mut hall = Hall::of(3);
+    let grant = |role| {
+        let (answers, name) = (Hash::ZERO, Reason::cut("m1"));
+        EntryBody::Grant { subject: identity(2).key(), role, answers, session: 0, name }
+    };
+    [Role::Member, Role::Host].into_iter().for_each(|role| hall.write(0, &grant(role), hall.now));
+    hall.pass(1_000);
+    // Nor of one that has no effect.
+    hall.write(1, &grant(Role::Host), hall.now);
+    hall.pass(1_000);
+    let deed = |event: &Event| match event {
+        Event::Message { kind: Kind::Deed(_, deed), from, .. } => Some((deed.clone(), from.clone())),
+        _ => None,
+    };
+    let told: Vec<_> = hall.nodes[2].events.iter().filter_map(deed).collect();
+    assert_eq!(told, [(Deed::MakeHost("m1".to_string()), "hedy".to_string())]);
+}
+
+#[test]
+fn revoke_2_a_user_who_wants_a_ticket_void_is_told_where_there_is_none() {
+    for (admission, is_told) in [(Admission::Open, true), (Admission::Ticket, false)] {
+        let mut hall = Hall::new(admission);
+        hall.join("m1");
+        hall.pass(3_000);
+        let with = With { ticket: true, ..With::default() };
+        hall.command(0, Command::Kick { name: "m1".to_string(), why: String::new(), with });
+        assert_eq!(hall.closed_with(1), Some(Code::Kicked));
+        assert_eq!(hall.nodes[0].events.contains(&Event::Warning(Notice::NoTickets)), is_told);
+    }
+}
+
+#[test]
+fn roster_12_digits_of_a_key_name_whose_it_is_before_somebody_who_is_called_so() {
+    let mut hall = Hall::of(3);
+    let digits: String = identity(2).key().to_hex().chars().take(limits::KEY_DIGITS_MIN).collect();
+    hall.command(2, Command::Name { name: digits.clone() });
+    hall.pass(1_000);
+    hall.command(0, Command::Kick { name: digits[1..].to_string(), why: String::new(), with: With::default() });
+    assert_eq!(hall.errors(0), ["no_such_name"], "too few of them");
+    hall.command(0, Command::Kick { name: digits, why: String::new(), with: With::default() });
+    assert_eq!([1, 2].map(|node| hall.closed_with(node)), [Some(Code::Kicked), None]);
 }
