@@ -106,6 +106,8 @@ limits! {
     OUTBID_WINDOW: Duration = Duration::from_secs(60);
     /// A lamport time that leaps further ahead of the highest held is not taken over (LAMPORT-2).
     LAMPORT_LEAP_MAX: u64 = 16_777_216;
+    /// A floor above this is none that a clock can have reached (LAMPORT-1).
+    LAMPORT_FLOOR_MAX: u64 = 4_611_686_018_427_387_904;
     /// Tokens of one key that a receiver remembers (TOKEN-2).
     TOKENS_MAX: usize = 64;
     /// Questions whose asker had heard what a reader does not hold, and that it compares if it comes (ASK-10).

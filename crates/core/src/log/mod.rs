@@ -265,10 +265,17 @@ impl Log {
         streams.any(|(id, stream)| id.lane == Lane::Talk && !stream.held.is_empty())
     }
 
-    /// What is written here comes after this lamport time, too, if that is no leap (SPEC LAMPORT-1, LAMPORT-2).
+    /// What is written here comes after this lamport time, too; but for a leap where talk is held (SPEC LAMPORT-1).
     pub(crate) fn begin_above(&mut self, floor: u64) {
-        if floor > self.lamport && floor.saturating_sub(self.lamport) < limits::LAMPORT_LEAP_MAX {
-            (self.lamport, self.latest) = (floor, ShortHash::ZERO);
+        let is_leap = floor.saturating_sub(self.lamport) >= limits::LAMPORT_LEAP_MAX;
+        let is_apart = is_leap && !self.ring.talk().is_empty();
+        if floor <= self.lamport || floor > limits::LAMPORT_FLOOR_MAX || is_apart {
+            return;
+        }
+        (self.lamport, self.latest) = (floor, ShortHash::ZERO);
+        if is_leap {
+            // No entry leads a later run there.
+            self.unkept.push(Record::Clock(self.lamport, self.latest));
         }
     }
 

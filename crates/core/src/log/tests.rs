@@ -751,3 +751,21 @@ proptest! {
         prop_assert_eq!(all, expected);
     }
 }
+
+#[test]
+fn lamport_2_a_log_without_talk_begins_above_the_floor_however_high_and_one_with_talk_leaps_nowhere() {
+    let begun = |has_talk: bool, floor: u64| {
+        let mut log = log();
+        log.write(&identity(1), 1, &lock(), NOW).expect("room");
+        if has_talk {
+            log.write(&identity(1), 1, &text("hello"), NOW).expect("room");
+        }
+        log.begin_above(floor);
+        log.write(&identity(1), 1, &text("hello"), NOW).expect("room").lamport
+    };
+    let high = 3 * limits::LAMPORT_LEAP_MAX;
+    assert_eq!([begun(false, high), begun(true, high)], [high + 1, 3]);
+    // Above a floor that no clock can have reached, too little would be left to go on with.
+    let most = limits::LAMPORT_FLOOR_MAX;
+    assert_eq!([begun(false, most), begun(false, most + 1), begun(false, u64::MAX)], [most + 1, 2, 2]);
+}

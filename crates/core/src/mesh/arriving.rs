@@ -67,7 +67,7 @@ impl Member {
         // SPEC SESSION-1: above all that an earlier run has signed.
         let next = self.replica.log.next_session(us);
         self.go_on_in(if next.saturating_sub(1) > self.session { next } else { self.session }, out);
-        self.replica.log.begin_above(self.newcomer.chain.floor());
+        self.begin_above_floor(out);
         let addresses = self.reach.told();
         let said = self.roster.members().find(|member| member.key == us);
         let is_said = said.is_some_and(|said| {

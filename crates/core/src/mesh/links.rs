@@ -163,7 +163,7 @@ impl Member {
             self.charter = Some(charter);
         }
         let is_news = self.is_better(&chain) && self.newcomer.take_chain(chain, self.replica.log.meeting(), out);
-        self.replica.log.begin_above(self.newcomer.chain.floor());
+        self.begin_above_floor(out);
         self.reach.note(&welcome.options);
         let rows = self.replica.meet(link, key, None);
         // SPEC MESH-7
@@ -180,6 +180,12 @@ impl Member {
             self.newcomer.stay();
             self.timers.arm(Timer::Arrive, now.tick.after(limits::ARRIVE_TIMEOUT));
         }
+    }
+
+    /// What this node says comes after what it may have (SPEC LAMPORT-1).
+    pub(super) fn begin_above_floor(&mut self, out: &mut Vec<Output>) {
+        self.replica.log.begin_above(self.newcomer.chain.floor());
+        out.extend(Output::store(&mut self.replica.log));
     }
 
     /// Of those who have not yet said who they are, only so many are in at once: of the branch that has most of them, the
