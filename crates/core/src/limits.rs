@@ -285,7 +285,7 @@ limits! {
     QUERY_PATIENCE: Duration = Duration::from_secs(10);
     /// Members of a mesh who are linked with one, itself among them.
     MESH_MAX: usize = 64;
-    /// Hex digits of a key that name somebody (LOBBY-11, ASK-12).
+    /// Hex digits of a key that name somebody (LOBBY-11, ROSTER-12, ASK-12).
     KEY_DIGITS_MIN: usize = 8;
     /// PERSONs that a member keeps of those who are no hosts, are not linked, and of whom it holds no talk
     /// (REGISTER-9).
@@ -296,6 +296,8 @@ limits! {
     ACT_ROWS_MAX: usize = 64;
     /// Links whose JOIN waits for acts that it has shown (MESH-27).
     ACT_LINKS_MAX: usize = 8;
+    /// How many of these are of one source (MESH-27).
+    ACT_LINKS_OF_SOURCE_MAX: usize = 2;
     /// Links over which somebody has been let in who has no seat yet, or is not here.
     UNSEATED_MAX: usize = 64;
     /// Who is in a room is closed if it has not been seated and here for this long (MESH-7).

@@ -37,8 +37,10 @@ impl Door {
     /// # Errors
     /// JOIN-8, MESH-24.
     pub(crate) fn count_newcomer(&mut self, guest: Key, source: Source, now: Instant) -> Result<(), Rule> {
-        self.count(guest, now)?;
-        self.newcomers.count(source, limits::NEWCOMER_BURST, limits::NEWCOMER_INTERVAL, now, Rule::Mesh24)
+        self.joins.look(guest, limits::JOIN_BURST, limits::JOIN_INTERVAL, now, Rule::Join8)?;
+        self.newcomers.count(source, limits::NEWCOMER_BURST, limits::NEWCOMER_INTERVAL, now, Rule::Mesh24)?;
+        // Only who is let in counts.
+        self.count(guest, now)
     }
 }
 
@@ -55,12 +57,18 @@ impl<K: Ord + Copy> Default for Tally<K> {
 impl<K: Ord + Copy> Tally<K> {
     /// Takes one of `burst` that are there at most, of which one comes each `interval`.
     fn count(&mut self, key: K, burst: u32, interval: Duration, now: Instant, rule: Rule) -> Result<(), Rule> {
+        let full_at = self.look(key, burst, interval, now, rule)?;
+        self.0.arm(key, full_at);
+        Ok(())
+    }
+
+    /// When all would be there again, if one were taken.
+    fn look(&mut self, key: K, burst: u32, interval: Duration, now: Instant, rule: Rule) -> Result<Instant, Rule> {
         while self.0.expire(now).is_some() {}
         let full_at = self.0.deadline(key).unwrap_or(now).after(interval);
         if full_at.since(now) > interval.saturating_mul(burst) {
             return Err(rule);
         }
-        self.0.arm(key, full_at);
-        Ok(())
+        Ok(full_at)
     }
 }

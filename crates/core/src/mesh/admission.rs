@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use super::entries::is_wanted_act;
 use super::member::{Member, Stage, Timer};
-use super::peer::{Knock, Peer, Step};
+use super::peer::{Asked, Knock, Peer, Step};
 use crate::id::{Key, LinkId, MeetingId, RequestId, Source};
 use crate::limits;
 use crate::machine::Output;
@@ -48,8 +48,8 @@ impl Member {
         let acts = acts.into_iter().flat_map(|rows| rows.iter()).filter(|row| row.lane == Lane::Acts).collect();
         let note = join.options.find::<Reason<'_>>(&option::NOTE).map_or("", Reason::as_str).to_string();
         let (source, since) = (Source::of(peer.address.ip()), now.tick);
-        let (meeting, manner, is_asked) = (join.meeting, Manner::Unasked, false);
-        let knock = Knock { request: id, meeting, chain, manner, ticket, acts, is_asked, note, source, since };
+        let (meeting, manner, asked) = (join.meeting, Manner::Unasked, Asked::Not);
+        let knock = Knock { request: id, meeting, chain, manner, ticket, acts, asked, note, source, since };
         peer.step = Step::Knocking(Box::new(knock));
         self.timers.disarm(Timer::Join(link));
         self.decide(link, now, out);
@@ -61,17 +61,23 @@ impl Member {
         let Step::Knocking(knock) = &peer.step else { return };
         let knock = knock.clone();
         let (key, run) = (peer.key, peer.started_ms);
-        // Who waits in the lobby does so until a host's word lets it in, or shows it out.
-        if self.lobby.has(link) && !self.roster.is_revoked(&key, Level::Out) {
+        let is_seated = self.is_seated(key, &knock);
+        // SPEC LOBBY-9: who waits in the lobby does so until a host's word lets it in, or shows it out.
+        let is_decided = self.roster.is_revoked(&key, Level::Out) || is_seated && self.has_room(&key);
+        if self.lobby.has(link) && !is_decided {
             return;
         }
         let name = peer.name.clone().unwrap_or_default();
-        match self.judge(key, run, &name, &knock, now) {
+        let decision = self.judge_early(key, run, &knock, now);
+        let decision = decision.unwrap_or_else(|| {
+            if !is_seated && self.asks_first(link, key, &knock, now, out) {
+                return Decision::Wait(knock.since.after(limits::JOIN_TIMEOUT));
+            }
+            self.judge(key, &name, &knock, is_seated, now)
+        });
+        match decision {
             Decision::Wait(until) => self.timers.arm(Timer::Knock(link), until),
             Decision::Lobby => self.have_wait(link, now, out),
-            Decision::No(rule) if is_by_acts(rule) && self.has_more_acts(link, &knock, now) => {
-                self.timers.arm(Timer::Knock(link), knock.since.after(limits::JOIN_TIMEOUT));
-            }
             Decision::No(rule) => self.reject(link, rule, now, out),
             Decision::Now => self.welcome(link, &knock, now, out),
         }
@@ -85,36 +91,86 @@ impl Member {
         waiting.into_iter().for_each(|link| self.decide(link, now, out));
     }
 
-    /// Whether somebody who is not let in may still bring acts that say otherwise: it is asked for them (SPEC MESH-27).
-    fn has_more_acts(&mut self, link: LinkId, knock: &Knock, now: Now) -> bool {
-        let asks = |peer: &Peer| matches!(&peer.step, Step::Knocking(knock) if knock.is_asked);
-        let has_place = self.links.values().filter(|peer| asks(peer)).count() < limits::ACT_LINKS_MAX;
-        let Some(peer) = self.links.get_mut(&link) else { return false };
-        let Step::Knocking(waiting) = &mut peer.step else { return false };
-        if !knock.acts.is_empty() && !waiting.is_asked && has_place {
-            waiting.is_asked = true;
-            self.replica.hear(link, peer.key, &knock.acts, now);
-        } else if !waiting.is_asked {
-            return false;
+    /// Whether somebody who shows a chain, and has no seat by it, may bring acts that say otherwise: it is asked for them
+    /// (SPEC MESH-27).
+    fn asks_first(&mut self, link: LinkId, key: Key, knock: &Knock, now: Now, out: &mut Vec<Output>) -> bool {
+        let is_lacking =
+            |member: &Self| member.replica.lacks_of(link, |log, id| is_wanted_act(log, &member.roster, id));
+        match knock.asked {
+            Asked::Over => return false,
+            Asked::Now(_) if now.tick < knock.since.after(limits::JOIN_TIMEOUT) && is_lacking(self) => return true,
+            Asked::Now(_) => {}
+            Asked::Not => {
+                let charter = self.charter.as_ref().filter(|_| !knock.acts.is_empty());
+                if !charter.is_some_and(|charter| knock.chain.holds(&key, charter, &self.us)) {
+                    return false;
+                }
+                self.replica.hear(link, key, &knock.acts, now);
+                if is_lacking(self) && self.has_place_to_ask(knock.source, now, out) {
+                    self.note_asked(link, Asked::Now(false));
+                    return true;
+                }
+            }
         }
-        let is_lacking = self.replica.lacks_of(link, |log, id| is_wanted_act(log, &self.roster, id));
-        now.tick < knock.since.after(limits::JOIN_TIMEOUT) && is_lacking
+        self.ask_no_more(link);
+        false
     }
 
-    fn judge(&mut self, key: Key, run: u64, name: &str, knock: &Knock, now: Now) -> Decision {
+    /// Finds a place among those who are asked: of all, the one that came first and has brought nothing gives way.
+    fn has_place_to_ask(&mut self, source: Source, now: Now, out: &mut Vec<Output>) -> bool {
+        let mut asked = Vec::new();
+        for (link, peer) in &self.links {
+            if let Step::Knocking(knock) = &peer.step
+                && let Asked::Now(has_brought) = knock.asked
+            {
+                asked.push((has_brought, knock.since, *link, knock.source));
+            }
+        }
+        if asked.iter().filter(|(.., other)| *other == source).count() >= limits::ACT_LINKS_OF_SOURCE_MAX {
+            return false;
+        }
+        if asked.len() < limits::ACT_LINKS_MAX {
+            return true;
+        }
+        let Some((false, _, first, _)) = asked.into_iter().min() else { return false };
+        self.ask_no_more(first);
+        self.decide(first, now, out);
+        true
+    }
+
+    fn ask_no_more(&mut self, link: LinkId) {
+        self.note_asked(link, Asked::Over);
+        self.replica.part(link, None);
+    }
+
+    fn note_asked(&mut self, link: LinkId, asked: Asked) {
+        if let Some(knock) = self.links.get_mut(&link).and_then(Peer::knock_mut) {
+            knock.asked = asked;
+        }
+    }
+
+    /// An act has come from somebody who is asked.
+    pub(super) fn note_brought(&mut self, link: LinkId) {
+        self.note_asked(link, Asked::Now(true));
+    }
+
+    /// What is said of somebody before its chain is looked at.
+    fn judge_early(&self, key: Key, run: u64, knock: &Knock, now: Now) -> Option<Decision> {
         let patience = knock.since.after(limits::JOIN_TIMEOUT);
         // SPEC JOIN-2
         if self.charter.is_some() && knock.meeting != MeetingId::ZERO && knock.meeting != self.replica.log.meeting() {
-            return Decision::No(Rule::Join2);
+            return Some(Decision::No(Rule::Join2));
         }
         // SPEC MESH-6
         if self.stage != Stage::Inside {
-            return if now.tick < patience { Decision::Wait(patience) } else { Decision::No(Rule::Mesh6) };
+            let is_over = now.tick >= patience;
+            return Some(if is_over { Decision::No(Rule::Mesh6) } else { Decision::Wait(patience) });
         }
         // SPEC JOIN-10: of an earlier run
-        if self.is_outrun(key, run) {
-            return Decision::No(Rule::Join10);
-        }
+        self.is_outrun(key, run).then_some(Decision::No(Rule::Join10))
+    }
+
+    fn judge(&mut self, key: Key, name: &str, knock: &Knock, is_seated: bool, now: Now) -> Decision {
         // SPEC JOIN-4: of a key
         if self.roster.is_revoked(&key, Level::Out) {
             return Decision::No(Rule::Join4);
@@ -123,7 +179,7 @@ impl Member {
         if !self.is_here(&key) && self.is_named(name, key) {
             return Decision::No(Rule::Join7);
         }
-        if self.seats(key, &knock.chain, knock.ticket) {
+        if is_seated {
             // SPEC JOIN-6
             if !self.has_room(&key) {
                 return Decision::No(Rule::Join6);
@@ -178,12 +234,12 @@ impl Member {
     pub(super) fn is_named(&self, name: &str, key: Key) -> bool {
         let reads = reading(name);
         let others = self.roster.members().filter(|member| member.key != key && member.reading == Some(&*reads));
-        self.is_in_lobby(name, key)
-            || others.map(|member| member.key).any(|other| self.is_here(&other))
-            || self.links.values().any(|peer| {
-                let is_unsaid = peer.key != key && peer.is_in() && !self.is_here(&peer.key);
-                is_unsaid && peer.name.as_deref().is_some_and(|other| reading(other) == reads)
-            })
+        self.is_in_lobby(name, key) || others.map(|member| member.key).any(|other| self.is_here(&other))
+    }
+
+    /// Whether somebody has a seat by the acts that are held: by its rank, or by what it shows.
+    fn is_seated(&self, key: Key, knock: &Knock) -> bool {
+        self.roster.is_host(&key) || self.seats(key, &knock.chain, knock.ticket)
     }
 
     /// Whether what somebody shows gives it a seat, by the acts that are held.
@@ -211,7 +267,8 @@ impl Member {
             return Chain::default();
         }
         let is_seated = self.seats(key, shown, knock.ticket);
-        let is_long = shown.is_full() && ours.len().saturating_add(1) < shown.len();
+        let is_shorter = ours.len().saturating_add(1) < shown.len() && ours.floor() <= shown.floor();
+        let is_long = shown.is_full() && is_shorter;
         if is_seated && !is_long {
             return shown.clone();
         }
@@ -237,9 +294,4 @@ impl Member {
         }
         name.to_string()
     }
-}
-
-/// Whether other acts may say otherwise.
-const fn is_by_acts(rule: Rule) -> bool {
-    matches!(rule, Rule::Join3 | Rule::Join4 | Rule::Join5 | Rule::Lobby8)
 }

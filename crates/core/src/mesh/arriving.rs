@@ -104,7 +104,8 @@ impl Member {
         }
         let is_alone = self.roster.members().all(|member| member.key == self.us.key() || !self.is_here(&member.key));
         let has_heard = self.links.values().any(|peer| peer.is_in() && peer.has_rows);
-        if is_alone || has_heard && !self.replica.lacks(|log, stream| is_wanted(log, &self.roster, stream)) {
+        let says_who = |log: &Log, stream: StreamId| stream.lane != Lane::Talk && is_wanted(log, &self.roster, stream);
+        if is_alone || has_heard && !self.replica.lacks(says_who) {
             self.tell_roster(out);
         }
     }

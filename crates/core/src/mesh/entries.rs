@@ -117,6 +117,7 @@ impl Member {
         }
         self.queue(entry, now);
         if entry.lane() == Lane::Acts {
+            from.into_iter().for_each(|link| self.note_brought(link));
             self.replica.try_again(now);
             self.unjudged.get_or_insert_default().push((from, Arc::clone(entry)));
         }

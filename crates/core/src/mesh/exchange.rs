@@ -82,7 +82,7 @@ impl Member {
         }
     }
 
-    /// Where this node has sent JOIN, it is asked for acts and for nothing else (SPEC MESH-27).
+    /// Where this node has sent JOIN, it is asked for acts and for nothing else, by somebody of whom it knows (SPEC MESH-27).
     pub(super) fn on_fetch_of_acts(
         &mut self,
         link: LinkId,
@@ -91,7 +91,9 @@ impl Member {
         now: Now,
         out: &mut Vec<Output>,
     ) {
-        if let Err(rule) = self.replica.serve(link, id, fetch, |entry| entry.lane() == Lane::Acts, out) {
+        let is_known = self.links.get(&link).is_some_and(|peer| self.roster.knows(&peer.key));
+        let goes = |entry: &Held| is_known && entry.lane() == Lane::Acts;
+        if let Err(rule) = self.replica.serve(link, id, fetch, goes, out) {
             self.reject(link, rule, now, out);
         }
     }
@@ -154,6 +156,10 @@ impl Member {
     /// SPEC MESH-16
     pub(super) fn on_links(&mut self, link: LinkId, links: &Links<'_>, now: Now, out: &mut Vec<Output>) {
         let with: BTreeSet<Key> = links.keys.iter().collect();
+        // SPEC REGISTER-9
+        if self.links.get(&link).is_some_and(|peer| self.is_here(&peer.key)) {
+            with.iter().for_each(|key| self.replica.recall_person(link, *key, now));
+        }
         let changed = self.circle.tells(link, with.clone());
         for key in changed.iter().filter(|key| with.contains(*key)) {
             self.circle.hasten(*key, &mut self.random, now.tick);

@@ -3,6 +3,7 @@
 use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
+use core::cmp::Reverse;
 use core::net::SocketAddr;
 
 use super::member::{Member, Stage, Timer};
@@ -95,7 +96,9 @@ impl Member {
         self.circle.asks(link, peer.key);
         let request = self.last_request.step();
         let acts = self.replica.log.rows(u64::MAX).into_iter().filter(|row| row.lane == Lane::Acts);
-        let acts: Vec<Row> = acts.take(limits::ACT_ROWS_MAX).collect();
+        let mut acts: Vec<Row> = acts.collect();
+        acts.sort_by_key(|row| Reverse(row.session));
+        acts.truncate(limits::ACT_ROWS_MAX);
         let frame = self.newcomer.join(self.replica.log.meeting(), self.own_proof(), &acts, request);
         out.push(Output::Send { link, frame });
     }
@@ -198,7 +201,7 @@ impl Member {
         if unsaid.values().map(Vec::len).sum::<usize>() < limits::UNSEATED_MAX {
             return;
         }
-        let most = unsaid.values().max_by_key(|links| (links.len(), core::cmp::Reverse(links.first().copied())));
+        let most = unsaid.values().max_by_key(|links| (links.len(), Reverse(links.first().copied())));
         let first = most.and_then(|links| links.first().copied());
         first.into_iter().for_each(|first| self.reject(first, Rule::Mesh7, now, out));
     }

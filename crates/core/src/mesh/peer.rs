@@ -36,12 +36,23 @@ pub(super) struct Knock {
     pub(super) ticket: Option<Key>,
     /// The acts that it says it holds.
     pub(super) acts: Vec<Row>,
-    /// It is asked for those.
-    pub(super) is_asked: bool,
+    /// Whether it is asked for those.
+    pub(super) asked: Asked,
     /// What it says to the host of a lobby.
     pub(super) note: String,
     pub(super) source: Source,
     pub(super) since: Instant,
+}
+
+/// Whether somebody outside is asked for the acts that it says it holds (SPEC MESH-27).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// Not yet.
+    Not,
+    /// It is, and this is whether it has brought one.
+    Now(bool),
+    /// No more; what comes late costs it nothing.
+    Over,
 }
 
 /// Where a link is.
@@ -87,9 +98,14 @@ impl Peer {
         matches!(self.step, Step::In)
     }
 
-    /// Its JOIN waits for acts that it has.
+    /// Its JOIN waits for acts that it has, or did.
     pub(super) fn is_asked(&self) -> bool {
-        matches!(&self.step, Step::Knocking(knock) if knock.is_asked)
+        matches!(&self.step, Step::Knocking(knock) if knock.asked != Asked::Not)
+    }
+
+    /// Its JOIN, as long as that waits.
+    pub(super) fn knock_mut(&mut self) -> Option<&mut Knock> {
+        if let Step::Knocking(knock) = &mut self.step { Some(knock) } else { None }
     }
 
     /// Our JOIN waits there.

@@ -8,7 +8,7 @@ use super::member::{Member, Stage, Timer};
 use super::peer::Peer;
 use crate::code::Code;
 use crate::door::begins_with;
-use crate::event::{Event, Member as Shown, State};
+use crate::event::{Event, Member as Shown};
 use crate::id::{Key, LinkId};
 use crate::limits;
 use crate::log::Held;
@@ -191,7 +191,8 @@ impl Member {
         let is_held = |key: &Key| {
             *key == us
                 || self.roster.is_hosts(key)
-                || self.circle.state_of(key) != State::Away
+                || self.circle.has(key)
+                || self.circle.links_of(key).any(|by| self.is_here(&by))
                 || log.holds_talk_of(*key)
         };
         let strangers = self.roster.people().filter(|key| !is_held(key));

@@ -13,5 +13,6 @@ mod dialling;
 mod hall;
 mod linked;
 mod lobby;
+mod outside;
 mod people;
 mod talking;

@@ -167,7 +167,9 @@ impl Replica {
             }
             Some(Verdict::Forked(proof)) => {
                 out.extend(Output::store(&mut self.log));
-                out.push(Output::Send { link, frame: proof.frame.clone() });
+                // SPEC MESH-27: nothing but a FETCH goes to who is outside.
+                let is_told = self.holders.get(&link).is_some_and(|holder| holder.is_told);
+                out.extend(is_told.then(|| Output::Send { link, frame: proof.frame.clone() }));
                 self.pull.forget_stream(proof.stream);
                 Taken::Forked(proof)
             }
@@ -202,8 +204,11 @@ impl Replica {
     }
 
     fn note_offer(&mut self, link: LinkId, id: StreamId, offer: Offer, now: Now) {
-        let Some(holder) = self.holders.get(&link) else { return };
         let is_register = id.lane.is_register();
+        if id.lane == Lane::Talk {
+            self.recall_person(link, id.author, now);
+        }
+        let Some(holder) = self.holders.get(&link) else { return };
         // But what another run of the same key has put into a register, this one has to know.
         let is_own = self.own.is_some_and(|(us, session)| id.author == us && id.session >= session);
         let is_forgotten = self.forgotten.get(&id.author).is_some_and(|last| *last >= (id.session, offer.next));
@@ -227,6 +232,14 @@ impl Replica {
             self.forgotten.clear();
         }
         self.forgotten.insert(author, (held.id.session, held.number.saturating_add(1)));
+    }
+
+    /// What was let go of is of use again: who says so is asked for it (SPEC REGISTER-9).
+    pub(crate) fn recall_person(&mut self, link: LinkId, author: Key, now: Now) {
+        if let Some((session, next)) = self.forgotten.remove(&author) {
+            let id = StreamId { author, session, lane: Lane::PERSON };
+            self.note_offer(link, id, Offer::told(next.saturating_sub(1), next), now);
+        }
     }
 
     /// A stream is void from `number` on, by a proof that was checked; whether that is news.

@@ -222,6 +222,11 @@ impl Roster {
         people.filter(|key| self.is_here(key))
     }
 
+    /// Whether a PERSON of a key is held, or it is a host's or was.
+    pub(crate) fn knows(&self, key: &Key) -> bool {
+        self.people.contains_key(key) || self.is_hosts(key)
+    }
+
     /// Of whom a PERSON is held, seated or not.
     pub(crate) fn people(&self) -> impl Iterator<Item = &Key> {
         self.people.keys()

@@ -10,7 +10,7 @@ use crate::command::{Command, With};
 use crate::event::{Event, State};
 use crate::id::{MeetingId, RequestId, Source};
 use crate::log::{Log, Record, entry_of};
-use crate::mesh::peer::Knock;
+use crate::mesh::peer::{Asked, Knock};
 use crate::pass::Chain;
 use crate::rule::Rule;
 use crate::ticket::prove_ticket;
@@ -186,6 +186,31 @@ fn mesh_22_whoever_arrives_as_the_room_ends_hears_of_that_and_of_nothing_more() 
 }
 
 #[test]
+fn mesh_25_who_is_here_is_told_though_what_was_said_is_still_on_its_way() {
+    let mut hall = Hall::new(Admission::Open);
+    hall.blocked.insert((1, 0));
+    let bea = hall.join("bea");
+    let (hedy, charter) = (identity(1), charter(Admission::Open));
+    let link = hall.answer(hedy.key());
+    let mut log = Log::new(charter.meeting, 10);
+    let theirs = &hall.nodes[0].machine.replica.log;
+    let said = [theirs.register(hedy.key(), Lane::PERSON).expect("its word").frame.clone()];
+    let mut rows = theirs.rows(0);
+    let text = EntryBody::Text { salt: crate::id::Salt::ZERO, text: Text::new("long ago").expect("a text") };
+    log.write(&hedy, 7, &text, hall.now);
+    rows.extend(log.rows(0));
+    let signed: Signed<'_, crate::charter::Charter<'_>> = decode_all(charter.bytes()).expect("a charter");
+    let (count, rows) = encode_items(rows, 9);
+    let (rows, charter) = (List::over(count, &rows), crate::wire::field::Block(signed));
+    chain(&[1, 2]).with_list(|chain| {
+        hall.frame(bea, link, 1, Welcome { charter, chain, rows, options: Options::NONE });
+    });
+    hall.show(bea, link, &said);
+    let is_told = hall.nodes[bea].events.iter().any(|event| matches!(event, Event::Roster { .. }));
+    assert!(is_told, "{:?}", hall.nodes[bea].events);
+}
+
+#[test]
 fn address_3_a_name_stands_in_the_ticket_and_others_are_told_addresses() {
     let mut hall = Hall::new(Admission::Open);
     let mut config = hall.config(1, "dora");
@@ -350,8 +375,8 @@ fn join_7_and_join_5_who_has_left_comes_back_through_a_locked_door_but_not_with_
 fn shows(hall: &Hall, chain: Chain) -> Knock {
     let (meeting, source) = (charter(Admission::Open).meeting, Source::of(core::net::Ipv4Addr::LOCALHOST.into()));
     let (request, note, since, manner) = (RequestId(1), String::new(), hall.now.tick, Manner::Unasked);
-    let (ticket, acts, is_asked) = (None, Vec::new(), false);
-    Knock { request, meeting, chain, manner, ticket, acts, is_asked, note, source, since }
+    let (ticket, acts, asked) = (None, Vec::new(), Asked::Not);
+    Knock { request, meeting, chain, manner, ticket, acts, asked, note, source, since }
 }
 
 #[test]

@@ -18,7 +18,7 @@ use crate::time::{Instant, Now};
 use crate::wire::entry::{Carried, Entry, EntryBody, Whereabouts};
 use crate::wire::field::{List, Name, encode_items};
 use crate::wire::frame;
-use crate::wire::meeting::{Digest, Lane, Meeting, Row};
+use crate::wire::meeting::{Digest, Lane, Links, Meeting, Row};
 use crate::wire::option::{Manner, Options};
 use crate::wire::{Encoded, Frame};
 
@@ -208,6 +208,28 @@ fn register_9_of_strangers_so_many_are_known_the_seated_first_and_then_the_newes
     // Whom this node has something to do with is none of those.
     hall.part(0, 1);
     assert!(hall.nodes[0].machine.replica.log.register(identity(2).key(), Lane::PERSON).is_some());
+}
+
+#[test]
+fn register_9_who_was_let_go_of_is_asked_for_when_somebody_here_names_it_or_offers_what_it_has_said() {
+    let mut hall = Hall::of(2);
+    let link = hall.between(0, 1)[0];
+    let most = u16::try_from(limits::PEOPLE_MAX).expect("few");
+    (0..most).for_each(|number| hall.show(0, link, &[stranger(number, 100 + u64::from(number), false).1]));
+    let gone = [9_000, 9_001].map(|number| stranger(number, 50, false));
+    gone.iter().for_each(|(_, frame)| hall.show(0, link, core::slice::from_ref(frame)));
+    let wanted = |hall: &Hall, key: Key| {
+        hall.nodes[0].machine.replica.lacks(|_, id| (id.author, id.lane) == (key, Lane::PERSON))
+    };
+    assert!(gone.iter().all(|(key, _)| !wanted(&hall, *key)), "both were let go of");
+    let (count, keys) = encode_items([gone[0].0], 1);
+    hall.frame(0, link, 0, Links { keys: List::over(count, &keys), options: Options::NONE });
+    assert!(wanted(&hall, gone[0].0), "it is with somebody who is here");
+    let head = crate::id::Hash([1; 32]);
+    let said = Row { author: gone[1].0, session: 50, lane: Lane::Talk, first: 1, next: 2, head };
+    let (count, rows) = encode_items([said], 1);
+    hall.frame(0, link, 0, Digest { rows: List::over(count, &rows), options: Options::NONE });
+    assert!(wanted(&hall, gone[1].0), "it has said something");
 }
 
 #[test]
