@@ -102,7 +102,7 @@ impl RequestId {
 pub struct CommandId(pub u64);
 
 /// Whom something is counted for that any key may do: an address of IPv4, or the network that one subscriber of IPv6 has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Source(u128);
 
 impl Source {

@@ -88,6 +88,19 @@ limits! {
     LOG_SPARE_BYTES: u64 = 1_048_576;
     /// Talk sessions of one author that a log keeps (SESSION-2).
     TALK_SESSIONS_MAX: usize = 32;
+    /// Talk sessions of all authors that a log keeps (SESSION-3).
+    TALK_STREAMS_MAX: usize = 2_048;
+    /// Bytes of what one branch of a room, or one friend, has written that a node fetches each second
+    /// (MESH-30, CONTACT-16).
+    BRANCH_BYTE_RATE: u32 = 65_536;
+    /// The same that it may fetch at once (MESH-30, CONTACT-16).
+    BRANCH_BYTE_BURST: u32 = 4_194_304;
+    /// Bytes that a member of a room fetches each second, all branches together (MESH-30).
+    FETCHED_BYTE_RATE: u32 = 1_048_576;
+    /// The same that it may fetch at once (MESH-30).
+    FETCHED_BYTE_BURST: u32 = 16_777_216;
+    /// Bytes of what a stranger has said that a node holds before its user has accepted it (CONTACT-17).
+    STRANGER_BYTES_MAX: usize = 65_536;
     /// Bytes of the body of a register's entry (REGISTER-2).
     REGISTER_BODY_MAX: usize = 4_096;
     /// Registers on lanes that a node does not know, of one author, that it keeps (REGISTER-6).

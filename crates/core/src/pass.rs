@@ -77,9 +77,10 @@ impl Chain {
         self.0.iter().skip(1).map(|pass| pass.signer).chain([key])
     }
 
-    /// Who stands first below the founder, of those by whom `key` has come in, itself among them; nobody above the founder.
-    pub(crate) fn branch(&self, key: Key) -> Option<Key> {
-        self.subjects(key).next().filter(|_| !self.is_empty())
+    /// Of those by whom `key` has come in, itself among them, who stands first below the last host; nobody above the founder.
+    pub(crate) fn branch(&self, key: Key, is_host: impl Fn(&Key) -> bool) -> Option<Key> {
+        let hosts = self.0.iter().zip(self.subjects(key)).filter(|(pass, _)| is_host(&pass.signer));
+        hosts.last().map(|(_, subject)| subject)
     }
 
     /// Whether `key` has let in whoever has this chain, or somebody on the way.

@@ -10,7 +10,7 @@ use crate::identity::{Domain, digest};
 use crate::limits;
 use crate::log::{Held, Log, StreamId};
 use crate::machine::{Kept, Output};
-use crate::replica::{Patience, Replica};
+use crate::replica::{Account, Patience, Replica};
 use crate::rule::Rule;
 use crate::wire::entry::EntryBody;
 use crate::wire::field::Text;
@@ -66,7 +66,7 @@ impl Pair {
         Self {
             us,
             peer,
-            replica: Replica::new(log.of_pair(), Patience::FRIEND),
+            replica: Replica::new(log.of_pair(), Patience::FRIEND).with_budget(),
             session: None,
             told_held: BTreeMap::new(),
             is_kept: false,
@@ -142,7 +142,7 @@ impl Pair {
         // What went out on an older link may have been lost.
         let number = self.session.map_or(1, |session| self.received_below(session));
         self.unasked = self.unasked.filter(|_| !is_first).map(|_| number);
-        self.replica.meet(link, self.peer, Some(0))
+        self.replica.meet(link, self.peer, Account::Branch(self.peer), Some(0))
     }
 
     /// Whether the own entry of this number goes out unasked (SPEC CONTACT-5).

@@ -6,11 +6,12 @@ use super::pair::may_write;
 use super::{Friend, FriendId, Friends, Timer};
 use crate::code::Code;
 use crate::event::{Change, Ending, Event, Kind, Notice, Reach};
-use crate::id::{LinkId, RequestId, Salt};
+use crate::id::{Key, LinkId, RequestId, Salt};
+use crate::limits;
 use crate::log::{Held, Log, StreamId};
 use crate::machine::Output;
 use crate::name::numbered;
-use crate::replica::{Taken, message};
+use crate::replica::{Payer, Taken, message};
 use crate::rule::Rule;
 use crate::time::Now;
 use crate::wire::Frame;
@@ -113,12 +114,17 @@ impl Friends {
     /// Does what is due between two who are linked: tells what has changed, asks for what is lacking.
     pub(super) fn settle(&mut self, id: FriendId, now: Now, out: &mut Vec<Output>) {
         let Some(friend) = self.friends.get_mut(&id).filter(|friend| friend.link().is_some()) else { return };
+        let is_stranger = friend.is_stranger;
+        let takes = |log: &Log, id: StreamId| !is_stranger || has_room_for_stranger(log, &id.author);
         let Some(pair) = friend.pair.as_mut() else { return };
         if pair.replica.must_tell(now) {
             pair.replica.tell(|_, _| true, now, out);
         }
-        let is_wanted = |log: &Log, id| !log.is_void(id, log.next_number(id));
-        pair.replica.ask(is_wanted, &mut self.last_request, now, out);
+        let wanted = |log: &Log, id| {
+            let is_wanted = takes(log, id) && !log.is_void(id, log.next_number(id));
+            is_wanted.then_some(Payer::Branch(id.author))
+        };
+        pair.replica.ask(wanted, &mut self.last_request, now, out);
         match pair.replica.next(now) {
             Some(due) => self.timers.arm(Timer::Due(id), due),
             None => self.timers.disarm(Timer::Due(id)),
@@ -159,12 +165,16 @@ impl Friends {
 
     fn on_entry(&mut self, id: FriendId, link: LinkId, entry: &Carried<'_>, now: Now, out: &mut Vec<Output>) {
         let Some(friend) = self.friends.get_mut(&id) else { return };
+        let is_stranger = friend.is_stranger;
         let (Some(newest), Some(pair)) = (friend.link(), friend.pair.as_mut()) else { return };
         if let Err(rule) = may_write(StreamId::of(&entry.entry), self.us.key(), pair.peer()) {
             return self.reject(link, rule, now, out);
         }
         let from = out.len();
-        match pair.replica.take(newest, entry, true, &self.us, now, out) {
+        let author = entry.entry.author;
+        let is_wanted = !is_stranger || has_room_for_stranger(pair.log(), &author);
+        let payer = is_wanted.then_some(Payer::Branch(author));
+        match pair.replica.take(newest, entry, payer, &self.us, now, out) {
             Taken::Stored(entry) => {
                 pair.keep_peer(from, out);
                 self.on_stored(id, &entry, now, out);
@@ -272,4 +282,9 @@ impl Friend {
     pub(super) const fn is_answered(&mut self) -> bool {
         core::mem::replace(&mut self.is_stranger, false)
     }
+}
+
+/// SPEC CONTACT-17
+fn has_room_for_stranger(log: &Log, author: &Key) -> bool {
+    log.talk_bytes_of(author) < limits::STRANGER_BYTES_MAX
 }

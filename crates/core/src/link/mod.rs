@@ -14,7 +14,7 @@ use bytes::Bytes;
 
 pub use self::connection::{Connection, INPUT_MAX, Standing};
 pub(crate) use self::rate::Bucket;
-use self::rate::Rates;
+use self::rate::{Rates, Unasked};
 pub use self::state::{State, Trigger};
 use crate::code::Code;
 use crate::feed::{Feed, Reader, Start};
@@ -25,6 +25,7 @@ use crate::rule::Rule;
 use crate::time::{Instant, Timers};
 use crate::wire::field::Reason;
 use crate::wire::frame::{self, Decoded, Role};
+use crate::wire::meeting::Meeting;
 use crate::wire::option::{self, OptionsBuffer};
 use crate::wire::session::{Bye, Hello, Ping, Purpose, Session};
 use crate::wire::{Encoded, Frame};
@@ -90,8 +91,6 @@ pub struct Link {
     us: Key,
     peer: Key,
     asked: Option<Asked>,
-    /// Both ends write.
-    is_mesh: bool,
     started_ms: u64,
     reader: Reader,
     rates: Rates,
@@ -119,7 +118,6 @@ impl Link {
             us,
             peer,
             asked: None,
-            is_mesh: false,
             started_ms: 0,
             reader: Reader::default(),
             rates: Rates::default(),
@@ -185,7 +183,12 @@ impl Link {
         if let Ok(Decoded { id, frame: Some(decoded), .. }) = frame::decode(&frame.0) {
             match decoded.info().role {
                 Role::Event => {}
-                Role::Request => drop(self.ours.insert(id)),
+                Role::Request => {
+                    self.ours.insert(id);
+                    if matches!(decoded, Frame::Meeting(Meeting::Fetch(_))) {
+                        self.rates.fetches();
+                    }
+                }
                 Role::Reply => drop(self.theirs.remove(&id)),
             }
         }
@@ -308,9 +311,7 @@ impl Link {
                 Err(error) => return self.reject(error.rule, now, out),
             };
             let bytes = self.rest.split_to(decoded.bytes.len());
-            // SPEC MESH-17: nothing has been asked for, so it is the author's own wish.
-            let author = (self.is_mesh && self.ours.is_empty()).then_some(self.peer);
-            let pause = self.rates.count(decoded.frame.as_ref(), author, bytes.len(), now);
+            let pause = self.rates.count(decoded.frame.as_ref(), bytes.len(), now);
             if let Some(frame) = &decoded.frame {
                 self.on_frame(decoded.id, frame, bytes, now, out);
             }
@@ -353,7 +354,13 @@ impl Link {
             // SPEC REPLY-2
             Role::Request => self.theirs.insert(id).then_some(()).ok_or(Rule::Reply2),
             // SPEC REPLY-1
-            Role::Reply => self.ours.remove(&id).then_some(()).ok_or(Rule::Reply1),
+            Role::Reply if self.ours.remove(&id) => {
+                if self.ours.is_empty() {
+                    self.rates.has_fetched();
+                }
+                Ok(())
+            }
+            Role::Reply => Err(Rule::Reply1),
         }
     }
 
@@ -371,7 +378,11 @@ impl Link {
                 self.reader.owe(answer, 0);
             }
         }
-        self.is_mesh = hello.purpose == Purpose::MESH;
+        self.rates.unasked = match hello.purpose {
+            Purpose::MESH => Unasked::Talk,
+            Purpose::CONTACT => Unasked::Frame,
+            _ => Unasked::Free,
+        };
         self.state = self.state.on(Trigger::Hello).unwrap_or(self.state);
         self.timers.disarm(Timer::Hello);
         out.push(LinkEvent::Up { hello: bytes });

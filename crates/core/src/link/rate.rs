@@ -1,6 +1,5 @@
 //! How fast a link may go (SPEC.md, "Rates").
 
-use crate::id::Key;
 use crate::limits;
 use crate::time::Instant;
 use crate::wire::Frame;
@@ -33,7 +32,7 @@ impl Bucket {
     }
 
     /// When the bucket is no longer overdrawn.
-    fn clear_at(&self) -> Instant {
+    pub(crate) fn clear_at(&self) -> Instant {
         self.room_at(0)
     }
 
@@ -44,14 +43,34 @@ impl Bucket {
         Instant(full_at_us.saturating_sub(burst).div_ceil(1_000))
     }
 
+    /// When the bucket is full.
+    pub(crate) const fn full_at(&self) -> Instant {
+        Instant(self.full_at_us.div_ceil(1_000))
+    }
+
     pub(crate) const fn is_full(&self, now: Instant) -> bool {
         self.full_at_us <= now.0.saturating_mul(1_000)
     }
 }
 
+/// What an ENTRY counts as that nobody has asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Unasked {
+    /// Nothing: a star's host is whom its guest has chosen (SPEC RATE-2).
+    #[default]
+    Free,
+    /// Talk, whoever its author is (SPEC MESH-17).
+    Talk,
+    /// A frame like any other (SPEC RATE-3).
+    Frame,
+}
+
 /// The buckets of one link.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Rates {
+    pub(super) unasked: Unasked,
+    /// Entries, and bytes of entries, that open FETCHes may still bring.
+    fetched: (usize, usize),
     control: Bucket,
     talk: Bucket,
     bytes: Bucket,
@@ -62,6 +81,8 @@ pub(super) struct Rates {
 impl Default for Rates {
     fn default() -> Self {
         Self {
+            unasked: Unasked::default(),
+            fetched: (0, 0),
             control: Bucket::new(limits::CONTROL_RATE, limits::CONTROL_BURST),
             talk: Bucket::new(limits::TALK_RATE, limits::TALK_BURST),
             bytes: Bucket::new(limits::TALK_BYTE_RATE, limits::TALK_BYTE_BURST),
@@ -71,24 +92,41 @@ impl Default for Rates {
 }
 
 impl Rates {
-    /// Counts a frame; when the next one may be looked at, if that is later than now. `author`: whose entries count, if
-    /// anybody's.
-    pub(super) fn count(
-        &mut self,
-        frame: Option<&Frame<'_>>,
-        author: Option<Key>,
-        length: usize,
-        now: Instant,
-    ) -> Option<Instant> {
+    /// Something is asked for: what comes of it does not count (SPEC FETCH-3).
+    pub(super) const fn fetches(&mut self) {
+        let (entries, bytes) = self.fetched;
+        let bytes = bytes.saturating_add(limits::FETCH_BYTES_MAX);
+        self.fetched = (entries.saturating_add(limits::FETCH_ENTRIES_MAX), bytes);
+    }
+
+    /// Nothing is asked for any more.
+    pub(super) const fn has_fetched(&mut self) {
+        self.fetched = (0, 0);
+    }
+
+    /// Whether an entry is part of what was asked for.
+    const fn is_asked(&mut self, length: usize) -> bool {
+        let (entries, bytes) = self.fetched;
+        let is_asked = entries > 0 && bytes >= length;
+        if is_asked {
+            self.fetched = (entries.saturating_sub(1), bytes.saturating_sub(length));
+        }
+        is_asked
+    }
+
+    /// Counts a frame; when the next one may be looked at, if that is later than now.
+    pub(super) fn count(&mut self, frame: Option<&Frame<'_>>, length: usize, now: Instant) -> Option<Instant> {
         self.settle(now);
         match frame {
-            // SPEC MESH-17
-            Some(Frame::Meeting(Meeting::EntryFrame(frame))) if author == Some(frame.entry.entry.author) => {
-                self.talk.take(1, now);
-                self.bytes.take(length, now);
-            }
-            // SPEC RATE-2: what a star's host writes, and what was asked for, is not limited.
-            Some(Frame::Meeting(Meeting::EntryFrame(_))) => {}
+            Some(Frame::Meeting(Meeting::EntryFrame(_))) if self.is_asked(length) => {}
+            Some(Frame::Meeting(Meeting::EntryFrame(_))) => match self.unasked {
+                Unasked::Free => {}
+                Unasked::Frame => self.control.take(1, now),
+                Unasked::Talk => {
+                    self.talk.take(1, now);
+                    self.bytes.take(length, now);
+                }
+            },
             Some(Frame::Private(Private::Tell(_) | Private::Ask(_)) | Frame::Meeting(Meeting::Rename(_))) => {
                 self.control.take(1, now);
                 self.talk.take(1, now);

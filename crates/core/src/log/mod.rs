@@ -7,6 +7,7 @@ pub mod record;
 mod register;
 mod restore;
 mod ring;
+mod shares;
 mod shown;
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,7 @@ pub use self::fork::Proof;
 pub use self::held::Held;
 pub use self::record::Record;
 pub use self::ring::{Ring, Start};
+use self::shares::{Measure, Shares};
 pub use self::shown::{Mark, Marks};
 use crate::id::{Hash, Key, MeetingId, ShortHash, Token};
 use crate::identity::{Domain, Identity, digest};
@@ -149,11 +151,13 @@ pub struct Log {
     registers: BTreeMap<(Key, Lane), (u64, Arc<Held>)>,
     ring: Ring,
     /// Of the talk in the ring.
-    talk_bytes: usize,
+    shares: Shares,
     talk_max: usize,
     /// Positions of the talk in the ring that cannot be read here, and its bytes.
     unknown: VecDeque<u64>,
     unknown_bytes: usize,
+    /// The bounds have taken something.
+    has_let_go: bool,
     lamport: u64,
     latest: ShortHash,
     /// A set: who never asks for it must not pay for every entry.
@@ -178,10 +182,11 @@ impl Log {
             streams: BTreeMap::new(),
             registers: BTreeMap::new(),
             ring: Ring::default(),
-            talk_bytes: 0,
+            shares: Shares::default(),
             talk_max,
             unknown: VecDeque::new(),
             unknown_bytes: 0,
+            has_let_go: false,
             lamport: 0,
             latest: ShortHash::ZERO,
             changed: BTreeSet::new(),
@@ -417,7 +422,8 @@ impl Log {
         if id.lane.is_register() {
             return self.set(entry);
         }
-        if number > 1 && !self.streams.contains_key(&id) {
+        let is_new = !self.streams.contains_key(&id);
+        if number > 1 && is_new {
             // A restart must not take what lies before for lost.
             self.skip(id, number);
         }
@@ -438,6 +444,9 @@ impl Log {
         self.changed.insert(id);
         self.make_room();
         self.bound_sessions(id);
+        if is_new {
+            self.bound_streams();
+        }
         entry
     }
 
@@ -446,7 +455,7 @@ impl Log {
         let position = self.ring.head();
         self.ring.append(Arc::clone(entry), position, 0);
         if entry.lane() == Lane::Talk {
-            self.talk_bytes = self.talk_bytes.saturating_add(entry.frame.0.len());
+            self.shares.add(entry.id.author, position, entry.frame.0.len());
             if entry.kind() == Kind::Unknown {
                 self.unknown.push_back(position);
                 self.unknown_bytes = self.unknown_bytes.saturating_add(entry.frame.0.len());
@@ -455,36 +464,77 @@ impl Log {
         position
     }
 
-    /// SPEC FEED-2: the oldest talk goes first, and of what is unknown what is beyond its share.
+    /// SPEC FEED-2: of what is unknown goes what is beyond its share, and then the oldest talk of the branch that has most.
     fn make_room(&mut self) {
         while (self.unknown.len() > self.talk_max.div_ceil(limits::UNKNOWN_SHARE)
             || self.unknown_bytes > limits::TALK_BYTES_MAX.div_ceil(limits::UNKNOWN_SHARE))
-            && let Some(oldest) = self.unknown.pop_front().and_then(|at| self.ring.drop_at(at))
+            && let Some(oldest) = self.unknown.front().copied()
         {
-            self.let_go(&oldest);
+            self.let_go(oldest);
         }
-        while (self.ring.talk().len() > self.talk_max || self.talk_bytes > limits::TALK_BYTES_MAX)
-            && let Some(oldest) = self.ring.drop_oldest()
+        while let Some(measure) = self.lacks_room()
+            && let Some(oldest) = self.shares.oldest_of_greatest(measure)
         {
-            let dropped = self.ring.dropped_before();
-            self.unknown.pop_front_if(|at| *at < dropped);
-            self.let_go(&oldest);
-            if let Some(stream) = self.streams.get_mut(&oldest.id) {
-                stream.lost.retain(|from, _| *from > oldest.number);
-            }
+            self.let_go(oldest);
         }
     }
 
+    fn lacks_room(&self) -> Option<Measure> {
+        if self.ring.talk().len() > self.talk_max {
+            return Some(Measure::Entries);
+        }
+        (self.shares.bytes() > limits::TALK_BYTES_MAX).then_some(Measure::Bytes)
+    }
+
     /// What is not in the ring any more is not held.
-    fn let_go(&mut self, entry: &Held) {
+    fn let_go(&mut self, at: u64) {
+        self.has_let_go = true;
+        let Some(entry) = self.ring.drop_talk(at) else { return };
         let length = entry.frame.0.len();
-        self.talk_bytes = self.talk_bytes.saturating_sub(length);
+        self.shares.remove(entry.id.author, at, length);
         if entry.kind() == Kind::Unknown {
+            self.unknown.retain(|place| *place != at);
             self.unknown_bytes = self.unknown_bytes.saturating_sub(length);
         }
         if let Some(stream) = self.streams.get_mut(&entry.id) {
             stream.held.remove(&entry.number);
+            stream.lost.retain(|from, _| *from > entry.number);
         }
+    }
+
+    /// From now on, what an author says is on the account of the branch that it is in.
+    pub fn join(&mut self, author: Key, branch: Key) {
+        if self.shares.join(author, branch) {
+            self.unkept.push(Record::Branch(author, branch));
+        }
+    }
+
+    /// Bytes of what is held of an author's talk.
+    pub(crate) fn talk_bytes_of(&self, author: &Key) -> usize {
+        self.shares.bytes_of(author)
+    }
+
+    /// Of too many talk streams, forgets one of the branch that has most: of which nothing is held, if there is one; the
+    /// oldest (SPEC SESSION-3).
+    fn bound_streams(&mut self) {
+        let mut branches: BTreeMap<Key, Vec<(bool, u64, StreamId)>> = BTreeMap::new();
+        let talk = self.streams.iter().filter(|(id, _)| id.lane == Lane::Talk);
+        if talk.clone().count() <= limits::TALK_STREAMS_MAX {
+            return;
+        }
+        for (id, stream) in talk {
+            let streams = branches.entry(self.shares.branch(&id.author)).or_default();
+            streams.push((!stream.held.is_empty(), id.session, *id));
+        }
+        let greatest = branches.into_values().max_by_key(Vec::len);
+        let forgotten = greatest.into_iter().flatten().min();
+        forgotten.into_iter().for_each(|(.., id)| _ = self.streams.remove(&id));
+        let streams = &self.streams;
+        self.shares.keep_branches(|author| {
+            let first = StreamId { author: *author, session: 0, lane: Lane::Acts };
+            let last = StreamId { session: u64::MAX, lane: Lane::Talk, ..first };
+            streams.range(first..=last).any(|(id, _)| id.lane == Lane::Talk)
+        });
     }
 
     /// Forgets the rows of an author's oldest talk sessions beyond the bound.
@@ -504,6 +554,11 @@ impl Log {
         id.lane == Lane::Talk && newer.count() >= limits::TALK_SESSIONS_MAX
     }
 
+    /// Whether anything of a stream was ever stored here, or is known to be gone.
+    pub(crate) fn knows(&self, id: StreamId) -> bool {
+        self.streams.contains_key(&id)
+    }
+
     /// Whether a stream may begin at any number, and nothing of it is missing (SPEC GAP-1): of its author, no older talk is
     /// held, so this node was not there.
     pub(crate) fn may_begin_anywhere(&self, id: StreamId) -> bool {
@@ -520,6 +575,7 @@ impl Log {
                 self.unkept.push(Record::Skip(id, 1, first));
                 self.streams.insert(id, Stream::starting_at(first));
                 self.bound_sessions(id);
+                self.bound_streams();
             }
             return None;
         };

@@ -42,6 +42,8 @@ pub enum Record {
     Lost(StreamId, u64, u64),
     /// A question that is not kept any more was taken.
     Asked(Key, Token),
+    /// What an author says is on the account of somebody's branch.
+    Branch(Key, Key),
 }
 
 layouts! {
@@ -79,6 +81,14 @@ layouts! {
         lamport: u64,
         /// The first half of the entry's hash.
         latest: ShortHash,
+    }
+
+    /// Who is in whose branch.
+    Branch "branch" {
+        /// The author.
+        author: Key,
+        /// Who stands first in it.
+        branch: Key,
     }
 
     /// A question's name.
@@ -215,6 +225,7 @@ impl Record {
             Self::Lost(stream, from, to) => (8, encode_alone(&Numbers { stream: *stream, from: *from, to: *to })),
             Self::Asked(asker, token) => (9, encode_alone(&Asked { asker: *asker, token: *token })),
             Self::Received(mark) => (10, encode_alone(mark)),
+            Self::Branch(author, branch) => (11, encode_alone(&Branch { author: *author, branch: *branch })),
         }
     }
 
@@ -232,14 +243,17 @@ impl Record {
             8 => numbers().map(|at| Self::Lost(at.stream, at.from, at.to))?,
             9 => decode_all::<Asked>(body).map(|Asked { asker, token }| Self::Asked(asker, token)).ok()?,
             10 => Self::Received(decode_all(body).ok()?),
+            11 => decode_all::<Branch>(body).map(|Branch { author, branch }| Self::Branch(author, branch)).ok()?,
             _ => return None,
         })
     }
 
     /// Whether it stands twice: nobody else could bring it back. A founder's acts and its name are held by guests, who serve
-    /// nobody; what a friend has, it tells again.
+    /// nobody; what a friend has, it tells again; who is in which branch, chains say.
     fn is_dear(&self) -> bool {
-        self.entry().map_or(!matches!(self, Self::Shown(_) | Self::Received(_)), |entry| entry.entry.lane != Lane::Talk)
+        self.entry().map_or(!matches!(self, Self::Shown(_) | Self::Received(_) | Self::Branch(..)), |entry| {
+            entry.entry.lane != Lane::Talk
+        })
     }
 }
 

@@ -32,6 +32,7 @@ impl Log {
 
     /// The records of a file that holds this log and nothing else.
     pub fn records(&self) -> impl Iterator<Item = Record> {
+        let branches = self.shares.branches().map(|(author, branch)| Record::Branch(author, branch));
         let streams = self.streams.iter().map(|(id, stream)| Record::Stream(stream.reached(*id)));
         let lost = self.lost().map(|(id, from, to)| Record::Lost(id, from, to));
         let clock = core::iter::once(Record::Clock(self.lamport, self.latest));
@@ -39,7 +40,7 @@ impl Log {
         let shown = self.shown.marks().map(Record::Shown);
         let asked = self.asked.iter().map(|(asker, token)| Record::Asked(*asker, *token));
         let received = self.received.marks().map(Record::Received);
-        streams.chain(lost).chain(clock).chain(held).chain(shown).chain(received).chain(asked)
+        branches.chain(streams).chain(lost).chain(clock).chain(held).chain(shown).chain(received).chain(asked)
     }
 
     fn restore(&mut self, record: Record, expected: &mut Option<Expected>) {
@@ -78,6 +79,7 @@ impl Log {
                 self.lose_behind(mark);
             }
             Record::Asked(asker, token) => self.note_asked(asker, token),
+            Record::Branch(author, branch) => _ = self.shares.join(author, branch),
         }
     }
 
@@ -138,6 +140,7 @@ impl Log {
         stream.lost.insert(held, next);
         (stream.next, stream.head) = (next, None);
         self.bound_sessions(id);
+        self.bound_streams();
     }
 
     /// What was held as the file was written anew has all come: where that is less than there was, the rest is lost.
@@ -146,7 +149,7 @@ impl Log {
             let Some(stream) = self.streams.get_mut(&id) else { continue };
             let held = u64::try_from(stream.held.len()).unwrap_or(u64::MAX);
             // What the bounds have dropped since is not lost.
-            if held >= reached.held || self.ring.dropped_before() > 0 {
+            if held >= reached.held || self.has_let_go {
                 continue;
             }
             let mut from = reached.first;

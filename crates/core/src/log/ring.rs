@@ -40,18 +40,15 @@ impl Ring {
         self.registers.remove(&at);
     }
 
-    /// Lets go of the oldest talk.
-    pub(super) fn drop_oldest(&mut self) -> Option<Arc<Held>> {
-        let (at, entry) = self.talk.pop_front()?;
-        self.dropped_before = at.saturating_add(1);
-        Some(entry)
-    }
-
     /// Lets go of the talk at a position.
-    pub(super) fn drop_at(&mut self, at: u64) -> Option<Arc<Held>> {
+    pub(super) fn drop_talk(&mut self, at: u64) -> Option<Arc<Held>> {
         let place = self.place(at);
         self.talk.get(place).filter(|(position, _)| *position == at)?;
-        self.talk.remove(place).map(|(_, entry)| entry)
+        let (at, entry) = self.talk.remove(place)?;
+        if place == 0 {
+            self.dropped_before = at.saturating_add(1);
+        }
+        Some(entry)
     }
 
     /// One above the highest position.

@@ -583,7 +583,8 @@ fn store_2_another_head_has_no_place_where_the_head_was_dropped() {
     let lines = talk(&ann, 5, 2);
     let other = forged(&lines[0], &ann, MEETING, |entry| entry.time_ms = 1);
     offer_all(&mut log, &lines[..1]);
-    offer_all(&mut log, &talk(&identity(2), 5, 2));
+    // Of those who hold as much, the oldest goes.
+    [2, 3].into_iter().for_each(|other| offer_all(&mut log, &talk(&identity(other), 5, 1)));
     assert_eq!(asked(&mut log, &other), Verdict::Dropped);
     offer_all(&mut log, &lines[1..]);
     assert!(matches!(asked(&mut log, &other), Verdict::Forked(Proof { number: 1, .. })), "now there is a proof");
@@ -617,12 +618,44 @@ fn feed_2_the_oldest_talk_goes_and_acts_stay() {
 }
 
 #[test]
+fn feed_2_whoever_fills_a_log_wipes_nobody_elses_words() {
+    let [ann, mallory] = [1, 2].map(identity);
+    let mut log = Log::new(MEETING, 20);
+    let lines = talk(&ann, 5, 5);
+    offer_all(&mut log, &lines);
+    offer_all(&mut log, &talk(&mallory, 5, 50));
+    // Keys are free: each of many says one thing, all on one account.
+    for spare in (3..100).map(identity) {
+        log.join(spare.key(), mallory.key());
+        offer_all(&mut log, &talk(&spare, 5, 1));
+    }
+    let said = held(&log);
+    assert_eq!((&said[..5], said.len()), (&lines[..], 20));
+}
+
+#[test]
+fn session_3_a_branch_with_too_many_talk_streams_forgets_its_own() {
+    let [ann, mallory] = [1, 2].map(identity);
+    let mut log = log();
+    let lines = talk(&ann, 5, 2);
+    offer_all(&mut log, &lines);
+    for spare in 0..limits::TALK_STREAMS_MAX + 5 {
+        let author = Key(core::array::from_fn(|at| spare.to_be_bytes().get(at).copied().unwrap_or(9)));
+        log.join(author, mallory.key());
+        let id = StreamId { author, session: 1, lane: Lane::Talk };
+        log.skip(id, 3);
+    }
+    assert_eq!(log.rows(0).len(), limits::TALK_STREAMS_MAX);
+    assert_eq!(log.next_number(stream_of(&lines[0])), 3, "nobody else's");
+}
+
+#[test]
 fn feed_2_a_stream_whose_head_was_dropped_goes_on() {
-    let (ann, bob) = (identity(1), identity(2));
+    let ann = identity(1);
     let lines = talk(&ann, 5, 3);
     let mut log = Log::new(MEETING, 2);
     offer_all(&mut log, &lines[..2]);
-    offer_all(&mut log, &talk(&bob, 5, 2));
+    [2, 3].into_iter().for_each(|other| offer_all(&mut log, &talk(&identity(other), 5, 1)));
     let torn = forged(&lines[2], &ann, MEETING, |entry| entry.prev = Hash::ZERO);
     assert_eq!(offer(&mut log, &torn), Verdict::Dropped, "there is nothing left to prove a fork with");
     assert_eq!(offer(&mut log, &lines[2]), stored(&lines[2]));

@@ -12,6 +12,7 @@ use crate::limits;
 use crate::machine::Output;
 use crate::name::reading;
 use crate::pass::Chain;
+use crate::replica::Account;
 use crate::rule::Rule;
 use crate::time::{Instant, Now};
 use crate::wire::entry::Level;
@@ -105,7 +106,7 @@ impl Member {
                 if !charter.is_some_and(|charter| knock.chain.holds(&key, charter, &self.us)) {
                     return false;
                 }
-                self.replica.hear(link, key, &knock.acts, now);
+                self.replica.hear(link, key, Account::Source(knock.source), &knock.acts, now);
                 if is_lacking(self) && self.has_place_to_ask(knock.source, now, out) {
                     self.note_asked(link, Asked::Now(false));
                     return true;

@@ -199,7 +199,7 @@ impl Member {
     /// Who stays in though the door is locked or a ticket void: where not all have place, those first who are no mere word
     /// of whoever has let them in (SPEC LOCK-1).
     fn kept(&self) -> Vec<Key> {
-        let branch = |key: &Key| self.roster.chain(key).and_then(|chain| chain.branch(*key));
+        let branch = |key: &Key| self.roster.branch(key);
         let bridged =
             |key: &Key| self.circle.links_of(key).any(|other| branch(&other) != branch(key) && self.is_here(&other));
         let mut kept: Vec<Key> = self.roster.members().map(|member| member.key).collect();

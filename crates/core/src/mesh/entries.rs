@@ -8,7 +8,7 @@ use crate::event::{Event, Notice};
 use crate::id::{Key, LinkId, RequestId, ShortHash};
 use crate::log::{Held, Log, StreamId};
 use crate::machine::Output;
-use crate::replica::{Delivery, Taken};
+use crate::replica::{Delivery, Payer, Taken};
 use crate::roster::Roster;
 use crate::rule::Rule;
 use crate::time::Now;
@@ -23,7 +23,8 @@ impl Member {
         // SPEC MESH-9: what does not count is not stored, and costs nobody; its author may yet get a seat.
         let counts = self.roster.counts(stream, number);
         let is_wanted = counts && (!stream.lane.is_register() || self.replica.log.has_place_for(stream));
-        match self.replica.take(link, entry, is_wanted, &self.us, now, out) {
+        let payer = is_wanted.then(|| payer(&self.roster, stream));
+        match self.replica.take(link, entry, payer, &self.us, now, out) {
             Taken::Stored(entry) => self.on_stored(Some(link), &entry, now, out),
             Taken::Known | Taken::Later => {}
             Taken::Forked(proof) => self.forked(link, proof.stream, proof.number, &proof.frame, now, out),
@@ -53,6 +54,9 @@ impl Member {
         };
         if !goes_on {
             self.begin_session(now, out);
+        }
+        if let Some(branch) = self.roster.branch(&self.us.key()).filter(|_| lane == Lane::Talk) {
+            self.replica.log.join(self.us.key(), branch);
         }
         let Some(entry) = self.replica.write(&self.us, self.session, body, now, out) else { return false };
         self.on_stored(None, &entry, now, out);
@@ -187,6 +191,14 @@ impl Member {
 /// Whether the next entry of a stream may be one to store: its author may write it, and it lies within all cuts.
 pub(super) fn is_wanted(log: &Log, roster: &Roster, stream: StreamId) -> bool {
     may_go_on(log, roster, stream) && (!stream.lane.is_register() || log.has_place_for(stream))
+}
+
+/// Who pays for what is fetched of a stream (SPEC MESH-29).
+pub(super) fn payer(roster: &Roster, stream: StreamId) -> Payer {
+    match stream.lane {
+        Lane::Acts => Payer::Nobody,
+        Lane::Talk | Lane::Register(_) => roster.branch(&stream.author).map_or(Payer::Bringer, Payer::Branch),
+    }
 }
 
 /// The same, of an act.

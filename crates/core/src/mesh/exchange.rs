@@ -4,14 +4,14 @@ use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::entries::{is_wanted, is_wanted_act, may_go_on};
+use super::entries::{is_wanted, is_wanted_act, may_go_on, payer};
 use super::member::{Member, Stage, Timer};
 use crate::command::Failure;
 use crate::errand::{Outbox, Speaker};
 use crate::event::State;
 use crate::id::{Key, LinkId, RequestId};
 use crate::limits;
-use crate::log::{Held, StreamId};
+use crate::log::{Held, Log, StreamId};
 use crate::machine::Output;
 use crate::rule::Rule;
 use crate::time::Now;
@@ -115,7 +115,8 @@ impl Member {
             self.tell_changes(now, out);
         }
         let roster = &self.roster;
-        self.replica.ask(|log, stream| is_wanted(log, roster, stream), &mut self.last_request, now, out);
+        let wanted = |log: &Log, stream| is_wanted(log, roster, stream).then(|| payer(roster, stream));
+        self.replica.ask(wanted, &mut self.last_request, now, out);
         match self.replica.next(now) {
             Some(due) => self.timers.arm(Timer::Due, due),
             None => self.timers.disarm(Timer::Due),

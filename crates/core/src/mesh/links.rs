@@ -7,7 +7,7 @@ use core::cmp::Reverse;
 use core::net::SocketAddr;
 
 use super::member::{Member, Stage, Timer};
-use super::peer::{Branch, Errand, Knock, Peer, Step};
+use super::peer::{Errand, Knock, Peer, Step};
 use crate::charter::{Charter, SignedCharter};
 use crate::code::Code;
 use crate::door::is_innocent;
@@ -19,7 +19,7 @@ use crate::log::Log;
 use crate::machine::{Kept, Output};
 use crate::name::proper;
 use crate::pass::Chain;
-use crate::replica::{Patience, Replica, send_rows};
+use crate::replica::{Account, Patience, Replica, send_rows};
 use crate::roster::Roster;
 use crate::rule::Rule;
 use crate::time::Now;
@@ -74,7 +74,7 @@ impl Member {
             address: SocketAddr::new(address.ip().to_canonical(), address.port()),
             started_ms: hello.started_ms,
             step,
-            branch: Branch::From(Source::of(address.ip())),
+            account: Account::Source(Source::of(address.ip())),
             reached: BTreeMap::new(),
             told: BTreeMap::new(),
             has_rows: false,
@@ -111,9 +111,9 @@ impl Member {
         let (Some(charter), Some(peer)) = (&self.charter, self.links.get(&link)) else { return };
         let Ok(signed) = decode_all::<Signed<'_, Charter<'_>>>(charter.bytes()) else { return };
         let chain = self.chain_for(peer.key, knock);
-        let branch = knock.chain.branch(peer.key).map(Branch::Of);
-        let branch = branch.filter(|_| chain == knock.chain).unwrap_or(Branch::From(knock.source));
-        let rows = self.replica.meet(link, peer.key, None);
+        let branch = knock.chain.branch(peer.key, |signer| self.roster.is_hosts(signer)).map(Account::Branch);
+        let account = branch.filter(|_| chain == knock.chain).unwrap_or(Account::Source(knock.source));
+        let rows = self.replica.meet(link, peer.key, account, None);
         let (count, items) = encode_items(rows.iter().copied(), limits::ROWS_MAX);
         let mut options = OptionsBuffer::default();
         options.set(&option::OBSERVED, &Address::of(peer.address));
@@ -123,7 +123,7 @@ impl Member {
             Frame::from(welcome).encode(knock.request)
         });
         out.push(Output::Send { link, frame });
-        self.links.get_mut(&link).into_iter().for_each(|peer| peer.branch = branch);
+        self.links.get_mut(&link).into_iter().for_each(|peer| peer.account = account);
         self.say_who(link, out);
         self.note_told(link, &rows);
         if let Some(rest) = rows.get(limits::ROWS_MAX..).filter(|rest| !rest.is_empty()) {
@@ -134,7 +134,7 @@ impl Member {
 
     pub(super) fn on_welcome(&mut self, link: LinkId, welcome: &Welcome<'_>, now: Now, out: &mut Vec<Output>) {
         let Some(peer) = self.links.get(&link) else { return };
-        let key = peer.key;
+        let (key, account) = (peer.key, peer.account);
         // SPEC WELCOME-1
         if !matches!(peer.step, Step::Asking(_)) {
             return self.reject(link, Rule::Welcome1, now, out);
@@ -159,7 +159,7 @@ impl Member {
                 self.restore(kept);
                 return self.on_start(now, out);
             }
-            self.replica = Replica::new(Log::new(charter.meeting, self.talk_max), Patience::MEMBER);
+            self.replica = Replica::new(Log::new(charter.meeting, self.talk_max), Patience::MEMBER).with_budget();
             self.roster = Roster::fold(&self.replica.log, &charter, &self.us);
             let (meeting, bytes) = (charter.meeting, charter.bytes().into());
             out.push(Output::Keep { meeting, name: Kept::Charter, bytes });
@@ -168,7 +168,7 @@ impl Member {
         let is_news = self.is_better(&chain) && self.newcomer.take_chain(chain, self.replica.log.meeting(), out);
         self.begin_above_floor(out);
         self.reach.note(&welcome.options);
-        let rows = self.replica.meet(link, key, None);
+        let rows = self.replica.meet(link, key, account, None);
         // SPEC MESH-7
         if is_news || !self.is_here(&self.us.key()) {
             self.write_person(Whereabouts::Here, now, out);
@@ -194,9 +194,9 @@ impl Member {
     /// Of those who have not yet said who they are, only so many are in at once: of the branch that has most of them, the
     /// one that came first makes place.
     fn make_place(&mut self, now: Now, out: &mut Vec<Output>) {
-        let mut unsaid: BTreeMap<Branch, Vec<LinkId>> = BTreeMap::new();
+        let mut unsaid: BTreeMap<Account, Vec<LinkId>> = BTreeMap::new();
         for (link, peer) in self.links.iter().filter(|(_, peer)| peer.is_in() && !self.is_here(&peer.key)) {
-            unsaid.entry(peer.branch).or_default().push(*link);
+            unsaid.entry(peer.account).or_default().push(*link);
         }
         if unsaid.values().map(Vec::len).sum::<usize>() < limits::UNSEATED_MAX {
             return;

@@ -137,7 +137,7 @@ impl Member {
             reach: Reach::new(addresses, told, port),
             charter: None,
             guess: None,
-            replica: Replica::new(log, Patience::MEMBER),
+            replica: Replica::new(log, Patience::MEMBER).with_budget(),
             roster: Roster::default(),
             people: People::default(),
             stage: Stage::Outside,
@@ -165,7 +165,7 @@ impl Member {
     /// Goes on with what an earlier run has kept.
     pub(super) fn restore(&mut self, restored: Restored) {
         let Restored { charter, pass, log } = restored;
-        self.replica = Replica::new(log, Patience::MEMBER);
+        self.replica = Replica::new(log, Patience::MEMBER).with_budget();
         let (us, log) = (self.us.key(), &self.replica.log);
         for entry in log.entries() {
             // What this user has written, it knows.

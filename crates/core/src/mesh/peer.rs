@@ -9,6 +9,7 @@ use core::net::SocketAddr;
 use crate::id::{Key, MeetingId, RequestId, Source};
 use crate::log::Held;
 use crate::pass::Chain;
+use crate::replica::Account;
 use crate::roster::Roster;
 use crate::time::Instant;
 use crate::wire::meeting::{Lane, Row};
@@ -68,15 +69,6 @@ pub(super) enum Step {
     In,
 }
 
-/// On whose account somebody is in as long as it has no seat: who has let it in has others, and a source has many keys.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Branch {
-    /// The first below the founder in the chain that it has shown.
-    Of(Key),
-    /// It came with no chain that counts.
-    From(Source),
-}
-
 /// A link, and who is at its other end.
 #[derive(Clone, Debug)]
 pub(super) struct Peer {
@@ -85,7 +77,8 @@ pub(super) struct Peer {
     pub(super) address: SocketAddr,
     pub(super) started_ms: u64,
     pub(super) step: Step,
-    pub(super) branch: Branch,
+    /// On whose account it is in: who has let it in has others, and a source has many keys.
+    pub(super) account: Account,
     /// How far it holds our streams of this session, or has been sent them, without a hole; and how far rows have told it.
     pub(super) reached: BTreeMap<Lane, u64>,
     pub(super) told: BTreeMap<Lane, u64>,

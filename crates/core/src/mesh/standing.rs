@@ -14,7 +14,7 @@ use crate::limits;
 use crate::log::Held;
 use crate::machine::Output;
 use crate::name::normal;
-use crate::replica::send_rows;
+use crate::replica::{Account, send_rows};
 use crate::rule::Rule;
 use crate::time::Now;
 use crate::wire::entry::{Kind, Level, Whereabouts};
@@ -97,7 +97,8 @@ impl Member {
                 self.circle.touch();
                 self.replica.tell_soon(now);
             }
-            if let Some(rows) = self.replica.open(link, talk) {
+            let account = self.roster.branch(&key).map(Account::Branch);
+            if let Some(rows) = self.replica.open(link, talk, account) {
                 self.note_told(link, &rows);
                 send_rows(link, &rows, out);
             }

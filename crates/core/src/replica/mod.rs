@@ -1,6 +1,7 @@
 //! One node's copy of a meeting, or of what two have said (SPEC.md, "Log"). Receiving is one thing: whoever lacks
 //! something asks a holder. Who may write, and what is shown when, the machines above know.
 
+mod budget;
 mod delivery;
 mod order;
 mod pull;
@@ -13,14 +14,16 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+pub(crate) use self::budget::{Account, Budget, Payer};
 pub(crate) use self::delivery::Delivery;
 pub(crate) use self::order::Order;
+use self::pull::Terms;
 pub(crate) use self::pull::{Offer, Pull, Step};
 use self::registers::{Pace, bucket};
 pub(crate) use self::serve::{Asker, send_rows};
 pub(crate) use self::show::{is_asked, message};
 use crate::event::Event;
-use crate::id::{Key, LinkId, RequestId};
+use crate::id::{Key, LinkId, RequestId, Source};
 use crate::identity::Identity;
 use crate::limits;
 use crate::link::Bucket;
@@ -63,6 +66,8 @@ impl Patience {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Holder {
     key: Key,
+    /// Who is answerable for what it brings.
+    account: Account,
     /// The lamport time above which it is told of talk, and served it; `None`: not at all.
     talk: Option<u64>,
     /// It is told of what changes: not on the older of two links.
@@ -92,6 +97,8 @@ pub(crate) struct Replica {
     pub(crate) log: Log,
     pull: Pull,
     patience: Patience,
+    /// What may be fetched; nothing, where it is bounded in another way.
+    budget: Option<Budget>,
     /// Whose sessions, and from which on, this node writes itself: nobody has more of them.
     own: Option<(Key, u64)>,
     holders: BTreeMap<LinkId, Holder>,
@@ -109,6 +116,7 @@ impl Replica {
             log,
             pull: Pull::default(),
             patience,
+            budget: None,
             own: None,
             holders: BTreeMap::new(),
             pace: Pace::default(),
@@ -116,6 +124,11 @@ impl Replica {
             tell_at: None,
             told_at: Instant(0),
         }
+    }
+
+    /// What is fetched is paid for.
+    pub(crate) fn with_budget(self) -> Self {
+        Self { budget: Some(Budget::default()), ..self }
     }
 
     /// Nobody has more than this node of what `us` writes from `session` on.
@@ -137,26 +150,57 @@ impl Replica {
         Some(entry)
     }
 
-    /// Takes an entry that somebody sent and that its author may write; `is_wanted`: whether it counts by now.
+    /// Takes an entry that somebody sent and that its author may write; `payer`: who pays for it, if it counts by now.
     pub(crate) fn take(
         &mut self,
         link: LinkId,
         entry: &Carried<'_>,
-        is_wanted: bool,
+        payer: Option<Payer>,
         us: &Identity,
         now: Now,
         out: &mut Vec<Output>,
     ) -> Taken {
         let (id, number) = (StreamId::of(&entry.entry), entry.entry.number);
-        if is_wanted && id.lane.is_register() {
-            return self.take_register(link, entry, us, now, out);
-        }
         let is_asked = self.pull.is_asked(link, id, number);
+        if let (Some(Payer::Branch(branch)), Lane::Talk) = (payer, id.lane) {
+            self.log.join(id.author, branch);
+        }
+        let taken = match payer {
+            Some(_) if id.lane.is_register() => self.take_register(link, entry, us, now, out),
+            _ => self.take_of_stream(link, entry, payer.is_some(), is_asked, us, now, out),
+        };
+        // SPEC MESH-29
+        let payer = if matches!(taken, Taken::Stored(_)) { payer } else { is_asked.then_some(Payer::Bringer) };
+        if let (Some(budget), Some(payer), Some(holder)) = (&mut self.budget, payer, self.holders.get(&link)) {
+            let account = payer.account(holder.account);
+            account.into_iter().for_each(|account| budget.charge(account, entry.length(), now.tick));
+        }
+        taken
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "all that is known of an entry that has come")]
+    fn take_of_stream(
+        &mut self,
+        link: LinkId,
+        entry: &Carried<'_>,
+        is_wanted: bool,
+        is_asked: bool,
+        us: &Identity,
+        now: Now,
+        out: &mut Vec<Output>,
+    ) -> Taken {
+        let (id, number) = (StreamId::of(&entry.entry), entry.entry.number);
+        let is_new = !self.log.knows(id);
+        let begins = is_new && self.pull.begins_at(id) == Some(number);
+        let lacks_before = begins && !self.log.may_begin_anywhere(id);
         // Of a stream that is new here, others may offer more.
-        let is_early = number > self.log.next_number(id) && !self.patience.gap.is_zero();
+        let is_early = number > self.log.next_number(id) && !self.patience.gap.is_zero() && !begins;
         let verdict = (is_wanted && !is_early).then(|| self.log.offer(entry, is_asked, us));
         match verdict {
             Some(Verdict::Stored(entry)) => {
+                if lacks_before {
+                    self.tell_gap(id, 1, number, out);
+                }
                 self.on_stored(&entry, now, out);
                 Taken::Stored(entry)
             }
@@ -253,21 +297,25 @@ impl Replica {
     }
 
     /// A link stands on which everything is told: all rows, for whoever may have talk above this lamport time, or none.
-    pub(crate) fn meet(&mut self, link: LinkId, key: Key, talk: Option<u64>) -> Vec<Row> {
+    pub(crate) fn meet(&mut self, link: LinkId, key: Key, account: Account, talk: Option<u64>) -> Vec<Row> {
         if !self.holders.values().any(|holder| holder.is_told) {
             // Nobody else is to be told of it.
             self.log.changed_streams();
             self.tell_at = None;
         }
-        self.holders.insert(link, Holder { key, talk, is_told: true, answers: bucket() });
+        self.holders.insert(link, Holder { key, account, talk, is_told: true, answers: bucket() });
         let rows = self.log.rows(talk.unwrap_or(u64::MAX)).into_iter();
         rows.filter(|row| talk.is_some() || row.lane != Lane::Talk).collect()
     }
 
-    /// From now on, somebody may have talk above this lamport time, or none: what it has to be told of that.
-    pub(crate) fn open(&mut self, link: LinkId, talk: Option<u64>) -> Option<Vec<Row>> {
-        let holder = self.holders.get_mut(&link).filter(|holder| holder.talk != talk)?;
-        holder.talk = talk;
+    /// From now on, somebody may have talk above this lamport time, or none, and what it brings is on this account: what it
+    /// has to be told of that.
+    pub(crate) fn open(&mut self, link: LinkId, talk: Option<u64>, account: Option<Account>) -> Option<Vec<Row>> {
+        let holder = self.holders.get_mut(&link)?;
+        holder.account = account.unwrap_or(holder.account);
+        if core::mem::replace(&mut holder.talk, talk) == talk {
+            return None;
+        }
         let rows = self.log.rows(talk?).into_iter();
         Some(rows.filter(|row| row.lane == Lane::Talk).collect())
     }
@@ -278,8 +326,8 @@ impl Replica {
     }
 
     /// Somebody outside offers what it holds: it is asked, and told nothing.
-    pub(crate) fn hear(&mut self, link: LinkId, key: Key, rows: &[Row], now: Now) {
-        self.holders.insert(link, Holder { key, talk: None, is_told: false, answers: bucket() });
+    pub(crate) fn hear(&mut self, link: LinkId, key: Key, account: Account, rows: &[Row], now: Now) {
+        self.holders.insert(link, Holder { key, account, talk: None, is_told: false, answers: bucket() });
         for row in rows {
             self.note_offer(link, StreamId::of_row(row), Offer::told(row.first, row.next), now);
         }
@@ -370,18 +418,22 @@ impl Replica {
         self.pull.answered(link, request, |id| log.missing(id).0, |id| again(log, id))
     }
 
-    /// Asks for what is lacking and `wanted`, in requests after the last one, and goes on where nobody has what comes next.
+    /// Asks for what is lacking and `wanted`, by who pays for it, in requests after the last one, and goes on where nobody
+    /// has what comes next.
     pub(crate) fn ask(
         &mut self,
-        wanted: impl Fn(&Log, StreamId) -> bool,
+        wanted: impl Fn(&Log, StreamId) -> Option<Payer>,
         last_request: &mut RequestId,
         now: Now,
         out: &mut Vec<Output>,
     ) {
         loop {
             let (log, patience) = (&self.log, self.patience.gap);
-            let gap = |id| if log.may_begin_anywhere(id) { Duration::ZERO } else { patience };
-            let steps = self.pull.due(now.tick, |id| log.missing(id), |id| wanted(log, id), gap);
+            let gap = |id| (if log.may_begin_anywhere(id) { Duration::ZERO } else { patience }, log.knows(id));
+            let account = |link| self.holders.get(&link).map(|holder| holder.account);
+            let bringer = |link| account(link).unwrap_or(Account::Source(Source::default()));
+            let terms = Terms { budget: self.budget.as_ref(), bringer };
+            let steps = self.pull.due(now.tick, |id| log.missing(id), |id| wanted(log, id), gap, &terms);
             if steps.is_empty() {
                 return;
             }
@@ -407,9 +459,7 @@ impl Replica {
         }
         while let Some((from, next)) = self.log.skip(id, first) {
             out.extend(Output::store(&mut self.log));
-            if !self.log.were_shown(id, next) {
-                out.push(Output::Event(Event::Gap { author: id.author, session: id.session, first: from, next }));
-            }
+            self.tell_gap(id, from, next, out);
         }
         out.extend(Output::store(&mut self.log));
         let next = self.log.missing(id).0;
@@ -418,6 +468,12 @@ impl Replica {
             return self.pull.forget_stream(id);
         }
         self.pull.held(id, next, now.tick);
+    }
+
+    fn tell_gap(&self, id: StreamId, from: u64, next: u64, out: &mut Vec<Output>) {
+        if from < next && !self.log.were_shown(id, next) {
+            out.push(Output::Event(Event::Gap { author: id.author, session: id.session, first: from, next }));
+        }
     }
 
     /// What has changed is told soon, but not too often.
@@ -465,29 +521,37 @@ mod tests {
     fn replica(author: &Identity, held: usize) -> Replica {
         let [mut theirs, ours] = [(); 2].map(|()| Log::new(MeetingId([7; 16]), 10));
         let mut replica = Replica::new(ours, Patience::FRIEND);
-        replica.meet(LINK, author.key(), Some(0));
-        let body = EntryBody::Text { salt: Salt::ZERO, text: Text::new("hear, hear").expect("short") };
+        replica.meet(LINK, author.key(), Account::Branch(author.key()), Some(0));
         for _ in 0..held {
-            let entry = theirs.write(author, 5, &body, NOW).expect("room");
-            let taken = replica.take(LINK, &entry.carried(), true, author, NOW, &mut Vec::new());
+            let entry = theirs.write(author, 5, &hear(), NOW).expect("room");
+            let taken = replica.take(LINK, &entry.carried(), Some(Payer::Nobody), author, NOW, &mut Vec::new());
             assert_eq!(taken, Taken::Stored(entry));
         }
         replica
     }
 
     /// What becomes of the news that session 7 begins at number 3.
-    fn told(mut replica: Replica, author: Key) -> (Option<(u64, u64)>, Option<u64>) {
-        let (session, lane, head) = (7, Lane::Talk, crate::id::Hash::ZERO);
+    fn told(mut replica: Replica, us: &Identity) -> (Option<(u64, u64)>, Option<u64>) {
+        let (author, session, lane, head) = (us.key(), 7, Lane::Talk, crate::id::Hash::ZERO);
         let row = Row { author, session, lane, first: 3, next: 5, head };
         let mut out = Vec::new();
         replica.rows(LINK, [row].into_iter(), NOW, &mut out);
-        replica.ask(|_, _| true, &mut RequestId(0), NOW, &mut out);
+        replica.ask(|_, _| Some(Payer::Nobody), &mut RequestId(0), NOW, &mut out);
+        let asked = replica.pull.is_asked(LINK, StreamId { author, session, lane }, 3).then_some(3);
+        assert!(!replica.log.knows(StreamId { author, session, lane }), "rows alone begin no stream");
+        let mut theirs = Log::new(MeetingId([7; 16]), 10);
+        let said: Vec<_> = (0..3).map(|_| theirs.write(us, session, &hear(), NOW).expect("room")).collect();
+        let last = said.last().expect("three");
+        replica.take(LINK, &last.carried(), Some(Payer::Nobody), us, NOW, &mut out);
         let gap = out.iter().find_map(|output| {
             let Output::Event(Event::Gap { first, next, .. }) = output else { return None };
             Some((*first, *next))
         });
-        let asked = replica.pull.is_asked(LINK, StreamId { author, session, lane }, 3).then_some(3);
         (gap, asked)
+    }
+
+    fn hear() -> EntryBody<'static> {
+        EntryBody::Text { salt: Salt::ZERO, text: Text::new("hear, hear").expect("short") }
     }
 
     #[test]
@@ -495,19 +559,18 @@ mod tests {
         let [author, holder] = [1, 2].map(|seed| Identity::new(Secret([seed; 32]), Arc::new(Ed25519)));
         let [mut theirs, ours] = [(); 2].map(|()| Log::new(MeetingId([7; 16]), 10));
         let mut replica = Replica::new(ours, Patience::MEMBER);
-        replica.meet(LINK, holder.key(), Some(0));
-        let body = EntryBody::Text { salt: Salt::ZERO, text: Text::new("hear, hear").expect("short") };
-        let entries: Vec<_> = (0..5).map(|_| theirs.write(&author, 5, &body, NOW).expect("room")).collect();
+        replica.meet(LINK, holder.key(), Account::Branch(holder.key()), Some(0));
+        let entries: Vec<_> = (0..5).map(|_| theirs.write(&author, 5, &hear(), NOW).expect("room")).collect();
         let (mut out, mut request) = (Vec::new(), RequestId(0));
         replica.rows(LINK, theirs.rows(0).into_iter(), NOW, &mut out);
-        replica.ask(|_, _| true, &mut request, NOW, &mut out);
+        replica.ask(|_, _| Some(Payer::Nobody), &mut request, NOW, &mut out);
         for entry in entries.iter().filter(|entry| entry.number != 3) {
-            replica.take(LINK, &entry.carried(), true, &author, NOW, &mut Vec::new());
+            replica.take(LINK, &entry.carried(), Some(Payer::Nobody), &author, NOW, &mut Vec::new());
         }
         assert!(replica.answered(LINK, request, |_, _| true));
         let mut later = |now: Now| {
             let mut out = Vec::new();
-            replica.ask(|_, _| true, &mut request, now, &mut out);
+            replica.ask(|_, _| Some(Payer::Nobody), &mut request, now, &mut out);
             let gap = |output: &Output| matches!(output, Output::Event(Event::Gap { first: 3, next: 4, .. }));
             (out.iter().any(gap), request)
         };
@@ -516,10 +579,59 @@ mod tests {
         assert_eq!(later(due), (true, RequestId(2)), "the user is told, and the rest is asked for");
     }
 
+    /// Talk of a session that somebody tells of.
+    fn row(author: Key, session: u64, first: u64, next: u64) -> Row {
+        Row { author, session, lane: Lane::Talk, first, next, head: crate::id::Hash([1; 32]) }
+    }
+
+    #[test]
+    fn session_2_rows_of_sessions_that_nobody_has_seen_forget_none() {
+        let author = Identity::new(Secret([1; 32]), Arc::new(Ed25519));
+        let mut replica = Replica { patience: Patience::MEMBER, ..replica(&author, 2) };
+        let before = replica.log.rows(0);
+        let rows = (0..40).map(|ago| row(author.key(), u64::MAX - ago, 9, 9 + ago % 2));
+        replica.rows(LINK, rows, NOW, &mut Vec::new());
+        for seconds in 0..10 {
+            let now = Now { tick: NOW.tick.after(Duration::from_secs(seconds)), ..NOW };
+            replica.ask(|_, _| Some(Payer::Nobody), &mut RequestId(0), now, &mut Vec::new());
+        }
+        assert_eq!(replica.log.rows(0), before);
+    }
+
+    #[test]
+    fn mesh_30_who_has_used_up_what_it_has_waits_and_nobody_else() {
+        let [greedy, other] = [1, 2].map(|seed| Identity::new(Secret([seed; 32]), Arc::new(Ed25519)).key());
+        let mut replica = Replica::new(Log::new(MeetingId([7; 16]), 10), Patience::MEMBER).with_budget();
+        let links = [1, 2, 3].map(LinkId);
+        links
+            .iter()
+            .for_each(|link| _ = replica.meet(*link, Key::ZERO, Account::Branch(Key([link.0 as u8; 32])), Some(0)));
+        let budget = replica.budget.as_mut().expect("it has one");
+        let seconds = 10;
+        let used = limits::BRANCH_BYTE_BURST + seconds * limits::BRANCH_BYTE_RATE;
+        budget.charge(Account::Branch(greedy), used as usize, NOW.tick);
+        // Who has brought so much for nothing is not asked either.
+        budget.charge(Account::Branch(Key([3; 32])), used as usize, NOW.tick);
+        for (link, author, session) in [(1, greedy, 1), (2, other, 1), (3, other, 2)] {
+            replica.rows(LinkId(link), [row(author, session, 1, 2)].into_iter(), NOW, &mut Vec::new());
+        }
+        let asked = |replica: &mut Replica, now: Now| {
+            let mut out = Vec::new();
+            replica.ask(|_, id| Some(Payer::Branch(id.author)), &mut RequestId(0), now, &mut out);
+            let link = |output: Output| if let Output::Send { link, .. } = output { Some(link.0) } else { None };
+            out.into_iter().filter_map(link).collect::<Vec<_>>()
+        };
+        assert_eq!(asked(&mut replica, NOW), [2]);
+        let due = Now { tick: NOW.tick.after(Duration::from_secs(seconds.into())), ..NOW };
+        let lacks = replica.pull.next(NOW.tick).expect("something is due");
+        assert!(lacks <= due.tick, "it is asked by itself");
+        assert_eq!(asked(&mut replica, due), [1, 2, 3], "the second has not answered");
+    }
+
     #[test]
     fn gap_1_of_a_new_session_nothing_is_missing_to_whoever_was_not_there() {
         let author = Identity::new(Secret([1; 32]), Arc::new(Ed25519));
-        assert_eq!(told(replica(&author, 2), author.key()), (Some((1, 3)), Some(3)));
-        assert_eq!(told(replica(&author, 0), author.key()), (None, Some(3)));
+        assert_eq!(told(replica(&author, 2), &author), (Some((1, 3)), Some(3)));
+        assert_eq!(told(replica(&author, 0), &author), (None, Some(3)));
     }
 }

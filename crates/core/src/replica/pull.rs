@@ -5,6 +5,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use super::budget::{Account, Budget, Payer};
 use crate::id::{LinkId, RequestId};
 use crate::limits;
 use crate::log::StreamId;
@@ -49,6 +50,8 @@ struct Lack {
     rounds: u32,
     /// Since when nobody has offered the number that is wanted.
     gap_since: Option<Instant>,
+    /// Of a stream that is not known, where it is to begin: nobody has offered what lies before.
+    begins: Option<u64>,
 }
 
 impl Lack {
@@ -62,6 +65,7 @@ impl Lack {
             asked_at: ready_at,
             rounds: 0,
             gap_since: None,
+            begins: None,
         }
     }
 
@@ -99,20 +103,39 @@ pub(crate) enum Step {
     Skip(StreamId, u64),
 }
 
+/// What may be asked for, by what has been used up.
+pub(crate) struct Terms<'a, B> {
+    /// Nothing, where nobody pays.
+    pub(crate) budget: Option<&'a Budget>,
+    /// The account of whoever is at a link.
+    pub(crate) bringer: B,
+}
+
+impl<B: Fn(LinkId) -> Account> Terms<'_, B> {
+    /// When somebody may be asked: neither who pays nor who brings it has used up what it has (SPEC MESH-30).
+    fn opens_at(&self, payer: Payer, link: LinkId) -> Instant {
+        let Some(budget) = self.budget else { return Instant(0) };
+        let bringer = (self.bringer)(link);
+        let account = payer.account(bringer);
+        account.map_or(Instant(0), |payer| budget.room_at(payer).max(budget.own_room_at(bringer)))
+    }
+
+    /// How much has been used by who pays.
+    fn used(&self, payer: Payer) -> Instant {
+        match (self.budget, payer) {
+            (Some(budget), Payer::Branch(key)) => budget.used(Account::Branch(key)),
+            _ => Instant(0),
+        }
+    }
+}
+
 /// What is lacking, who offers it, and who has been asked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Pull {
     lacks: BTreeMap<StreamId, Lack>,
-    /// How many are on each link's account.
-    accounts: BTreeMap<LinkId, usize>,
+    /// What is on each link's account. Invariant: each of `lacks` is on that of whom it is `by`.
+    accounts: BTreeMap<LinkId, BTreeSet<StreamId>>,
     open: BTreeMap<LinkId, Open>,
-}
-
-/// One less on a link's account.
-fn uncount(accounts: &mut BTreeMap<LinkId, usize>, lack: &Lack) {
-    if let Some(count) = accounts.get_mut(&lack.by) {
-        *count = count.saturating_sub(1);
-    }
 }
 
 impl Pull {
@@ -121,14 +144,13 @@ impl Pull {
         if new.next <= held {
             return;
         }
-        if !self.lacks.contains_key(&id) && !self.makes_place(link) {
-            return;
+        if !self.lacks.contains_key(&id) {
+            if !self.makes_place(link) {
+                return;
+            }
+            self.accounts.entry(link).or_default().insert(id);
         }
-        let lack = self.lacks.entry(id).or_insert_with(|| {
-            let count = self.accounts.entry(link).or_default();
-            *count = count.saturating_add(1);
-            Lack::new(link, ready_at)
-        });
+        let lack = self.lacks.entry(id).or_insert_with(|| Lack::new(link, ready_at));
         let offer = lack.offers.entry(link).or_insert(new);
         if new.next > offer.next {
             lack.tried.remove(&link);
@@ -139,30 +161,48 @@ impl Pull {
         lack.ready_at = lack.ready_at.min(ready_at);
     }
 
-    /// Whether there is place for one more on a link's account (SPEC MESH-28). Who has most on its own loses what nobody
-    /// else offers.
+    /// Whether there is place for one more on a link's account (SPEC MESH-28). Who has most on its own loses one: to
+    /// whoever else offers that and has least, if that is less.
     fn makes_place(&mut self, link: LinkId) -> bool {
-        if self.lacks.len() < limits::LACKS_MAX {
-            return true;
-        }
-        let own = self.accounts.get(&link).copied().unwrap_or(0);
-        let most = self.accounts.iter().max_by_key(|(_, count)| **count).map(|(other, count)| (*other, *count));
-        let Some((greedy, _)) = most.filter(|(_, count)| *count > own.saturating_add(1)) else { return false };
-        let accounts = &mut self.accounts;
-        self.lacks.retain(|_, lack| {
-            let is_others = lack.by != greedy || lack.offers.keys().any(|other| *other != greedy);
-            if !is_others {
-                uncount(accounts, lack);
+        while self.lacks.len() >= limits::LACKS_MAX {
+            let most = self.accounts.iter().max_by_key(|(_, account)| account.len());
+            let Some((greedy, account)) = most.filter(|(_, most)| most.len() > self.size(link).saturating_add(1))
+            else {
+                return false;
+            };
+            let (greedy, size) = (*greedy, account.len());
+            let Some(id) = account.last().copied() else { return false };
+            let heir = self.heir(id, greedy).filter(|heir| self.size(*heir).saturating_add(1) < size);
+            match heir {
+                Some(heir) => self.entrust(id, heir),
+                None => self.remove(id),
             }
-            is_others
-        });
-        self.lacks.len() < limits::LACKS_MAX
+        }
+        true
+    }
+
+    /// How much is on a link's account.
+    fn size(&self, link: LinkId) -> usize {
+        self.accounts.get(&link).map_or(0, BTreeSet::len)
+    }
+
+    /// Of the others that offer it, the one that has least on its account.
+    fn heir(&self, id: StreamId, but: LinkId) -> Option<LinkId> {
+        let others = self.lacks.get(&id)?.offers.keys().filter(|link| **link != but);
+        others.min_by_key(|link| self.size(**link)).copied()
+    }
+
+    /// Puts what is lacking on another account.
+    fn entrust(&mut self, id: StreamId, heir: LinkId) {
+        let Some(lack) = self.lacks.get_mut(&id) else { return };
+        let by = core::mem::replace(&mut lack.by, heir);
+        self.accounts.get_mut(&by).into_iter().for_each(|account| _ = account.remove(&id));
+        self.accounts.entry(heir).or_default().insert(id);
     }
 
     fn remove(&mut self, id: StreamId) {
-        if let Some(lack) = self.lacks.remove(&id) {
-            uncount(&mut self.accounts, &lack);
-        }
+        let Some(lack) = self.lacks.remove(&id) else { return };
+        self.accounts.get_mut(&lack.by).into_iter().for_each(|account| _ = account.remove(&id));
     }
 
     /// This node holds a stream up to `next` now.
@@ -177,7 +217,7 @@ impl Pull {
         }
         let Some(lack) = self.lacks.get_mut(&id) else { return };
         lack.offers.retain(|_, offer| offer.next > next);
-        (lack.gap_since, lack.rounds) = (None, 0);
+        (lack.gap_since, lack.rounds, lack.begins) = (None, 0, None);
         lack.tried.clear();
         lack.without.clear();
         if lack.offers.is_empty() {
@@ -206,9 +246,9 @@ impl Pull {
 
     fn keep_offered(&mut self) {
         let accounts = &mut self.accounts;
-        self.lacks.retain(|_, lack| {
+        self.lacks.retain(|id, lack| {
             if lack.offers.is_empty() {
-                uncount(accounts, lack);
+                accounts.get_mut(&lack.by).into_iter().for_each(|account| _ = account.remove(id));
             }
             !lack.offers.is_empty()
         });
@@ -218,13 +258,8 @@ impl Pull {
     pub(crate) fn moves(&mut self, old: LinkId, new: LinkId) {
         for lack in self.lacks.values_mut() {
             lack.offers.remove(&old).into_iter().for_each(|offer| _ = lack.offers.entry(new).or_insert(offer));
-            if lack.by == old {
-                lack.by = new;
-            }
         }
-        let moved = self.accounts.remove(&old).unwrap_or(0);
-        let count = self.accounts.entry(new).or_default();
-        *count = count.saturating_add(moved);
+        self.accounts.remove(&old).into_iter().flatten().for_each(|id| self.entrust(id, new));
     }
 
     /// A stream is not wanted any more, whatever of it is offered.
@@ -242,14 +277,9 @@ impl Pull {
             lack.without.remove(&link);
         }
         self.keep_offered();
-        self.accounts.remove(&link);
         // What others offer, too, is on the account of one of them.
-        for lack in self.lacks.values_mut().filter(|lack| lack.by == link) {
-            if let Some(other) = lack.offers.keys().next() {
-                lack.by = *other;
-                let count = self.accounts.entry(*other).or_default();
-                *count = count.saturating_add(1);
-            }
+        for id in self.accounts.remove(&link).into_iter().flatten() {
+            self.heir(id, link).into_iter().for_each(|heir| self.entrust(id, heir));
         }
     }
 
@@ -331,35 +361,53 @@ impl Pull {
         }
     }
 
+    /// Where a stream that is not known is to begin, as far as others have told.
+    pub(crate) fn begins_at(&self, id: StreamId) -> Option<u64> {
+        self.lacks.get(&id)?.begins
+    }
+
     /// What is due, by what this node wants, and the numbers that it lacks first; `gap`: how long it is waited for what
-    /// nobody offers.
+    /// nobody offers, and whether anything signed of the stream was ever here.
     pub(crate) fn due(
         &mut self,
         now: Instant,
         missing: impl Fn(StreamId) -> (u64, u64),
-        wanted: impl Fn(StreamId) -> bool,
-        gap: impl Fn(StreamId) -> Duration,
+        wanted: impl Fn(StreamId) -> Option<Payer>,
+        gap: impl Fn(StreamId) -> (Duration, bool),
+        terms: &Terms<'_, impl Fn(LinkId) -> Account>,
     ) -> Vec<Step> {
         self.give_up_waiting(now);
         let waited: BTreeSet<StreamId> = self.open.values().flat_map(|open| open.ranges.keys().copied()).collect();
         let mut asks: BTreeMap<LinkId, Vec<Range>> = BTreeMap::new();
         let mut steps = Vec::new();
-        for (id, lack) in &mut self.lacks {
-            if waited.contains(id) || lack.ready_at > now || !wanted(*id) {
-                continue;
-            }
-            let (from, until) = missing(*id);
+        let ready = self.lacks.iter().filter(|(id, lack)| !waited.contains(id) && lack.ready_at <= now);
+        let mut due: Vec<_> =
+            ready.filter_map(|(id, _)| wanted(*id).map(|payer| (terms.used(payer), *id, payer))).collect();
+        due.sort_unstable_by_key(|(used, id, _)| (*used, *id));
+        for (_, id, payer) in due {
+            let Some(lack) = self.lacks.get_mut(&id) else { continue };
+            let ((from, until), (patience, is_known)) = (missing(id), gap(id));
             let is_register = id.lane.is_register();
             // Of a register, whatever is newer will do.
-            let serves = |offer: &Offer| (is_register || offer.first <= from) && offer.next > from;
-            if !lack.hopes().any(|(_, offer)| serves(offer)) {
+            let has = |offer: &Offer, from: u64| (is_register || offer.first <= from) && offer.next > from;
+            let lowest = lack.hopes().map(|(_, offer)| offer.first).min();
+            if lack.hopes().any(|(_, offer)| has(offer, from)) {
+                lack.begins = None;
+            } else {
                 let since = *lack.gap_since.get_or_insert(now);
-                let lowest = lack.hopes().map(|(_, offer)| offer.first).min();
+                let has_waited = id.lane == Lane::Talk && since.after(patience) <= now;
                 // What damage has taken, and nobody has, is gone.
-                let lowest = lowest.or((until < u64::MAX).then_some(until));
-                if let Some(first) = lowest.filter(|_| id.lane == Lane::Talk && since.after(gap(*id)) <= now) {
-                    steps.push(Step::Skip(*id, first));
+                let goes_on = lowest.or((until < u64::MAX).then_some(until)).filter(|_| has_waited);
+                if is_known {
+                    steps.extend(goes_on.map(|first| Step::Skip(id, first)));
+                    continue;
                 }
+                // Rows alone begin no stream.
+                lack.begins = goes_on;
+            }
+            let from = lack.begins.unwrap_or(from);
+            let serves = |offer: &Offer| has(offer, from);
+            if !lack.hopes().any(|(_, offer)| serves(offer)) {
                 continue;
             }
             let in_vain = |lack: &Lack, link: &LinkId| lack.tried.contains(link) || lack.without.contains(link);
@@ -371,7 +419,7 @@ impl Pull {
                 lack.rounds = lack.rounds.saturating_add(1);
                 if until < u64::MAX && id.lane == Lane::Talk && lack.rounds > LOST_ROUNDS {
                     // What damage has taken, and nobody brings, is gone.
-                    steps.push(Step::Skip(*id, until));
+                    steps.push(Step::Skip(id, until));
                     continue;
                 }
                 if lack.ready_at > now {
@@ -381,11 +429,13 @@ impl Pull {
             let free = |link: &LinkId| {
                 asks.get(link).map_or(0, Vec::len) < limits::RANGES_MAX && !self.open.contains_key(link)
             };
+            let may_bring = |link: &LinkId, offer: &Offer| serves(offer) && !in_vain(lack, link);
+            let opens = |link: &LinkId| terms.opens_at(payer, *link);
             // Those with less to do first: a newcomer asks many, not one.
             let holder = lack
                 .offers
                 .iter()
-                .filter(|(link, offer)| serves(offer) && !in_vain(lack, link) && free(link))
+                .filter(|(link, offer)| may_bring(link, offer) && free(link) && opens(link) <= now)
                 .min_by_key(|(link, _)| (asks.get(link).map_or(0, Vec::len), **link));
             if let Some((link, offer)) = holder {
                 let to = offer
@@ -396,6 +446,12 @@ impl Pull {
                 let to = if is_register { offer.next } else { to };
                 let range = Range { author: id.author, session: id.session, lane: id.lane, from, to };
                 asks.entry(*link).or_default().push(range);
+            } else if let Some(opens) =
+                lack.offers.iter().filter(|(link, offer)| may_bring(link, offer)).map(|(link, _)| opens(link)).min()
+                && opens > now
+            {
+                // SPEC MESH-30
+                lack.ready_at = opens;
             }
         }
         steps.extend(asks.into_iter().map(|(link, ranges)| Step::Ask(link, ranges)));

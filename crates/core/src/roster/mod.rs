@@ -267,6 +267,13 @@ impl Roster {
         self.people.get(key)?.chain.as_ref()
     }
 
+    /// On whose account somebody writes: a host on its own, others on that of whom the last host above them has let in (SPEC
+    /// MESH-29). `None`: it has shown no chain that holds.
+    pub(crate) fn branch(&self, key: &Key) -> Option<Key> {
+        let is_host = |signer: &Key| self.is_hosts(signer);
+        if is_host(key) { Some(*key) } else { self.chain(key)?.branch(*key, is_host) }
+    }
+
     /// The proof of the ticket that somebody has come with.
     pub(crate) fn proof(&self, key: &Key) -> Option<TicketProof> {
         self.people.get(key)?.proof

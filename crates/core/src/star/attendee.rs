@@ -20,7 +20,7 @@ use crate::machine::{Input, Kept, Machine, Output};
 use crate::name::reading;
 use crate::pass::Chain;
 use crate::random::Random;
-use crate::replica::{Patience, Replica, Taken, is_asked, message, send_rows};
+use crate::replica::{Account, Patience, Payer, Replica, Taken, is_asked, message, send_rows};
 use crate::roster::Roster;
 use crate::rule::Rule;
 use crate::ticket::Ticket;
@@ -161,7 +161,7 @@ impl Attendee {
         self.stage = Stage::Attending(link);
         self.introduce(out);
         self.skip_what_is_gone(welcome.rows.iter(), now, out);
-        send_rows(link, &self.replica.meet(link, peer, Some(0)), out);
+        send_rows(link, &self.replica.meet(link, peer, Account::Branch(peer), Some(0)), out);
         self.replica.ask_for_lost(link, now);
         let heard = self.heard();
         let speaker = Speaker { us: &self.us, meeting, name: &self.newcomer.me.name, heard };
@@ -261,7 +261,7 @@ impl Attendee {
         if entry.entry.author != founder {
             return self.reject(link, Rule::Entry5, now, out);
         }
-        match self.replica.take(link, entry, true, &self.us, now, out) {
+        match self.replica.take(link, entry, Some(Payer::Nobody), &self.us, now, out) {
             Taken::Stored(entry) => self.on_stored(&entry, out),
             Taken::Known | Taken::Later => {}
             Taken::Forked(proof) => self.on_forked(proof.stream, proof.number, out),
@@ -304,10 +304,11 @@ impl Attendee {
         if self.replica.must_tell(now) {
             self.replica.tell(|_, _| true, now, out);
         }
-        let is_wanted = |log: &Log, id: StreamId| {
-            !log.is_void(id, log.missing(id).0) && (!id.lane.is_register() || log.has_place_for(id))
+        let wanted = |log: &Log, id: StreamId| {
+            let is_wanted = !log.is_void(id, log.missing(id).0) && (!id.lane.is_register() || log.has_place_for(id));
+            is_wanted.then_some(Payer::Nobody)
         };
-        self.replica.ask(is_wanted, &mut self.last_request, now, out);
+        self.replica.ask(wanted, &mut self.last_request, now, out);
         self.due = self.replica.next(now);
     }
 

@@ -1,8 +1,9 @@
 //! The store rule once more, as plainly as it can be said: one list of entries, searched from the front.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use tertulia_core::id::{Hash, MeetingId, ShortHash};
+use tertulia_core::id::{Hash, Key, MeetingId, ShortHash};
 use tertulia_core::identity::{Domain, Identity};
 use tertulia_core::limits::{
     FETCH_ENTRIES_MAX, LAMPORT_LEAP_MAX, REGISTER_BODY_MAX, REGISTERS_OF_AUTHOR_MAX, TALK_SESSIONS_MAX,
@@ -194,9 +195,15 @@ impl Model {
         if value.lamport > self.lamport && value.lamport - self.lamport <= LAMPORT_LEAP_MAX {
             self.lamport = value.lamport;
         }
-        let is_talk = |stored: &&mut Stored| stored.stream.lane == Lane::Talk && !stored.is_dropped;
-        if self.entries.iter_mut().filter(is_talk).count() > self.talk_max {
-            self.entries.iter_mut().find(is_talk).unwrap().is_dropped = true;
+        // Of whoever has most, the oldest goes; of several, the oldest of all.
+        let mut shares: BTreeMap<Key, Vec<usize>> = BTreeMap::new();
+        let is_talk = |stored: &Stored| stored.stream.lane == Lane::Talk && !stored.is_dropped;
+        for (place, stored) in self.entries.iter().enumerate().filter(|(_, stored)| is_talk(stored)) {
+            shares.entry(stored.stream.author).or_default().push(place);
+        }
+        if shares.values().map(Vec::len).sum::<usize>() > self.talk_max {
+            let most = shares.values().max_by_key(|places| (places.len(), Reverse(places[0]))).unwrap();
+            self.entries[most[0]].is_dropped = true;
         }
         self.hide_old_sessions(id);
     }

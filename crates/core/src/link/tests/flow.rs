@@ -62,7 +62,7 @@ fn rate_1_talk_has_a_bucket_of_its_own_and_bytes_too() {
 }
 
 #[test]
-fn mesh_17_what_an_author_sends_unasked_counts_as_talk_and_what_was_fetched_does_not() {
+fn mesh_17_what_nobody_has_asked_for_counts_as_talk_and_what_was_fetched_does_not() {
     let mut end = End::of_a_room();
     end.receive(&(1..=41).map(entry).collect::<Vec<_>>(), START);
     assert_eq!((end.frames_told(), end.link.paused_until()), (41, Some(START.after(Duration::from_millis(50)))));
@@ -82,11 +82,18 @@ fn mesh_17_what_an_author_sends_unasked_counts_as_talk_and_what_was_fetched_does
     let ranges = List::NONE;
     end.link.send(Frame::from(Fetch { ranges, options: Options::NONE }).encode(RequestId(1)), 0);
     end.write(START);
-    end.receive(&(1..=200).map(entry).collect::<Vec<_>>(), START);
-    assert_eq!((end.frames_told(), end.link.paused_until()), (200, None), "this side has asked for them");
+    end.receive(&(1..=256).map(entry).collect::<Vec<_>>(), START);
+    assert_eq!((end.frames_told(), end.link.paused_until()), (256, None), "this side has asked for them");
+    end.receive(&(257..=297).map(entry).collect::<Vec<_>>(), START);
+    assert!(end.link.paused_until().is_some(), "and for no more than an answer has");
+
+    let mut end = End::of_a_room();
+    let ranges = List::NONE;
+    end.link.send(Frame::from(Fetch { ranges, options: Options::NONE }).encode(RequestId(1)), 0);
+    end.write(START);
     end.receive(&[done(1)], START);
-    end.receive(&(201..=241).map(entry).collect::<Vec<_>>(), START);
-    assert!(end.link.paused_until().is_some(), "and has its answer");
+    end.receive(&(1..=41).map(entry).collect::<Vec<_>>(), START);
+    assert!(end.link.paused_until().is_some(), "it has its answer");
 }
 
 #[test]

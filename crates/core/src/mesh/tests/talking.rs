@@ -140,14 +140,17 @@ fn mesh_13_who_brings_nothing_for_three_seconds_is_not_waited_for() {
 
 #[test]
 fn mesh_28_rows_of_what_does_not_exist_keep_nobody_from_what_does() {
-    let mut hall = Hall::of(4);
+    let mut hall = Hall::of(5);
     hall.pass(3_000);
-    // Of those who have a seat, and of a key that nobody knows.
+    // Of those who have a seat, and of a key that nobody knows; and two tell of the same.
     let link = hall.between(0, 1)[0];
-    for author in [2, 3, 200] {
-        for session in (0..5_000_u64).step_by(250) {
-            let rows: Vec<Row> = (session..session + 250).map(|session| row(author, 1_000 + session, 1, 2)).collect();
-            tell_rows(&mut hall, 0, link, &rows);
+    for link in [link, hall.between(0, 4)[0]] {
+        for author in [2, 3, 200] {
+            for session in (0..5_000_u64).step_by(250) {
+                let rows: Vec<Row> =
+                    (session..session + 250).map(|session| row(author, 1_000 + session, 1, 2)).collect();
+                tell_rows(&mut hall, 0, link, &rows);
+            }
         }
     }
     assert_eq!(hall.nodes[0].closed, []);
