@@ -13,7 +13,7 @@ use tertulia_core::identity::Identity;
 use tertulia_core::log::Log;
 use tertulia_core::pass::Chain;
 use tertulia_core::rule::Rule;
-use tertulia_core::time::{Instant, Now};
+use tertulia_core::time::{Instant as Tick, Now};
 use tertulia_core::wire::entry::EntryBody;
 use tertulia_core::wire::field::{Block, List, Name, Reason, Text, decode_all, encode_alone};
 use tertulia_core::wire::meeting::{Meeting, Welcome, Whereabouts};
@@ -24,12 +24,15 @@ use tertulia_core::wire::{Encoded, Frame, decode};
 use tertulia_net::{seed, unix_ms};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, Interest};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 pub use crate::frames::{Proof, digest};
 
 /// What has not happened by then does not happen.
 pub const PATIENCE: Duration = Duration::from_secs(40);
+
+/// Frames of one record of a flood.
+const FLOOD_FRAMES: usize = 50;
 
 const NONE: Options<'static> = Options::NONE;
 
@@ -237,6 +240,39 @@ impl Peer {
         }
     }
 
+    /// Sends these frames again and again, as fast as they are taken, and reads meanwhile, until the other side says goodbye
+    /// or it is time: how many bytes were taken, and the code of BYE.
+    pub async fn flood_with(&mut self, frames: &[Encoded], time: Duration) -> (usize, Option<Code>) {
+        let (deadline, mut taken) = (Instant::now() + time, 0);
+        let mut records = frames.chunks(FLOOD_FRAMES).cycle();
+        let mut waiting = VecDeque::new();
+        while Instant::now() < deadline {
+            while let Some(frame) = self.opened() {
+                if let Some(Frame::Session(Session::Bye(bye))) = decode(&frame.0).unwrap().frame {
+                    return (taken, Some(bye.code));
+                }
+            }
+            if waiting.is_empty() {
+                let frames = records.next().unwrap().iter().flat_map(|frame| frame.0.iter().copied());
+                waiting.extend(self.seal(&frames.collect::<Vec<u8>>()));
+            }
+            let both = Interest::READABLE | Interest::WRITABLE;
+            let Ok(ready) = timeout_at(deadline, self.stream.ready(both)).await else { break };
+            if ready.unwrap().is_writable() {
+                let written = self.stream.try_write(waiting.make_contiguous()).unwrap_or(0);
+                waiting.drain(..written);
+                taken += written;
+            }
+            match self.stream.try_read_buf(&mut self.input) {
+                Ok(0) => return (taken, Some(Code::Cut)),
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(_) => return (taken, Some(Code::Cut)),
+            }
+        }
+        (taken, None)
+    }
+
     /// Takes in a guest, as `founder` does, who holds the meeting of `charter`: up to the guest's first DIGEST, and the
     /// host's name in answer to it.
     pub async fn take_in(&mut self, charter: &SignedCharter, founder: &Identity) {
@@ -252,7 +288,7 @@ impl Peer {
             chain: List::NONE,
             proof: List::NONE,
         };
-        let person = Log::new(charter.meeting, 1).write(founder, 1, &body, Now { tick: Instant(0), unix_ms: 0 });
+        let person = Log::new(charter.meeting, 1).write(founder, 1, &body, Now { tick: Tick(0), unix_ms: 0 });
         self.send(&[person.unwrap().frame.clone()]).await;
     }
 
