@@ -137,8 +137,16 @@ impl End {
 
     /// The same, of a room.
     fn of_a_room() -> Self {
+        Self::of(Purpose::MESH)
+    }
+
+    fn of_two() -> Self {
+        Self::of(Purpose::CONTACT)
+    }
+
+    fn of(purpose: Purpose) -> Self {
         let mut end = Self::accepted();
-        end.receive(&[hello(Purpose::MESH, MeetingId::ZERO, Some("bea"))], START);
+        end.receive(&[hello(purpose, MeetingId::ZERO, Some("bea"))], START);
         end.write(START);
         end.told.clear();
         end.sent.clear();

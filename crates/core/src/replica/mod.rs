@@ -599,6 +599,29 @@ mod tests {
     }
 
     #[test]
+    fn mesh_29_what_is_stored_is_charged_to_the_branch_and_what_is_not_to_whoever_brings_it() {
+        let [author, bringer] = [1, 2].map(|seed| Identity::new(Secret([seed; 32]), Arc::new(Ed25519)));
+        let [mut theirs, ours] = [(); 2].map(|()| Log::new(MeetingId([7; 16]), 10));
+        let mut replica = Replica::new(ours, Patience::MEMBER).with_budget();
+        let (branch, brings) = (Key([3; 32]), Account::Branch(bringer.key()));
+        replica.meet(LINK, bringer.key(), brings, Some(0));
+        let entries: Vec<_> = (0..2).map(|_| theirs.write(&author, 5, &hear(), NOW).expect("room")).collect();
+        replica.rows(LINK, theirs.rows(0).into_iter(), NOW, &mut Vec::new());
+        replica.ask(|_, _| Some(Payer::Branch(branch)), &mut RequestId(0), NOW, &mut Vec::new());
+        let mut used = |replica: &mut Replica, entry: &Held, payer| {
+            replica.take(LINK, &entry.carried(), payer, &author, NOW, &mut Vec::new());
+            let budget = replica.budget.as_ref().expect("it has one");
+            [Account::Branch(branch), brings].map(|account| budget.used(account) > NOW.tick)
+        };
+        assert_eq!(used(&mut replica, &entries[1], Some(Payer::Branch(branch))), [false, true], "it comes too early");
+        let mut replica = Replica { budget: Some(Budget::default()), ..replica };
+        assert_eq!(used(&mut replica, &entries[0], None), [false, true], "it does not count any more");
+        let mut replica = Replica { budget: Some(Budget::default()), ..replica };
+        assert_eq!(used(&mut replica, &entries[0], Some(Payer::Branch(branch))), [true, false]);
+        assert_eq!(used(&mut replica, &entries[1], Some(Payer::Bringer)), [true, true], "nobody knows its author");
+    }
+
+    #[test]
     fn mesh_30_who_has_used_up_what_it_has_waits_and_nobody_else() {
         let [greedy, other] = [1, 2].map(|seed| Identity::new(Secret([seed; 32]), Arc::new(Ed25519)).key());
         let mut replica = Replica::new(Log::new(MeetingId([7; 16]), 10), Patience::MEMBER).with_budget();

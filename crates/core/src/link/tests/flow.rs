@@ -97,6 +97,15 @@ fn mesh_17_what_nobody_has_asked_for_counts_as_talk_and_what_was_fetched_does_no
 }
 
 #[test]
+fn rate_3_what_a_friend_sends_unasked_counts_as_frames() {
+    let mut end = End::of_two();
+    end.receive(&(1..=400).map(entry).collect::<Vec<_>>(), START);
+    assert_eq!((end.frames_told(), end.link.paused_until()), (400, None));
+    end.receive(&[entry(401)], START);
+    assert!(end.link.paused_until().is_some());
+}
+
+#[test]
 fn rate_2_a_hosts_entries_are_not_limited() {
     let mut end = End::open();
     for _ in 0..100 {
