@@ -608,7 +608,7 @@ mod tests {
         let entries: Vec<_> = (0..2).map(|_| theirs.write(&author, 5, &hear(), NOW).expect("room")).collect();
         replica.rows(LINK, theirs.rows(0).into_iter(), NOW, &mut Vec::new());
         replica.ask(|_, _| Some(Payer::Branch(branch)), &mut RequestId(0), NOW, &mut Vec::new());
-        let mut used = |replica: &mut Replica, entry: &Held, payer| {
+        let used = |replica: &mut Replica, entry: &Held, payer| {
             replica.take(LINK, &entry.carried(), payer, &author, NOW, &mut Vec::new());
             let budget = replica.budget.as_ref().expect("it has one");
             [Account::Branch(branch), brings].map(|account| budget.used(account) > NOW.tick)
