@@ -22,7 +22,7 @@ use tertulia_core::code::Code;
 use tertulia_core::contact::pair_id;
 use tertulia_core::id::{Key, RequestId, Salt};
 use tertulia_core::identity::Identity;
-use tertulia_core::limits::{TALK_ENTRIES_MAX, TEXT_MAX};
+use tertulia_core::limits::{FETCH_BYTES_MAX, FETCH_ENTRIES_MAX, TALK_ENTRIES_MAX, TEXT_MAX};
 use tertulia_core::log::Log;
 use tertulia_core::time::{Instant as Tick, Now};
 use tertulia_core::wire::entry::{EntryBody, Whereabouts};
@@ -40,7 +40,7 @@ use tokio::time::{Instant, timeout_at};
 use support::Bot;
 
 /// Whoever means well is in, and heard, by then.
-const SOON: Duration = Duration::from_secs(1);
+const SOON: Duration = Duration::from_secs(2);
 /// Who has not asked for more by then has asked for all that it wants.
 const QUIET: Duration = Duration::from_secs(3);
 /// For so long, somebody may bring what it likes.
@@ -162,9 +162,13 @@ async fn serve(peer: &mut Peer, logs: &[&Log], served: &Served, quiet: Duration,
         let mut answer = Vec::new();
         match decoded.frame {
             Some(Frame::Meeting(Meeting::Fetch(fetch))) => {
-                // SPEC FETCH-3: one log alone keeps to the bytes.
-                let found = logs.iter().map(|log| log.fetch(fetch.ranges.iter(), 0)).find(|found| !found.is_empty());
-                answer.extend(found.into_iter().flatten().map(|entry| entry.frame.clone()));
+                // SPEC FETCH-3
+                let found = logs.iter().flat_map(|log| log.fetch(fetch.ranges.iter(), 0)).take(FETCH_ENTRIES_MAX);
+                let mut bytes = 0;
+                answer.extend(found.map(|entry| entry.frame.clone()).take_while(|frame| {
+                    bytes += frame.0.len();
+                    bytes <= FETCH_BYTES_MAX
+                }));
                 served.entries.fetch_add(answer.len(), Ordering::Relaxed);
                 served.bytes.fetch_add(answer.iter().map(|entry| entry.0.len()).sum(), Ordering::Relaxed);
             }

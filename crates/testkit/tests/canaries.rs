@@ -47,10 +47,11 @@ const IN_ROOMS: [(Canary, &str); 8] = [
 ];
 
 /// What shows where somebody keeps to no rule, which deed shows it, and the word of the check that sees it.
-const BY_BYZANTINES: [(Canary, Deed, &str); 3] = [
+const BY_BYZANTINES: [(Canary, Deed, &str); 4] = [
     (Canary::GhostHears, Deed::Listens, "who is not seated and here"),
     (Canary::SpareKeyReturns, Deed::ComesAgain, "two see another room"),
     (Canary::FloorFalls, Deed::MakesSpares, "below its floor"),
+    (Canary::RowsUnbounded, Deed::ClaimsMuch, ""),
 ];
 
 #[test]

@@ -23,7 +23,7 @@ use self::registers::{Pace, bucket};
 pub(crate) use self::serve::{Asker, send_rows};
 pub(crate) use self::show::{is_asked, message};
 use crate::event::Event;
-use crate::id::{Key, LinkId, RequestId, Source};
+use crate::id::{Hash, Key, LinkId, RequestId, Signature, Source};
 use crate::identity::Identity;
 use crate::limits;
 use crate::link::Bucket;
@@ -32,8 +32,9 @@ use crate::machine::Output;
 use crate::rule::Rule;
 use crate::time::{Instant, Now};
 use crate::wire::Frame;
-use crate::wire::entry::{Carried, EntryBody};
+use crate::wire::entry::{Carried, Entry, EntryBody};
 use crate::wire::field::{List, encode_items};
+use crate::wire::frame::HEADER;
 use crate::wire::meeting::{Fetch, Lane, Range, Row};
 use crate::wire::option::Options;
 
@@ -173,7 +174,7 @@ impl Replica {
         let payer = if matches!(taken, Taken::Stored(_)) { payer } else { is_asked.then_some(Payer::Bringer) };
         if let (Some(budget), Some(payer), Some(holder)) = (&mut self.budget, payer, self.holders.get(&link)) {
             let account = payer.account(holder.account);
-            account.into_iter().for_each(|account| budget.charge(account, entry.length(), now.tick));
+            account.into_iter().for_each(|account| budget.charge(account, length(entry), now.tick));
         }
         taken
     }
@@ -507,6 +508,12 @@ impl Replica {
     }
 }
 
+/// Bytes of the frame that carries an entry.
+fn length(entry: &Carried<'_>) -> usize {
+    let around = HEADER.saturating_add(Entry::LENGTH).saturating_add(size_of::<Signature>()).saturating_add(1);
+    around.saturating_add(entry.body.bytes().map_or(size_of::<Hash>(), <[u8]>::len))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -532,7 +539,7 @@ mod tests {
 
     /// What becomes of the news that session 7 begins at number 3.
     fn told(mut replica: Replica, us: &Identity) -> (Option<(u64, u64)>, Option<u64>) {
-        let (author, session, lane, head) = (us.key(), 7, Lane::Talk, crate::id::Hash::ZERO);
+        let (author, session, lane, head) = (us.key(), 7, Lane::Talk, Hash::ZERO);
         let row = Row { author, session, lane, first: 3, next: 5, head };
         let mut out = Vec::new();
         replica.rows(LINK, [row].into_iter(), NOW, &mut out);
@@ -581,7 +588,7 @@ mod tests {
 
     /// Talk of a session that somebody tells of.
     fn row(author: Key, session: u64, first: u64, next: u64) -> Row {
-        Row { author, session, lane: Lane::Talk, first, next, head: crate::id::Hash([1; 32]) }
+        Row { author, session, lane: Lane::Talk, first, next, head: Hash([1; 32]) }
     }
 
     #[test]

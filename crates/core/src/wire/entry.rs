@@ -150,14 +150,6 @@ impl Envelope {
 }
 
 impl<'a> Carried<'a> {
-    /// Bytes of the frame that carries it.
-    #[must_use]
-    pub fn length(&self) -> usize {
-        let around = super::frame::HEADER.saturating_add(size_of::<Signature>()).saturating_add(size_of::<u8>());
-        let body = self.body.bytes().map_or(size_of::<Hash>(), <[u8]>::len);
-        around.saturating_add(Entry::LENGTH).saturating_add(body)
-    }
-
     /// What it says, as far as that is known here.
     #[must_use]
     pub fn read(&self) -> EntryBody<'a> {

@@ -79,6 +79,8 @@ pub enum Canary {
     SignerTakesSeat,
     /// Every third question makes its reader take the host for a liar.
     CriesWolf,
+    /// Once somebody has told of much, what others tell of has no place.
+    RowsUnbounded,
 }
 
 impl Canary {
@@ -114,6 +116,7 @@ impl Canary {
         Self::FloorFalls,
         Self::SignerTakesSeat,
         Self::CriesWolf,
+        Self::RowsUnbounded,
     ];
 }
 
@@ -135,7 +138,12 @@ pub(super) struct Planted {
     served: BTreeSet<LinkId>,
     /// Who has left, or has signed two versions.
     discredited: BTreeSet<Key>,
+    /// The link that has told of much.
+    greedy: Option<LinkId>,
 }
+
+/// Rows of one DIGEST that are much.
+const MUCH: usize = 30;
 
 impl Planted {
     pub(super) const fn new(canary: Option<Canary>) -> Self {
@@ -149,6 +157,7 @@ impl Planted {
             oldest: None,
             served: BTreeSet::new(),
             discredited: BTreeSet::new(),
+            greedy: None,
         }
     }
 
@@ -179,6 +188,15 @@ impl Planted {
                 if self.is(Canary::AcknowledgementsLost) && !self.digested.insert(link) =>
             {
                 None
+            }
+            Input::Frame { link, frame: Frame::Meeting(Meeting::Digest(digest)), .. }
+                if self.is(Canary::RowsUnbounded) =>
+            {
+                if digest.rows.len() > MUCH {
+                    self.greedy.get_or_insert(link);
+                }
+                let has_place = self.greedy.is_none_or(|greedy| greedy == link) || digest.rows.is_empty();
+                has_place.then_some(input)
             }
             Input::Frame { link, frame: Frame::Meeting(Meeting::EntryFrame(entry)), .. }
                 if !self.takes(link, &entry.entry) =>
