@@ -56,7 +56,7 @@ impl Member {
             self.begin_session(now, out);
         }
         if let Some(branch) = self.roster.branch(&self.us.key()).filter(|_| lane == Lane::Talk) {
-            self.replica.log.join(self.us.key(), branch);
+            self.replica.join(self.us.key(), branch, out);
         }
         let Some(entry) = self.replica.write(&self.us, self.session, body, now, out) else { return false };
         self.on_stored(None, &entry, now, out);

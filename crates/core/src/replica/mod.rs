@@ -164,7 +164,7 @@ impl Replica {
         let (id, number) = (StreamId::of(&entry.entry), entry.entry.number);
         let is_asked = self.pull.is_asked(link, id, number);
         if let (Some(Payer::Branch(branch)), Lane::Talk) = (payer, id.lane) {
-            self.log.join(id.author, branch);
+            self.join(id.author, branch, out);
         }
         let taken = match payer {
             Some(_) if id.lane.is_register() => self.take_register(link, entry, us, now, out),
@@ -177,6 +177,12 @@ impl Replica {
             account.into_iter().for_each(|account| budget.charge(account, length(entry), now.tick));
         }
         taken
+    }
+
+    /// From now on, what an author says is on the account of the branch that it is in.
+    pub(crate) fn join(&mut self, author: Key, branch: Key, out: &mut Vec<Output>) {
+        self.log.join(author, branch);
+        out.extend(Output::store(&mut self.log));
     }
 
     #[expect(clippy::too_many_arguments, reason = "all that is known of an entry that has come")]
