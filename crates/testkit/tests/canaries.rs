@@ -51,7 +51,7 @@ const BY_BYZANTINES: [(Canary, Deed, &str); 4] = [
     (Canary::GhostHears, Deed::Listens, "who is not seated and here"),
     (Canary::SpareKeyReturns, Deed::ComesAgain, "two see another room"),
     (Canary::FloorFalls, Deed::MakesSpares, "below its floor"),
-    (Canary::RowsUnbounded, Deed::ClaimsMuch, ""),
+    (Canary::RowsUnbounded, Deed::ClaimsMuch, "hold other registers"),
 ];
 
 #[test]
