@@ -507,6 +507,19 @@ impl Log {
         if self.shares.join(author, branch) {
             self.unkept.push(Record::Branch(author, branch));
         }
+        if self.shares.branches().len() > limits::TALK_STREAMS_MAX.saturating_mul(2) {
+            self.forget_branches();
+        }
+    }
+
+    /// Forgets the branches of those of whom no talk is known.
+    fn forget_branches(&mut self) {
+        let streams = &self.streams;
+        self.shares.keep_branches(|author| {
+            let first = StreamId { author: *author, session: 0, lane: Lane::Acts };
+            let last = StreamId { session: u64::MAX, lane: Lane::Talk, ..first };
+            streams.range(first..=last).any(|(id, _)| id.lane == Lane::Talk)
+        });
     }
 
     /// Bytes of what is held of an author's talk.
@@ -529,12 +542,6 @@ impl Log {
         let greatest = branches.into_values().max_by_key(Vec::len);
         let forgotten = greatest.into_iter().flatten().min();
         forgotten.into_iter().for_each(|(.., id)| _ = self.streams.remove(&id));
-        let streams = &self.streams;
-        self.shares.keep_branches(|author| {
-            let first = StreamId { author: *author, session: 0, lane: Lane::Acts };
-            let last = StreamId { session: u64::MAX, lane: Lane::Talk, ..first };
-            streams.range(first..=last).any(|(id, _)| id.lane == Lane::Talk)
-        });
     }
 
     /// Forgets the rows of an author's oldest talk sessions beyond the bound.

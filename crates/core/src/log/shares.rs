@@ -55,7 +55,7 @@ impl Shares {
     }
 
     /// Authors and branches, of those who are in one of somebody else.
-    pub(super) fn branches(&self) -> impl Iterator<Item = (Key, Key)> {
+    pub(super) fn branches(&self) -> impl ExactSizeIterator<Item = (Key, Key)> {
         self.branches.iter().map(|(author, branch)| (*author, *branch))
     }
 

@@ -247,7 +247,13 @@ impl Play {
         assert_eq!(self.log.lamport(), self.model.lamport);
         assert!(self.log.entries().map(|entry| &entry.frame).eq(self.model.frames()));
         assert_eq!(self.log.ring().head(), u64::try_from(self.model.entries.len()).unwrap());
-        assert_eq!(&self.feed, self.log.ring());
+        // Of several authors, the one who fills most makes room: a feed, of which one is the author, knows of the oldest alone.
+        let is_held = |(at, _): &(u64, &Arc<Held>)| self.log.ring().iter().any(|(held, _)| held == *at);
+        assert!(self.feed.iter().filter(is_held).eq(self.log.ring().iter()));
+        let talk = |entry: &&Arc<Held>| entry.lane() == Lane::Talk;
+        let authors: BTreeSet<Key> =
+            self.feed.iter().map(|(_, entry)| entry).filter(talk).map(|entry| entry.id.author).collect();
+        assert!(authors.len() > 1 || self.feed == *self.log.ring());
     }
 
     fn check_changed(&mut self) {

@@ -160,9 +160,15 @@ impl Peer {
 
     /// The first frame for which `pick` has something; what comes before it is passed over.
     pub async fn until<T>(&mut self, mut pick: impl FnMut(&Frame<'_>, RequestId) -> Option<T>) -> T {
+        let mut goodbye = None;
         loop {
-            let frame = self.next().await.expect("the connection has ended before that came");
+            let Some(frame) = self.next().await else {
+                panic!("the connection has ended before that came: {goodbye:?}")
+            };
             let decoded = decode(&frame.0).unwrap();
+            if let Some(Frame::Session(Session::Bye(bye))) = &decoded.frame {
+                goodbye = Some((bye.code, bye.reason.as_str().to_string()));
+            }
             if let Some(found) = decoded.frame.and_then(|frame| pick(&frame, decoded.id)) {
                 return found;
             }

@@ -1,6 +1,6 @@
 //! Entries that nobody should store: out of order, replayed, from elsewhere, or from who may not write.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tertulia_core::charter::{Admission, SignedCharter};
 use tertulia_core::code::Code;
@@ -224,7 +224,9 @@ async fn h9_store_1_in_whatever_order_entries_come_they_are_stored_in_their_own(
             _ => None,
         })
         .await;
-        host.send(&open.into_values().map(|(id, _)| done(id)).collect::<Vec<_>>()).await;
+        // One may ask for several sessions: for what was not brought, again.
+        let open: BTreeSet<RequestId> = open.into_values().map(|(id, _)| id).collect();
+        host.send(&open.into_iter().map(done).collect::<Vec<_>>()).await;
         // Those that find their predecessor there: no place was kept for any other.
         let next = order.iter().fold(1, |next, at| if *at + 1 == next { next + 1 } else { next });
         sessions.insert(session, u64::try_from(next).unwrap());
