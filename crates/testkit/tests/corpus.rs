@@ -9,7 +9,7 @@ use tertulia_testkit::fuzz::{TARGETS, read};
 
 /// The corpus is read with every test run, and by people when one fails.
 const FILES_MAX: usize = 400;
-const BYTES_MAX: usize = 500 << 10;
+const BYTES_MAX: usize = 600 << 10;
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..")
