@@ -121,4 +121,5 @@ canaries! {
     a_command_that_is_answered_twice_is_seen DoneTwice
     a_link_that_is_dialled_twice_is_seen DialsTwice
     a_link_that_begins_at_the_start_is_seen FollowsFromStart
+    an_alarm_at_an_honest_host_is_seen CriesWolf
 }
