@@ -176,16 +176,17 @@ class Guest:
             sys.exit(f"a frame that I do not know: {kind:#06x}")
 
     def on_entry(self, body):
-        entry, signature, said = body[:149], body[149:213], body[214:][: int.from_bytes(body[115:117], "big")]
+        entry, signature, said = body[:117], body[117:181], body[182:][: int.from_bytes(body[115:117], "big")]
         author, stream, number = entry[:32], entry[:41], int.from_bytes(entry[41:49], "big")
-        verify(author, b"entry", [self.meeting, entry], signature)
+        assert body[181] == 1, "the words are lacking"
+        signed = entry + hashlib.sha256(said).digest()
+        verify(author, b"entry", [self.meeting, signed], signature)
         assert author == self.host, "only the host writes"
-        assert body[213] == 1 and hashlib.sha256(said).digest() == entry[117:149], "not what was said"
         last, head = self.heads.get(stream, (number - 1, entry[49:81]))
         if number <= last:
             return
         assert entry[40] > 1 or number == last + 1 and entry[49:81] == head, "a gap or a fork"
-        head = hashlib.sha256(b"tertulia 1 entry:" + self.meeting + entry).digest()
+        head = hashlib.sha256(b"tertulia 1 entry:" + self.meeting + signed).digest()
         self.heads[stream] = number, head
         if entry[40] == 1:
             self.talk[entry[32:40] + entry[41:49]] = head

@@ -3,7 +3,13 @@
 //! `$` is a command, `>` a line that is typed into it, anything else is printed; `…` stands for any text. The commands
 //! run side by side, each in a home of its own, on a port that the system assigns.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that panics has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test that panics has failed, and one that has nothing to try says so"
+)]
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
@@ -61,14 +67,12 @@ impl Running {
         if words.first() == Some(&"host") {
             words.extend(["--listen", "127.0.0.1:0"]);
         }
-        let mut child = Command::new(env!("CARGO_BIN_EXE_tertulia"))
-            .args(words)
-            .env("TERTULIA_HOME", home)
-            .env("TERTULIA_REGISTRY", "none")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tertulia"));
+        Self::of(command.args(words).env("TERTULIA_HOME", home).env("TERTULIA_REGISTRY", "none"))
+    }
+
+    fn of(command: &mut Command) -> Self {
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let (input, output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
         let (sender, lines) = channel();
         std::thread::spawn(move || {
@@ -128,6 +132,28 @@ fn the_console_blocks_do_what_they_show() {
     assert_eq!(running.len(), 6, "a room and a lecture, somebody who joins each, and two looks at a trace");
     drop(running);
     std::fs::remove_dir_all(homes).unwrap();
+}
+
+#[test]
+fn the_guest_in_python_attends_and_asks() {
+    let mut package = Command::new("python3");
+    if !package.args(["-c", "import cryptography"]).status().is_ok_and(|status| status.success()) {
+        eprintln!("there is no python3 with the package `cryptography`: examples/guest.py is not tried");
+        return;
+    }
+    let home = std::env::temp_dir().join(format!("tertulia-guest-{}", std::process::id()));
+    let mut host = Running::start("host Mine --lecture", &home);
+    let ticket = host.expect("--   tertulia join 'tertulia:…'");
+    let ticket = ticket.split('\'').nth(1).unwrap();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/guest.py");
+    let mut guest = Running::of(Command::new("python3").arg("-u").arg(script).args([ticket, "bea"]));
+    guest.expect("* you attend Mine");
+    writeln!(guest.input, "Is it safe?").unwrap();
+    guest.expect("Question from bea…: Is it safe?");
+    writeln!(host.input, "It is.").unwrap();
+    guest.expect("<…> It is.");
+    drop((host, guest));
+    std::fs::remove_dir_all(home).unwrap();
 }
 
 #[test]

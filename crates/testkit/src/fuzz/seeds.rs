@@ -2,12 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use tertulia_core::id::RequestId;
 use tertulia_core::identity::Secret;
+use tertulia_core::log::entry_of;
 use tertulia_core::random::Random;
 use tertulia_core::ticket::Ticket;
 use tertulia_core::trace::{Direction, Packet, Step, Trace};
+use tertulia_core::wire::entry::{Body, Carried, Entry};
 use tertulia_core::wire::frame::Role;
-use tertulia_core::wire::{Encoded, decode};
+use tertulia_core::wire::meeting::EntryFrame;
+use tertulia_core::wire::option::Options;
+use tertulia_core::wire::{Encoded, Frame, decode};
 
 use super::TARGETS;
 use crate::directory::visit;
@@ -47,13 +52,24 @@ pub fn seeds(traces: &[(String, String)]) -> Vec<Seed> {
     seeds
 }
 
-/// One of each frame that a lecture or a registry has, and of each kind of entry.
+/// One of each frame that a lecture or a registry has, and of each kind of entry; one whose body is lacking, and one whose
+/// body has an option.
 fn frames() -> Vec<Seed> {
     let said = lecture().into_iter().chain(visit()).map(|said| (said.name().to_lowercase(), said.frame));
     let others = [("waiting", waiting()), ("links", links_frame()), ("fork", fork())];
+    let (_, text) = bodies().into_iter().find(|(kind, _)| *kind == "TEXT").unwrap();
+    let text = entry_of(&text).unwrap();
+    let longer = [text.body.bytes().unwrap(), &[1, 1, 0, 1, b'a']].concat();
+    let entry = Entry { length: u16::try_from(longer.len()).unwrap(), ..text.entry };
+    let lacking = Carried { body: Body::Lacking(text.body.digest()), ..text };
+    let with_option = Carried { entry, body: Body::Here(&longer), ..text };
+    let entries = [("entry-lacking", lacking), ("entry-with-option", with_option)].map(|(name, entry)| {
+        let frame = Frame::from(EntryFrame { entry, options: Options::NONE });
+        (name.to_owned(), frame.encode(RequestId::EVENT))
+    });
     let kinds = bodies().into_iter().map(|(kind, frame)| (format!("kind-{}", kind.to_lowercase()), frame));
     let named: BTreeMap<String, Encoded> =
-        said.chain(others.map(|(name, frame)| (name.to_owned(), frame))).chain(kinds).collect();
+        said.chain(others.map(|(name, frame)| (name.to_owned(), frame))).chain(kinds).chain(entries).collect();
     named.into_iter().map(|(name, frame)| ("frame", name, frame.0.to_vec())).collect()
 }
 
