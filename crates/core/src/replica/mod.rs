@@ -638,16 +638,17 @@ mod tests {
     fn mesh_30_who_has_used_up_what_it_has_waits_and_nobody_else() {
         let [greedy, other] = [1, 2].map(|seed| Identity::new(Secret([seed; 32]), Arc::new(Ed25519)).key());
         let mut replica = Replica::new(Log::new(MeetingId([7; 16]), 10), Patience::MEMBER).with_budget();
-        let links = [1, 2, 3].map(LinkId);
-        links
-            .iter()
-            .for_each(|link| _ = replica.meet(*link, Key::ZERO, Account::Branch(Key([link.0 as u8; 32])), Some(0)));
+        let bringer = |link: u8| Account::Branch(Key([link; 32]));
+        for link in [1, 2, 3] {
+            replica.meet(LinkId(link.into()), Key::ZERO, bringer(link), Some(0));
+        }
         let budget = replica.budget.as_mut().expect("it has one");
         let seconds = 10;
         let used = limits::BRANCH_BYTE_BURST + seconds * limits::BRANCH_BYTE_RATE;
-        budget.charge(Account::Branch(greedy), used as usize, NOW.tick);
+        let used = usize::try_from(used).expect("it is small");
+        budget.charge(Account::Branch(greedy), used, NOW.tick);
         // Who has brought so much for nothing is not asked either.
-        budget.charge(Account::Branch(Key([3; 32])), used as usize, NOW.tick);
+        budget.charge(bringer(3), used, NOW.tick);
         for (link, author, session) in [(1, greedy, 1), (2, other, 1), (3, other, 2)] {
             replica.rows(LinkId(link), [row(author, session, 1, 2)].into_iter(), NOW, &mut Vec::new());
         }

@@ -129,6 +129,16 @@ impl<B: Fn(LinkId) -> Account> Terms<'_, B> {
     }
 }
 
+/// What to ask of whoever offers this.
+fn range_of(id: StreamId, from: u64, until: u64, offer: &Offer) -> Range {
+    let StreamId { author, session, lane } = id;
+    if lane.is_register() {
+        return Range { author, session, lane, from: offer.next.saturating_sub(1), to: offer.next };
+    }
+    let most = from.saturating_add(limits::FETCH_ENTRIES_MAX.try_into().unwrap_or(u64::MAX));
+    Range { author, session, lane, from, to: offer.next.min(until).min(most) }
+}
+
 /// What is lacking, who offers it, and who has been asked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Pull {
@@ -438,13 +448,7 @@ impl Pull {
                 .filter(|(link, offer)| may_bring(link, offer) && free(link) && opens(link) <= now)
                 .min_by_key(|(link, _)| (asks.get(link).map_or(0, Vec::len), **link));
             if let Some((link, offer)) = holder {
-                let to = offer
-                    .next
-                    .min(until)
-                    .min(from.saturating_add(limits::FETCH_ENTRIES_MAX.try_into().unwrap_or(u64::MAX)));
-                let from = if is_register { offer.next.saturating_sub(1) } else { from };
-                let to = if is_register { offer.next } else { to };
-                let range = Range { author: id.author, session: id.session, lane: id.lane, from, to };
+                let range = range_of(id, from, until, offer);
                 asks.entry(*link).or_default().push(range);
             } else if let Some(opens) =
                 lack.offers.iter().filter(|(link, offer)| may_bring(link, offer)).map(|(link, _)| opens(link)).min()
