@@ -69,7 +69,7 @@ fn what_is_planted_where_somebody_keeps_to_no_rule_is_seen() {
 #[test]
 fn a_signer_that_takes_seats_along_is_seen() {
     let canary = Canary::SignerTakesSeat;
-    let failure = (0..SEEDS).find_map(|seed| mesh::play(seed, Some(canary)).err()).expect("nothing has seen it");
+    let failure = (0..4 * SEEDS).find_map(|seed| mesh::play(seed, Some(canary)).err()).expect("nothing has seen it");
     println!("{canary:?} at seed {}: {}", failure.seed, failure.message.lines().next().unwrap_or_default());
 }
 
