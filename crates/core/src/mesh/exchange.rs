@@ -82,7 +82,8 @@ impl Member {
         }
     }
 
-    /// Where this node has sent JOIN, it is asked for acts and for nothing else, by somebody of whom it knows (SPEC MESH-27).
+    /// Where this node has sent JOIN, it is asked for acts and for nothing else, by somebody of whom it holds a PERSON, or
+    /// that is a host (SPEC MESH-27).
     pub(super) fn on_fetch_of_acts(
         &mut self,
         link: LinkId,
