@@ -1,6 +1,6 @@
 //! What a person types in a console: a line becomes a wish, or the words that would have worked.
 
-use tertulia_core::command::{Command, Directory, With};
+use tertulia_core::command::{Command, Directory, With, Words};
 use tertulia_core::event::Role;
 use tertulia_core::limits;
 use tertulia_core::name::{normal, proper};
@@ -87,6 +87,8 @@ const WORDS: &[Word] = &[
     word("check", " [NUMBER]", "words to compare aloud: whoever sees the same was told the same by the host", Of::Lecture),
     word("ticket", "", "what others join with", Of::All),
     word("bans", "", "who is muted or out", Of::HostOfLecture),
+    word("retract", " [NAME]", "remove the last that you have said, or the last question of NAME's", Of::HostOfLecture)
+        .in_room("remove the last that you have said; its host: that NAME has said"),
     word("stop", "", "stop for now: the lecture goes on when you host the same title again", Of::HostOfLecture)
         .in_room("go for now and stay a member: the room goes on"),
     word(
@@ -124,6 +126,9 @@ const HABITS: &[(&str, &str)] = &[
     ("message", "msg"),
     ("nick", "name"),
     ("query", "msg"),
+    ("redact", "retract"),
+    ("delete", "retract"),
+    ("unsend", "retract"),
     ("rename", "name"),
     ("tell", "msg"),
     ("w", "msg"),
@@ -225,6 +230,7 @@ fn slash(line: &str, role: Role) -> Result<Wish, Problem> {
         " NAME TEXT" => !tail.is_empty(),
         " NAME [WHY]" => !name.is_empty(),
         " [NUMBER]" => arguments.is_empty() || arguments.parse::<u64>().is_ok(),
+        " [NAME]" => tail.is_empty(),
         // Refused as a name, which says more.
         " NEW" => !name.is_empty(),
         _ => !name.is_empty() && tail.is_empty(),
@@ -240,6 +246,8 @@ fn slash(line: &str, role: Role) -> Result<Wish, Problem> {
         "ticket" => return Ok(Wish::Ticket),
         "check" => Command::Check { number: arguments.parse().ok() },
         "bans" => Command::Bans,
+        "retract" if name.is_empty() => Command::Retract { words: Words::Own },
+        "retract" => Command::Retract { words: Words::Of(name_owned) },
         "kick" => {
             let (with, why) = with(tail)?;
             Command::Kick { name: name_owned, why: why.into(), with }
@@ -304,6 +312,8 @@ pub(crate) fn checked(mut command: Command, role: Role) -> Result<Command, Probl
             Err(Problem::new("too_long", "a reason has at most 255 bytes; shorten it"))
         }
         Command::Bans => Ok(Some("bans")),
+        Command::Retract { words: Words::Of(name) } => named(name).map(|()| Some("retract")),
+        Command::Retract { .. } => Ok(Some("retract")),
         Command::Unban { name } => named(name).map(|()| Some("unban")),
         Command::Mute { name } => named(name).map(|()| Some("mute")),
         Command::Unmute { name } => named(name).map(|()| Some("unmute")),

@@ -6,10 +6,10 @@ use std::net::SocketAddr;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use tertulia_core::charter::Admission;
-use tertulia_core::command::{Command, Directory, With};
+use tertulia_core::command::{Command, Directory, With, Words};
 use tertulia_core::compare::{check_words, safety_words};
 use tertulia_core::event::{Asked, Change, Contact, Event, Kind, Member, Reach, Role, State};
-use tertulia_core::id::MeetingId;
+use tertulia_core::id::{Key, MeetingId};
 use tertulia_core::wire::entry::Heard;
 use tertulia_core::wire::registry::Kind as RecordKind;
 
@@ -180,6 +180,8 @@ fn message(event: &Event, beside: &Beside) -> Option<Object> {
             (origin, "question", text.clone())
         }
         Kind::Deed(origin, deed) => (origin, "notice", words::deed(deed, text)),
+        Kind::Missing(origin) => (origin, "missing", text.clone()),
+        Kind::Removed(origin, _) => (origin, "removed", text.clone()),
         Kind::Whisper(whisper) => {
             return Some(
                 Object::new("message", beside.now_ms)
@@ -200,8 +202,13 @@ fn message(event: &Event, beside: &Beside) -> Option<Object> {
         .with("number", origin.number)
         .with("lamport", origin.lamport)
         .with("from", from.as_str())
-        .with("kind", word)
-        .with("text", text);
+        .with("kind", word);
+    let object = match kind {
+        Kind::Removed(_, by) => object.with("by", by.name.as_str()).with("by_key", by.key.to_hex()),
+        Kind::Text(_) | Kind::Question(..) | Kind::Deed(..) | Kind::Whisper(_) | Kind::Missing(_) => {
+            object.with("text", text)
+        }
+    };
     Some(match asked {
         None => object,
         Some(Asked { key, heard, unheard, .. }) => object
@@ -358,7 +365,7 @@ fn malformed(found: &str) -> Problem {
 
 const EXAMPLE: &str = r#"{"command":"say","text":"hello"}"#;
 
-const KNOWN: &str = "say msg name users check quit bans kick unban mute unmute admit deny lock unlock end stop contacts add \
+const KNOWN: &str = "say msg name users check quit bans retract kick unban mute unmute admit deny lock unlock end stop contacts add \
      remove block unblock register unregister list who";
 
 fn read(fields: &mut Fields) -> Result<Command, Problem> {
@@ -371,6 +378,10 @@ fn read(fields: &mut Fields) -> Result<Command, Problem> {
         "quit" => Command::Quit,
         "check" => Command::Check { number: take_number(fields, "number")? },
         "bans" => Command::Bans,
+        "retract" => {
+            let (author, session) = (take_or_empty(fields, "author")?, take_or_empty(fields, "session")?);
+            Command::Retract { words: named(&author, &session, take_number(fields, "number")?)? }
+        }
         "kick" => {
             let with = With { all: take_flag(fields, "all")?, ticket: take_flag(fields, "ticket")? };
             Command::Kick { name: take(fields, "name")?, why: take_or_empty(fields, "why")?, with }
@@ -408,6 +419,22 @@ fn read(fields: &mut Fields) -> Result<Command, Problem> {
         None => Ok(command),
         Some(field) => Err(Problem::new("usage", format!("`{word}` has no field `{field}`: leave it out"))),
     }
+}
+
+/// The words that a command names: all three fields, or none.
+fn named(author: &str, session: &str, number: Option<u64>) -> Result<Words, Problem> {
+    let author_key = Key::from_hex(author);
+    let session_number = Some(session).filter(|hex| hex.len() == 16).and_then(|hex| u64::from_str_radix(hex, 16).ok());
+    match (author_key, session_number, number) {
+        (Some(author), Some(session), Some(number)) => Ok(Words::At { author, session, number }),
+        (_, _, None) if author.is_empty() && session.is_empty() => Ok(Words::Own),
+        _ => Err(Problem::new("usage", "`author`, `session` and `number` go together, each as a `message` has it")),
+    }
+}
+
+fn take_number(fields: &mut Fields, field: &str) -> Result<Option<u64>, Problem> {
+    let value = fields.remove(field).map(|value| serde_json::from_str(value.get())).transpose();
+    value.map_err(|_| Problem::new("usage", format!("the field `{field}` must be a number")))
 }
 
 fn take(fields: &mut Fields, field: &str) -> Result<String, Problem> {

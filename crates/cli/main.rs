@@ -64,7 +64,7 @@ const EXAMPLES: &str =
     "  tertulia host 'Rust for sailors' --lecture\n  tertulia join 127.0.0.1:7473\n  tertulia friends";
 
 const COMMANDS: &str = r#"With --json, a command is an object like {"command":"say","text":"hello"}. There are, with their fields:
-  say text, msg to text, name name, users, quit; in a lecture check number; for a host also bans,
+  say text, msg to text, name name, users, quit, retract; in a lecture check number; for a host also bans,
   kick name why, unban name, mute name, unmute name, admit name, deny name why, lock, unlock, end,
   stop; among friends
   also contacts, add name address, remove name, block name, unblock name, and `*` as the name of

@@ -19,9 +19,8 @@ pub(crate) struct Mark {
 impl Mark {
     /// What `event` shows of what is stored: private words are not.
     pub(crate) fn of(event: &Event) -> Option<Self> {
-        let Event::Message { meeting, kind: Kind::Text(origin) | Kind::Question(origin, _), .. } = event else {
-            return None;
-        };
+        let Event::Message { meeting, kind, .. } = event else { return None };
+        let (Kind::Text(origin) | Kind::Question(origin, _) | Kind::Missing(origin)) = kind else { return None };
         Some(Self { meeting: *meeting, author: origin.author, session: origin.session, number: origin.number })
     }
 

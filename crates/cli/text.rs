@@ -7,13 +7,17 @@ use std::net::SocketAddr;
 use anstyle::{AnsiColor, Style};
 use tertulia_core::code::Code;
 use tertulia_core::compare::{check_words, safety_words};
-use tertulia_core::event::{Change, Contact, Event, Kind, Member, Reach, Role, State};
+use tertulia_core::event::{Change, Contact, Event, Kind, Member, Origin, Reach, Role, State};
 use tertulia_core::id::{Key, MeetingId};
 
 use crate::{catalogue, escape, words};
 
 /// Own lines that may wait for their event.
 const TYPED_MAX: usize = 64;
+
+/// Messages of which it is known how they begin, and with how many letters.
+const SAID_MAX: usize = 256;
+const BEGIN: usize = 24;
 
 /// How events look here.
 #[derive(Debug, Default)]
@@ -29,6 +33,8 @@ pub(crate) struct Text {
     meeting: Option<MeetingId>,
     /// With whom the user was told to have no link.
     apart: BTreeSet<Key>,
+    /// The last that was said to all, and how it begins.
+    said: VecDeque<(Origin, String)>,
 }
 
 const OWN: Style = Style::new().dimmed();
@@ -40,7 +46,16 @@ const CAUTION: Style = AnsiColor::Yellow.on_default();
 
 impl Text {
     pub(crate) const fn new(colour: bool) -> Self {
-        Self { colour, typed: VecDeque::new(), role: None, us: None, host: None, meeting: None, apart: BTreeSet::new() }
+        Self {
+            colour,
+            typed: VecDeque::new(),
+            role: None,
+            us: None,
+            host: None,
+            meeting: None,
+            apart: BTreeSet::new(),
+            said: VecDeque::new(),
+        }
     }
 
     /// A line that stands on the screen as its user typed it, and so isn't shown again.
@@ -174,11 +189,21 @@ impl Text {
 
     fn message(&mut self, kind: &Kind, from: &str, own: bool, text: &str) -> Option<String> {
         let (from, shown) = (escape::line(from), escape::block(text));
+        self.note_said(kind, text);
         Some(match kind {
             Kind::Text(_) if own && self.was_typed(text) => return None,
             Kind::Text(_) => format!("{} {shown}", self.paint(NAME, &format!("{from}:"))),
             Kind::Question(_, asked) => {
                 format!("{} {shown}", self.paint(QUESTION, &format!("Question from {from}{}:", words::asked(asked))))
+            }
+            Kind::Missing(_) => {
+                format!("{} {}", self.paint(NAME, &format!("{from}:")), self.paint(CAUTION, "[text missing]"))
+            }
+            Kind::Removed(origin, by) => {
+                let what = self
+                    .take_said(origin)
+                    .map_or("what they had said".into(), |begin| format!("\u{201c}{begin}\u{201d}"));
+                self.own(&format!("{} has removed what {from} said: {what}", escape::line(&by.name)))
             }
             Kind::Deed(_, deed) => self.own(&format!("{from} {}", escape::line(&words::deed(deed, text)))),
             Kind::Whisper(_) if own && self.was_typed(text) => return None,
@@ -188,6 +213,22 @@ impl Text {
             }
             Kind::Whisper(_) => format!("{} {shown}", self.paint(PRIVATE, &format!("(private) {from}:"))),
         })
+    }
+
+    /// What was said may be removed: then the user is told which words are meant.
+    fn note_said(&mut self, kind: &Kind, text: &str) {
+        let (Kind::Text(origin) | Kind::Question(origin)) = kind else { return };
+        if self.said.len() >= SAID_MAX {
+            self.said.pop_front();
+        }
+        let begin: String = text.chars().take(BEGIN).collect();
+        let more = if begin.len() < text.len() { "\u{2026}" } else { "" };
+        self.said.push_back((*origin, format!("{}{more}", escape::line(&begin))));
+    }
+
+    fn take_said(&mut self, origin: &Origin) -> Option<String> {
+        let at = self.said.iter().position(|(said, _)| said == origin)?;
+        self.said.remove(at).map(|(_, begin)| begin)
     }
 
     /// A line each.

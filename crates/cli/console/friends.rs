@@ -1,12 +1,13 @@
 //! What a person types among friends.
 
-use tertulia_core::command::{Command, Directory};
+use tertulia_core::command::{Command, Directory, Words};
 
 use super::{Problem, Wish, fits, named};
 
 /// A slash command: its word, what follows it, what it does.
 const WORDS: &[(&str, &str, &str)] = &[
     ("msg", " NAME TEXT", "send TEXT to NAME, as NAME/TEXT does"),
+    ("retract", " NAME", "remove the last that you have sent to NAME"),
     ("contacts", "", "whom you talk with, where they are, and what to compare with them"),
     ("add", " NAME HOST:PORT", "talk with NAME, or at another address, from now on"),
     ("remove", " NAME", "talk with NAME no more; who came by themselves is kept away until /add"),
@@ -68,6 +69,7 @@ fn slash(line: &str) -> Result<Wish, Problem> {
     }
     let command = match first {
         "msg" => Command::Msg { to: name.into(), text: tail.into() },
+        "retract" => Command::Retract { words: Words::Of(name.into()) },
         "contacts" => Command::Contacts,
         "add" => Command::Add { name: name.into(), address: tail.into() },
         "remove" => Command::Remove { name: name.into() },
@@ -93,7 +95,10 @@ pub(super) fn checked(command: Command) -> Result<Command, Problem> {
         Command::Say { .. } => Err(Problem::new("to_whom", TO_WHOM)),
         Command::Msg { to, text } if to == "*" => fits(text),
         Command::Msg { to, text } => fits(text).and_then(|()| named(to)),
-        Command::Name { name }
+        Command::Retract { words: Words::Own } => Err(Problem::new("to_whom", TO_WHOM)),
+        Command::Retract { words: Words::At { .. } } => Ok(()),
+        Command::Retract { words: Words::Of(name) }
+        | Command::Name { name }
         | Command::Remove { name }
         | Command::Block { name }
         | Command::Unblock { name }

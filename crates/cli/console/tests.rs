@@ -32,6 +32,8 @@ fn every_slash_word_means_its_command() {
         ("/check", Command::Check { number: None }),
         ("/check 12", Command::Check { number: Some(12) }),
         ("/bans", Command::Bans),
+        ("/retract", Command::Retract { words: Words::Own }),
+        ("/retract bea", Command::Retract { words: Words::Of("bea".into()) }),
         ("/kick bea", Command::Kick { name: bea(), why: String::new(), with: With::default() }),
         ("/kick bea too loud", Command::Kick { name: bea(), why: "too loud".into(), with: With::default() }),
         (
@@ -132,6 +134,9 @@ fn a_wrong_command_says_which_one_would_have_worked() {
         ("/admit bea carl", Role::Host, "usage", "/admit NAME|all"),
         ("/admit all", Role::Attendee, "host_only", "/msg"),
         ("/kick bea", Role::Attendee, "host_only", "/msg"),
+        ("/retract", Role::Attendee, "host_only", "/msg"),
+        ("/retract bea why", Role::Host, "usage", "/retract [NAME]"),
+        ("/retract", Role::Friends, "usage", "/retract NAME"),
         ("/end", Role::Attendee, "host_only", "/quit"),
         ("/name @all", Role::Host, "bad_name", "64 bytes"),
         ("/list", Role::Host, "unknown_command", "in another terminal: tertulia list"),

@@ -6,7 +6,7 @@ use super::*;
 use tertulia_core::charter::Questions;
 use tertulia_core::code::Code;
 use tertulia_core::command::Failure;
-use tertulia_core::event::{Ending, Notice, Origin, Whisper};
+use tertulia_core::event::{Ending, Notice, Origin, Remover, Whisper};
 use tertulia_core::id::{CommandId, Hash, Key, MeetingId, Token};
 
 const PAGE: &str = include_str!("../../../docs/json.md");
@@ -120,6 +120,7 @@ fn said() -> Vec<Event> {
         message(Kind::Question(origin, asked), "And who borrows it?"),
         message(Kind::Question(origin, Asked { heard: None, ..asked }), "Is anybody there?"),
         message(Kind::Whisper(whisper), "see you at eight"),
+        message(Kind::Removed(origin, Remover { name: "anna".into(), key: KEY }), ""),
         Event::Delivery { session: origin.session, number: 2, reach: Reach::Sent, have: 1, of: 3 },
         Event::Gap { author: KEY, session: origin.session, first: 2, next: 5 },
         Event::Warning(Notice::LeftLobby("bea".into())),
@@ -174,7 +175,7 @@ fn printed() -> Vec<(String, String)> {
         let value: Value = serde_json::from_str(line).unwrap();
         let event = value["event"].as_str().unwrap();
         match value["kind"].as_str() {
-            Some(kind @ ("question" | "whisper")) => format!("`message` of kind `{kind}`"),
+            Some(kind @ ("question" | "whisper" | "removed")) => format!("`message` of kind `{kind}`"),
             _ => format!("`{event}`"),
         }
     };

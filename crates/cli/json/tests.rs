@@ -110,6 +110,7 @@ fn what_is_said_is_told_in_the_fields_that_scripts_know() {
                 &format!(r#","asker":"{}","heard_session":"0000000000000001","heard_number":1,"unheard":0}}"#, key()),
             ),
         ),
+        (said(Kind::Missing(origin), ""), entry("missing", "")),
         (said(Kind::Deed(origin, Deed::End), "enough"), entry("notice", "ended the meeting: enough")),
         (
             said(Kind::Whisper(Whisper { token: Token([0xef; 16]), author: KEY, to: "bea".into() }), "psst"),
@@ -215,6 +216,7 @@ fn every_command_is_read() {
         (r#"{"command":"deny","name":"bea","why":"no"}"#, Command::Deny { name: "bea".into(), why: "no".into() }),
         (r#"{"command":"lock"}"#, Command::Lock),
         (r#"{"command":"unlock"}"#, Command::Unlock),
+        (r#"{"command":"retract"}"#, Command::Retract { words: Words::Own }),
         (r#"{"command":"end"}"#, Command::End),
     ] {
         assert_eq!(command(line, Role::Host), Ok((expected, None)), "{line}");
@@ -247,6 +249,9 @@ fn a_wrong_command_says_what_it_wants_and_keeps_its_id() {
         (deep.as_str(), "malformed", "one a line"),
         (r#"{"command":"say","text":"x"} trailing"#, "malformed", "one a line"),
         (r#"{"command":"dance","id":5}"#, "unknown_command", "say msg"),
+        (r#"{"command":"retract","number":5}"#, "usage", "go together"),
+        (r#"{"command":"retract","author":"ab","session":"1","number":5}"#, "usage", "go together"),
+        (r#"{"command":"retract","number":"5"}"#, "usage", "must be a number"),
         (r#"{"command":"kik","name":"bea","id":5}"#, "unknown_command", "perhaps `kick` is meant"),
         (r#"{"command":"Users","id":5}"#, "unknown_command", "perhaps `users` is meant"),
         (r#"{"text":"hi","id":5}"#, "usage", "`command` is missing"),

@@ -1,6 +1,6 @@
 use super::*;
 use tertulia_core::command::{Failure, Place};
-use tertulia_core::event::{Asked, Deed, Ending, Notice, Origin, Whisper};
+use tertulia_core::event::{Asked, Deed, Ending, Notice, Origin, Remover, Whisper};
 use tertulia_core::id::Token;
 use tertulia_core::wire::entry::Level;
 
@@ -27,6 +27,10 @@ fn plain(event: &Event) -> Option<String> {
     Text::new(false).event(event)
 }
 
+fn removed(by: &str) -> Kind {
+    Kind::Removed(ORIGIN, Remover { name: by.into(), key: KEY })
+}
+
 #[test]
 fn what_people_read() {
     let name = || "bea".to_string();
@@ -44,6 +48,8 @@ fn what_people_read() {
             "Question from bea, before the last 3 lines: why?",
         ),
         (said(question(false, None, 3), "bea", false, "why?"), "Question from bea, who had heard nothing: why?"),
+        (said(Kind::Missing(ORIGIN), "bea", false, ""), "bea: [text missing]"),
+        (said(removed("anna"), "bea", false, ""), "-- anna has removed what bea said: what they had said"),
         (said(whisper(), "anna", false, "psst"), "(private) anna: psst"),
         (said(shown_out("bea"), "anna", false, "why"), "-- anna showed bea out: why"),
         (Event::Joined { name: name(), key: KEY }, "-- bea joined"),
@@ -196,4 +202,13 @@ fn a_line_that_its_user_typed_is_not_shown_twice_but_restored_ones_are() {
 #[test]
 fn colour_only_if_asked_for() {
     assert!(Text::new(true).event(&said(Kind::Text(ORIGIN), "anna", false, "hi")).unwrap().contains("\x1b[1m"));
+}
+
+#[test]
+fn who_has_seen_what_is_removed_is_told_which_words_are_meant() {
+    let mut text = Text::new(false);
+    let long = "my phone number, which is nobody's business";
+    text.event(&said(Kind::Text(ORIGIN), "bea", false, long));
+    let told = text.event(&said(removed("anna"), "bea", false, "")).expect("a line");
+    assert_eq!(told, "-- anna has removed what bea said: \u{201c}my phone number, which is\u{2026}\u{201d}");
 }

@@ -38,6 +38,24 @@ pub struct With {
     pub ticket: bool,
 }
 
+/// Which words are to be removed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Words {
+    /// The last that this user has said.
+    Own,
+    /// The last that somebody of this name has said, or asked; among friends, that this user has said to them.
+    Of(String),
+    /// Those of this name.
+    At {
+        /// Who has signed them.
+        author: Key,
+        /// The author's session.
+        session: u64,
+        /// The number in that session.
+        number: u64,
+    },
+}
+
 /// A user's wish.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
@@ -102,6 +120,11 @@ pub enum Command {
         name: String,
         /// Why; may be empty.
         why: String,
+    },
+    /// Show somebody's words to nobody any more.
+    Retract {
+        /// Which.
+        words: Words,
     },
     /// Let nobody new in.
     Lock,
@@ -265,6 +288,10 @@ pub enum Failure {
     NoHost,
     /// The meeting has no lobby.
     NoLobby(Place),
+    /// There are no such words, or not any more.
+    NoSuchWords,
+    /// Others' words are removed by a host that does not rank below them.
+    NotYourWords,
     /// A host has muted this user.
     Muted,
     /// This node is not in the room yet.
@@ -347,6 +374,8 @@ impl Failure {
             Self::NotHost(_) | Self::NotFounder => Code::NotHost.word(),
             Self::NoHost => "host_only",
             Self::NoLobby(_) => "no_lobby",
+            Self::NoSuchWords => "no_such_words",
+            Self::NotYourWords => Code::NotHost.word(),
             Self::Muted => Code::Muted.word(),
             Self::NotInside => Code::NotYet.word(),
             Self::NoContactsHere | Self::NoRegistryHere(_) | Self::NothingBetween => "not_here",

@@ -85,6 +85,19 @@ pub enum Kind {
     Deed(Origin, Deed),
     /// Between two.
     Whisper(Whisper),
+    /// Said to all, and nobody has the text any more.
+    Missing(Origin),
+    /// Said to all, and removed by somebody.
+    Removed(Origin, Remover),
+}
+
+/// Who has removed what was said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remover {
+    /// What they are called.
+    pub name: String,
+    /// Who they are.
+    pub key: Key,
 }
 
 /// Who has asked a question, and what of the host's words they had heard by then.

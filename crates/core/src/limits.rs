@@ -86,6 +86,8 @@ limits! {
     UNKNOWN_SHARE: usize = 16;
     /// A log's file is written anew once it is twice as long as it was then, and twice this.
     LOG_SPARE_BYTES: u64 = 1_048_576;
+    /// For the bodies of what is removed, a log's file is written anew no more often (RETRACT-5).
+    BODIES_GO_INTERVAL: Duration = Duration::from_secs(60);
     /// Talk sessions of one author that a log keeps (SESSION-2).
     TALK_SESSIONS_MAX: usize = 32;
     /// Talk sessions of all authors that a log keeps (SESSION-3).

@@ -118,7 +118,7 @@ pub enum Output {
         /// What the meeting's log has to know again after a restart.
         record: Record,
     },
-    /// Into the feed alone, for any number of links.
+    /// Into the feed alone, for any number of links; or there in the place of the same entry, which has lost its body.
     Append {
         /// The entry.
         entry: Arc<Held>,

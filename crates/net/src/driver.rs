@@ -326,7 +326,7 @@ impl Driver {
             }
             Output::Append { entry, at, dropped } => {
                 self.shared.feed_mut().append(entry, at, dropped);
-                self.head = at.saturating_add(1);
+                self.head = self.head.max(at.saturating_add(1));
                 self.has_appended = true;
             }
             Output::Keep { meeting, name, bytes } => {

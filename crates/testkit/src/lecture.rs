@@ -261,9 +261,11 @@ pub fn fork() -> Encoded {
     let no = other.write(&ada(), SESSION, &body("No."), now).unwrap().frame.clone();
     match one.offer(&entry_of(&no).unwrap(), false, &bea()) {
         Verdict::Forked(proof) => proof.frame,
-        verdict @ (Verdict::Stored(_) | Verdict::Dropped | Verdict::Ahead { .. } | Verdict::Refused(_)) => {
-            panic!("{verdict:?}")
-        }
+        verdict @ (Verdict::Stored(_)
+        | Verdict::Completed(_)
+        | Verdict::Dropped
+        | Verdict::Ahead { .. }
+        | Verdict::Refused(_)) => panic!("{verdict:?}"),
     }
 }
 
@@ -288,6 +290,7 @@ pub fn bodies() -> Vec<(&'static str, Encoded)> {
         EntryBody::End { why: Reason::NONE },
         EntryBody::Text { salt: Salt([0x5a; 16]), text: Text::new("Welcome!").unwrap() },
         question().published(bea().key()),
+        EntryBody::Retract { author: ada().key(), session: SESSION, number: 1, hash: answers },
         EntryBody::Person {
             whereabouts: Whereabouts::Here,
             name: Name::new("Ada").unwrap(),
@@ -301,8 +304,8 @@ pub fn bodies() -> Vec<(&'static str, Encoded)> {
     let mut last = Hash::ZERO;
     let mut written = Vec::new();
     for ((_, kind, ..), mut body) in EntryBody::kinds().into_iter().zip(bodies) {
-        if let EntryBody::Grant { answers, .. } = &mut body {
-            *answers = last;
+        if let EntryBody::Grant { answers: named, .. } | EntryBody::Retract { hash: named, .. } = &mut body {
+            *named = last;
         }
         let frame = log.write(&ada(), SESSION, &body, now).unwrap().frame.clone();
         last = hash(log.meeting(), &entry_of(&frame).unwrap().envelope());

@@ -7,12 +7,13 @@ use super::links::barred;
 use super::{Friend, FriendId, Friends, Listed, Timer};
 use crate::address::{HostPort, PORT};
 use crate::code::Code;
-use crate::command::{Command, Failure, Full};
+use crate::command::{Command, Failure, Full, Words};
 use crate::event::{Change, Ending, Event, Member, Role, State};
 use crate::id::CommandId;
 use crate::limits;
 use crate::machine::Output;
 use crate::name::proper;
+use crate::replica::retract;
 use crate::time::Now;
 use crate::wire::field::{Name, Text};
 
@@ -21,6 +22,7 @@ impl Friends {
         let result = match command {
             Command::Msg { to, text } => self.msg(&to, &text, now, out),
             Command::Name { name } => self.rename(name, out),
+            Command::Retract { words } => self.retract(&words, now, out),
             Command::Users => {
                 out.push(Output::Event(self.users()));
                 Ok(())
@@ -74,6 +76,27 @@ impl Friends {
             return Err(Failure::NoContacts);
         }
         all.into_iter().try_for_each(|id| self.tell(id, text, now, out))
+    }
+
+    /// SPEC RETRACT-1: of one's own words alone.
+    fn retract(&mut self, words: &Words, now: Now, out: &mut Vec<Output>) -> Result<(), Failure> {
+        let us = self.us.key();
+        let pairs = |id: &FriendId| self.friends.get(id).and_then(|friend| friend.pair.as_ref());
+        let found = match words {
+            Words::Own => return Err(Failure::ToWhom),
+            Words::Of(name) => {
+                let id = self.find(name, out)?;
+                let pair = self.friends.get(&id).and_then(|friend| friend.pair.as_ref());
+                pair.and_then(|pair| Some((id, pair.log().newest_words(|entry| entry.id.author == us)?)))
+            }
+            Words::At { author, .. } if *author != us => return Err(Failure::NotYourWords),
+            Words::At { author, session, number } => {
+                self.friends.keys().find_map(|id| Some((*id, pairs(id)?.log().words(*author, *session, *number)?)))
+            }
+        };
+        let (id, entry) = found.ok_or(Failure::NoSuchWords)?;
+        self.write_body(id, &retract(&entry), now, out);
+        Ok(())
     }
 
     /// Who is meant: a contact, this user, or whoever is at an address.

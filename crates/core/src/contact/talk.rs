@@ -11,7 +11,7 @@ use crate::limits;
 use crate::log::{Held, Log, StreamId};
 use crate::machine::Output;
 use crate::name::numbered;
-use crate::replica::{Payer, Taken, message};
+use crate::replica::{Payer, Taken, message, news};
 use crate::rule::Rule;
 use crate::time::Now;
 use crate::wire::Frame;
@@ -24,6 +24,11 @@ use crate::wire::session::Session;
 impl Friends {
     /// Writes a text to a friend whose key is known: on the disk first, then told, then sent.
     pub(super) fn write(&mut self, id: FriendId, text: Text<'_>, now: Now, out: &mut Vec<Output>) {
+        let salt = Salt(self.random.bytes());
+        self.write_body(id, &EntryBody::Text { salt, text }, now, out);
+    }
+
+    pub(super) fn write_body(&mut self, id: FriendId, body: &EntryBody<'_>, now: Now, out: &mut Vec<Output>) {
         let (next, drawn) = (self.last_session.saturating_add(1), self.random.bytes());
         let Some(friend) = self.friends.get_mut(&id) else { return };
         let link = friend.link();
@@ -34,13 +39,13 @@ impl Friends {
         let session = *pair.session.get_or_insert_with(|| next.max(log.new_session(us, started_ms, drawn)));
         self.last_session = self.last_session.max(session);
         let from = out.len();
-        let body = EntryBody::Text { salt: Salt(self.random.bytes()), text };
-        let Some(entry) = pair.replica.write(&self.us, session, &body, now, out) else { return };
+        let Some(entry) = pair.replica.write(&self.us, session, body, now, out) else { return };
         let number = entry.number;
         let goes = pair.goes_unasked(session, number);
         let is_self = pair.is_self();
         pair.keep_peer(from, out);
         self.show(id, &entry, out);
+        self.show_news(id, now, out);
         match link {
             _ if is_self => {
                 out.push(Output::Event(Event::Delivery { session, number, reach: Reach::All, have: 1, of: 1 }));
@@ -79,7 +84,7 @@ impl Friends {
         let Some(pair) = &friend.pair else { return false };
         let us = self.us.key();
         let author = if entry.id.author == us { &self.config.name } else { &friend.name };
-        let event = message(pair.log(), entry, &entry.body(), None, author, us);
+        let event = message(pair.log(), entry, &pair.log().says(entry), None, author, us);
         let event = event.filter(|event| matches!(event, Event::Message { kind: Kind::Text(_), .. }));
         let is_theirs = event.is_some() && entry.id.author != us;
         out.extend(event.map(Output::Event));
@@ -111,8 +116,21 @@ impl Friends {
         }
     }
 
+    /// Shows what one of the two has removed, or nobody has any more. SPEC RETRACT-1: of one's own words alone.
+    fn show_news(&mut self, id: FriendId, now: Now, out: &mut Vec<Output>) {
+        let (us, own) = (self.us.key(), self.config.name.clone());
+        let Some(friend) = self.friends.get_mut(&id) else { return };
+        let Some(pair) = friend.pair.as_mut() else { return };
+        pair.replica.review(|retraction| retraction.by.author == retraction.author, now, out);
+        for what in pair.replica.news() {
+            let called = |key: &Key| if *key == us { own.clone() } else { friend.name.clone() };
+            out.extend(news(pair.replica.log.meeting(), &what, called, us).map(Output::Event));
+        }
+    }
+
     /// Does what is due between two who are linked: tells what has changed, asks for what is lacking.
     pub(super) fn settle(&mut self, id: FriendId, now: Now, out: &mut Vec<Output>) {
+        self.show_news(id, now, out);
         let Some(friend) = self.friends.get_mut(&id).filter(|friend| friend.link().is_some()) else { return };
         let is_stranger = friend.is_stranger;
         let takes = |log: &Log, id: StreamId| !is_stranger || has_room_for_stranger(log, &id.author);
@@ -179,6 +197,7 @@ impl Friends {
                 pair.keep_peer(from, out);
                 self.on_stored(id, &entry, now, out);
             }
+            Taken::Completed(entry) => drop(self.show(id, &entry, out)),
             Taken::Known => {}
             Taken::Later => self.settle(id, now, out),
             Taken::Forked(proof) => self.on_forked(id, proof.stream, out),

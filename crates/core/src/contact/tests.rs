@@ -16,7 +16,7 @@ use alloc::{format, vec, vec::Vec};
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::*;
-use crate::command::Command;
+use crate::command::{Command, Words};
 use crate::event::{Kind, Reach};
 use crate::id::CommandId;
 use crate::identity::identity;

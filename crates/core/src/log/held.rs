@@ -66,6 +66,8 @@ impl Held {
 
     fn over(meeting: MeetingId, entry: &Carried<'_>, frame: Encoded) -> Arc<Self> {
         let envelope = entry.envelope();
+        // What cannot be read is of no kind that is known; what is lacking may be of the kind that its entry says.
+        let read_as = if entry.body.bytes().is_some() { entry.read().kind() } else { Kind::of(entry.entry.kind) };
         let Entry { number, lamport, prev, reference, time_ms, kind, length, .. } = entry.entry;
         Arc::new(Self {
             id: StreamId::of(&entry.entry),
@@ -76,7 +78,7 @@ impl Held {
             reference,
             time_ms,
             kind,
-            read_as: entry.read().kind(),
+            read_as,
             length,
             digest: envelope.digest,
             frame,
@@ -105,6 +107,18 @@ impl Held {
     fn bytes(&self) -> Option<&[u8]> {
         let (is_here, rest) = self.frame.0.get(BODY_START..)?.split_first()?;
         (*is_here == 1).then_some(rest)
+    }
+
+    /// Whether its body is here.
+    #[must_use]
+    pub fn has_body(&self) -> bool {
+        self.bytes().is_some()
+    }
+
+    /// The same without its body.
+    #[must_use]
+    pub(crate) fn without_body(&self, meeting: MeetingId) -> Arc<Self> {
+        Self::new(meeting, &Carried { body: Body::Lacking(self.digest), ..self.carried() })
     }
 
     /// All but the body.

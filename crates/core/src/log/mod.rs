@@ -5,6 +5,7 @@ mod heard;
 mod held;
 pub mod record;
 mod register;
+mod removed;
 mod restore;
 mod ring;
 mod shares;
@@ -20,6 +21,7 @@ use core::ops::Bound;
 pub use self::fork::Proof;
 pub use self::held::Held;
 pub use self::record::Record;
+pub use self::removed::{News, Retraction};
 pub use self::ring::{Ring, Start};
 use self::shares::{Measure, Shares};
 pub use self::shown::{Mark, Marks};
@@ -134,6 +136,8 @@ pub enum Verdict {
         /// The number that the stream goes on with.
         next: u64,
     },
+    /// It was held already, and now its body is, too.
+    Completed(Arc<Held>),
     /// It excludes an entry that is held: the stream is void from now on.
     Forked(Proof),
     /// It breaks a rule.
@@ -170,6 +174,7 @@ pub struct Log {
     received: Marks,
     /// Questions that are not kept any more, oldest first.
     asked: VecDeque<(Key, Token)>,
+    bodies: removed::Bodies,
 }
 
 impl Log {
@@ -194,6 +199,7 @@ impl Log {
             shown: Marks::default(),
             received: Marks::default(),
             asked: VecDeque::new(),
+            bodies: removed::Bodies::default(),
         }
     }
 
@@ -376,7 +382,18 @@ impl Log {
         let envelope = carried.envelope();
         let rival = match stream {
             Some(stream) if !stream.continues_with(value) => match self.rival(stream, &envelope) {
-                Some(rival) if rival.envelope().is(&envelope) => return Verdict::Dropped,
+                Some(rival) if rival.envelope().is(&envelope) => {
+                    let is_news = !rival.has_body() && carried.body.bytes().is_some();
+                    if !is_news || self.removed_by(rival).is_some() {
+                        return Verdict::Dropped;
+                    }
+                    // SPEC ENTRY-1
+                    if !holds(self, &envelope) {
+                        return Verdict::Refused(Rule::Entry1);
+                    }
+                    let entry = held(self.meeting);
+                    return Verdict::Completed(self.complete(entry));
+                }
                 None if value.number < next && !asked && !stream.has_lost(value.number) => return Verdict::Dropped,
                 // The head itself has been dropped: then there is no proof, and no place for the entry, or for another head.
                 None if stream.head.is_some_and(|head| {
@@ -400,8 +417,10 @@ impl Log {
                 self.void(id, proof.number);
                 Verdict::Forked(proof)
             }
-            // SPEC ENTRY-7: without its body it has not come.
-            None if !self.has_room(value.lane) || carried.body.bytes().is_none() => Verdict::Dropped,
+            // SPEC ENTRY-7: without its body an act has not come.
+            None if !self.has_room(value.lane) || carried.body.bytes().is_none() && value.lane != Lane::Talk => {
+                Verdict::Dropped
+            }
             None => Verdict::Stored(self.store(held(self.meeting))),
         }
     }
@@ -422,6 +441,8 @@ impl Log {
         if id.lane.is_register() {
             return self.set(entry);
         }
+        // SPEC RETRACT-4
+        let entry = self.served(&entry);
         let is_new = !self.streams.contains_key(&id);
         if number > 1 && is_new {
             // A restart must not take what lies before for lost.
@@ -442,6 +463,9 @@ impl Log {
             (self.lamport, self.latest) = (lamport, hash.short());
         }
         self.changed.insert(id);
+        if id.lane == Lane::Talk {
+            self.note_talk(&entry);
+        }
         self.make_room();
         self.bound_sessions(id);
         if is_new {
@@ -450,18 +474,50 @@ impl Log {
         entry
     }
 
+    /// The body of an entry that is held has come: the entry stays where it is.
+    fn complete(&mut self, entry: Arc<Held>) -> Arc<Held> {
+        let stream = self.streams.get_mut(&entry.id);
+        let Some((position, old)) = stream.and_then(|stream| stream.held.get_mut(&entry.number)) else { return entry };
+        let (position, old) = (*position, core::mem::replace(old, Arc::clone(&entry)));
+        self.unkept.push(Record::Entry(entry.frame.clone()));
+        self.ring.append(Arc::clone(&entry), position, 0);
+        self.discount(&old, position);
+        self.count(&entry, position);
+        self.note_question(&entry);
+        self.note_talk(&entry);
+        self.changed.insert(entry.id);
+        self.make_room();
+        entry
+    }
+
     /// Puts an entry behind all others; where that is.
     fn append(&mut self, entry: &Arc<Held>) -> u64 {
         let position = self.ring.head();
         self.ring.append(Arc::clone(entry), position, 0);
         if entry.lane() == Lane::Talk {
-            self.shares.add(entry.id.author, position, entry.frame.0.len());
-            if entry.kind() == Kind::Unknown {
-                self.unknown.push_back(position);
-                self.unknown_bytes = self.unknown_bytes.saturating_add(entry.frame.0.len());
-            }
+            self.count(entry, position);
         }
         position
+    }
+
+    /// An entry of talk is in the ring.
+    fn count(&mut self, entry: &Held, position: u64) {
+        self.shares.add(entry.id.author, position, entry.frame.0.len());
+        if entry.kind() == Kind::Unknown {
+            let place = self.unknown.partition_point(|other| *other < position);
+            self.unknown.insert(place, position);
+            self.unknown_bytes = self.unknown_bytes.saturating_add(entry.frame.0.len());
+        }
+    }
+
+    /// It is not any more, or another is in its place.
+    fn discount(&mut self, entry: &Held, position: u64) {
+        let length = entry.frame.0.len();
+        self.shares.remove(entry.id.author, position, length);
+        if entry.kind() == Kind::Unknown {
+            self.unknown.retain(|place| *place != position);
+            self.unknown_bytes = self.unknown_bytes.saturating_sub(length);
+        }
     }
 
     /// SPEC FEED-2: of what is unknown goes what is beyond its share, and then the oldest talk of the branch that has most.
@@ -490,12 +546,8 @@ impl Log {
     fn let_go(&mut self, at: u64) {
         self.has_let_go = true;
         let Some(entry) = self.ring.drop_talk(at) else { return };
-        let length = entry.frame.0.len();
-        self.shares.remove(entry.id.author, at, length);
-        if entry.kind() == Kind::Unknown {
-            self.unknown.retain(|place| *place != at);
-            self.unknown_bytes = self.unknown_bytes.saturating_sub(length);
-        }
+        self.discount(&entry, at);
+        self.forget_talk(&entry, false);
         if let Some(stream) = self.streams.get_mut(&entry.id) {
             stream.held.remove(&entry.number);
             stream.lost.retain(|from, _| *from > entry.number);
@@ -611,10 +663,13 @@ impl Log {
         let stream = self.streams.entry(id).or_insert(Stream::starting_at(1));
         let number = stream.void_from.map_or(number, |void| void.min(number));
         stream.void_from = Some(number);
-        stream.held.split_off(&number);
+        let void = stream.held.split_off(&number);
         stream.forgo(number, u64::MAX);
         if stream.next > number {
             (stream.next, stream.head) = (number, None);
+        }
+        if id.lane == Lane::Talk {
+            void.values().for_each(|(_, entry)| self.forget_talk(entry, true));
         }
         true
     }
@@ -635,7 +690,7 @@ impl Log {
         let stream = self.streams.get(&id).filter(|stream| stream.next == row.next)?;
         stream.head.filter(|head| row.head != Hash::ZERO && *head != row.head)?;
         let (_, (_, newest)) = stream.held.last_key_value()?;
-        is_served(newest, floor).then(|| newest.frame.clone())
+        is_served(newest, floor).then(|| self.served(newest).frame.clone())
     }
 
     /// A row for each stream and register, for somebody who may have talk above the lamport time `floor`.
@@ -723,13 +778,12 @@ impl Log {
         found.sort_unstable_by_key(|(position, _)| *position);
         found.dedup_by_key(|(position, _)| *position);
         let mut bytes = 0_usize;
-        let found = found.iter().map(|(_, entry)| entry).take(limits::FETCH_ENTRIES_MAX);
+        let found = found.iter().map(|(_, entry)| self.served(entry)).take(limits::FETCH_ENTRIES_MAX);
         found
             .take_while(|entry| {
                 bytes = bytes.saturating_add(entry.frame.0.len());
                 bytes <= limits::FETCH_BYTES_MAX
             })
-            .cloned()
             .collect()
     }
 }

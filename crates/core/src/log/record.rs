@@ -44,6 +44,10 @@ pub enum Record {
     Asked(Key, Token),
     /// What an author says is on the account of somebody's branch.
     Branch(Key, Key),
+    /// The body of this entry of talk goes when the file is written anew.
+    Gone(StreamId, u64),
+    /// It does not.
+    Back(StreamId, u64),
 }
 
 layouts! {
@@ -226,6 +230,8 @@ impl Record {
             Self::Asked(asker, token) => (9, encode_alone(&Asked { asker: *asker, token: *token })),
             Self::Received(mark) => (10, encode_alone(mark)),
             Self::Branch(author, branch) => (11, encode_alone(&Branch { author: *author, branch: *branch })),
+            Self::Gone(stream, number) => (12, encode_alone(&one(*stream, *number))),
+            Self::Back(stream, number) => (13, encode_alone(&one(*stream, *number))),
         }
     }
 
@@ -244,6 +250,8 @@ impl Record {
             9 => decode_all::<Asked>(body).map(|Asked { asker, token }| Self::Asked(asker, token)).ok()?,
             10 => Self::Received(decode_all(body).ok()?),
             11 => decode_all::<Branch>(body).map(|Branch { author, branch }| Self::Branch(author, branch)).ok()?,
+            12 => numbers().map(|at| Self::Gone(at.stream, at.from))?,
+            13 => numbers().map(|at| Self::Back(at.stream, at.from))?,
             _ => return None,
         })
     }
@@ -251,10 +259,17 @@ impl Record {
     /// Whether it stands twice: nobody else could bring it back. A founder's acts and its name are held by guests, who serve
     /// nobody; what a friend has, it tells again; who is in which branch, chains say.
     fn is_dear(&self) -> bool {
-        self.entry().map_or(!matches!(self, Self::Shown(_) | Self::Received(_) | Self::Branch(..)), |entry| {
-            entry.entry.lane != Lane::Talk
-        })
+        let is_cheap = match self {
+            Self::Shown(_) | Self::Received(_) | Self::Branch(..) | Self::Gone(..) | Self::Back(..) => true,
+            _ => false,
+        };
+        self.entry().map_or(!is_cheap, |entry| entry.entry.lane != Lane::Talk)
     }
+}
+
+/// One number of a stream.
+const fn one(stream: StreamId, from: u64) -> Numbers {
+    Numbers { stream, from, to: from.saturating_add(1) }
 }
 
 /// Bytes of a file that are no records any more.

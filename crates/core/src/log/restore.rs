@@ -36,7 +36,10 @@ impl Log {
         let streams = self.streams.iter().map(|(id, stream)| Record::Stream(stream.reached(*id)));
         let lost = self.lost().map(|(id, from, to)| Record::Lost(id, from, to));
         let clock = core::iter::once(Record::Clock(self.lamport, self.latest));
-        let held = self.entries().map(|entry| Record::Held(entry.frame.clone()));
+        let kept = |entry: &Arc<Held>| {
+            if self.is_hidden(entry) { entry.without_body(self.meeting).frame.clone() } else { entry.frame.clone() }
+        };
+        let held = self.entries().map(move |entry| Record::Held(kept(entry)));
         let shown = self.shown.marks().map(Record::Shown);
         let asked = self.asked.iter().map(|(asker, token)| Record::Asked(*asker, *token));
         let received = self.received.marks().map(Record::Received);
@@ -80,6 +83,8 @@ impl Log {
             }
             Record::Asked(asker, token) => self.note_asked(asker, token),
             Record::Branch(author, branch) => _ = self.shares.join(author, branch),
+            Record::Gone(id, number) => self.restore_hidden(id, number, true),
+            Record::Back(id, number) => self.restore_hidden(id, number, false),
         }
     }
 
@@ -104,7 +109,10 @@ impl Log {
         if !self.is_void(entry.id, entry.number)
             && let Some(stream) = self.streams.get_mut(&entry.id)
         {
-            stream.held.insert(entry.number, (position, entry));
+            stream.held.insert(entry.number, (position, Arc::clone(&entry)));
+            if entry.lane() == Lane::Talk {
+                self.note_talk(&entry);
+            }
         }
         self.make_room();
     }

@@ -19,8 +19,14 @@ pub struct Ring {
 }
 
 impl Ring {
-    /// Takes in an entry at position `at`, above all so far, and lets go of talk below position `dropped`.
+    /// Takes in an entry at position `at`, above all so far or in the place of the talk that stands there, and lets go of
+    /// talk below position `dropped`.
     pub fn append(&mut self, entry: Arc<Held>, at: u64, dropped: u64) {
+        if at < self.head {
+            let place = self.place(at);
+            let talk = self.talk.get_mut(place).filter(|(position, _)| *position == at);
+            return talk.into_iter().for_each(|(_, old)| *old = Arc::clone(&entry));
+        }
         self.head = at.saturating_add(1);
         match entry.lane() {
             Lane::Acts => drop(self.acts.insert(at, entry)),

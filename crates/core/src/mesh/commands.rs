@@ -6,14 +6,16 @@ use alloc::vec::Vec;
 
 use super::member::{Member, Stage, Timer};
 use crate::code::Code;
-use crate::command::{Command, Failure, Full, Place, With};
+use crate::command::{Command, Failure, Full, Place, With, Words};
 use crate::errand::{Errand, Speaker};
 use crate::event::{Ending, Event, Notice, Role as Part};
 use crate::id::{CommandId, Key, Salt, Token};
 use crate::identity::{Domain, Identity, Secret};
 use crate::limits;
+use crate::log::Held;
 use crate::machine::Output;
 use crate::name::proper;
+use crate::replica::retract;
 use crate::time::Now;
 use crate::wire::entry::{Door, EntryBody, Level, Role, Whereabouts};
 use crate::wire::field::{List, Reason, Text, encode_items};
@@ -53,6 +55,7 @@ impl Member {
             | Command::Unblock { .. } => Err(Failure::NoContactsHere),
             Command::Directory(wish) => Err(Failure::NoRegistryHere(wish)),
             Command::Check { .. } => Err(Failure::NothingBetween),
+            Command::Retract { words } => self.retract(&words, now, out),
             Command::Bans => {
                 let named = |level| self.roster.revoked(level).map(str::to_string).collect();
                 out.push(Output::Event(Event::Bans { muted: named(Level::Mute), out: named(Level::Out) }));
@@ -115,6 +118,31 @@ impl Member {
             let salt = Salt(self.random.bytes());
             self.write(&EntryBody::Text { salt, text }, now, out);
         }
+    }
+
+    /// SPEC RETRACT-1
+    fn retract(&mut self, words: &Words, now: Now, out: &mut Vec<Output>) -> Result<(), Failure> {
+        let (us, log) = (self.us.key(), &self.replica.log);
+        let counts = |entry: &Held| self.roster.reaches(entry.id, entry.number);
+        let last = |author: Key| log.newest_words(|entry| entry.id.author == author && counts(entry));
+        let found = match words {
+            Words::Own => last(us),
+            Words::Of(name) => last(self.find(name).ok_or_else(|| Failure::NoSuchName(name.clone()))?),
+            Words::At { author, session, number } => log.words(*author, *session, *number),
+        };
+        let found = found.ok_or(Failure::NoSuchWords)?;
+        if !self.roster.may_remove_of(&us, &found.id.author) {
+            return Err(Failure::NotYourWords);
+        }
+        if self.roster.is_revoked(&us, Level::Mute) {
+            return Err(Failure::Muted);
+        }
+        if self.speech.has_to_wait(now.tick) {
+            return Err(Failure::Full(Full::Lines));
+        }
+        self.speech.count(0, now.tick);
+        self.write(&retract(&found), now, out);
+        Ok(())
     }
 
     pub(super) fn on_speak_due(&mut self, now: Now, out: &mut Vec<Output>) {

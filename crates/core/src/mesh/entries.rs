@@ -26,6 +26,7 @@ impl Member {
         let payer = is_wanted.then(|| payer(&self.roster, stream));
         match self.replica.take(link, entry, payer, &self.us, now, out) {
             Taken::Stored(entry) => self.on_stored(Some(link), &entry, now, out),
+            Taken::Completed(entry) => self.queue_late(&entry, now),
             Taken::Known | Taken::Later => {}
             Taken::Forked(proof) => self.forked(link, proof.stream, proof.number, &proof.frame, now, out),
             Taken::Broken(rule) => self.reject(link, rule, now, out),
@@ -142,6 +143,11 @@ impl Member {
         let is_before = entry.lamport.saturating_sub(1) <= self.newcomer.chain.floor();
         let reference = if is_before { ShortHash::ZERO } else { entry.reference };
         self.order.push(Arc::clone(entry), reference, now.tick);
+    }
+
+    /// The body of an entry has come after it: whoever was shown that it is missing is shown what it says.
+    fn queue_late(&mut self, entry: &Arc<Held>, now: Now) {
+        self.order.push(Arc::clone(entry), ShortHash::ZERO, now.tick);
     }
 
     pub(super) fn on_fork(&mut self, link: LinkId, fork: &Fork<'_>, now: Now, out: &mut Vec<Output>) {

@@ -298,6 +298,8 @@ impl Member {
         if self.stage == Stage::Over {
             return;
         }
+        let roster = &self.roster;
+        self.replica.review(|retraction| roster.may_remove(retraction), now, out);
         if self.stage == Stage::Arriving {
             self.arrive_if_complete(now, out);
         }

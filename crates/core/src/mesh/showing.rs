@@ -10,7 +10,7 @@ use crate::event::{Event, Kind, Whisper};
 use crate::id::Key;
 use crate::log::Held;
 use crate::machine::Output;
-use crate::replica::message;
+use crate::replica::{message, news};
 use crate::time::{Instant, Now};
 use crate::wire::entry::{EntryBody, Level};
 use crate::wire::meeting::Lane;
@@ -26,6 +26,7 @@ impl Member {
         for entry in self.order.take(now.tick) {
             self.show_entry(&entry, out);
         }
+        self.show_news(out);
         match self.order.deadline() {
             Some(deadline) => self.timers.arm(Timer::Show, deadline),
             None => {
@@ -34,6 +35,14 @@ impl Member {
                     self.reconcile(out);
                 }
             }
+        }
+    }
+
+    /// Shows what is missing, was removed, or is back.
+    fn show_news(&mut self, out: &mut Vec<Output>) {
+        for what in self.replica.news() {
+            let called = |key: &Key| self.people.shown.get(key).cloned().unwrap_or_else(|| self.called(key));
+            out.extend(news(self.replica.log.meeting(), &what, called, self.us.key()).map(Output::Event));
         }
     }
 
@@ -75,7 +84,7 @@ impl Member {
     }
 
     fn show_entry(&mut self, entry: &Held, out: &mut Vec<Output>) {
-        let body = entry.body();
+        let body = self.replica.log.says(entry);
         match body {
             EntryBody::Revoke { subject, level, .. } => {
                 self.show_notice(entry, &body, out);
@@ -89,7 +98,7 @@ impl Member {
                 self.show_notice(entry, &body, out);
             }
             // A lecture's: nobody here publishes.
-            EntryBody::Question { .. } | EntryBody::Person { .. } | EntryBody::Unknown => {}
+            EntryBody::Question { .. } | EntryBody::Retract { .. } | EntryBody::Person { .. } | EntryBody::Unknown => {}
             // What acts have made void while it waited is not shown.
             EntryBody::Text { .. } if !self.roster.reaches(entry.id, entry.number) => {}
             EntryBody::Text { .. } => self.show_message(entry, &body, out),

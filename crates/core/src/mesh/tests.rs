@@ -15,4 +15,5 @@ mod linked;
 mod lobby;
 mod outside;
 mod people;
+mod removed;
 mod talking;

@@ -21,13 +21,13 @@ use self::pull::Terms;
 pub(crate) use self::pull::{Offer, Pull, Step};
 use self::registers::{Pace, bucket};
 pub(crate) use self::serve::{Asker, send_rows};
-pub(crate) use self::show::{is_asked, message};
+pub(crate) use self::show::{is_asked, message, news, retract};
 use crate::event::Event;
 use crate::id::{Hash, Key, LinkId, RequestId, Signature, Source};
 use crate::identity::Identity;
 use crate::limits;
 use crate::link::Bucket;
-use crate::log::{Held, Log, Proof, StreamId, Verdict};
+use crate::log::{Held, Log, News, Proof, Retraction, StreamId, Verdict};
 use crate::machine::Output;
 use crate::rule::Rule;
 use crate::time::{Instant, Now};
@@ -75,6 +75,8 @@ struct Holder {
     is_told: bool,
     /// How often it may be sent what is newer than a register that it sends.
     answers: Bucket,
+    /// Of streams of which bodies are lacking here, how far it has told that it holds them.
+    told: BTreeMap<StreamId, u64>,
 }
 
 /// What has become of an entry that somebody sent.
@@ -82,6 +84,8 @@ struct Holder {
 pub(crate) enum Taken {
     /// It is new, and stored.
     Stored(Arc<Held>),
+    /// Its body is here, too, now.
+    Completed(Arc<Held>),
     /// It is held already, or void.
     Known,
     /// What comes before it is asked for, or it may count some day.
@@ -97,6 +101,12 @@ pub(crate) enum Taken {
 pub(crate) struct Replica {
     pub(crate) log: Log,
     pull: Pull,
+    /// Who is asked for bodies that are lacking.
+    bodies: Pull,
+    /// When nobody is waited for who could bring them.
+    forgo_at: Option<Instant>,
+    /// Which RETRACTs count may have changed; `None`: they were never looked at.
+    may_count: Option<bool>,
     patience: Patience,
     /// What may be fetched; nothing, where it is bounded in another way.
     budget: Option<Budget>,
@@ -116,6 +126,9 @@ impl Replica {
         Self {
             log,
             pull: Pull::default(),
+            bodies: Pull::default(),
+            forgo_at: None,
+            may_count: None,
             patience,
             budget: None,
             own: None,
@@ -162,7 +175,7 @@ impl Replica {
         out: &mut Vec<Output>,
     ) -> Taken {
         let (id, number) = (StreamId::of(&entry.entry), entry.entry.number);
-        let is_asked = self.pull.is_asked(link, id, number);
+        let is_asked = self.pull.is_asked(link, id, number) || self.bodies.is_asked(link, id, number);
         if let (Some(Payer::Branch(branch)), Lane::Talk) = (payer, id.lane) {
             self.join(id.author, branch, out);
         }
@@ -171,7 +184,8 @@ impl Replica {
             _ => self.take_of_stream(link, entry, payer.is_some(), is_asked, us, now, out),
         };
         // SPEC MESH-29
-        let payer = if matches!(taken, Taken::Stored(_)) { payer } else { is_asked.then_some(Payer::Bringer) };
+        let is_kept = matches!(taken, Taken::Stored(_) | Taken::Completed(_));
+        let payer = if is_kept { payer } else { is_asked.then_some(Payer::Bringer) };
         if let (Some(budget), Some(payer), Some(holder)) = (&mut self.budget, payer, self.holders.get(&link)) {
             let account = payer.account(holder.account);
             account.into_iter().for_each(|account| budget.charge(account, length(entry), now.tick));
@@ -209,7 +223,14 @@ impl Replica {
                     self.tell_gap(id, 1, number, out);
                 }
                 self.on_stored(&entry, now, out);
+                self.seek_body(&entry, now);
                 Taken::Stored(entry)
+            }
+            Some(Verdict::Completed(entry)) => {
+                out.extend(Output::store(&mut self.log));
+                self.bodies.held(id, self.log.wanted_bodies(id).0, now.tick);
+                self.tell_soon(now);
+                Taken::Completed(entry)
             }
             Some(Verdict::Dropped) => Taken::Known,
             Some(Verdict::Ahead { .. }) | None => {
@@ -222,13 +243,76 @@ impl Replica {
                 let is_told = self.holders.get(&link).is_some_and(|holder| holder.is_told);
                 out.extend(is_told.then(|| Output::Send { link, frame: proof.frame.clone() }));
                 self.pull.forget_stream(proof.stream);
+                self.may_count = self.may_count.map(|_| true);
                 Taken::Forked(proof)
             }
             Some(Verdict::Refused(rule)) => Taken::Broken(rule),
         }
     }
 
+    /// SPEC ENTRY-8: whoever is linked is asked for a body that is lacking; where nobody else can have it, it is not waited
+    /// for long.
+    fn seek_body(&mut self, entry: &Held, now: Now) {
+        self.log.want_body(entry);
+        let id = entry.id;
+        if entry.has_body() || !self.log.wants_bodies(id) {
+            return;
+        }
+        if self.patience.gap.is_zero() {
+            self.forgo_at.get_or_insert(now.tick.after(limits::GAP_TIMEOUT));
+            return;
+        }
+        let offer = Offer::told(entry.number, entry.number.saturating_add(1));
+        let wanted = self.log.wanted_bodies(id).0;
+        self.holders.keys().for_each(|link| self.bodies.offer(*link, id, offer, wanted, now.tick));
+    }
+
+    /// Whoever tells for the first time, or again, that it holds words whose bodies are lacking here is asked for them.
+    fn note_bodies(&mut self, link: LinkId, row: &Row, now: Now) {
+        let id = StreamId::of_row(row);
+        if self.patience.gap.is_zero() || !self.log.lacks_bodies(id) {
+            return;
+        }
+        let Some(holder) = self.holders.get_mut(&link) else { return };
+        if holder.told.insert(id, row.next).is_some_and(|told| told != row.next) {
+            return;
+        }
+        if self.log.want_bodies(id, row.first, row.next) {
+            let (offer, wanted) = (Offer::told(row.first, row.next), self.log.wanted_bodies(id).0);
+            self.bodies.offer(link, id, offer, wanted, now.tick);
+            self.bodies.hope_again(link, id, now.tick);
+        }
+    }
+
+    /// Looks at what is removed by now: by RETRACTs of which some may count that did not, or do not any more.
+    pub(crate) fn review(&mut self, counts: impl Fn(&Retraction) -> bool, now: Now, out: &mut Vec<Output>) {
+        let all = self.may_count.is_none_or(|may| may);
+        self.log.review(all, counts);
+        if self.may_count.replace(false).is_none() {
+            // An earlier run has told of it.
+            self.log.news();
+        }
+        out.extend(Output::store(&mut self.log));
+        for news in self.log.peek_news().to_vec() {
+            match news {
+                News::Returned(entry) => self.seek_body(&entry, now),
+                News::Removed(entry, _) => self.bodies.held(entry.id, self.log.wanted_bodies(entry.id).0, now.tick),
+                News::Missing(_) => {}
+            }
+        }
+    }
+
+    /// What has become of words that were said, but for what the user does not miss.
+    pub(crate) fn news(&mut self) -> Vec<News> {
+        let mut news = self.log.news();
+        news.retain(|news| !matches!(news, News::Missing(entry) if self.log.was_shown(entry)));
+        news
+    }
+
     fn on_stored(&mut self, entry: &Held, now: Now, out: &mut Vec<Output>) {
+        if entry.lane() == Lane::Acts {
+            self.may_count = self.may_count.map(|_| true);
+        }
         out.extend(Output::store(&mut self.log));
         let next = self.log.missing(entry.id).0;
         if entry.lane().is_register() {
@@ -299,6 +383,7 @@ impl Replica {
         if is_news {
             out.extend(Output::store(&mut self.log));
             self.pull.forget_stream(id);
+            self.may_count = self.may_count.map(|_| true);
         }
         is_news
     }
@@ -310,7 +395,8 @@ impl Replica {
             self.log.changed_streams();
             self.tell_at = None;
         }
-        self.holders.insert(link, Holder { key, account, talk, is_told: true, answers: bucket() });
+        self.holders
+            .insert(link, Holder { key, account, talk, is_told: true, answers: bucket(), told: BTreeMap::new() });
         let rows = self.log.rows(talk.unwrap_or(u64::MAX)).into_iter();
         rows.filter(|row| talk.is_some() || row.lane != Lane::Talk).collect()
     }
@@ -334,7 +420,10 @@ impl Replica {
 
     /// Somebody outside offers what it holds: it is asked, and told nothing.
     pub(crate) fn hear(&mut self, link: LinkId, key: Key, account: Account, rows: &[Row], now: Now) {
-        self.holders.insert(link, Holder { key, account, talk: None, is_told: false, answers: bucket() });
+        self.holders.insert(
+            link,
+            Holder { key, account, talk: None, is_told: false, answers: bucket(), told: BTreeMap::new() },
+        );
         for row in rows {
             self.note_offer(link, StreamId::of_row(row), Offer::told(row.first, row.next), now);
         }
@@ -343,14 +432,17 @@ impl Replica {
     /// A link is gone, at whose other end somebody is that may still be at an `other` one.
     pub(crate) fn part(&mut self, link: LinkId, other: Option<LinkId>) {
         self.holders.remove(&link);
-        other.into_iter().for_each(|other| self.pull.moves(link, other));
-        self.pull.forget_link(link);
+        for pull in [&mut self.pull, &mut self.bodies] {
+            other.into_iter().for_each(|other| pull.moves(link, other));
+            pull.forget_link(link);
+        }
     }
 
     /// Whoever is at two links is told of everything, and asked, on the `new` one.
     pub(crate) fn follow(&mut self, old: LinkId, new: LinkId) {
         self.holders.get_mut(&old).into_iter().for_each(|holder| holder.is_told = false);
         self.pull.moves(old, new);
+        self.bodies.moves(old, new);
     }
 
     /// Notes what somebody holds. Who holds another head of a stream as long as here is sent this one (SPEC DIGEST-3).
@@ -362,6 +454,7 @@ impl Replica {
                 .flatten();
             out.extend(rival.map(|frame| Output::Send { link, frame }));
             self.note_offer(link, StreamId::of_row(&row), Offer::told(row.first, row.next), now);
+            self.note_bodies(link, &row, now);
         }
     }
 
@@ -423,6 +516,7 @@ impl Replica {
     ) -> bool {
         let log = &self.log;
         self.pull.answered(link, request, |id| log.missing(id).0, |id| again(log, id))
+            || self.bodies.answered(link, request, |id| log.wanted_bodies(id).0, |_| false)
     }
 
     /// Asks for what is lacking and `wanted`, by who pays for it, in requests after the last one, and goes on where nobody
@@ -434,6 +528,7 @@ impl Replica {
         now: Now,
         out: &mut Vec<Output>,
     ) {
+        self.ask_for_bodies(last_request, now, out);
         loop {
             let (log, patience) = (&self.log, self.patience.gap);
             let gap = |id| (if log.may_begin_anywhere(id) { Duration::ZERO } else { patience }, log.knows(id));
@@ -446,14 +541,35 @@ impl Replica {
             }
             for step in steps {
                 match step {
-                    Step::Ask(link, ranges) => {
-                        let request = last_request.step();
-                        let (count, items) = encode_items(ranges.iter().copied(), limits::RANGES_MAX);
-                        let fetch = Fetch { ranges: List::over(count, &items), options: Options::NONE };
-                        out.push(Output::Send { link, frame: Frame::from(fetch).encode(request) });
-                        self.pull.asked(link, request, &ranges, now.tick);
-                    }
+                    Step::Ask(link, ranges) => send_fetch(&mut self.pull, link, &ranges, last_request, now, out),
                     Step::Skip(id, first) => self.skip(id, first, now, out),
+                }
+            }
+        }
+    }
+
+    /// The same of bodies that are lacking; whoever has answered without them is not asked again.
+    fn ask_for_bodies(&mut self, last_request: &mut RequestId, now: Now, out: &mut Vec<Output>) {
+        if self.forgo_at.take_if(|at| *at <= now.tick).is_some() {
+            self.log.forgo_bodies(None, u64::MAX);
+        }
+        loop {
+            let (log, patience) = (&self.log, self.patience.gap);
+            let wanted = |id| log.wants_bodies(id).then_some(Payer::Bringer);
+            let account = |link| self.holders.get(&link).map(|holder| holder.account);
+            let bringer = |link| account(link).unwrap_or(Account::Source(Source::default()));
+            let terms = Terms { budget: self.budget.as_ref(), bringer };
+            let steps = self.bodies.due(now.tick, |id| log.wanted_bodies(id), wanted, |_| (patience, true), &terms);
+            if steps.is_empty() {
+                return;
+            }
+            for step in steps {
+                match step {
+                    Step::Ask(link, ranges) => send_fetch(&mut self.bodies, link, &ranges, last_request, now, out),
+                    Step::Skip(id, first) => {
+                        self.log.forgo_bodies(Some(id), first);
+                        self.bodies.held(id, self.log.wanted_bodies(id).0, now.tick);
+                    }
                 }
             }
         }
@@ -510,7 +626,8 @@ impl Replica {
 
     /// When somebody is to be asked or told.
     pub(crate) fn next(&self, now: Now) -> Option<Instant> {
-        self.pull.next(now.tick).into_iter().chain(self.tell_at).chain(self.next_ripe()).min()
+        let pulls = self.pull.next(now.tick).into_iter().chain(self.bodies.next(now.tick));
+        pulls.chain(self.forgo_at).chain(self.tell_at).chain(self.next_ripe()).min()
     }
 }
 
@@ -518,6 +635,22 @@ impl Replica {
 fn length(entry: &Carried<'_>) -> usize {
     let around = HEADER.saturating_add(Entry::LENGTH).saturating_add(size_of::<Signature>()).saturating_add(1);
     around.saturating_add(entry.body.bytes().map_or(size_of::<Hash>(), <[u8]>::len))
+}
+
+/// Asks somebody for these ranges, for one of the two that ask.
+fn send_fetch(
+    pull: &mut Pull,
+    link: LinkId,
+    ranges: &[Range],
+    last_request: &mut RequestId,
+    now: Now,
+    out: &mut Vec<Output>,
+) {
+    let request = last_request.step();
+    let (count, items) = encode_items(ranges.iter().copied(), limits::RANGES_MAX);
+    let fetch = Fetch { ranges: List::over(count, &items), options: Options::NONE };
+    out.push(Output::Send { link, frame: Frame::from(fetch).encode(request) });
+    pull.asked(link, request, ranges, now.tick);
 }
 
 #[cfg(test)]

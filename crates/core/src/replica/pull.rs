@@ -303,6 +303,14 @@ impl Pull {
         }
     }
 
+    /// Somebody who was asked in vain may have it by now.
+    pub(crate) fn hope_again(&mut self, link: LinkId, id: StreamId, now: Instant) {
+        let Some(lack) = self.lacks.get_mut(&id) else { return };
+        lack.tried.remove(&link);
+        lack.without.remove(&link);
+        (lack.gap_since, lack.ready_at) = (None, now);
+    }
+
     /// Whether an entry is what a link has been asked for.
     pub(crate) fn is_asked(&self, link: LinkId, id: StreamId, number: u64) -> bool {
         let range = self.open.get(&link).and_then(|open| open.ranges.get(&id));

@@ -2,10 +2,10 @@
 
 use alloc::string::{String, ToString as _};
 
-use crate::event::{Asked, Event, Kind, Origin};
+use crate::event::{Asked, Event, Kind, Origin, Remover};
 use crate::id::{Key, MeetingId};
 use crate::identity::{Domain, Identity};
-use crate::log::{Held, Log, StreamId};
+use crate::log::{Held, Log, News, StreamId};
 use crate::roster::deed;
 use crate::wire::entry::{EntryBody, Heard, Level};
 use crate::wire::private::asked;
@@ -27,8 +27,7 @@ pub(crate) fn message(
     us: Key,
 ) -> Option<Event> {
     let meeting = log.meeting();
-    let Held { id: StreamId { author: key, session, .. }, number, lamport, time_ms, .. } = *entry;
-    let origin = Origin { author: key, session, number, lamport, time_ms };
+    let (key, origin) = (entry.id.author, origin(entry));
     let tell =
         |kind, from: &str, own, text: String| Some(Event::Message { meeting, kind, from: from.to_string(), own, text });
     match body {
@@ -48,6 +47,28 @@ pub(crate) fn message(
             let (deed, why) = deed(body, answered)?;
             tell(Kind::Deed(origin, deed), author, key == us, why)
         }
-        EntryBody::Unknown => None,
+        EntryBody::Retract { .. } | EntryBody::Unknown => None,
     }
+}
+
+const fn origin(entry: &Held) -> Origin {
+    let Held { id: StreamId { author, session, .. }, number, lamport, time_ms, .. } = *entry;
+    Origin { author, session, number, lamport, time_ms }
+}
+
+/// What removes the words of an entry.
+pub(crate) fn retract(entry: &Held) -> EntryBody<'static> {
+    let StreamId { author, session, .. } = entry.id;
+    EntryBody::Retract { author, session, number: entry.number, hash: entry.hash }
+}
+
+/// What the user is told of words that are missing, removed, or back; `called`: what somebody is called.
+pub(crate) fn news(meeting: MeetingId, news: &News, called: impl Fn(&Key) -> String, us: Key) -> Option<Event> {
+    let (entry, kind) = match news {
+        News::Missing(entry) => (entry, Kind::Missing(origin(entry))),
+        News::Removed(entry, by) => (entry, Kind::Removed(origin(entry), Remover { name: called(by), key: *by })),
+        News::Returned(entry) => return message(meeting, entry, &entry.body(), None, &called(&entry.id.author), us),
+    };
+    let (from, own) = (called(&entry.id.author), entry.id.author == us);
+    Some(Event::Message { meeting, kind, from, own, text: String::new() })
 }

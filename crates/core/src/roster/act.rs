@@ -103,7 +103,10 @@ impl Act {
             EntryBody::Policy { door, kept } => Self::Policy(Arc::new(Policy { door, kept: kept.iter().collect() })),
             EntryBody::End { why } => Self::End(why.as_str().to_string()),
             EntryBody::Unknown => Self::Unknown,
-            EntryBody::Text { .. } | EntryBody::Question { .. } | EntryBody::Person { .. } => return None,
+            EntryBody::Text { .. }
+            | EntryBody::Question { .. }
+            | EntryBody::Retract { .. }
+            | EntryBody::Person { .. } => return None,
         })
     }
 }

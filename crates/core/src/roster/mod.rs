@@ -19,7 +19,7 @@ use crate::charter::SignedCharter;
 use crate::event::Deed;
 use crate::id::{Hash, Key};
 use crate::identity::Identity;
-use crate::log::{Held, Log, StreamId};
+use crate::log::{Held, Log, Retraction, StreamId};
 use crate::pass::Chain;
 use crate::wire::entry::{Door, EntryBody, Level, Role, Whereabouts};
 use crate::wire::meeting::Lane;
@@ -304,6 +304,18 @@ impl Roster {
         lane.is_register() || self.standing.reaches(&author, session, lane, number)
     }
 
+    /// Whether a RETRACT counts: of one's own words, or of those of somebody who does not rank above it, a host's
+    /// (SPEC RETRACT-1).
+    pub(crate) fn may_remove(&self, retraction: &Retraction) -> bool {
+        self.may_remove_of(&retraction.by.author, &retraction.author) && self.reaches(retraction.by, retraction.number)
+    }
+
+    /// Whether somebody may remove what `author` has said.
+    pub(crate) fn may_remove_of(&self, by: &Key, author: &Key) -> bool {
+        let rank = self.standing.rank(by).filter(|_| self.is_host(by));
+        by == author || rank.is_some_and(|rank| self.standing.rank(author).is_none_or(|theirs| rank <= theirs))
+    }
+
     /// Whether what an act decides about others has effect (SPEC ROSTER-3, ROSTER-4, ROSTER-6). `body`: what it says.
     pub(crate) fn has_effect(&self, act: &Held, body: &EntryBody<'_>) -> bool {
         let rank = self.standing.rank(&act.id.author).filter(|_| self.counts(act.id, act.number));
@@ -319,6 +331,7 @@ impl Roster {
             | EntryBody::Policy { .. }
             | EntryBody::Text { .. }
             | EntryBody::Question { .. }
+            | EntryBody::Retract { .. }
             | EntryBody::Unknown => true,
         }
     }
@@ -409,9 +422,11 @@ pub fn deed(body: &EntryBody<'_>, answered: Option<Level>) -> Option<(Deed, Stri
         EntryBody::Policy { door: Door::Locked, .. } => (Deed::Lock, ""),
         EntryBody::Policy { door: Door::Unlocked, .. } => (Deed::Unlock, ""),
         EntryBody::End { why } => (Deed::End, why.as_str()),
-        EntryBody::Person { .. } | EntryBody::Text { .. } | EntryBody::Question { .. } | EntryBody::Unknown => {
-            return None;
-        }
+        EntryBody::Person { .. }
+        | EntryBody::Text { .. }
+        | EntryBody::Question { .. }
+        | EntryBody::Retract { .. }
+        | EntryBody::Unknown => return None,
     };
     Some((deed, why.into()))
 }

@@ -20,7 +20,7 @@ use crate::machine::{Input, Kept, Machine, Output};
 use crate::name::reading;
 use crate::pass::Chain;
 use crate::random::Random;
-use crate::replica::{Account, Patience, Payer, Replica, Taken, is_asked, message, send_rows};
+use crate::replica::{Account, Patience, Payer, Replica, Taken, is_asked, message, news, send_rows};
 use crate::roster::Roster;
 use crate::rule::Rule;
 use crate::ticket::Ticket;
@@ -198,7 +198,7 @@ impl Attendee {
     /// Tells the user what an earlier run has stored and not shown.
     fn show_rest(&mut self, out: &mut Vec<Output>) {
         for entry in core::mem::take(&mut self.unshown) {
-            self.show(&entry, &entry.body(), None, out);
+            self.show(&entry, &self.replica.log.says(&entry), None, out);
         }
     }
 
@@ -263,6 +263,7 @@ impl Attendee {
         }
         match self.replica.take(link, entry, Some(Payer::Nobody), &self.us, now, out) {
             Taken::Stored(entry) => self.on_stored(&entry, out),
+            Taken::Completed(entry) => self.show(&entry, &entry.body(), None, out),
             Taken::Known | Taken::Later => {}
             Taken::Forked(proof) => self.on_forked(proof.stream, proof.number, out),
             Taken::Broken(rule) => self.reject(link, rule, now, out),
@@ -294,6 +295,12 @@ impl Attendee {
 
     /// Does what is due: tells what has changed, asks for what is lacking.
     fn settle(&mut self, now: Now, out: &mut Vec<Output>) {
+        let roster = &self.roster;
+        self.replica.review(|retraction| roster.may_remove(retraction), now, out);
+        for what in self.replica.news() {
+            let event = news(self.replica.log.meeting(), &what, |_| self.host_name(), self.us.key());
+            out.extend(event.map(Output::Event));
+        }
         if !matches!(self.stage, Stage::Attending(_)) {
             return;
         }

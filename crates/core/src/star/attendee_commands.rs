@@ -52,6 +52,7 @@ impl Attendee {
             | Command::Unmute { .. }
             | Command::Admit { .. }
             | Command::Deny { .. }
+            | Command::Retract { .. }
             | Command::Lock
             | Command::Unlock
             | Command::End => Err(Failure::NotHost(Place::Lecture)),

@@ -2,7 +2,6 @@
 
 use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString as _};
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::admission::{Admitted, House};
@@ -17,13 +16,13 @@ use crate::event::{self, Ending, Event, Kind, Member, Notice, State, Whisper};
 use crate::id::{CommandId, Key, LinkId, RequestId, Signature, Source};
 use crate::identity::{Identity, Secret};
 use crate::limits;
-use crate::log::{Log, StreamId};
+use crate::log::{Log, News, StreamId};
 use crate::machine::{Input, Kept, Machine, Output};
 use crate::name::{proper, reading};
 use crate::pass::Chain;
 use crate::random::Random;
 use crate::reason;
-use crate::replica::{Asker, Delivery, message, send_rows};
+use crate::replica::{Asker, Delivery, message, news, send_rows};
 use crate::roster::Roster;
 use crate::rule::Rule;
 use crate::ticket::Ticket;
@@ -176,9 +175,12 @@ impl Host {
     fn on_start(&mut self, now: Now, out: &mut Vec<Output>) {
         let meeting = self.charter.meeting;
         out.push(Output::Keep { meeting, name: Kept::Charter, bytes: self.charter.bytes().into() });
+        self.review(out);
+        // An earlier run has told of it.
+        self.log.news();
         let dropped = self.log.ring().dropped_before();
         for (at, entry) in self.log.ring().iter() {
-            out.push(Output::Append { entry: Arc::clone(entry), at, dropped });
+            out.push(Output::Append { entry: self.log.served(entry), at, dropped });
         }
         self.forgo_lost(out);
         if let Some(why) = self.roster.ended() {
@@ -191,7 +193,7 @@ impl Host {
         }
         self.tell_ready(out);
         for entry in self.log.unshown() {
-            let event = message(&self.log, &entry, &entry.body(), None, &self.name, self.us.key());
+            let event = message(&self.log, &entry, &self.log.says(&entry), None, &self.name, self.us.key());
             // What this user has written, it knows.
             out.extend(event.filter(|event| matches!(event, Event::Message { own: false, .. })).map(Output::Event));
         }
@@ -245,7 +247,23 @@ impl Host {
         out.extend(Output::store(&mut self.log));
         out.push(Output::Append { entry, at, dropped });
         out.extend(event.map(Output::Event));
+        self.review(out);
         true
+    }
+
+    /// What this host has removed goes to whoever lacks it without its body.
+    fn review(&mut self, out: &mut Vec<Output>) {
+        self.log.review(true, |retraction| self.roster.may_remove(retraction));
+        out.extend(Output::store(&mut self.log));
+        for what in self.log.news() {
+            if let (News::Removed(entry, _), dropped) = (&what, self.log.ring().dropped_before())
+                && let Some(at) = self.log.position(entry)
+            {
+                out.push(Output::Append { entry: self.log.served(entry), at, dropped });
+            }
+            let event = news(self.charter.meeting, &what, |_| self.name.clone(), self.us.key());
+            out.extend(event.map(Output::Event));
+        }
     }
 
     /// Somebody shows that two runs have signed in one session: what this one has written from there on counts with

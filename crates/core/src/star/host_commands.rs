@@ -6,15 +6,17 @@ use alloc::vec::Vec;
 use super::host::Host;
 use super::witness::check;
 use crate::code::Code;
-use crate::command::{Command, Failure, Full, Place};
+use crate::command::{Command, Failure, Full, Place, Words};
 use crate::door::begins_with;
 use crate::event::{Ending, Event, Member, Notice, Role as Part, State, Whisper};
 use crate::id::{CommandId, Key, LinkId, Salt, Token};
 use crate::identity::{Domain, Identity, Secret};
 use crate::limits;
+use crate::log::Held;
 use crate::machine::Output;
 use crate::name::{normal, proper};
 use crate::reason::goodbye;
+use crate::replica::retract;
 use crate::rule::Rule;
 use crate::time::Now;
 use crate::wire::Frame;
@@ -38,6 +40,7 @@ impl Host {
                 Ok(())
             }
             Command::Directory(wish) => Err(Failure::NoRegistryHere(wish)),
+            Command::Retract { words } => self.retract(&words, now, out),
             Command::Bans => {
                 out.push(Output::Event(self.bans()));
                 Ok(())
@@ -85,6 +88,25 @@ impl Host {
         let text = Text::new(text).ok_or(Failure::TextLength(text.len()))?;
         let salt = Salt(self.random.bytes());
         self.act(&EntryBody::Text { salt, text }, now, out)
+    }
+
+    /// What this host has said, or a question that it has published (SPEC RETRACT-1).
+    fn retract(&mut self, words: &Words, now: Now, out: &mut Vec<Output>) -> Result<(), Failure> {
+        let us = self.us.key();
+        let is_own = |entry: &Held| entry.id.author == us;
+        let found = match words {
+            Words::Own => self.log.newest_words(is_own),
+            Words::Of(name) if *name == self.name => {
+                self.log.newest_words(|entry| is_own(entry) && matches!(entry.body(), EntryBody::Text { .. }))
+            }
+            Words::Of(asker) => self.log.newest_words(|entry| {
+                let asks = |name: &str| normal(name) == normal(asker);
+                matches!(entry.body(), EntryBody::Question { name, .. } if asks(name.as_str()))
+            }),
+            Words::At { author, session, number } => self.log.words(*author, *session, *number),
+        };
+        let found = found.ok_or(Failure::NoSuchWords)?;
+        self.act(&retract(&found), now, out)
     }
 
     fn act(&mut self, body: &EntryBody<'_>, now: Now, out: &mut Vec<Output>) -> Result<(), Failure> {

@@ -16,13 +16,13 @@ use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use super::*;
 use crate::charter::{Admission, Questions, SignedCharter};
 use crate::code::Code;
-use crate::command::{Command, Failure, With};
+use crate::command::{Command, Failure, With, Words};
 use crate::event::{Deed, Event, Kind, Notice};
 use crate::feed::{Feed, Reader};
 use crate::id::{CommandId, DialId, Hash, Key, LinkId, MeetingId, RequestId, Signature, Token};
 use crate::identity::{Domain, Ed25519, Identity, Secret, identity};
 use crate::limits;
-use crate::log::{Log, Marks, Record};
+use crate::log::{Log, Marks, Record, StreamId};
 use crate::machine::{Input, Kept, Machine, Output};
 use crate::reason;
 use crate::rule::Rule;
@@ -1125,4 +1125,58 @@ fn guest_1_what_only_a_host_sends_comes_from_no_guest() {
     assert!(matches!(decoded, Frame::Meeting(Meeting::EntryFrame(_))));
     lecture.host_input(Input::Frame { link: anna, id: RequestId::EVENT, frame: decoded });
     assert_eq!(rule_of(&lecture, anna), Some(Rule::Entry5));
+}
+
+/// What an attendee was told to be removed: the numbers.
+fn removed(lecture: &Lecture, link: LinkId) -> Vec<u64> {
+    let number = |event: &Event| match event {
+        Event::Message { kind: Kind::Removed(origin, _), .. } => Some(origin.number),
+        _ => None,
+    };
+    lecture.attendees[&link].events.iter().filter_map(number).collect()
+}
+
+#[test]
+fn retract_4_a_host_removes_what_it_has_said_and_what_it_has_published() {
+    let (mut lecture, anna) = Lecture::with_anna(&Options::default());
+    lecture.say("my secret");
+    lecture.ask(anna, "my phone number is 42");
+    lecture.say("hello");
+    lecture.host_command(Command::Retract { words: Words::Of("anna".to_string()) });
+    lecture.host_command(Command::Retract { words: Words::Of("nobody".to_string()) });
+    assert!(matches!(lecture.host.events.last(), Some(Event::Error { failure: Failure::NoSuchWords, .. })));
+    let secret = lecture.host.machine.log.newest_words(|entry| entry.number == 1).expect("it is held");
+    let StreamId { author, session, .. } = secret.id;
+    lecture.host_command(Command::Retract { words: Words::At { author, session, number: 1 } });
+    assert_eq!(removed(&lecture, anna), [2, 1]);
+    lecture.command(anna, Command::Retract { words: Words::Own });
+    let refused = |event: &Event| matches!(event, Event::Error { failure: Failure::NotHost(_), .. });
+    assert!(lecture.attendees[&anna].events.iter().any(refused));
+    let bea = lecture.join(attendee_config(3, "bea"));
+    lecture.pass(10_000);
+    assert_eq!((lecture.attendees[&bea].texts(), removed(&lecture, bea)), (vec!["hello".to_string()], vec![2, 1]));
+    let meeting = lecture.host.machine.charter.meeting;
+    let holds = |records: &[Record], words: &[u8]| {
+        let log = Log::restored(meeting, 100, records.iter().cloned());
+        log.records()
+            .filter_map(|record| record.frame().cloned())
+            .any(|frame| frame.0.windows(words.len()).any(|part| part == words))
+    };
+    for stored in [&lecture.host.stored, &lecture.attendees[&anna].stored, &lecture.attendees[&bea].stored] {
+        assert!(holds(stored, b"hello"));
+        assert!(!holds(stored, b"my secret") && !holds(stored, b"my phone"), "the disk forgets");
+    }
+    // Host and guest come back, and nobody sees it.
+    let old = lecture.attendees.remove(&anna).expect("anna");
+    let mut again = Lecture::with(host_again(&Options::default(), &lecture.host.stored, None));
+    let restored = Some(old.disk(None));
+    let anna = again.join(NewcomerConfig { restored, started_ms: 3_000, ..attendee_config(2, "anna") });
+    let cleo = again.join(attendee_config(4, "cleo"));
+    again.pass(10_000);
+    again.say("back");
+    assert_eq!(again.attendees[&anna].texts(), ["back"]);
+    assert_eq!(
+        (again.attendees[&cleo].texts(), removed(&again, anna)),
+        (vec!["hello".to_string(), "back".to_string()], vec![])
+    );
 }

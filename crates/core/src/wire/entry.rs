@@ -398,6 +398,17 @@ bodies! {
         /// The question.
         text: Text<'a>,
     }
+    /// Somebody's words are not shown any more, and their body goes.
+    0x0104 "RETRACT" Retract Talk {
+        /// Who said them.
+        author: Key,
+        /// In which session.
+        session: u64,
+        /// Under which number.
+        number: u64,
+        /// The hash of their entry.
+        hash: Hash,
+    }
     /// Who the author is, where it can be dialled, and whether it is here.
     0x0200 "PERSON" Person PERSON {
         /// Here, or gone for good.

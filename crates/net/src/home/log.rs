@@ -6,9 +6,10 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use tertulia_core::id::MeetingId;
-use tertulia_core::limits::{LOG_SPARE_BYTES, TALK_ENTRIES_MAX};
+use tertulia_core::limits::{BODIES_GO_INTERVAL, LOG_SPARE_BYTES, TALK_ENTRIES_MAX};
 use tertulia_core::log::record::{Damage, Reader, SALT, Salted, Why};
 use tertulia_core::log::{Log, Record};
 
@@ -54,6 +55,9 @@ struct Known {
     /// How long it was when it was written anew.
     kept: u64,
     is_rewritten: bool,
+    /// How many bodies are to go, and when others went.
+    gone: usize,
+    gone_at: Option<Instant>,
 }
 
 /// The logs of a home that are written.
@@ -99,8 +103,9 @@ pub(super) fn load(logs: &Mutex<Logs>, folder: &Path, meeting: MeetingId) -> Res
     if length > reader.whole() {
         file.set_len(reader.whole()).map_err(Error::file("cut", &path))?;
     }
-    let known = Known { salted, length: reader.whole(), kept: reader.kept(), is_rewritten: false };
-    let known = if known.is_long() { write_anew(&path, &known.salted, &log)? } else { known };
+    let known = Known { kept: reader.kept(), ..Known::new(salted, reader.whole()) };
+    // SPEC RETRACT-5
+    let known = if known.is_long() || log.has_hidden() { write_anew(&path, &known.salted, &log)? } else { known };
     logs.known.insert(path, known);
     Ok(StoredLog { log, damaged })
 }
@@ -138,7 +143,8 @@ pub(super) fn append(
     };
     add(file, &path, &bytes, known.length)?;
     known.length = known.length.saturating_add(count(bytes.len()));
-    if known.is_long() && !known.is_rewritten {
+    known.gone = known.gone.saturating_add(usize::from(matches!(record, Record::Gone(..))));
+    if (known.is_long() || known.has_to_forget()) && !known.is_rewritten {
         known.is_rewritten = true;
         let (logs, known) = (Arc::clone(logs), known.clone());
         // If there is no thread to be had, the next run does it.
@@ -148,6 +154,15 @@ pub(super) fn append(
 }
 
 impl Known {
+    const fn new(salted: Salted, length: u64) -> Self {
+        Self { salted, length, kept: length, is_rewritten: false, gone: 0, gone_at: None }
+    }
+
+    /// SPEC RETRACT-5
+    fn has_to_forget(&self) -> bool {
+        self.gone > 0 && self.gone_at.is_none_or(|at| at.elapsed() >= BODIES_GO_INTERVAL)
+    }
+
     fn is_long(&self) -> bool {
         self.length > self.kept.max(LOG_SPARE_BYTES).saturating_mul(2)
     }
@@ -176,8 +191,10 @@ fn rewrite(logs: &Mutex<Logs>, path: &Path, meeting: MeetingId, known: &Known, h
         let kept = length;
         length = length.saturating_add(count(rest.len()));
         logs.open.remove(path);
-        let salted = known.salted.clone();
-        logs.known.insert(path.into(), Known { salted, length, kept, is_rewritten: false });
+        let gone = logs.known.get(path).map_or(0, |now| now.gone.saturating_sub(known.gone));
+        let gone_at = if known.gone > 0 { Some(Instant::now()) } else { known.gone_at };
+        let anew = Known { kept, gone, gone_at, ..Known::new(known.salted.clone(), length) };
+        logs.known.insert(path.into(), anew);
     });
     // Both names hold all that there is.
     let _ = sync_folder(path);
@@ -188,7 +205,7 @@ fn write_anew(path: &Path, salted: &Salted, log: &Log) -> Result<Known, Error> {
     let (_, length) = write_beside(path, salted, log).map_err(Error::file("write", &beside(path)))?;
     fs::rename(beside(path), path).map_err(Error::file("write", path))?;
     sync_folder(path)?;
-    Ok(Known { salted: salted.clone(), length, kept: length, is_rewritten: false })
+    Ok(Known::new(salted.clone(), length))
 }
 
 /// A new file at `path`.
@@ -196,7 +213,7 @@ fn create(path: &Path, salted: &Salted) -> Result<Known, Error> {
     let header = salted.header(0);
     let written = open_new(&beside(path)).and_then(|mut file| file.write_all(&header));
     written.and_then(|()| fs::rename(beside(path), path)).map_err(Error::file("write", path))?;
-    Ok(Known { salted: salted.clone(), length: count(header.len()), kept: 0, is_rewritten: false })
+    Ok(Known { kept: 0, ..Known::new(salted.clone(), count(header.len())) })
 }
 
 /// Writes a file that holds `log`, beside `path` and onto the disk: it, and how long it is.

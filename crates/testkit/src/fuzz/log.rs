@@ -170,6 +170,11 @@ impl Play {
                 assert_eq!((held.carried(), &held.frame), (entry, &frame_of(entry)));
                 self.store(held);
             }
+            (Verdict::Completed(held), Expected::Completed) => {
+                let at = self.model.complete(&held.frame);
+                self.feed.append(Arc::clone(held), at.try_into().unwrap(), self.log.ring().dropped_before());
+                self.changed.insert(held.id);
+            }
             (Verdict::Dropped, Expected::Dropped) => {}
             (Verdict::Ahead { next }, Expected::Ahead(expected)) => assert_eq!(*next, expected),
             (Verdict::Refused(rule), Expected::Refused(expected)) => assert_eq!(*rule, expected),

@@ -18,6 +18,7 @@ use tertulia_core::wire::meeting::{Lane, Range, Row};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Expected {
     Stored,
+    Completed,
     Dropped,
     Ahead(u64),
     Forked(u64),
@@ -92,8 +93,13 @@ impl Model {
         if value.number == u64::MAX || (known.is_none() && self.is_too_old(id)) {
             return Expected::Dropped;
         }
-        if self.held(id, value.number).is_some_and(|held| held.signed == entry.signed()) {
-            return Expected::Dropped;
+        if let Some(held) = self.held(id, value.number).filter(|held| held.signed == entry.signed()) {
+            let is_bare = entry_of(&held.frame).unwrap().body.bytes().is_none();
+            return match (is_bare && body.bytes().is_some(), self.is_signed(&entry, us)) {
+                (false, _) => Expected::Dropped,
+                (true, false) => Expected::Refused(Rule::Entry1),
+                (true, true) => Expected::Completed,
+            };
         }
         let rival = self.rival(id, &entry);
         let is_wanted = known.is_none_or(|known| match known.head {
@@ -106,14 +112,28 @@ impl Model {
         if !is_wanted && rival.is_none() {
             return Expected::Dropped;
         }
-        if !us.verify(&value.author, Domain::Entry, &[&self.meeting.0, &entry.signed()], &entry.signature) {
+        if !self.is_signed(&entry, us) {
             return Expected::Refused(Rule::Entry1);
         }
         if let Some(number) = rival {
             self.void(id, number);
             return Expected::Forked(number);
         }
-        if body.bytes().is_none() { Expected::Dropped } else { Expected::Stored }
+        if body.bytes().is_none() && id.lane != Lane::Talk { Expected::Dropped } else { Expected::Stored }
+    }
+
+    fn is_signed(&self, envelope: &Envelope, us: &Identity) -> bool {
+        let Envelope { entry, signature, .. } = envelope;
+        us.verify(&entry.author, Domain::Entry, &[&self.meeting.0, &envelope.signed()], signature)
+    }
+
+    /// The body of an entry that is held has come: where that is.
+    pub(super) fn complete(&mut self, frame: &Encoded) -> usize {
+        let hash = hash(self.meeting, &entry_of(frame).unwrap().envelope());
+        let is_it = |stored: &Stored| stored.hash == hash && !stored.is_dropped && !stored.is_hidden;
+        let at = self.entries.iter().position(is_it).unwrap();
+        self.entries[at].frame = frame.clone();
+        at
     }
 
     fn offer_register(&self, id: StreamId, entry: &Envelope, body: Body<'_>, us: &Identity) -> Expected {
@@ -129,7 +149,7 @@ impl Model {
         {
             return Expected::Dropped;
         }
-        if !us.verify(&value.author, Domain::Entry, &[&self.meeting.0, &entry.signed()], &entry.signature) {
+        if !self.is_signed(entry, us) {
             return Expected::Refused(Rule::Entry1);
         }
         if body.bytes().is_none() { Expected::Dropped } else { Expected::Stored }

@@ -9,7 +9,7 @@ use tertulia_core::event::{Event, Kind, Reach, State};
 use tertulia_core::id::{Hash, Key};
 use tertulia_core::limits;
 use tertulia_core::log::{Held, Log, StreamId, entry_of};
-use tertulia_core::wire::entry::{Entry, EntryBody, Level};
+use tertulia_core::wire::entry::{Entry, Kind as Body, Level};
 use tertulia_core::wire::meeting::Lane;
 
 use super::room::{Asked, Person, Room};
@@ -173,8 +173,31 @@ impl Room {
             (node, roster.hosts().to_vec(), roster.is_locked(), people)
         };
         let all: Vec<_> = self.expected().into_iter().map(seen).collect();
+        if let Some(two) = self.removed_differently() {
+            return Some(two);
+        }
         let differs = all.windows(2).find(|two| (&two[0].1, two[0].2, &two[0].3) != (&two[1].1, two[1].2, &two[1].3));
         differs.map(|two| format!("two see another room: {two:?}"))
+    }
+
+    /// Whether two take other words for removed, of those that both hold (SPEC RETRACT-2).
+    fn removed_differently(&self) -> Option<String> {
+        let mut all: BTreeMap<Hash, (usize, Option<Key>)> = BTreeMap::new();
+        for node in self.expected() {
+            for log in self.sim.logs(node) {
+                let talk = log.entries().filter(|entry| entry.lane() == Lane::Talk && self.is_honest(&entry.id.author));
+                for entry in talk.filter(|entry| !log.is_void(entry.id, entry.number)) {
+                    let removed = log.removed_by(entry);
+                    let (other, theirs) = *all.entry(entry.hash).or_insert((node, removed));
+                    if theirs != removed {
+                        return Some(format!(
+                            "to {node} it is removed by {removed:?}, to {other} by {theirs:?}: {entry:?}"
+                        ));
+                    }
+                }
+            }
+        }
+        None
     }
 
     /// What keeps to no rule fills no disk: members write no acts (SPEC ROSTER-3, MESH-9), and of people only so many are
@@ -256,39 +279,62 @@ impl Room {
     /// What was stored was shown, once.
     fn check_shown(&self) {
         for node in self.expected() {
-            let mut shown = BTreeSet::new();
+            // What is removed is shown no more, but if its RETRACT does not count any more.
+            let (mut shown, mut removed) = (BTreeSet::new(), BTreeSet::new());
             let mut last: BTreeMap<(Key, u64), u64> = BTreeMap::new();
             for told in self.sim.told(node) {
-                let Event::Message { kind: Kind::Text(origin), .. } = &told.event else { continue };
+                let Event::Message { kind: kind @ (Kind::Text(origin) | Kind::Removed(origin, _)), .. } = &told.event
+                else {
+                    continue;
+                };
                 if !self.is_honest(&origin.author) {
                     continue;
                 }
                 let place = (origin.lamport, origin.author, origin.session, origin.number);
+                if matches!(kind, Kind::Removed(..)) {
+                    shown.remove(&place);
+                    removed.insert(place);
+                    continue;
+                }
                 assert!(shown.insert(place), "node {node} shows {place:?} twice");
                 let before = last.insert((origin.author, origin.session), origin.number);
                 // What damage has taken before it was shown is shown once it has come again.
-                let is_late = self.sim.was_lost(node, origin.author, origin.session, origin.number);
+                let is_late =
+                    removed.contains(&place) || self.sim.was_lost(node, origin.author, origin.session, origin.number);
                 assert!(is_late || before < Some(origin.number), "node {node} shows {place:?} after {before:?}");
             }
+            let hidden = self.removed_of(node);
+            let still = shown.intersection(&hidden).next();
+            assert_eq!(still, None, "node {node} shows what is removed");
             if self.sim.run_of(node) == 1 {
                 let texts = self.texts_of(node);
                 if self.mix.has_politics() {
                     // What has become void since may have been shown, and need not be.
                     let counting = self.transcript(node);
                     assert!(shown.is_subset(&texts), "node {node} shows what it does not hold");
-                    let missing = texts.intersection(&counting).find(|text| !shown.contains(text));
+                    let missing =
+                        texts.intersection(&counting).find(|text| !shown.contains(text) && !hidden.contains(text));
                     assert_eq!(missing, None, "node {node} does not show what it holds");
                 } else {
-                    assert_eq!(shown, texts, "node {node} does not show what it holds");
+                    assert!(shown.is_subset(&texts), "node {node} shows what it does not hold");
+                    let missing = texts.iter().find(|text| !shown.contains(text) && !hidden.contains(text));
+                    assert_eq!(missing, None, "node {node} does not show what it holds");
                 }
             }
         }
     }
 
+    /// What a node takes for removed.
+    fn removed_of(&self, node: usize) -> BTreeSet<Place> {
+        let logs = self.sim.logs(node).into_iter();
+        let removed = logs.flat_map(|log| log.entries().filter(|entry| log.removed_by(entry).is_some()));
+        removed.map(|entry| (entry.lamport, entry.id.author, entry.id.session, entry.number)).collect()
+    }
+
     fn texts_of(&self, node: usize) -> BTreeSet<Place> {
         let entries = self.sim.disk(node).entries.iter().filter_map(entry_of);
         let entries = entries.filter(|entry| self.is_honest(&entry.entry.author));
-        let texts = entries.filter(|entry| matches!(entry.read(), EntryBody::Text { .. }));
+        let texts = entries.filter(|entry| Body::of(entry.entry.kind) == Body::Text);
         texts.map(|entry| entry.entry).map(|entry| (entry.lamport, entry.author, entry.session, entry.number)).collect()
     }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use tertulia_core::code::Code;
-use tertulia_core::command::{Command, With};
+use tertulia_core::command::{Command, With, Words};
 use tertulia_core::event::{Ending, Event, Kind, Notice};
 use tertulia_core::id::{CommandId, Key};
 use tertulia_core::log::Log;
@@ -323,6 +323,8 @@ impl Room {
             Event::Message { kind: Kind::Text(origin), .. } if !self.is_honest(&origin.author) => {
                 self.sim.sometimes("byzantine_shown");
             }
+            Event::Message { kind: Kind::Removed(..), .. } => self.sim.sometimes("removed"),
+            Event::Message { kind: Kind::Missing(_), .. } => self.sim.sometimes("missing"),
             Event::Gap { .. } => self.sim.sometimes("gap"),
             Event::Warning(Notice::Fork(_)) => self.sim.sometimes("forked"),
             Event::Unlinked { .. } => self.sim.sometimes("unlinked"),
@@ -375,6 +377,13 @@ impl Room {
     pub(super) fn say(&mut self, node: usize) {
         let text = self.text("line");
         self.command(node, Command::Say { text });
+        if self.texts.is_multiple_of(9) {
+            self.command(node, Command::Retract { words: Words::Own });
+        }
+        if self.texts.is_multiple_of(13) && self.mix.has_politics() && self.is_there(0) && !self.sim.is_stopped(0) {
+            let words = Words::Of(self.people[node].name.clone());
+            self.command(0, Command::Retract { words });
+        }
     }
 
     fn act(&mut self, act: Act) {

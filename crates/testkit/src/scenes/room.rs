@@ -1,8 +1,8 @@
 //! A room: who comes in and how, what is said, and why somebody is turned away.
 
 use tertulia_core::code::Code;
-use tertulia_core::command::{Command, With};
-use tertulia_core::event::Event;
+use tertulia_core::command::{Command, With, Words};
+use tertulia_core::event::{Event, Kind, Origin};
 use tertulia_core::id::{MeetingId, Token};
 use tertulia_core::trace::Trace;
 use tertulia_core::wire::Encoded;
@@ -27,6 +27,7 @@ pub(super) fn all() -> Vec<(&'static str, Trace)> {
         ("room-elsewhere", elsewhere()),
         ("room-through-another", through_another()),
         ("room-ticket", ticket()),
+        ("room-removed", removed()),
     ];
     all.extend(lobby());
     all.extend(turned_away());
@@ -82,6 +83,25 @@ fn third() -> Trace {
     scene.pass(1_500);
     assert_eq!(scene.sim.peers(cleo).len(), 2);
     scene.done("the third comes in by the second, and links with both", &["MESH-1", "MESH-5", "MESH-16"])
+}
+
+/// What is taken back goes to a newcomer without its body.
+fn removed() -> Trace {
+    let mut scene = with_bea(&mix(), 14);
+    scene.say(0, "my secret");
+    scene.say(0, "hello all");
+    scene.pass(1_500);
+    let said = |event: &Event| match event {
+        Event::Message { kind: Kind::Text(origin), text, .. } if text == "my secret" => Some(*origin),
+        _ => None,
+    };
+    let Origin { author, session, number, .. } = scene.sim.told(0).iter().find_map(|told| said(&told.event)).unwrap();
+    scene.command(0, Command::Retract { words: Words::At { author, session, number } });
+    let cleo = scene.watch(newcomer(2, 1, "cleo", &mix()));
+    scene.pass(5_000);
+    assert!(scene.was_told(cleo, |event| matches!(event, Event::Message { kind: Kind::Removed(..), .. })));
+    assert!(!scene.was_told(cleo, |event| said(event).is_some()));
+    scene.done("what was taken back comes to a newcomer without its body", &["ENTRY-8", "RETRACT-2", "RETRACT-4"])
 }
 
 /// Two newcomers dial each other at once: one of their links is closed.

@@ -102,7 +102,7 @@ impl Meeting {
                     forks.push((proof.stream, proof.number));
                     false
                 }
-                Verdict::Dropped => false,
+                Verdict::Dropped | Verdict::Completed(_) => false,
                 Verdict::Refused(rule) => panic!("{rule:?}: {}", line(self, entry)),
             });
             if entries.len() == before {
@@ -222,7 +222,9 @@ fn line(meeting: &Meeting, entry: &Held) -> String {
             let ticket = proof.iter().next().map(|proof| meeting.name_of(&proof.ticket));
             format!("PERSON {whereabouts:?}, chain{}, proof {ticket:?}", passes.collect::<String>())
         }
-        EntryBody::Text { .. } | EntryBody::Question { .. } | EntryBody::Unknown => "what nobody can read".into(),
+        EntryBody::Text { .. } | EntryBody::Question { .. } | EntryBody::Retract { .. } | EntryBody::Unknown => {
+            "what nobody can read".into()
+        }
     };
     let at = meeting.entries.iter().position(|other| other.hash == entry.hash).unwrap_or(0);
     let (author, session, number) = (meeting.name_of(&entry.id.author), entry.id.session, entry.number);

@@ -75,6 +75,8 @@ pub enum Canary {
     SpareKeyReturns,
     /// The oldest talk goes to everybody.
     FloorFalls,
+    /// Whoever brings talk whose body is lacking is cut off.
+    BodyCutsLink,
     /// Who has left, or has signed two versions, takes the seats of those along whom it has let in.
     SignerTakesSeat,
     /// Every third question makes its reader take the host for a liar.
@@ -114,6 +116,7 @@ impl Canary {
         Self::GhostHears,
         Self::SpareKeyReturns,
         Self::FloorFalls,
+        Self::BodyCutsLink,
         Self::SignerTakesSeat,
         Self::CriesWolf,
         Self::RowsUnbounded,
@@ -140,6 +143,8 @@ pub(super) struct Planted {
     discredited: BTreeSet<Key>,
     /// The link that has told of much.
     greedy: Option<LinkId>,
+    /// Links that are to be closed, whose machine takes them for gone.
+    cut: Vec<LinkId>,
 }
 
 /// Rows of one DIGEST that are much.
@@ -158,6 +163,7 @@ impl Planted {
             served: BTreeSet::new(),
             discredited: BTreeSet::new(),
             greedy: None,
+            cut: Vec::new(),
         }
     }
 
@@ -197,6 +203,12 @@ impl Planted {
                 }
                 let has_place = self.greedy.is_none_or(|greedy| greedy == link) || digest.rows.is_empty();
                 has_place.then_some(input)
+            }
+            Input::Frame { link, frame: Frame::Meeting(Meeting::EntryFrame(entry)), .. }
+                if self.is(Canary::BodyCutsLink) && entry.entry.body.bytes().is_none() =>
+            {
+                self.cut.push(link);
+                Some(Input::Down { link, code: Code::Forged })
             }
             Input::Frame { link, frame: Frame::Meeting(Meeting::EntryFrame(entry)), .. }
                 if !self.takes(link, &entry.entry) =>
@@ -250,7 +262,8 @@ impl Planted {
     /// What the driver gets to see of a machine's outputs.
     pub(super) fn on_outputs(&mut self, outputs: Vec<Output>) -> Vec<Output> {
         let Some(canary) = self.canary else { return outputs };
-        let mut seen = Vec::new();
+        let close = |link| Output::Close { link, code: Code::Forged, rule: None, reason: String::new() };
+        let mut seen: Vec<Output> = self.cut.drain(..).map(close).collect();
         for output in outputs {
             if let (Output::Send { link, frame }, Canary::GhostHears | Canary::FloorFalls) = (&output, canary) {
                 let along = self.on_frame(*link, frame).into_iter();

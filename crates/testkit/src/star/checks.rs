@@ -196,7 +196,7 @@ impl Lecture {
                     Kind::Text(origin) => (Lane::Talk, origin, false),
                     Kind::Question(origin, _) => (Lane::Talk, origin, true),
                     Kind::Deed(origin, _) => (Lane::Acts, origin, false),
-                    Kind::Whisper(_) => return None,
+                    Kind::Whisper(_) | Kind::Missing(_) | Kind::Removed(..) => return None,
                 };
                 let name = (lane, origin.session, origin.number);
                 Some(Line { name, at: told.at, is_question, text: text.clone() })

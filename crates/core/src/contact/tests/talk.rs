@@ -262,3 +262,31 @@ fn contact_6_and_show_3_what_was_stored_and_not_shown_is_shown_by_the_next_run_b
     assert_eq!(world.heard(1), ["two"], "one, without a link");
     let Some(Event::Closed { code: Code::Left, .. }) = world.nodes[1].events.last() else { panic!("it is over") };
 }
+
+#[test]
+fn retract_1_between_friends_one_s_own_words_are_removed() {
+    let mut world = World::friends();
+    world.say(0, "bea", "my secret");
+    world.say(0, "bea", "hello");
+    world.settle();
+    let removed = |world: &World, node: usize| -> Vec<u64> {
+        let number = |event: &Event| match event {
+            Event::Message { kind: Kind::Removed(origin, _), .. } => Some(origin.number),
+            _ => None,
+        };
+        world.nodes[node].events.iter().filter_map(number).collect()
+    };
+    let retract = || Command::Retract { words: Words::Of("bea".to_string()) };
+    world.command(0, retract());
+    world.settle();
+    assert_eq!((removed(&world, 0), removed(&world, 1)), (vec![2], vec![2]));
+    world.kill(1);
+    world.command(0, retract());
+    world.settle();
+    assert_eq!((removed(&world, 0), removed(&world, 1)), (vec![2, 1], vec![2]));
+    world.start(1);
+    world.seconds(30);
+    assert_eq!(removed(&world, 1), [2, 1], "it is held, as any words are");
+    world.command(1, Command::Retract { words: Words::Of("anna".to_string()) });
+    assert_eq!(world.errors(1).last(), Some(&"no_such_words"), "what the other has said is not one's own");
+}
