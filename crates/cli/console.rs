@@ -88,7 +88,7 @@ const WORDS: &[Word] = &[
     word("ticket", "", "what others join with", Of::All),
     word("bans", "", "who is muted or out", Of::HostOfLecture),
     word("retract", " [NAME]", "remove the last that you have said, or the last question of NAME's", Of::HostOfLecture)
-        .in_room("remove the last that you have said; its host: that NAME has said"),
+        .in_room("remove the last that you have said; a host: that NAME has said"),
     word("stop", "", "stop for now: the lecture goes on when you host the same title again", Of::HostOfLecture)
         .in_room("go for now and stay a member: the room goes on"),
     word(
