@@ -278,7 +278,7 @@ impl Planted {
             }
             let (mut copies, twice) = (1, |planted: bool| if planted { 2 } else { 1 });
             match &output {
-                Output::Event(Event::Message { .. }) => {
+                Output::Event(Event::Message { kind, .. }) if !matches!(kind, Kind::Removed(..)) => {
                     copies = twice(self.every(Canary::ShownTwice, 9));
                     if self.every(Canary::NotShown, 11) {
                         copies = 0;
