@@ -2,6 +2,7 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
 #![allow(clippy::indexing_slicing, reason = "a JSON value without the field is null")]
+#![allow(clippy::arithmetic_side_effects, reason = "small numbers")]
 
 mod support;
 

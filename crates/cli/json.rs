@@ -432,11 +432,6 @@ fn named(author: &str, session: &str, number: Option<u64>) -> Result<Words, Prob
     }
 }
 
-fn take_number(fields: &mut Fields, field: &str) -> Result<Option<u64>, Problem> {
-    let value = fields.remove(field).map(|value| serde_json::from_str(value.get())).transpose();
-    value.map_err(|_| Problem::new("usage", format!("the field `{field}` must be a number")))
-}
-
 fn take(fields: &mut Fields, field: &str) -> Result<String, Problem> {
     match fields.remove(field).map(|value| serde_json::from_str(value.get())) {
         Some(Ok(text)) => Ok(text),

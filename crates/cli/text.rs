@@ -217,7 +217,7 @@ impl Text {
 
     /// What was said may be removed: then the user is told which words are meant.
     fn note_said(&mut self, kind: &Kind, text: &str) {
-        let (Kind::Text(origin) | Kind::Question(origin)) = kind else { return };
+        let (Kind::Text(origin) | Kind::Question(origin, _)) = kind else { return };
         if self.said.len() >= SAID_MAX {
             self.said.pop_front();
         }

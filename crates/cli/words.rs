@@ -62,8 +62,7 @@ pub(crate) fn failure(failure: &Failure) -> String {
         Failure::NotFounder => "only the founder ends a room; /quit leaves".into(),
         Failure::NoHost => "among friends there is no host; /help shows what there is".into(),
         Failure::NoLobby(place) => format!("this {} has no lobby: who may come is let in at once", kind(*place)),
-        Failure::NoSuchWords | Failure::NotYourWords => not_removed(*failure == Failure::NotYourWords).into(),
-        Failure::Muted => "a host has muted you".into(),
+        Failure::Muted | Failure::NoSuchWords | Failure::NotYourWords => not_spoken(failure).into(),
         Failure::NotInside => "you are not in the room yet; wait until you are".into(),
         Failure::NoContactsHere => "this is a meeting; contacts have a console of their own: tertulia friends".into(),
         Failure::NoRegistryHere(wish) => format!("no registry is asked here; {}", elsewhere(wish)),
@@ -112,9 +111,11 @@ fn differs(number: u64) -> String {
     }
 }
 
-/// Why words stay.
-const fn not_removed(is_others: bool) -> &'static str {
-    if is_others {
+/// Why nothing is said, or taken back.
+fn not_spoken(failure: &Failure) -> &'static str {
+    if *failure == Failure::Muted {
+        "a host has muted you"
+    } else if *failure == Failure::NotYourWords {
         "only who said it, or a host that does not rank below them, can remove that"
     } else {
         "there is nothing of that to remove; /retract removes the last that you have said"

@@ -251,7 +251,7 @@ fn a_wrong_command_says_what_it_wants_and_keeps_its_id() {
         (r#"{"command":"dance","id":5}"#, "unknown_command", "say msg"),
         (r#"{"command":"retract","number":7,"id":5}"#, "usage", "go together"),
         (r#"{"command":"retract","author":"ab","session":"1","number":7,"id":5}"#, "usage", "go together"),
-        (r#"{"command":"retract","number":"7","id":5}"#, "usage", "must be a number"),
+        (r#"{"command":"retract","number":"7","id":5}"#, "usage", "must be a whole number"),
         (r#"{"command":"kik","name":"bea","id":5}"#, "unknown_command", "perhaps `kick` is meant"),
         (r#"{"command":"Users","id":5}"#, "unknown_command", "perhaps `users` is meant"),
         (r#"{"text":"hi","id":5}"#, "usage", "`command` is missing"),

@@ -124,7 +124,7 @@ impl Friends {
         pair.replica.review(|retraction| retraction.by.author == retraction.author, now, out);
         for what in pair.replica.news() {
             let called = |key: &Key| if *key == us { own.clone() } else { friend.name.clone() };
-            out.extend(news(pair.replica.log.meeting(), &what, called, us).map(Output::Event));
+            out.extend(news(&pair.replica.log, &what, called, us).map(Output::Event));
         }
     }
 

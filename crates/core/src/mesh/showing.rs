@@ -42,7 +42,7 @@ impl Member {
     fn show_news(&mut self, out: &mut Vec<Output>) {
         for what in self.replica.news() {
             let called = |key: &Key| self.people.shown.get(key).cloned().unwrap_or_else(|| self.called(key));
-            out.extend(news(self.replica.log.meeting(), &what, called, self.us.key()).map(Output::Event));
+            out.extend(news(&self.replica.log, &what, called, self.us.key()).map(Output::Event));
         }
     }
 

@@ -35,7 +35,7 @@ pub(crate) fn message(
         EntryBody::Question { asker, heard, name, text, .. } => {
             let heard = Some(*heard).filter(|heard| *heard != Heard::NONE);
             let heard = heard.map(|heard| (heard.session, heard.number));
-            let unheard = log.texts_between(key, heard.unwrap_or_default(), (session, number));
+            let unheard = log.texts_between(key, heard.unwrap_or_default(), (entry.id.session, entry.number));
             let asked = Asked { key: *asker, is_ambiguous: false, heard, unheard };
             tell(Kind::Question(origin, asked), name.as_str(), *asker == us, text.as_str().to_string())
         }
@@ -63,12 +63,12 @@ pub(crate) fn retract(entry: &Held) -> EntryBody<'static> {
 }
 
 /// What the user is told of words that are missing, removed, or back; `called`: what somebody is called.
-pub(crate) fn news(meeting: MeetingId, news: &News, called: impl Fn(&Key) -> String, us: Key) -> Option<Event> {
+pub(crate) fn news(log: &Log, news: &News, called: impl Fn(&Key) -> String, us: Key) -> Option<Event> {
     let (entry, kind) = match news {
         News::Missing(entry) => (entry, Kind::Missing(origin(entry))),
         News::Removed(entry, by) => (entry, Kind::Removed(origin(entry), Remover { name: called(by), key: *by })),
-        News::Returned(entry) => return message(meeting, entry, &entry.body(), None, &called(&entry.id.author), us),
+        News::Returned(entry) => return message(log, entry, &entry.body(), None, &called(&entry.id.author), us),
     };
     let (from, own) = (called(&entry.id.author), entry.id.author == us);
-    Some(Event::Message { meeting, kind, from, own, text: String::new() })
+    Some(Event::Message { meeting: log.meeting(), kind, from, own, text: String::new() })
 }

@@ -298,7 +298,7 @@ impl Attendee {
         let roster = &self.roster;
         self.replica.review(|retraction| roster.may_remove(retraction), now, out);
         for what in self.replica.news() {
-            let event = news(self.replica.log.meeting(), &what, |_| self.host_name(), self.us.key());
+            let event = news(&self.replica.log, &what, |_| self.host_name(), self.us.key());
             out.extend(event.map(Output::Event));
         }
         if !matches!(self.stage, Stage::Attending(_)) {

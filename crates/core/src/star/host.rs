@@ -261,7 +261,7 @@ impl Host {
             {
                 out.push(Output::Append { entry: self.log.served(entry), at, dropped });
             }
-            let event = news(self.charter.meeting, &what, |_| self.name.clone(), self.us.key());
+            let event = news(&self.log, &what, |_| self.name.clone(), self.us.key());
             out.extend(event.map(Output::Event));
         }
     }
