@@ -259,10 +259,9 @@ impl Record {
     /// Whether it stands twice: nobody else could bring it back. A founder's acts and its name are held by guests, who serve
     /// nobody; what a friend has, it tells again; who is in which branch, chains say.
     fn is_dear(&self) -> bool {
-        let is_cheap = match self {
-            Self::Shown(_) | Self::Received(_) | Self::Branch(..) | Self::Gone(..) | Self::Back(..) => true,
-            _ => false,
-        };
+        let is_branch = matches!(self, Self::Branch(..));
+        let is_cheap =
+            matches!(self, Self::Shown(_) | Self::Received(_) | Self::Gone(..) | Self::Back(..)) || is_branch;
         self.entry().map_or(!is_cheap, |entry| entry.entry.lane != Lane::Talk)
     }
 }
