@@ -1153,7 +1153,7 @@ fn retract_4_a_host_removes_what_it_has_said_and_what_it_has_published() {
     let refused = |event: &Event| matches!(event, Event::Error { failure: Failure::NotHost(_), .. });
     assert!(lecture.attendees[&anna].events.iter().any(refused));
     let bea = lecture.join(attendee_config(3, "bea"));
-    lecture.pass(10_000);
+    lecture.pass(2_000);
     assert_eq!((lecture.attendees[&bea].texts(), removed(&lecture, bea)), (vec!["hello".to_string()], vec![2, 1]));
     let meeting = lecture.host.machine.charter.meeting;
     let holds = |records: &[Record], words: &[u8]| {
@@ -1172,7 +1172,7 @@ fn retract_4_a_host_removes_what_it_has_said_and_what_it_has_published() {
     let restored = Some(old.disk(None));
     let anna = again.join(NewcomerConfig { restored, started_ms: 3_000, ..attendee_config(2, "anna") });
     let cleo = again.join(attendee_config(4, "cleo"));
-    again.pass(10_000);
+    again.pass(2_000);
     again.say("back");
     assert_eq!(again.attendees[&anna].texts(), ["back"]);
     assert_eq!(
