@@ -122,7 +122,7 @@ fn question_object() -> String {
     let Ask { token, heard, signature, name, text: words, .. } = question();
     let signs = asked(token, &heard, name, words);
     let parts: [&[u8]; 2] = [&charter().meeting.0, &signs];
-    let mut fields = vec![("token", hex(&token.0)), ("session", heard.session.to_string())];
+    let mut fields = vec![("token", hex(&token.0)), ("session", format!("\"{}\"", heard.session))];
     fields.extend([("number", heard.number.to_string()), ("head", hex(&heard.head.0))]);
     fields.extend([("name", text(name.as_str())), ("text", text(words.as_str()))]);
     fields.extend(signed(&bea(), Domain::Question, &parts, &signature));
@@ -133,7 +133,7 @@ fn question_object() -> String {
 fn check_object() -> String {
     let (meeting, heard) = (charter().meeting, question().heard);
     let fields = [
-        ("session", heard.session.to_string()),
+        ("session", format!("\"{}\"", heard.session)),
         ("number", heard.number.to_string()),
         ("head", hex(&heard.head.0)),
         ("words", text(&check_words(meeting, &heard))),

@@ -129,14 +129,20 @@ impl<B: Fn(LinkId) -> Account> Terms<'_, B> {
     }
 }
 
-/// What to ask of whoever offers this.
-fn range_of(id: StreamId, from: u64, until: u64, offer: &Offer) -> Range {
+/// What to ask of whoever offers this, as long as so many entries have place in one answer.
+fn range_of(id: StreamId, from: u64, until: u64, offer: &Offer, place: u64) -> Range {
     let StreamId { author, session, lane } = id;
     if lane.is_register() {
         return Range { author, session, lane, from: offer.next.saturating_sub(1), to: offer.next };
     }
-    let most = from.saturating_add(limits::FETCH_ENTRIES_MAX.try_into().unwrap_or(u64::MAX));
-    Range { author, session, lane, from, to: offer.next.min(until).min(most) }
+    Range { author, session, lane, from, to: offer.next.min(until).min(from.saturating_add(place)) }
+}
+
+/// How many entries more one answer can have (SPEC FETCH-3): what has no place would pass for not held.
+fn place_in(ranges: Option<&Vec<Range>>) -> u64 {
+    let asked = ranges.into_iter().flatten().map(|range| range.to.saturating_sub(range.from));
+    let most = u64::try_from(limits::FETCH_ENTRIES_MAX).unwrap_or(u64::MAX);
+    asked.fold(most, u64::saturating_sub)
 }
 
 /// What is lacking, who offers it, and who has been asked.
@@ -445,7 +451,8 @@ impl Pull {
                 }
             }
             let free = |link: &LinkId| {
-                asks.get(link).map_or(0, Vec::len) < limits::RANGES_MAX && !self.open.contains_key(link)
+                let asked = asks.get(link);
+                asked.map_or(0, Vec::len) < limits::RANGES_MAX && place_in(asked) > 0 && !self.open.contains_key(link)
             };
             let may_bring = |link: &LinkId, offer: &Offer| serves(offer) && !in_vain(lack, link);
             let opens = |link: &LinkId| terms.opens_at(payer, *link);
@@ -456,7 +463,7 @@ impl Pull {
                 .filter(|(link, offer)| may_bring(link, offer) && free(link) && opens(link) <= now)
                 .min_by_key(|(link, _)| (asks.get(link).map_or(0, Vec::len), **link));
             if let Some((link, offer)) = holder {
-                let range = range_of(id, from, until, offer);
+                let range = range_of(id, from, until, offer, place_in(asks.get(link)));
                 asks.entry(*link).or_default().push(range);
             } else if let Some(opens) =
                 lack.offers.iter().filter(|(link, offer)| may_bring(link, offer)).map(|(link, _)| opens(link)).min()
