@@ -665,6 +665,7 @@ impl Log {
         stream.void_from = Some(number);
         let void = stream.held.split_off(&number);
         stream.forgo(number, u64::MAX);
+        // SPEC FORK-3: `next` and `head` of its row.
         if stream.next > number {
             (stream.next, stream.head) = (number, None);
         }
