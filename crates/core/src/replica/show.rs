@@ -69,6 +69,11 @@ pub(crate) fn news(log: &Log, news: &News, called: impl Fn(&Key) -> String, us: 
         News::Removed(entry, by) => (entry, Kind::Removed(origin(entry), Remover { name: called(by), key: *by })),
         News::Returned(entry) => return message(log, entry, &entry.body(), None, &called(&entry.id.author), us),
     };
-    let (from, own) = (called(&entry.id.author), entry.id.author == us);
+    let (from, own) = if let EntryBody::Question { asker, name, .. } = entry.body() {
+        // The host has published it, and somebody else has said it.
+        (name.as_str().to_string(), asker == us)
+    } else {
+        (called(&entry.id.author), entry.id.author == us)
+    };
     Some(Event::Message { meeting: log.meeting(), kind, from, own, text: String::new() })
 }

@@ -1149,6 +1149,8 @@ fn retract_4_a_host_removes_what_it_has_said_and_what_it_has_published() {
     let StreamId { author, session, .. } = secret.id;
     lecture.host_command(Command::Retract { words: Words::At { author, session, number: 1 } });
     assert_eq!(removed(&lecture, anna), [2, 1]);
+    let said = |event: &Event| matches!(event, Event::Message { kind: Kind::Removed(..), from, .. } if from == "anna");
+    assert!(lecture.attendees[&anna].events.iter().any(said), "the host has published it, and anna said it");
     lecture.command(anna, Command::Retract { words: Words::Own });
     let refused = |event: &Event| matches!(event, Event::Error { failure: Failure::NotHost(_), .. });
     assert!(lecture.attendees[&anna].events.iter().any(refused));
