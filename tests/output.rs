@@ -297,10 +297,14 @@ fn nothing_is_missing(mut stalled: Stalled, again: impl FnOnce() -> (Stalled, Va
 fn friends_and_receive_show_what_a_killed_run_has_stored_and_not_shown() {
     for verb in ["friends", "receive"] {
         let there = Scratch::new(&format!("stalled-{verb}"));
+        let mut anna = Bot::start("anna", &["friends", "--listen", "127.0.0.1:0"]);
+        let anna_at = anna.wait("ready")["listen"].as_str().expect("it listens").to_string();
+        // Of a stranger's words, little is taken.
+        let is_added = mortal(&there).args(["contacts", "add", "anna", &anna_at]).output().expect("it runs").status;
+        assert!(is_added.success());
         let start = |listen: &str| Stalled::named(&there, "bea", &[verb, "--listen", listen]);
         let (bea, ready) = start("127.0.0.1:0");
         let address = ready["listen"].as_str().expect("it listens").to_string();
-        let mut anna = Bot::start("anna", &["friends", "--listen", "127.0.0.1:0"]);
         anna.send(&json!({"command": "add", "name": "bea", "address": address}));
         anna.wait("linked");
         let msg = |text: String| json!({"command": "msg", "to": "bea", "text": text});

@@ -21,6 +21,7 @@ use tertulia_core::code::Code;
 use tertulia_core::id::{Hash, Key, Salt};
 use tertulia_core::identity::Identity;
 use tertulia_core::limits::{PEOPLE_MAX, RANGES_MAX};
+use tertulia_core::log::entry_of;
 use tertulia_core::ticket::{Ticket, prove_ticket};
 use tertulia_core::wire::entry::{EntryBody, Whereabouts};
 use tertulia_core::wire::field::{Reason, Text};
@@ -314,7 +315,9 @@ async fn lock_1_keys_that_are_said_to_be_here_take_nobodys_place_among_those_who
         let us = identity_with(small);
         let proof = mallory.author.lets_in(us.key(), None);
         let mut nobody = Author::new(us, &format!("nobody{number}"), mallory.charter.meeting, proof);
-        mallory.peer.send(&[nobody.says_who(Whereabouts::Here)]).await;
+        // It tells of them, and serves them: what is pushed counts as talk.
+        let person = nobody.says_who(Whereabouts::Here);
+        mallory.author.log.offer(&entry_of(&person).expect("an entry"), false, &mallory.author.us);
     }
     mallory.offer().await.expect("its link stands");
     done(&mut ada, &json!({"command": "lock"}));

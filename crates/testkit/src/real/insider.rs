@@ -6,12 +6,13 @@ use tertulia_core::charter::SignedCharter;
 use tertulia_core::code::Code;
 use tertulia_core::id::{Hash, Key, MeetingId, RequestId, Salt};
 use tertulia_core::identity::Identity;
+use tertulia_core::limits::ROWS_MAX;
 use tertulia_core::log::Log;
 use tertulia_core::rule::Rule;
 use tertulia_core::time::{Instant, Now};
 use tertulia_core::wire::entry::{EntryBody, Role, Whereabouts};
 use tertulia_core::wire::field::{Reason, Text};
-use tertulia_core::wire::meeting::{Lane, Meeting, Range};
+use tertulia_core::wire::meeting::{Lane, Meeting, Range, Row};
 use tertulia_core::wire::option::{Manner, Options, TicketProof};
 use tertulia_core::wire::session::{Done, Purpose, Session};
 use tertulia_core::wire::{Encoded, Frame, decode};
@@ -167,7 +168,12 @@ impl Peer {
     /// # Errors
     /// The code of BYE, if it does not come to that.
     pub async fn offer(&mut self, log: &Log) -> Result<(), Code> {
-        self.send(&[digest(log.rows(0))]).await;
+        let rows = log.rows(0);
+        // Who has none says so.
+        let none: &[Row] = &[];
+        for rows in core::iter::once(none).filter(|_| rows.is_empty()).chain(rows.chunks(ROWS_MAX)) {
+            self.send(&[digest(rows.to_vec())]).await;
+        }
         for request in FIRST_REQUEST..FIRST_REQUEST + ROUNDS_MAX {
             // Nobody has this; but it is answered, after what came before it.
             let nothing = Range { author: Key::ZERO, session: 1, lane: Lane::Talk, from: 1, to: 2 };
