@@ -176,6 +176,9 @@ impl Replica {
     ) -> Taken {
         let (id, number) = (StreamId::of(&entry.entry), entry.entry.number);
         let is_asked = self.pull.is_asked(link, id, number) || self.bodies.is_asked(link, id, number);
+        // SPEC CONTACT-16: on a member's link, a rate of bytes holds (MESH-17); what a friend pushes above its charge waits.
+        let is_above = |payer: Payer| terms(&self.holders, self.budget.as_ref()).opens_at(payer, link) > now.tick;
+        let payer = payer.filter(|payer| is_asked || !self.patience.gap.is_zero() || !is_above(*payer));
         if let (Some(Payer::Branch(branch)), Lane::Talk) = (payer, id.lane) {
             self.join(id.author, branch, out);
         }
@@ -532,10 +535,13 @@ impl Replica {
         loop {
             let (log, patience) = (&self.log, self.patience.gap);
             let gap = |id| (if log.may_begin_anywhere(id) { Duration::ZERO } else { patience }, log.knows(id));
-            let account = |link| self.holders.get(&link).map(|holder| holder.account);
-            let bringer = |link| account(link).unwrap_or(Account::Source(Source::default()));
-            let terms = Terms { budget: self.budget.as_ref(), bringer };
-            let steps = self.pull.due(now.tick, |id| log.missing(id), |id| wanted(log, id), gap, &terms);
+            let steps = self.pull.due(
+                now.tick,
+                |id| log.missing(id),
+                |id| wanted(log, id),
+                gap,
+                &terms(&self.holders, self.budget.as_ref()),
+            );
             if steps.is_empty() {
                 return;
             }
@@ -556,10 +562,13 @@ impl Replica {
         loop {
             let (log, patience) = (&self.log, self.patience.gap);
             let wanted = |id| log.wants_bodies(id).then_some(Payer::Bringer);
-            let account = |link| self.holders.get(&link).map(|holder| holder.account);
-            let bringer = |link| account(link).unwrap_or(Account::Source(Source::default()));
-            let terms = Terms { budget: self.budget.as_ref(), bringer };
-            let steps = self.bodies.due(now.tick, |id| log.wanted_bodies(id), wanted, |_| (patience, true), &terms);
+            let steps = self.bodies.due(
+                now.tick,
+                |id| log.wanted_bodies(id),
+                wanted,
+                |_| (patience, true),
+                &terms(&self.holders, self.budget.as_ref()),
+            );
             if steps.is_empty() {
                 return;
             }
@@ -635,6 +644,15 @@ impl Replica {
 fn length(entry: &Carried<'_>) -> usize {
     let around = HEADER.saturating_add(Entry::LENGTH).saturating_add(size_of::<Signature>()).saturating_add(1);
     around.saturating_add(entry.body.bytes().map_or(size_of::<Hash>(), <[u8]>::len))
+}
+
+/// What may be asked of whom by now.
+fn terms<'a>(
+    holders: &'a BTreeMap<LinkId, Holder>,
+    budget: Option<&'a Budget>,
+) -> Terms<'a, impl Fn(LinkId) -> Account + 'a> {
+    let account = |link| holders.get(&link).map(|holder| holder.account);
+    Terms { budget, bringer: move |link| account(link).unwrap_or(Account::Source(Source::default())) }
 }
 
 /// Asks somebody for these ranges, for one of the two that ask.
@@ -765,6 +783,21 @@ mod tests {
         let mut replica = Replica { budget: Some(Budget::default()), ..replica };
         assert_eq!(used(&mut replica, &entries[0], Some(Payer::Branch(branch))), [true, false]);
         assert_eq!(used(&mut replica, &entries[1], Some(Payer::Bringer)), [true, true], "nobody knows its author");
+    }
+
+    #[test]
+    fn contact_16_what_a_friend_pushes_above_its_charge_is_asked_for_later() {
+        let author = Identity::new(Secret([1; 32]), Arc::new(Ed25519));
+        let mut replica = replica(&author, 0).with_budget();
+        let used = usize::try_from(limits::BRANCH_BYTE_BURST + limits::BRANCH_BYTE_RATE).expect("it is small");
+        let budget = replica.budget.as_mut().expect("it has one");
+        budget.charge(Account::Branch(author.key()), used, NOW.tick);
+        let said = Log::new(MeetingId([7; 16]), 10).write(&author, 5, &hear(), NOW).expect("room");
+        let payer = Payer::Branch(author.key());
+        let mut push = |now| replica.take(LINK, &said.carried(), Some(payer), &author, now, &mut Vec::new());
+        assert_eq!(push(NOW), Taken::Later);
+        let later = Now { tick: NOW.tick.after(Duration::from_secs(1)), ..NOW };
+        assert_eq!(push(later), Taken::Stored(Arc::clone(&said)), "it is asked for from then on");
     }
 
     #[test]

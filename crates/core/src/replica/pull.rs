@@ -113,7 +113,7 @@ pub(crate) struct Terms<'a, B> {
 
 impl<B: Fn(LinkId) -> Account> Terms<'_, B> {
     /// When somebody may be asked: neither who pays nor who brings it has used up what it has (SPEC MESH-30).
-    fn opens_at(&self, payer: Payer, link: LinkId) -> Instant {
+    pub(super) fn opens_at(&self, payer: Payer, link: LinkId) -> Instant {
         let Some(budget) = self.budget else { return Instant(0) };
         let bringer = (self.bringer)(link);
         let account = payer.account(bringer);
