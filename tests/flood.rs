@@ -22,7 +22,7 @@ use tertulia_core::code::Code;
 use tertulia_core::contact::pair_id;
 use tertulia_core::id::{Key, RequestId, Salt};
 use tertulia_core::identity::Identity;
-use tertulia_core::limits::{FETCH_BYTES_MAX, FETCH_ENTRIES_MAX, TALK_ENTRIES_MAX, TEXT_MAX};
+use tertulia_core::limits::{FETCH_BYTES_MAX, FETCH_ENTRIES_MAX, SHOW_TIMEOUT, TALK_ENTRIES_MAX, TEXT_MAX};
 use tertulia_core::log::Log;
 use tertulia_core::time::{Instant as Tick, Now};
 use tertulia_core::wire::entry::{EntryBody, Whereabouts};
@@ -92,7 +92,8 @@ fn is_heard(by: &mut Bot, at: &mut Bot, text: &str) {
     let start = Instant::now();
     by.send(&json!({"command": "say", "text": text}));
     until_said(at, text);
-    assert!(start.elapsed() <= SOON, "{text:?} was heard after {:?}", start.elapsed());
+    // It may answer part of a flood that its reader waits for (SPEC MESH-15).
+    assert!(start.elapsed() <= SHOW_TIMEOUT + SOON, "{text:?} was heard after {:?}", start.elapsed());
 }
 
 /// Says something; the stream that it stands in, all of it.
