@@ -27,8 +27,9 @@ fn the_check_that_is_meant_for_a_canary_sees_it() {
         (Canary::AnswersLost, "was not answered"),
         (Canary::FollowsFromStart, "an entry came that it holds"),
         (Canary::ByeFirst, "did not see the end"),
+        (Canary::CutUnforgiven, "SPEC DIAL-2"),
     ] {
-        let seen = (0..8).find_map(|seed| play_mix(seed, Mix::calm(), Some(canary)).err());
+        let seen = (0..SEEDS).find_map(|seed| play_mix(seed, Mix::calm(), Some(canary)).err());
         let message = seen.unwrap_or_else(|| panic!("nothing has seen {canary:?}")).message;
         assert!(message.contains(check), "{canary:?} was seen by another check: {message}");
     }
@@ -96,7 +97,7 @@ macro_rules! canaries {
             let hunted = [$(Canary::$canary),*].into_iter().chain(IN_ROOMS.map(|(canary, _)| canary));
             // Only friends keep what others have: their tests hunt the last.
             let hunted = hunted.chain(BY_BYZANTINES.map(|(canary, ..)| canary)).chain([Canary::SignerTakesSeat]);
-            let hunted: Vec<Canary> = hunted.chain([Canary::ReceivedForgotten]).collect();
+            let hunted: Vec<Canary> = hunted.chain([Canary::ReceivedForgotten, Canary::CutUnforgiven]).collect();
             assert!(Canary::ALL.iter().all(|canary| hunted.contains(canary)));
         }
     };

@@ -86,11 +86,9 @@ fn the_same_seed_gives_the_same_lecture_byte_for_byte() {
     }
 }
 
-/// Short of the random wait before a second dial nothing keeps a guest away that was only cut off.
-const COMPLETE_AFTER_CUTS_MS: u64 = 3_000;
-
+/// Nothing but its waits keeps a guest away that was only cut off: each of these lectures checks for how long.
 #[test]
-fn dial_2_whoever_was_only_cut_off_has_all_within_3_s() {
+fn dial_2_whoever_was_only_cut_off_has_all_as_soon_as_it_may_dial() {
     if let Some(seed) = number("TERTULIA_SEED") {
         let report = play_mix(seed, Mix::cuts(seed), None).unwrap_or_else(|failure| panic!("{failure}"));
         println!("{}", report.trace);
@@ -101,8 +99,6 @@ fn dial_2_whoever_was_only_cut_off_has_all_within_3_s() {
     assert_none(&failures);
     let cuts: u64 = reports.iter().filter_map(|report| report.seen.get("cut_by_fault")).sum();
     assert!(cuts > 0, "nobody was cut off");
-    let longest = reports.iter().flat_map(|report| &report.lags).map(|(_, lag)| *lag).max();
-    assert!(longest < Some(COMPLETE_AFTER_CUTS_MS), "somebody was complete only after {longest:?} ms");
 }
 
 fn assert_none(failures: &[Failure]) {

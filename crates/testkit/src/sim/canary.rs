@@ -55,6 +55,8 @@ pub enum Canary {
     ReceivedForgotten,
     /// A goodbye is taken for a cut.
     ByeUnread,
+    /// A cut is taken for a refusal: who is cut off waits for longer each time.
+    CutUnforgiven,
     /// A command is answered twice.
     DoneTwice,
     /// A link is dialled twice.
@@ -106,6 +108,7 @@ impl Canary {
         Self::ShownForgotten,
         Self::ReceivedForgotten,
         Self::ByeUnread,
+        Self::CutUnforgiven,
         Self::DoneTwice,
         Self::DialsTwice,
         Self::FollowsFromStart,
@@ -185,6 +188,9 @@ impl Planted {
         match input {
             Input::Down { .. } if self.is(Canary::DownNeverTold) => None,
             Input::Down { link, .. } if self.is(Canary::ByeUnread) => Some(Input::Down { link, code: Code::Cut }),
+            Input::Down { link, code: Code::Cut } if self.is(Canary::CutUnforgiven) => {
+                Some(Input::Down { link, code: Code::TooSoon })
+            }
             Input::Frame { frame: Frame::Meeting(Meeting::Digest(digest)), .. }
                 if self.is(Canary::DigestsLost) && !digest.rows.is_empty() =>
             {

@@ -229,7 +229,11 @@ impl Sim {
                 }
                 (LinkEvent::Down { code, rule }, _) => {
                     ends.over = true;
+                    let has_dialled = ends.dial.is_some();
                     self.note(format_args!("node {node} down {} {code} {rule:?}", link.0));
+                    if has_dialled {
+                        self.nodes[node].knocks.on_failed(Some(link), *code, self.now);
+                    }
                     self.recorder(node).into_iter().for_each(|recorder| recorder.link(link, LinkStep::Down(*code)));
                     self.sometimes(code.word());
                 }
@@ -249,6 +253,7 @@ impl Sim {
             self.count_entry(node, link, name);
         }
         match frame {
+            Frame::Meeting(Meeting::Welcome(_)) => self.nodes[node].knocks.on_welcome(link, self.now),
             Frame::Meeting(Meeting::Fetch(_)) => self.sometimes("fetch"),
             Frame::Private(Private::Ask(Ask { token, .. }) | Private::Tell(Tell { token, .. }))
                 if !self.tokens.insert((node, *token)) =>

@@ -294,6 +294,15 @@ impl Sim {
         open.map(|ends| (ends.peer, self.network.connections[ends.connection].ends[1 - ends.side].node)).collect()
     }
 
+    /// How long the rules let it take at most from `since`, after which nothing was cut, until a guest that is in its lecture
+    /// now was in it: it is told of the end of its link, comes too soon perhaps (SPEC JOIN-8, JOIN-15), waits (SPEC DIAL-2),
+    /// dials, and joins.
+    #[must_use]
+    pub fn patience_with(&self, node: usize, since: u64) -> u64 {
+        let (waits, dials) = self.nodes[node].knocks.patience(since);
+        waits + u64::from(dials) * DIAL_HOPS * self.network.conditions.delay_ms.end()
+    }
+
     /// Whether nothing is left of a node's process.
     #[must_use]
     pub fn has_stopped(&self, node: usize) -> bool {
@@ -375,6 +384,7 @@ impl Sim {
             Happening::Unreachable(attempt, code) => {
                 if self.nodes[attempt.node].runs == attempt.run {
                     self.note(format_args!("node {} unreachable: {code}", attempt.node));
+                    self.nodes[attempt.node].knocks.on_failed(None, code, self.now);
                     self.handle(attempt.node, Input::Unreachable { dial: attempt.id, code });
                 }
             }
@@ -499,6 +509,10 @@ impl Sim {
         this.told.push(Told { at: self.now, run: this.runs, event });
     }
 }
+
+/// How often something travels for one dial of a guest: the end of its link before, four times for TCP and the handshake,
+/// HELLO either way, JOIN and its answer.
+const DIAL_HOPS: u64 = 9;
 
 /// One that is used, one that replaces it, and one or two of which only the dead end has not heard.
 const LINKS_PER_KEY_MAX: usize = 4;

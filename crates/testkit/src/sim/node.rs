@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use bytes::Bytes;
+use tertulia_core::code::Code;
 use tertulia_core::event::{Event, Origin};
 use tertulia_core::feed::Feed;
 use tertulia_core::id::{DialId, Key, LinkId};
+use tertulia_core::limits::{BACKOFF_MAX, BACKOFF_MIN, JOIN_INTERVAL, REJOIN_INTERVAL};
 use tertulia_core::link::Link;
 use tertulia_core::machine::Machine;
 use tertulia_core::time::{Instant, Now};
@@ -74,6 +76,57 @@ pub(crate) enum Witnessed {
 /// Looks at what a node does: when, which node of which key, and what is on its disk.
 pub(crate) type Watcher = Box<dyn FnMut(u64, (usize, Key), &Disk, &Witnessed)>;
 
+/// How a guest has fared at its host's door.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Knocks {
+    /// The link over which it was let in last, and when that was.
+    let_in: Option<(LinkId, u64)>,
+    /// How often it has waited before a dial since it was let in (SPEC DIAL-2).
+    waits: u32,
+    /// How often it has dialled at once since it has waited.
+    at_once: u32,
+    /// When it was told last that it comes too soon, and after how long it may come (SPEC JOIN-8, JOIN-15).
+    too_soon: Option<(u64, u64)>,
+}
+
+/// What ends a link without anybody's fault: the waits of whoever was let in begin anew (SPEC DIAL-2).
+const INNOCENT: [Code; 5] = [Code::Cut, Code::Stopped, Code::Renewed, Code::Silent, Code::Slow];
+
+impl Knocks {
+    pub(super) const fn on_welcome(&mut self, link: LinkId, now: u64) {
+        self.let_in = Some((link, now));
+    }
+
+    /// A link is gone, or nobody was met.
+    pub(super) fn on_failed(&mut self, link: Option<LinkId>, code: Code, now: u64) {
+        // SPEC JOIN-13, JOIN-17
+        if matches!(code, Code::NameTaken | Code::WrongKind) {
+            self.at_once += 1;
+            return;
+        }
+        if code == Code::TooSoon {
+            let has_chain = self.let_in.is_some();
+            let wait = if has_chain { REJOIN_INTERVAL } else { JOIN_INTERVAL };
+            self.too_soon = Some((now, wait.as_millis() as u64));
+        }
+        let was_inside = link.is_some() && self.let_in.map(|(inside, _)| inside) == link && INNOCENT.contains(&code);
+        self.waits = if was_inside { 1 } else { self.waits + 1 };
+        self.at_once = 0;
+    }
+
+    /// How long a guest that is let in by now had to wait at most from `since` on, after which nothing was cut, in
+    /// milliseconds; and how often it has dialled after that.
+    pub(super) fn patience(&self, since: u64) -> (u64, u32) {
+        if self.let_in.is_some_and(|(_, at)| at < since) {
+            return (0, 0);
+        }
+        let longest = BACKOFF_MIN.saturating_mul(1 << self.waits.saturating_sub(1).min(16)).min(BACKOFF_MAX);
+        let longest = if self.waits > 0 { longest.as_millis() as u64 } else { 0 };
+        let too_soon = self.too_soon.filter(|(at, _)| *at >= since).map_or(0, |(_, wait)| wait);
+        (longest + too_soon, 1 + self.at_once)
+    }
+}
+
 /// One end of a connection, as its driver has it.
 pub(super) struct Ends {
     pub(super) link: Link,
@@ -123,10 +176,11 @@ pub(super) struct Node {
     pub(super) steps: u64,
     /// Every entry that has ever come.
     pub(super) came: BTreeSet<EntryName>,
+    pub(super) knocks: Knocks,
 }
 
 impl Node {
-    pub(super) const fn new(name: String, spec: NodeSpec, planted: Planted) -> Self {
+    pub(super) fn new(name: String, spec: NodeSpec, planted: Planted) -> Self {
         Self {
             name,
             spec,
@@ -141,6 +195,7 @@ impl Node {
             planted,
             steps: 0,
             came: BTreeSet::new(),
+            knocks: Knocks::default(),
         }
     }
 

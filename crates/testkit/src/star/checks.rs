@@ -47,6 +47,7 @@ impl Lecture {
         loop {
             for key in self.expected() {
                 if !lags.contains_key(&key) && self.is_complete(key) {
+                    self.check_lag(key, since);
                     lags.insert(key, self.sim.now() - since);
                 }
             }
@@ -98,6 +99,18 @@ impl Lecture {
             }
         };
         self.guests.iter().filter(|guest| !guest.gone).map(|guest| (guest.key, class(guest))).collect()
+    }
+
+    /// SPEC DIAL-2: a guest that was only cut off, and is complete now, was outside no longer than it had to wait.
+    fn check_lag(&self, key: Key, since: u64) {
+        if !self.mix.only_cuts() {
+            return;
+        }
+        let nodes = self.guests.iter().filter(|guest| guest.key == key && !guest.gone).map(|guest| guest.node);
+        let let_in = nodes.map(|node| self.sim.patience_with(node, since)).max().unwrap_or(0);
+        // Its DIGEST travels, what it lacks does, and it is looked at twenty times a second.
+        let (lag, most) = (self.sim.now() - since, let_in + 2 * self.mix.conditions.delay_ms.end() + 50);
+        assert!(lag <= most, "{key} has all after {lag} ms: SPEC DIAL-2 and JOIN-15 have it wait for {most} at most");
     }
 
     /// Whether there is a key of which two runs want to be there: one of them has yet to learn of the other.
