@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::mpsc::channel;
 
 use serde_json::json;
-use support::{Bot, PATIENCE, Scratch, kept, signal, tertulia};
+use support::{Bot, PATIENCE, Scratch, kept, sealed, signal, tertulia};
 
 /// Flips a bit in the middle of a file; what was in it.
 fn flip(path: &Path) -> Vec<u8> {
@@ -78,6 +78,20 @@ fn a_damaged_charter_or_ticket_founds_no_other_meeting_and_the_file_put_back_goe
             stop(bot);
         }
     }
+}
+
+#[test]
+fn tickets_of_another_form_are_left_as_they_are_and_it_is_said_where_they_are() {
+    let home = Arc::new(Scratch::numbered("founder"));
+    stop(host(&home, &["--ticket"]).0);
+    let (path, old) = (kept(&home, "ticket"), sealed("ticket", &"s".repeat(32)));
+    std::fs::write(&path, &old).expect("the home can be written");
+    let output = run(&home, &["host", "T", "--listen", "127.0.0.1:0"]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains(&format!("{} has this meeting's tickets in a form", path.display())), "{said}");
+    assert!(said.contains("mv "), "what to do is said: {said}");
+    assert_eq!(std::fs::read_to_string(&path).expect("it is there"), old);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use tertulia_core::command::{Command, Directory, With, Words};
 use tertulia_core::event::Role;
 use tertulia_core::limits;
+use tertulia_core::mesh::Tickets;
 use tertulia_core::name::{normal, proper};
 use tertulia_core::wire::field::Reason;
 
@@ -86,6 +87,7 @@ const WORDS: &[Word] = &[
     word("users", "", "who is here", Of::All),
     word("check", " [NUMBER]", "words to compare aloud: whoever sees the same was told the same by the host", Of::Lecture),
     word("ticket", "", "what others join with", Of::All),
+    word("tickets", "", "your tickets, and who is here by them; /ticket LABEL makes one more, /ticket LABEL --void has it let in nobody new", Of::Host),
     word("bans", "", "who is muted or out", Of::HostOfLecture),
     word("retract", " [NAME]", "remove the last that you have said, or the last question of NAME's", Of::HostOfLecture)
         .in_room("remove the last that you have said; a host: that NAME has said"),
@@ -225,6 +227,7 @@ fn slash(line: &str, role: Role) -> Result<Wish, Problem> {
     let (name_owned, tail) = (name.to_string(), tail.trim_start());
     let misused = || Problem::new("usage", format!("type: /{}{}", word.word, word.takes));
     let is_whole = match word.takes {
+        "" if word.word == "ticket" => return ticket(arguments, role),
         "" => arguments.is_empty(),
         " TEXT" => !arguments.is_empty(),
         " NAME TEXT" => !tail.is_empty(),
@@ -243,7 +246,7 @@ fn slash(line: &str, role: Role) -> Result<Wish, Problem> {
         "msg" => Command::Msg { to: name_owned, text: tail.into() },
         "name" => Command::Name { name: arguments.into() },
         "users" => Command::Users,
-        "ticket" => return Ok(Wish::Ticket),
+        "tickets" => Command::Tickets,
         "check" => Command::Check { number: arguments.parse().ok() },
         "bans" => Command::Bans,
         "retract" if name.is_empty() => Command::Retract { words: Words::Own },
@@ -270,6 +273,20 @@ fn slash(line: &str, role: Role) -> Result<Wish, Problem> {
     checked(command, role).map(Wish::Do)
 }
 
+/// What others join with; or the ticket of a label, which may be to be void.
+fn ticket(arguments: &str, role: Role) -> Result<Wish, Problem> {
+    let mut words: Vec<&str> = arguments.split_whitespace().collect();
+    let all = words.len();
+    words.retain(|word| *word != "--void");
+    let void = words.len() < all;
+    match words.as_slice() {
+        [] if !void => Ok(Wish::Ticket),
+        [] => checked(Command::Ticket { label: String::new(), void }, role).map(Wish::Do),
+        [label] => checked(Command::Ticket { label: (*label).into(), void }, role).map(Wish::Do),
+        _ => Err(Problem::new("usage", "type: /ticket, /ticket LABEL or /ticket LABEL --void")),
+    }
+}
+
 /// What goes with somebody who is kicked, and the rest of the line: a slip is no reason to kick somebody for.
 fn with(mut rest: &str) -> Result<(With, &str), Problem> {
     let mut with = With::default();
@@ -292,8 +309,8 @@ fn with(mut rest: &str) -> Result<(With, &str), Problem> {
 /// # Errors
 /// What would have worked.
 pub(crate) fn checked(mut command: Command, role: Role) -> Result<Command, Problem> {
-    if let Command::Name { name } = &mut command {
-        *name = normal(name);
+    if let Command::Name { name: typed } | Command::Ticket { label: typed, .. } = &mut command {
+        *typed = normal(typed);
     }
     if role == Role::Friends {
         return friends::checked(command);
@@ -311,6 +328,8 @@ pub(crate) fn checked(mut command: Command, role: Role) -> Result<Command, Probl
         Command::Kick { .. } | Command::Deny { .. } => {
             Err(Problem::new("too_long", "a reason has at most 255 bytes; shorten it"))
         }
+        Command::Ticket { label, .. } => labelled(label).map(|()| Some("ticket")),
+        Command::Tickets => Ok(Some("tickets")),
         Command::Bans => Ok(Some("bans")),
         Command::Retract { words: Words::Of(name) } => named(name).map(|()| Some("retract")),
         Command::Retract { .. } => Ok(Some("retract")),
@@ -356,6 +375,13 @@ fn named(name: &str) -> Result<(), Problem> {
     }
 }
 
+fn labelled(label: &str) -> Result<(), Problem> {
+    if label.is_empty() || Tickets::is_label(label) {
+        return Ok(());
+    }
+    Err(Problem::new("bad_label", words::no_label(label)))
+}
+
 /// What makes a name, for whoever has typed another.
 pub(crate) const NAME_RULE: &str =
     "a name has 1 to 64 bytes, nothing invisible but between what it joins, no white space or /, and no * @ # in front";
@@ -363,6 +389,9 @@ pub(crate) const NAME_RULE: &str =
 fn not_yours(word: &str) -> Problem {
     if word == "check" {
         return Problem::new("not_here", words::NOTHING_BETWEEN);
+    }
+    if word == "ticket" {
+        return Problem::new("host_only", "only the host makes tickets; /ticket alone shows what others join with");
     }
     if let "register" | "unregister" = word {
         let message =

@@ -8,12 +8,12 @@ use tertulia_core::address::PORT;
 use tertulia_core::charter::{Admission, Questions, SignedCharter, Terms};
 use tertulia_core::code::Code;
 use tertulia_core::event::Role;
-use tertulia_core::id::{Key, Signature, Token};
+use tertulia_core::id::{Key, Token};
 use tertulia_core::identity::{Identity, Secret};
 use tertulia_core::limits;
 use tertulia_core::log::Log;
 use tertulia_core::node::Node;
-use tertulia_core::star::{Host, HostConfig};
+use tertulia_core::star::{Host, HostConfig, Tickets};
 use tertulia_core::wire::field::Title;
 use tertulia_core::wire::registry::Visibility;
 use tertulia_core::wire::session::Purpose;
@@ -156,8 +156,7 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
         started_ms,
         seed: random()?,
         filter,
-        ticket: lecture.ticket,
-        endorsement: lecture.endorsement,
+        tickets: lecture.tickets,
         addresses: place.addresses.clone(),
         log: lecture.log,
     });
@@ -250,8 +249,7 @@ pub(crate) fn resume(args: &Args, again: &str) -> String {
 /// A lecture that is about to be held.
 pub(crate) struct Lecture {
     pub(crate) charter: SignedCharter,
-    pub(crate) ticket: Option<Secret>,
-    pub(crate) endorsement: Option<Signature>,
+    pub(crate) tickets: Tickets,
     pub(crate) log: Log,
     /// The port at which it was the time before.
     pub(crate) port: Option<u16>,
@@ -278,7 +276,7 @@ pub(crate) fn found(args: &Args, us: &Identity, plan: &Policies, kind: Purpose) 
     let charter = SignedCharter::found(terms, us)
         .map_err(|rule| Fail::failed("charter", rule.to_string(), "another title: tertulia host TITLE"))?;
     let log = Log::new(charter.meeting, limits::TALK_ENTRIES_MAX);
-    Ok(Lecture { charter, ticket, endorsement: None, log, port: None })
+    Ok(Lecture { charter, tickets: Tickets::first(ticket, us), log, port: None })
 }
 
 /// The lecture of this title that this user has stopped and not ended.
@@ -291,7 +289,7 @@ pub(crate) fn stored(home: &Home, title: &str, kind: Purpose, screen: &Screen) -
         let damaged = meeting.damaged.first().cloned();
         if let Some(path) = damaged.clone().filter(|_| meeting.charter.is_none()) {
             // It may be the one that is meant: to found another would leave everybody in the old one.
-            return Err(damage(&path, "it says which meeting is in that folder"));
+            return Err(damage(&path, "is damaged, and it says which meeting is in that folder"));
         }
         let charter = meeting.charter.and_then(|bytes| SignedCharter::check(&bytes, meeting.id, &us).ok());
         let is_it =
@@ -300,29 +298,27 @@ pub(crate) fn stored(home: &Home, title: &str, kind: Purpose, screen: &Screen) -
             continue;
         };
         if let Some(path) = damaged {
-            return Err(damage(&path, "it is part of this meeting"));
+            return Err(damage(&path, "is damaged, and it is part of this meeting"));
         }
-        let StoredLog { log, damaged } = home.meeting(meeting.id).and_then(|files| files.load()).map_err(broken)?;
+        let files = home.meeting(meeting.id).map_err(broken)?;
+        let tickets = meeting.ticket.map_or(Some(Tickets::default()), |kept| Tickets::restore(&kept, &us));
+        let Some(tickets) = tickets else {
+            let path = files.path().join("ticket");
+            return Err(damage(&path, "has this meeting's tickets in a form that this version does not know"));
+        };
+        let StoredLog { log, damaged } = files.load().map_err(broken)?;
         damaged.iter().for_each(|damaged| warn_of_lost(damaged, screen));
-        let (ticket, endorsement) = split_ticket(meeting.ticket.as_deref());
-        return Ok(Some(Lecture { charter, ticket, endorsement, log, port: meeting.port }));
+        return Ok(Some(Lecture { charter, tickets, log, port: meeting.port }));
     }
     Ok(None)
 }
 
 /// A file without which a meeting is not what it was.
-fn damage(path: &Path, part: &str) -> Fail {
+fn damage(path: &Path, found: &str) -> Fail {
     let folder = path.parent().unwrap_or(path).display().to_string();
     let path = escape::line(&path.display().to_string());
-    let message =
-        format!("{path} is damaged, and {part}; put back a copy of it, or move the folder away to do without");
+    let message = format!("{path} {found}; put back a copy of it, or move the folder away to do without");
     Fail::failed("home", message, format!("mv {} {}", quoted(&folder), quoted(&format!("{folder}.damaged"))))
-}
-
-/// A kept ticket is the seed, then the endorsement if it has one.
-fn split_ticket(kept: Option<&[u8]>) -> (Option<Secret>, Option<Signature>) {
-    let Some((seed, rest)) = kept.and_then(|kept| kept.split_first_chunk::<32>()) else { return (None, None) };
-    (Some(Secret(*seed)), rest.first_chunk::<64>().map(|signature| Signature(*signature)))
 }
 
 /// What a lecture is was settled when it was founded: flags that say otherwise are refused.
@@ -374,14 +370,6 @@ fn farewell(ending: &Ending, resume: &str, globals: &Globals) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_kept_ticket_comes_apart_where_it_was_put_together() {
-        assert_eq!(split_ticket(None), (None, None));
-        assert_eq!(split_ticket(Some(&[1; 31])), (None, None));
-        assert_eq!(split_ticket(Some(&[1; 32])), (Some(Secret([1; 32])), None));
-        assert_eq!(split_ticket(Some(&[1; 96])), (Some(Secret([1; 32])), Some(Signature([1; 64]))));
-    }
 
     #[test]
     fn history_is_none_all_or_a_number() {

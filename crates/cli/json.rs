@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use tertulia_core::charter::Admission;
 use tertulia_core::command::{Command, Directory, With, Words};
 use tertulia_core::compare::{check_words, safety_words};
-use tertulia_core::event::{Asked, Change, Contact, Event, Kind, Member, Reach, Role, State};
+use tertulia_core::event::{Asked, Change, Contact, Event, Issued, Kind, Member, Reach, Role, State};
 use tertulia_core::id::{Key, MeetingId};
 use tertulia_core::wire::entry::Heard;
 use tertulia_core::wire::registry::Kind as RecordKind;
@@ -100,7 +100,9 @@ pub(crate) fn event(event: &Event, beside: &Beside) -> Option<String> {
             .with("title", title.as_str())
             .with("ticket", ticket.as_str())
             .with("registry", beside.registry.clone()),
-        Event::Joined { name, key } => object("joined").with("name", name.as_str()).with("key", key.to_hex()),
+        Event::Joined { name, key, ticket } => {
+            by_ticket(object("joined").with("name", name.as_str()).with("key", key.to_hex()), ticket.as_ref())
+        }
         Event::Left { name, key, reason } => {
             object("left").with("name", name.as_str()).with("key", key.to_hex()).with("reason", reason.as_str())
         }
@@ -111,6 +113,12 @@ pub(crate) fn event(event: &Event, beside: &Beside) -> Option<String> {
             object("roster").with("members", members.iter().map(member).collect::<Vec<Value>>()).with("guests", *guests)
         }
         Event::Check { meeting, heard } => check(*meeting, heard, beside),
+        Event::Ticket { label, ticket } => {
+            object("ticket").with("label", label.as_str()).with("ticket", ticket.as_str())
+        }
+        Event::Tickets { tickets } => {
+            object("tickets").with("tickets", tickets.iter().map(issued).collect::<Vec<Value>>())
+        }
         Event::Bans { muted, out } => object("bans").with("muted", muted.as_slice()).with("out", out.as_slice()),
         Event::Message { .. } => message(event, beside)?,
         Event::Delivery { session, number, reach, have, of } => object("delivery")
@@ -123,8 +131,9 @@ pub(crate) fn event(event: &Event, beside: &Beside) -> Option<String> {
         Event::Unlinked { name, key, code } => {
             object("unlinked").with("name", name.as_str()).with("key", key.to_hex()).with("reason", code.to_string())
         }
-        Event::Knock { name, key, note } => {
-            object("knock").with("name", name.as_str()).with("key", key.to_hex()).with("note", note.as_str())
+        Event::Knock { name, key, note, ticket } => {
+            let object = object("knock").with("name", name.as_str()).with("key", key.to_hex());
+            by_ticket(object.with("note", note.as_str()), ticket.as_ref())
         }
         Event::Waiting { position } => object("waiting").with("position", *position),
         Event::Contacts { contacts } => {
@@ -159,6 +168,18 @@ pub(crate) fn event(event: &Event, beside: &Beside) -> Option<String> {
         }
     };
     Some(object.finish())
+}
+
+fn by_ticket(object: Object, label: Option<&String>) -> Object {
+    label.into_iter().fold(object, |object, label| object.with("ticket", label.as_str()))
+}
+
+fn issued(ticket: &Issued) -> Value {
+    let mut fields = Map::new();
+    fields.insert("label".into(), ticket.label.as_str().into());
+    fields.insert("void".into(), ticket.is_void.into());
+    fields.insert("here".into(), ticket.here.into());
+    fields.into()
 }
 
 fn check(meeting: MeetingId, heard: &Heard, beside: &Beside) -> Object {
@@ -365,7 +386,7 @@ fn malformed(found: &str) -> Problem {
 
 const EXAMPLE: &str = r#"{"command":"say","text":"hello"}"#;
 
-const KNOWN: &str = "say msg name users check quit bans retract kick unban mute unmute admit deny lock unlock end stop contacts add \
+const KNOWN: &str = "say msg name users check quit ticket tickets bans retract kick unban mute unmute admit deny lock unlock end stop contacts add \
      remove block unblock register unregister list who";
 
 fn read(fields: &mut Fields) -> Result<Command, Problem> {
@@ -377,6 +398,8 @@ fn read(fields: &mut Fields) -> Result<Command, Problem> {
         "users" => Command::Users,
         "quit" => Command::Quit,
         "check" => Command::Check { number: take_number(fields, "number")? },
+        "ticket" => Command::Ticket { label: take_or_empty(fields, "label")?, void: take_flag(fields, "void")? },
+        "tickets" => Command::Tickets,
         "bans" => Command::Bans,
         "retract" => {
             let (author, session) = (take_or_empty(fields, "author")?, take_or_empty(fields, "session")?);

@@ -66,7 +66,7 @@ const EXAMPLES: &str =
 const COMMANDS: &str = r#"With --json, a command is an object like {"command":"say","text":"hello"}. There are, with their fields:
   say text, msg to text, name name, users, quit, retract; in a lecture check number; for a host also bans,
   kick name why, unban name, mute name, unmute name, admit name, deny name why, lock, unlock, end,
-  stop; among friends
+  stop, tickets, ticket label, ticket label void; among friends
   also contacts, add name address, remove name, block name, unblock name, and `*` as the name of
   all; of registries register, unregister, list words, who. An `id` of yours comes back in what
   answers it.

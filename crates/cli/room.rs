@@ -7,7 +7,7 @@ use tertulia_core::event::Role;
 use tertulia_core::id::{Key, MeetingId};
 use tertulia_core::identity::Identity;
 use tertulia_core::limits;
-use tertulia_core::mesh::{Member, MemberConfig, NewcomerConfig, Restored};
+use tertulia_core::mesh::{Member, MemberConfig, NewcomerConfig, Restored, Tickets};
 use tertulia_core::node::{Guess, Node};
 use tertulia_core::star::Attendee;
 use tertulia_core::ticket::Ticket;
@@ -49,8 +49,6 @@ pub(crate) fn host(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     let (listener, place) = venue::open(args.wish(&home, room.port), &mut screen, &again)?;
     let (started_ms, us) = (start_run(&home)?, home.identity());
     let (meeting, admission) = (room.charter.meeting, room.charter.admission);
-    let (seed, endorsement) = (room.ticket, room.endorsement);
-    let ticket = Ticket { meeting, host: us.key(), seed, endorsement, addresses: place.addresses.clone() };
     let reach = place.reach(args.visibility());
     let publisher = venue::publisher(us.clone(), &called.name, registries.addresses, reach, started_ms)?;
     let newcomer = NewcomerConfig {
@@ -61,7 +59,7 @@ pub(crate) fn host(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
         seed: random()?,
         meeting,
         host: None,
-        ticket: Some(ticket),
+        ticket: None,
         note: String::new(),
         addresses: Vec::new(),
         restored: Some(Restored { charter: room.charter, pass: None, log: room.log }),
@@ -69,7 +67,7 @@ pub(crate) fn host(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
         talk_max: limits::TALK_ENTRIES_MAX,
     };
     let (addresses, told) = (place.addresses.clone(), place.told.clone());
-    let member = Member::new(MemberConfig { newcomer, addresses, told, port: None });
+    let member = Member::new(MemberConfig { newcomer, tickets: room.tickets, addresses, told, port: None });
     let keeps = (!home.is_guest()).then(|| home.clone());
     let setup =
         Setup { identity: us, started_ms, listener: Some(listener), home: keeps.clone(), trace: globals.trace.clone() };
@@ -158,7 +156,7 @@ impl Target {
             return Ok(Node::new(Attendee::new(newcomer)));
         }
         let (addresses, told) = (place.addresses.clone(), place.told.clone());
-        let member = MemberConfig { newcomer, addresses, told, port: place.seen };
+        let member = MemberConfig { newcomer, tickets: Tickets::default(), addresses, told, port: place.seen };
         Ok(match guess {
             Some(guess) => Node::returner(guess, member),
             None => Node::newcomer(member),

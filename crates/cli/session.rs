@@ -209,6 +209,8 @@ impl Session<'_> {
         // A ticket's seed stands in no log.
         if let Event::Ready { role, name, .. } = event {
             tracing::debug!(?role, name, "ready");
+        } else if let Event::Ticket { label, .. } = event {
+            tracing::debug!(label, "ticket");
         } else {
             tracing::debug!(?event);
         }

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use anstyle::{AnsiColor, Style};
 use tertulia_core::code::Code;
 use tertulia_core::compare::{check_words, safety_words};
-use tertulia_core::event::{Change, Contact, Event, Kind, Member, Origin, Reach, Role, State};
+use tertulia_core::event::{Change, Contact, Event, Issued, Kind, Member, Origin, Reach, Role, State};
 use tertulia_core::id::{Key, MeetingId};
 
 use crate::{catalogue, escape, words};
@@ -77,7 +77,9 @@ impl Text {
         self.note_host(event);
         Some(match event {
             Event::Ready { .. } | Event::Done { .. } => return None,
-            Event::Joined { name, .. } => self.own(&format!("{} joined", escape::line(name))),
+            Event::Joined { name, ticket, .. } => {
+                self.own(&format!("{} joined{}", escape::line(name), by_ticket(ticket.as_deref())))
+            }
             // `closed` follows.
             Event::Left { key, .. } if self.us == Some(*key) => return None,
             Event::Left { name, reason, .. } if reason.is_empty() || reason == "left" => {
@@ -94,6 +96,8 @@ impl Text {
                 heard.session & 0xffff,
                 check_words(*meeting, heard)
             )),
+            Event::Ticket { label, ticket } => self.own(&handed_out(label, ticket)),
+            Event::Tickets { tickets } => self.own(&listed(tickets)),
             Event::Bans { muted, out } => self.own(&bans(muted, out)),
             Event::Message { kind, from, own, text, .. } => return self.message(kind, from, *own, text),
             Event::Delivery { reach, have, of, .. } => match reach {
@@ -107,10 +111,11 @@ impl Text {
             // `closed` follows at once, and says more.
             Event::Unlinked { code: Code::Ended | Code::Kicked | Code::Banned | Code::Superseded, .. } => return None,
             Event::Unlinked { name, code, .. } => self.own(&self.parted(&escape::line(name), *code)),
-            Event::Knock { name, note, .. } => {
+            Event::Knock { name, note, ticket, .. } => {
                 let name = escape::line(name);
                 let says = if note.is_empty() { String::new() } else { format!(" and says: {}", escape::line(note)) };
-                self.own(&format!("{name} knocks{says} (/admit {name}, or /deny {name} WHY)"))
+                let by = by_ticket(ticket.as_deref());
+                self.own(&format!("{name} knocks{says}{by} (/admit {name}, or /deny {name} WHY)"))
             }
             Event::Waiting { position: 0 | 1 } => {
                 self.own("you are next in the lobby; the host decides when to let you in")
@@ -280,6 +285,29 @@ impl Text {
     fn paint(&self, style: Style, text: &str) -> String {
         if self.colour { format!("{style}{text}{style:#}") } else { text.into() }
     }
+}
+
+/// By which of this user's tickets somebody comes, if that says anything.
+fn by_ticket(label: Option<&str>) -> String {
+    label.map_or_else(String::new, |label| format!(" (ticket: {})", escape::line(label)))
+}
+
+/// What others type to join.
+pub(crate) fn handed_out(label: &str, ticket: &str) -> String {
+    let with = if label.is_empty() { String::new() } else { format!(", with the ticket `{}`", escape::line(label)) };
+    format!("others join{with}: tertulia join '{ticket}'")
+}
+
+fn listed(tickets: &[Issued]) -> String {
+    let one = |ticket: &Issued| {
+        let called = match (&*ticket.label, ticket.is_void) {
+            ("", false) => "the one that /ticket shows".into(),
+            ("", true) => "an earlier one".into(),
+            (label, _) => escape::line(label),
+        };
+        format!("{called} ({}{} here)", if ticket.is_void { "void, " } else { "" }, ticket.here)
+    };
+    format!("tickets: {}", tickets.iter().map(one).collect::<Vec<_>>().join(", "))
 }
 
 fn bans(muted: &[String], out: &[String]) -> String {

@@ -60,6 +60,21 @@ pub(crate) fn failure(failure: &Failure) -> String {
         Failure::NotHost(Place::Lecture) => "only the host can do that; /quit leaves".into(),
         Failure::NotHost(Place::Room) => "only a host of this room can do that; /quit leaves".into(),
         Failure::NotFounder => "only the founder ends a room; /quit leaves".into(),
+        Failure::NotYourTickets => {
+            "only who has founded the room makes tickets, or makes them void; /ticket shows the one that you have"
+                .into()
+        }
+        Failure::NoTickets(place) => {
+            format!(
+                "nobody needs a ticket for this {}: who has its address comes in; /lock lets nobody new in",
+                kind(*place)
+            )
+        }
+        Failure::NoSuchTicket(label) => {
+            format!("no ticket is called `{label}`; /tickets shows what there is, /ticket {label} makes one")
+        }
+        Failure::VoidBefore(label) => format!("the ticket `{label}` is void already; /ticket {label} makes another"),
+        Failure::TicketLabel(label) => no_label(label),
         Failure::NoHost => "among friends there is no host; /help shows what there is".into(),
         Failure::NoLobby(place) => format!("this {} has no lobby: who may come is let in at once", kind(*place)),
         Failure::Muted | Failure::NoSuchWords | Failure::NotYourWords => not_spoken(failure).into(),
@@ -84,6 +99,14 @@ pub(crate) fn failure(failure: &Failure) -> String {
         Failure::Held(name) => format!("{name} was gone before the text arrived; say it again when they are back"),
         Failure::Unsaid => "this was over before it could be said; nobody has read it".into(),
     }
+}
+
+/// What makes a label, for whoever has typed something else.
+pub(crate) fn no_label(label: &str) -> String {
+    format!(
+        "`{label}` is no label: it has 1 to {} bytes, is made like a name, and has no - in front",
+        limits::TICKET_LABEL_MAX
+    )
 }
 
 fn nobody_at(name: &str) -> String {
@@ -146,6 +169,10 @@ fn full(what: &Full) -> String {
         Full::Drafts(name) => {
             format!("{} texts wait for people who were never met; wait until {name} answers", limits::DRAFTS_MAX)
         }
+        Full::Tickets => format!(
+            "there are {} tickets, and none is void; /tickets shows them, /ticket LABEL --void makes room",
+            limits::TICKETS_MAX
+        ),
         Full::Questions => "the registries have not answered what was asked before; wait a little".into(),
     }
 }
@@ -306,7 +333,11 @@ pub(crate) fn notice(notice: &Notice) -> String {
         Notice::LeftLobby(name) => format!("{name} no longer waits in the lobby"),
         Notice::Slow(name) => format!("{name} did not read what was sent, and was cut off"),
         Notice::NoTickets => "nobody needs a ticket here, so none was made void; /lock lets nobody new in".into(),
-        Notice::TicketVoid => "the ticket that was handed out is void now; hand out the new one".into(),
+        Notice::TicketVoid(label) if !label.is_empty() => format!(
+            "the ticket `{label}` is void now: who is here by it stays, and nobody new comes with it; \
+             /ticket {label} makes another"
+        ),
+        Notice::TicketVoid(_) => "the ticket that was handed out is void now; hand out the new one".into(),
         Notice::RegistryAway { registry, code, of_meeting } => no_registry(registry, *code, *of_meeting),
         Notice::RegistryRefuses { registry, code, reason } => {
             format!("the registry {registry} does not take this ({code}: {reason}); trying again")

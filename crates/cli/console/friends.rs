@@ -106,6 +106,8 @@ pub(super) fn checked(command: Command) -> Result<Command, Problem> {
         Command::Directory(_) | Command::Users | Command::Contacts | Command::Quit | Command::Stop => Ok(()),
         Command::Check { .. } => Err(Problem::new("not_here", crate::words::NOTHING_BETWEEN)),
         Command::Bans
+        | Command::Ticket { .. }
+        | Command::Tickets
         | Command::Admit { .. }
         | Command::Deny { .. }
         | Command::Kick { .. }

@@ -74,6 +74,7 @@ fn shown(what: &Event) -> String {
 
 fn here() -> Vec<Event> {
     let bea = || "bea".to_string();
+    let issued = |label: &str, is_void, here| Issued { label: label.into(), is_void, here };
     let members = [("anna", State::You), ("bea", State::Linked)];
     let members = members.map(|(name, state)| Member { name: name.into(), key: KEY, state });
     vec![
@@ -86,7 +87,8 @@ fn here() -> Vec<Event> {
             ticket: "tertulia:…".into(),
             questions: Questions::Open,
         },
-        Event::Joined { name: bea(), key: KEY },
+        Event::Joined { name: bea(), key: KEY, ticket: Some("press".into()) },
+        Event::Joined { name: bea(), key: KEY, ticket: None },
         Event::Left { name: bea(), key: KEY, reason: "cut".into() },
         Event::Renamed { key: KEY, old: bea(), new: "bee".into() },
         Event::Roster { members: members.into(), guests: 1 },
@@ -95,9 +97,12 @@ fn here() -> Vec<Event> {
             heard: Heard { session: 0x019b_7694_7740_beef, number: 2, head: Hash([0xef; 32]) },
         },
         Event::Bans { muted: vec![bea()], out: vec![] },
+        Event::Ticket { label: "press".into(), ticket: "tertulia:…".into() },
+        Event::Tickets { tickets: vec![issued("", false, 3), issued("press", true, 1)] },
         Event::Linked { name: bea(), key: KEY },
         Event::Unlinked { name: bea(), key: KEY, code: Code::Cut },
-        Event::Knock { name: bea(), key: KEY, note: "it is me".into() },
+        Event::Knock { name: bea(), key: KEY, note: "it is me".into(), ticket: Some("press".into()) },
+        Event::Knock { name: bea(), key: KEY, note: String::new(), ticket: None },
         Event::Waiting { position: 3 },
         Event::Closed { code: Code::Ended, ending: Ending::Over("the lecture is over".into()) },
     ]

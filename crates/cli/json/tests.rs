@@ -57,7 +57,7 @@ fn who_is_there_is_told_in_the_fields_that_scripts_know() {
             ),
         ),
         (
-            Event::Joined { name: name.clone(), key: KEY },
+            Event::Joined { name: name.clone(), key: KEY, ticket: None },
             format!(r#"{{"event":"joined","time_ms":7,"name":"bea","key":"{}"}}"#, key()),
         ),
         (
@@ -69,7 +69,7 @@ fn who_is_there_is_told_in_the_fields_that_scripts_know() {
             format!(r#"{{"event":"renamed","time_ms":7,"key":"{}","old":"bea","new":"carl"}}"#, key()),
         ),
         (
-            Event::Knock { name: "bea".into(), key: KEY, note: "it is me".into() },
+            Event::Knock { name: "bea".into(), key: KEY, note: "it is me".into(), ticket: None },
             format!(r#"{{"event":"knock","time_ms":7,"name":"bea","key":"{}","note":"it is me"}}"#, key()),
         ),
         (Event::Waiting { position: 3 }, r#"{"event":"waiting","time_ms":7,"position":3}"#.into()),

@@ -10,6 +10,7 @@ use crate::ending::UNDELIVERED;
 use crate::input::{Receiver, Typed, Verdict};
 use crate::json::{self, Id};
 use crate::signals::Signal;
+use crate::text::handed_out;
 
 /// Commands that the node has not answered; more of them wait here.
 const ASKED_MAX: usize = 32;
@@ -137,7 +138,7 @@ impl Session<'_> {
                 true
             }
             Ok(Some(Wish::Ticket)) => {
-                self.screen.own(&format!("others join with: tertulia join '{}'", self.ticket));
+                self.screen.own(&handed_out("", &self.ticket));
                 true
             }
             Ok(Some(Wish::Hint(hint))) => {

@@ -34,6 +34,7 @@ fn removed(by: &str) -> Kind {
 #[test]
 fn what_people_read() {
     let name = || "bea".to_string();
+    let issued = |label: &str, is_void, here| Issued { label: label.into(), is_void, here };
     let member = |name: &str, state| Member { name: name.into(), key: KEY, state };
     let members = || vec![member("anna", State::You), member("bea", State::Linked), member("carl", State::Away)];
     for (event, line) in [
@@ -52,7 +53,16 @@ fn what_people_read() {
         (said(removed("anna"), "bea", false, ""), "-- anna has removed what bea said: what they had said"),
         (said(whisper(), "anna", false, "psst"), "(private) anna: psst"),
         (said(shown_out("bea"), "anna", false, "why"), "-- anna showed bea out: why"),
-        (Event::Joined { name: name(), key: KEY }, "-- bea joined"),
+        (Event::Joined { name: name(), key: KEY, ticket: None }, "-- bea joined"),
+        (Event::Joined { name: name(), key: KEY, ticket: Some("press".into()) }, "-- bea joined (ticket: press)"),
+        (
+            Event::Ticket { label: "press".into(), ticket: "tertulia:x".into() },
+            "-- others join, with the ticket `press`: tertulia join 'tertulia:x'",
+        ),
+        (
+            Event::Tickets { tickets: vec![issued("", true, 2), issued("press", true, 1), issued("", false, 0)] },
+            "-- tickets: an earlier one (void, 2 here), press (void, 1 here), the one that /ticket shows (0 here)",
+        ),
         (Event::Left { name: name(), key: KEY, reason: String::new() }, "-- bea left"),
         (Event::Left { name: name(), key: KEY, reason: "cut off".into() }, "-- bea left: cut off"),
         (Event::Renamed { key: KEY, old: name(), new: "carl".into() }, "-- bea is now carl"),
@@ -66,10 +76,13 @@ fn what_people_read() {
         (Event::Bans { muted: vec![name()], out: vec![name(), "carl".into()] }, "-- muted: bea; out: bea, carl"),
         (Event::Gap { author: KEY, session: 1, first: 3, next: 10 }, "[7 messages missing]"),
         (Event::Gap { author: KEY, session: 1, first: 3, next: 4 }, "[1 message missing]"),
-        (Event::Knock { name: name(), key: KEY, note: String::new() }, "-- bea knocks (/admit bea, or /deny bea WHY)"),
         (
-            Event::Knock { name: name(), key: KEY, note: "it's\u{1b} me".into() },
-            "-- bea knocks and says: it's\\u{1b} me (/admit bea, or /deny bea WHY)",
+            Event::Knock { name: name(), key: KEY, note: String::new(), ticket: None },
+            "-- bea knocks (/admit bea, or /deny bea WHY)",
+        ),
+        (
+            Event::Knock { name: name(), key: KEY, note: "it's\u{1b} me".into(), ticket: Some("press".into()) },
+            "-- bea knocks and says: it's\\u{1b} me (ticket: press) (/admit bea, or /deny bea WHY)",
         ),
         (Event::Waiting { position: 1 }, "-- you are next in the lobby; the host decides when to let you in"),
         (Event::Waiting { position: 3 }, "-- you wait in the lobby; 2 before you"),
@@ -128,7 +141,7 @@ fn reader(role: Role) -> Text {
 #[test]
 fn who_comes_is_told_once_and_a_link_once_it_had_been_lost() {
     let bea = || "bea".to_string();
-    let joined = || Event::Joined { name: bea(), key: KEY };
+    let joined = || Event::Joined { name: bea(), key: KEY, ticket: None };
     let linked = || Event::Linked { name: bea(), key: KEY };
     let cut = || Event::Unlinked { name: bea(), key: KEY, code: Code::Silent };
     let left = || Event::Left { name: bea(), key: KEY, reason: String::new() };
@@ -168,7 +181,7 @@ fn nothing_from_outside_forges_a_line_or_moves_the_cursor() {
         said(question(false, None, 0), hostile, false, hostile),
         said(whisper(), hostile, false, hostile),
         said(shown_out(hostile), hostile, false, hostile),
-        Event::Joined { name: hostile.into(), key: KEY },
+        Event::Joined { name: hostile.into(), key: KEY, ticket: Some(hostile.into()) },
         Event::Left { name: hostile.into(), key: KEY, reason: hostile.into() },
         Event::Renamed { key: KEY, old: hostile.into(), new: hostile.into() },
         Event::Roster { members: vec![Member { name: hostile.into(), key: KEY, state: State::You }], guests: 0 },

@@ -126,6 +126,16 @@ pub enum Command {
         /// Which.
         words: Words,
     },
+    /// What do others join with?
+    Ticket {
+        /// The label of the ticket, which is made if there is none; empty: the one that is handed out where no other is asked
+        /// for.
+        label: String,
+        /// It is to let in nobody new any more, and none is made.
+        void: bool,
+    },
+    /// Which tickets are there?
+    Tickets,
     /// Let nobody new in.
     Lock,
     /// Let people in again.
@@ -192,6 +202,8 @@ pub enum Full {
     Drafts(String),
     /// Questions that registries have not answered.
     Questions,
+    /// Tickets of one meeting that are not void.
+    Tickets,
 }
 
 /// The word for scripts where what was asked for is not done by the end.
@@ -284,6 +296,16 @@ pub enum Failure {
     NotHost(Place),
     /// Only a room's founder does that.
     NotFounder,
+    /// Only a room's founder makes tickets.
+    NotYourTickets,
+    /// Nobody needs a ticket here.
+    NoTickets(Place),
+    /// No ticket is called so; empty: there is none.
+    NoSuchTicket(String),
+    /// The ticket that is called so is void already.
+    VoidBefore(String),
+    /// No ticket can be called so.
+    TicketLabel(String),
     /// Among friends there is no host.
     NoHost,
     /// The meeting has no lobby.
@@ -357,21 +379,23 @@ impl Failure {
             | Self::NobodyWaits(_)
             | Self::NotRevoked { .. }
             | Self::HostAlone { .. } => "no_such_name",
+            Self::NoSuchTicket(_) => "no_such_ticket",
+            Self::NoTickets(_) => "no_tickets",
             Self::ChangedHands { .. } => "changed_hands",
             Self::Yourself => "yourself",
-            Self::DoneBefore { .. } => "done_before",
+            Self::DoneBefore { .. } | Self::VoidBefore(_) => "done_before",
             Self::Blocked(_) => "blocked",
             Self::NotBlocked(_) => "not_blocked",
             Self::NotMet(_) => "not_met",
             Self::NotLinked(_) => "not_linked",
             Self::Barred { code, .. } | Self::Refused { code, .. } => code.word(),
-            Self::TextLength(_) | Self::NameForm(_) => Code::Malformed.word(),
+            Self::TextLength(_) | Self::NameForm(_) | Self::TicketLabel(_) => Code::Malformed.word(),
             Self::NameTaken(_) | Self::ReadsAlike(_) => Code::NameTaken.word(),
             Self::SearchLength => "too_long",
             Self::ToWhom => "to_whom",
             Self::BadAddress { .. } => "bad_address",
             Self::Full(_) => Code::Full.word(),
-            Self::NotHost(_) | Self::NotFounder => Code::NotHost.word(),
+            Self::NotHost(_) | Self::NotFounder | Self::NotYourTickets => Code::NotHost.word(),
             Self::NoHost => "host_only",
             Self::NoLobby(_) => "no_lobby",
             Self::NoSuchWords => "no_such_words",

@@ -232,8 +232,8 @@ pub enum Notice {
     LeftLobby(String),
     /// Somebody did not read what was sent, and was cut off.
     Slow(String),
-    /// The ticket that was handed out is void.
-    TicketVoid,
+    /// A ticket is void: what it is called; empty: it was the one that is handed out where no other is asked for.
+    TicketVoid(String),
     /// A ticket was to be made void, and the meeting has none.
     NoTickets,
     /// A registry can't be reached.
@@ -284,7 +284,7 @@ impl Notice {
             Self::AtTheDoor(_) => Rule::Join5.code().word(),
             Self::LeftLobby(_) => "lobby",
             Self::Slow(_) => Code::Slow.word(),
-            Self::TicketVoid | Self::NoTickets => "ticket",
+            Self::TicketVoid(_) | Self::NoTickets => "ticket",
             Self::RegistryAway { .. } => "registry",
             Self::RegistryForges(_) => Code::Forged.word(),
             Self::RegistryOver(_) => Rule::Registry15.code().word(),
@@ -382,6 +382,17 @@ pub enum Change {
     Removed,
 }
 
+/// A ticket that the founder of a meeting has made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Issued {
+    /// What its founder calls it; empty: it is the one that is handed out where no other is asked for.
+    pub label: String,
+    /// Nobody new comes with it.
+    pub is_void: bool,
+    /// How many of those who are here have come with it.
+    pub here: u32,
+}
+
 /// Something to tell the user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
@@ -408,6 +419,8 @@ pub enum Event {
         name: String,
         /// Their key.
         key: Key,
+        /// The label of the ticket that they came with, where this user has made it and it has one.
+        ticket: Option<String>,
     },
     /// Somebody has gone.
     Left {
@@ -440,6 +453,18 @@ pub enum Event {
         muted: Vec<String>,
         /// By the names they had.
         out: Vec<String>,
+    },
+    /// What others join with, as was asked.
+    Ticket {
+        /// The label of the ticket; empty: it has none.
+        label: String,
+        /// What others type.
+        ticket: String,
+    },
+    /// The tickets of the meeting.
+    Tickets {
+        /// In the order in which they were made.
+        tickets: Vec<Issued>,
     },
     /// What others compare with theirs, to know that the host says the same to all.
     Check {
@@ -498,6 +523,8 @@ pub enum Event {
         key: Key,
         /// What they say to the host; may be empty.
         note: String,
+        /// The label of the ticket that they come with, as above.
+        ticket: Option<String>,
     },
     /// This node waits in the lobby.
     Waiting {

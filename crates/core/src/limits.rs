@@ -179,6 +179,10 @@ limits! {
     STRUCK_MAX: usize = 10_000;
     /// A bad question is a warning until there have been this many (ASK-4).
     STRIKES_MAX: u8 = 3;
+    /// Tickets that a founder keeps; beyond that, the one goes that was made first of those that are void (REVOKE-5).
+    TICKETS_MAX: usize = 64;
+    /// Bytes of a ticket's label.
+    TICKET_LABEL_MAX: usize = 32;
     /// Addresses of one ticket, entry, record or dial (PROBE-3, LISTING-2, DIAL-1, MESH-19).
     ADDRESSES_MAX: usize = 3;
     /// Bytes of one typed address, of whatever kind.

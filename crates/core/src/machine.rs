@@ -203,7 +203,7 @@ pub enum Kept {
     Charter,
     /// A guest's pass, as JOIN carries it.
     Pass,
-    /// A host's ticket: the seed, then the endorsement if it has one.
+    /// A founder's tickets, a line each: label, seed and endorsement.
     Ticket,
     /// The other key of a pair.
     Peer,

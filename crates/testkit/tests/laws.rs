@@ -18,7 +18,7 @@ use tertulia_core::machine::{Input, Machine, Output};
 use tertulia_core::mesh::{Member, MemberConfig, Restored};
 use tertulia_core::node::{Guess, Node};
 use tertulia_core::pass::Chain;
-use tertulia_core::star::{Attendee, Host, HostConfig, NewcomerConfig};
+use tertulia_core::star::{Attendee, Host, HostConfig, NewcomerConfig, Tickets};
 use tertulia_core::time::{Instant, Now, Timers};
 use tertulia_core::wire::address::Address;
 use tertulia_core::wire::entry::{Door, EntryBody, Heard, Role};
@@ -155,8 +155,7 @@ fn host_of(charter: SignedCharter) -> Court<Node> {
         started_ms: NOW.unix_ms,
         seed: [1; 32],
         filter: vec!["damn".into()],
-        ticket: None,
-        endorsement: None,
+        tickets: Tickets::default(),
         addresses: vec!["a:1".into()],
     });
     Court::new(Node::new(host), peers(), from_guests())
@@ -263,13 +262,25 @@ fn member(number: u8) -> Court<Node> {
     let addresses = if number == 1 { vec![] } else { vec!["a:1".into()] };
     let (identity, name) = (identity(number), format!("p{number}"));
     let newcomer = NewcomerConfig { identity, name, addresses, restored, ..attendee_config() };
-    let member = Member::new(MemberConfig { newcomer, addresses: vec!["b:1".into()], told: vec![], port: None });
+    let member = Member::new(MemberConfig {
+        newcomer,
+        tickets: Tickets::default(),
+        addresses: vec!["b:1".into()],
+        told: vec![],
+        port: None,
+    });
     Court::new(Node::new(member), peers(), from_members()).linked_for(Purpose::MESH)
 }
 
 /// A room, for whoever does not know what is at the address.
 fn some_room() -> MemberConfig {
-    MemberConfig { newcomer: attendee_config(), addresses: vec![], told: vec![], port: None }
+    MemberConfig {
+        newcomer: attendee_config(),
+        tickets: Tickets::default(),
+        addresses: vec![],
+        told: vec![],
+        port: None,
+    }
 }
 
 fn newcomer() -> Court<Node> {
@@ -492,7 +503,7 @@ impl Machine for Outlaw {
     fn handle_timeout(&mut self, now: Now, out: &mut Vec<Output>) {
         let late = if self.is(Crime::FiresLate) { 1 } else { 0 };
         if self.is(Crime::Chatters) {
-            out.push(Output::Event(Event::Warning(Notice::TicketVoid)));
+            out.push(Output::Event(Event::Warning(Notice::NoTickets)));
         }
         if self.is(Crime::Notices) {
             self.calls.set(self.calls.get().wrapping_add(1));

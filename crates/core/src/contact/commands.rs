@@ -47,6 +47,8 @@ impl Friends {
             Command::Say { .. } => Err(Failure::ToWhom),
             Command::Check { .. } => Err(Failure::NothingBetween),
             Command::Bans
+            | Command::Ticket { .. }
+            | Command::Tickets
             | Command::Admit { .. }
             | Command::Deny { .. }
             | Command::Kick { .. }

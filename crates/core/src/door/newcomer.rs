@@ -108,7 +108,7 @@ pub struct NewcomerConfig {
     pub meeting: MeetingId,
     /// Who must answer there; `None`: whoever does.
     pub host: Option<Key>,
-    /// The ticket that opens the door, if there is one; of a founder, the one to hand out.
+    /// The ticket that opens the door, if there is one.
     pub ticket: Option<Ticket>,
     /// What a host is told if there is a lobby; may be empty.
     pub note: String,

@@ -13,9 +13,8 @@ use crate::event::{Ending, Event, Notice, Role};
 use crate::id::Key;
 use crate::limits;
 use crate::log::{Log, StreamId};
-use crate::machine::{Kept, Output};
+use crate::machine::Output;
 use crate::rule::Rule;
-use crate::ticket::Ticket;
 use crate::time::Now;
 use crate::wire::address::Address;
 use crate::wire::entry::{EntryBody, Whereabouts};
@@ -148,16 +147,14 @@ impl Member {
     pub(super) fn tell_ready(&self, out: &mut Vec<Output>) {
         let Some(charter) = &self.charter else { return };
         let us = self.us.key();
-        let ticket = self.newcomer.goal.ticket.as_ref().filter(|_| charter.admission.has_tickets());
-        let seed = ticket.and_then(|ticket| ticket.seed);
-        let endorsement = ticket.and_then(|ticket| ticket.endorsement);
-        if let Some(seed) = seed.filter(|_| us == charter.founder) {
-            let mut bytes: Vec<u8> = seed.0.into();
-            bytes.extend(endorsement.iter().flat_map(|endorsement| endorsement.0));
-            out.push(Output::Keep { meeting: self.replica.log.meeting(), name: Kept::Ticket, bytes });
+        let has_tickets = charter.admission.has_tickets();
+        if has_tickets && us == charter.founder {
+            out.push(self.tickets.keep(self.replica.log.meeting()));
         }
-        let addresses = self.reach.addresses();
-        let invitation = Ticket { meeting: self.replica.log.meeting(), host: us, seed, endorsement, addresses };
+        let mut invitation = self.ticket("");
+        if !has_tickets {
+            (invitation.seed, invitation.endorsement) = (None, None);
+        }
         out.push(Output::Event(Event::Ready {
             role: Role::Member,
             name: self.newcomer.me.name.clone(),

@@ -8,9 +8,8 @@ use super::member::{Member, Stage, Timer};
 use crate::code::Code;
 use crate::command::{Command, Failure, Full, Place, With, Words};
 use crate::errand::{Errand, Speaker};
-use crate::event::{Ending, Event, Notice, Role as Part};
+use crate::event::{Ending, Event, Role as Part};
 use crate::id::{CommandId, Key, Salt, Token};
-use crate::identity::{Domain, Identity, Secret};
 use crate::limits;
 use crate::log::Held;
 use crate::machine::Output;
@@ -57,8 +56,7 @@ impl Member {
             Command::Check { .. } => Err(Failure::NothingBetween),
             Command::Retract { words } => self.retract(&words, now, out),
             Command::Bans => {
-                let named = |level| self.roster.revoked(level).map(str::to_string).collect();
-                out.push(Output::Event(Event::Bans { muted: named(Level::Mute), out: named(Level::Out) }));
+                out.push(Output::Event(self.bans()));
                 Ok(())
             }
             Command::Kick { .. }
@@ -82,6 +80,8 @@ impl Member {
             Command::Unmute { name } => self.forgive(&name, Level::Mute, now, out),
             Command::Admit { name } => self.let_in(name.as_deref(), now, out),
             Command::Deny { name, why } => self.send_away(&name, &why, now, out),
+            Command::Ticket { label, void } => self.on_ticket(&label, void, now, out),
+            Command::Tickets => self.list_tickets(out),
             Command::Lock => self.lock(now, out),
             Command::Unlock => self.act(&EntryBody::Policy { door: Door::Unlocked, kept: List::NONE }, now, out),
             Command::End => self.end_for_all(now, out),
@@ -93,6 +93,11 @@ impl Member {
         if self.roster.ended().is_some() {
             self.leave_if_over(out);
         }
+    }
+
+    fn bans(&self) -> Event {
+        let named = |level| self.roster.revoked(level).map(str::to_string).collect();
+        Event::Bans { muted: named(Level::Mute), out: named(Level::Out) }
     }
 
     /// True if it was said, false if it waits for its turn.
@@ -187,7 +192,7 @@ impl Member {
     }
 
     fn end_for_all(&mut self, now: Now, out: &mut Vec<Output>) -> Result<(), Failure> {
-        if self.charter.as_ref().is_none_or(|charter| charter.founder != self.us.key()) {
+        if !self.is_founder() {
             return Err(Failure::NotFounder);
         }
         self.act(&EntryBody::End { why: Reason::NONE }, now, out)
@@ -197,7 +202,7 @@ impl Member {
         self.find(name).filter(|key| *key != self.us.key()).ok_or_else(|| Failure::NoSuchName(name.to_string()))
     }
 
-    fn act(&mut self, body: &EntryBody<'_>, now: Now, out: &mut Vec<Output>) -> Result<(), Failure> {
+    pub(super) fn act(&mut self, body: &EntryBody<'_>, now: Now, out: &mut Vec<Output>) -> Result<(), Failure> {
         self.write(body, now, out).then_some(()).ok_or(Failure::Full(Full::Acts(Place::Room)))
     }
 
@@ -211,7 +216,7 @@ impl Member {
             // The lock may list those who are to go, too.
             self.lock(now, out)?;
         }
-        if with.ticket { self.void_ticket(shown, why, now, out) } else { Ok(()) }
+        if with.ticket { self.void_ticket_of(shown, why, now, out) } else { Ok(()) }
     }
 
     /// Whom somebody has let in, or those have, and who is linked with this node or with somebody who is none of them.
@@ -226,7 +231,7 @@ impl Member {
 
     /// Who stays in though the door is locked or a ticket void: where not all have place, those first who are no mere word
     /// of whoever has let them in (SPEC LOCK-1).
-    fn kept(&self) -> Vec<Key> {
+    pub(super) fn kept(&self) -> Vec<Key> {
         let branch = |key: &Key| self.roster.branch(key);
         let bridged =
             |key: &Key| self.circle.links_of(key).any(|other| branch(&other) != branch(key) && self.is_here(&other));
@@ -242,41 +247,6 @@ impl Member {
             }
         });
         kept
-    }
-
-    /// SPEC REVOKE-2: who is out would come back with a new key and the same ticket.
-    fn void_ticket(&mut self, shown: Option<Key>, why: &str, now: Now, out: &mut Vec<Output>) -> Result<(), Failure> {
-        let handed_out = self.newcomer.goal.ticket.as_ref().and_then(|ticket| ticket.seed);
-        let handed_out = handed_out.map(|seed| self.us.scheme().public(&seed));
-        let shown = shown.filter(|ticket| !self.roster.is_revoked(ticket, Level::Out));
-        if !self.charter.as_ref().is_some_and(|charter| charter.admission.has_tickets()) {
-            out.push(Output::Event(Event::Warning(Notice::NoTickets)));
-            return Ok(());
-        }
-        let Some(void) = shown.or(handed_out) else { return Ok(()) };
-        let (count, kept) = encode_items(self.kept(), limits::KEPT_MAX);
-        let (name, why, kept) = (Reason::NONE, Reason::cut(why), List::over(count, &kept));
-        let body = EntryBody::Revoke { subject: void, level: Level::Out, name, why, cuts: List::NONE, kept };
-        self.act(&body, now, out)?;
-        if Some(void) == handed_out {
-            self.renew_ticket(out);
-        }
-        Ok(())
-    }
-
-    /// Makes a new ticket to hand out: the founder's word makes it good.
-    fn renew_ticket(&mut self, out: &mut Vec<Output>) {
-        if self.charter.as_ref().is_none_or(|charter| charter.founder != self.us.key()) {
-            return;
-        }
-        let seed = Secret(self.random.bytes());
-        let ticket = Identity::new(seed, self.us.scheme().clone());
-        let endorsement = self.us.sign(Domain::Ticket, &[&self.replica.log.meeting().0, &ticket.key().0]);
-        if let Some(ticket) = &mut self.newcomer.goal.ticket {
-            (ticket.seed, ticket.endorsement) = (Some(seed), Some(endorsement));
-        }
-        out.push(Output::Event(Event::Warning(Notice::TicketVoid)));
-        self.tell_ready(out);
     }
 
     fn revoke(

@@ -24,7 +24,7 @@ impl Member {
         let Some(peer) = self.links.get(&link) else { return };
         let Step::Knocking(knock) = &peer.step else { return };
         let (key, run, request, source) = (peer.key, peer.started_ms, knock.request, knock.source);
-        let (name, note) = (peer.name.clone().unwrap_or_default(), knock.note.clone());
+        let (name, note, ticket) = (peer.name.clone().unwrap_or_default(), knock.note.clone(), knock.ticket);
         let older = self.lobby.link_of(key);
         // SPEC JOIN-10: of an earlier run
         if older.and_then(|older| self.links.get(&older)).is_some_and(|older| older.started_ms > run) {
@@ -44,7 +44,8 @@ impl Member {
             self.reject(other, Rule::Lobby4, now, out);
         }
         self.lobby.knock(Knock { key, reading: reading(&name), name: name.clone(), source, link, request }, now, out);
-        out.push(Output::Event(Event::Knock { name, key, note }));
+        let ticket = ticket.and_then(|ticket| self.tickets.label_of(&ticket));
+        out.push(Output::Event(Event::Knock { name, key, note, ticket }));
     }
 
     /// Who waits under this name, or everybody who waits.

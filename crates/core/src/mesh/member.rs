@@ -14,7 +14,7 @@ use crate::charter::{Listing, SignedCharter};
 use crate::circle::Circle;
 use crate::code::Code;
 use crate::command::{Failure, Place};
-use crate::door::{Door, Lobby, Newcomer, NewcomerConfig, Restored, Wait};
+use crate::door::{Door, Lobby, Newcomer, NewcomerConfig, Restored, Tickets, Wait};
 use crate::errand::{Outbox, Tokens};
 use crate::event::{Ending, Event};
 use crate::id::{DialId, Key, LinkId, RequestId};
@@ -39,6 +39,8 @@ use crate::wire::session::Session;
 pub struct MemberConfig {
     /// Who it is, and where it knocks.
     pub newcomer: NewcomerConfig,
+    /// Of a founder, the tickets to hand out; others hand out the one that they were given.
+    pub tickets: Tickets,
     /// What its ticket says, `HOST:PORT`: names too.
     pub addresses: Vec<String>,
     /// Where others of the room are told that they can dial this node.
@@ -88,6 +90,7 @@ pub(super) enum Timer {
 pub struct Member {
     pub(super) us: Identity,
     pub(super) newcomer: Newcomer,
+    pub(super) tickets: Tickets,
     /// Invariant: above every session of this key that is known, from the moment of being inside.
     pub(super) session: u64,
     pub(super) random: Random,
@@ -125,13 +128,15 @@ impl Member {
     /// A member that has not started yet.
     #[must_use]
     pub fn new(config: MemberConfig) -> Self {
-        let MemberConfig { newcomer: mut config, addresses, told, port } = config;
+        let MemberConfig { newcomer: mut config, tickets, addresses, told, port } = config;
+        let given = config.ticket.as_ref().filter(|_| tickets.is_empty());
         let restored = config.restored.take();
         let log = Log::new(config.meeting, config.talk_max);
         let mut random = Random::new(config.seed);
         let mut member = Self {
             session: log.new_session(config.identity.key(), config.started_ms, random.bytes()),
             circle: Circle::new(config.identity.key()),
+            tickets: given.map_or(tickets, |ticket| Tickets::given(ticket, &config.identity)),
             us: config.identity.clone(),
             random,
             reach: Reach::new(addresses, told, port),
@@ -304,6 +309,7 @@ impl Member {
             self.arrive_if_complete(now, out);
         }
         self.judge_if_complete(now, out);
+        self.renew_ticket(out);
         self.seat_links(now, out);
         if self.stage == Stage::Over {
             return;

@@ -19,6 +19,7 @@ mod speech;
 mod standing;
 #[cfg(test)]
 mod tests;
+mod tickets;
 
 pub use self::member::{Member, MemberConfig};
-pub use crate::door::{NewcomerConfig, Restored};
+pub use crate::door::{NewcomerConfig, Restored, Tickets};

@@ -124,7 +124,9 @@ impl Member {
         }
         let name = self.called(&key);
         match self.people.shown.insert(key, name.clone()) {
-            None if key != self.us.key() => out.push(Output::Event(Event::Joined { name, key })),
+            None if key != self.us.key() => {
+                out.push(Output::Event(Event::Joined { name, key, ticket: self.ticket_of(&key) }));
+            }
             Some(old) if old != name => out.push(Output::Event(Event::Renamed { key, old, new: name })),
             Some(_) | None => {}
         }

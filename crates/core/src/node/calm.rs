@@ -25,6 +25,8 @@ struct Person {
     now: Seen,
     /// What they are called, whether here or not; why they left, and how their link ended.
     name: String,
+    /// The label of the ticket that they came with last, as far as it is known.
+    ticket: Option<String>,
     reason: String,
     code: Code,
     /// When all lines about them will be forgiven.
@@ -34,7 +36,15 @@ struct Person {
 impl Default for Person {
     fn default() -> Self {
         let (name, reason) = (String::new(), String::new());
-        Self { told: Seen::default(), now: Seen::default(), name, reason, code: Code::Cut, forgiven: Instant(0) }
+        Self {
+            told: Seen::default(),
+            now: Seen::default(),
+            name,
+            ticket: None,
+            reason,
+            code: Code::Cut,
+            forgiven: Instant(0),
+        }
     }
 }
 
@@ -42,7 +52,8 @@ impl Person {
     /// Takes in what would be told. What was told before follows from it, unless it was held back.
     fn note(&mut self, event: Event) {
         let (mut name, mut linked) = (None, None);
-        if let Event::Joined { name: new, .. } = event {
+        if let Event::Joined { name: new, ticket, .. } = event {
+            self.ticket = ticket;
             name = Some((None, Some(new)));
         } else if let Event::Renamed { old, new, .. } = event {
             name = Some((Some(old), Some(new)));
@@ -82,7 +93,7 @@ impl Person {
         if self.told.name != self.now.name {
             let (old, new) = (core::mem::replace(&mut self.told.name, self.now.name.clone()), self.now.name.clone());
             return match (old, new) {
-                (None, Some(name)) => Some(Event::Joined { name, key }),
+                (None, Some(name)) => Some(Event::Joined { name, key, ticket: self.ticket.clone() }),
                 (Some(name), None) => {
                     self.told.is_linked = false;
                     Some(Event::Left { name, key, reason: self.reason.clone() })
@@ -213,7 +224,7 @@ mod tests {
     const EVE: Key = Key([7; 32]);
 
     fn joined() -> Event {
-        Event::Joined { name: "eve".to_string(), key: EVE }
+        Event::Joined { name: "eve".to_string(), key: EVE, ticket: None }
     }
 
     fn left() -> Event {

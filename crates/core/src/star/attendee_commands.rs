@@ -46,6 +46,8 @@ impl Attendee {
             | Command::Unblock { .. } => Err(Failure::NoContactsHere),
             Command::Directory(wish) => Err(Failure::NoRegistryHere(wish)),
             Command::Bans
+            | Command::Ticket { .. }
+            | Command::Tickets
             | Command::Kick { .. }
             | Command::Unban { .. }
             | Command::Mute { .. }

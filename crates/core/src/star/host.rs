@@ -10,11 +10,11 @@ use super::questions::Filter;
 use crate::charter::{Charter, Listing, SignedCharter};
 use crate::code::Code;
 use crate::command::Failure;
-use crate::door::{Door, Due, Knock, Lobby, Names};
+use crate::door::{Door, Due, Knock, Lobby, Names, Tickets};
 use crate::errand::{Tokens, refused};
 use crate::event::{self, Ending, Event, Kind, Member, Notice, State, Whisper};
-use crate::id::{CommandId, Key, LinkId, RequestId, Signature, Source};
-use crate::identity::{Identity, Secret};
+use crate::id::{CommandId, Key, LinkId, RequestId, Source};
+use crate::identity::Identity;
 use crate::limits;
 use crate::log::{Log, News, StreamId};
 use crate::machine::{Input, Kept, Machine, Output};
@@ -25,7 +25,6 @@ use crate::reason;
 use crate::replica::{Asker, Delivery, message, news, send_rows};
 use crate::roster::Roster;
 use crate::rule::Rule;
-use crate::ticket::Ticket;
 use crate::time::{Instant, Now, Timers};
 use crate::wire::entry::{self as wire, EntryBody};
 use crate::wire::field::{Block, List, Name, Reason, Signed, decode_all, encode_items};
@@ -50,10 +49,8 @@ pub struct HostConfig {
     pub seed: [u8; 32],
     /// Words that are not published.
     pub filter: Vec<String>,
-    /// The ticket to hand out, in a ticket meeting.
-    pub ticket: Option<Secret>,
-    /// The founder's word for that ticket, if the charter does not name it.
-    pub endorsement: Option<Signature>,
+    /// The tickets to hand out, in a ticket meeting.
+    pub tickets: Tickets,
     /// Where guests can dial, `HOST:PORT`.
     pub addresses: Vec<String>,
     /// What an earlier run has kept; for a new meeting, an empty one.
@@ -111,8 +108,7 @@ pub struct Host {
     pub(super) joined: BTreeMap<Key, LinkId>,
     /// Of those who have joined.
     names: Names,
-    pub(super) ticket: Option<Secret>,
-    pub(super) endorsement: Option<Signature>,
+    pub(super) tickets: Tickets,
     pub(super) filter: Filter,
     pub(super) random: Random,
     pub(super) over: bool,
@@ -128,7 +124,7 @@ pub struct Host {
     changed: BTreeMap<Key, (Whereabouts, String)>,
     /// Somebody has been sent a PRESENCE without names since the last one to all.
     is_unnamed: bool,
-    addresses: Vec<String>,
+    pub(super) addresses: Vec<String>,
     timers: Timers<Timer>,
 }
 
@@ -154,8 +150,7 @@ impl Host {
             guests: BTreeMap::new(),
             joined: BTreeMap::new(),
             names: Names::default(),
-            ticket: config.ticket,
-            endorsement: config.endorsement,
+            tickets: config.tickets,
             filter: Filter::new(config.filter),
             random,
             over: false,
@@ -192,6 +187,8 @@ impl Host {
             self.write_name(now, out);
         }
         self.tell_ready(out);
+        // An earlier run may have been killed between the act and the new ticket.
+        self.renew_ticket(out);
         for entry in self.log.unshown() {
             let event = message(&self.log, &entry, &self.log.says(&entry), None, &self.name, self.us.key());
             // What this user has written, it knows.
@@ -213,25 +210,16 @@ impl Host {
 
     /// Tells the user how others join.
     pub(super) fn tell_ready(&self, out: &mut Vec<Output>) {
-        if let Some(seed) = self.ticket {
-            let mut bytes: Vec<u8> = seed.0.into();
-            bytes.extend(self.endorsement.iter().flat_map(|endorsement| endorsement.0));
-            out.push(Output::Keep { meeting: self.charter.meeting, name: Kept::Ticket, bytes });
+        if !self.tickets.is_empty() {
+            out.push(self.tickets.keep(self.charter.meeting));
         }
-        let ticket = Ticket {
-            meeting: self.charter.meeting,
-            host: self.us.key(),
-            seed: self.ticket,
-            endorsement: self.endorsement,
-            addresses: self.addresses.clone(),
-        };
         out.push(Output::Event(Event::Ready {
             role: event::Role::Host,
             name: self.name.clone(),
             key: self.us.key(),
             meeting: self.charter.meeting,
             title: self.charter.title.clone(),
-            ticket: ticket.to_string(),
+            ticket: self.ticket_line(""),
             questions: self.charter.questions,
         }));
     }
@@ -442,7 +430,8 @@ impl Host {
         self.timers.disarm(Timer::Join(link));
         self.lobby.knock(Knock { key, reading: reading(&name), name: name.clone(), source, link, request }, now, out);
         let note = join.options.find::<Reason<'_>>(&option::NOTE).map_or("", Reason::as_str).to_string();
-        out.push(Output::Event(Event::Knock { name, key, note }));
+        let ticket = admitted.ticket.and_then(|ticket| self.tickets.label_of(&ticket));
+        out.push(Output::Event(Event::Knock { name, key, note, ticket }));
     }
 
     /// Takes a guest in. The older link of its key is closed.
@@ -485,11 +474,12 @@ impl Host {
         out.push(Output::Send { link, frame });
         rest.into_iter().for_each(|rest| send_rows(link, rest, out));
         let (key, name) = (guest.key, guest.name.clone());
+        let ticket = guest.admitted.and_then(|admitted| self.tickets.label_of(&admitted.ticket?));
         self.mark(key, Whereabouts::Here, name.clone(), now);
         let everybody = self.everybody();
         out.push(Output::Send { link, frame: everybody });
         self.acknowledge(link, out);
-        out.push(Output::Event(Event::Joined { name, key }));
+        out.push(Output::Event(Event::Joined { name, key, ticket }));
     }
 
     fn everybody(&mut self) -> Encoded {

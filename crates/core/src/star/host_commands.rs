@@ -10,7 +10,6 @@ use crate::command::{Command, Failure, Full, Place, Words};
 use crate::door::begins_with;
 use crate::event::{Ending, Event, Member, Notice, Role as Part, State, Whisper};
 use crate::id::{CommandId, Key, LinkId, Salt, Token};
-use crate::identity::{Domain, Identity, Secret};
 use crate::limits;
 use crate::log::Held;
 use crate::machine::Output;
@@ -58,6 +57,8 @@ impl Host {
             Command::Unmute { name } => self.forgive(&name, Level::Mute, now, out),
             Command::Admit { name } => self.let_in(name.as_deref(), now, out),
             Command::Deny { name, why } => self.send_away(&name, &why, now, out),
+            Command::Ticket { label, void } => self.on_ticket(&label, void, now, out),
+            Command::Tickets => self.list_tickets(out),
             Command::Lock => self.act(&EntryBody::Policy { door: Door::Locked, kept: List::NONE }, now, out),
             Command::Unlock => self.act(&EntryBody::Policy { door: Door::Unlocked, kept: List::NONE }, now, out),
             Command::Contacts
@@ -179,7 +180,7 @@ impl Host {
         Err(Failure::DoneBefore { name: name.to_string(), level })
     }
 
-    fn revoke(
+    pub(super) fn revoke(
         &mut self,
         subject: Key,
         level: Level,
@@ -200,12 +201,9 @@ impl Host {
         let here = here.map(|guest| (guest.name.clone(), guest.admitted.and_then(|admitted| admitted.ticket)));
         let known = here.or_else(|| self.gone.get(&key).map(|leaver| (leaver.name.clone(), leaver.ticket)));
         let Some((name, shown)) = known else { return };
-        // With a pass, a guest need show no ticket, or shows one that is void already: then it may hold today's.
-        let ticket = shown.filter(|ticket| !self.roster.is_revoked(ticket, Level::Out)).or_else(|| self.ticket_key());
         let mut revoked = self.revoke(key, Level::Out, &name, why, now, out);
-        if let Some(ticket) = ticket.filter(|_| with_ticket && self.charter.admission.has_tickets()) {
-            revoked = revoked.and(self.revoke(ticket, Level::Out, "", why, now, out));
-            self.renew_ticket(ticket, out);
+        if with_ticket && revoked.is_ok() {
+            revoked = self.void_ticket_of(shown, why, now, out);
         }
         // SPEC REVOKE-1
         let reason = if why.is_empty() { Rule::Revoke1.meaning() } else { why };
@@ -225,24 +223,6 @@ impl Host {
         self.forget(link, Code::Kicked.word(), now, out);
         let (code, rule) = (Rule::Revoke1.code(), Some(Rule::Revoke1));
         out.push(Output::Close { link, code, rule, reason: reason.to_string() });
-    }
-
-    /// The key of the ticket that is handed out.
-    fn ticket_key(&self) -> Option<Key> {
-        self.ticket.map(|seed| self.us.scheme().public(&seed))
-    }
-
-    /// Makes a new ticket to hand out, if `void` was the one.
-    fn renew_ticket(&mut self, void: Key, out: &mut Vec<Output>) {
-        if self.ticket_key() != Some(void) {
-            return;
-        }
-        let seed = Secret(self.random.bytes());
-        let ticket = Identity::new(seed, self.us.scheme().clone());
-        self.endorsement = Some(self.us.sign(Domain::Ticket, &[&self.charter.meeting.0, &ticket.key().0]));
-        self.ticket = Some(seed);
-        out.push(Output::Event(Event::Warning(Notice::TicketVoid)));
-        self.tell_ready(out);
     }
 
     fn forgive(&mut self, name: &str, level: Level, now: Now, out: &mut Vec<Output>) -> Result<(), Failure> {

@@ -8,11 +8,12 @@ mod host;
 mod host_commands;
 mod presence;
 mod questions;
+mod tickets;
 mod witness;
 
 pub use self::attendee::Attendee;
 pub use self::host::{Host, HostConfig};
-pub use crate::door::{NewcomerConfig, Restored};
+pub use crate::door::{NewcomerConfig, Restored, Tickets};
 
 #[cfg(test)]
 mod tests;

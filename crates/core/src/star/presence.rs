@@ -78,7 +78,7 @@ impl People {
     fn put(&mut self, key: Key, name: &str, us: Key, events: &mut Vec<Event>) {
         match self.names.insert(key, name.to_string()) {
             Some(old) if old != name => events.push(Event::Renamed { key, old, new: name.to_string() }),
-            None if key != us => events.push(Event::Joined { name: name.to_string(), key }),
+            None if key != us => events.push(Event::Joined { name: name.to_string(), key, ticket: None }),
             Some(_) | None => {}
         }
         // A host may name no more than this at once, but could go on.

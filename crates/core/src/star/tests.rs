@@ -16,8 +16,9 @@ use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use super::*;
 use crate::charter::{Admission, Questions, SignedCharter};
 use crate::code::Code;
-use crate::command::{Command, Failure, With, Words};
-use crate::event::{Deed, Event, Kind, Notice};
+use crate::command::{Command, Failure, Place, With, Words};
+use crate::door::Tickets;
+use crate::event::{Deed, Event, Issued, Kind, Notice};
 use crate::feed::{Feed, Reader};
 use crate::id::{CommandId, DialId, Hash, Key, LinkId, MeetingId, RequestId, Signature, Token};
 use crate::identity::{Domain, Ed25519, Identity, Secret, identity};
@@ -116,13 +117,12 @@ fn host_config(options: &Options) -> HostConfig {
     HostConfig {
         log: Log::new(charter.meeting, limits::TALK_ENTRIES_MAX),
         charter,
-        identity: us,
         name: "hedy".to_string(),
         started_ms: 1_000,
         seed: [1; 32],
         filter: options.filter.clone(),
-        ticket,
-        endorsement: None,
+        tickets: Tickets::first(ticket, &us),
+        identity: us,
         addresses: vec!["host:1".to_string()],
     }
 }
@@ -657,6 +657,110 @@ fn revoke_2_whoever_has_left_can_be_shown_out_with_its_ticket() {
     });
     let refused = |event: &Event| matches!(event, Event::Error { failure: Failure::DoneBefore { .. }, .. });
     assert!(lecture.host.events.iter().any(refused), "{:?}", lecture.host.events);
+}
+
+/// What the host shows of a ticket of its own.
+fn shown(lecture: &Lecture, wanted: &str) -> Ticket {
+    let line = |event: &Event| match event {
+        Event::Ticket { label, ticket } if label == wanted => Some(ticket.clone()),
+        _ => None,
+    };
+    lecture.host.events.iter().rev().find_map(line).expect("a ticket").parse().expect("a ticket that parses")
+}
+
+fn ticket_wish(label: &str, void: bool) -> Command {
+    Command::Ticket { label: label.to_string(), void }
+}
+
+#[test]
+fn revoke_5_each_of_several_tickets_is_void_by_itself() {
+    let options = Options { admission: Admission::Ticket, ..Options::default() };
+    let mut lecture = Lecture::new(&options);
+    ["press", "crew"].into_iter().for_each(|label| lecture.host_command(ticket_wish(label, false)));
+    let (first, press, crew) = (lecture.ticket(), shown(&lecture, "press"), shown(&lecture, "crew"));
+    lecture.host_command(ticket_wish("press", false));
+    assert_eq!(shown(&lecture, "press"), press, "it is there already");
+    let with =
+        |ticket: &Ticket, seed, name| NewcomerConfig { ticket: Some(ticket.clone()), ..attendee_config(seed, name) };
+    let [anna, bea] = [(&first, 2, "anna"), (&press, 3, "bea")].map(|(ticket, seed, name)| {
+        let link = lecture.join(with(ticket, seed, name));
+        assert_eq!(rule_of(&lecture, link), None, "{name}");
+        link
+    });
+    let joined = |event: &Event| match event {
+        Event::Joined { name, ticket, .. } => Some((name.clone(), ticket.clone())),
+        _ => None,
+    };
+    let told: Vec<_> = lecture.host.events.iter().filter_map(joined).collect();
+    assert_eq!(told, [("anna".to_string(), None), ("bea".to_string(), Some("press".to_string()))]);
+    lecture.host_command(ticket_wish("press", true));
+    assert!(lecture.host.events.contains(&Event::Warning(Notice::TicketVoid("press".to_string()))));
+    for (ticket, seed, name, rule) in
+        [(&first, 4, "carl", None), (&press, 5, "dora", Some(Rule::Join4)), (&crew, 6, "eric", None)]
+    {
+        let link = lecture.join(with(ticket, seed, name));
+        assert_eq!(rule_of(&lecture, link), rule, "{name}");
+    }
+    assert_eq!([anna, bea].map(|link| rule_of(&lecture, link)), [None, None], "who is in stays");
+    lecture.host_command(Command::Tickets);
+    let issued = |label: &str, is_void, here| Issued { label: label.to_string(), is_void, here };
+    let tickets = vec![issued("", false, 2), issued("press", true, 1), issued("crew", false, 1)];
+    assert!(lecture.host.events.contains(&Event::Tickets { tickets }), "{:?}", lecture.host.events);
+    for (command, failure) in [
+        (ticket_wish("press", true), Failure::VoidBefore("press".to_string())),
+        (ticket_wish("staff", true), Failure::NoSuchTicket("staff".to_string())),
+        (ticket_wish("a b", false), Failure::TicketLabel("a b".to_string())),
+    ] {
+        lecture.host_command(command);
+        let last = lecture.host.events.last();
+        assert!(matches!(last, Some(Event::Error { failure: is, .. }) if *is == failure), "{last:?}");
+    }
+    assert_eq!(lecture.ticket(), first, "it is handed out as before");
+    lecture.host_command(ticket_wish("", true));
+    assert_ne!(lecture.ticket(), first, "another one is, at once");
+}
+
+#[test]
+fn revoke_2_the_ticket_of_whoever_is_shown_out_is_void_and_no_other() {
+    let options = Options { admission: Admission::Ticket, ..Options::default() };
+    let mut lecture = Lecture::new(&options);
+    lecture.host_command(ticket_wish("press", false));
+    let (first, press) = (lecture.ticket(), shown(&lecture, "press"));
+    let with =
+        |ticket: &Ticket, seed, name| NewcomerConfig { ticket: Some(ticket.clone()), ..attendee_config(seed, name) };
+    lecture.join(with(&press, 2, "anna"));
+    lecture.join(with(&press, 3, "bea"));
+    let kick = |name: &str| {
+        let with = With { ticket: true, ..With::default() };
+        Command::Kick { name: name.to_string(), why: String::new(), with }
+    };
+    lecture.host_command(kick("anna"));
+    assert!(lecture.host.events.contains(&Event::Warning(Notice::TicketVoid("press".to_string()))));
+    let [dora, eric] = [(&press, 4, "dora"), (&first, 5, "eric")].map(|(ticket, seed, name)| {
+        let link = lecture.join(with(ticket, seed, name));
+        rule_of(&lecture, link)
+    });
+    assert_eq!((dora, eric), (Some(Rule::Join4), None));
+    // What bea came with is void already: no other goes with her.
+    lecture.host_command(kick("bea"));
+    assert_eq!(lecture.ticket(), first);
+    let link = lecture.join(with(&first, 6, "fred"));
+    assert_eq!(rule_of(&lecture, link), None);
+}
+
+#[test]
+fn revoke_2_a_user_who_wants_a_ticket_void_is_told_where_there_is_none() {
+    for (admission, is_told) in [(Admission::Open, true), (Admission::Ticket, false)] {
+        let mut lecture = Lecture::new(&Options { admission, ..Options::default() });
+        let ticket = Some(lecture.ticket());
+        lecture.join(NewcomerConfig { ticket, ..attendee_config(2, "anna") });
+        let with = With { ticket: true, ..With::default() };
+        lecture.host_command(Command::Kick { name: "anna".to_string(), why: String::new(), with });
+        assert_eq!(lecture.host.events.contains(&Event::Warning(Notice::NoTickets)), is_told);
+        lecture.host_command(ticket_wish("press", false));
+        let none = |event: &Event| matches!(event, Event::Error { failure: Failure::NoTickets(Place::Lecture), .. });
+        assert_eq!(lecture.host.events.iter().any(none), is_told);
+    }
 }
 
 #[test]

@@ -19,7 +19,7 @@ pub struct StoredMeeting {
     pub charter: Option<Vec<u8>>,
     /// The pass that lets this user in again.
     pub pass: Option<Vec<u8>>,
-    /// The ticket to hand out: the seed, then the endorsement if it has one.
+    /// The tickets to hand out, as their founder's machine keeps them.
     pub ticket: Option<Vec<u8>>,
     /// What the user typed to join.
     pub target: Option<String>,

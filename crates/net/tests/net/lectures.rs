@@ -9,7 +9,7 @@ use tertulia_core::id::{Key, MeetingId, Token};
 use tertulia_core::limits::TALK_ENTRIES_MAX;
 use tertulia_core::log::{Mark, Record};
 use tertulia_core::machine::Kept;
-use tertulia_core::star::{Attendee, Host, HostConfig, NewcomerConfig, Restored};
+use tertulia_core::star::{Attendee, Host, HostConfig, NewcomerConfig, Restored, Tickets};
 use tertulia_core::wire::field::Title;
 use tertulia_core::wire::meeting::Lane;
 use tertulia_core::wire::session::Purpose;
@@ -43,8 +43,7 @@ fn host(home: &Home, listener: TcpListener) -> Node {
         started_ms,
         seed: seed().unwrap(),
         filter: Vec::new(),
-        ticket: None,
-        endorsement: None,
+        tickets: Tickets::default(),
         addresses: vec![listener.local_addr().unwrap().to_string()],
         log,
     });

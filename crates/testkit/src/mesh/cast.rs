@@ -6,11 +6,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use tertulia_core::charter::{Admission, Questions, SignedCharter, Terms};
-use tertulia_core::id::{Key, MeetingId, Signature, Token};
+use tertulia_core::id::{Key, MeetingId, Token};
 use tertulia_core::identity::{Ed25519, Identity, Scheme, Secret};
 use tertulia_core::log::Log;
 use tertulia_core::machine::Kept;
-use tertulia_core::mesh::{Member, MemberConfig, NewcomerConfig, Restored};
+use tertulia_core::mesh::{Member, MemberConfig, NewcomerConfig, Restored, Tickets};
 use tertulia_core::node::{Guess, Node};
 use tertulia_core::ticket::Ticket;
 use tertulia_core::wire::field::Title;
@@ -88,9 +88,10 @@ pub(crate) fn member(
         });
         let host = identity(door.get(), &mix).key();
         let addresses = vec![address(door.get())];
-        let kept = kept_ticket(boot, charter.meeting).filter(|_| number == 0);
+        let kept = boot.disk.kept.get(&(charter.meeting, Kept::Ticket)).filter(|_| number == 0);
+        let tickets = kept.map(|bytes| Tickets::restore(bytes, &us).expect("what it has kept")).unwrap_or_default();
         let handed = handed_out.borrow().as_ref().and_then(|ticket| Some((ticket.seed?, ticket.endorsement)));
-        let (seed, endorsement) = kept.or(handed).unwrap_or((TICKET, None));
+        let (seed, endorsement) = handed.unwrap_or((TICKET, None));
         let seed = mix.ticket.then_some(seed);
         let ticket = Ticket { meeting: charter.meeting, host, seed, endorsement, addresses: addresses.clone() };
         let is_founder = number == 0;
@@ -109,8 +110,10 @@ pub(crate) fn member(
             note: String::new(),
             talk_max: 10_000,
         };
-        let room =
-            |newcomer| MemberConfig { newcomer, addresses: vec![address(number)], told: told(number), port: None };
+        let room = |newcomer| {
+            let (addresses, told) = (vec![address(number)], told(number));
+            MemberConfig { newcomer, tickets, addresses, told, port: None }
+        };
         Box::new(match restored {
             restored if is_founder => Node::new(Member::new(room(NewcomerConfig { restored, ..newcomer }))),
             Some(restored) if !knows_key => {
@@ -123,13 +126,6 @@ pub(crate) fn member(
         })
     });
     NodeSpec { key, maker, talk_max }
-}
-
-/// What the founder has kept of its ticket.
-fn kept_ticket(boot: &Boot<'_>, meeting: MeetingId) -> Option<(Secret, Option<Signature>)> {
-    let bytes = boot.disk.kept.get(&(meeting, Kept::Ticket))?;
-    let seed = Secret(bytes.get(..32)?.try_into().ok()?);
-    Some((seed, bytes.get(32..96).and_then(|bytes| bytes.try_into().ok()).map(Signature)))
 }
 
 fn restore(boot: &Boot<'_>, us: &Identity) -> Option<Restored> {

@@ -11,7 +11,7 @@ use tertulia_core::identity::{Identity, Secret};
 use tertulia_core::limits;
 use tertulia_core::log::Log;
 use tertulia_core::node;
-use tertulia_core::star::{Attendee, Host, HostConfig, NewcomerConfig};
+use tertulia_core::star::{Attendee, Host, HostConfig, NewcomerConfig, Tickets};
 use tertulia_core::ticket::Ticket;
 use tertulia_core::wire::field::Title;
 use tertulia_core::wire::session::Purpose;
@@ -124,8 +124,7 @@ impl Lecture {
             started_ms,
             seed: seeds[1],
             filter: Vec::new(),
-            ticket: secret,
-            endorsement: None,
+            tickets: Tickets::first(secret, &founder),
             addresses: vec![address.to_string()],
             log: Log::new(charter.meeting, limits::TALK_ENTRIES_MAX),
         });

@@ -5,12 +5,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use tertulia_core::charter::{Admission, Questions, SignedCharter, Terms};
-use tertulia_core::id::{Key, MeetingId, Signature, Token};
+use tertulia_core::id::{Key, MeetingId, Token};
 use tertulia_core::identity::{Ed25519, Identity, Scheme, Secret};
 use tertulia_core::machine::Kept;
 use tertulia_core::mesh::MemberConfig;
 use tertulia_core::node::{Guess, Node};
-use tertulia_core::star::{Attendee, Host, HostConfig, NewcomerConfig, Restored};
+use tertulia_core::star::{Attendee, Host, HostConfig, NewcomerConfig, Restored, Tickets};
 use tertulia_core::ticket::Ticket;
 use tertulia_core::wire::field::Title;
 use tertulia_core::wire::session::Purpose;
@@ -67,8 +67,8 @@ pub(super) fn host(mix: &Mix) -> NodeSpec {
     let (key, talk_max) = (us.key(), mix.talk_max);
     let maker: Maker = Box::new(move |boot| {
         let kept = boot.disk.kept.get(&(charter.meeting, Kept::Ticket));
-        let seed = kept.and_then(|bytes| bytes.get(..32)?.try_into().ok()).map(Secret);
-        let endorsement = kept.and_then(|bytes| bytes.get(32..96)?.try_into().ok()).map(Signature);
+        let kept = kept.map(|bytes| Tickets::restore(bytes, &us).expect("what it has kept"));
+        let tickets = kept.unwrap_or_else(|| Tickets::first(mix.ticket.then_some(FIRST_TICKET), &us));
         Box::new(Node::new(Host::new(HostConfig {
             identity: us.clone(),
             charter: charter.clone(),
@@ -76,8 +76,7 @@ pub(super) fn host(mix: &Mix) -> NodeSpec {
             started_ms: boot.now.unix_ms,
             seed: boot.seed,
             filter: vec![BAD_WORD.into()],
-            ticket: seed.or(mix.ticket.then_some(FIRST_TICKET)),
-            endorsement,
+            tickets,
             addresses: vec![HOST_ADDRESS.into()],
             log: boot.disk.log(charter.meeting, mix.talk_max),
         })))
@@ -109,7 +108,7 @@ pub(super) fn guest(number: u8, name: &str, mix: &Mix, handed_out: &HandedOut, k
         };
         let room = |newcomer| {
             let (addresses, port) = (vec![boot.address.to_string()], Some(boot.address.port()));
-            MemberConfig { newcomer, addresses, told: vec![boot.address], port }
+            MemberConfig { newcomer, tickets: Tickets::default(), addresses, told: vec![boot.address], port }
         };
         Box::new(match restore(boot, &us, talk_max) {
             // Neither an address nor a ticket says of what kind the meeting is.

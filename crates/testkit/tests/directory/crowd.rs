@@ -12,7 +12,7 @@ use tertulia_core::limits;
 use tertulia_core::log::Log;
 use tertulia_core::node::Node;
 use tertulia_core::registry::{Client, ClientConfig, Reach, Server, ServerConfig};
-use tertulia_core::star::{Host, HostConfig};
+use tertulia_core::star::{Host, HostConfig, Tickets};
 use tertulia_core::wire::registry::Visibility;
 use tertulia_net::{Setup, seed, start, unix_ms};
 use tertulia_testkit::real::local::{Local, allow_files, attend_at, found, identity, text};
@@ -54,8 +54,7 @@ async fn hold(number: usize, registry: SocketAddr) -> (Local, MeetingId) {
         started_ms,
         seed: seed().unwrap(),
         filter: Vec::new(),
-        ticket: None,
-        endorsement: None,
+        tickets: Tickets::default(),
         addresses: vec![address.to_string()],
         log: Log::new(meeting, limits::TALK_ENTRIES_MAX),
     });

@@ -12,7 +12,7 @@ use tertulia_core::limits;
 use tertulia_core::machine::{Input, Machine, Output};
 use tertulia_core::node::Node;
 use tertulia_core::registry::{ClientConfig, Reach, Server, ServerConfig};
-use tertulia_core::star::{Attendee, Host, HostConfig, NewcomerConfig};
+use tertulia_core::star::{Attendee, Host, HostConfig, NewcomerConfig, Tickets};
 use tertulia_core::time::{Instant, Now};
 use tertulia_core::wire::field::Title;
 use tertulia_core::wire::option::Options;
@@ -65,8 +65,7 @@ fn node(number: usize, boot: &Boot<'_>) -> Node {
         started_ms: boot.now.unix_ms,
         seed: boot.seed,
         filter: vec![],
-        ticket: None,
-        endorsement: None,
+        tickets: Tickets::default(),
         addresses: vec![Sim::address(number).to_string()],
         log: boot.disk.log(charter(number).meeting, 100),
     });

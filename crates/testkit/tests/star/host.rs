@@ -13,7 +13,7 @@ use tertulia_core::node::Node;
 use tertulia_core::pass::Chain;
 use tertulia_core::roster::Roster;
 use tertulia_core::rule::Rule;
-use tertulia_core::star::{Host, HostConfig};
+use tertulia_core::star::{Host, HostConfig, Tickets};
 use tertulia_core::ticket::prove_ticket;
 use tertulia_core::time::{Instant, Now};
 use tertulia_core::wire::entry::{Door, EntryBody, Heard, Level, Role};
@@ -61,14 +61,13 @@ pub(crate) fn host(charter: SignedCharter) -> Bench<Node> {
 fn host_again(charter: SignedCharter, log: Log) -> Bench<Node> {
     let config = HostConfig {
         identity: ada(),
-        ticket: charter.admission.has_tickets().then_some(Secret([0xcc; 32])),
+        tickets: Tickets::first(charter.admission.has_tickets().then_some(Secret([0xcc; 32])), &ada()),
         log,
         charter,
         name: "Ada".into(),
         started_ms: START_MS,
         seed: [1; 32],
         filter: Vec::new(),
-        endorsement: None,
         addresses: vec!["192.0.2.1:7473".into()],
     };
     let mut bench = Bench::new(Node::new(Host::new(config)));

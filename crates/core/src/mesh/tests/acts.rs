@@ -3,14 +3,15 @@
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
-use super::hall::{Hall, chain, identity, written};
+use super::hall::{Hall, at, chain, identity, written};
 use crate::charter::Admission;
 use crate::code::Code;
 use crate::command::{Command, With};
-use crate::event::{Deed, Event, Kind, Notice, State};
+use crate::event::{Deed, Event, Issued, Kind, Notice, State};
 use crate::id::Hash;
 use crate::limits;
 use crate::rule::Rule;
+use crate::ticket::Ticket;
 use crate::wire::entry::{EntryBody, Role};
 use crate::wire::field::Reason;
 use crate::wire::option::OptionsBuffer;
@@ -115,4 +116,84 @@ fn roster_12_digits_of_a_key_name_whose_it_is_before_somebody_who_is_called_so()
     assert_eq!(hall.errors(0), ["no_such_name"], "too few of them");
     hall.command(0, Command::Kick { name: digits, why: String::new(), with: With::default() });
     assert_eq!([1, 2].map(|node| hall.closed_with(node)), [Some(Code::Kicked), None]);
+}
+
+/// What the founder shows of a ticket of its own.
+fn shown(hall: &Hall, wanted: &str) -> Ticket {
+    let line = |event: &Event| match event {
+        Event::Ticket { label, ticket } if label == wanted => Some(ticket.clone()),
+        _ => None,
+    };
+    hall.nodes[0].events.iter().rev().find_map(line).expect("a ticket").parse().expect("a ticket that parses")
+}
+
+fn ticket_wish(label: &str, void: bool) -> Command {
+    Command::Ticket { label: label.to_string(), void }
+}
+
+/// Somebody new comes with a ticket, through the door of another; who that is.
+fn come_with(hall: &mut Hall, ticket: &Ticket, door: usize) -> usize {
+    let number = hall.nodes.len();
+    let mut config = hall.config(number, &alloc::format!("m{number}"));
+    (config.newcomer.ticket, config.newcomer.addresses) = (Some(ticket.clone()), alloc::vec![at(door).to_string()]);
+    let came = hall.start(config);
+    hall.pass(3_000);
+    came
+}
+
+#[test]
+fn revoke_5_each_of_several_tickets_of_a_room_is_void_by_itself() {
+    let mut hall = Hall::new(Admission::Ticket);
+    ["press", "crew"].into_iter().for_each(|label| hall.command(0, ticket_wish(label, false)));
+    let (press, crew) = (shown(&hall, "press"), shown(&hall, "crew"));
+    let first = hall.join("m1");
+    hall.pass(3_000);
+    let by_press = come_with(&mut hall, &press, first);
+    let joined = |event: &Event| match event {
+        Event::Joined { name, ticket, .. } => Some((name.clone(), ticket.clone())),
+        _ => None,
+    };
+    let told: Vec<_> = hall.nodes[0].events.iter().filter_map(joined).collect();
+    assert_eq!(told, [("m1".to_string(), None), ("m2".to_string(), Some("press".to_string()))]);
+    hall.command(0, ticket_wish("press", true));
+    hall.pass(1_000);
+    assert!(hall.nodes[0].events.contains(&Event::Warning(Notice::TicketVoid("press".to_string()))));
+    // At any door.
+    for door in [0, first] {
+        let (late, other) = (come_with(&mut hall, &press, door), come_with(&mut hall, &crew, door));
+        assert_eq!([late, other].map(|who| hall.closed_with(who)), [Some(Code::Banned), None], "at {door}");
+    }
+    assert_eq!(hall.closed_with(by_press), None, "who is in stays");
+    hall.command(0, Command::Tickets);
+    let issued = |label: &str, is_void, here| Issued { label: label.to_string(), is_void, here };
+    let tickets = alloc::vec![issued("", false, 1), issued("press", true, 1), issued("crew", false, 2)];
+    assert!(hall.nodes[0].events.contains(&Event::Tickets { tickets }), "{:?}", hall.nodes[0].events);
+    // The founder's alone.
+    for command in [ticket_wish("mine", false), ticket_wish("crew", true), Command::Tickets] {
+        hall.command(first, command);
+    }
+    assert_eq!(hall.errors(first), ["not_host"; 3]);
+}
+
+#[test]
+fn revoke_2_a_ticket_that_another_host_makes_void_has_the_founder_hand_out_a_new_one() {
+    let mut hall = Hall::new(Admission::Ticket);
+    ["m1", "m2"].into_iter().for_each(|name| _ = hall.join(name));
+    hall.pass(3_000);
+    let handed_out = |hall: &Hall| {
+        let line = |event: &Event| if let Event::Ready { ticket, .. } = event { Some(ticket.clone()) } else { None };
+        hall.nodes[0].events.iter().rev().find_map(line).expect("a ticket")
+    };
+    let old = handed_out(&hall);
+    let (subject, answers, name) = (identity(2).key(), Hash::ZERO, Reason::cut("m1"));
+    hall.write(0, &EntryBody::Grant { subject, role: Role::Host, answers, session: 0, name }, hall.now);
+    hall.pass(1_000);
+    let with = With { ticket: true, ..With::default() };
+    hall.command(1, Command::Kick { name: "m2".to_string(), why: String::new(), with });
+    hall.pass(1_000);
+    assert!(hall.nodes[0].events.contains(&Event::Warning(Notice::TicketVoid(String::new()))));
+    let new: Ticket = handed_out(&hall).parse().expect("a ticket that parses");
+    assert_ne!(new.to_string(), old);
+    let [late, other] = [old.parse().expect("a ticket"), new].map(|ticket| come_with(&mut hall, &ticket, 0));
+    assert_eq!([late, other].map(|who| hall.closed_with(who)), [Some(Code::Banned), None]);
 }

@@ -9,6 +9,7 @@ use core::net::SocketAddr;
 use crate::charter::{Admission, SignedCharter};
 use crate::code::Code;
 use crate::command::Command;
+use crate::door::Tickets;
 use crate::event::{Event, Kind, State};
 use crate::id::{CommandId, DialId, Key, LinkId, MeetingId, RequestId};
 pub(super) use crate::identity::identity;
@@ -164,7 +165,8 @@ impl Hall {
             note: String::new(),
             talk_max: limits::TALK_ENTRIES_MAX,
         };
-        MemberConfig { newcomer, addresses: vec![at(number).to_string()], told: vec![at(number)], port: None }
+        let tickets = Tickets::default();
+        MemberConfig { newcomer, tickets, addresses: vec![at(number).to_string()], told: vec![at(number)], port: None }
     }
 
     pub(super) fn start(&mut self, config: MemberConfig) -> usize {
