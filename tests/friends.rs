@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use support::{Bot, Scratch, tertulia};
+use tertulia_core::limits::TEXT_MAX;
 
 /// A friend in a home, and where to dial it.
 fn friend(home: &Arc<Scratch>, name: &str, listen: &str) -> (Bot, String) {
@@ -380,4 +381,67 @@ fn contact_14_where_only_contacts_are_taken_strangers_are_told_so() {
         assert_eq!(refused.code, Some(1), "{}", refused.err);
         assert!(refused.err.contains("does not take what you write"), "{}", refused.err);
     }
+}
+
+/// So many texts are a megabyte.
+const MEGABYTE: usize = 64;
+
+/// A text of 16 KiB, which says which one it is.
+fn long(number: usize) -> String {
+    format!("{number:0width$}", width = TEXT_MAX)
+}
+
+fn say_megabyte(bot: &mut Bot, to: &str) {
+    (0..MEGABYTE).for_each(|number| bot.send(&json!({"command": "msg", "to": to, "text": long(number)})));
+}
+
+/// Reads all texts from the first one on; the codes of the warnings in between.
+fn megabyte(bot: &mut Bot, first: usize) -> Vec<Value> {
+    let mut warnings = Vec::new();
+    for number in first..MEGABYTE {
+        loop {
+            let event = bot.next();
+            if event["event"] == "message" {
+                assert_eq!(event["text"], long(number), "in order, and once");
+                break;
+            }
+            warnings.extend(Some(event["code"].clone()).filter(|_| event["event"] == "warning"));
+        }
+    }
+    warnings
+}
+
+#[test]
+fn contact_17_and_contact_18_receive_accepts_a_megabyte_of_whom_it_is_told_and_others_hear_that_they_wait() {
+    let there = Arc::new(Scratch::numbered("bea"));
+    let mut bea = Bot::start_in(&there, "bea", &["receive", "--listen", "127.0.0.1:0"]);
+    let address = bea.wait("ready")["listen"].as_str().expect("she listens").to_string();
+    let mut anna = Bot::start("anna", &["friends", "--listen", "127.0.0.1:0"]);
+    let key = anna.wait("ready")["key"].as_str().expect("a key").to_string();
+    say_megabyte(&mut anna, &address);
+    let warned = |bot: &mut Bot, code: &str| loop {
+        let warning = bot.wait("warning");
+        if warning["code"] == code {
+            return warning["message"].as_str().expect("words").to_string();
+        }
+    };
+    let told = warned(&mut anna, "unaccepted");
+    assert!(told.starts_with(&format!("{address} has not accepted you yet")), "{told}");
+    let bytes: Option<usize> = told.split(' ').find_map(|word| word.parse().ok());
+    assert!(bytes.is_some_and(|bytes| bytes > 58 * TEXT_MAX && bytes < MEGABYTE * TEXT_MAX), "{told}");
+    signal(bea.id(), "-INT");
+    let events = bea.rest();
+    let taken = events.iter().filter(|event| event["event"] == "message").count();
+    assert!((3..=4).contains(&taken), "{taken} of 16 KiB");
+    let told: Vec<_> = events.iter().filter(|event| event["code"] == "stranger").collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0]["message"].as_str().expect("words").contains("tertulia receive --from anna"), "{told:?}");
+    // As it says.
+    let mut bea = Bot::start_in(&there, "bea", &["receive", "--from", "anna", "--listen", &address]);
+    assert_eq!(megabyte(&mut bea, taken), [Value::Null; 0]);
+    // By the first digits of a key, before anybody has come.
+    let mut carl = Bot::start("carl", &["receive", "--from", &key[..8], "--listen", "127.0.0.1:0"]);
+    let address = carl.wait("ready")["listen"].as_str().expect("he listens").to_string();
+    say_megabyte(&mut anna, &address);
+    assert_eq!(megabyte(&mut carl, 0), [Value::Null; 0]);
 }

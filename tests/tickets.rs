@@ -1,5 +1,5 @@
 //! Several tickets of one meeting, each with a label and void by itself, with processes.
-#![allow(clippy::expect_used, reason = "a test fails by panicking, in its helpers too")]
+#![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
 #![allow(clippy::indexing_slicing, reason = "a JSON value without the field is null")]
 
 mod support;

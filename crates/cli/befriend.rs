@@ -24,12 +24,14 @@ use crate::venue;
 use crate::words;
 
 /// How a verb runs its friends.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Manner {
     pub(crate) port: Option<u16>,
     pub(crate) dials_at_start: bool,
     pub(crate) ends_after_one: bool,
     pub(crate) only_contacts: bool,
+    /// Strangers who are accepted as they come.
+    pub(crate) accepted: Vec<String>,
 }
 
 /// The home, if no other program holds it: what is said in a guest's name nobody would answer.
@@ -75,6 +77,7 @@ pub(crate) fn machine(
         dials_at_start: manner.dials_at_start,
         ends_after_one: manner.ends_after_one,
         only_contacts: manner.only_contacts,
+        accepted: manner.accepted,
         contacts: home.contacts().map_err(broken)?,
         pairs,
         drafts: home.drafts().map_err(broken)?,
@@ -118,8 +121,7 @@ pub(crate) fn setup(
 /// # Errors
 /// It can't be done, or not kept.
 pub(crate) fn change(home: &Home, globals: &Globals, screen: &Screen, command: Command) -> Result<Vec<Event>, Fail> {
-    let manner = Manner { port: None, dials_at_start: false, ends_after_one: false, only_contacts: false };
-    let mut friends = machine(home, globals, screen, unix_ms(), manner)?;
+    let mut friends = machine(home, globals, screen, unix_ms(), Manner::default())?;
     let mut out = Vec::new();
     let now = Now { tick: Instant(0), unix_ms: unix_ms() };
     friends.handle(Input::Command { id: CommandId(1), command }, now, &mut out);

@@ -56,7 +56,7 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     let (listener, place) = listen(args.listen.as_ref(), args.announce.as_ref(), &home, AGAIN, &mut screen)?;
     let started_ms = start_run(&home)?;
     let (port, only_contacts) = (Some(place.port), args.only_contacts);
-    let manner = Manner { port, dials_at_start: true, ends_after_one: false, only_contacts };
+    let manner = Manner { port, dials_at_start: true, only_contacts, ..Manner::default() };
     let friends = befriend::machine(&home, globals, &screen, started_ms, manner)?;
     let setup = befriend::setup(&home, globals, started_ms, Some(listener))?;
     let registries = globals.registries(&home)?;

@@ -100,9 +100,7 @@ pub(crate) fn event(event: &Event, beside: &Beside) -> Option<String> {
             .with("title", title.as_str())
             .with("ticket", ticket.as_str())
             .with("registry", beside.registry.clone()),
-        Event::Joined { name, key, ticket } => {
-            by_ticket(object("joined").with("name", name.as_str()).with("key", key.to_hex()), ticket.as_ref())
-        }
+        Event::Joined { name, key, ticket } => by_ticket(object("joined"), name, *key, None, ticket.as_ref()),
         Event::Left { name, key, reason } => {
             object("left").with("name", name.as_str()).with("key", key.to_hex()).with("reason", reason.as_str())
         }
@@ -113,12 +111,8 @@ pub(crate) fn event(event: &Event, beside: &Beside) -> Option<String> {
             object("roster").with("members", members.iter().map(member).collect::<Vec<Value>>()).with("guests", *guests)
         }
         Event::Check { meeting, heard } => check(*meeting, heard, beside),
-        Event::Ticket { label, ticket } => {
-            object("ticket").with("label", label.as_str()).with("ticket", ticket.as_str())
-        }
-        Event::Tickets { tickets } => {
-            object("tickets").with("tickets", tickets.iter().map(issued).collect::<Vec<Value>>())
-        }
+        Event::Ticket { label, ticket } => object("ticket").with("label", &**label).with("ticket", &**ticket),
+        Event::Tickets { tickets } => object("tickets").with("tickets", issued(tickets)),
         Event::Bans { muted, out } => object("bans").with("muted", muted.as_slice()).with("out", out.as_slice()),
         Event::Message { .. } => message(event, beside)?,
         Event::Delivery { session, number, reach, have, of } => object("delivery")
@@ -131,10 +125,7 @@ pub(crate) fn event(event: &Event, beside: &Beside) -> Option<String> {
         Event::Unlinked { name, key, code } => {
             object("unlinked").with("name", name.as_str()).with("key", key.to_hex()).with("reason", code.to_string())
         }
-        Event::Knock { name, key, note, ticket } => {
-            let object = object("knock").with("name", name.as_str()).with("key", key.to_hex());
-            by_ticket(object.with("note", note.as_str()), ticket.as_ref())
-        }
+        Event::Knock { name, key, note, ticket } => by_ticket(object("knock"), name, *key, Some(note), ticket.as_ref()),
         Event::Waiting { position } => object("waiting").with("position", *position),
         Event::Contacts { contacts } => {
             object("contacts").with("contacts", contacts.iter().map(|one| contact(one).into()).collect::<Vec<Value>>())
@@ -170,16 +161,22 @@ pub(crate) fn event(event: &Event, beside: &Beside) -> Option<String> {
     Some(object.finish())
 }
 
-fn by_ticket(object: Object, label: Option<&String>) -> Object {
-    label.into_iter().fold(object, |object, label| object.with("ticket", label.as_str()))
+/// Somebody comes, by which of this user's tickets if that says anything.
+fn by_ticket(object: Object, name: &str, key: Key, note: Option<&String>, ticket: Option<&String>) -> Object {
+    let object = object.with("name", name).with("key", key.to_hex());
+    let object = note.into_iter().fold(object, |object, note| object.with("note", note.as_str()));
+    ticket.into_iter().fold(object, |object, label| object.with("ticket", label.as_str()))
 }
 
-fn issued(ticket: &Issued) -> Value {
-    let mut fields = Map::new();
-    fields.insert("label".into(), ticket.label.as_str().into());
-    fields.insert("void".into(), ticket.is_void.into());
-    fields.insert("here".into(), ticket.here.into());
-    fields.into()
+fn issued(tickets: &[Issued]) -> Vec<Value> {
+    let one = |ticket: &Issued| {
+        let mut fields = Map::new();
+        fields.insert("label".into(), ticket.label.as_str().into());
+        fields.insert("void".into(), ticket.is_void.into());
+        fields.insert("here".into(), ticket.here.into());
+        fields.into()
+    };
+    tickets.iter().map(one).collect()
 }
 
 fn check(meeting: MeetingId, heard: &Heard, beside: &Beside) -> Object {

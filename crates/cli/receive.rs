@@ -22,7 +22,8 @@ pub(crate) const EXAMPLE: &str = "  tertulia receive --once";
 ///
 /// Runs until a signal; with --once until one message has come. What more there is stays with those who hold it, and
 /// comes the next time. A message is stored first, and then its sender is told so; if it can't be printed, the exit code
-/// is 1, and the next `tertulia receive` or `tertulia friends` begins with it.
+/// is 1, and the next `tertulia receive` or `tertulia friends` begins with it. Of somebody whom you have not added, little
+/// is taken until you accept them: with --from, by an answer, or with `tertulia contacts add NAME HOST:PORT`.
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLE)]
 pub(crate) struct Args {
@@ -35,6 +36,11 @@ pub(crate) struct Args {
     /// Turn away whom you have not added
     #[arg(long)]
     only_contacts: bool,
+    /// Accept who comes by this name, or by a key that begins with these digits, as a contact; again for another
+    ///
+    /// Of others whom you have not added, 64 KiB are taken.
+    #[arg(long, value_name = "NAME|KEY", conflicts_with = "only_contacts")]
+    from: Vec<String>,
 }
 
 /// Runs the verb.
@@ -49,7 +55,8 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     let (listener, place) = friends::listen(args.listen.as_ref(), None, &home, again, &mut screen)?;
     let started_ms = start_run(&home)?;
     let (port, only_contacts) = (Some(place.port), args.only_contacts);
-    let manner = Manner { port, dials_at_start: true, ends_after_one: args.once, only_contacts };
+    let accepted = args.from.clone();
+    let manner = Manner { port, dials_at_start: true, ends_after_one: args.once, only_contacts, accepted };
     let friends = befriend::asking(&home, globals, &screen, started_ms, manner)?;
     let setup = befriend::setup(&home, globals, started_ms, Some(listener))?;
     crate::block_on(async {

@@ -86,8 +86,7 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     let instead = format!("where `tertulia friends` runs, type: {}/{shown}", args.who);
     let home = befriend::own_home(globals, &screen, &instead)?;
     let started_ms = start_run(&home)?;
-    let manner = Manner { port: None, dials_at_start: false, ends_after_one: false, only_contacts: false };
-    let friends = befriend::asking(&home, globals, &screen, started_ms, manner)?;
+    let friends = befriend::asking(&home, globals, &screen, started_ms, Manner::default())?;
     let setup = befriend::setup(&home, globals, started_ms, None)?;
     let outcome = crate::block_on(async {
         let mut node = start(friends, setup).map_err(|error| Fail::failed("node", error.to_string(), again.clone()))?;

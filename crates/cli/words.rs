@@ -36,14 +36,8 @@ pub(crate) fn failure(failure: &Failure) -> String {
         }
         Failure::Blocked(name) => format!("you have blocked {name}; /unblock {name} lets them in again"),
         Failure::NotBlocked(name) => format!("{name} is not blocked; /contacts shows who is"),
-        Failure::NotMet(name) => {
-            format!(
-                "{name} was never met, and nobody is kept away by a name alone; /remove {name} has nobody dial them"
-            )
-        }
-        Failure::NotLinked(name) => format!(
-            "there is no link with {name} just now, and private words take no other way; say it again when /users shows one"
-        ),
+        Failure::NotMet(name) => not_met(name),
+        Failure::NotLinked(name) => not_linked(name),
         Failure::Barred { name, addresses, code } => barred(name, addresses, *code),
         Failure::TextLength(bytes) => format!("a text has 1 to {} bytes, this one has {bytes}", limits::TEXT_MAX),
         Failure::NameForm(name) => reason::name_form(name),
@@ -60,19 +54,9 @@ pub(crate) fn failure(failure: &Failure) -> String {
         Failure::NotHost(Place::Lecture) => "only the host can do that; /quit leaves".into(),
         Failure::NotHost(Place::Room) => "only a host of this room can do that; /quit leaves".into(),
         Failure::NotFounder => "only the founder ends a room; /quit leaves".into(),
-        Failure::NotYourTickets => {
-            "only who has founded the room makes tickets, or makes them void; /ticket shows the one that you have"
-                .into()
-        }
-        Failure::NoTickets(place) => {
-            format!(
-                "nobody needs a ticket for this {}: who has its address comes in; /lock lets nobody new in",
-                kind(*place)
-            )
-        }
-        Failure::NoSuchTicket(label) => {
-            format!("no ticket is called `{label}`; /tickets shows what there is, /ticket {label} makes one")
-        }
+        Failure::NotYourTickets => NOT_YOUR_TICKETS.into(),
+        Failure::NoTickets(place) => no_tickets(*place),
+        Failure::NoSuchTicket(label) => no_such_ticket(label),
         Failure::VoidBefore(label) => format!("the ticket `{label}` is void already; /ticket {label} makes another"),
         Failure::TicketLabel(label) => no_label(label),
         Failure::NoHost => "among friends there is no host; /help shows what there is".into(),
@@ -107,6 +91,52 @@ pub(crate) fn no_label(label: &str) -> String {
         "`{label}` is no label: it has 1 to {} bytes, is made like a name, and has no - in front",
         limits::TICKET_LABEL_MAX
     )
+}
+
+const NOT_YOUR_TICKETS: &str =
+    "only who has founded the room makes tickets, or makes them void; /ticket shows the one that you have";
+
+fn no_tickets(place: Place) -> String {
+    format!("nobody needs a ticket for this {}: who has its address comes in; /lock lets nobody new in", kind(place))
+}
+
+fn no_such_ticket(label: &str) -> String {
+    format!("no ticket is called `{label}`; /tickets shows what there is, /ticket {label} makes one")
+}
+
+fn ticket_void(label: &str) -> String {
+    match label {
+        "" => "the ticket that was handed out is void now; hand out the new one".into(),
+        _ => format!(
+            "the ticket `{label}` is void now: who is here by it stays, and nobody new comes with it; \
+             /ticket {label} makes another"
+        ),
+    }
+}
+
+fn stranger_has_more(name: &str) -> String {
+    format!(
+        "{name} has more to say, and of somebody whom you have not accepted no more than {} KiB are taken; \
+         to accept {name}: an answer, /add {name} HOST:PORT, or tertulia receive --from {name}",
+        limits::STRANGER_BYTES_MAX / 1024
+    )
+}
+
+fn unaccepted(name: &str, bytes: usize) -> String {
+    format!(
+        "{name} has not accepted you yet, and takes no more until then: {bytes} bytes wait here, and go out once \
+         {name} answers or adds you"
+    )
+}
+
+fn not_linked(name: &str) -> String {
+    format!(
+        "there is no link with {name} just now, and private words take no other way; say it again when /users shows one"
+    )
+}
+
+fn not_met(name: &str) -> String {
+    format!("{name} was never met, and nobody is kept away by a name alone; /remove {name} has nobody dial them")
 }
 
 fn nobody_at(name: &str) -> String {
@@ -310,6 +340,8 @@ pub(crate) fn notice(notice: &Notice) -> String {
             "from now on {name} is the key {key}; to know that nobody stands between you, compare with {name}: {}",
             safety_words(*pair)
         ),
+        Notice::StrangerHasMore(name) => stranger_has_more(name),
+        Notice::Unaccepted { name, bytes } => unaccepted(name, *bytes),
         Notice::SameKey { gone, stays } => format!("{gone} is {stays}: the key is the same, and one name stays"),
         Notice::ForkOfHost => {
             "the host has signed two versions of one entry; what it said from there on is not shown".into()
@@ -333,11 +365,7 @@ pub(crate) fn notice(notice: &Notice) -> String {
         Notice::LeftLobby(name) => format!("{name} no longer waits in the lobby"),
         Notice::Slow(name) => format!("{name} did not read what was sent, and was cut off"),
         Notice::NoTickets => "nobody needs a ticket here, so none was made void; /lock lets nobody new in".into(),
-        Notice::TicketVoid(label) if !label.is_empty() => format!(
-            "the ticket `{label}` is void now: who is here by it stays, and nobody new comes with it; \
-             /ticket {label} makes another"
-        ),
-        Notice::TicketVoid(_) => "the ticket that was handed out is void now; hand out the new one".into(),
+        Notice::TicketVoid(label) => ticket_void(label),
         Notice::RegistryAway { registry, code, of_meeting } => no_registry(registry, *code, *of_meeting),
         Notice::RegistryRefuses { registry, code, reason } => {
             format!("the registry {registry} does not take this ({code}: {reason}); trying again")

@@ -182,6 +182,15 @@ pub enum Notice {
         /// The pair, to compare.
         pair: MeetingId,
     },
+    /// A stranger has more to say than is taken before the user has accepted it, who is called so.
+    StrangerHasMore(String),
+    /// Somebody takes no more of what this user has said, as of a stranger.
+    Unaccepted {
+        /// Who.
+        name: String,
+        /// How many bytes wait.
+        bytes: usize,
+    },
     /// Two contacts have one key.
     SameKey {
         /// The name that goes.
@@ -276,6 +285,8 @@ impl Notice {
             Self::AnotherMeeting { .. } => "another_meeting",
             Self::Away { .. } => "away",
             Self::FirstUse { .. } => "first_use",
+            Self::StrangerHasMore(_) => "stranger",
+            Self::Unaccepted { .. } => "unaccepted",
             Self::SameKey { .. } => "same_key",
             Self::ForkOfHost | Self::OwnFork | Self::Fork(_) | Self::ForkOfPair { .. } => "fork",
             Self::UnsignedQuestion => Rule::Ask1.code().word(),

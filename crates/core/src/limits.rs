@@ -248,6 +248,8 @@ limits! {
     LEARNED_MAX: usize = 3;
     /// A contact that is met at no address is looked up no more often (CONTACT-15).
     CONTACT_LOOKUP_INTERVAL: Duration = Duration::from_secs(10);
+    /// Who has said more than a friend takes is told after this that it may be a stranger there (CONTACT-18).
+    UNACCEPTED_PATIENCE: Duration = Duration::from_secs(3);
     /// Contacts that are looked up at one time; others wait for their turn.
     LOOKUPS_MAX: usize = 8;
     /// Texts of one user that wait for a contact's key.

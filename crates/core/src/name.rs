@@ -7,9 +7,15 @@ use alloc::string::String;
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_security::confusable_detection::skeleton;
 
+use crate::id::Key;
 use crate::limits;
 use crate::visible::{self, is_invisible};
 use crate::wire::field::Name;
+
+/// Whether a key begins with these digits, and they are enough to name it.
+pub(crate) fn begins_with(key: Key, digits: &str) -> bool {
+    digits.len() >= limits::KEY_DIGITS_MIN && key.to_hex().starts_with(&digits.to_lowercase())
+}
 
 /// A name as it is sent: however its user's keyboard composes letters, in Unicode's form NFC.
 #[must_use]

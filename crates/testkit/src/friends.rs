@@ -101,6 +101,7 @@ pub(crate) fn friend(number: usize, mix: Mix) -> NodeSpec {
             dials_at_start: true,
             ends_after_one: false,
             only_contacts: false,
+            accepted: Vec::new(),
             contacts: kept(Kept::Contacts)
                 .map_or_else(|| known(number, mix), |bytes| Listed::decode_all(&bytes).expect("it was kept whole")),
             pairs: restore(boot),

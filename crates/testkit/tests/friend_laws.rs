@@ -83,6 +83,7 @@ fn friends() -> Court<Node> {
         dials_at_start: true,
         ends_after_one: false,
         only_contacts: false,
+        accepted: Vec::new(),
         contacts: (2..5).map(listed).collect(),
         pairs: vec![],
         drafts: None,

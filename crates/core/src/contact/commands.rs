@@ -208,6 +208,8 @@ impl Friends {
             }
         };
         self.dial(id, now, out);
+        // Of who was a stranger, the rest is asked for now.
+        self.settle(id, now, out);
         Ok(())
     }
 

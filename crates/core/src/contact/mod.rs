@@ -63,6 +63,8 @@ pub struct FriendsConfig {
     pub ends_after_one: bool,
     /// Whether strangers are turned away.
     pub only_contacts: bool,
+    /// Strangers who are accepted as they come: by name, or by the first digits of their key.
+    pub accepted: Vec<String>,
     /// The list of contacts.
     pub contacts: Vec<Listed>,
     /// All pairs that an earlier run has kept.
@@ -83,6 +85,8 @@ enum Timer {
     Idle(FriendId),
     /// Something has changed and is to be told, or is lacking and to be asked for.
     Due(FriendId),
+    /// They have not taken what they lack, as if this user were a stranger to them.
+    Unaccepted(FriendId),
 }
 
 /// A link of a pair; `started_ms` of the other side.
@@ -125,6 +129,9 @@ struct Friend {
     is_told_away: bool,
     /// The user has been told of a link, and not of its end.
     is_told_linked: bool,
+    /// The user has been told that they are a stranger who has more to say, or that this user is one to them.
+    is_told_more: bool,
+    is_told_unaccepted: bool,
     /// Not dialled any more, until the user has looked at it.
     barred: Option<Code>,
 }
@@ -302,7 +309,7 @@ impl Friends {
             self.keys.remove(&key);
         }
         self.dials.retain(|_, dialled| *dialled != id);
-        for timer in [Timer::Redial(id), Timer::Idle(id), Timer::Due(id)] {
+        for timer in [Timer::Redial(id), Timer::Idle(id), Timer::Due(id), Timer::Unaccepted(id)] {
             self.timers.disarm(timer);
         }
     }
@@ -371,6 +378,7 @@ impl Friends {
         }));
         out.push(Output::Event(self.contacts()));
         let all: Vec<FriendId> = self.friends.keys().copied().collect();
+        all.iter().for_each(|id| self.accept_as_wished(*id, out));
         for id in &all {
             if self.show_rest(*id, out) && self.config.ends_after_one {
                 return self.leave(Code::Left, Ending::Heard, now, out);
@@ -445,6 +453,7 @@ impl Machine for Friends {
                 Timer::Redial(id) => self.dial(id, now, out),
                 Timer::Idle(id) => self.on_idle(id, now, out),
                 Timer::Due(id) => self.settle(id, now, out),
+                Timer::Unaccepted(id) => self.tell_unaccepted(id, out),
             }
         }
     }

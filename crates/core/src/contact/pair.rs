@@ -136,6 +136,22 @@ impl Pair {
         told
     }
 
+    /// Bytes of own words that the other lacks, if it holds as much of them as of a stranger's and has said nothing itself
+    /// (SPEC CONTACT-18).
+    pub(super) fn kept_back(&self) -> Option<usize> {
+        if self.is_self() || self.held() == 0 || self.log().talk_bytes_of(&self.peer) > 0 {
+            return None;
+        }
+        let (mut taken, mut waiting) = (0_usize, 0_usize);
+        for entry in self.log().entries().filter(|entry| entry.id.author == self.us) {
+            let is_taken = entry.number < self.received_below(entry.id.session);
+            let sum = if is_taken { &mut taken } else { &mut waiting };
+            *sum = sum.saturating_add(entry.frame.0.len());
+        }
+        let as_of_stranger = limits::STRANGER_BYTES_MAX..limits::STRANGER_BYTES_MAX.saturating_mul(2);
+        as_of_stranger.contains(&taken).then_some(waiting)
+    }
+
     /// The newest link begins, on which all rows are told. If it is the first, what was known of the other is told anew.
     pub(super) fn begin(&mut self, is_first: bool, link: LinkId, older: &[LinkId]) -> Vec<Row> {
         older.iter().for_each(|old| self.replica.follow(*old, link));

@@ -1,8 +1,9 @@
 //! What goes over a pair's link, both ways (SPEC.md, "Saying").
 
+use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::pair::may_write;
+use super::pair::{Pair, may_write};
 use super::{Friend, FriendId, Friends, Timer};
 use crate::code::Code;
 use crate::event::{Change, Ending, Event, Kind, Notice, Reach};
@@ -10,7 +11,7 @@ use crate::id::{Key, LinkId, RequestId, Salt};
 use crate::limits;
 use crate::log::{Held, Log, StreamId};
 use crate::machine::Output;
-use crate::name::numbered;
+use crate::name::{begins_with, numbered};
 use crate::replica::{Payer, Taken, message, news};
 use crate::rule::Rule;
 use crate::time::Now;
@@ -135,6 +136,11 @@ impl Friends {
         let is_stranger = friend.is_stranger;
         let takes = |log: &Log, id: StreamId| !is_stranger || has_room_for_stranger(log, &id.author);
         let Some(pair) = friend.pair.as_mut() else { return };
+        // SPEC CONTACT-17
+        if is_stranger && !friend.is_told_more && pair.replica.lacks(|log, id| !takes(log, id)) {
+            friend.is_told_more = true;
+            out.push(Output::Event(Event::Warning(Notice::StrangerHasMore(friend.name.clone()))));
+        }
         if pair.replica.must_tell(now) {
             pair.replica.tell(|_, _| true, now, out);
         }
@@ -227,6 +233,40 @@ impl Friends {
         friend.name = name.unwrap_or(wanted);
         (friend.is_listed, friend.is_stranger, friend.is_told_linked) = (true, true, true);
         self.keep_contacts(Some((Change::Stranger, id)), out);
+        self.accept_as_wished(id, out);
+    }
+
+    /// A stranger whom the user has accepted beforehand is a contact at once.
+    pub(super) fn accept_as_wished(&mut self, id: FriendId, out: &mut Vec<Output>) {
+        let accepted = &self.config.accepted;
+        let Some(friend) = self.friends.get_mut(&id).filter(|friend| friend.is_listed && !friend.is_blocked) else {
+            return;
+        };
+        let key = friend.key();
+        let is_meant = |wish: &String| *wish == friend.name || key.is_some_and(|key| begins_with(key, wish));
+        if friend.is_stranger && accepted.iter().any(is_meant) {
+            friend.is_stranger = false;
+            self.keep_contacts(Some((Change::Added, id)), out);
+        }
+    }
+
+    /// Who is a stranger to a friend is told so, if that friend takes nothing for a while (SPEC CONTACT-18).
+    fn note_kept_back(&mut self, id: FriendId, now: Now) {
+        let Some(friend) = self.friends.get(&id).filter(|friend| !friend.is_told_unaccepted) else { return };
+        if friend.pair.as_ref().is_some_and(|pair| pair.kept_back().is_some()) {
+            self.timers.arm(Timer::Unaccepted(id), now.tick.after(limits::UNACCEPTED_PATIENCE));
+        } else {
+            self.timers.disarm(Timer::Unaccepted(id));
+        }
+    }
+
+    pub(super) fn tell_unaccepted(&mut self, id: FriendId, out: &mut Vec<Output>) {
+        let Some(friend) = self.friends.get_mut(&id).filter(|friend| friend.link().is_some()) else { return };
+        if let Some(bytes) = friend.pair.as_ref().and_then(Pair::kept_back) {
+            friend.is_told_unaccepted = true;
+            let name = friend.name.clone();
+            out.push(Output::Event(Event::Warning(Notice::Unaccepted { name, bytes })));
+        }
     }
 
     fn on_digest(&mut self, id: FriendId, digest: &Digest<'_>, now: Now, out: &mut Vec<Output>) {
@@ -243,6 +283,7 @@ impl Friends {
         pair.is_told();
         out.extend(Output::store(&mut pair.replica.log));
         pair.replica.rows(link, rows.into_iter(), now, out);
+        self.note_kept_back(id, now);
         self.settle(id, now, out);
     }
 

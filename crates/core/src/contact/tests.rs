@@ -80,6 +80,8 @@ struct World {
     idle: Duration,
     /// Who starts turns strangers away.
     only_contacts: bool,
+    /// Who starts accepts these.
+    accepted: Vec<String>,
     /// Names of the frames that were brought.
     seen: Vec<&'static str>,
 }
@@ -98,6 +100,7 @@ impl World {
             last_command: 0,
             idle: limits::CONTACT_IDLE,
             only_contacts: false,
+            accepted: Vec::new(),
             seen: Vec::new(),
         };
         for seed in 1..=nodes {
@@ -157,6 +160,7 @@ impl World {
             dials_at_start,
             ends_after_one,
             only_contacts,
+            accepted: self.accepted.clone(),
             contacts: kept(Kept::Contacts).and_then(|bytes| Listed::decode_all(&bytes)).unwrap_or_default(),
             pairs: pairs.collect(),
             drafts: kept(Kept::Drafts),

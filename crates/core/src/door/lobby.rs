@@ -5,11 +5,11 @@ use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 use core::cmp::Reverse;
 
-use super::names::begins_with;
 use crate::command::Failure;
 use crate::id::{Key, LinkId, RequestId, Source};
 use crate::limits;
 use crate::machine::Output;
+use crate::name::begins_with;
 use crate::rule::Rule;
 use crate::time::{Instant, Now, Timers};
 use crate::wire::Frame;

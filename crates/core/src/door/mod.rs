@@ -8,7 +8,7 @@ mod quota;
 mod tickets;
 
 pub(crate) use self::lobby::{Due, Knock, Lobby};
-pub(crate) use self::names::{Names, begins_with};
+pub(crate) use self::names::Names;
 pub(crate) use self::newcomer::{ENDINGS, Newcomer, Progress, Wait, is_innocent};
 pub use self::newcomer::{NewcomerConfig, Restored};
 pub(crate) use self::quota::Door;

@@ -4,13 +4,7 @@ use alloc::collections::BTreeMap;
 use alloc::string::String;
 
 use crate::id::Key;
-use crate::limits;
 use crate::name::reading;
-
-/// Whether a key begins with these digits, and they are enough to name it.
-pub(crate) fn begins_with(key: Key, digits: &str) -> bool {
-    digits.len() >= limits::KEY_DIGITS_MIN && key.to_hex().starts_with(&digits.to_lowercase())
-}
 
 /// Who has which name, by what the name reads as.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

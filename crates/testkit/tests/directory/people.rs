@@ -32,6 +32,7 @@ fn node(number: usize, boot: &Boot<'_>) -> Node {
         dials_at_start: true,
         ends_after_one: false,
         only_contacts: false,
+        accepted: Vec::new(),
         contacts: others
             .map(|other| Listed {
                 name: NAMES[other].into(),

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::compare::safety_words;
+use crate::event::Notice;
 use crate::id::{RequestId, Salt};
 use crate::log::Log;
 use crate::wire::entry::{Door, EntryBody};
@@ -221,4 +222,72 @@ fn a_stranger_who_turns_out_to_be_a_contact_is_called_as_the_user_does() {
     assert_eq!(listed.iter().map(|listed| listed.name.as_str()).collect::<Vec<_>>(), ["bea"]);
     assert_eq!((listed[0].key, listed[0].standing), (Some(world.key(1)), Standing::Contact));
     assert_eq!(world.heard(1), ["one"]);
+}
+
+/// What was told in words of who is not accepted: by which node, in the words for scripts.
+fn told_of_strangers(world: &World, node: usize) -> Vec<Notice> {
+    let is_of_stranger = |notice: &&Notice| matches!(notice, Notice::StrangerHasMore(_) | Notice::Unaccepted { .. });
+    let notices = world.nodes[node].events.iter().filter_map(|event| match event {
+        Event::Warning(notice) => Some(notice),
+        _ => None,
+    });
+    notices.filter(is_of_stranger).cloned().collect()
+}
+
+/// Says a hundred long texts to the second node, to whom the first is nobody.
+fn megabyte(accepted: &[String]) -> World {
+    let mut world = World::new(1);
+    world.accepted = accepted.to_vec();
+    let port = Some(7002);
+    let node = Node {
+        seed: 2,
+        machine: None,
+        disk: Disk::default(),
+        port,
+        dials: Vec::new(),
+        events: Vec::new(),
+        closed: Vec::new(),
+        runs: 0,
+    };
+    world.nodes.push(node);
+    world.start(1);
+    let (address, text) = (world.address(1), "x".repeat(limits::TEXT_MAX));
+    (0..100).for_each(|_| _ = world.say(0, &address, &text));
+    world.seconds(10);
+    world
+}
+
+#[test]
+fn contact_17_and_contact_18_both_sides_are_told_that_a_stranger_waits_to_be_accepted_once() {
+    for accept in [
+        Command::Msg { to: "anna".into(), text: "hello".into() },
+        Command::Add { name: "anna".into(), address: "127.0.0.1:7001".into() },
+    ] {
+        let mut world = megabyte(&[]);
+        let taken = world.heard(1).len();
+        assert!((3..=4).contains(&taken), "{taken} of 16 KiB");
+        assert_eq!(told_of_strangers(&world, 1), [Notice::StrangerHasMore("anna".into())]);
+        let [Notice::Unaccepted { bytes, .. }] = told_of_strangers(&world, 0)[..] else {
+            panic!("{:?}", told_of_strangers(&world, 0))
+        };
+        let waiting = (100 - taken) * limits::TEXT_MAX;
+        assert!((waiting..waiting + 100 * 512).contains(&bytes), "{bytes} bytes, of {waiting}");
+        world.command(1, accept);
+        world.seconds(10);
+        assert_eq!(world.heard(1).len(), 100, "the rest comes at once");
+        assert_eq!([0, 1].map(|node| told_of_strangers(&world, node).len()), [1, 1]);
+    }
+}
+
+#[test]
+fn contact_17_who_is_accepted_beforehand_by_name_or_key_is_no_stranger() {
+    let digits: String = identity(1).key().to_hex().chars().take(limits::KEY_DIGITS_MIN).collect();
+    for wish in ["anna".to_string(), digits] {
+        let world = megabyte(&[wish]);
+        assert_eq!(world.heard(1).len(), 100);
+        assert_eq!(world.listed(1)[0].standing, Standing::Contact);
+        assert_eq!([0, 1].map(|node| told_of_strangers(&world, node).len()), [0, 0]);
+    }
+    let world = megabyte(&["ann".to_string(), identity(3).key().to_hex()]);
+    assert_eq!((world.listed(1)[0].standing, told_of_strangers(&world, 1).len()), (Standing::Stranger, 1));
 }
