@@ -135,8 +135,8 @@ class Guest:
         stream.settimeout(15)
         self.channel = Channel(stream, self.identity, self.host)
         started = struct.pack(">Q", time.time_ns() // 10**6)
-        nick = name.encode()
-        self.channel.send(HELLO, 0, b"\2" + meeting + started + option(0x10, bytes([len(nick)]) + nick))
+        nick, grease = name.encode(), option(0x3F01 | os.urandom(1)[0] & 0xF0, os.urandom(2))
+        self.channel.send(HELLO, 0, b"\2" + meeting + started + option(0x10, bytes([len(nick)]) + nick) + grease)
         proof = b""
         if seed:
             ticket = Ed25519PrivateKey.from_private_bytes(seed[0])

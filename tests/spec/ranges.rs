@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use tertulia_core::address::Scope;
+use tertulia_core::wire::entry::{EntryBody, Lane};
 use tertulia_core::wire::field::Name;
 use tertulia_core::wire::frame::infos;
 use tertulia_core::wire::option;
@@ -91,14 +92,31 @@ fn the_networks_of_address_4_are_the_codes() {
 }
 
 /// Who gives out which numbers (SPEC.md, "Extension").
-pub(crate) fn rows(page: &mut Page) -> Vec<Vec<String>> {
-    page.table("ranges")
+pub(crate) fn rows(page: &mut Page) -> [Vec<Vec<String>>; 2] {
+    ["ranges", "lanes"].map(|table| page.table(table))
+}
+
+fn number(hex: &str) -> u16 {
+    u16::from_str_radix(hex.trim().strip_prefix("0x").unwrap(), 16).unwrap()
 }
 
 #[test]
-fn every_number_of_a_frame_or_option_is_given_out_by_somebody() {
-    let rows = rows(&mut Page::read());
-    let number = |hex: &str| u16::from_str_radix(hex.trim().strip_prefix("0x").unwrap(), 16).unwrap();
+fn every_lane_is_given_out_by_somebody() {
+    let [_, rows] = rows(&mut Page::read());
+    let range = |row: &Vec<String>| row[0].split_once('–').map(|(low, high)| number(low)..=number(high)).unwrap();
+    let [ours, grease] = &rows[..] else { panic!("{rows:?}") };
+    assert!(grease[1].starts_with("GREASE:"), "{grease:?}");
+    let (ours, grease) = (range(ours), range(grease));
+    assert_eq!((*ours.start(), ours.end() + 1, *grease.end()), (0, *grease.start(), u8::MAX.into()), "a gap");
+    let lane = |number: u16| Lane::Register(u8::try_from(number).unwrap());
+    assert!(grease.clone().map(lane).eq((0..=0xf).map(Lane::grease)), "{grease:?}");
+    assert!((2..=u8::MAX.into()).all(|number| lane(number).is_grease() == grease.contains(&number)));
+    assert!(EntryBody::kinds().iter().all(|(_, _, lane, _)| ours.contains(&lane.number().into())));
+}
+
+#[test]
+fn every_number_of_a_frame_option_or_kind_is_given_out_by_somebody() {
+    let [rows, _] = rows(&mut Page::read());
     let mut given = BTreeMap::new();
     let mut grease = Vec::new();
     for row in &rows {
@@ -119,10 +137,12 @@ fn every_number_of_a_frame_or_option_is_given_out_by_somebody() {
     assert_eq!((next, given.len(), rows.len()), (None, 4, 5), "{rows:?}");
     let ours = *given.first_key_value().unwrap().1;
     let kinds = infos().map(|info| info.kind).chain(option::ALL.iter().map(|option| option.kind));
+    let kinds = kinds.chain(EntryBody::kinds().into_iter().map(|(number, ..)| number));
     assert!(kinds.max().unwrap() <= ours, "a number that the page does not give out");
     let unused: Vec<u16> = (0..=u16::MAX).filter(|kind| option::is_grease(*kind)).collect();
     assert_eq!(grease, unused);
     assert!(rule("EXT-2").replace('`', "").contains(&rows[1][0]), "EXT-2 does not say {}", rows[1][0]);
+    assert!((0..=u8::MAX).all(|drawn| unused.contains(&option::grease(drawn))));
     let around = given.range(..=unused[0]).next_back().unwrap();
     assert_eq!((*around.0, *around.1), (unused[0] & 0xff00, unused[0] | 0xff), "GREASE lies between");
 }

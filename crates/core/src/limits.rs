@@ -44,6 +44,8 @@ limits! {
     FRAME_BODY_MAX: usize = 65_511;
     /// Options of one frame or charter (OPTION-1).
     OPTIONS_MAX: usize = 64;
+    /// Of so many bodies that an author writes, about one has an option that means nothing (EXT-4).
+    GREASE_SHARE: u8 = 16;
     /// Bytes of a name (JOIN-13).
     NAME_MAX: usize = 64;
     /// Bytes of a meeting's title.

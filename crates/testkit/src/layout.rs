@@ -197,6 +197,8 @@ impl Walk<'_> {
         match known {
             Some((_, _, _, fields)) => {
                 fields.iter().for_each(|(field, layout)| self.field(&format!("{name}.{field}"), layout));
+                // SPEC ENTRY-3
+                self.options(&[], end);
             }
             None => self.take(length, name),
         }

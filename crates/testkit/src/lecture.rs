@@ -164,9 +164,10 @@ impl Script {
         let mut options = OptionsBuffer::default();
         options.set(&option::SOFTWARE, &Reason::cut("example 1"));
         options.set(&option::NAME, &Name::new("bea").unwrap());
+        options.set_raw(0x3f21, vec![0xf0, 0x0d]);
         let (purpose, meeting) = (Purpose::STAR, self.meeting);
         let hello = Hello { purpose, meeting, started_ms: START_MS + 1_000, options: options.options() };
-        self.guest(0, hello, "Bea wants this meeting.");
+        self.guest(0, hello, "Bea wants this meeting, and adds GREASE (EXT-2).");
         let mut options = OptionsBuffer::default();
         options.set(&option::SOFTWARE, &Reason::cut("example 1"));
         options.set_raw(0x3f71, vec![0xde, 0xad]);
@@ -235,8 +236,10 @@ pub fn lecture() -> Vec<Said> {
         chain: List::NONE,
         proof: List::NONE,
     });
+    let unknown = script.write(&EntryBody::Unknown);
     script.opening();
-    script.send(Direction::Responder, person, "What had been written before: the host's name.");
+    script.send(Direction::Responder, person, "What had been written before: the host's name,");
+    script.send(Direction::Responder, unknown, "and what nobody knows (EXT-5): it is kept, and not shown.");
     let text = Text::new("Welcome!").unwrap();
     let welcome = script.publish(&EntryBody::Text { salt: Salt([0x5a; 16]), text }, "What is written now.");
     script.micros = 5_000_000;

@@ -136,8 +136,9 @@ impl Link {
                 if let Ok(Decoded { frame: Some(Frame::Session(Session::Hello(hello))), .. }) = frame::decode(&hello.0)
                 {
                     link.asked = Some((hello.purpose, hello.meeting));
+                    let hello = link.with_grease(&hello);
+                    link.reader.owe(hello, 0);
                 }
-                link.reader.owe(hello, 0);
                 link.timers.arm(Timer::Age, now.after(limits::CONNECTION_AGE_MAX));
             }
             Opening::Accepted { started_ms } => link.started_ms = started_ms,
@@ -388,15 +389,20 @@ impl Link {
         out.push(LinkEvent::Up { hello: bytes });
     }
 
-    /// The responder's HELLO: no name, and one option that nobody knows (SPEC EXT-2).
+    /// The responder's HELLO: it tells no name.
     fn answer(&mut self, hello: &Hello<'_>) -> Encoded {
         let mut options = OptionsBuffer::default();
         options.set(&option::SOFTWARE, &Reason::cut(SOFTWARE));
-        let grease = 0x3f01 | u16::try_from(self.random.below(16)).unwrap_or(0).checked_shl(4).unwrap_or(0);
-        options.set_raw(grease, self.random.bytes::<4>().into());
-        let Hello { purpose, meeting, .. } = *hello;
-        Frame::from(Hello { purpose, meeting, started_ms: self.started_ms, options: options.options() })
-            .encode(RequestId::EVENT)
+        self.with_grease(&Hello { started_ms: self.started_ms, options: options.options(), ..*hello })
+    }
+
+    /// A HELLO, and in it one option more, which nobody knows (SPEC EXT-2).
+    fn with_grease(&mut self, hello: &Hello<'_>) -> Encoded {
+        let mut options = OptionsBuffer::default();
+        hello.options.iter().for_each(|(kind, value)| options.set_raw(kind, value.into()));
+        let [drawn, value @ ..] = self.random.bytes::<5>();
+        options.set_raw(option::grease(drawn), value.into());
+        Frame::from(Hello { options: options.options(), ..*hello }).encode(RequestId::EVENT)
     }
 
     fn on_patience(&mut self, now: Instant, out: &mut Vec<LinkEvent>) {

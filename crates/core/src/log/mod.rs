@@ -1,6 +1,7 @@
 //! What everybody holds of a meeting (SPEC.md, "Log"): streams of signed entries, and the rule for storing one.
 
 mod fork;
+mod grease;
 mod heard;
 mod held;
 pub mod record;
@@ -19,6 +20,7 @@ use alloc::vec::Vec;
 use core::ops::Bound;
 
 pub use self::fork::Proof;
+use self::grease::add_grease;
 pub use self::held::Held;
 pub use self::record::Record;
 pub use self::removed::{News, Retraction};
@@ -316,12 +318,12 @@ impl Log {
 
     /// Writes an entry of this node's own; `None` if the meeting can hold no more acts.
     pub fn write(&mut self, us: &Identity, session: u64, body: &EntryBody<'_>, now: Now) -> Option<Arc<Held>> {
-        let lane = body.kind().lane();
+        let lane = self.lane_of(body);
         if !self.has_room(lane) {
             return None;
         }
         let (author, time_ms) = (us.key(), now.unix_ms);
-        let (kind, body) = body.encode();
+        let (kind, mut bytes) = body.encode();
         let (session, number, prev, lamport, reference) = if lane.is_register() {
             let (session, number) = self.next_register(author, lane, session);
             (session, number, Hash::ZERO, 1, ShortHash::ZERO)
@@ -330,8 +332,9 @@ impl Log {
             let prev = stream.and_then(|stream| stream.head).unwrap_or(Hash::ZERO);
             (session, stream.map_or(1, |stream| stream.next), prev, self.lamport.saturating_add(1), self.latest)
         };
-        let entry = Entry { author, session, lane, number, prev, lamport, reference, time_ms, kind, length: 0 };
-        Some(self.store(Held::new(self.meeting, &signed(us, self.domain, self.meeting, entry, &body))))
+        let mut entry = Entry { author, session, lane, number, prev, lamport, reference, time_ms, kind, length: 0 };
+        add_grease(body, &mut entry, &mut bytes);
+        Some(self.store(Held::new(self.meeting, &signed(us, self.domain, self.meeting, entry, &bytes))))
     }
 
     /// Whether one entry more of a lane is kept (SPEC ACTS-1).

@@ -81,6 +81,7 @@ impl Member {
         if self.stage != Stage::Inside {
             return;
         }
+        self.write_grease(now, out);
         self.tell_ready(out);
         self.people.is_told = false;
         // Whoever comes back has to be linked first.
@@ -103,7 +104,10 @@ impl Member {
         }
         let is_alone = self.roster.members().all(|member| member.key == self.us.key() || !self.is_here(&member.key));
         let has_heard = self.links.values().any(|peer| peer.is_in() && peer.has_rows);
-        let says_who = |log: &Log, stream: StreamId| stream.lane != Lane::Talk && is_wanted(log, &self.roster, stream);
+        // What stands on a lane that nobody here knows says nothing of that.
+        let says_who = |log: &Log, stream: StreamId| {
+            matches!(stream.lane, Lane::Acts | Lane::PERSON) && is_wanted(log, &self.roster, stream)
+        };
         if is_alone || has_heard && !self.replica.lacks(says_who) {
             self.tell_roster(out);
         }
@@ -130,6 +134,16 @@ impl Member {
             chain.with_list(|chain| {
                 self.write(&EntryBody::Person { whereabouts, name, addresses, chain, proof }, now, out);
             });
+        }
+    }
+
+    /// The founder's node writes what means nothing, once a run (SPEC EXT-5).
+    fn write_grease(&mut self, now: Now, out: &mut Vec<Output>) {
+        let (us, log) = (self.us.key(), &self.replica.log);
+        let is_founder = self.charter.as_ref().is_some_and(|charter| charter.founder == us);
+        let written = log.register(us, log.lane_of(&EntryBody::Unknown));
+        if is_founder && written.is_none_or(|written| written.id.session < self.session) {
+            self.write(&EntryBody::Unknown, now, out);
         }
     }
 

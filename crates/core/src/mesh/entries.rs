@@ -43,7 +43,7 @@ impl Member {
 
     /// Writes an entry and sends it to all who hold what is before it; false if there is no room for another act.
     pub(super) fn write(&mut self, body: &EntryBody<'_>, now: Now, out: &mut Vec<Output>) -> bool {
-        let lane = body.kind().lane();
+        let lane = self.replica.log.lane_of(body);
         // Who is let in again, or may speak again, goes on in a new session: the old streams stay cut.
         let stream = StreamId { author: self.us.key(), session: self.session, lane };
         let log = &self.replica.log;

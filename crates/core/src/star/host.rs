@@ -186,6 +186,8 @@ impl Host {
         if self.roster.name(&self.us.key()) != Some(&self.name) {
             self.write_name(now, out);
         }
+        // SPEC EXT-5
+        self.write(&EntryBody::Unknown, now, out);
         self.tell_ready(out);
         // An earlier run may have been killed between the act and the new ticket.
         self.renew_ticket(out);

@@ -367,6 +367,27 @@ fn a_lecture_is_heard_and_answered() {
 }
 
 #[test]
+fn ext_5_in_each_lecture_there_is_one_register_that_nobody_knows_written_once_a_run_of_its_host() {
+    let options = Options::default();
+    let mut lecture = Lecture::new(&options);
+    let mut last = 0;
+    for run in 0..3 {
+        let anna = lecture.join(attendee_config(2, "anna"));
+        lecture.say("hear, hear");
+        let attendee = &lecture.attendees[&anna].machine;
+        let unknown = attendee.replica.log.registers().filter(|held| held.lane() != Lane::PERSON);
+        let [unknown] = unknown.collect::<Vec<_>>()[..] else { panic!("run {run}: not one") };
+        assert!(unknown.lane().is_grease() && unknown.id.session > last, "run {run}: {:?}", unknown.id);
+        last = unknown.id.session;
+        assert_eq!(lecture.attendees[&anna].closed_with(), None, "run {run}");
+        let mut records = lecture.host.stored;
+        lecture = Lecture::with(host_again(&options, &records, None));
+        records.append(&mut lecture.host.stored);
+        lecture.host.stored = records;
+    }
+}
+
+#[test]
 fn digest_1_a_guest_that_comes_back_gets_exactly_what_it_missed() {
     let (mut lecture, anna) = Lecture::with_anna(&Options::default());
     ["one", "two"].into_iter().for_each(|text| lecture.say(text));

@@ -3,7 +3,7 @@
 use super::address::Address;
 use super::charter::Charter;
 use super::field::{Field, List, Name, Reason, Signed, enumerated, layouts};
-pub use super::options::{Known, Options, OptionsBuffer, is_grease};
+pub use super::options::{Known, Options, OptionsBuffer, grease, is_grease};
 use super::row::Row;
 use crate::id::{Key, Signature};
 use crate::limits::{ACT_ROWS_MAX, PASSES_MAX};

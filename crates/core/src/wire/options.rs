@@ -22,10 +22,17 @@ pub struct Known {
     pub(super) generate: fn(&mut Draw<'_>, &mut Vec<u8>),
 }
 
-/// Odd types that mean nothing and never will: they exercise the other side's skipping.
+/// Odd types, and kinds of entries, that mean nothing and never will: they exercise the other side's skipping.
 #[must_use]
 pub const fn is_grease(kind: u16) -> bool {
     kind & 0xff0f == 0x3f01
+}
+
+/// One of them.
+#[must_use]
+pub const fn grease(drawn: u8) -> u16 {
+    let [high, low] = 0x3f01_u16.to_be_bytes();
+    u16::from_be_bytes([high, low | drawn & 0xf0])
 }
 
 /// The options of one frame, checked and borrowed.

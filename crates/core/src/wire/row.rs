@@ -31,6 +31,18 @@ impl Lane {
         }
     }
 
+    /// One that means nothing and never will.
+    #[must_use]
+    pub const fn grease(drawn: u8) -> Self {
+        Self::Register(0xf0 | drawn)
+    }
+
+    /// Whether it is such a one.
+    #[must_use]
+    pub const fn is_grease(self) -> bool {
+        matches!(self, Self::Register(0xf0..))
+    }
+
     /// Whether only the greatest entry counts.
     #[must_use]
     pub const fn is_register(self) -> bool {

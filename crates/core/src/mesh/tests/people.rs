@@ -12,7 +12,7 @@ use crate::event::Event;
 use crate::id::{Key, LinkId};
 use crate::identity::{Ed25519, Identity, Secret};
 use crate::limits;
-use crate::log::{Log, Record};
+use crate::log::{Held, Log, Record};
 use crate::pass::Chain;
 use crate::time::{Instant, Now};
 use crate::wire::entry::{Carried, Entry, EntryBody, Whereabouts};
@@ -184,7 +184,8 @@ fn register_9_of_strangers_so_many_are_known_the_seated_first_and_then_the_newes
     for number in 1..most {
         assert!(show(&mut hall, stranger(number, 100 + u64::from(number), false)));
     }
-    let known = |hall: &Hall| hall.nodes[0].machine.replica.log.registers().count();
+    let is_person = |held: &&Arc<Held>| held.lane() == Lane::PERSON;
+    let known = |hall: &Hall| hall.nodes[0].machine.replica.log.registers().filter(is_person).count();
     assert_eq!(known(&hall), usize::from(most) + 2, "and those whom it has met");
     let older = stranger(9_000, 99, false).0;
     assert!(!show(&mut hall, stranger(9_000, 99, false)), "an older one");
@@ -258,6 +259,36 @@ fn register_6_what_stands_on_a_lane_that_nobody_knows_is_passed_on_and_not_shown
     let shown = |event: &&Event| matches!(event, Event::Message { .. } | Event::Warning(_));
     for (node, before) in events.iter().enumerate() {
         assert_eq!(hall.nodes[node].events[*before..].iter().filter(shown).count(), 0, "node {node}");
+    }
+}
+
+/// Session and lane of each register of these nodes that nobody here knows; all are the founder's.
+fn unknown(hall: &Hall, node: usize) -> Vec<(u64, Lane)> {
+    let registers = hall.nodes[node].machine.replica.log.registers().filter(|held| held.lane() != Lane::PERSON);
+    registers
+        .inspect(|held| assert_eq!(held.id.author, identity(1).key()))
+        .map(|held| (held.id.session, held.lane()))
+        .collect()
+}
+
+#[test]
+fn ext_5_in_each_room_there_is_one_register_that_nobody_knows_written_once_a_run_of_its_founders() {
+    let mut hall = Hall::of(3);
+    let founded = unknown(&hall, 0);
+    assert!(matches!(founded.as_slice(), [(_, lane)] if lane.is_grease()), "{founded:?}");
+    for node in [1, 2] {
+        assert_eq!(unknown(&hall, node), founded, "node {node}: it is asked for and kept like any other");
+    }
+    let records = hall.nodes[0].stored.clone();
+    [1, 2].into_iter().for_each(|other| hall.part(0, other));
+    hall.blocked.clear();
+    hall.back(0, "hedy", records);
+    hall.pass(10_000);
+    let again = unknown(&hall, 0);
+    assert!(matches!(again.as_slice(), [(session, lane)] if (*session, *lane) > founded[0]), "{again:?}");
+    for node in [1, 2] {
+        assert_eq!(unknown(&hall, node), again, "node {node}");
+        assert!(hall.nodes[node].closed.is_empty(), "node {node}");
     }
 }
 
