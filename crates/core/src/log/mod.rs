@@ -550,7 +550,7 @@ impl Log {
         self.has_let_go = true;
         let Some(entry) = self.ring.drop_talk(at) else { return };
         self.discount(&entry, at);
-        self.forget_talk(&entry, false);
+        self.forget_talk(&entry);
         if let Some(stream) = self.streams.get_mut(&entry.id) {
             stream.held.remove(&entry.number);
             stream.lost.retain(|from, _| *from > entry.number);
@@ -673,7 +673,8 @@ impl Log {
             (stream.next, stream.head) = (number, None);
         }
         if id.lane == Lane::Talk {
-            void.values().for_each(|(_, entry)| self.forget_talk(entry, true));
+            void.values().for_each(|(_, entry)| self.forget_talk(entry));
+            self.forget_void_retractions(id, number);
         }
         true
     }

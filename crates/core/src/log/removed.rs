@@ -94,10 +94,10 @@ impl Log {
     }
 
     /// An entry of talk is held no more, or is void.
-    pub(super) fn forget_talk(&mut self, entry: &Held, is_void: bool) {
+    pub(super) fn forget_talk(&mut self, entry: &Held) {
         if let EntryBody::Retract { author, session, number, .. } = entry.body() {
             // What makes room for others goes on removing what is held.
-            if is_void || self.words(author, session, number).is_none() {
+            if self.words(author, session, number).is_none() {
                 let named = (StreamId { author, session, lane: Lane::Talk }, number);
                 self.keep_retractions(named, |retraction| (retraction.by, retraction.number) != name(entry));
             }
@@ -109,6 +109,14 @@ impl Log {
         self.bodies.hidden.remove(&name(entry));
         self.bodies.told.remove(&name(entry));
         self.no_body_comes(name(entry));
+    }
+
+    /// What is void removes nothing, though it has made room for others before.
+    pub(super) fn forget_void_retractions(&mut self, id: StreamId, number: u64) {
+        let is_void = |retraction: &Retraction| retraction.by == id && retraction.number >= number;
+        let naming = self.bodies.retractions.iter().filter(|(_, naming)| naming.iter().any(is_void));
+        let named: Vec<Words> = naming.map(|(named, _)| *named).collect();
+        named.into_iter().for_each(|named| self.keep_retractions(named, |retraction| !is_void(retraction)));
     }
 
     fn keep_retractions(&mut self, named: Words, is_kept: impl Fn(&Retraction) -> bool) {
@@ -149,7 +157,7 @@ impl Log {
     }
 
     /// Looks again at what may be removed since the last time, or at `all`, by which RETRACTs count.
-    pub(crate) fn review(&mut self, all: bool, counts: impl Fn(&Retraction) -> bool) {
+    pub fn review(&mut self, all: bool, counts: impl Fn(&Retraction) -> bool) {
         let mut touched = core::mem::take(&mut self.bodies.touched);
         if all {
             touched.extend(self.bodies.retractions.keys().chain(self.bodies.removed.keys()).copied());
@@ -298,7 +306,8 @@ impl Log {
     }
 
     /// The words of this name.
-    pub(crate) fn words(&self, author: Key, session: u64, number: u64) -> Option<Arc<Held>> {
+    #[must_use]
+    pub fn words(&self, author: Key, session: u64, number: u64) -> Option<Arc<Held>> {
         let stream = self.streams.get(&StreamId { author, session, lane: Lane::Talk })?;
         stream.held.get(&number).map(|(_, held)| Arc::clone(held))
     }

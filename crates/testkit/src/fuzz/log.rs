@@ -1,4 +1,4 @@
-//! A log that is offered entries of two authors: in any order, twice, changed, forged.
+//! A log that is offered entries of two authors: in any order, twice, changed, forged; and told who may remove whose words.
 //!
 //! Input: a byte that says how much talk is kept, then steps of [`Play::step`]. After every step the log is compared with
 //! [`Model`].
@@ -10,7 +10,7 @@ use tertulia_core::id::{Hash, Key, MeetingId, RequestId, Salt, ShortHash};
 use tertulia_core::identity::{Domain, Identity, Secret};
 use tertulia_core::log::{Held, Log, Proof, Record, Ring, StreamId, Verdict, entry_of, hash};
 use tertulia_core::time::{Instant, Now};
-use tertulia_core::wire::entry::{Body, Carried, Door, Entry, EntryBody, Envelope, Whereabouts};
+use tertulia_core::wire::entry::{Body, Carried, Door, Entry, EntryBody, Envelope, Kind, Whereabouts};
 use tertulia_core::wire::field::{List, Name, Text};
 use tertulia_core::wire::meeting::{EntryFrame, Lane, Meeting, Range, Row};
 use tertulia_core::wire::option::Options;
@@ -42,10 +42,12 @@ pub fn log(input: &[u8]) {
             break;
         }
         play.step(&mut input);
+        play.review(false);
         play.disk.extend(play.log.unkept());
         play.compare();
     }
     play.check_entries();
+    play.check_removed();
     play.check_restart();
     [0, 5].into_iter().for_each(|floor| play.check_served(floor));
 }
@@ -65,7 +67,14 @@ struct Play {
     talk_max: usize,
     changed: BTreeSet<StreamId>,
     own_session: Option<u64>,
+    /// Who may remove what others have said.
+    hosts: BTreeSet<Key>,
+    /// Every RETRACT that was ever stored.
+    retracts: BTreeSet<Retract>,
 }
+
+/// A RETRACT, in the order in which they count, and what it names.
+type Retract = (u64, StreamId, u64, (StreamId, u64, Hash));
 
 impl Play {
     fn new(talk_max: usize) -> Self {
@@ -80,6 +89,8 @@ impl Play {
             talk_max,
             changed: BTreeSet::new(),
             own_session: None,
+            hosts: BTreeSet::new(),
+            retracts: BTreeSet::new(),
         }
     }
 
@@ -102,7 +113,7 @@ impl Play {
             }
             5 => self.skip(input, much),
             6 => self.void(input, much),
-            7 => self.write_own(input.u8()),
+            7 => self.write_own(&said(input.u8())),
             8 => self.check_changed(),
             9 => self.check_served(u64::from(input.u16())),
             10 => {
@@ -122,7 +133,13 @@ impl Play {
                 }
                 frames.iter().for_each(|frame| self.offer(frame, false));
             }
-            _ => {}
+            14 => self.retract(author, input, much),
+            _ => {
+                let is_host = |(at, _): &(usize, &Identity)| much & (1 << at) != 0;
+                self.hosts = self.people.iter().enumerate().filter(is_host).map(|(_, one)| one.key()).collect();
+                self.review(true);
+                self.check_removed();
+            }
         }
     }
 
@@ -143,11 +160,34 @@ impl Play {
         self.pool.extend(entry.map(|entry| entry.frame.clone()));
     }
 
+    /// An author, or the node itself, removes words: somebody's, or such as there are none.
+    fn retract(&mut self, author: usize, input: &mut Input<'_>, much: u8) {
+        let (session, named, other) = (u64::from(input.u8() % 4), self.pick(input), self.pick(input));
+        let Some(named) = named.as_ref().and_then(entry_of) else { return };
+        let other = other.as_ref().and_then(entry_of).filter(|_| much & 2 != 0).unwrap_or(named);
+        let Entry { author: whose, session: when, number, .. } = named.entry;
+        let hash = hash(MEETING, &other.envelope());
+        let body = EntryBody::Retract { author: whose, session: when, number, hash };
+        if much & 4 != 0 {
+            return self.write_own(&body);
+        }
+        let entry = self.writers[author].write(&self.people[author], session, &body, NOW);
+        self.pool.extend(entry.map(|entry| entry.frame.clone()));
+    }
+
+    /// Looks at what is removed by now.
+    fn review(&mut self, all: bool) {
+        let hosts = &self.hosts;
+        self.log.review(all, |retraction| may_remove(hosts, retraction.by.author, retraction.author));
+        let removed = self.words().filter(|words| self.log.removed_by(words).is_some());
+        self.model.removed = removed.map(|words| words.hash).collect();
+    }
+
     /// The node's own session is above all that it holds of itself.
-    fn write_own(&mut self, what: u8) {
+    fn write_own(&mut self, body: &EntryBody<'_>) {
         let us = self.people[AUTHORS].clone();
         let session = *self.own_session.get_or_insert_with(|| self.log.next_session(us.key()));
-        let entry = self.log.write(&us, session, &said(what), NOW).unwrap();
+        let entry = self.log.write(&us, session, body, NOW).unwrap();
         assert_eq!(self.model.offer(&entry.carried(), false, &us), Expected::Stored);
         self.store(&entry);
         self.pool.push(entry.frame.clone());
@@ -157,7 +197,16 @@ impl Play {
         let ring = self.log.ring();
         self.feed.append(Arc::clone(entry), ring.head() - 1, ring.dropped_before());
         self.model.store(&entry.frame);
+        self.model.removed.extend(self.log.removed_by(entry).map(|_| entry.hash));
+        self.note_retract(entry);
         self.changed.insert(entry.id);
+    }
+
+    fn note_retract(&mut self, entry: &Held) {
+        if let EntryBody::Retract { author, session, number, hash } = entry.body() {
+            let named = (StreamId { author, session, lane: Lane::Talk }, number, hash);
+            self.retracts.insert((entry.lamport, entry.id, entry.number, named));
+        }
     }
 
     fn offer(&mut self, frame: &Encoded, asked: bool) {
@@ -167,12 +216,17 @@ impl Play {
         let verdict = self.log.offer(&entry, asked, &us);
         match (&verdict, expected) {
             (Verdict::Stored(held), Expected::Stored) => {
+                // Words that are removed are stored without their body.
+                let is_removed = self.log.removed_by(held).is_some();
+                let body = if is_removed { Body::Lacking(entry.body.digest()) } else { entry.body };
+                let entry = Carried { body, ..entry };
                 assert_eq!((held.carried(), &held.frame), (entry, &frame_of(entry)));
                 self.store(held);
             }
             (Verdict::Completed(held), Expected::Completed) => {
                 let at = self.model.complete(&held.frame);
                 self.feed.append(Arc::clone(held), at.try_into().unwrap(), self.log.ring().dropped_before());
+                self.note_retract(held);
                 self.changed.insert(held.id);
             }
             (Verdict::Dropped, Expected::Dropped) => {}
@@ -277,6 +331,44 @@ impl Play {
         self.log.entries().filter(|entry| !self.log.is_void(entry.id, entry.number))
     }
 
+    /// Talk that is held, and is not of a session that was forgotten.
+    fn words(&self) -> impl Iterator<Item = &Arc<Held>> {
+        let is_known = |entry: &&Arc<Held>| self.holds(entry.id, entry.number, entry.hash);
+        self.log.ring().iter().map(|(_, entry)| entry).filter(|entry| entry.lane() == Lane::Talk).filter(is_known)
+    }
+
+    fn holds(&self, id: StreamId, number: u64, hash: Hash) -> bool {
+        self.log.words(id.author, id.session, number).is_some_and(|words| words.hash == hash)
+    }
+
+    /// What a RETRACT names that is held and counts is removed, by whoever was first; nothing else is, and no RETRACT. The
+    /// file that is written anew has all bodies but of what is removed.
+    fn check_removed(&self) {
+        let mut naming: BTreeMap<(StreamId, u64, Hash), Vec<&Retract>> = BTreeMap::new();
+        for retract in self.retracts.iter().filter(|(_, id, number, _)| !self.log.is_void(*id, *number)) {
+            if may_remove(&self.hosts, retract.1.author, retract.3.0.author) {
+                naming.entry(retract.3).or_default().push(retract);
+            }
+        }
+        // By what names the entry that stands there, of those that are held or have made room.
+        let is_held = |(_, id, number, _): &&&Retract| self.log.words(id.author, id.session, *number).is_some();
+        let bodies: BTreeMap<Hash, bool> = self.log.records().filter_map(|record| kept(&record)).collect();
+        for words in self.words() {
+            let those = naming.get(&(words.id, words.number, words.hash)).map(Vec::as_slice).unwrap_or_default();
+            let is_retract = Kind::of(words.carried().entry.kind) == Kind::Retract;
+            let first = those.iter().find(is_held).filter(|_| !is_retract);
+            let removed_by = self.log.removed_by(words);
+            let by = removed_by.map(|by| those.iter().find(|(_, id, ..)| id.author == by).expect("somebody's RETRACT"));
+            assert!(!is_retract || by.is_none(), "a RETRACT is removed: {words:?}");
+            match (by, first) {
+                (Some(by), Some(first)) => assert!(by <= first, "{words:?} is removed by {by:?}, not {first:?}"),
+                (None, Some(first)) => panic!("{words:?} is not removed by {first:?}"),
+                (Some(_) | None, None) => {}
+            }
+            assert_eq!(bodies[&words.hash], words.has_body() && by.is_none(), "on the disk: {words:?}");
+        }
+    }
+
     /// What is held is signed, there once, and fits its neighbours.
     fn check_entries(&self) {
         let mut held: BTreeMap<(StreamId, u64), Envelope> = BTreeMap::new();
@@ -314,7 +406,7 @@ impl Play {
         let rows = self.log.rows(floor);
         let everything = self.log.fetch(rows.iter().map(|row| range(row, row.first)), floor);
         let start = self.log.start_for(&BTreeMap::new(), floor);
-        let at = |entry: &Arc<Held>| self.model.entries.iter().rposition(|stored| stored.frame == entry.frame).unwrap();
+        let at = |entry: &Arc<Held>| self.model.entries.iter().rposition(|stored| stored.hash == entry.hash).unwrap();
         assert!(everything.iter().map(at).is_sorted(), "in the order stored");
         for entry in &everything {
             let from = match entry.lane() {
@@ -364,6 +456,18 @@ impl Play {
             assert_eq!(lamports.iter().filter(|lamport| **lamport > floor).count(), lamports.len().min(count));
         }
     }
+}
+
+/// Whether an author may remove what `whose` has said, where these are hosts.
+fn may_remove(hosts: &BTreeSet<Key>, by: Key, whose: Key) -> bool {
+    by == whose || hosts.contains(&by)
+}
+
+/// Of an entry that a file holds that was written anew: which, and whether with its body.
+fn kept(record: &Record) -> Option<(Hash, bool)> {
+    let Record::Held(frame) = record else { return None };
+    let entry = entry_of(frame)?;
+    Some((hash(MEETING, &entry.envelope()), entry.body.bytes().is_some()))
 }
 
 fn said(what: u8) -> EntryBody<'static> {

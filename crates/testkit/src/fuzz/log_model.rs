@@ -1,18 +1,19 @@
 //! The store rule once more, as plainly as it can be said: one list of entries, searched from the front.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use tertulia_core::id::{Hash, Key, MeetingId, ShortHash};
+use tertulia_core::id::{Hash, Key, MeetingId, RequestId, ShortHash};
 use tertulia_core::identity::{Domain, Identity};
 use tertulia_core::limits::{
     FETCH_ENTRIES_MAX, LAMPORT_LEAP_MAX, REGISTER_BODY_MAX, REGISTERS_OF_AUTHOR_MAX, TALK_SESSIONS_MAX,
 };
 use tertulia_core::log::{StreamId, entry_of, hash};
 use tertulia_core::rule::Rule;
-use tertulia_core::wire::Encoded;
 use tertulia_core::wire::entry::{Body, Carried, Envelope, Kind};
-use tertulia_core::wire::meeting::{Lane, Range, Row};
+use tertulia_core::wire::meeting::{EntryFrame, Lane, Range, Row};
+use tertulia_core::wire::option::Options;
+use tertulia_core::wire::{Encoded, Frame};
 
 /// What the log should say to an offer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,11 +58,14 @@ pub(super) struct Model {
     pub(super) entries: Vec<Stored>,
     streams: BTreeMap<StreamId, Known>,
     pub(super) lamport: u64,
+    /// Words that are removed: they go to nobody with their body, and none is taken.
+    pub(super) removed: BTreeSet<Hash>,
 }
 
 impl Model {
     pub(super) const fn new(meeting: MeetingId, talk_max: usize) -> Self {
-        Self { meeting, talk_max, entries: Vec::new(), streams: BTreeMap::new(), lamport: 0 }
+        let entries = Vec::new();
+        Self { meeting, talk_max, entries, streams: BTreeMap::new(), lamport: 0, removed: BTreeSet::new() }
     }
 
     pub(super) fn offer(&mut self, carried: &Carried<'_>, asked: bool, us: &Identity) -> Expected {
@@ -95,7 +99,8 @@ impl Model {
         }
         if let Some(held) = self.held(id, value.number).filter(|held| held.signed == entry.signed()) {
             let is_bare = entry_of(&held.frame).unwrap().body.bytes().is_none();
-            return match (is_bare && body.bytes().is_some(), self.is_signed(&entry, us)) {
+            let is_wanted = is_bare && !self.removed.contains(&held.hash);
+            return match (is_wanted && body.bytes().is_some(), self.is_signed(&entry, us)) {
                 (false, _) => Expected::Dropped,
                 (true, false) => Expected::Refused(Rule::Entry1),
                 (true, true) => Expected::Completed,
@@ -315,6 +320,15 @@ impl Model {
             return found.map(|stored| stored.frame.clone()).into_iter().collect();
         }
         let wanted = self.held_of(id).filter(|stored| (range.from..range.to).contains(&stored.number));
-        wanted.map(|stored| stored.frame.clone()).take(FETCH_ENTRIES_MAX).collect()
+        wanted.map(|stored| self.served(stored)).take(FETCH_ENTRIES_MAX).collect()
+    }
+
+    fn served(&self, stored: &Stored) -> Encoded {
+        let entry = entry_of(&stored.frame).unwrap();
+        if !self.removed.contains(&stored.hash) {
+            return stored.frame.clone();
+        }
+        let entry = Carried { body: Body::Lacking(entry.body.digest()), ..entry };
+        Frame::from(EntryFrame { entry, options: Options::NONE }).encode(RequestId::EVENT)
     }
 }

@@ -126,3 +126,20 @@ fn entry_7_an_act_without_its_body_has_not_come() {
     assert_eq!(offer(&mut log, &bodiless(&act)), Verdict::Dropped);
     assert_eq!(offer(&mut log, &act), stored(&act));
 }
+
+#[test]
+fn retract_1_and_fork_3_a_retract_that_has_made_room_removes_no_more_once_its_stream_is_void() {
+    let (ann, bob) = (identity(1), identity(2));
+    let mut log = Log::new(log().meeting(), 3);
+    let words = log.write(&bob, 5, &text("and mine"), NOW).expect("room");
+    let StreamId { author, session, .. } = words.id;
+    let retract = EntryBody::Retract { author, session, number: words.number, hash: words.hash };
+    let retract = log.write(&ann, 5, &retract, NOW).expect("room");
+    (0..3).for_each(|_| _ = log.write(&ann, 5, &text("much more"), NOW));
+    assert!(log.words(ann.key(), 5, retract.number).is_none(), "it has made room");
+    log.review(true, |_| true);
+    assert_eq!(log.removed_by(&words), Some(ann.key()));
+    log.void(retract.id, retract.number);
+    log.review(false, |_| true);
+    assert_eq!(log.removed_by(&words), None);
+}
