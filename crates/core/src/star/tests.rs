@@ -1037,6 +1037,30 @@ fn ask_4_the_third_bad_question_is_goodbye() {
     assert_eq!(rule_of(&lecture, back), Some(Rule::Join4));
 }
 
+#[test]
+fn ask_4_who_is_forgiven_or_meets_another_run_of_the_host_has_no_strikes() {
+    let options = Options { filter: vec!["damn".to_string()], ..Options::default() };
+    let (mut lecture, anna) = Lecture::with_anna(&options);
+    let warning = |lecture: &mut Lecture, anna| {
+        lecture.ask(anna, "damn?");
+        let last = lecture.attendees[&anna].events.iter().rev().find_map(|event| match event {
+            Event::Error { failure: Failure::Refused { reason, .. }, .. } => reason.split(". ").next(),
+            _ => None,
+        });
+        last.expect("a warning").to_string()
+    };
+    assert_eq!(warning(&mut lecture, anna), "This is warning number 1");
+    assert_eq!(warning(&mut lecture, anna), "This is warning number 2");
+    lecture.host_command(Command::Mute { name: "anna".to_string() });
+    lecture.host_command(Command::Unmute { name: "anna".to_string() });
+    assert_eq!(warning(&mut lecture, anna), "This is warning number 1");
+    let records = lecture.host.stored;
+    let again = HostConfig { filter: options.filter.clone(), ..host_again(&options, &records, None) };
+    let mut lecture = Lecture::with(again);
+    let anna = lecture.join(attendee_config(2, "anna"));
+    assert_eq!(warning(&mut lecture, anna), "This is warning number 1");
+}
+
 /// What somebody asks who has heard so much, with a token of its own for each name and text.
 fn question<'a>(us: &Identity, meeting: MeetingId, heard: Heard, name: &'a str, text: &'a str) -> Ask<'a> {
     let token = Token([u8::try_from(name.len() + text.len()).expect("short"); 16]);

@@ -19,7 +19,8 @@ use crate::{
 
 const ABOUT: &str = "SPEC.md, Connection. All bytes in hex. Messages and records are printed with their length. \
                      A rejection is what the initiator (which has dialled the responder's identity key) or the \
-                     responder of this meeting does with other input: it sends output and closes by rule.";
+                     responder of this meeting does with other input: it sends output and closes by rule. \
+                     What an initiator has sent before any input, preamble and message 1, is not in its output.";
 
 fn secrets(identity: Identity, seed: [u8; 32]) -> Secrets {
     let mut random = Random::new(seed);
@@ -151,7 +152,7 @@ fn rejections() -> Vec<String> {
     let mut add = |name: &str, to: &str, input: &[u8], output: &[u8], side: &Side| {
         let rule = side.refused().expect("a rejection");
         let fields = [
-            ("name", name.to_owned()),
+            ("about", name.to_owned()),
             ("to", to.to_owned()),
             ("input", hex(input)),
             ("output", hex(output)),
