@@ -42,9 +42,9 @@ pub(crate) fn show(screen: &Screen, globals: &Globals) -> Result<(), Fail> {
     let path = globals.home_path()?;
     // The home's own, whoever holds it just now; first use makes one.
     let (key, called) = match Home::peek(&path).map_err(|error| unusable(&error))? {
-        Some((key, config)) => {
+        Some((identity, config)) => {
             Home::readable_at(&path).iter().for_each(|found| warn_of_readers(found, screen));
-            (key, globals.called_in(None, &config)?)
+            (identity.key(), globals.called_in(None, &config)?)
         }
         None => {
             let home = globals.open_quietly()?;

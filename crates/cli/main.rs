@@ -21,6 +21,7 @@ mod json;
 mod list;
 mod logs;
 mod man;
+mod meetings;
 mod output;
 mod overview;
 mod receive;
@@ -83,6 +84,7 @@ enum Verb {
     Receive(receive::Args),
     List(list::Args),
     Who(who::Args),
+    Meetings(meetings::Args),
     Registry(registry::Args),
     Id(id::Args),
     Trace(trace::Args),
@@ -121,6 +123,7 @@ fn run(cli: &Cli) -> Result<ExitCode, Fail> {
         Some(Verb::Receive(args)) => receive::run(args, &cli.globals),
         Some(Verb::List(args)) => list::run(args, &cli.globals),
         Some(Verb::Who(who::Args {})) => who::run(&cli.globals),
+        Some(Verb::Meetings(args)) => meetings::run(args, &cli.globals),
         Some(Verb::Registry(args)) => registry::run(args, &cli.globals),
         Some(Verb::Id(id::Args {})) => id::run(&cli.globals),
         Some(Verb::Trace(args)) => trace::run(args, &cli.globals),
@@ -147,6 +150,7 @@ fn misused(error: &clap::Error) -> ExitCode {
         ("receive", receive::EXAMPLE),
         ("list", list::EXAMPLE),
         ("who", who::EXAMPLE),
+        ("meetings", meetings::EXAMPLE),
         ("registry", registry::EXAMPLE),
         ("id", id::EXAMPLE),
         ("trace", trace::EXAMPLE),

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
+use crate::meetings::{Charter, Known};
 use tertulia_core::charter::Questions;
 use tertulia_core::code::Code;
 use tertulia_core::command::Failure;
@@ -11,9 +12,10 @@ use tertulia_core::id::{CommandId, Hash, Key, MeetingId, Token};
 
 const PAGE: &str = include_str!("../../../docs/json.md");
 /// Where events become JSON.
-const SOURCES: [&str; 4] = [
+const SOURCES: [&str; 5] = [
     include_str!("../json.rs"),
     include_str!("../id.rs"),
+    include_str!("../meetings.rs"),
     include_str!("../registry.rs"),
     include_str!("../screen.rs"),
 ];
@@ -201,6 +203,14 @@ fn printed() -> Vec<(String, String)> {
     lines.push(("`ready` of `tertulia registry`".into(), crate::registry::ready(now_ms, address, KEY).finish()));
     let path = "/home/anna/.local/share/tertulia/identity".to_string();
     lines.push(("`id`".into(), crate::id::told(now_ms, KEY.to_hex(), "anna".into(), path).finish()));
+    let charter = Charter { title: "Rust 101".into(), is_lecture: true, is_own: false };
+    let back = Some("join 192.0.2.7:7473".into());
+    let since = std::time::Duration::from_millis(1_767_218_400_000);
+    let used = std::time::UNIX_EPOCH.checked_add(since).unwrap();
+    let known = Known { id: MEETING, charter: Some(charter), ended: false, used, bytes: 70_000, back };
+    lines.push(("`meeting`".into(), known.told(now_ms).finish()));
+    lines.push(("`meeting`".into(), Known { charter: None, back: None, ..known }.told(now_ms).finish()));
+    lines.push(("`forgotten`".into(), crate::meetings::forgotten(MEETING, "Rust 101", 70_000, now_ms).finish()));
     lines.push(("`warning`".into(), crate::screen::dropped_at(3, now_ms).finish()));
     lines
 }

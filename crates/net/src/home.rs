@@ -89,9 +89,9 @@ impl Home {
     ///
     /// # Errors
     /// A file in it cannot be read, or holds what it should not.
-    pub fn peek(path: &Path) -> Result<Option<(Key, Config)>, Error> {
+    pub fn peek(path: &Path) -> Result<Option<(Identity, Config)>, Error> {
         let Some(identity) = identity::load(&path.join("identity"))? else { return Ok(None) };
-        Ok(Some((identity.key(), Config::read(&path.join("config.toml"))?)))
+        Ok(Some((identity, Config::read(&path.join("config.toml"))?)))
     }
 
     /// The folder.
@@ -263,19 +263,46 @@ impl Home {
     /// # Errors
     /// A file cannot be read.
     pub fn meetings(&self) -> Result<Vec<StoredMeeting>, Error> {
-        let folder = self.0.path.join("meetings");
-        if self.is_guest() || !folder.is_dir() {
+        if self.is_guest() { Ok(Vec::new()) } else { Self::meetings_at(&self.0.path) }
+    }
+
+    /// The same of the home at `path`, whoever holds it.
+    ///
+    /// # Errors
+    /// A file cannot be read.
+    pub fn meetings_at(path: &Path) -> Result<Vec<StoredMeeting>, Error> {
+        let folder = path.join("meetings");
+        if !folder.is_dir() {
             return Ok(Vec::new());
         }
         let mut meetings = Vec::new();
         for entry in fs::read_dir(&folder).map_err(Error::file("read", &folder))? {
             let entry = entry.map_err(Error::file("read", &folder))?;
             if let Some(id) = entry.file_name().to_str().and_then(MeetingId::from_hex) {
-                meetings.push(MeetingFiles::new(self.clone(), id, entry.path()).summary()?);
+                meetings.push(meeting::summary(id, &entry.path())?);
             }
         }
         meetings.sort_by_key(|meeting| meeting.id);
         Ok(meetings)
+    }
+
+    /// Removes all that is kept of a meeting. What is half removed as a program ends is a meeting no more, and goes the
+    /// next time.
+    ///
+    /// # Errors
+    /// [`Error::GuestHome`] for a guest; a file cannot be removed.
+    pub fn forget(&self, id: MeetingId) -> Result<(), Error> {
+        let folder = self.meeting(id)?.path().to_owned();
+        let gone = folder.with_extension(GONE);
+        fs::rename(&folder, &gone).map_err(Error::file("remove", &folder))?;
+        let meetings = self.0.path.join("meetings");
+        for entry in fs::read_dir(&meetings).map_err(Error::file("read", &meetings))? {
+            let path = entry.map_err(Error::file("read", &meetings))?.path();
+            if path.extension().is_some_and(|ending| ending == GONE) {
+                fs::remove_dir_all(&path).map_err(Error::file("remove", &path))?;
+            }
+        }
+        sync_folder(&gone)
     }
 
     /// The start of a run: the wall clock, but above that of every run before it, wherever the clock stands (SPEC
@@ -331,6 +358,9 @@ impl Hold for Held {
         }
     }
 }
+
+/// How the folder of a meeting ends that is being removed.
+const GONE: &str = "gone";
 
 /// The file with the port at which others reach a meeting, or this user.
 const PORT: &str = "port";

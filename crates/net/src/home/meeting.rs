@@ -1,6 +1,8 @@
 //! The files of one meeting: its log, and small files that are replaced whole.
 
+use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use tertulia_core::id::MeetingId;
 use tertulia_core::log::Record;
@@ -27,6 +29,12 @@ pub struct StoredMeeting {
     pub port: Option<u16>,
     /// Whether it is over.
     pub ended: bool,
+    /// It is no meeting, but what has been said with a friend.
+    pub is_pair: bool,
+    /// Bytes of its files.
+    pub bytes: u64,
+    /// When a file of it was last written.
+    pub used: SystemTime,
     /// Files of it that are damaged: what they held is missing above.
     pub damaged: Vec<PathBuf>,
 }
@@ -48,19 +56,6 @@ impl MeetingFiles {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.folder
-    }
-
-    /// What is damaged hides nothing of other meetings.
-    pub(super) fn summary(&self) -> Result<StoredMeeting, Error> {
-        let mut damaged = Vec::new();
-        let charter = whole(self.kept(Kept::Charter), &mut damaged)?;
-        let pass = whole(self.kept(Kept::Pass), &mut damaged)?;
-        let ticket = whole(self.kept(Kept::Ticket), &mut damaged)?;
-        let target = whole(sealed::read_text(&self.folder.join("target")), &mut damaged)?;
-        let port = whole(self.port(), &mut damaged)?;
-        let ended = self.folder.join("ended").exists();
-        let id = self.id;
-        Ok(StoredMeeting { id, charter, pass, ticket, target, port, ended, damaged })
     }
 
     /// What is kept under `name`.
@@ -132,6 +127,27 @@ impl MeetingFiles {
     pub fn append(&self, record: &Record) -> Result<(), Error> {
         log::append(&self.home.0.logs, &self.folder, self.id, record, self.home.hold())
     }
+}
+
+/// What a folder keeps of a meeting. What is damaged hides nothing of others.
+pub(super) fn summary(id: MeetingId, folder: &Path) -> Result<StoredMeeting, Error> {
+    let mut damaged = Vec::new();
+    let kept = |name: Kept| sealed::read(&folder.join(file_name(name)));
+    let charter = whole(kept(Kept::Charter), &mut damaged)?;
+    let pass = whole(kept(Kept::Pass), &mut damaged)?;
+    let ticket = whole(kept(Kept::Ticket), &mut damaged)?;
+    let target = whole(sealed::read_text(&folder.join("target")), &mut damaged)?;
+    let port = whole(read_port(&folder.join(PORT)), &mut damaged)?;
+    let ended = folder.join("ended").exists();
+    let is_pair = folder.join(file_name(Kept::Peer)).exists();
+    let (mut bytes, mut used) = (0_u64, SystemTime::UNIX_EPOCH);
+    for entry in fs::read_dir(folder).map_err(Error::file("read", folder))? {
+        // A file that is being replaced may be gone meanwhile.
+        let Ok(about) = entry.and_then(|entry| entry.metadata()) else { continue };
+        bytes = bytes.saturating_add(about.len());
+        used = about.modified().map_or(used, |modified| used.max(modified));
+    }
+    Ok(StoredMeeting { id, charter, pass, ticket, target, port, ended, is_pair, bytes, used, damaged })
 }
 
 /// What a file holds; one that is damaged is added to the others.
