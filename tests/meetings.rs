@@ -76,8 +76,10 @@ fn what_was_stopped_leads_back_what_has_ended_does_not_and_what_is_forgotten_is_
     let nothing = meetings(&home, &["--forget", digits]);
     assert!(!nothing.status.success() && text(&nothing.stderr).contains("nothing is kept"), "{nothing:?}");
     // What was kept is what goes on.
-    let (again, bot) = host("Friday tertulia", &[]);
+    let (again, mut bot) = host("Friday tertulia", &[]);
     assert_eq!(again["meeting"], room["meeting"]);
+    bot.send(&json!({"command": "stop"}));
+    bot.wait("closed");
     bot.end();
 }
 

@@ -81,6 +81,31 @@ impl Registries {
     }
 }
 
+/// What `list` names.
+///
+/// # Errors
+/// It has no address, or too many.
+pub(crate) fn registries_of(list: &str, origin: &str) -> Result<Vec<String>, Fail> {
+    proper_registries(listed(list), origin)
+}
+
+fn proper_registries(addresses: Vec<String>, origin: &str) -> Result<Vec<String>, Fail> {
+    if addresses.len() > limits::REGISTRIES_MAX {
+        let message =
+            format!("{origin} has {} registries, and {} is the most", addresses.len(), limits::REGISTRIES_MAX);
+        return Err(Fail::usage(message, format!("--registry {CUSTOMARY}")));
+    }
+    let read = |typed: String| match HostPort::typed(&typed, REGISTRY_PORT) {
+        Ok(address) => Ok(address.to_string()),
+        Err(NoAddress { flaw, instead }) => {
+            let message = format!("{origin} takes HOST:PORT, not `{typed}`: {}", words::flaw(flaw));
+            let meant = instead.map_or_else(|| CUSTOMARY.to_string(), |meant| meant.to_string());
+            Err(Fail::usage(message, with_registry(&typed, &meant)))
+        }
+    };
+    addresses.into_iter().map(read).collect()
+}
+
 /// Registries with commas between them; `none` stands for none.
 fn listed(list: &str) -> Vec<String> {
     list.split(',').map(|address| address.trim().to_string()).filter(|address| address != "none").collect()
@@ -104,21 +129,7 @@ impl Globals {
         let Some((addresses, origin)) = self.chosen_registries().or_else(settled) else {
             return Ok(Registries { addresses: vec![customary().to_string()], is_default: true });
         };
-        if addresses.len() > limits::REGISTRIES_MAX {
-            let message =
-                format!("{origin} has {} registries, and {} is the most", addresses.len(), limits::REGISTRIES_MAX);
-            return Err(Fail::usage(message, format!("--registry {CUSTOMARY}")));
-        }
-        let read = |typed: String| match HostPort::typed(&typed, REGISTRY_PORT) {
-            Ok(address) => Ok(address.to_string()),
-            Err(NoAddress { flaw, instead }) => {
-                let message = format!("{origin} takes HOST:PORT, not `{typed}`: {}", words::flaw(flaw));
-                let meant = instead.map_or_else(|| CUSTOMARY.to_string(), |meant| meant.to_string());
-                Err(Fail::usage(message, with_registry(&typed, &meant)))
-            }
-        };
-        let addresses = addresses.into_iter().map(read).collect::<Result<_, _>>()?;
-        Ok(Registries { addresses, is_default: false })
+        Ok(Registries { addresses: proper_registries(addresses, origin)?, is_default: false })
     }
 
     /// Whether there is a registry, as far as that is known without the settings.
@@ -356,9 +367,13 @@ pub(crate) fn unusable(error: &tertulia_net::Error) -> Fail {
     Fail::failed("home", error.to_string(), "another folder: tertulia --home DIR …")
 }
 
-const NAME_HINT: &str = "choose another: --name anna";
+pub(crate) const NAME_HINT: &str = "choose another: --name anna";
 
-fn valid(name: &str, origin: &str, hint: &str) -> Result<String, Fail> {
+/// `name`, if it is one.
+///
+/// # Errors
+/// It is none.
+pub(crate) fn valid(name: &str, origin: &str, hint: &str) -> Result<String, Fail> {
     match proper(&normal(name)) {
         Some(name) => Ok(name.as_str().into()),
         None => Err(Fail::usage(format!("{origin} is `{name}`, but {NAME_RULE}"), hint)),

@@ -4,6 +4,7 @@ mod ahead;
 mod befriend;
 mod catalogue;
 mod completions;
+mod config;
 mod console;
 mod contacts;
 mod directory;
@@ -85,6 +86,7 @@ enum Verb {
     List(list::Args),
     Who(who::Args),
     Meetings(meetings::Args),
+    Config(config::Args),
     Registry(registry::Args),
     Id(id::Args),
     Trace(trace::Args),
@@ -124,6 +126,7 @@ fn run(cli: &Cli) -> Result<ExitCode, Fail> {
         Some(Verb::List(args)) => list::run(args, &cli.globals),
         Some(Verb::Who(who::Args {})) => who::run(&cli.globals),
         Some(Verb::Meetings(args)) => meetings::run(args, &cli.globals),
+        Some(Verb::Config(args)) => config::run(args, &cli.globals),
         Some(Verb::Registry(args)) => registry::run(args, &cli.globals),
         Some(Verb::Id(id::Args {})) => id::run(&cli.globals),
         Some(Verb::Trace(args)) => trace::run(args, &cli.globals),
@@ -151,6 +154,7 @@ fn misused(error: &clap::Error) -> ExitCode {
         ("list", list::EXAMPLE),
         ("who", who::EXAMPLE),
         ("meetings", meetings::EXAMPLE),
+        ("config", config::EXAMPLE),
         ("registry", registry::EXAMPLE),
         ("id", id::EXAMPLE),
         ("trace", trace::EXAMPLE),

@@ -12,8 +12,9 @@ use tertulia_core::id::{CommandId, Hash, Key, MeetingId, Token};
 
 const PAGE: &str = include_str!("../../../docs/json.md");
 /// Where events become JSON.
-const SOURCES: [&str; 5] = [
+const SOURCES: [&str; 6] = [
     include_str!("../json.rs"),
+    include_str!("../config.rs"),
     include_str!("../id.rs"),
     include_str!("../meetings.rs"),
     include_str!("../registry.rs"),
@@ -211,6 +212,9 @@ fn printed() -> Vec<(String, String)> {
     lines.push(("`meeting`".into(), known.told(now_ms).finish()));
     lines.push(("`meeting`".into(), Known { charter: None, back: None, ..known }.told(now_ms).finish()));
     lines.push(("`forgotten`".into(), crate::meetings::forgotten(MEETING, "Rust 101", 70_000, now_ms).finish()));
+    for origin in [Some("file"), None] {
+        lines.push(("`setting`".into(), crate::config::told("name", "anna", origin, now_ms).finish()));
+    }
     lines.push(("`warning`".into(), crate::screen::dropped_at(3, now_ms).finish()));
     lines
 }

@@ -19,7 +19,7 @@ use tertulia_core::id::{Key, MeetingId};
 use tertulia_core::identity::{Ed25519, Identity, Secret};
 use tertulia_core::machine::Kept;
 
-use self::config::Config;
+use self::config::{Config, Setting};
 use self::edited::Changed;
 use self::log::{Damaged, Hold, Logs, StoredLog};
 use self::meeting::{MeetingFiles, StoredMeeting};
@@ -65,10 +65,10 @@ impl Home {
     /// The folder or a file in it cannot be used, or holds what it should not; or the home is of another version.
     pub fn open(path: &Path) -> Result<Self, Error> {
         make_folder(path)?;
-        let config = Config::read(&path.join("config.toml"))?;
+        let config = Config::read(&path.join(CONFIG))?;
         let inner = if let Some(lock) = try_lock(&path.join("lock"))? {
             let mut noticed: Vec<Noticed> = check_version(path)?.into_iter().collect();
-            for name in ["config.toml", CONTACTS] {
+            for name in [CONFIG, CONTACTS] {
                 noticed.extend(edited::changed(&path.join(name))?.map(Noticed::Changed));
             }
             let (identity, is_new) = identity::load_or_make(&path.join("identity"))?;
@@ -91,7 +91,42 @@ impl Home {
     /// A file in it cannot be read, or holds what it should not.
     pub fn peek(path: &Path) -> Result<Option<(Identity, Config)>, Error> {
         let Some(identity) = identity::load(&path.join("identity"))? else { return Ok(None) };
-        Ok(Some((identity, Config::read(&path.join("config.toml"))?)))
+        Ok(Some((identity, Config::read(&path.join(CONFIG))?)))
+    }
+
+    /// Where the settings of the home at `path` are.
+    #[must_use]
+    pub fn config_path(path: &Path) -> PathBuf {
+        path.join(CONFIG)
+    }
+
+    /// The settings of the home at `path`, whoever holds it; every one is absent if there is none.
+    ///
+    /// # Errors
+    /// The file cannot be read, or holds what it should not.
+    pub fn config_at(path: &Path) -> Result<Config, Error> {
+        Config::read(&path.join(CONFIG))
+    }
+
+    /// Puts a setting into the home at `path`, or takes it out; what its user has written around it stays. It counts
+    /// for whatever starts from now on.
+    ///
+    /// # Errors
+    /// The file cannot be read or written, or holds what it should not; or `to` is not of the setting's kind.
+    pub fn set(path: &Path, setting: Setting, to: Option<&str>) -> Result<(), Error> {
+        Config::set(&path.join(CONFIG), setting, to)
+    }
+
+    /// Lets `edit` change the settings of the home at `path`, in a file that is there.
+    ///
+    /// # Errors
+    /// What `edit` has found; the file cannot be read or written, or holds what it should not.
+    pub fn edit<E: From<Error>>(path: &Path, edit: impl FnOnce(&Path) -> Result<(), E>) -> Result<Config, E> {
+        let file = path.join(CONFIG);
+        Config::begin(&file)?;
+        edit(&file)?;
+        Config::accept(&file)?;
+        Ok(Config::read(&file)?)
     }
 
     /// The folder.
@@ -407,6 +442,9 @@ fn put_older_aside(path: &Path) -> Result<Option<PathBuf>, Error> {
     }
     Ok(Some(folder))
 }
+
+/// The settings' file.
+const CONFIG: &str = "config.toml";
 
 /// The contacts' file.
 const CONTACTS: &str = "contacts.toml";

@@ -27,7 +27,7 @@ mod trace;
 pub use clock::unix_ms;
 pub use descriptors::raise_open_files;
 pub use error::Error;
-pub use home::config::Config;
+pub use home::config::{Config, Setting};
 pub use home::edited::Changed;
 pub use home::log::{Damaged, StoredLog};
 pub use home::meeting::{MeetingFiles, StoredMeeting};

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::SystemTime;
 
 use tempfile::TempDir;
 use tertulia_core::contact::Listed;
@@ -108,13 +109,29 @@ fn small_files_are_kept_and_replaced() {
         target: Some("127.0.0.1:7473".into()),
         port: Some(7_480),
         ended: false,
+        is_pair: false,
+        bytes: 0,
+        used: SystemTime::UNIX_EPOCH,
         damaged: Vec::new(),
     };
-    assert_eq!(home.meetings().unwrap(), [stored.clone()]);
+    let meetings = |stored: &mut StoredMeeting| {
+        let found = home.meetings().unwrap();
+        let files = fs::read_dir(files.path()).unwrap().map(|file| file.unwrap().metadata().unwrap());
+        let files: Vec<_> = files.map(|file| (file.len(), file.modified().unwrap())).collect();
+        stored.bytes = files.iter().map(|(bytes, _)| bytes).sum();
+        stored.used = files.iter().map(|(_, used)| *used).max().unwrap();
+        found
+    };
+    assert_eq!(meetings(&mut stored), [stored.clone()]);
     files.mark_ended().unwrap();
     fs::create_dir(folder.path().join("meetings/something else")).unwrap();
     stored.ended = true;
-    assert_eq!(home.meetings().unwrap(), [stored]);
+    assert_eq!(meetings(&mut stored), [stored.clone()]);
+    files.keep(Kept::Peer, b"somebody").unwrap();
+    assert!(home.meetings().unwrap()[0].is_pair);
+    home.forget(MEETING).unwrap();
+    assert!(home.meetings().unwrap().is_empty() && !files.path().exists());
+    assert!(home.forget(MEETING).is_err(), "there is nothing to forget");
 }
 
 #[test]
