@@ -4,7 +4,7 @@
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
-use super::entries::is_wanted;
+use super::entries::{is_awaited, is_wanted};
 use super::member::{Member, Stage, Timer};
 use crate::code::Code;
 use crate::command::Place;
@@ -26,10 +26,11 @@ impl Member {
     /// The acts are complete, and who is who, as far as anybody who is linked has them.
     pub(super) fn arrive_if_complete(&mut self, now: Now, out: &mut Vec<Output>) {
         // SPEC MESH-19: whom to dial, PERSON says.
-        let lacks_person =
-            |log: &Log, stream: StreamId| stream.lane == Lane::PERSON && is_wanted(log, &self.roster, stream);
+        let is_awaited = |log: &Log, stream: StreamId| {
+            is_awaited(&self.people.awaited, stream) && is_wanted(log, &self.roster, stream)
+        };
         let us = self.us.key();
-        if self.lacks_acts() || self.replica.lacks(lacks_person) {
+        if self.replica.lacks(is_awaited) {
             return;
         }
         if self.session < self.roster.back_from(&us) {
@@ -103,7 +104,7 @@ impl Member {
             return;
         }
         let is_alone = self.roster.members().all(|member| member.key == self.us.key() || !self.is_here(&member.key));
-        let has_heard = self.links.values().any(|peer| peer.is_in() && peer.has_rows);
+        let has_heard = self.links.values().any(|peer| peer.is_in() && peer.has_digest);
         // What stands on a lane that nobody here knows says nothing of that.
         let says_who = |log: &Log, stream: StreamId| {
             matches!(stream.lane, Lane::Acts | Lane::PERSON) && is_wanted(log, &self.roster, stream)

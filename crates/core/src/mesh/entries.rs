@@ -1,5 +1,6 @@
 //! Entries that come and are written (SPEC.md, "Mesh"): only its author pushes one.
 
+use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -197,6 +198,15 @@ impl Member {
 /// Whether the next entry of a stream may be one to store: its author may write it, and it lies within all cuts.
 pub(super) fn is_wanted(log: &Log, roster: &Roster, stream: StreamId) -> bool {
     may_go_on(log, roster, stream) && (!stream.lane.is_register() || log.has_place_for(stream))
+}
+
+/// Whether a newcomer waits for a stream before it is inside, and asks for nothing else until then; `people`: of whom its
+/// WELCOME tells (SPEC MESH-19).
+pub(super) fn is_awaited(people: &BTreeSet<Key>, stream: StreamId) -> bool {
+    match stream.lane {
+        Lane::Acts => true,
+        Lane::Talk | Lane::Register(_) => stream.lane == Lane::PERSON && people.contains(&stream.author),
+    }
 }
 
 /// Who pays for what is fetched of a stream (SPEC MESH-29).

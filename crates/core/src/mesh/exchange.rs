@@ -4,7 +4,7 @@ use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::entries::{is_wanted, is_wanted_act, may_go_on, payer};
+use super::entries::{is_awaited, is_wanted, is_wanted_act, may_go_on, payer};
 use super::member::{Member, Stage, Timer};
 use crate::command::Failure;
 use crate::errand::{Outbox, Speaker};
@@ -115,8 +115,11 @@ impl Member {
         if self.replica.must_tell(now) {
             self.tell_changes(now, out);
         }
-        let roster = &self.roster;
-        let wanted = |log: &Log, stream| is_wanted(log, roster, stream).then(|| payer(roster, stream));
+        let (roster, awaited) = (&self.roster, (self.stage == Stage::Arriving).then_some(&self.people.awaited));
+        // SPEC MESH-19
+        let is_next = |stream: StreamId| awaited.is_none_or(|awaited| is_awaited(awaited, stream));
+        let wanted =
+            |log: &Log, stream| (is_next(stream) && is_wanted(log, roster, stream)).then(|| payer(roster, stream));
         self.replica.ask(wanted, &mut self.last_request, now, out);
         match self.replica.next(now) {
             Some(due) => self.timers.arm(Timer::Due, due),

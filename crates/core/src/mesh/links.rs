@@ -78,6 +78,8 @@ impl Member {
             reached: BTreeMap::new(),
             told: BTreeMap::new(),
             has_rows: false,
+            has_digest: false,
+            others: Vec::new(),
         };
         let is_accepted = peer.step == Step::Silent;
         self.links.insert(link, peer);
@@ -114,6 +116,9 @@ impl Member {
         let branch = knock.chain.branch(peer.key, |signer| self.roster.is_hosts(signer)).map(Account::Branch);
         let account = branch.filter(|_| chain == knock.chain).unwrap_or(Account::Source(knock.source));
         let rows = self.replica.meet(link, peer.key, account, None);
+        // SPEC MESH-12: who is not there any more keeps nobody waiting.
+        let is_first = |row: &Row| !row.lane.is_register() || self.is_near(&row.author);
+        let (rows, others): (Vec<Row>, Vec<Row>) = rows.into_iter().partition(is_first);
         let (count, items) = encode_items(rows.iter().copied(), limits::ROWS_MAX);
         let mut options = OptionsBuffer::default();
         options.set(&option::OBSERVED, &Address::of(peer.address));
@@ -123,10 +128,12 @@ impl Member {
             Frame::from(welcome).encode(knock.request)
         });
         out.push(Output::Send { link, frame });
-        self.links.get_mut(&link).into_iter().for_each(|peer| peer.account = account);
+        if let Some(peer) = self.links.get_mut(&link) {
+            (peer.account, peer.others) = (account, others);
+        }
         self.say_who(link, out);
         self.note_told(link, &rows);
-        if let Some(rest) = rows.get(limits::ROWS_MAX..).filter(|rest| !rest.is_empty()) {
+        if let Some(rest) = rows.get(usize::from(count)..).filter(|rest| !rest.is_empty()) {
             send_rows(link, rest, out);
         }
         self.enter(link, now, out);
@@ -180,6 +187,8 @@ impl Member {
         self.take_rows(link, &welcome.rows, now, out);
         if self.stage == Stage::Outside {
             self.stage = Stage::Arriving;
+            let people = welcome.rows.iter().filter(|row| row.lane == Lane::PERSON);
+            self.people.awaited = people.map(|row| row.author).collect();
             self.newcomer.stay();
             self.timers.arm(Timer::Arrive, now.tick.after(limits::ARRIVE_TIMEOUT));
         }

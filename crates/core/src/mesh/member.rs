@@ -260,7 +260,10 @@ impl Member {
             }
             // SPEC MESH-2
             Frame::Meeting(_) | Frame::Private(_) if !is_in => self.reject(link, Rule::Mesh2, now, out),
-            Frame::Meeting(Meeting::Digest(digest)) => self.take_rows(link, &digest.rows, now, out),
+            Frame::Meeting(Meeting::Digest(digest)) => {
+                self.links.get_mut(&link).into_iter().for_each(|peer| peer.has_digest = true);
+                self.take_rows(link, &digest.rows, now, out);
+            }
             Frame::Meeting(Meeting::EntryFrame(frame)) => self.on_entry(link, &frame.entry, now, out),
             Frame::Meeting(Meeting::Fetch(fetch)) => self.on_fetch(link, id, fetch, now, out),
             Frame::Meeting(Meeting::Fork(fork)) => self.on_fork(link, fork, now, out),

@@ -82,8 +82,11 @@ pub(super) struct Peer {
     /// How far it holds our streams of this session, or has been sent them, without a hole; and how far rows have told it.
     pub(super) reached: BTreeMap<Lane, u64>,
     pub(super) told: BTreeMap<Lane, u64>,
-    /// Its rows have come.
+    /// Its rows have come, and the first DIGEST.
     pub(super) has_rows: bool,
+    pub(super) has_digest: bool,
+    /// The rows that it has still to be told of (SPEC MESH-12).
+    pub(super) others: Vec<Row>,
 }
 
 impl Peer {

@@ -19,6 +19,8 @@ pub(super) struct People {
     pub(super) must_reconcile: bool,
     /// Those who have said something new of themselves.
     pub(super) changed: BTreeSet<Key>,
+    /// Those of whom the WELCOME tells behind which this node comes in (SPEC MESH-19).
+    pub(super) awaited: BTreeSet<Key>,
     /// Those of whose link the user has been told.
     pub(super) introduced: BTreeSet<Key>,
     /// Who may have talk may be others than before.

@@ -97,7 +97,9 @@ impl Member {
                 self.replica.tell_soon(now);
             }
             let account = self.roster.branch(&key).map(Account::Branch);
-            if let Some(rows) = self.replica.open(link, talk, account) {
+            if let Some(mut rows) = self.replica.open(link, talk, account) {
+                let others = self.links.get_mut(&link).map(|peer| core::mem::take(&mut peer.others));
+                rows.extend(others.unwrap_or_default());
                 self.note_told(link, &rows);
                 send_rows(link, &rows, out);
             }
@@ -187,14 +189,8 @@ impl Member {
         let Some(charter) = self.charter.as_ref().filter(|_| self.roster.people().count() > limits::PEOPLE_MAX) else {
             return;
         };
-        let (us, log) = (self.us.key(), &self.replica.log);
-        let is_held = |key: &Key| {
-            *key == us
-                || self.roster.is_hosts(key)
-                || self.circle.has(key)
-                || self.circle.links_of(key).any(|by| self.is_here(&by))
-                || log.holds_talk_of(*key)
-        };
+        let log = &self.replica.log;
+        let is_held = |key: &Key| self.is_near(key) || log.holds_talk_of(*key);
         let strangers = self.roster.people().filter(|key| !is_held(key));
         let session = |key: &Key| log.register(*key, Lane::PERSON).map(|held| held.id.session);
         let mut strangers: Vec<_> = strangers.map(|key| (self.roster.is_seated(key), session(key), *key)).collect();
@@ -207,6 +203,14 @@ impl Member {
             self.replica.forget_person(key);
             self.roster.forget(&key, charter);
         }
+    }
+
+    /// Whether somebody is a host, linked or bridged, or this node itself.
+    pub(super) fn is_near(&self, key: &Key) -> bool {
+        *key == self.us.key()
+            || self.roster.is_hosts(key)
+            || self.circle.has(key)
+            || self.circle.links_of(key).any(|by| self.is_here(&by))
     }
 
     /// Another run of this key has written a PERSON that is newer than this one's: an older disk, or a clone.

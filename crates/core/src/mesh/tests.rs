@@ -9,6 +9,7 @@
 
 mod acts;
 mod arriving;
+mod day;
 mod dialling;
 mod hall;
 mod linked;

@@ -195,10 +195,9 @@ fn mesh_25_who_is_here_is_told_though_what_was_said_is_still_on_its_way() {
     let mut log = Log::new(charter.meeting, 10);
     let theirs = &hall.nodes[0].machine.replica.log;
     let said = [theirs.register(hedy.key(), Lane::PERSON).expect("its word").frame.clone()];
-    let mut rows = theirs.rows(0);
+    let rows = theirs.rows(0);
     let text = EntryBody::Text { salt: crate::id::Salt::ZERO, text: Text::new("long ago").expect("a text") };
     log.write(&hedy, 7, &text, hall.now);
-    rows.extend(log.rows(0));
     let signed: Signed<'_, crate::charter::Charter<'_>> = decode_all(charter.bytes()).expect("a charter");
     let (count, rows) = encode_items(rows, 9);
     let (rows, charter) = (List::over(count, &rows), crate::wire::field::Block(signed));
@@ -206,6 +205,8 @@ fn mesh_25_who_is_here_is_told_though_what_was_said_is_still_on_its_way() {
         hall.frame(bea, link, 1, Welcome { charter, chain, rows, options: Options::NONE });
     });
     hall.show(bea, link, &said);
+    let (count, talk) = encode_items(log.rows(0), 9);
+    hall.frame(bea, link, 0, Digest { rows: List::over(count, &talk), options: Options::NONE });
     let is_told = hall.nodes[bea].events.iter().any(|event| matches!(event, Event::Roster { .. }));
     assert!(is_told, "{:?}", hall.nodes[bea].events);
 }

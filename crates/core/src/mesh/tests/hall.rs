@@ -170,6 +170,13 @@ impl Hall {
     }
 
     pub(super) fn start(&mut self, config: MemberConfig) -> usize {
+        let node = self.place(config);
+        self.settle();
+        node
+    }
+
+    /// A node starts, and nothing of what follows has happened yet.
+    pub(super) fn place(&mut self, config: MemberConfig) -> usize {
         let node = self.nodes.len();
         self.nodes.push(Node {
             machine: Member::new(config),
@@ -183,7 +190,6 @@ impl Hall {
             tried: vec![],
         });
         self.input(node, Input::Start);
-        self.settle();
         node
     }
 
@@ -264,6 +270,15 @@ impl Hall {
             if let Some((node, waiting)) = self.queue.remove(at) {
                 self.happen(node, &waiting);
             }
+        }
+    }
+
+    /// Lets what waits happen, one after the other, until it is so.
+    pub(super) fn settle_until(&mut self, is_so: impl Fn(&Self) -> bool) {
+        while !is_so(self)
+            && let Some((node, waiting)) = self.queue.pop_front()
+        {
+            self.happen(node, &waiting);
         }
     }
 
