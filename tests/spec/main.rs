@@ -16,6 +16,7 @@ mod page;
 mod ranges;
 mod requirements;
 mod tables;
+mod words;
 
 use page::Page;
 
