@@ -225,12 +225,12 @@ fn logs() -> Vec<(&'static str, &'static str, Vec<u8>)> {
             "talk-makes-room",
             [[1].as_slice(), &after(&[7, 0, 7, 0, 7, 0, 0xfc, 0xfc, 9, 0, 0, 10])[1..]].concat(),
         ),
-        ("log", "removed", after(&[0xfc, 14, 0, 0, 0, 0xfc, 9, 0, 0, 10])),
-        ("log", "removed-before-it-comes", after(&[14, 0, 0, 0, 0xfd, 0xfc, 9, 0, 0, 10])),
-        ("log", "removed-by-a-host", after(&[0x1e, 0, 0, 0, 0xfc, 0x2f, 10, 0x0f, 9, 0, 0, 10])),
-        ("log", "removed-by-ones-own-node", after(&[0xfc, 0x4e, 0, 0, 0, 0x4f, 0x0f, 10])),
-        ("log", "removed-of-another-hash", after(&[0x2e, 0, 0, 1, 0xfc, 10])),
-        ("log", "removed-twice-and-void", after(&[14, 0, 0, 0, 14, 1, 0, 0, 0xfc, 0x16, 4, 10])),
+        ("log", "removed", after(&[0xfc, 0, 14, 0, 0, 0, 0xfc, 0, 9, 0, 0, 10])),
+        ("log", "removed-before-it-comes", after(&[14, 1, 2, 2, 0xfd, 0, 0xfc, 0, 9, 0, 0, 10])),
+        ("log", "removed-by-a-host", after(&[0x1e, 0, 0, 0, 0xfc, 0, 0x2f, 10, 0x0f, 9, 0, 0, 10])),
+        ("log", "removed-by-ones-own-node", after(&[0xfc, 0, 0x4e, 0, 0, 0, 0x4f, 10, 0x0f, 10])),
+        ("log", "removed-of-another-hash", after(&[0x2e, 0, 0, 1, 0xfc, 0, 10])),
+        ("log", "removed-twice-and-void", after(&[14, 1, 0, 0, 14, 2, 0, 0, 0xfc, 0, 0x06, 4, 10])),
         ("log", "leap", after(&[3, 0, 0, 0x53, 3, 1, 0, 0x63, 0xfc, 7, 0, 9, 0, 0])),
     ]
 }
