@@ -1,4 +1,5 @@
-//! `tests/vectors/addresses.json`, `meeting.json`, `seats.json` and `signatures.json`: made here, and checked as they are made. `UPDATE=1` writes them.
+//! `tests/vectors/addresses.json`, `meeting.json`, `retracts.json`, `seats.json` and `signatures.json`: made here, and checked as
+//! they are made. `UPDATE=1` writes them.
 #![expect(
     clippy::unwrap_used,
     clippy::arithmetic_side_effects,
@@ -8,6 +9,7 @@
 
 mod addresses;
 mod meeting;
+mod retracts;
 mod seats;
 mod signatures;
 

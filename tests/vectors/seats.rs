@@ -24,24 +24,24 @@ const ABOUT: &str = "SPEC.md, Roster. Of each meeting: its charter, ENTRY frames
                      has a seat, by seniority, whether it is here, and above which lamport time it is served talk (null: \
                      it is served none). All bytes in hex.";
 const NAMES: [&str; 7] = ["Ada", "Bea", "Cleo", "Dan", "Eve", "Fay", "Gus"];
-const ADA: u8 = 1;
-const BEA: u8 = 2;
-const CLEO: u8 = 3;
-const DAN: u8 = 4;
-const EVE: u8 = 5;
+pub(crate) const ADA: u8 = 1;
+pub(crate) const BEA: u8 = 2;
+pub(crate) const CLEO: u8 = 3;
+pub(crate) const DAN: u8 = 4;
+pub(crate) const EVE: u8 = 5;
 const FAY: u8 = 6;
-const GUS: u8 = 7;
+pub(crate) const GUS: u8 = 7;
 /// The secret of the ticket that the charter names.
 const TICKET: Secret = Secret([0xcc; 32]);
 
 /// How many are kept at most in these meetings.
 const MANY: usize = 16;
 
-fn person(who: u8) -> Identity {
+pub(crate) fn person(who: u8) -> Identity {
     Identity::new(Secret([who; 32]), Arc::new(Ed25519))
 }
 
-fn key(who: u8) -> Key {
+pub(crate) fn key(who: u8) -> Key {
     person(who).key()
 }
 
@@ -51,11 +51,11 @@ fn ticket() -> Key {
 
 /// A meeting of Ada's, who has made Bea and Cleo hosts.
 #[derive(Clone)]
-struct Meeting {
-    charter: SignedCharter,
-    log: Log,
+pub(crate) struct Meeting {
+    pub(crate) charter: SignedCharter,
+    pub(crate) log: Log,
     /// What a log does not take, for it forks something.
-    rivals: Vec<Arc<Held>>,
+    pub(crate) rivals: Vec<Arc<Held>>,
 }
 
 impl Meeting {
@@ -80,7 +80,7 @@ impl Meeting {
     }
 
     /// An open room: Bea has let in Dan, Dan has let in Eve, and Eve has let in Fay. All are here.
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut meeting = Self::of(Purpose::MESH, Admission::Open);
         for path in [&[BEA][..], &[CLEO], &[BEA, DAN], &[BEA, DAN, EVE], &[BEA, DAN, EVE, FAY]] {
             meeting.comes(path);
@@ -88,7 +88,7 @@ impl Meeting {
         meeting
     }
 
-    fn write(&mut self, author: u8, session: u64, body: &EntryBody<'_>) -> Arc<Held> {
+    pub(crate) fn write(&mut self, author: u8, session: u64, body: &EntryBody<'_>) -> Arc<Held> {
         self.log.write(&person(author), session, body, Now::default()).unwrap()
     }
 
@@ -101,12 +101,12 @@ impl Meeting {
         self.act(author, &EntryBody::Grant { subject, role, answers, session: 0, name });
     }
 
-    fn forgive(&mut self, author: u8, subject: u8, answers: Hash, session: u64) {
+    pub(crate) fn forgive(&mut self, author: u8, subject: u8, answers: Hash, session: u64) {
         let (subject, role, name) = (key(subject), Role::Member, Reason::NONE);
         self.act(author, &EntryBody::Grant { subject, role, answers, session, name });
     }
 
-    fn revoke(&mut self, author: u8, subject: Key, level: Level, cuts: Vec<Cut>, kept: &[u8]) -> Hash {
+    pub(crate) fn revoke(&mut self, author: u8, subject: Key, level: Level, cuts: Vec<Cut>, kept: &[u8]) -> Hash {
         let (name, why) = (Reason::NONE, Reason::NONE);
         let (count, cuts) = encode_items(cuts, MANY);
         let cuts = List::over(count, &cuts);
@@ -115,7 +115,7 @@ impl Meeting {
         self.act(author, &EntryBody::Revoke { subject, level, name, why, cuts, kept })
     }
 
-    fn kick(&mut self, author: u8, subject: u8, kept: &[u8]) -> Hash {
+    pub(crate) fn kick(&mut self, author: u8, subject: u8, kept: &[u8]) -> Hash {
         let cuts = self.log.cuts(key(subject));
         self.revoke(author, key(subject), Level::Out, cuts, kept)
     }
@@ -164,7 +164,7 @@ impl Meeting {
     }
 }
 
-fn name(key: &Key) -> &'static str {
+pub(crate) fn name(key: &Key) -> &'static str {
     (1..).zip(NAMES).find(|(who, _)| person(*who).key() == *key).unwrap().1
 }
 

@@ -306,7 +306,8 @@ impl Roster {
 
     /// Whether a RETRACT counts: of one's own words, or of those of somebody who does not rank above it, a host's
     /// (SPEC RETRACT-1).
-    pub(crate) fn may_remove(&self, retraction: &Retraction) -> bool {
+    #[must_use]
+    pub fn may_remove(&self, retraction: &Retraction) -> bool {
         self.may_remove_of(&retraction.by.author, &retraction.author) && self.reaches(retraction.by, retraction.number)
     }
 
