@@ -28,15 +28,21 @@ fn the_check_that_is_meant_for_a_canary_sees_it() {
         (Canary::FollowsFromStart, "an entry came that it holds"),
         (Canary::ByeFirst, "did not see the end"),
         (Canary::CutUnforgiven, "SPEC DIAL-2"),
+        (Canary::FeedGrows, "more than FEED-2 allows"),
     ] {
-        let seen = (0..SEEDS).find_map(|seed| play_mix(seed, Mix::calm(), Some(canary)).err());
+        let mut mix = Mix::calm();
+        if canary == Canary::FeedGrows {
+            mix.talk_max = 15;
+        }
+        let seen = (0..SEEDS).find_map(|seed| play_mix(seed, mix.clone(), Some(canary)).err());
         let message = seen.unwrap_or_else(|| panic!("nothing has seen {canary:?}")).message;
         assert!(message.contains(check), "{canary:?} was seen by another check: {message}");
     }
 }
 
 /// What rooms alone can show, or show otherwise, and the word of the check that sees it there.
-const IN_ROOMS: [(Canary, &str); 9] = [
+const IN_ROOMS: [(Canary, &str); 10] = [
+    (Canary::DigestsFlood, "than RATE-1 allows"),
     (Canary::MissingNotRedialled, "has links with"),
     (Canary::DialsTwice, "that it dialled to one key"),
     (Canary::TriesWithoutEnd, "more often than DIAL-5 allows"),
@@ -49,11 +55,13 @@ const IN_ROOMS: [(Canary, &str); 9] = [
 ];
 
 /// What shows where somebody keeps to no rule, which deed shows it, and the word of the check that sees it.
-const BY_BYZANTINES: [(Canary, Deed, &str); 4] = [
+const BY_BYZANTINES: [(Canary, Deed, &str); 6] = [
     (Canary::GhostHears, Deed::Listens, "who is not seated and here"),
     (Canary::SpareKeyReturns, Deed::ComesAgain, "two see another room"),
     (Canary::FloorFalls, Deed::MakesSpares, "below its floor"),
     (Canary::RowsUnbounded, Deed::ClaimsMuch, "hold other registers"),
+    (Canary::FetchesAll, Deed::Fills, "than MESH-30 allows"),
+    (Canary::StoresAnyAct, Deed::Rules, "stores an act of somebody who is no host"),
 ];
 
 #[test]
@@ -124,4 +132,5 @@ canaries! {
     a_link_that_is_dialled_twice_is_seen DialsTwice
     a_link_that_begins_at_the_start_is_seen FollowsFromStart
     an_alarm_at_an_honest_host_is_seen CriesWolf
+    a_feed_that_lets_go_of_nothing_is_seen FeedGrows
 }

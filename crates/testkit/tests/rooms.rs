@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use tertulia_testkit::mesh::{Report, play, play_all};
+use tertulia_testkit::mesh::{Deed, Mix, Report, play, play_all, play_mix};
 use tertulia_testkit::sim::{fingerprint, number};
 
 const SEEDS: u64 = 300;
@@ -89,6 +89,16 @@ fn the_same_seed_gives_the_same_room_byte_for_byte() {
         assert_eq!(one.seen, other.seen);
         assert!(one.trace == other.trace, "seed {seed} gives two traces");
     }
+}
+
+/// What a branch writes faster than that is there after a minute, and nobody is worse off for it.
+#[test]
+fn mesh_30_a_branch_that_fills_is_fetched_no_faster_than_it_may() {
+    let mut mix = Mix::calm().with(Deed::Fills);
+    mix.length_ms = 60_000;
+    let report = play_mix(0, mix, None).unwrap_or_else(|failure| panic!("{failure}"));
+    let shown = report.seen["byzantine_shown"];
+    assert!(shown >= 5 * 400, "{shown} lines of what fills are shown");
 }
 
 fn show(reports: &[Report], seen: &BTreeMap<&str, u64>) {

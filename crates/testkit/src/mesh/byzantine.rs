@@ -8,7 +8,7 @@ use std::time::Duration;
 use tertulia_core::code::Code;
 use tertulia_core::id::{DialId, Hash, Key, LinkId, MeetingId, RequestId, Salt};
 use tertulia_core::identity::{Identity, Secret};
-use tertulia_core::limits::{MESH_MAX, RANGES_MAX, ROWS_MAX};
+use tertulia_core::limits::{MESH_MAX, RANGES_MAX, ROWS_MAX, TEXT_MAX};
 use tertulia_core::log::{Log, entry_of};
 use tertulia_core::machine::{Input, Machine, Output};
 use tertulia_core::pass::Chain;
@@ -44,6 +44,8 @@ const GHOST_TURNS: u32 = 6;
 const HEARD_MAX: usize = 500;
 /// What it sends again, or claims, at once.
 const AT_ONCE: u64 = 10;
+/// How many lines of the greatest length it writes, to fill what others have.
+const FILL: u32 = 400;
 
 /// What the keys of one user know together.
 #[derive(Clone, Debug, Default)]
@@ -305,6 +307,11 @@ impl Byzantine {
                 self.send_all(&again, out);
             }
             Deed::ClaimsMuch => self.claim(now, out),
+            Deed::Fills if self.inside == 1 => {
+                (0..FILL).for_each(|_| _ = self.line(&"x".repeat(TEXT_MAX), now));
+                self.offer_all(out);
+            }
+            Deed::Fills => {}
         }
     }
 

@@ -23,6 +23,8 @@ pub enum Deed {
     ClaimsMuch,
     /// It answers whoever asks, with nothing.
     Withholds,
+    /// It writes at once more than may be fetched of a branch (SPEC MESH-30): too much for every tenth room.
+    Fills,
 }
 
 impl Deed {
@@ -52,6 +54,7 @@ impl Deed {
             Self::ComesAgain => "byzantine_comes_again",
             Self::ClaimsMuch => "byzantine_claims_much",
             Self::Withholds => "byzantine_withholds",
+            Self::Fills => "byzantine_fills",
         }
     }
 

@@ -1,4 +1,4 @@
-//! What honest nodes may send to whoever keeps to no rule, and show of it: looked at as it happens.
+//! What honest nodes may send to whoever keeps to no rule, and show and store of it: looked at as it happens.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +21,7 @@ type Folded = BTreeMap<usize, (u64, Roster)>;
 
 pub(super) fn watcher(mix: &Mix, honest: &Honest) -> Watcher {
     let (charter, us, honest) = (cast::charter(mix), cast::identity(0, mix), honest.clone());
+    let founder = us.key();
     let mut folded = Folded::new();
     let mut fold = move |node: usize, disk: &Disk, check: &dyn Fn(&Roster)| {
         if folded.get(&node).is_none_or(|(said, _)| *said != disk.said) {
@@ -54,6 +55,11 @@ pub(super) fn watcher(mix: &Mix, honest: &Honest) -> Watcher {
                         void_since.remove(&(node, origin.author));
                     }
                 });
+            }
+            // SPEC ROSTER-3, MESH-9: members write no acts, so these fill no disk.
+            Witnessed::Stored(entry) if is_honest(&key) && entry.lane == Lane::Acts => {
+                let author = entry.author;
+                assert_eq!(author, founder, "node {node} stores an act of somebody who is no host");
             }
             _ => {}
         }

@@ -6,15 +6,17 @@ use tertulia_core::code::Code;
 use tertulia_core::event::{Event, Kind, Notice};
 use tertulia_core::id::{Hash, Key, LinkId, RequestId};
 use tertulia_core::limits;
-use tertulia_core::log::Record;
+use tertulia_core::log::{Record, StreamId};
 use tertulia_core::machine::{Input, Output};
 use tertulia_core::time::{Instant, Now};
 use tertulia_core::wire::entry::{Carried, EntryBody, Whereabouts};
 use tertulia_core::wire::field::{List, encode_items};
 use tertulia_core::wire::frame::Decoded;
-use tertulia_core::wire::meeting::{Digest, Lane, Meeting, Row};
+use tertulia_core::wire::meeting::{Digest, Lane, Meeting, Range, Row};
 use tertulia_core::wire::session::Session;
 use tertulia_core::wire::{Encoded, Frame, decode};
+
+use crate::frames::fetch;
 
 /// One planted bug.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,6 +87,14 @@ pub enum Canary {
     CriesWolf,
     /// Once somebody has told of much, what others tell of has no place.
     RowsUnbounded,
+    /// The feed lets go of nothing.
+    FeedGrows,
+    /// Every twentieth DIGEST goes out thousands of times.
+    DigestsFlood,
+    /// Acts are stored, whoever has written them.
+    StoresAnyAct,
+    /// All talk that somebody tells of is asked for at once.
+    FetchesAll,
 }
 
 impl Canary {
@@ -123,6 +133,10 @@ impl Canary {
         Self::SignerTakesSeat,
         Self::CriesWolf,
         Self::RowsUnbounded,
+        Self::FeedGrows,
+        Self::DigestsFlood,
+        Self::StoresAnyAct,
+        Self::FetchesAll,
     ];
 }
 
@@ -148,7 +162,17 @@ pub(super) struct Planted {
     greedy: Option<LinkId>,
     /// Links that are to be closed, whose machine takes them for gone.
     cut: Vec<LinkId>,
+    /// Acts that have come, and are to be stored.
+    acts: Vec<Encoded>,
+    /// The first number that has not come of each talk stream, and what each link has told of.
+    next: BTreeMap<StreamId, u64>,
+    told: BTreeMap<(LinkId, StreamId), u64>,
+    /// Requests for these, to be sent.
+    fetches: Vec<(LinkId, Encoded)>,
 }
+
+/// How often a frame goes out that floods a link.
+const FLOOD: usize = 3_000;
 
 /// Rows of one DIGEST that are much.
 const MUCH: usize = 9;
@@ -167,6 +191,10 @@ impl Planted {
             discredited: BTreeSet::new(),
             greedy: None,
             cut: Vec::new(),
+            acts: Vec::new(),
+            next: BTreeMap::new(),
+            told: BTreeMap::new(),
+            fetches: Vec::new(),
         }
     }
 
@@ -185,6 +213,7 @@ impl Planted {
 
     /// What the machine gets to see of an input.
     pub(super) fn on_input<'a>(&mut self, input: Input<'a>) -> Option<Input<'a>> {
+        self.fetch_all(&input);
         match input {
             Input::Down { .. } if self.is(Canary::DownNeverTold) => None,
             Input::Down { link, .. } if self.is(Canary::ByeUnread) => Some(Input::Down { link, code: Code::Cut }),
@@ -216,6 +245,12 @@ impl Planted {
                 self.cut.push(link);
                 Some(Input::Down { link, code: Code::Forged })
             }
+            Input::Frame { id, frame: frame @ Frame::Meeting(Meeting::EntryFrame(entry)), .. }
+                if self.is(Canary::StoresAnyAct) && entry.entry.entry.lane == Lane::Acts =>
+            {
+                self.acts.push(frame.encode(id));
+                Some(input)
+            }
             Input::Frame { link, frame: Frame::Meeting(Meeting::EntryFrame(entry)), .. }
                 if !self.takes(link, &entry.entry) =>
             {
@@ -227,6 +262,39 @@ impl Planted {
             }
             Input::Frame { frame: Frame::Session(Session::Done(_)), .. } if self.every(Canary::AnswersLost, 7) => None,
             input => Some(input),
+        }
+    }
+
+    /// Asks for all that a link has told of and that has not come.
+    fn fetch_all(&mut self, input: &Input<'_>) {
+        let Input::Frame { link, frame, .. } = input else { return };
+        match frame {
+            _ if !self.is(Canary::FetchesAll) => return,
+            Frame::Meeting(Meeting::EntryFrame(entry)) if entry.entry.entry.lane == Lane::Talk => {
+                let entry = &entry.entry.entry;
+                let next = self.next.entry(StreamId::of(entry)).or_default();
+                *next = (entry.number + 1).max(*next);
+                return;
+            }
+            Frame::Meeting(Meeting::Digest(digest)) => {
+                let talk = digest.rows.iter().filter(|row| row.lane == Lane::Talk);
+                let told = |row: Row| {
+                    ((*link, StreamId { author: row.author, session: row.session, lane: row.lane }), row.next)
+                };
+                self.told.extend(talk.map(told));
+            }
+            Frame::Session(Session::Done(_)) => {}
+            _ => return,
+        }
+        let told = self.told.iter().filter(|((of, _), _)| of == link);
+        let range = |((_, id), to): (&(LinkId, StreamId), &u64)| {
+            let (StreamId { author, session, lane }, from) = (*id, self.next.get(id).copied().unwrap_or(1));
+            (from < *to).then_some(Range { author, session, lane, from, to: *to })
+        };
+        let ranges: Vec<Range> = told.filter_map(range).take(limits::RANGES_MAX).collect();
+        if !ranges.is_empty() {
+            self.count += 1;
+            self.fetches.push((*link, fetch(ranges, u32::MAX / 2 + self.count as u32)));
         }
     }
 
@@ -270,6 +338,7 @@ impl Planted {
         let Some(canary) = self.canary else { return outputs };
         let close = |link| Output::Close { link, code: Code::Forged, rule: None, reason: String::new() };
         let mut seen: Vec<Output> = self.cut.drain(..).map(close).collect();
+        seen.extend(self.fetches.drain(..).map(|(link, frame)| Output::Send { link, frame }));
         for output in outputs {
             if let (Output::Send { link, frame }, Canary::GhostHears | Canary::FloorFalls) = (&output, canary) {
                 let along = self.on_frame(*link, frame).into_iter();
@@ -302,6 +371,10 @@ impl Planted {
                     copies = if addresses.len() > 1 { 20 } else { 1 };
                 }
                 Output::Dial { .. } => copies = twice(self.is(Canary::DialsTwice)),
+                Output::Store { meeting, .. } => {
+                    let acts = self.acts.drain(..).map(Record::Entry);
+                    seen.extend(acts.map(|record| Output::Store { meeting: *meeting, record }));
+                }
                 _ => {}
             }
             seen.extend(std::iter::repeat_n(output, copies));
@@ -345,15 +418,17 @@ impl Planted {
         if self.is(Canary::HeadsLeftOut) {
             return behead(&record);
         }
-        if !self.is(Canary::EntriesTwice) {
+        if !self.is(Canary::EntriesTwice) && !self.is(Canary::DigestsFlood) {
             return record;
         }
         let (mut rest, mut written) = (record.as_slice(), Vec::new());
         while let Ok(Decoded { bytes, rest: after, frame, .. }) = decode(rest) {
-            written.extend_from_slice(bytes);
-            if matches!(frame, Some(Frame::Meeting(Meeting::EntryFrame(_)))) && self.every(Canary::EntriesTwice, 5) {
-                written.extend_from_slice(bytes);
-            }
+            let copies = match frame {
+                Some(Frame::Meeting(Meeting::EntryFrame(_))) if self.every(Canary::EntriesTwice, 5) => 2,
+                Some(Frame::Meeting(Meeting::Digest(_))) if self.every(Canary::DigestsFlood, 20) => FLOOD,
+                _ => 1,
+            };
+            written.extend(bytes.repeat(copies));
             rest = after;
         }
         written

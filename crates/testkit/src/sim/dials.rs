@@ -7,7 +7,7 @@ use tertulia_core::id::Key;
 use tertulia_core::limits::{DIAL_BURST, DIAL_INTERVAL, TRY_BURST, TRY_INTERVAL};
 
 /// Which node, and which of its runs.
-type Run = (usize, u32);
+pub(super) type Run = (usize, u32);
 
 /// What is dialled because the user has typed it is not counted by a member: this many more at once, and so often.
 const KNOCKS_AT_ONCE: u32 = 24;
@@ -15,11 +15,11 @@ const KNOCK_INTERVAL: Duration = Duration::from_millis(250);
 
 /// When all that may be dialled at once may be dialled again, in milliseconds.
 #[derive(Debug, Default)]
-struct Bucket(f64);
+pub(super) struct Bucket(f64);
 
 impl Bucket {
     /// Takes so many; whether they were there.
-    fn take(&mut self, count: usize, burst: u32, a_second: f64, now: u64) -> bool {
+    pub(super) fn take(&mut self, count: usize, burst: u32, a_second: f64, now: u64) -> bool {
         let each = 1_000.0 / a_second;
         self.0 = self.0.max(now as f64) + count as f64 * each;
         self.0 <= now as f64 + f64::from(burst) * each + 1.0

@@ -4,11 +4,12 @@ use std::net::SocketAddr;
 
 use tertulia_core::code::Code;
 use tertulia_core::event::{Event, Kind};
-use tertulia_core::id::LinkId;
+use tertulia_core::id::{LinkId, RequestId};
 use tertulia_core::limits;
 use tertulia_core::link::LinkEvent;
 use tertulia_core::log::{Log, Record, entry_of};
 use tertulia_core::machine::{Input, OtherEnd, Output};
+use tertulia_core::rule::Rule;
 use tertulia_core::trace::LinkStep;
 use tertulia_core::wire::entry::Entry;
 use tertulia_core::wire::frame::decode;
@@ -28,6 +29,9 @@ pub(super) fn address_of(node: usize) -> SocketAddr {
 
 /// How often it is looked at what a restart would find.
 const RESTART_PERIOD: u64 = 61;
+
+/// How often it is looked at how much a node holds.
+const ROOM_PERIOD: u64 = 16;
 
 /// The first thing that is not the same.
 fn difference(before: &[Record], after: &[Record]) -> String {
@@ -51,7 +55,21 @@ impl Sim {
         running.machine.handle(input, now, &mut out);
         running.machine.assert_invariants();
         self.apply(node, out);
+        self.check_room(node);
         self.check_restart(node, RESTART_PERIOD);
+    }
+
+    /// Law: talk takes no more room than it is given, in a log and in a feed (SPEC FEED-2).
+    fn check_room(&self, node: usize) {
+        let this = &self.nodes[node];
+        let Some(running) = this.running.as_ref().filter(|_| this.steps.is_multiple_of(ROOM_PERIOD)) else { return };
+        let logs = running.machine.logs().into_iter().map(|log| log.entries().collect::<Vec<_>>());
+        for held in logs.chain([running.feed.iter().map(|(_, entry)| entry).collect()]) {
+            let talk = held.into_iter().filter(|entry| entry.lane() == Lane::Talk).map(|entry| entry.frame.0.len());
+            let (entries, bytes) = talk.fold((0, 0), |(entries, bytes), length| (entries + 1, bytes + length));
+            let is_well = entries <= this.spec.talk_max && bytes <= limits::TALK_BYTES_MAX;
+            assert!(is_well, "node {node} holds {entries} entries of talk, {bytes} bytes: more than FEED-2 allows");
+        }
     }
 
     /// Law: at any moment the next run would find each log as it is. Looked at every `period`th time.
@@ -127,7 +145,10 @@ impl Sim {
                         self.note(format_args!("node {node} > {} {line}", link.0));
                     }
                 }
-                Output::Append { entry, at, dropped } => {
+                Output::Append { entry, at, mut dropped } => {
+                    if this.planted.is(Canary::FeedGrows) {
+                        dropped = 0;
+                    }
                     if this.planted.feeds() {
                         running.feed.append(entry, at, dropped);
                     }
@@ -179,7 +200,7 @@ impl Sim {
         }
     }
 
-    /// Has the watcher, if there is one, look at talk that is to be sent or shown.
+    /// Has the watcher, if there is one, look at talk that is to be sent or shown, and at what is to be stored.
     fn witness(&mut self, node: usize, output: &Output) {
         let Some(watcher) = &mut self.watcher else { return };
         let this = &self.nodes[node];
@@ -190,6 +211,7 @@ impl Sim {
                 ends.zip(entry).map(|(ends, entry)| Witnessed::Sent { to: ends.peer, entry })
             }
             Output::Event(Event::Message { kind: Kind::Text(origin), .. }) => Some(Witnessed::Shown(*origin)),
+            Output::Store { record, .. } => record.entry().map(|entry| Witnessed::Stored(entry.entry)),
             _ => None,
         };
         let who = (node, this.spec.key);
@@ -229,6 +251,9 @@ impl Sim {
                 }
                 (LinkEvent::Down { code, rule }, _) => {
                     ends.over = true;
+                    // SPEC RATE-1: nobody who keeps to the rules is closed for going too fast.
+                    let is_slow = *rule != Some(Rule::Rate1) || self.lawless.contains(&ends.peer);
+                    assert!(is_slow, "node {node} closes {}, whose frames come faster than RATE-1 allows", ends.peer);
                     let has_dialled = ends.dial.is_some();
                     self.note(format_args!("node {node} down {} {code} {rule:?}", link.0));
                     if has_dialled {
@@ -250,7 +275,7 @@ impl Sim {
         if let Frame::Meeting(Meeting::EntryFrame(entry)) = frame {
             let entry = entry.entry.entry;
             let name = (entry.author, entry.lane.number(), entry.session, entry.number);
-            self.count_entry(node, link, name);
+            self.count_entry(node, link, name, frame.encode(RequestId::EVENT).0.len());
         }
         match frame {
             Frame::Meeting(Meeting::Welcome(_)) => self.nodes[node].knocks.on_welcome(link, self.now),
@@ -265,7 +290,7 @@ impl Sim {
     }
 
     /// In a star, an entry comes once; in a room, how often is counted.
-    fn count_entry(&mut self, node: usize, link: LinkId, name: super::disk::EntryName) {
+    fn count_entry(&mut self, node: usize, link: LinkId, name: super::disk::EntryName, bytes: usize) {
         let this = &mut self.nodes[node];
         let is_new = this.came.insert(name);
         let is_held = this.disk.names.contains(&name);
@@ -273,6 +298,12 @@ impl Sim {
         let ends = running.links.get_mut(&link).expect("it came over it");
         let (once, peer) = (ends.entries.insert(name), ends.peer);
         if self.is_room {
+            if is_new && peer != name.0 && name.1 == Lane::Talk.number() {
+                let (run, links) = ((node, this.runs), running.links.len());
+                let is_well = self.rates.fetch(run, name.0, links, bytes, self.now);
+                let is_lawless = self.lawless.contains(&this.spec.key);
+                assert!(is_well || is_lawless, "node {node} fetches more of {}'s talk than MESH-30 allows", name.0);
+            }
             if [this.spec.key, peer].iter().any(|key| self.lawless.contains(key)) {
                 return;
             }
@@ -325,6 +356,9 @@ impl Sim {
             }
             ends.link.written();
             let now = self.now;
+            let is_well = self.rates.count((connection, side), &record, self.is_room, now);
+            let is_lawless = self.lawless.contains(&this.spec.key);
+            assert!(is_well || is_lawless, "node {node} sends more on {link:?} than RATE-1 allows");
             if let Some(recorder) = self.recorder.as_mut().filter(|recorder| recorder.node == node) {
                 recorder.frames(link, side, &record, now);
             }

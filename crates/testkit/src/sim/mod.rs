@@ -10,6 +10,7 @@ mod driver;
 mod faults;
 mod network;
 mod node;
+mod rates;
 mod recorder;
 mod seeds;
 #[cfg(test)]
@@ -43,6 +44,7 @@ use self::network::{End, Network};
 pub use self::node::{Boot, EPOCH_MS, Maker, NodeSpec, Told};
 use self::node::{Ends, Node, Running};
 pub(crate) use self::node::{Watcher, Witnessed};
+use self::rates::Rates;
 use self::recorder::Recorder;
 pub(crate) use self::seeds::attempt;
 pub(crate) use self::seeds::sum_of;
@@ -93,6 +95,7 @@ pub struct Sim {
     tokens: BTreeSet<(usize, Token)>,
     recorder: Option<Recorder>,
     dials: Dials,
+    rates: Rates,
     watcher: Option<Watcher>,
     /// Who keeps to no rule: what goes over its links is not counted.
     lawless: BTreeSet<Key>,
@@ -133,6 +136,7 @@ impl Sim {
             tokens: BTreeSet::new(),
             recorder: None,
             dials: Dials::default(),
+            rates: Rates::default(),
             watcher: None,
             lawless: BTreeSet::new(),
         }

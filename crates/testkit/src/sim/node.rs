@@ -64,13 +64,15 @@ pub struct Told {
     pub event: Event,
 }
 
-/// What a node does with talk.
+/// What a node does with entries.
 #[derive(Debug)]
 pub(crate) enum Witnessed {
     /// It sends an entry of somebody's to this key.
     Sent { to: Key, entry: Entry },
     /// It shows one.
     Shown(Origin),
+    /// It stores one, whatever its lane is.
+    Stored(Entry),
 }
 
 /// Looks at what a node does: when, which node of which key, and what is on its disk.
