@@ -3,7 +3,7 @@
 
 use tertulia_testkit::mesh::{self, Deed};
 use tertulia_testkit::sim::Canary;
-use tertulia_testkit::star::{Mix, play, play_mix};
+use tertulia_testkit::star::{Lie, Mix, play, play_mix};
 
 /// How many lectures a canary may live through.
 const SEEDS: u64 = 24;
@@ -64,6 +64,25 @@ const BY_BYZANTINES: [(Canary, Deed, &str); 6] = [
     (Canary::StoresAnyAct, Deed::Rules, "stores an act of somebody who is no host"),
 ];
 
+/// What shows where a host lies, which lie shows it, and the word of the check that sees it.
+const BY_LIARS: [(Canary, Lie, &str); 4] = [
+    (Canary::TakesItsWord, Lie::TwoStories, "holds two stories of"),
+    (Canary::TakesItsWord, Lie::AnotherLine, "questions that are not signed"),
+    (Canary::DigitsLeftOut, Lie::MadeUp, "shows who has said so"),
+    (Canary::ChecksAlike, Lie::TwoStories, "compares"),
+];
+
+#[test]
+fn what_is_planted_where_a_host_lies_is_seen() {
+    for (canary, lie, check) in BY_LIARS {
+        let mix = Mix::calm().lying(lie);
+        let seen = (0..SEEDS).find_map(|seed| play_mix(seed, mix.clone(), Some(canary)).err());
+        let message = seen.unwrap_or_else(|| panic!("nothing has seen {canary:?}")).message;
+        println!("{canary:?}: {}", message.lines().next().unwrap_or_default());
+        assert!(message.contains(check), "{canary:?} was seen by another check: {message}");
+    }
+}
+
 #[test]
 fn what_is_planted_where_somebody_keeps_to_no_rule_is_seen() {
     for (canary, deed, check) in BY_BYZANTINES {
@@ -105,6 +124,7 @@ macro_rules! canaries {
             let hunted = [$(Canary::$canary),*].into_iter().chain(IN_ROOMS.map(|(canary, _)| canary));
             // Only friends keep what others have: their tests hunt the last.
             let hunted = hunted.chain(BY_BYZANTINES.map(|(canary, ..)| canary)).chain([Canary::SignerTakesSeat]);
+            let hunted = hunted.chain(BY_LIARS.map(|(canary, ..)| canary));
             let hunted: Vec<Canary> = hunted.chain([Canary::ReceivedForgotten, Canary::CutUnforgiven]).collect();
             assert!(Canary::ALL.iter().all(|canary| hunted.contains(canary)));
         }

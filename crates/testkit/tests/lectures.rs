@@ -47,6 +47,14 @@ const SOMETIMES: &[&str] = &[
     "waiting",
     "denied",
     "real",
+    // What a host lies about, and who finds that out.
+    "lie_two_stories",
+    "told_two_stories",
+    "compared_two_stories",
+    "lie_made_up",
+    "shown_with_digits",
+    "lie_another_line",
+    "told_of_unsigned_question",
     // What comes of it.
     "wrong_kind",
     "backpressure",

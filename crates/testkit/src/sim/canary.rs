@@ -85,6 +85,12 @@ pub enum Canary {
     SignerTakesSeat,
     /// Every third question makes its reader take the host for a liar.
     CriesWolf,
+    /// No reader takes its host for a liar.
+    TakesItsWord,
+    /// No key is ever shown beside a name.
+    DigitsLeftOut,
+    /// What users compare is the same whatever they were told.
+    ChecksAlike,
     /// Once somebody has told of much, what others tell of has no place.
     RowsUnbounded,
     /// The feed lets go of nothing.
@@ -132,6 +138,9 @@ impl Canary {
         Self::BodyCutsLink,
         Self::SignerTakesSeat,
         Self::CriesWolf,
+        Self::TakesItsWord,
+        Self::DigitsLeftOut,
+        Self::ChecksAlike,
         Self::RowsUnbounded,
         Self::FeedGrows,
         Self::DigestsFlood,
@@ -339,7 +348,19 @@ impl Planted {
         let close = |link| Output::Close { link, code: Code::Forged, rule: None, reason: String::new() };
         let mut seen: Vec<Output> = self.cut.drain(..).map(close).collect();
         seen.extend(self.fetches.drain(..).map(|(link, frame)| Output::Send { link, frame }));
-        for output in outputs {
+        for mut output in outputs {
+            match (&mut output, canary) {
+                (Output::Event(Event::Warning(notice)), Canary::TakesItsWord) => {
+                    if matches!(notice, Notice::TwoStories { .. } | Notice::UnsignedQuestion) {
+                        continue;
+                    }
+                }
+                (Output::Event(Event::Message { kind: Kind::Question(_, asked), .. }), Canary::DigitsLeftOut) => {
+                    asked.is_ambiguous = false;
+                }
+                (Output::Event(Event::Check { heard, .. }), Canary::ChecksAlike) => heard.head = Hash::ZERO,
+                _ => {}
+            }
             if let (Output::Send { link, frame }, Canary::GhostHears | Canary::FloorFalls) = (&output, canary) {
                 let along = self.on_frame(*link, frame).into_iter();
                 seen.extend(along.map(|(link, frame)| Output::Send { link, frame }));

@@ -149,6 +149,8 @@ impl Sim {
                     if this.planted.is(Canary::FeedGrows) {
                         dropped = 0;
                     }
+                    let tampering = self.tampered.iter().filter(|(tampered, _)| *tampered == node);
+                    tampering.for_each(|(_, tampering)| tampering.borrow_mut().on_written(&entry));
                     if this.planted.feeds() {
                         running.feed.append(entry, at, dropped);
                     }
@@ -338,15 +340,22 @@ impl Sim {
         let (now, stopped) = (this.now(self.now).tick, this.stopped_until > self.now);
         let Some(running) = &mut this.running else { return };
         let Some(ends) = running.links.get_mut(&link) else { return };
-        let (connection, side) = (ends.connection, ends.side);
+        let (connection, side, peer) = (ends.connection, ends.side, ends.peer);
         if stopped {
             return;
         }
+        let tampering = self.tampered.as_ref().filter(|(tampered, _)| *tampered == node);
         loop {
             let record = ends.pending.take().or_else(|| {
                 let mut record = Vec::new();
                 let filled = ends.link.fill(&running.feed, now, &mut record);
-                filled.then(|| this.planted.on_record(record).into())
+                filled.then(|| -> bytes::Bytes {
+                    let record = this.planted.on_record(record);
+                    match tampering {
+                        Some((_, tampering)) => tampering.borrow_mut().outgoing(peer, &record).into(),
+                        None => record.into(),
+                    }
+                })
             });
             let Some(record) = record else { break };
             if !self.network.has_room(connection, side) {
@@ -401,8 +410,12 @@ impl Sim {
             let ends = running.and_then(|running| running.links.get_mut(&to.link)).filter(|ends| ours(ends));
             let Some(ends) = ends else { continue };
             let mut events = Vec::new();
+            let tampering = self.tampered.as_ref().filter(|(tampered, _)| *tampered == to.node);
             match packet {
                 Packet::Record(record) => {
+                    let record = tampering.map_or(record.clone(), |(_, tampering)| {
+                        tampering.borrow_mut().incoming(ends.peer, &record).into()
+                    });
                     let recorder = self.recorder.as_mut().filter(|recorder| recorder.node == to.node);
                     recorder.into_iter().for_each(|recorder| recorder.frames(to.link, side, &record, self.now));
                     ends.link.receive(&record, now, &mut events);

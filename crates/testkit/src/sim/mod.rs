@@ -42,8 +42,8 @@ use self::disk::EntryName;
 pub use self::network::{Conditions, ConnectionId};
 use self::network::{End, Network};
 pub use self::node::{Boot, EPOCH_MS, Maker, NodeSpec, Told};
-use self::node::{Ends, Node, Running};
-pub(crate) use self::node::{Watcher, Witnessed};
+use self::node::{Ends, Node, Running, Tampering};
+pub(crate) use self::node::{Tamperer, Watcher, Witnessed};
 use self::rates::Rates;
 use self::recorder::Recorder;
 pub(crate) use self::seeds::attempt;
@@ -97,6 +97,8 @@ pub struct Sim {
     dials: Dials,
     rates: Rates,
     watcher: Option<Watcher>,
+    /// Whose links are tampered with.
+    tampered: Option<(usize, Tampering)>,
     /// Who keeps to no rule: what goes over its links is not counted.
     lawless: BTreeSet<Key>,
 }
@@ -138,6 +140,7 @@ impl Sim {
             dials: Dials::default(),
             rates: Rates::default(),
             watcher: None,
+            tampered: None,
             lawless: BTreeSet::new(),
         }
     }
@@ -145,6 +148,11 @@ impl Sim {
     /// From now on somebody looks at all talk that is sent or shown, as that happens.
     pub(crate) fn watch(&mut self, watcher: Watcher) {
         self.watcher = Some(watcher);
+    }
+
+    /// From now on what a node says is tampered with, and what it is told.
+    pub(crate) fn tamper(&mut self, node: usize, tampering: Tampering) {
+        self.tampered = Some((node, tampering));
     }
 
     /// Adds a node that keeps to no rule.

@@ -1,7 +1,9 @@
 //! One process: a machine, its feed and links, what it has on disk, and what its user was told.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::rc::Rc;
 
 use bytes::Bytes;
 use tertulia_core::code::Code;
@@ -10,6 +12,7 @@ use tertulia_core::feed::Feed;
 use tertulia_core::id::{DialId, Key, LinkId};
 use tertulia_core::limits::{BACKOFF_MAX, BACKOFF_MIN, JOIN_INTERVAL, REJOIN_INTERVAL};
 use tertulia_core::link::Link;
+use tertulia_core::log::Held;
 use tertulia_core::machine::Machine;
 use tertulia_core::time::{Instant, Now};
 use tertulia_core::wire::entry::Entry;
@@ -77,6 +80,19 @@ pub(crate) enum Witnessed {
 
 /// Looks at what a node does: when, which node of which key, and what is on its disk.
 pub(crate) type Watcher = Box<dyn FnMut(u64, (usize, Key), &Disk, &Witnessed)>;
+
+/// Who stands between a machine and its links.
+pub(crate) trait Tamperer {
+    /// The machine has an entry, of its own or of somebody's.
+    fn on_written(&mut self, entry: &Held);
+    /// What goes out in the place of a record.
+    fn outgoing(&mut self, to: Key, record: &[u8]) -> Vec<u8>;
+    /// What comes in, in the place of a record.
+    fn incoming(&mut self, from: Key, record: &[u8]) -> Vec<u8>;
+}
+
+/// The same one in each run of the machine.
+pub(super) type Tampering = Rc<RefCell<dyn Tamperer>>;
 
 /// How a guest has fared at its host's door.
 #[derive(Clone, Debug, Default)]

@@ -21,6 +21,8 @@ use crate::sim::{Boot, Maker, NodeSpec};
 /// A word that the host does not publish.
 pub(super) const BAD_WORD: &str = "spam";
 pub(super) const HOST_NAME: &str = "ada";
+/// The number of the first guest.
+pub(super) const FIRST_GUEST: u8 = 10;
 const HOST_ADDRESS: &str = "node0:1";
 const FIRST_TICKET: Secret = Secret([0xcc; 32]);
 

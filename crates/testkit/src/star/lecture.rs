@@ -10,6 +10,7 @@ use tertulia_core::event::{Ending, Event};
 use tertulia_core::id::{CommandId, Key};
 
 use super::cast::{self, BAD_WORD, HOST_NAME, HandedOut, Knows};
+use super::liar::Liar;
 use super::plan::{Act, Mix};
 use crate::sim::{Canary, Doorkeeper, Sim, WHY};
 
@@ -65,6 +66,7 @@ pub(super) struct Lecture {
     /// How many of those who were shown out have seen it.
     pub(super) kicks: BTreeMap<bool, u64>,
     pub(super) folded: RefCell<Option<Folded>>,
+    pub(super) liar: Option<Rc<RefCell<Liar>>>,
 }
 
 /// The newest act at the time, and who was out by then.
@@ -74,7 +76,9 @@ impl Lecture {
     pub(super) fn new(seed: u64, mix: Mix, canary: Option<Canary>) -> Self {
         let mut sim = Sim::new(seed, mix.conditions.clone(), canary);
         let handed_out = cast::handed_out(&mix);
-        sim.add(cast::host(&mix));
+        let host = sim.add(cast::host(&mix));
+        let liar = mix.lie.map(|lie| Rc::new(RefCell::new(Liar::new(lie, &mix))));
+        liar.iter().for_each(|liar| sim.tamper(host, liar.clone()));
         Self {
             sim,
             guests: Vec::new(),
@@ -91,6 +95,7 @@ impl Lecture {
             lags: Vec::new(),
             kicks: BTreeMap::new(),
             folded: RefCell::new(None),
+            liar,
             mix,
         }
     }
@@ -104,7 +109,7 @@ impl Lecture {
             let starts_at = self.sim.dice().below(late);
             // Two of three have a name of their own.
             let name = if self.sim.chance(35) { "ann".to_string() } else { format!("guest{number}") };
-            self.add_guest(number as u8 + 10, name, starts_at);
+            self.add_guest(number as u8 + cast::FIRST_GUEST, name, starts_at);
         }
         while self.sim.now() < self.mix.length_ms {
             let pause = 1 + self.sim.dice().below(self.mix.pace_ms);
@@ -128,6 +133,7 @@ impl Lecture {
                 self.sim.sometimes(what);
             }
         }
+        mix.lie.iter().for_each(|lie| self.sim.sometimes(lie.word()));
     }
 
     fn add_guest(&mut self, number: u8, name: String, starts_at: u64) {

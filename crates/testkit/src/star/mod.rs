@@ -3,14 +3,17 @@
 //! A *safety phase* with faults everywhere, then a *liveness phase* without: whoever is to be there must come back, and
 //! hold what the host has said, once and in its order. The reference is a plain list of what the host was told to say.
 
+mod alarms;
 mod cast;
 mod checks;
 mod lecture;
+mod liar;
 mod plan;
 
 use std::collections::BTreeMap;
 
 use self::lecture::Lecture;
+pub use self::liar::Lie;
 pub use self::plan::Mix;
 use crate::sim::{self, Canary, Failure, attempt};
 

@@ -2,6 +2,7 @@
 
 use tertulia_core::random::Random;
 
+use super::liar::Lie;
 use crate::sim::{Conditions, widen};
 
 /// Something that happens, or is done by somebody, at a random time.
@@ -100,6 +101,8 @@ pub struct Mix {
     pub pace_ms: u64,
     /// What the network is like.
     pub conditions: Conditions,
+    /// What the host lies about, if it does.
+    pub lie: Option<Lie>,
     acts: Vec<(Act, u64)>,
 }
 
@@ -133,6 +136,7 @@ impl Mix {
                 bytes_per_ms: if slow { 20 } else { 10_000 },
                 buffer: if small { 4_000 } else { 262_144 },
             },
+            lie: Lie::ALL.get(dice.below(4 * Lie::ALL.len() as u64) as usize).copied(),
             acts,
         }
     }
@@ -143,7 +147,7 @@ impl Mix {
         let mut acts = TALK.to_vec();
         acts.push((Act::Cut, 6));
         let conditions = Conditions { delay_ms: 1..=100, ..Conditions::default() };
-        Self { conditions, acts, history: u32::MAX, lobby: false, ..Self::draw(seed) }
+        Self { conditions, acts, history: u32::MAX, lobby: false, lie: None, ..Self::draw(seed) }
     }
 
     /// A short lecture in which nothing goes wrong but connections.
@@ -162,8 +166,15 @@ impl Mix {
             length_ms: 20_000,
             pace_ms: 300,
             conditions: Conditions { delay_ms, ..Conditions::default() },
+            lie: None,
             acts,
         }
+    }
+
+    /// The same, with a host that lies.
+    #[must_use]
+    pub fn lying(self, lie: Lie) -> Self {
+        Self { lie: Some(lie), ..self }
     }
 
     /// Whether nothing goes wrong but that connections are cut, on a network that holds nobody up.
