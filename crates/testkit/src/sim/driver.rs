@@ -275,8 +275,9 @@ impl Sim {
     /// What a frame that has come is to the world.
     fn look_at(&mut self, node: usize, link: LinkId, frame: &Frame<'_>) {
         if let Frame::Meeting(Meeting::EntryFrame(entry)) = frame {
-            let entry = entry.entry.entry;
+            let (entry, is_bare) = (entry.entry.entry, entry.entry.body.bytes().is_none());
             let name = (entry.author, entry.lane.number(), entry.session, entry.number);
+            self.bare.extend(is_bare.then_some((node, name)));
             self.count_entry(node, link, name, frame.encode(RequestId::EVENT).0.len());
         }
         match frame {

@@ -163,6 +163,11 @@ impl Sim {
         self.lost.contains(&(node, (author, Lane::Talk.number(), session, number)))
     }
 
+    /// Whether talk has come to a node without its body: that comes later, if at all (SPEC ENTRY-8).
+    pub(crate) fn came_bare(&self, node: usize, author: Key, session: u64, number: u64) -> bool {
+        self.bare.contains(&(node, (author, Lane::Talk.number(), session, number)))
+    }
+
     /// Whether it has taken it from others' alone.
     pub(crate) fn was_lost_elsewhere(&self, node: usize, author: Key, session: u64, number: u64) -> bool {
         let is_lost = |node: usize| self.was_lost(node, author, session, number);

@@ -91,6 +91,8 @@ pub struct Sim {
     seen: BTreeMap<&'static str, u64>,
     /// What flipped bits have taken of talk: from which node, and what.
     lost: BTreeSet<(usize, EntryName)>,
+    /// Entries that have come to each node without their bodies.
+    bare: BTreeSet<(usize, EntryName)>,
     /// Tokens of texts that have come to each node.
     tokens: BTreeSet<(usize, Token)>,
     recorder: Option<Recorder>,
@@ -135,6 +137,7 @@ impl Sim {
             trace: String::new(),
             seen: BTreeMap::new(),
             lost: BTreeSet::new(),
+            bare: BTreeSet::new(),
             tokens: BTreeSet::new(),
             recorder: None,
             dials: Dials::default(),

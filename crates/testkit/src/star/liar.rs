@@ -110,7 +110,7 @@ impl Liar {
 
     /// Whether somebody is to show a question, and its text; `None`: it is a question that its asker has not signed so.
     pub(super) fn shown(&self, key: Key, place: Place) -> Option<(bool, String)> {
-        match self.entry(key, place)?.body() {
+        match self.entry(key, place).expect("it was written").body() {
             EntryBody::Text { text, .. } => Some((false, text.as_str().into())),
             EntryBody::Question { asker, token, heard, signature, name, text } => {
                 let signed = [&self.meeting.0[..], &asked(token, &heard, name, text)];
