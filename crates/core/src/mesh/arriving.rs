@@ -92,8 +92,14 @@ impl Member {
         self.unjudged.get_or_insert_default();
         self.decide_all(now, out);
         self.call_all(now);
-        // Where everybody has moved meanwhile, the first address is all that is left.
-        if self.circle.is_empty() && self.newcomer.goal.host.is_none() && !self.newcomer.goal.addresses.is_empty() {
+        self.knock_if_alone(out);
+    }
+
+    /// Where everybody has moved meanwhile, the first address is all that is left (SPEC MESH-5); where it is that of
+    /// somebody who is called, that is enough.
+    pub(super) fn knock_if_alone(&mut self, out: &mut Vec<Output>) {
+        let is_called = self.newcomer.goal.host.is_some_and(|host| self.missing().any(|key| key == host));
+        if self.circle.is_empty() && !is_called && !self.newcomer.goal.addresses.is_empty() {
             self.knock(out);
         }
     }
@@ -208,6 +214,9 @@ impl Member {
     /// Alone inside, and still nobody of the room at the address.
     pub(super) fn on_still_alone(&mut self, code: Code, now: Now, out: &mut Vec<Output>) {
         if self.guess.is_none() {
+            if matches!(code, Code::Unreachable | Code::NoListener | Code::Cut | Code::NotYet) {
+                self.newcomer.knock_later(&mut self.random, now);
+            }
             return;
         }
         if matches!(code, Code::NoMeeting | Code::WrongKind) {

@@ -364,6 +364,7 @@ impl Machine for Member {
             && let Some(wait) = self.newcomer.expire(now.tick)
         {
             match wait {
+                Wait::Knock if self.stage == Stage::Inside => self.knock_if_alone(out),
                 Wait::Knock => self.knock(out),
                 Wait::Patience => self.on_patience(now, out),
             }

@@ -530,3 +530,21 @@ fn mesh_25_who_comes_back_is_told_who_is_here_once_somebody_has_said_who_has_lef
     hall.pass(2_000);
     assert_eq!(first_roster(&hall, 3), ["hedy", "m1", "m3"]);
 }
+
+#[test]
+fn mesh_5_who_knows_nobody_that_is_there_any_more_comes_back_by_the_address_that_it_is_given() {
+    let mut hall = Hall::of(3);
+    // Its way in was by one who has left, and it has heard of nobody else.
+    let founder = identity(1).key();
+    let is_of_founder = |record: &Record| record.entry().is_some_and(|entry| entry.entry.author == founder);
+    let kept: Vec<Record> = hall.nodes[2].stored.iter().filter(|record| !is_of_founder(record)).cloned().collect();
+    [0, 1].into_iter().for_each(|other| hall.part(2, other));
+    hall.command(1, Command::Quit);
+    hall.pass(20_000);
+    hall.back_by(2, "m2", kept, Some(0));
+    hall.pass(10_000);
+    assert!(hall.between(2, 0).is_empty(), "it can't be reached yet");
+    hall.blocked.clear();
+    hall.pass(6_000);
+    assert_eq!(hall.between(2, 0).len(), 1);
+}

@@ -364,6 +364,11 @@ impl Hall {
 
     /// The same key comes back in a new run, with what it has kept.
     pub(super) fn back(&mut self, node: usize, name: &str, records: Vec<Record>) {
+        self.back_by(node, name, records, None);
+    }
+
+    /// The same, with a ticket that somebody has handed out since.
+    pub(super) fn back_by(&mut self, node: usize, name: &str, records: Vec<Record>, door: Option<usize>) {
         self.now.unix_ms += 10_000;
         let mut config = self.config(node, name);
         let pass = self.nodes[node].kept.get(&Kept::Pass).cloned();
@@ -371,6 +376,10 @@ impl Hall {
         let charter = charter(self.admission);
         let log = Log::after(charter.meeting, &records, shown.as_ref());
         config.newcomer.restored = Some(Restored { charter, pass, log });
+        if let Some(door) = door {
+            config.newcomer.host = Some(self.nodes[door].machine.us.key());
+            config.newcomer.addresses = vec![at(door).to_string()];
+        }
         self.nodes[node].machine = Member::new(config);
         (self.nodes[node].events, self.nodes[node].stored) = (vec![], records);
         self.input(node, Input::Start);
