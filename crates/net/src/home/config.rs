@@ -77,7 +77,7 @@ impl Config {
         Self::read(path)?;
         let before = read_if_there(path)?;
         let error = |found: String| Error::Config { path: path.into(), found };
-        let before = before.as_deref().map_or(Ok(HEAD), text::text).map_err(error)?;
+        let before = before.as_deref().map_or(Ok(""), text::text).map_err(error)?;
         let broken = |toml: toml_edit::TomlError| error(text::found(before, toml.span(), toml.message()));
         let mut document: DocumentMut = before.parse().map_err(broken)?;
         match (to, setting) {
@@ -119,12 +119,16 @@ impl Config {
     }
 }
 
-/// Keeps what stands around the value: a comment behind it, too.
+/// Keeps what stands around it: a comment before it or behind it, too.
 fn put(document: &mut DocumentMut, setting: Setting, mut to: Item) {
-    if let (Some(old), Some(new)) = (document.get(setting.word()).and_then(Item::as_value), to.as_value_mut()) {
+    let Some(old) = document.get_mut(setting.word()) else {
+        document.insert(setting.word(), to);
+        return;
+    };
+    if let (Some(old), Some(new)) = (old.as_value(), to.as_value_mut()) {
         *new.decor_mut() = old.decor().clone();
     }
-    document.insert(setting.word(), to);
+    *old = to;
 }
 
 #[cfg(test)]
@@ -137,8 +141,10 @@ mod tests {
         let path = folder.join("home").join("config.toml");
         let read = || (std::fs::read_to_string(&path).unwrap(), Config::read(&path).unwrap());
         Config::set(&path, Setting::Name, Some("anna \"A\" é")).unwrap();
-        let (text, config) = read();
-        assert!(text.starts_with("# name = ") && config.name.as_deref() == Some("anna \"A\" é"), "{text}");
+        assert_eq!(read().1.name.as_deref(), Some("anna \"A\" é"));
+        std::fs::write(&path, HEAD).unwrap();
+        Config::set(&path, Setting::Idle, Some("7")).unwrap();
+        assert!(read().0.ends_with(HEAD) && read().1.idle == Some(7), "{}", read().0);
         std::fs::write(&path, "# mine\nidle = 5 # short\n\nname = 'bea'\n").unwrap();
         Config::set(&path, Setting::Idle, Some("60")).unwrap();
         Config::set(&path, Setting::Name, None).unwrap();
