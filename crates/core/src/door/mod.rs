@@ -9,7 +9,7 @@ mod tickets;
 
 pub(crate) use self::lobby::{Due, Knock, Lobby};
 pub(crate) use self::names::Names;
-pub(crate) use self::newcomer::{ENDINGS, Newcomer, Progress, Wait, is_innocent};
+pub(crate) use self::newcomer::{ENDINGS, FINAL, Newcomer, Progress, Wait, is_innocent};
 pub use self::newcomer::{NewcomerConfig, Restored};
 pub(crate) use self::quota::Door;
 pub use self::tickets::Tickets;

@@ -27,7 +27,7 @@ use crate::wire::{Encoded, Frame};
 const NAMES_AT_ONCE: u32 = 8;
 
 /// When there is no use in knocking again (SPEC DIAL-3).
-const FINAL: [Code; 8] = [
+pub(crate) const FINAL: [Code; 8] = [
     Code::Ended,
     Code::Kicked,
     Code::Banned,

@@ -8,7 +8,7 @@ use super::entries::{is_awaited, is_wanted};
 use super::member::{Member, Stage, Timer};
 use crate::code::Code;
 use crate::command::Place;
-use crate::door::ENDINGS;
+use crate::door::{ENDINGS, FINAL};
 use crate::event::{Ending, Event, Notice, Role};
 use crate::id::Key;
 use crate::limits;
@@ -144,6 +144,12 @@ impl Member {
         }
     }
 
+    /// Somebody there has that name, and this node was not there to say that it is its own.
+    pub(super) fn take_another_name(&mut self, now: Now, out: &mut Vec<Output>) {
+        self.newcomer.me.take_another_name(&mut self.random);
+        self.write_person(Whereabouts::Here, now, out);
+    }
+
     /// The founder's node writes what means nothing, once a run (SPEC EXT-5).
     fn write_grease(&mut self, now: Now, out: &mut Vec<Output>) {
         let (us, log) = (self.us.key(), &self.replica.log);
@@ -213,8 +219,12 @@ impl Member {
 
     /// Alone inside, and still nobody of the room at the address.
     pub(super) fn on_still_alone(&mut self, code: Code, now: Now, out: &mut Vec<Output>) {
+        let is_taken = code == Code::NameTaken;
+        if is_taken {
+            self.take_another_name(now, out);
+        }
         if self.guess.is_none() {
-            if matches!(code, Code::Unreachable | Code::NoListener | Code::Cut | Code::NotYet) {
+            if is_taken || !FINAL.contains(&code) {
                 self.newcomer.knock_later(&mut self.random, now);
             }
             return;

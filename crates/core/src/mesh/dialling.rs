@@ -15,7 +15,6 @@ use crate::id::{DialId, Key};
 use crate::limits;
 use crate::machine::Output;
 use crate::time::Now;
-use crate::wire::entry::Whereabouts;
 
 impl Member {
     /// Dials the first address, whoever is there; but not while somebody there has yet to answer.
@@ -146,8 +145,7 @@ impl Member {
             // SPEC MESH-4: a later run of this key is with them.
             self.circle.silence(key);
         } else if code == Code::NameTaken && self.stage == Stage::Inside {
-            self.newcomer.me.take_another_name(&mut self.random);
-            self.write_person(Whereabouts::Here, now, out);
+            self.take_another_name(now, out);
         }
         // SPEC MESH-21
         let is_founder = self.charter.as_ref().is_some_and(|charter| charter.founder == self.us.key());

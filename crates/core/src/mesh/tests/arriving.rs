@@ -548,3 +548,20 @@ fn mesh_5_who_knows_nobody_that_is_there_any_more_comes_back_by_the_address_that
     hall.pass(6_000);
     assert_eq!(hall.between(2, 0).len(), 1);
 }
+
+#[test]
+fn mesh_5_who_comes_back_to_where_its_name_is_taken_takes_another() {
+    let mut hall = Hall::of(3);
+    let founder = identity(1).key();
+    let is_of_founder = |record: &Record| record.entry().is_some_and(|entry| entry.entry.author == founder);
+    let kept: Vec<Record> = hall.nodes[2].stored.iter().filter(|record| !is_of_founder(record)).cloned().collect();
+    hall.command(2, Command::Quit);
+    hall.command(1, Command::Quit);
+    hall.command(0, Command::Name { name: "m2".to_string() });
+    hall.pass(3_000);
+    hall.back_by(2, "m2", kept, Some(0));
+    hall.pass(6_000);
+    let names: Vec<String> = hall.states(0).into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["m2", "m2-2"], "{:?}", hall.nodes[2].closed);
+    assert_eq!(hall.between(2, 0).len(), 1);
+}
