@@ -1,4 +1,4 @@
-//! How much nodes write on a link: no more than whoever reads has to look at (SPEC RATE-1, RATE-2, MESH-17); and how
+//! How much nodes write on a link: no more than whoever reads looks at without a pause (SPEC RATE-1, RATE-2, MESH-17); and how
 //! much of one author's they fetch.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,11 +14,6 @@ use tertulia_core::wire::session::Session;
 use super::dials::{Bucket, Run};
 use super::network::ConnectionId;
 
-/// What may be written at once: what a reader looks at, and what it has patience for.
-fn at_once(burst: u32, rate: u32) -> u32 {
-    burst + rate * limits::RATE_PATIENCE.as_secs() as u32
-}
-
 /// What one side of a connection has written.
 #[derive(Debug, Default)]
 struct Written {
@@ -32,15 +27,12 @@ struct Written {
 
 impl Written {
     fn control(&mut self, now: u64) -> bool {
-        let burst = at_once(limits::CONTROL_BURST, limits::CONTROL_RATE);
-        self.control.take(1, burst, limits::CONTROL_RATE.into(), now)
+        self.control.take(1, limits::CONTROL_BURST, limits::CONTROL_RATE.into(), now)
     }
 
     fn talk(&mut self, length: usize, now: u64) -> bool {
-        let [burst, bytes] =
-            [at_once(limits::TALK_BURST, limits::TALK_RATE), at_once(limits::TALK_BYTE_BURST, limits::TALK_BYTE_RATE)];
-        self.talk.take(1, burst, limits::TALK_RATE.into(), now)
-            && self.bytes.take(length, bytes, limits::TALK_BYTE_RATE.into(), now)
+        self.talk.take(1, limits::TALK_BURST, limits::TALK_RATE.into(), now)
+            && self.bytes.take(length, limits::TALK_BYTE_BURST, limits::TALK_BYTE_RATE.into(), now)
     }
 
     /// Whether an entry is part of what this side has asked for.

@@ -47,25 +47,29 @@ fn rate_1_a_burst_is_read_at_once_and_the_rest_at_200_a_second() {
 
 #[test]
 fn rate_1_talk_has_a_bucket_of_its_own_and_bytes_too() {
+    // Each is answered: only so many may be open.
+    let take = |end: &mut End, id: u32, text: &str| {
+        assert_eq!(end.link.paused_until(), None, "{id}");
+        end.receive(&[tell(id, text)], START);
+        end.link.send(done(id), 0);
+        end.write(START);
+    };
     let mut end = End::open();
-    let tells: Vec<Encoded> = (1..=41).map(|id| tell(id, "psst")).collect();
-    end.receive(&tells, START);
+    (1..=limits::TALK_BURST + 1).for_each(|id| take(&mut end, id, "psst"));
     assert_eq!(end.link.paused_until(), Some(START.after(Duration::from_millis(50))));
 
     let mut end = End::open();
     let long: String = core::iter::repeat_n('a', limits::TEXT_MAX).collect();
-    for id in 1..=8 {
-        assert_eq!(end.link.paused_until(), None, "{id}");
-        end.receive(&[tell(id, &long)], START);
-    }
+    (1..=68).for_each(|id| take(&mut end, id, &long));
     assert!(end.link.paused_until().is_some());
 }
 
 #[test]
 fn mesh_17_what_nobody_has_asked_for_counts_as_talk_and_what_was_fetched_does_not() {
     let mut end = End::of_a_room();
-    end.receive(&(1..=41).map(entry).collect::<Vec<_>>(), START);
-    assert_eq!((end.frames_told(), end.link.paused_until()), (41, Some(START.after(Duration::from_millis(50)))));
+    let burst = u64::from(limits::TALK_BURST);
+    end.receive(&(1..=burst + 1).map(entry).collect::<Vec<_>>(), START);
+    assert_eq!((end.frames_told(), end.link.paused_until()), (341, Some(START.after(Duration::from_millis(50)))));
     // Who does not stop is not read on, and closed in the end.
     let flood: Vec<Encoded> = (1..=20).map(entry).collect();
     while end.down().is_none() {
@@ -75,7 +79,7 @@ fn mesh_17_what_nobody_has_asked_for_counts_as_talk_and_what_was_fetched_does_no
             end.receive(&flood, due);
         }
     }
-    assert!(end.frames_told() <= 41 + 20 * 10 + 20, "{} entries were let through", end.frames_told());
+    assert!(end.frames_told() <= 341 + 20 * 10 + 20, "{} entries were let through", end.frames_told());
     end.assert_rejected(Rule::Rate1, START.after(limits::RATE_PATIENCE));
 
     let mut end = End::of_a_room();
@@ -84,7 +88,7 @@ fn mesh_17_what_nobody_has_asked_for_counts_as_talk_and_what_was_fetched_does_no
     end.write(START);
     end.receive(&(1..=256).map(entry).collect::<Vec<_>>(), START);
     assert_eq!((end.frames_told(), end.link.paused_until()), (256, None), "this side has asked for them");
-    end.receive(&(257..=297).map(entry).collect::<Vec<_>>(), START);
+    end.receive(&(257..=256 + burst + 1).map(entry).collect::<Vec<_>>(), START);
     assert!(end.link.paused_until().is_some(), "and for no more than an answer has");
 
     let mut end = End::of_a_room();
@@ -92,8 +96,20 @@ fn mesh_17_what_nobody_has_asked_for_counts_as_talk_and_what_was_fetched_does_no
     end.link.send(Frame::from(Fetch { ranges, options: Options::NONE }).encode(RequestId(1)), 0);
     end.write(START);
     end.receive(&[done(1)], START);
-    end.receive(&(1..=41).map(entry).collect::<Vec<_>>(), START);
+    end.receive(&(1..=burst + 1).map(entry).collect::<Vec<_>>(), START);
     assert!(end.link.paused_until().is_some(), "it has its answer");
+}
+
+#[test]
+fn mesh_17_what_an_author_has_said_while_the_network_stood_still_is_read_at_once() {
+    let [seconds, rate] = [limits::DEAD_TIMEOUT.as_secs(), limits::TALK_RATE.into()];
+    let held_back = u64::from(limits::SAID_BURST) + seconds * rate;
+    let mut end = End::of_a_room();
+    end.receive(&(1..=held_back).map(entry).collect::<Vec<_>>(), START);
+    assert_eq!((end.frames_told(), end.link.paused_until()), (340, None));
+    assert_eq!((held_back, limits::TALK_BURST), (340, 340));
+    let byte_rate = u64::from(limits::TALK_BYTE_RATE);
+    assert_eq!(u64::from(limits::TALK_BYTE_BURST), u64::from(limits::SAID_BYTE_BURST) + seconds * byte_rate);
 }
 
 #[test]
