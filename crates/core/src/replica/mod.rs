@@ -231,7 +231,7 @@ impl Replica {
             }
             Some(Verdict::Completed(entry)) => {
                 out.extend(Output::store(&mut self.log));
-                self.bodies.held(id, self.log.wanted_bodies(id).0, now.tick);
+                self.bodies.goes_on(id, self.log.wanted_bodies(id).0, now.tick);
                 self.tell_soon(now);
                 Taken::Completed(entry)
             }
@@ -299,7 +299,7 @@ impl Replica {
         for news in self.log.peek_news().to_vec() {
             match news {
                 News::Returned(entry) => self.seek_body(&entry, now),
-                News::Removed(entry, _) => self.bodies.held(entry.id, self.log.wanted_bodies(entry.id).0, now.tick),
+                News::Removed(entry, _) => self.bodies.goes_on(entry.id, self.log.wanted_bodies(entry.id).0, now.tick),
                 News::Missing(_) => {}
             }
         }
@@ -577,7 +577,7 @@ impl Replica {
                     Step::Ask(link, ranges) => send_fetch(&mut self.bodies, link, &ranges, last_request, now, out),
                     Step::Skip(id, first) => {
                         self.log.forgo_bodies(Some(id), first);
-                        self.bodies.held(id, self.log.wanted_bodies(id).0, now.tick);
+                        self.bodies.goes_on(id, self.log.wanted_bodies(id).0, now.tick);
                     }
                 }
             }

@@ -223,6 +223,12 @@ impl Pull {
 
     /// This node holds a stream up to `next` now.
     pub(crate) fn held(&mut self, id: StreamId, next: u64, now: Instant) {
+        self.goes_on(id, next, now);
+        self.lacks.get_mut(&id).into_iter().for_each(|lack| lack.gap_since = None);
+    }
+
+    /// What lies below `next` is not wanted any more; how long it is waited for what nobody offers has begun already.
+    pub(crate) fn goes_on(&mut self, id: StreamId, next: u64, now: Instant) {
         for open in self.open.values_mut() {
             if let Some(Asked { to, .. }) = open.ranges.get(&id).copied() {
                 open.since = now;
@@ -233,7 +239,7 @@ impl Pull {
         }
         let Some(lack) = self.lacks.get_mut(&id) else { return };
         lack.offers.retain(|_, offer| offer.next > next);
-        (lack.gap_since, lack.rounds, lack.begins) = (None, 0, None);
+        (lack.rounds, lack.begins) = (0, None);
         lack.tried.clear();
         lack.without.clear();
         if lack.offers.is_empty() {

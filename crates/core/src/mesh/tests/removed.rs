@@ -14,13 +14,21 @@ use crate::wire::meeting::EntryFrame;
 use crate::wire::option::Options;
 use crate::wire::{Encoded, Frame};
 
-/// What m1 has said in another life, whole and without its body.
-fn said_by_m1(text: &'static str) -> [Encoded; 2] {
-    let body = EntryBody::Text { salt: Salt::ZERO, text: Text::new(text).expect("a text") };
-    let whole = written(&identity(2), 7, &[body]).remove(0);
-    let entry = entry_of(&whole).expect("an entry");
+fn text(text: &'static str) -> EntryBody<'static> {
+    EntryBody::Text { salt: Salt::ZERO, text: Text::new(text).expect("a text") }
+}
+
+/// An entry's frame without its body.
+fn bare(whole: &Encoded) -> Encoded {
+    let entry = entry_of(whole).expect("an entry");
     let entry = Carried { body: Body::Lacking(entry.body.digest()), ..entry };
-    let bare = Frame::from(EntryFrame { entry, options: Options::NONE }).encode(RequestId::EVENT);
+    Frame::from(EntryFrame { entry, options: Options::NONE }).encode(RequestId::EVENT)
+}
+
+/// What m1 has said in another life, whole and without its body.
+fn said_by_m1(words: &'static str) -> [Encoded; 2] {
+    let whole = written(&identity(2), 7, &[text(words)]).remove(0);
+    let bare = bare(&whole);
     [whole, bare]
 }
 
@@ -93,6 +101,26 @@ fn entry_8_a_text_that_nobody_has_is_told_to_be_missing_once_and_holds_up_nothin
         assert!(hall.texts(node).contains(&"gone".to_string()), "node {node} is told by a row, and asks");
         assert_eq!(missing(&hall, node), 1);
     }
+}
+
+#[test]
+fn entry_8_texts_that_nobody_has_are_not_waited_for_one_by_one() {
+    let mut hall = Hall::of(3);
+    let said = written(&identity(2), 7, &["a", "b", "c", "d", "e", "f"].map(text));
+    let half: Vec<Encoded> =
+        said.iter().enumerate().map(|(n, e)| if n % 2 == 0 { bare(e) } else { e.clone() }).collect();
+    let [to_0, to_2] = with_m1(&hall);
+    for (node, link) in [(0, to_0), (2, to_2)] {
+        hall.show(node, link, &half);
+    }
+    hall.pass(4_000);
+    assert_eq!(missing(&hall, 0), 0);
+    hall.pass(2_000);
+    assert_eq!(missing(&hall, 0), 3);
+    hall.show(2, to_2, core::slice::from_ref(&said[2]));
+    hall.pass(8_000);
+    assert!(hall.texts(0).contains(&"c".to_string()), "who has it later tells so");
+    assert_eq!(missing(&hall, 0), 3, "and nothing is told twice");
 }
 
 #[test]
