@@ -292,14 +292,15 @@ impl Room {
                     continue;
                 }
                 assert!(shown.insert(place), "node {node} shows {place:?} twice");
-                let before = last.insert((origin.author, origin.session), origin.number);
-                // What damage has taken before it was shown is shown once it has come again, and what has come bare once
-                // its body has.
+                // What damage has taken before it was shown is shown once it has come again, what has come bare once its
+                // body has, and what was removed once that does not count any more.
                 let (author, session, number) = (origin.author, origin.session, origin.number);
                 let has_come_late = self.sim.was_lost(node, author, session, number)
                     || self.sim.came_bare(node, author, session, number);
-                let is_late = removed.contains(&place) || has_come_late;
-                assert!(is_late || before < Some(origin.number), "node {node} shows {place:?} after {before:?}");
+                if !removed.contains(&place) && !has_come_late {
+                    let before = last.insert((author, session), number);
+                    assert!(before < Some(number), "node {node} shows {place:?} after {before:?}");
+                }
             }
             let hidden = self.removed_of(node);
             let still = shown.intersection(&hidden).next();

@@ -489,8 +489,12 @@ fn behead(record: &[u8]) -> Vec<u8> {
 pub(super) fn word(frame: &Encoded) -> String {
     match decode(&frame.0) {
         Ok(Decoded { frame: Some(Frame::Meeting(Meeting::EntryFrame(entry))), .. }) => {
-            let entry = entry.entry.entry;
-            format!("ENTRY {:?} {} {}", entry.lane, entry.session, entry.number)
+            let (bare, entry) = (if entry.entry.body.bytes().is_none() { " bare" } else { "" }, entry.entry.entry);
+            format!("ENTRY {:?} {} {}{bare}", entry.lane, entry.session, entry.number)
+        }
+        Ok(Decoded { id, frame: Some(Frame::Meeting(Meeting::Fetch(fetch))), .. }) => {
+            let range = |range: Range| format!(" {:?} {} {}..{}", range.lane, range.session, range.from, range.to);
+            format!("FETCH {}{}", id.0, fetch.ranges.iter().map(range).collect::<String>())
         }
         Ok(Decoded { id, frame: Some(frame), .. }) => format!("{} {}", frame.info().name, id.0),
         Ok(Decoded { kind, .. }) => format!("{kind:#06x}"),
