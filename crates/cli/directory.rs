@@ -20,10 +20,13 @@ use crate::screen::Screen;
 use crate::words;
 
 /// Whoever has the answer says goodbye for no longer.
-const GOODBYE: Duration = Duration::from_millis(200);
+pub(crate) const GOODBYE: Duration = Duration::from_millis(200);
 
 /// What a registry is told of somebody who only asks: nothing, not even a key that anybody has seen before.
-fn stranger() -> Result<Identity, Fail> {
+///
+/// # Errors
+/// The system gives no randomness.
+pub(crate) fn stranger() -> Result<Identity, Fail> {
     Ok(Identity::new(Secret(random()?), Arc::new(Ed25519)))
 }
 
@@ -93,6 +96,19 @@ pub(crate) fn ask_all(
     registries: &Registries,
     trace: Option<PathBuf>,
 ) -> Result<Answer, Fail> {
+    crate::block_on(answer(questions, patience, registries, trace))
+}
+
+/// The same, of whoever waits for more than this.
+///
+/// # Errors
+/// The system is at fault.
+pub(crate) async fn answer(
+    questions: &[Directory],
+    patience: Duration,
+    registries: &Registries,
+    trace: Option<PathBuf>,
+) -> Result<Answer, Fail> {
     let (identity, started_ms) = (stranger()?, unix_ms());
     let client = Client::new(ClientConfig {
         identity: identity.clone(),
@@ -103,26 +119,24 @@ pub(crate) fn ask_all(
         seed: random()?,
     });
     let setup = Setup { identity, started_ms, listener: None, home: None, trace };
-    crate::block_on(async {
-        let node = start(client.with_patience(patience), setup);
-        let mut node = node.map_err(|error| Fail::failed("node", error.to_string(), "try again"))?;
-        for (id, question) in (1..).zip(questions) {
-            // A node that takes no command says that it is closed.
-            let _ = node.commands.send((CommandId(id), Command::Directory(question.clone())));
-        }
-        let (mut answer, mut open) = (Answer::default(), questions.len());
-        while open > 0
-            && let Some(event) = node.events.recv().await
-        {
-            open = open.saturating_sub(usize::from(answer.take(event)));
-        }
-        let _ = node.commands.send((CommandId(0), Command::Quit));
-        while node.events.recv().await.is_some() {}
-        // What could go wrong has been told, or is of no interest to who has the answer; nor is a registry that holds on
-        // to the connection.
-        let _ = timeout(GOODBYE, node.finished()).await;
-        Ok(answer)
-    })
+    let node = start(client.with_patience(patience), setup);
+    let mut node = node.map_err(|error| Fail::failed("node", error.to_string(), "try again"))?;
+    for (id, question) in (1..).zip(questions) {
+        // A node that takes no command says that it is closed.
+        let _ = node.commands.send((CommandId(id), Command::Directory(question.clone())));
+    }
+    let (mut answer, mut open) = (Answer::default(), questions.len());
+    while open > 0
+        && let Some(event) = node.events.recv().await
+    {
+        open = open.saturating_sub(usize::from(answer.take(event)));
+    }
+    let _ = node.commands.send((CommandId(0), Command::Quit));
+    while node.events.recv().await.is_some() {}
+    // What could go wrong has been told, or is of no interest to who has the answer; nor is a registry that holds on
+    // to the connection.
+    let _ = timeout(GOODBYE, node.finished()).await;
+    Ok(answer)
 }
 
 const WHO_HINT: &str = "tertulia who --registry HOST:PORT";

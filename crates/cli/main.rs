@@ -8,6 +8,7 @@ mod config;
 mod console;
 mod contacts;
 mod directory;
+mod doctor;
 mod ending;
 mod escape;
 mod fail;
@@ -39,6 +40,7 @@ mod trace;
 mod unheard;
 mod venue;
 mod who;
+mod window;
 mod words;
 
 use std::process::ExitCode;
@@ -87,6 +89,7 @@ enum Verb {
     Who(who::Args),
     Meetings(meetings::Args),
     Config(config::Args),
+    Doctor(doctor::Args),
     Registry(registry::Args),
     Id(id::Args),
     Trace(trace::Args),
@@ -127,6 +130,7 @@ fn run(cli: &Cli) -> Result<ExitCode, Fail> {
         Some(Verb::Who(who::Args {})) => who::run(&cli.globals),
         Some(Verb::Meetings(args)) => meetings::run(args, &cli.globals),
         Some(Verb::Config(args)) => config::run(args, &cli.globals),
+        Some(Verb::Doctor(doctor::Args {})) => doctor::run(&cli.globals),
         Some(Verb::Registry(args)) => registry::run(args, &cli.globals),
         Some(Verb::Id(id::Args {})) => id::run(&cli.globals),
         Some(Verb::Trace(args)) => trace::run(args, &cli.globals),
@@ -155,6 +159,7 @@ fn misused(error: &clap::Error) -> ExitCode {
         ("who", who::EXAMPLE),
         ("meetings", meetings::EXAMPLE),
         ("config", config::EXAMPLE),
+        ("doctor", doctor::EXAMPLE),
         ("registry", registry::EXAMPLE),
         ("id", id::EXAMPLE),
         ("trace", trace::EXAMPLE),

@@ -37,7 +37,7 @@ pub(crate) struct Screen {
 }
 
 /// Whether stdout shows colours: as NO_COLOR, CLICOLOR_FORCE and CLICOLOR say, in this order, else if a terminal has them.
-fn has_colour() -> bool {
+pub(crate) fn has_colour() -> bool {
     use std::io::IsTerminal as _;
     let wanted = anstyle_query::clicolor();
     let can_show = || anstyle_query::term_supports_color() || wanted == Some(true);

@@ -98,7 +98,10 @@ impl Place {
 }
 
 /// The listener: where it is wanted, else at the first port that is free.
-fn bind(wish: Wish<'_>, again: &str) -> Result<TcpListener, Fail> {
+///
+/// # Errors
+/// It can't listen where it is wanted, or nowhere.
+pub(crate) fn bind(wish: Wish<'_>, again: &str) -> Result<TcpListener, Fail> {
     if let Some(wanted) = wish.listen {
         return listen_at(wanted, PORT, again);
     }

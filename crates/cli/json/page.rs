@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
+use crate::doctor::Check;
 use crate::meetings::{Charter, Known};
 use tertulia_core::charter::Questions;
 use tertulia_core::code::Code;
@@ -12,9 +13,10 @@ use tertulia_core::id::{CommandId, Hash, Key, MeetingId, Token};
 
 const PAGE: &str = include_str!("../../../docs/json.md");
 /// Where events become JSON.
-const SOURCES: [&str; 6] = [
+const SOURCES: [&str; 7] = [
     include_str!("../json.rs"),
     include_str!("../config.rs"),
+    include_str!("../doctor.rs"),
     include_str!("../id.rs"),
     include_str!("../meetings.rs"),
     include_str!("../registry.rs"),
@@ -215,6 +217,12 @@ fn printed() -> Vec<(String, String)> {
     for origin in [Some("file"), None] {
         lines.push(("`setting`".into(), crate::config::told("name", "anna", origin, now_ms).finish()));
     }
+    let hint = Some("chmod go-rwx /home/anna/.local/share/tertulia/identity".into());
+    let message =
+        "others can use /home/anna/.local/share/tertulia/identity (mode 0644): whoever reads it can be you".into();
+    let check = Check { name: "rights", state: crate::doctor::State::Wrong, message, hint };
+    lines.push(("`check` of `tertulia doctor`".into(), check.told(now_ms).finish()));
+    lines.push(("`check` of `tertulia doctor`".into(), Check { hint: None, ..check }.told(now_ms).finish()));
     lines.push(("`warning`".into(), crate::screen::dropped_at(3, now_ms).finish()));
     lines
 }

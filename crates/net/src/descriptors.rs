@@ -27,6 +27,24 @@ pub fn raise_open_files() {
     }
 }
 
+/// How many files may be open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpenFiles {
+    /// As the system says.
+    pub limit: u64,
+    /// So many connections of others are accepted.
+    pub accepted: u64,
+}
+
+impl OpenFiles {
+    /// Of this process; nothing, if there is no limit.
+    #[must_use]
+    pub fn now() -> Option<Self> {
+        let limit = getrlimit(Resource::Nofile).current?;
+        Some(Self { limit, accepted: connections_max(limit, RESERVED) })
+    }
+}
+
 /// Goes with a connection, for as long as that has its descriptor.
 #[derive(Debug)]
 pub(crate) struct Counted(());

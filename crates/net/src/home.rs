@@ -1,5 +1,6 @@
 //! What a user keeps: one folder with an identity, settings and meetings.
 
+pub(crate) mod condition;
 pub(crate) mod config;
 mod contacts;
 pub(crate) mod edited;
@@ -66,7 +67,7 @@ impl Home {
     pub fn open(path: &Path) -> Result<Self, Error> {
         make_folder(path)?;
         let config = Config::read(&path.join(CONFIG))?;
-        let inner = if let Some(lock) = try_lock(&path.join("lock"))? {
+        let inner = if let Some(lock) = try_lock(&path.join(LOCK))? {
             let mut noticed: Vec<Noticed> = check_version(path)?.into_iter().collect();
             for name in [CONFIG, CONTACTS] {
                 noticed.extend(edited::changed(&path.join(name))?.map(Noticed::Changed));
@@ -184,7 +185,7 @@ impl Home {
     /// The process that holds this home, if this one does not and that one has left its number.
     #[must_use]
     pub fn holder(&self) -> Option<u32> {
-        let lock = fs::read_to_string(self.0.path.join("lock")).ok().filter(|_| self.is_guest())?;
+        let lock = fs::read_to_string(self.0.path.join(LOCK)).ok().filter(|_| self.is_guest())?;
         lock.trim().parse().ok()
     }
 
@@ -408,7 +409,7 @@ fn read_port(path: &Path) -> Result<Option<u16>, Error> {
 
 /// Finds out whether this program reads what is there; what is older is put into a folder of its own.
 fn check_version(path: &Path) -> Result<Option<Noticed>, Error> {
-    let file = path.join("version");
+    let file = path.join(VERSION_FILE);
     let found = sealed::version(&file)?;
     match found {
         Some(sealed::VERSION) => return Ok(None),
@@ -442,6 +443,12 @@ fn put_older_aside(path: &Path) -> Result<Option<PathBuf>, Error> {
     }
     Ok(Some(folder))
 }
+
+/// The file that whoever holds a home has locked, with its number.
+const LOCK: &str = "lock";
+
+/// The file that says which version a home is of.
+const VERSION_FILE: &str = "version";
 
 /// The settings' file.
 const CONFIG: &str = "config.toml";

@@ -25,8 +25,9 @@ mod store;
 mod trace;
 
 pub use clock::unix_ms;
-pub use descriptors::raise_open_files;
+pub use descriptors::{OpenFiles, raise_open_files};
 pub use error::Error;
+pub use home::condition::{Condition, Version};
 pub use home::config::{Config, Setting};
 pub use home::edited::Changed;
 pub use home::log::{Damaged, StoredLog};

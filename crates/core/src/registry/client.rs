@@ -475,6 +475,10 @@ impl Machine for Client {
         }
         match input {
             Input::Start => {}
+            // SPEC PROBE-4
+            Input::Up { link, hello, dial: None, .. } if hello.purpose == Purpose::PROBE => {
+                out.push(Output::Close { link, code: Code::Left, rule: None, reason: String::new() });
+            }
             Input::Up { link, address, dial, .. } => self.on_up(link, address, dial, now, out),
             Input::Frame { link, id, frame } => self.on_frame(link, id, &frame, now, out),
             Input::Down { link, code } => {

@@ -110,6 +110,33 @@ pub(super) fn load(logs: &Mutex<Logs>, folder: &Path, meeting: MeetingId) -> Res
     Ok(StoredLog { log, damaged })
 }
 
+/// Whether nothing of the log in `folder` is damaged; nothing, if that can't be told by `deadline`. What is being written
+/// just now is no damage.
+///
+/// # Errors
+/// The file cannot be read.
+pub(super) fn is_whole(folder: &Path, deadline: Instant) -> Result<Option<bool>, Error> {
+    let path = path(folder);
+    let file = match File::open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Some(true)),
+        Err(error) => return Err(Error::file("read", &path)(error)),
+    };
+    let mut records = Records::of(&file, u64::MAX);
+    while records.next().is_some() {
+        if Instant::now() >= deadline {
+            return Ok(None);
+        }
+    }
+    records.error.map_or(Ok(()), Err).map_err(Error::file("read", &path))?;
+    Ok(Some(records.damages.is_empty()))
+}
+
+/// The log in `folder`.
+pub(super) fn path(folder: &Path) -> PathBuf {
+    folder.join(LOG)
+}
+
 /// Adds a record: handed to the system before this returns, on the disk when the system likes.
 ///
 /// # Errors

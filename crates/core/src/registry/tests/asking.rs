@@ -392,3 +392,10 @@ fn contact_15_many_who_are_sought_take_turns_and_do_not_outlast_patience() {
     found.dedup();
     assert!(keys.iter().all(|key| found.contains(key)), "{}", found.len());
 }
+
+#[test]
+fn probe_4_a_client_that_is_dialled_back_says_goodbye_and_nothing_else() {
+    let mut bench = client(&["a:1"]);
+    let out = bench.up(4, identity(1).key(), "192.0.2.1:7472", Purpose::PROBE, None);
+    assert_eq!(closed(&out), [(4, Code::Left, None)]);
+}

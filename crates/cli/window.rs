@@ -1,0 +1,27 @@
+//! What is known of the terminal in which lines are shown.
+
+use std::io::{self, IsTerminal as _};
+
+/// Columns and rows, where stdout is a terminal that tells them.
+#[cfg(unix)]
+pub(crate) fn size() -> Option<(u16, u16)> {
+    if !io::stdout().is_terminal() {
+        return None;
+    }
+    let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+    Some((size.ws_col, size.ws_row)).filter(|(columns, rows)| *columns > 0 && *rows > 0)
+}
+
+/// Nothing tells them here.
+#[cfg(not(unix))]
+pub(crate) fn size() -> Option<(u16, u16)> {
+    None
+}
+
+/// Whether the user's locale has all letters.
+pub(crate) fn is_utf8() -> bool {
+    let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    // In this order, the first that is set counts.
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(set);
+    locale.is_some_and(|locale| locale.to_ascii_lowercase().replace('-', "").contains("utf8"))
+}
