@@ -453,6 +453,11 @@ fn slashed<'w>(words: impl Iterator<Item = &'w str>) -> String {
     words.map(|word| format!("/{word}")).collect::<Vec<_>>().join(" ")
 }
 
+/// The words that `role` has, as they are typed.
+pub(crate) fn slashes(role: Role) -> Vec<String> {
+    mine_of(role).map(|word| format!("/{}", word.word)).collect()
+}
+
 /// The words that work for `role`, a line each.
 pub(crate) fn help(role: Role) -> Vec<String> {
     let first = match role {

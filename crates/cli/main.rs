@@ -14,6 +14,7 @@ mod escape;
 mod fail;
 mod find;
 mod friends;
+mod full;
 mod globals;
 mod host;
 mod id;

@@ -10,6 +10,7 @@ use tertulia_net::Home;
 use tokio::sync::watch;
 use tokio::time::sleep_until;
 
+use crate::full::Update;
 use crate::shown::{Ledger, Mark};
 
 /// Bytes of the lines that wait to be written; beyond them the oldest are dropped.
@@ -48,8 +49,8 @@ pub(crate) enum Reader {
 
 /// Puts lines where they go.
 pub(crate) trait Sink: Send + 'static {
-    /// Writes whole lines.
-    fn write(&mut self, stream: Stream, lines: &str) -> io::Result<()>;
+    /// Writes whole lines, or what they tell.
+    fn write(&mut self, stream: Stream, lines: &str, news: Vec<Update>) -> io::Result<()>;
     /// Returns when all that was written can be seen.
     fn settle(&mut self) {}
 }
@@ -59,7 +60,7 @@ pub(crate) trait Sink: Send + 'static {
 pub(crate) struct Plain;
 
 impl Sink for Plain {
-    fn write(&mut self, stream: Stream, lines: &str) -> io::Result<()> {
+    fn write(&mut self, stream: Stream, lines: &str, _: Vec<Update>) -> io::Result<()> {
         match stream {
             Stream::Out => {
                 let mut out = io::stdout().lock();
@@ -80,6 +81,8 @@ struct Line {
     matters: bool,
     /// Which message it shows.
     mark: Option<Mark>,
+    /// What a full screen shows of it.
+    news: Option<Update>,
 }
 
 /// Lines that never reached stdout.
@@ -150,17 +153,23 @@ impl Output {
 
     /// Queues a line; never waits for whoever reads.
     pub(crate) fn line(&self, stream: Stream, text: &str) {
-        self.push(Line { stream, text: format!("{text}\n"), matters: false, mark: None });
+        self.push(Line { stream, text: format!("{text}\n"), matters: false, mark: None, news: None });
     }
 
     /// The same, for one that stderr has if stdout can't be written.
     pub(crate) fn word(&self, stream: Stream, text: &str) {
-        self.push(Line { stream, text: format!("{text}\n"), matters: true, mark: None });
+        self.push(Line { stream, text: format!("{text}\n"), matters: true, mark: None, news: None });
     }
 
     /// A line of stdout that shows a message: it counts as shown once it is written and flushed.
     pub(crate) fn message(&self, text: &str, mark: Option<Mark>) {
-        self.push(Line { stream: Stream::Out, text: format!("{text}\n"), matters: false, mark });
+        self.push(Line { stream: Stream::Out, text: format!("{text}\n"), matters: false, mark, news: None });
+    }
+
+    /// What a full screen shows; `matters`, `mark`: as above.
+    pub(crate) fn news(&self, news: Update, matters: bool, mark: Option<Mark>) {
+        let text = news.words.as_ref().map_or_else(String::new, |words| format!("{words}\n"));
+        self.push(Line { stream: Stream::Out, text, matters, mark, news: Some(news) });
     }
 
     /// What is shown is kept in `home` from now on.
@@ -274,7 +283,7 @@ pub(crate) fn last_word(stream: Stream, lines: String) -> bool {
     if lines.is_empty() || (stream == Stream::Out && IS_BROKEN.load(Ordering::Relaxed)) {
         return lines.is_empty();
     }
-    briefly(move || Plain.write(stream, &lines)).is_some_and(|written| written.is_ok())
+    briefly(move || Plain.write(stream, &lines, Vec::new())).is_some_and(|written| written.is_ok())
 }
 
 impl Shared {
@@ -288,9 +297,9 @@ impl Shared {
 
     fn run(&self, mut sink: impl Sink) {
         let mut is_told = false;
-        while let Some((stream, lines)) = self.next() {
+        while let Some((stream, lines, news)) = self.next() {
             let is_broken = stream == Stream::Out && *self.reader.borrow() != Reader::There;
-            let written = if is_broken { Ok(()) } else { sink.write(stream, &lines) };
+            let written = if is_broken { Ok(()) } else { sink.write(stream, &lines, news) };
             let batch = std::mem::take(&mut self.lock().writing);
             if let (Stream::Out, Err(error)) = (stream, &written) {
                 let kind = error.kind();
@@ -323,12 +332,12 @@ impl Shared {
         let words: String = batch.iter().filter(|line| line.matters).map(|line| line.text.as_str()).collect();
         if !words.is_empty() {
             // There is nobody left to tell.
-            let _ = sink.write(Stream::Err, &words);
+            let _ = sink.write(Stream::Err, &words, Vec::new());
         }
     }
 
     /// The next lines of one stream; nothing once all is written and no more comes.
-    fn next(&self) -> Option<(Stream, String)> {
+    fn next(&self) -> Option<(Stream, String, Vec<Update>)> {
         let mut waiting = self.lock();
         waiting.batches = waiting.batches.wrapping_add(1);
         self.changed.notify_all();
@@ -341,19 +350,21 @@ impl Shared {
         let waiting = &mut *waiting;
         if waiting.dropped > 0 {
             let text = format!("{}\n", (self.notice)(std::mem::take(&mut waiting.dropped)));
-            waiting.writing = vec![Line { stream: Stream::Out, text: text.clone(), matters: false, mark: None }];
-            return Some((Stream::Out, text));
+            waiting.writing =
+                vec![Line { stream: Stream::Out, text: text.clone(), matters: false, mark: None, news: None }];
+            return Some((Stream::Out, text, Vec::new()));
         }
         let stream = waiting.lines.front()?.stream;
-        let mut batch = String::new();
+        let (mut batch, mut news) = (String::new(), Vec::new());
         while batch.len() < BATCH
-            && let Some(line) = waiting.lines.pop_front_if(|line| line.stream == stream)
+            && let Some(mut line) = waiting.lines.pop_front_if(|line| line.stream == stream)
         {
             waiting.bytes = waiting.bytes.saturating_sub(cost(&line.text));
             batch.push_str(&line.text);
+            news.extend(line.news.take());
             waiting.writing.push(line);
         }
-        Some((stream, batch))
+        Some((stream, batch, news))
     }
 }
 
@@ -367,7 +378,7 @@ mod tests {
     }
 
     impl Sink for Gate {
-        fn write(&mut self, _: Stream, lines: &str) -> io::Result<()> {
+        fn write(&mut self, _: Stream, lines: &str, _: Vec<Update>) -> io::Result<()> {
             self.entered.send(lines.into()).expect("the test listens");
             self.open.recv().unwrap_or(Ok(()))
         }

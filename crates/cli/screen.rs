@@ -8,6 +8,7 @@ use tertulia_net::{Home, Node};
 
 use crate::console::Problem;
 use crate::fail::Fail;
+use crate::full::{self, Full, Tone, Update};
 use crate::json::{self, Id};
 use crate::output::{self, Output, Plain, Reader, Stream, Unwritten};
 use crate::shown::Mark;
@@ -21,6 +22,8 @@ use crate::{escape, input, logs};
 enum Style {
     Json,
     Text(Text),
+    /// A full screen, which has the words.
+    Full(Text),
 }
 
 /// One writer and one style.
@@ -50,6 +53,17 @@ const fn is_alarm(event: &Event) -> bool {
     let is_bad_end =
         matches!(event, Event::Closed { code, .. } if !matches!(code, Code::Left | Code::Ended | Code::Stopped));
     is_bad_end || matches!(event, Event::Error { .. } | Event::Warning { .. })
+}
+
+/// How much the words for an event matter.
+const fn tone_of(event: &Event) -> Tone {
+    if matches!(event, Event::Warning(_) | Event::Gap { .. }) {
+        Tone::Caution
+    } else if is_alarm(event) {
+        Tone::Alarm
+    } else {
+        Tone::Plain
+    }
 }
 
 const DROPPED: &str = "output_dropped";
@@ -84,7 +98,15 @@ impl Screen {
     ///
     /// # Errors
     /// The system gives no thread.
-    pub(crate) fn interactive(json: bool, verbose: u8) -> Result<(Self, input::Receiver), Fail> {
+    pub(crate) fn interactive(json: bool, full: bool, verbose: u8) -> Result<(Self, input::Receiver), Fail> {
+        if !json
+            && full
+            && let Some(Full { sink, input }) = full::open(has_colour())
+        {
+            let mut screen = Self::start(Output::start(sink, dropped_text), json, verbose, true)?;
+            screen.style = Style::Full(Text::bare());
+            return Ok((screen, input));
+        }
         if !json && let Some(Terminal { sink, input }) = terminal::open() {
             let screen = Self::start(Output::start(sink, dropped_text), json, verbose, true)?;
             return Ok((screen, input));
@@ -118,6 +140,13 @@ impl Screen {
     /// An event; `id` is what its command came with.
     pub(crate) fn event(&mut self, event: &Event, id: Option<Id>) {
         let line = match &mut self.style {
+            Style::Full(text) => {
+                let (words, tone) = (text.event(event), tone_of(event));
+                let matters = matches!(event, Event::Error { .. } | Event::Closed { .. });
+                let at_ms = tertulia_net::unix_ms();
+                let event_shown = Some(Box::new(event.clone()));
+                return self.output.news(Update { event: event_shown, words, tone, at_ms }, matters, Mark::of(event));
+            }
             Style::Json => {
                 let listen = self.listen.map(|address| address.to_string());
                 let registry = self.registry.clone();
@@ -143,9 +172,22 @@ impl Screen {
 
     /// Something for people only. Escape what comes from outside.
     pub(crate) fn own(&self, words: &str) {
-        if let Style::Text(text) = &self.style {
-            self.line(&text.own(words));
+        match &self.style {
+            Style::Text(text) => self.line(&text.own(words)),
+            Style::Full(_) => self.told(words, Tone::Plain),
+            Style::Json => {}
         }
+    }
+
+    /// Words for a full screen.
+    fn told(&self, words: &str, tone: Tone) {
+        let news = Update { event: None, words: Some(words.into()), tone, at_ms: tertulia_net::unix_ms() };
+        self.output.news(news, tone == Tone::Alarm, None);
+    }
+
+    /// Whether what friends are told is shown as it was sent, and not only where it was typed.
+    pub(crate) const fn shows_own(&self) -> bool {
+        !matches!(self.style, Style::Text(_))
     }
 
     /// Something that should be known.
@@ -153,6 +195,7 @@ impl Screen {
         let line = match &self.style {
             Style::Json => json::warning(code, message, tertulia_net::unix_ms()).finish(),
             Style::Text(text) => text.warning(message),
+            Style::Full(text) => return self.told(&text.warning(message), Tone::Caution),
         };
         self.output.line(self.alarms(), &line);
     }
@@ -162,6 +205,7 @@ impl Screen {
         let line = match &self.style {
             Style::Json => json::error(problem.code, &problem.message, id, tertulia_net::unix_ms()).finish(),
             Style::Text(text) => text.error(&problem.message),
+            Style::Full(text) => return self.told(&text.error(&problem.message), Tone::Alarm),
         };
         self.output.word(self.alarms(), &line);
     }

@@ -255,7 +255,7 @@ impl Session<'_> {
 
     /// Among friends, people see what they typed where they typed it; and at the end, they did not ask what is held.
     fn is_for_the_user(&self, event: &Event) -> bool {
-        let is_own = matches!(event, Event::Message { own: true, .. }) && !self.screen.is_json();
+        let is_own = matches!(event, Event::Message { own: true, .. }) && !self.screen.shows_own();
         let is_asked_at_the_end = matches!(event, Event::Contacts { .. }) && self.stage != Stage::Open;
         self.plan.role != Role::Friends || !(is_own || is_asked_at_the_end)
     }

@@ -12,6 +12,7 @@ use rustyline::{
 };
 
 use crate::ahead::Ahead;
+use crate::full::{self, Update};
 use crate::input::{self, Receiver, Sender, Typed, Verdict};
 use crate::output::{self, Plain, Sink, Stream};
 
@@ -29,12 +30,12 @@ struct Above<P> {
 }
 
 impl<P: ExternalPrinter + Send + 'static> Sink for Above<P> {
-    fn write(&mut self, stream: Stream, lines: &str) -> io::Result<()> {
+    fn write(&mut self, stream: Stream, lines: &str, news: Vec<Update>) -> io::Result<()> {
         if stream == Stream::Err && !self.logs_too {
-            return Plain.write(stream, lines);
+            return Plain.write(stream, lines, news);
         }
         // The editor is gone once input has ended: then nothing is half-typed.
-        self.printer.print(lines.into()).or_else(|_| Plain.write(stream, lines))
+        self.printer.print(lines.into()).or_else(|_| Plain.write(stream, lines, news))
     }
 
     // The editor's thread has room for one message, and draws one before it takes the next: once the second of two
@@ -73,8 +74,8 @@ pub(crate) struct Terminal {
 }
 
 impl Sink for Box<dyn Sink> {
-    fn write(&mut self, stream: Stream, lines: &str) -> io::Result<()> {
-        (**self).write(stream, lines)
+    fn write(&mut self, stream: Stream, lines: &str, news: Vec<Update>) -> io::Result<()> {
+        (**self).write(stream, lines, news)
     }
 
     fn settle(&mut self) {
@@ -98,7 +99,10 @@ pub(crate) fn open() -> Option<Terminal> {
 
 /// Gives the terminal back as it was, whatever the editor was doing; one that takes nothing is not waited for.
 pub(crate) fn restore() {
-    output::briefly(saved::restore);
+    output::briefly(|| {
+        full::restore();
+        saved::restore();
+    });
 }
 
 fn edit(sender: &Sender, opened: &mpsc::SyncSender<Box<dyn Sink>>) {

@@ -24,6 +24,8 @@ const BEGIN: usize = 24;
 pub(crate) struct Text {
     /// Whether a terminal shows colours.
     pub(crate) colour: bool,
+    /// A full screen marks this program's own lines by itself.
+    is_bare: bool,
     typed: VecDeque<String>,
     /// This node's own part in the meeting.
     role: Option<Role>,
@@ -48,6 +50,7 @@ impl Text {
     pub(crate) const fn new(colour: bool) -> Self {
         Self {
             colour,
+            is_bare: false,
             typed: VecDeque::new(),
             role: None,
             us: None,
@@ -56,6 +59,11 @@ impl Text {
             apart: BTreeSet::new(),
             said: VecDeque::new(),
         }
+    }
+
+    /// Words alone: how they look is somebody else's.
+    pub(crate) fn bare() -> Self {
+        Self { is_bare: true, ..Self::new(false) }
     }
 
     /// A line that stands on the screen as its user typed it, and so isn't shown again.
@@ -271,15 +279,20 @@ impl Text {
 
     /// A line of this program's own.
     pub(crate) fn own(&self, text: &str) -> String {
-        self.paint(OWN, &format!("-- {text}"))
+        self.paint(OWN, &format!("{}{text}", self.mark()))
     }
 
     pub(crate) fn warning(&self, message: &str) -> String {
-        self.paint(CAUTION, &format!("-- warning: {}", escape::line(message)))
+        self.paint(CAUTION, &format!("{}warning: {}", self.mark(), escape::line(message)))
     }
 
     pub(crate) fn error(&self, message: &str) -> String {
-        self.paint(ALARM, &format!("-- error: {}", escape::line(message)))
+        self.paint(ALARM, &format!("{}error: {}", self.mark(), escape::line(message)))
+    }
+
+    /// What the lines of this program begin with.
+    const fn mark(&self) -> &'static str {
+        if self.is_bare { "" } else { "-- " }
     }
 
     fn paint(&self, style: Style, text: &str) -> String {

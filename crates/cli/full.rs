@@ -1,0 +1,348 @@
+//! A full screen, on a thread of its own: it draws what it is told, and tells what is typed.
+
+mod draw;
+mod editor;
+mod model;
+#[cfg(test)]
+mod tests;
+mod wrap;
+
+use std::collections::VecDeque;
+use std::io::{self, IsTerminal as _, Stdout};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError, SyncSender, TryRecvError};
+use std::time::{Duration, Instant};
+
+use crossterm::event::{self, Event as Key, KeyEventKind};
+use crossterm::{cursor, execute, terminal};
+use jiff::tz::TimeZone;
+use ratatui::Terminal;
+use ratatui::backend::CrosstermBackend;
+use tokio::sync::mpsc::error::TrySendError;
+
+use self::draw::{Look, View};
+use self::editor::{Act, Editor};
+use self::model::Model;
+pub(crate) use self::model::{Tone, Update};
+use crate::console;
+use crate::input::{self, Receiver, Sender, Typed, Verdict};
+use crate::output::{Plain, Sink, Stream};
+
+/// A window smaller than this has lines instead.
+const SMALLEST: (u16, u16) = (20, 6);
+/// The screen is drawn no more often.
+const FRAME: Duration = Duration::from_millis(16);
+/// How soon it is seen that a text was taken.
+const VERDICT: Duration = Duration::from_millis(5);
+/// Keys and news that are taken between two drawings.
+const INPUTS_MAX: usize = 1_024;
+/// Texts that wait to be taken.
+const OUTGOING_MAX: usize = 64;
+
+/// Whether the terminal is a full screen now.
+static IS_ON: AtomicBool = AtomicBool::new(false);
+
+/// What the thread waits for.
+enum Input {
+    /// Something new, and who wants to know that it is drawn.
+    News(Vec<Update>, SyncSender<io::Result<()>>),
+    /// A key, or another size.
+    Key(Key),
+    /// No more keys will come.
+    NoKeys,
+    /// Nothing more will be told.
+    Over(SyncSender<()>),
+}
+
+/// A full screen, and what is typed there.
+pub(crate) struct Full {
+    pub(crate) sink: Box<dyn Sink>,
+    pub(crate) input: Receiver,
+}
+
+/// Opens it, where stdin and stdout are a terminal that can do it.
+pub(crate) fn open(has_colour: bool) -> Option<Full> {
+    let is_dumb = std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
+    if is_dumb || !io::stdin().is_terminal() || !io::stdout().is_terminal() {
+        return None;
+    }
+    let (width, height) = terminal::size().ok()?;
+    if (width, height) < SMALLEST || height < SMALLEST.1 {
+        return None;
+    }
+    let (typed, input) = input::channel();
+    let (inbox, told) = mpsc::channel();
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        restore();
+        before(panic);
+    }));
+    enter().ok()?;
+    let screen = Terminal::new(CrosstermBackend::new(io::stdout())).ok()?;
+    let keys = inbox.clone();
+    let look = Look { has_colour, zone: TimeZone::system() };
+    let loops = Loop {
+        screen,
+        look,
+        typed,
+        model: Model::default(),
+        editor: Editor::default(),
+        view: View::default(),
+        outgoing: VecDeque::new(),
+        asked: None,
+        undrawn: Vec::new(),
+        is_dirty: true,
+        is_over: false,
+    };
+    std::thread::Builder::new().name("screen".into()).spawn(move || loops.run(&told)).ok()?;
+    std::thread::Builder::new().name("keys".into()).spawn(move || read(&keys)).ok()?;
+    Some(Full { sink: Box::new(Shown(inbox)), input })
+}
+
+fn enter() -> io::Result<()> {
+    terminal::enable_raw_mode()?;
+    IS_ON.store(true, Ordering::Relaxed);
+    execute!(io::stdout(), terminal::EnterAlternateScreen, event::EnableBracketedPaste)
+}
+
+/// Gives the terminal back as it was.
+pub(crate) fn restore() {
+    if IS_ON.swap(false, Ordering::Relaxed) {
+        // A terminal that is gone needs nothing.
+        let _ = execute!(io::stdout(), event::DisableBracketedPaste, terminal::LeaveAlternateScreen, cursor::Show);
+        let _ = terminal::disable_raw_mode();
+    }
+}
+
+fn read(keys: &mpsc::Sender<Input>) {
+    while let Ok(key) = event::read() {
+        if keys.send(Input::Key(key)).is_err() {
+            return;
+        }
+    }
+    // Nobody listens any more when the session is over.
+    let _ = keys.send(Input::NoKeys);
+}
+
+/// Tells the thread, and waits until it has drawn.
+struct Shown(mpsc::Sender<Input>);
+
+impl Sink for Shown {
+    fn write(&mut self, stream: Stream, lines: &str, news: Vec<Update>) -> io::Result<()> {
+        let (drawn, told) = mpsc::sync_channel(1);
+        let is_words = news.is_empty();
+        let words = lines.lines().filter(|_| is_words).map(|words| {
+            let tone = if stream == Stream::Err { Tone::Alarm } else { Tone::Caution };
+            Update { event: None, words: Some(words.into()), tone, at_ms: tertulia_net::unix_ms() }
+        });
+        let news = news.into_iter().chain(words).collect();
+        if !IS_ON.load(Ordering::Relaxed) || self.0.send(Input::News(news, drawn)).is_err() {
+            return Plain.write(stream, lines, Vec::new());
+        }
+        told.recv().unwrap_or(Err(io::ErrorKind::BrokenPipe.into()))
+    }
+
+    fn settle(&mut self) {
+        let (done, told) = mpsc::sync_channel(1);
+        if self.0.send(Input::Over(done)).is_ok() {
+            let _ = told.recv();
+        }
+    }
+}
+
+struct Loop {
+    screen: Terminal<CrosstermBackend<Stdout>>,
+    look: Look,
+    typed: Sender,
+    model: Model,
+    editor: Editor,
+    view: View,
+    /// What the session has no place for yet.
+    outgoing: VecDeque<Typed>,
+    /// A text of which it is not known yet whether it was taken.
+    asked: Option<(String, mpsc::Receiver<Verdict>)>,
+    /// Who waits for the next drawing.
+    undrawn: Vec<SyncSender<io::Result<()>>>,
+    is_dirty: bool,
+    is_over: bool,
+}
+
+impl Loop {
+    fn run(mut self, told: &mpsc::Receiver<Input>) {
+        let mut drawn = Instant::now().checked_sub(FRAME).unwrap_or_else(Instant::now);
+        loop {
+            self.settle_asked();
+            self.send();
+            let left = FRAME.saturating_sub(drawn.elapsed());
+            if self.is_dirty && left.is_zero() {
+                self.draw();
+                drawn = Instant::now();
+            }
+            let patience = match (self.is_dirty, self.asked.is_some() || !self.outgoing.is_empty()) {
+                (true, _) => left,
+                (false, true) => VERDICT,
+                (false, false) => Duration::from_secs(60),
+            };
+            match told.recv_timeout(patience) {
+                Ok(input) => self.on(input),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            // However long it takes to draw, what waits is taken first.
+            for input in told.try_iter().take(INPUTS_MAX) {
+                if self.is_over {
+                    break;
+                }
+                self.on(input);
+            }
+            if self.is_over {
+                return;
+            }
+        }
+    }
+
+    fn on(&mut self, input: Input) {
+        self.is_dirty = true;
+        match input {
+            Input::News(news, drawn) => {
+                for update in news {
+                    self.take(update);
+                }
+                self.undrawn.push(drawn);
+            }
+            Input::Key(key) => self.on_key(key),
+            Input::NoKeys => self.outgoing.push_back(Typed::End),
+            Input::Over(done) => {
+                restore();
+                // What was told last is what there is to do next.
+                let words: String = self.model.last_words.iter().map(|words| format!("-- {words}\n")).collect();
+                let _ = Plain.write(Stream::Out, &words, Vec::new());
+                self.is_over = true;
+                let _ = done.send(());
+            }
+        }
+    }
+
+    fn take(&mut self, update: Update) {
+        let added = self.model.take(update);
+        if added > 0 && self.view.back > 0 {
+            // Whoever looks further up goes on seeing the same.
+            let rows = self.model.items.back().map_or(0, |item| draw::height_of(item, self.view.seen.1, &self.look));
+            self.view.back = self.view.back.saturating_add(rows);
+            self.view.below = self.view.below.saturating_add(added);
+        }
+    }
+
+    fn draw(&mut self) {
+        let Self { screen, model, editor, view, look, .. } = self;
+        let done = screen.draw(|frame| draw::draw(frame, model, editor, view, look)).map(drop);
+        for waiting in self.undrawn.drain(..) {
+            let told = done.as_ref().copied().map_err(|error| error.kind().into());
+            // Whoever waits for it may have given up.
+            let _ = waiting.send(told);
+        }
+        self.is_dirty = false;
+    }
+
+    fn on_key(&mut self, key: Key) {
+        match key {
+            Key::Key(key) if key.kind != KeyEventKind::Release => {
+                let (model, role) = (&self.model, self.model.role);
+                let act = self.editor.key(key, |typed, is_first| {
+                    let slashed = is_first.then(|| role.map(console::slashes)).flatten().into_iter().flatten();
+                    let names = model.people.iter().map(|member| member.name.clone());
+                    let mut words: Vec<String> = slashed.chain(names).filter(|word| word.starts_with(typed)).collect();
+                    words.sort();
+                    words.dedup();
+                    words
+                });
+                self.act(act);
+            }
+            Key::Paste(text) => self.editor.paste(&text),
+            Key::Resize(..) | Key::FocusGained | Key::FocusLost | Key::Key(_) | Key::Mouse(_) => {}
+        }
+    }
+
+    fn act(&mut self, act: Act) {
+        match act {
+            Act::None => {}
+            Act::Send(text) if self.outgoing.len() >= OUTGOING_MAX => self.editor.hand_back(&text),
+            Act::Send(text) => {
+                self.newest();
+                self.outgoing.push_back(Typed::Line(text, None));
+            }
+            Act::Cleared => self.outgoing.push_back(Typed::Cleared),
+            Act::Interrupt => self.outgoing.push_back(Typed::Interrupt),
+            Act::End => self.outgoing.push_back(Typed::End),
+            Act::Scroll(windows) => self.scroll(windows),
+            Act::Newest => self.newest(),
+            Act::Suspend => self.suspend(),
+            Act::Redraw => _ = self.screen.clear(),
+            Act::Help => self.view.has_help = !self.view.has_help,
+            Act::People => self.view.hides_people = !self.view.hides_people,
+        }
+    }
+
+    fn newest(&mut self) {
+        (self.view.back, self.view.below) = (0, 0);
+    }
+
+    fn scroll(&mut self, windows: i8) {
+        let step = usize::from(self.view.seen.0.saturating_sub(2).max(1));
+        self.view.back =
+            if windows > 0 { self.view.back.saturating_add(step) } else { self.view.back.saturating_sub(step) };
+        if self.view.back == 0 {
+            self.newest();
+        }
+    }
+
+    /// Gives the terminal back until the shell says to go on.
+    fn suspend(&mut self) {
+        restore();
+        stop_here();
+        if enter().is_ok() {
+            let _ = self.screen.clear();
+        }
+    }
+
+    /// Hands on what was typed, one text at a time: each may be refused.
+    fn send(&mut self) {
+        while self.asked.is_none()
+            && let Some(typed) = self.outgoing.pop_front()
+        {
+            let (typed, asked) = if let Typed::Line(text, _) = typed {
+                let (verdict, told) = mpsc::sync_channel(1);
+                (Typed::Line(text.clone(), Some(verdict)), Some((text, told)))
+            } else {
+                (typed, None)
+            };
+            match self.typed.try_send(typed) {
+                Ok(()) => self.asked = asked,
+                Err(TrySendError::Full(typed)) => return self.outgoing.push_front(typed),
+                Err(TrySendError::Closed(_)) => return,
+            }
+        }
+    }
+
+    fn settle_asked(&mut self) {
+        let Some((text, told)) = self.asked.take() else { return };
+        match told.try_recv() {
+            Err(TryRecvError::Empty) => self.asked = Some((text, told)),
+            Ok(Verdict::Taken) => self.editor.remember(text),
+            Ok(Verdict::Again) | Err(TryRecvError::Disconnected) => {
+                self.editor.hand_back(&text);
+                self.editor.remember(text);
+                self.is_dirty = true;
+            }
+        }
+    }
+}
+
+#[cfg(unix)]
+fn stop_here() {
+    // Only a process that is gone can't be stopped.
+    let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::TSTP);
+}
+
+#[cfg(not(unix))]
+fn stop_here() {}

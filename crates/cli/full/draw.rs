@@ -1,0 +1,281 @@
+//! Draws the screen: a bar, what was said, who is here, how far it has come, and what is being typed.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::style::{Color, Modifier, Style};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Block, Borders, Clear, Paragraph};
+use tertulia_core::event::{Member, Reach, Role, State};
+use tertulia_core::id::Key;
+
+use super::editor::Editor;
+use super::model::{Item, Manner, Model, Tone, What};
+use super::wrap;
+use crate::escape;
+
+/// Below this width, who is here is not shown beside what was said.
+const PEOPLE_FROM: u16 = 70;
+const PEOPLE_WIDTH: u16 = 22;
+/// Rows of what is being typed that are shown at once.
+const TYPED_ROWS_MAX: u16 = 8;
+/// `14:05` and a blank.
+const TIME_WIDTH: usize = 6;
+/// Colours of names that can be read on light and dark.
+const COLOURS: [Color; 5] = [Color::Green, Color::Cyan, Color::Blue, Color::Magenta, Color::Red];
+
+/// How it is to look.
+#[derive(Clone, Debug)]
+pub(crate) struct Look {
+    /// Whether the terminal shows colours.
+    pub(crate) has_colour: bool,
+    /// Where the user is.
+    pub(crate) zone: TimeZone,
+}
+
+/// Where the user looks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct View {
+    /// Rows between the last one and what is shown last: 0 follows what arrives.
+    pub(crate) back: usize,
+    /// Items that have come meanwhile.
+    pub(crate) below: usize,
+    /// Keys are shown.
+    pub(crate) has_help: bool,
+    /// Who is here is not to be shown.
+    pub(crate) hides_people: bool,
+    /// How many rows of messages there were, and how wide: as it was drawn last.
+    pub(crate) seen: (u16, u16),
+}
+
+/// Draws everything.
+pub(crate) fn draw(frame: &mut Frame<'_>, model: &Model, editor: &mut Editor, view: &mut View, look: &Look) {
+    let area = frame.area();
+    let typed = u16::try_from(editor.rows(area.width.saturating_sub(2))).unwrap_or(u16::MAX);
+    let typed = typed.clamp(1, TYPED_ROWS_MAX.min((area.height / 2).max(1)));
+    let rows = [Constraint::Length(1), Constraint::Min(0), Constraint::Length(1), Constraint::Length(typed)];
+    let [bar, middle, foot, input] = Layout::vertical(rows).areas(area);
+    let has_people = area.width >= PEOPLE_FROM && !view.hides_people && !model.people.is_empty();
+    let columns = [Constraint::Min(0), Constraint::Length(if has_people { PEOPLE_WIDTH } else { 0 })];
+    let [said, people] = Layout::horizontal(columns).areas(middle);
+    frame.render_widget(title(model, look), bar);
+    view.seen = (said.height, said.width);
+    messages(frame, said, model, view, look);
+    if has_people {
+        frame.render_widget(who(model, people, look), people);
+    }
+    frame.render_widget(status(model, editor, view, look), foot);
+    let [prompt, input] = Layout::horizontal([Constraint::Length(2), Constraint::Min(0)]).areas(input);
+    // What is typed is drawn even where it has no place.
+    if !prompt.is_empty() && !input.is_empty() {
+        frame.render_widget("> ", prompt);
+        frame.render_widget(editor.widget(), input);
+    }
+    if view.has_help {
+        help(frame, middle);
+    }
+}
+
+fn styled(look: &Look, colour: Color) -> Style {
+    if look.has_colour { Style::new().fg(colour) } else { Style::new() }
+}
+
+/// The colour of somebody's name: by key, so that it stays.
+fn of_key(look: &Look, key: &Key) -> Style {
+    let at = usize::from(key.0.iter().fold(0_u8, |sum, byte| sum.wrapping_add(*byte)));
+    let colour = COLOURS.get(at.checked_rem(COLOURS.len()).unwrap_or(0)).copied().unwrap_or(Color::Reset);
+    styled(look, colour).add_modifier(Modifier::BOLD)
+}
+
+fn title<'a>(model: &Model, look: &Look) -> Paragraph<'a> {
+    let (others, apart) = model.others();
+    let here = others.saturating_add(1);
+    let mut words = vec![if model.title.is_empty() { "tertulia".into() } else { escape::line(&model.title) }];
+    match model.role {
+        Some(Role::Host | Role::Attendee) => words.push("lecture".into()),
+        Some(Role::Member) => words.push("room".into()),
+        Some(Role::Friends) => words.push("friends".into()),
+        None => words.push("on the way".into()),
+    }
+    if model.role != Some(Role::Friends) && model.role.is_some() {
+        let guests = usize::try_from(model.guests).unwrap_or(usize::MAX);
+        words.push(format!("{} here", here.max(guests.saturating_add(1))));
+    }
+    if model.role == Some(Role::Member) && apart > 0 {
+        words.push(format!("{apart} of {others} not linked"));
+    }
+    if model.is_locked {
+        words.push("locked".into());
+    }
+    if model.is_listed {
+        words.push("listed".into());
+    }
+    if let Some(code) = model.cut_off {
+        words.push(format!("CUT OFF ({code}), trying again"));
+    }
+    let style = if model.cut_off.is_some() { styled(look, Color::Red) } else { Style::new() };
+    Paragraph::new(format!(" {}", words.join(" \u{b7} "))).style(style.add_modifier(Modifier::REVERSED))
+}
+
+/// The newest rows that fit, or those that many rows further up.
+fn messages(frame: &mut Frame<'_>, area: Rect, model: &Model, view: &mut View, look: &Look) {
+    let (height, width) = (usize::from(area.height), usize::from(area.width));
+    let wanted = height.saturating_add(view.back);
+    let mut rows: Vec<Line<'_>> = Vec::new();
+    let items = &model.items;
+    for (at, item) in items.iter().enumerate().rev() {
+        if rows.len() >= wanted {
+            break;
+        }
+        let mut own = item_rows(item, width, look);
+        let before = at.checked_sub(1).and_then(|before| items.get(before));
+        let day = day_of(item.at_ms, look);
+        if before.is_none_or(|before| day_of(before.at_ms, look) != day) {
+            own.insert(0, Line::styled(format!("\u{2014} {day} \u{2014}"), Style::new().add_modifier(Modifier::DIM)));
+        }
+        own.reverse();
+        rows.append(&mut own);
+    }
+    // Nobody looks further up than there is something.
+    view.back = view.back.min(rows.len().saturating_sub(height));
+    rows.truncate(rows.len().min(height.saturating_add(view.back)));
+    let shown: Vec<Line<'_>> = rows.into_iter().skip(view.back).rev().collect();
+    frame.render_widget(Paragraph::new(shown), area);
+}
+
+/// How many rows an item has.
+pub(crate) fn height_of(item: &Item, width: u16, look: &Look) -> usize {
+    item_rows(item, width.into(), look).len()
+}
+
+fn zoned(at_ms: u64, look: &Look) -> jiff::Zoned {
+    let at = i64::try_from(at_ms).ok().and_then(|at| Timestamp::from_millisecond(at).ok());
+    at.unwrap_or(Timestamp::UNIX_EPOCH).to_zoned(look.zone.clone())
+}
+
+fn day_of(at_ms: u64, look: &Look) -> String {
+    zoned(at_ms, look).strftime("%a %d %b %Y").to_string()
+}
+
+fn item_rows<'a>(item: &Item, width: usize, look: &Look) -> Vec<Line<'a>> {
+    let dim = Style::new().add_modifier(Modifier::DIM);
+    let (head, head_style, text, text_style) = match &item.what {
+        What::Told(words, tone) => {
+            let style = match tone {
+                Tone::Plain => dim,
+                Tone::Caution => styled(look, Color::Yellow),
+                Tone::Alarm => styled(look, Color::Red).add_modifier(Modifier::BOLD),
+            };
+            ("-- ".into(), style, words.clone(), style)
+        }
+        What::Said { from, key, manner, text, is_own, .. } => {
+            let from = escape::line(from);
+            let head = match manner {
+                Manner::All => format!("{from}: "),
+                Manner::Question => format!("Question from {from}: "),
+                Manner::Private(None) => format!("(private) {from}: "),
+                Manner::Private(Some(to)) => format!("(private, to {}) {from}: ", escape::line(to)),
+            };
+            let style = of_key(look, key);
+            let style = if *is_own { style.add_modifier(Modifier::UNDERLINED) } else { style };
+            let is_private = matches!(manner, Manner::Private(_));
+            let text_style = if is_private { Style::new().add_modifier(Modifier::ITALIC) } else { Style::new() };
+            match text {
+                Some(text) => (head, style, plain(text), text_style),
+                None => (head, style, "[removed]".into(), dim),
+            }
+        }
+    };
+    let whole = format!("{head}{text}");
+    let time = zoned(item.at_ms, look).strftime("%H:%M ").to_string();
+    let rows = wrap::rows(&whole, width.saturating_sub(TIME_WIDTH));
+    let line = |(number, row): (usize, std::ops::Range<usize>)| {
+        let cut = head.len().clamp(row.start, row.end);
+        let gutter = if number == 0 { time.clone() } else { " ".repeat(TIME_WIDTH) };
+        let part = |range: std::ops::Range<usize>| whole.get(range).unwrap_or_default().to_string();
+        Line::from(vec![
+            Span::styled(gutter, dim),
+            Span::styled(part(row.start..cut), head_style),
+            Span::styled(part(cut..row.end), text_style),
+        ])
+    };
+    rows.into_iter().enumerate().map(line).collect()
+}
+
+/// A text with its line breaks, and nothing in it that acts on a terminal: the rows under a name are its own.
+fn plain(text: &str) -> String {
+    escape::block(text).replace(&format!("\n{}", escape::CONTINUATION), "\n")
+}
+
+fn who<'a>(model: &Model, area: Rect, look: &Look) -> Paragraph<'a> {
+    let room = usize::from(area.height).max(1);
+    let line = |member: &Member| {
+        let mark = match member.state {
+            State::You => " (you)",
+            State::Linked => "",
+            State::Bridged => " (over others)",
+            State::Away => " (away)",
+        };
+        let style = of_key(look, &member.key);
+        let style = if member.state == State::Away { style.add_modifier(Modifier::DIM) } else { style };
+        Line::from(vec![Span::styled(escape::line(&member.name), style), Span::raw(mark)])
+    };
+    let mut lines: Vec<Line<'_>> = model.people.iter().take(room).map(line).collect();
+    let more = model.people.len().saturating_sub(room);
+    if more > 0 {
+        lines.pop();
+        lines.push(Line::raw(format!("and {} more", more.saturating_add(1))));
+    }
+    Paragraph::new(lines).block(Block::new().borders(Borders::LEFT))
+}
+
+/// What is under the messages: what waits for an answer first.
+fn status<'a>(model: &Model, editor: &Editor, view: &View, look: &Look) -> Paragraph<'a> {
+    let mut words = Vec::new();
+    words.extend(editor.hint().map(String::from));
+    if view.back > 0 {
+        words.push(format!("{} new below (End)", view.below));
+    }
+    if let Some(delivery) = model.delivery {
+        let (have, of) = (delivery.have, delivery.of);
+        words.push(match delivery.reach {
+            Reach::Held => "held: it goes out when somebody is there".into(),
+            Reach::Sent => format!("{have} of {of} have your last message"),
+            Reach::All if of > 1 => format!("all {of} have your last message"),
+            Reach::All => "your last message is there".into(),
+        });
+    }
+    if words.is_empty() {
+        words.push("F1: keys".into());
+    }
+    let style = styled(look, Color::Reset).add_modifier(Modifier::DIM);
+    Paragraph::new(format!(" {}", words.join(" \u{b7} "))).style(style)
+}
+
+const KEYS: [&str; 12] = [
+    "Enter            send",
+    "Alt-Enter        a new line",
+    "Up, Down         what you have typed before",
+    "Tab              the rest of a /word or a name",
+    "PgUp, PgDn, End  scroll; back to the newest",
+    "Ctrl-A, Ctrl-E   begin and end of the line",
+    "Ctrl-W, Ctrl-U   delete a word; up to the begin",
+    "Ctrl-_           undo",
+    "Ctrl-C           clear the line; on an empty one: leave",
+    "F2               show or hide who is here",
+    "Ctrl-L, Ctrl-Z   draw again; pause (fg goes on)",
+    "/help            what can be typed",
+];
+
+fn help(frame: &mut Frame<'_>, area: Rect) {
+    let height = u16::try_from(KEYS.len()).unwrap_or(0).saturating_add(2).min(area.height);
+    let width = 60.min(area.width);
+    let over = Rect { x: area.x, y: area.bottom().saturating_sub(height), width, height };
+    if over.is_empty() {
+        return;
+    }
+    frame.render_widget(Clear, over);
+    let lines: Vec<Line<'_>> = KEYS.iter().map(|key| Line::raw(*key)).collect();
+    frame.render_widget(Paragraph::new(lines).block(Block::bordered().title(" keys (F1 closes) ")), over);
+}

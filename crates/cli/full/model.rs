@@ -1,0 +1,237 @@
+//! What is on the screen, by the events that tell of it: what was said, who is here, and how it stands. No meeting's
+//! state is kept here but what is drawn.
+
+use std::collections::VecDeque;
+
+use tertulia_core::code::Code;
+use tertulia_core::event::{Contact, Deed, Event, Kind, Member, Reach, Role, State};
+use tertulia_core::id::Key;
+
+/// Messages and lines that can be scrolled back to; beyond them the oldest go.
+const ITEMS_MAX: usize = 10_000;
+
+/// How much a line matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tone {
+    /// This program tells.
+    Plain,
+    /// It should be known.
+    Caution,
+    /// Something went wrong.
+    Alarm,
+}
+
+/// Something new: an event, and its words for people, where it has some.
+#[derive(Clone, Debug)]
+pub(crate) struct Update {
+    /// What has happened; `None`: words alone.
+    pub(crate) event: Option<Box<Event>>,
+    /// In words.
+    pub(crate) words: Option<String>,
+    /// How much the words matter.
+    pub(crate) tone: Tone,
+    /// When, milliseconds since 1970 in UTC.
+    pub(crate) at_ms: u64,
+}
+
+/// Author, session and number of an entry.
+type Mark = (Key, u64, u64);
+
+/// To whom something is said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Manner {
+    /// To all.
+    All,
+    /// To the host, which has published it.
+    Question,
+    /// To this user alone; or to whom else.
+    Private(Option<String>),
+}
+
+/// What stands between the bars.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum What {
+    /// Words of somebody's.
+    Said {
+        from: String,
+        key: Key,
+        is_own: bool,
+        manner: Manner,
+        /// As it came: it is not fit for a terminal yet. `None`: it was removed.
+        text: Option<String>,
+        /// Which of all entries it is.
+        mark: Option<Mark>,
+    },
+    /// This program's own.
+    Told(String, Tone),
+}
+
+/// One of these, with its time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Item {
+    /// Milliseconds since 1970 in UTC, by the clock of whoever said it.
+    pub(crate) at_ms: u64,
+    pub(crate) what: What,
+}
+
+/// How far the last own words have come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Delivery {
+    pub(crate) reach: Reach,
+    pub(crate) have: u32,
+    pub(crate) of: u32,
+}
+
+/// All that is drawn but for what is typed.
+#[derive(Debug, Default)]
+pub(crate) struct Model {
+    pub(crate) items: VecDeque<Item>,
+    pub(crate) title: String,
+    pub(crate) name: String,
+    pub(crate) role: Option<Role>,
+    us: Option<Key>,
+    pub(crate) people: Vec<Member>,
+    /// Of a lecture: how many there are beside those who are named.
+    pub(crate) guests: u32,
+    pub(crate) is_locked: bool,
+    pub(crate) is_listed: bool,
+    /// The only link that this node has, or the last one, is gone.
+    pub(crate) cut_off: Option<Code>,
+    pub(crate) delivery: Option<Delivery>,
+    /// From here on, what is told is told again once the screen is given back.
+    pub(crate) last_words: Vec<String>,
+    is_closed: bool,
+}
+
+impl Model {
+    /// Takes what is new; how many items it adds.
+    pub(crate) fn take(&mut self, update: Update) -> usize {
+        let Update { event, words, tone, at_ms } = update;
+        let said = event.as_deref().and_then(|event| {
+            self.note(event);
+            said(event, at_ms)
+        });
+        let item = said.or_else(|| words.map(|words| Item { at_ms, what: What::Told(words, tone) }));
+        let Some(item) = item else { return 0 };
+        if let (What::Told(words, _), true) = (&item.what, self.is_closed) {
+            self.last_words.push(words.clone());
+        }
+        if self.items.len() >= ITEMS_MAX {
+            self.items.pop_front();
+        }
+        self.items.push_back(item);
+        1
+    }
+
+    fn note(&mut self, event: &Event) {
+        match event {
+            Event::Ready { role, name, key, title, .. } => {
+                self.role = Some(*role);
+                (self.us, self.name, self.title) = (Some(*key), name.clone(), title.clone());
+            }
+            Event::Roster { members, guests } => (self.people, self.guests) = (members.clone(), *guests),
+            Event::Joined { name, key, .. } => self.place(name, *key, State::Linked),
+            Event::Linked { name, key } => {
+                self.cut_off = None;
+                self.place(name, *key, State::Linked);
+            }
+            Event::Left { key, .. } => self.people.retain(|member| member.key != *key),
+            Event::Unlinked { key, code, .. } => self.on_unlinked(key, *code),
+            Event::Renamed { key, new, .. } => {
+                if self.us == Some(*key) {
+                    self.name.clone_from(new);
+                }
+                self.people
+                    .iter_mut()
+                    .filter(|member| member.key == *key)
+                    .for_each(|member| member.name.clone_from(new));
+            }
+            Event::Contacts { contacts } => self.people = contacts.iter().filter_map(friend).collect(),
+            Event::Contact { contact, .. } => {
+                friend(contact).into_iter().for_each(|friend| self.place(&friend.name, friend.key, friend.state));
+            }
+            Event::Message { kind: Kind::Deed(_, Deed::Lock), .. } => self.is_locked = true,
+            Event::Message { kind: Kind::Deed(_, Deed::Unlock), .. } => self.is_locked = false,
+            Event::Message { kind: Kind::Removed(origin, _), .. } => {
+                self.remove((origin.author, origin.session, origin.number));
+            }
+            Event::Delivery { reach, have, of, .. } => {
+                self.delivery = Some(Delivery { reach: *reach, have: *have, of: *of });
+            }
+            Event::Published { addresses, .. } => self.is_listed = !addresses.is_empty(),
+            Event::Closed { .. } => self.is_closed = true,
+            Event::Bans { .. }
+            | Event::Ticket { .. }
+            | Event::Tickets { .. }
+            | Event::Check { .. }
+            | Event::Message { .. }
+            | Event::Knock { .. }
+            | Event::Waiting { .. }
+            | Event::Gap { .. }
+            | Event::Listing { .. }
+            | Event::Person { .. }
+            | Event::Warning(_)
+            | Event::Error { .. }
+            | Event::Done { .. } => {}
+        }
+    }
+
+    fn remove(&mut self, removed: Mark) {
+        for item in &mut self.items {
+            match &mut item.what {
+                What::Said { text, mark, .. } if *mark == Some(removed) => *text = None,
+                What::Said { .. } | What::Told(..) => {}
+            }
+        }
+    }
+
+    fn on_unlinked(&mut self, key: &Key, code: Code) {
+        for member in self.people.iter_mut().filter(|member| member.key == *key) {
+            member.state = State::Away;
+        }
+        let is_alone = self.people.iter().all(|member| matches!(member.state, State::You | State::Away));
+        if self.role == Some(Role::Attendee) || self.role == Some(Role::Member) && is_alone {
+            self.cut_off = Some(code);
+        }
+    }
+
+    fn place(&mut self, name: &str, key: Key, state: State) {
+        match self.people.iter_mut().find(|member| member.key == key) {
+            Some(member) => {
+                member.name = name.into();
+                if member.state != State::You {
+                    member.state = state;
+                }
+            }
+            // Of a large lecture's guests, each other is told of the host alone.
+            None => self.people.push(Member { name: name.into(), key, state }),
+        }
+    }
+
+    /// How many others there are, and with how many of them this node has no link of its own.
+    pub(crate) fn others(&self) -> (usize, usize) {
+        let others = self.people.iter().filter(|member| member.state != State::You);
+        let apart = others.clone().filter(|member| member.state != State::Linked);
+        (others.count(), apart.count())
+    }
+}
+
+/// A contact as one of those who are here.
+fn friend(contact: &Contact) -> Option<Member> {
+    Some(Member { name: contact.name.clone(), key: contact.key?, state: contact.state })
+}
+
+/// Words of somebody's.
+fn said(event: &Event, now_ms: u64) -> Option<Item> {
+    let Event::Message { kind, from, own, text, .. } = event else { return None };
+    let (origin, key, manner) = match kind {
+        Kind::Text(origin) => (Some(origin), origin.author, Manner::All),
+        Kind::Question(origin, asked) => (Some(origin), asked.key, Manner::Question),
+        Kind::Whisper(whisper) => (None, whisper.author, Manner::Private(own.then(|| whisper.to.clone()))),
+        Kind::Deed(..) | Kind::Missing(_) | Kind::Removed(..) => return None,
+    };
+    let at_ms = origin.map_or(now_ms, |origin| origin.time_ms);
+    let mark = origin.map(|origin| (origin.author, origin.session, origin.number));
+    let (from, is_own, text) = (from.clone(), *own, Some(text.clone()));
+    Some(Item { at_ms, what: What::Said { from, key, is_own, manner, text, mark } })
+}

@@ -1,0 +1,273 @@
+//! The screen, drawn into memory.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use jiff::tz::TimeZone;
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::style::{Color, Modifier};
+use tertulia_core::charter::Questions;
+use tertulia_core::code::Code;
+use tertulia_core::event::{Deed, Event, Kind, Member, Origin, Reach, Remover, Role, State, Whisper};
+use tertulia_core::id::{Key, MeetingId, Token};
+
+use super::draw::{self, Look, View};
+use super::editor::{Act, Editor};
+use super::model::{Model, Tone, Update};
+
+const MEETING: MeetingId = MeetingId([7; 16]);
+/// A Monday noon, in UTC.
+const NOON_MS: u64 = 1_796_040_000_000;
+const MINUTE_MS: u64 = 60_000;
+
+fn key(number: u8) -> Key {
+    Key([number; 32])
+}
+
+fn look() -> Look {
+    Look { has_colour: false, zone: TimeZone::UTC }
+}
+
+fn update(event: Event, words: Option<&str>) -> Update {
+    Update { event: Some(Box::new(event)), words: words.map(String::from), tone: Tone::Plain, at_ms: NOON_MS }
+}
+
+fn told(words: &str) -> Update {
+    Update { event: None, words: Some(words.into()), tone: Tone::Plain, at_ms: NOON_MS }
+}
+
+fn origin(author: u8, number: u64, minutes: u64) -> Origin {
+    let time_ms = NOON_MS.saturating_add(minutes.saturating_mul(MINUTE_MS));
+    Origin { author: key(author), session: 1, number, lamport: number, time_ms }
+}
+
+fn message(kind: Kind, from: &str, own: bool, text: &str) -> Update {
+    let event = Event::Message { meeting: MEETING, kind, from: from.into(), own, text: text.into() };
+    update(event, Some("words that are not shown"))
+}
+
+fn member(name: &str, number: u8, state: State) -> Member {
+    Member { name: name.into(), key: key(number), state }
+}
+
+/// A room in which three have talked.
+fn room() -> Model {
+    let mut model = Model::default();
+    let ready = Event::Ready {
+        role: Role::Member,
+        name: "anna".into(),
+        key: key(1),
+        meeting: MEETING,
+        title: "Friday tertulia".into(),
+        ticket: "tertulia:07/".into(),
+        questions: Questions::Open,
+    };
+    let members =
+        vec![member("anna", 1, State::You), member("bea", 2, State::Linked), member("cleo", 3, State::Bridged)];
+    let whisper = Whisper { token: Token([1; 16]), author: key(2), to: "anna".into() };
+    let news = [
+        update(ready, None),
+        update(Event::Roster { members, guests: 0 }, Some("3 here: anna (you), bea, cleo (over others)")),
+        message(Kind::Text(origin(2, 1, 0)), "bea", false, "good evening, is everybody here already, or do we wait?"),
+        message(Kind::Text(origin(1, 1, 1)), "anna", true, "we wait\nfor dora"),
+        message(Kind::Whisper(whisper), "bea", false, "psst"),
+        message(Kind::Text(origin(3, 1, 24 * 60)), "cleo", false, "日本語 e\u{301} \u{1b}[2J"),
+        update(Event::Delivery { session: 1, number: 1, reach: Reach::Sent, have: 1, of: 2 }, None),
+    ];
+    news.into_iter().for_each(|update| _ = model.take(update));
+    model
+}
+
+fn screen(width: u16, height: u16, model: &Model, editor: &mut Editor, view: &mut View) -> Vec<String> {
+    let mut terminal = Terminal::new(TestBackend::new(width, height)).expect("memory");
+    terminal.draw(|frame| draw::draw(frame, model, editor, view, &look())).expect("memory can be drawn to");
+    let buffer = terminal.backend().buffer();
+    let row = |y| {
+        let mut row = String::new();
+        let mut x = 0;
+        while x < width {
+            let symbol = buffer[(x, y)].symbol();
+            row.push_str(symbol);
+            let wide = unicode_width::UnicodeWidthStr::width(symbol).max(1);
+            x = x.saturating_add(u16::try_from(wide).expect("it is small"));
+        }
+        row.trim_end().to_string()
+    };
+    (0..height).map(row).collect()
+}
+
+fn shown(width: u16, height: u16, model: &Model) -> Vec<String> {
+    screen(width, height, model, &mut Editor::default(), &mut View::default())
+}
+
+#[test]
+fn a_room_at_80_by_24() {
+    let shown = shown(80, 16, &room());
+    let expected = [
+        " Friday tertulia \u{b7} room \u{b7} 3 here \u{b7} 1 of 2 not linked",
+        "\u{2014} Mon 30 Nov 2026 \u{2014}                                       \u{2502}anna (you)",
+        "12:00 -- 3 here: anna (you), bea, cleo (over others)      \u{2502}bea",
+        "12:00 bea: good evening, is everybody here already, or do \u{2502}cleo (over others)",
+        "      we wait?                                            \u{2502}",
+        "12:01 anna: we wait                                       \u{2502}",
+        "      for dora                                            \u{2502}",
+        "12:00 (private) bea: psst                                 \u{2502}",
+        "\u{2014} Tue 01 Dec 2026 \u{2014}                                       \u{2502}",
+        "12:00 cleo: 日本語 e\u{301} \\u{1b}[2J                            \u{2502}",
+    ];
+    for (row, expected) in shown.iter().zip(expected) {
+        assert_eq!(row, expected, "{shown:#?}");
+    }
+    assert_eq!(&shown[14..], [" 1 of 2 have your last message", ">"]);
+}
+
+#[test]
+fn a_narrow_window_has_the_words_alone_and_the_newest_of_them() {
+    let shown = shown(30, 6, &room());
+    assert_eq!(shown[0], " Friday tertulia \u{b7} room \u{b7} 3 he");
+    assert_eq!(shown[3], "12:00 cleo: 日本語 e\u{301} \\u{1b}[2J");
+    assert_eq!(shown[5], ">");
+}
+
+#[test]
+fn no_window_is_too_small_or_too_large() {
+    let model = room();
+    for (width, height) in (1..30).flat_map(|width| (1..14).map(move |height| (width, height))).chain([(400, 200)]) {
+        for has_help in [false, true] {
+            let mut editor = Editor::default();
+            editor.paste("a text of\nsome lines, and of more letters than the window has");
+            let mut view = View { has_help, back: 3, ..View::default() };
+            screen(width, height, &model, &mut editor, &mut view);
+        }
+    }
+}
+
+#[test]
+fn who_scrolls_back_sees_the_same_while_more_arrives_and_not_beyond_the_first() {
+    let mut model = Model::default();
+    (0..50).for_each(|number| _ = model.take(told(&format!("line {number}"))));
+    let mut view = View { back: 10, ..View::default() };
+    let mut editor = Editor::default();
+    let before = screen(40, 12, &model, &mut editor, &mut view);
+    assert_eq!(before[1], "12:00 -- line 31");
+    view.below = model.take(told("new"));
+    view.back += 1;
+    let after = screen(40, 12, &model, &mut editor, &mut view);
+    assert_eq!(before[1..10], after[1..10]);
+    assert_eq!(after[10], " 1 new below (End)");
+    view.back = 1_000;
+    let first = screen(40, 12, &model, &mut editor, &mut view);
+    assert_eq!(first[1..3], ["\u{2014} Mon 30 Nov 2026 \u{2014}", "12:00 -- line 0"]);
+    assert_eq!(view.back, 51 + 1 - 9);
+}
+
+#[test]
+fn what_is_removed_is_gone_from_the_screen_too() {
+    let mut model = room();
+    let remover = Remover { name: "anna".into(), key: key(1) };
+    model.take(message(Kind::Removed(origin(3, 1, 24 * 60), remover), "cleo", false, ""));
+    let shown = shown(80, 20, &model);
+    assert!(shown.iter().any(|row| row.starts_with("12:00 cleo: [removed]")), "{shown:#?}");
+    assert!(!shown.iter().any(|row| row.contains("日本語")));
+}
+
+#[test]
+fn the_bar_tells_of_the_door_and_of_being_cut_off() {
+    let mut model = room();
+    model.take(message(Kind::Deed(origin(1, 2, 2), Deed::Lock), "anna", true, ""));
+    assert_eq!(
+        shown(100, 8, &model)[0],
+        " Friday tertulia \u{b7} room \u{b7} 3 here \u{b7} 1 of 2 not linked \u{b7} locked"
+    );
+    for number in [2, 3] {
+        model.take(update(Event::Unlinked { name: String::new(), key: key(number), code: Code::Silent }, None));
+    }
+    assert!(shown(100, 8, &model)[0].ends_with("CUT OFF (silent), trying again"), "{:?}", shown(100, 8, &model)[0]);
+    model.take(update(Event::Linked { name: "bea".into(), key: key(2) }, None));
+    model.take(message(Kind::Deed(origin(1, 3, 2), Deed::Unlock), "anna", true, ""));
+    assert_eq!(shown(100, 8, &model)[0], " Friday tertulia \u{b7} room \u{b7} 3 here \u{b7} 1 of 2 not linked");
+}
+
+#[test]
+fn colours_come_from_keys_and_are_never_the_only_sign() {
+    let model = room();
+    let draw = |has_colour| {
+        let look = Look { has_colour, zone: TimeZone::UTC };
+        let mut terminal = Terminal::new(TestBackend::new(80, 16)).expect("memory");
+        let (mut editor, mut view) = (Editor::default(), View::default());
+        terminal.draw(|frame| draw::draw(frame, &model, &mut editor, &mut view, &look)).expect("it is drawn");
+        terminal.backend().buffer().clone()
+    };
+    let (colours, none) = (draw(true), draw(false));
+    assert_ne!(colours[(6, 3)].fg, Color::Reset);
+    assert_eq!(colours[(6, 3)].fg, colours[(59, 2)].fg, "the same among the people");
+    assert!(none.content().iter().all(|cell| matches!(cell.fg, Color::Reset)));
+    assert!(none[(6, 3)].modifier.contains(Modifier::BOLD));
+}
+
+fn press(editor: &mut Editor, code: KeyCode, modifiers: KeyModifiers) -> Act {
+    let words = ["/msg", "/mute", "/name", "bea", "beatrice"];
+    let complete = |typed: &str, is_first: bool| {
+        let words = words.iter().filter(|word| word.starts_with(typed) && (is_first || !word.starts_with('/')));
+        words.map(|word| word.to_string()).collect()
+    };
+    editor.key(KeyEvent::new(code, modifiers), complete)
+}
+
+fn type_in(editor: &mut Editor, text: &str) {
+    for letter in text.chars() {
+        assert_eq!(press(editor, KeyCode::Char(letter), KeyModifiers::NONE), Act::None);
+    }
+}
+
+#[test]
+fn enter_sends_and_the_arrow_brings_back() {
+    let mut editor = Editor::default();
+    let plain = KeyModifiers::NONE;
+    type_in(&mut editor, "one");
+    press(&mut editor, KeyCode::Enter, KeyModifiers::ALT);
+    type_in(&mut editor, "two");
+    assert_eq!(press(&mut editor, KeyCode::Enter, plain), Act::Send("one\ntwo".into()));
+    editor.remember("one\ntwo".into());
+    type_in(&mut editor, "half");
+    press(&mut editor, KeyCode::Up, plain);
+    assert_eq!(editor.text(), "one\ntwo");
+    press(&mut editor, KeyCode::Down, plain);
+    assert_eq!(editor.text(), "half", "what was being typed is not lost");
+    assert_eq!(press(&mut editor, KeyCode::Char('c'), KeyModifiers::CONTROL), Act::Cleared);
+    assert_eq!(press(&mut editor, KeyCode::Char('c'), KeyModifiers::CONTROL), Act::Interrupt);
+    press(&mut editor, KeyCode::Up, plain);
+    assert_eq!(editor.text(), "half", "nor by Ctrl-C");
+}
+
+#[test]
+fn what_is_refused_is_back_unless_something_else_is_typed() {
+    let mut editor = Editor::default();
+    editor.hand_back("/frob");
+    assert_eq!(editor.text(), "/frob");
+    let mut editor = Editor::default();
+    type_in(&mut editor, "/admit all");
+    editor.hand_back("/frob");
+    assert_eq!(editor.text(), "/admit all");
+}
+
+#[test]
+fn tab_completes_as_far_as_it_is_clear() {
+    let mut editor = Editor::default();
+    type_in(&mut editor, "/na");
+    press(&mut editor, KeyCode::Tab, KeyModifiers::NONE);
+    assert_eq!(editor.text(), "/name ");
+    type_in(&mut editor, "b");
+    press(&mut editor, KeyCode::Tab, KeyModifiers::NONE);
+    assert_eq!((editor.text().as_str(), editor.hint()), ("/name bea", None));
+    press(&mut editor, KeyCode::Tab, KeyModifiers::NONE);
+    assert_eq!((editor.text().as_str(), editor.hint()), ("/name bea", Some("bea beatrice")));
+}
+
+#[test]
+fn a_long_paste_is_asked_about() {
+    let mut editor = Editor::default();
+    editor.paste(&"line\r".repeat(10));
+    assert_eq!(press(&mut editor, KeyCode::Enter, KeyModifiers::NONE), Act::None);
+    assert!(editor.hint().is_some_and(|hint| hint.starts_with("11 lines")), "{:?}", editor.hint());
+    assert_eq!(press(&mut editor, KeyCode::Enter, KeyModifiers::NONE), Act::Send("line\n".repeat(10)));
+}

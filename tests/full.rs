@@ -1,0 +1,291 @@
+//! The full screen, seen through a terminal of its own.
+#![cfg(unix)]
+#![allow(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::fs::File;
+use std::io::Write as _;
+use std::num::NonZero;
+use std::process::Command;
+use std::time::Instant;
+
+use expectrl::Session;
+use expectrl::session::OsSession;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::termios::{LocalModes, tcgetattr};
+use serde_json::json;
+use support::{Bot, PATIENCE, Scratch, tertulia};
+use tertulia_core::limits::TEXT_MAX;
+use vt100::Parser;
+
+fn size(cells: u16) -> NonZero<u16> {
+    NonZero::new(cells).expect("it is not empty")
+}
+
+/// The program in a terminal, and what stands there.
+struct Terminal {
+    session: OsSession,
+    master: File,
+    parser: Parser,
+}
+
+impl Terminal {
+    fn open(home: &Scratch, arguments: &[&str], (columns, rows): (u16, u16)) -> Self {
+        let program = tertulia(home);
+        let mut command = Command::new(program.get_program());
+        command.env_clear().env("TERM", "xterm-256color").env("LANG", "C.UTF-8").env("TZ", "UTC");
+        command.env("TERTULIA_HOME", home.path()).env("TERTULIA_REGISTRY", "none").args(arguments);
+        // It begins with the size that a terminal has by default.
+        let session = Session::spawn(command).expect("a terminal");
+        let master = session.get_process().get_raw_handle().expect("the terminal's other end");
+        let mut terminal = Self { session, master, parser: Parser::new(size(24), size(80), 0) };
+        terminal.resize(columns, rows);
+        terminal
+    }
+
+    fn resize(&mut self, columns: u16, rows: u16) {
+        self.session.get_process_mut().set_window_size(columns, rows).expect("it has a size");
+        self.parser.screen_mut().set_size(size(rows), size(columns));
+    }
+
+    fn rows(&self) -> Vec<String> {
+        let columns = self.parser.screen().size().1;
+        self.parser.screen().rows(0, columns.get()).map(|row| row.trim_end().to_string()).collect()
+    }
+
+    /// Waits until the screen is as it should be.
+    fn until(&mut self, what: &str, holds: impl Fn(&[String]) -> bool) {
+        let begun = Instant::now();
+        while !holds(&self.rows()) {
+            assert!(begun.elapsed() < PATIENCE, "{what}: {:#?}", self.rows());
+            assert!(self.read(), "{what}: it is gone: {:#?}", self.rows());
+        }
+    }
+
+    fn shows(&mut self, text: &str) {
+        self.until(text, |rows| rows.iter().any(|row| row.contains(text)));
+    }
+
+    /// Takes what has come, or waits a while for something; false at the end.
+    fn read(&mut self) -> bool {
+        let mut buffer = [0; 16_384];
+        match self.session.try_read(&mut buffer) {
+            Ok(0) => return false,
+            Ok(length) => self.parser.process(&buffer[..length]),
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                let wait = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+                poll(&mut [PollFd::new(&self.master, PollFlags::IN)], Some(&wait)).expect("it can be waited for");
+            }
+            // What a terminal says that nobody has open any more.
+            Err(_) => return false,
+        }
+        true
+    }
+
+    fn keys(&mut self, keys: impl AsRef<[u8]>) {
+        self.session.write_all(keys.as_ref()).expect("it is typed");
+        self.session.flush().expect("it is typed");
+    }
+
+    /// Reads to the end: what stands then on the screen that the user had before.
+    fn end(mut self) -> String {
+        let begun = Instant::now();
+        while self.read() {
+            assert!(begun.elapsed() < PATIENCE, "it goes on: {:#?}", self.rows());
+        }
+        assert!(!self.parser.screen().alternate_screen(), "the screen is given back");
+        assert!(!self.parser.screen().bracketed_paste() && !self.parser.screen().hide_cursor());
+        self.parser.screen().contents()
+    }
+}
+
+const ENTER: &str = "\r";
+const CTRL_C: &str = "\u{3}";
+const UP: &str = "\u{1b}[A";
+
+/// The host of a room in a terminal, and where to dial it.
+fn host(home: &Scratch, size: (u16, u16)) -> (Terminal, String) {
+    let arguments = ["host", "T", "--full", "--listen", "127.0.0.1:0", "--name", "anna"];
+    let mut host = Terminal::open(home, &arguments, (100, 30));
+    host.shows("1 here: anna (you");
+    let rows = host.rows();
+    let row = rows.iter().find_map(|row| row.split_once("tertulia join 127.0.0.1:")).expect("it says how to join");
+    let port: String = row.1.chars().take_while(char::is_ascii_digit).collect();
+    host.resize(size.0, size.1);
+    (host, format!("127.0.0.1:{port}"))
+}
+
+/// What is being typed: the last row, behind the prompt.
+fn typed(rows: &[String]) -> &str {
+    rows.last().map_or("", |row| row.trim_start_matches('>').trim_start())
+}
+
+#[test]
+fn three_talk_and_what_is_half_typed_survives() {
+    let home = Scratch::new("full-talk");
+    let (mut host, address) = host(&home, (100, 30));
+    let [mut bea, mut cleo] = ["bea", "cleo"].map(|name| Bot::start(name, &["join", &address]));
+    host.until("both are here", |rows| rows[0].contains("3 here"));
+    host.keys("half of ");
+    host.until("it is shown", |rows| typed(rows) == "half of");
+    for number in 0..50 {
+        let bot = if number % 2 == 0 { &mut bea } else { &mut cleo };
+        bot.send(&json!({"command": "say", "text": format!("line {number}")}));
+    }
+    host.shows("bea: line 48");
+    host.shows("cleo: line 49");
+    host.until("what was typed is there", |rows| typed(rows) == "half of");
+    host.keys("a line");
+    host.keys(ENTER);
+    while bea.wait("message")["text"] != "half of a line" {}
+    host.shows("anna: half of a line");
+    host.shows("all 2 have your last message");
+    // Private words, and a verb and a name that are completed.
+    bea.send(&json!({"command": "msg", "to": "anna", "text": "psst"}));
+    host.shows("(private) bea: psst");
+    host.keys("/ms\t\u{62}e\twell?\r");
+    host.shows("(private, to bea) anna: well?");
+    while bea.wait("message")["text"] != "well?" {}
+    host.keys("/kick cleo noise\r");
+    assert_eq!(cleo.wait("closed")["code"], "kicked");
+    host.until("she is gone", |rows| rows[0].contains("2 here"));
+    host.keys("/end\r");
+    assert_eq!(bea.wait("closed")["code"], "ended");
+    let last = host.end();
+    assert!(last.contains("the meeting is over") || last.contains("closed for all"), "{last}");
+}
+
+#[test]
+fn who_is_up_in_the_past_stays_there_while_50_lines_a_second_arrive() {
+    let home = Scratch::new("full-scroll");
+    let (mut host, address) = host(&home, (60, 12));
+    let mut bea = Bot::start("bea", &["join", &address]);
+    host.until("she is here", |rows| rows[0].contains("2 here"));
+    for number in 0..30 {
+        bea.send(&json!({"command": "say", "text": format!("old {number}")}));
+    }
+    host.shows("bea: old 29");
+    host.keys("\u{1b}[5~");
+    host.until("it looks back", |rows| rows[10].contains("0 new below"));
+    let before = host.rows()[1..10].to_vec();
+    for number in 0..30 {
+        bea.send(&json!({"command": "say", "text": format!("new {number}")}));
+    }
+    host.until("they are counted", |rows| rows[10].contains("30 new below"));
+    assert_eq!(host.rows()[1..10], before);
+    host.keys("\u{1b}[F");
+    host.shows("bea: new 29");
+}
+
+#[test]
+fn what_is_refused_joins_nothing_and_is_under_the_arrow() {
+    let home = Scratch::new("full-refused");
+    let (mut host, _) = host(&home, (80, 24));
+    host.keys("/frob\r/admit all");
+    host.shows("error: there is no /frob here");
+    host.until("it is alone", |rows| typed(rows) == "/admit all");
+    host.keys(CTRL_C);
+    host.until("it is gone", |rows| typed(rows).is_empty());
+    host.keys([UP, UP].concat());
+    host.until("what was refused is there", |rows| typed(rows) == "/frob");
+    host.keys(CTRL_C);
+    // A byte that is no UTF-8 is left out, and ends nothing.
+    host.keys(b"caf\xe9\r");
+    host.until("the rest is there", |rows| typed(rows) == "caf");
+    host.keys(CTRL_C);
+    host.keys("/users\r");
+    host.until("it is answered", |rows| rows.iter().filter(|row| row.contains("1 here: anna (you")).count() >= 2);
+}
+
+#[test]
+fn what_arrives_acts_on_no_screen() {
+    let home = Scratch::new("full-hostile");
+    let (mut host, address) = host(&home, (100, 30));
+    let mut bea = Bot::start("bea", &["join", &address]);
+    host.until("she is here", |rows| rows[0].contains("2 here"));
+    let text = "\u{1b}]0;title\u{7}\u{1b}[2J\r-- error: forged\u{9b}1A\n-- anna left";
+    let worst = ["a\u{301}".repeat(TEXT_MAX / 3), "\u{301}".repeat(TEXT_MAX / 2), "\n".repeat(TEXT_MAX)];
+    for text in [text].into_iter().chain(worst.iter().map(String::as_str)).chain(["is that all?"]) {
+        bea.send(&json!({"command": "say", "text": text}));
+    }
+    host.shows("bea: is that all?");
+    host.keys("\u{1b}[5~".repeat(2_000));
+    host.shows("\\u{1b}]0;title\\u{7}\\u{1b}[2J\\u{d}-- error: forged\\u{9b}1A");
+    let forged = host.rows().into_iter().find(|row| row.contains("-- anna left")).expect("it is shown");
+    assert!(forged.starts_with("      -- anna left"), "under her name, with no time: {forged:?}");
+    host.keys("still here\r");
+    host.shows("anna: still here");
+}
+
+#[test]
+fn a_window_of_any_size_loses_nothing() {
+    let home = Scratch::new("full-resize");
+    let (mut host, address) = host(&home, (40, 20));
+    let mut bea = Bot::start("bea", &["join", &address]);
+    host.until("she is here", |rows| rows[0].contains("2 here"));
+    for number in 0..6 {
+        bea.send(&json!({"command": "say", "text": format!("message number {number}, of some length, so that it is wrapped")}));
+    }
+    host.shows("bea: message number 5");
+    host.keys("what is typed is longer than the window that it is typed in");
+    host.shows("typed in");
+    for (columns, rows) in [(100, 24), (1, 1), (3, 2), (200, 60), (100, 24)] {
+        host.resize(columns, rows);
+    }
+    for number in 0..6 {
+        host.shows(&format!("bea: message number {number}, of some length, so that it is wrapped"));
+    }
+    host.until("it is there", |rows| typed(rows) == "what is typed is longer than the window that it is typed in");
+    host.keys(ENTER);
+    while bea.wait("message")["own"] == true {}
+    host.shows("anna: what is typed is longer");
+}
+
+#[test]
+fn sixty_four_kib_are_pasted_as_one_text_and_refused_with_words() {
+    let home = Scratch::new("full-paste");
+    let (mut host, address) = host(&home, (80, 24));
+    let mut bea = Bot::start("bea", &["join", &address]);
+    host.until("she is here", |rows| rows[0].contains("2 here"));
+    let line = "x".repeat(79);
+    let pasted = |lines: usize| format!("\u{1b}[200~{}\u{1b}[201~", format!("{line}\r").repeat(lines));
+    host.keys(pasted(64 * 1024 / 80));
+    host.keys(ENTER);
+    host.shows("820 lines: Enter again sends them as one text");
+    host.keys(ENTER);
+    host.shows("error: ");
+    host.keys(CTRL_C);
+    host.until("it is gone", |rows| typed(rows).is_empty());
+    host.keys(pasted(20));
+    host.keys([ENTER, ENTER].concat());
+    while bea.wait("message")["text"] != format!("{line}\n").repeat(20) {}
+}
+
+#[test]
+fn the_terminal_is_given_back_whatever_ends_the_program() {
+    for end in ["/stop\r", CTRL_C, "TERM", "INT"] {
+        let home = Scratch::new("full-end");
+        let (mut host, _) = host(&home, (80, 24));
+        let process = host.session.get_process().pid();
+        let raw = tcgetattr(&host.master).expect("it is a terminal");
+        assert!(!raw.local_modes.contains(LocalModes::ICANON));
+        if ["TERM", "INT"].contains(&end) {
+            support::signal(u32::try_from(process.as_raw()).expect("a process"), end);
+        } else {
+            host.keys(end);
+        }
+        let modes = {
+            let begun = Instant::now();
+            loop {
+                let modes = tcgetattr(&host.master).expect("it is a terminal").local_modes;
+                if modes.contains(LocalModes::ICANON) || begun.elapsed() > PATIENCE || !host.read() {
+                    break modes;
+                }
+            }
+        };
+        assert!(modes.contains(LocalModes::ICANON), "{end:?}");
+        let last = host.end();
+        assert!(last.contains("tertulia --name anna host T"), "what to type next: {last:?}");
+    }
+}
