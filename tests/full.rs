@@ -106,7 +106,7 @@ const UP: &str = "\u{1b}[A";
 
 /// The host of a room in a terminal, and where to dial it.
 fn host(home: &Scratch, size: (u16, u16)) -> (Terminal, String) {
-    let arguments = ["host", "T", "--full", "--listen", "127.0.0.1:0", "--name", "anna"];
+    let arguments = ["host", "T", "--listen", "127.0.0.1:0", "--name", "anna"];
     let mut host = Terminal::open(home, &arguments, (100, 30));
     host.shows("1 here: anna (you");
     let rows = host.rows();

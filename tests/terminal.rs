@@ -26,6 +26,7 @@ fn terminal(home: &Scratch, arguments: &[&str]) -> OsSession {
         .env("TERM", "xterm")
         .env("TERTULIA_HOME", home.path())
         .env("TERTULIA_REGISTRY", "none")
+        .arg("--plain")
         .args(arguments);
     std::mem::swap(&mut command, &mut in_terminal);
     let mut session = Session::spawn(command).expect("a terminal");
@@ -144,7 +145,7 @@ fn a_terminal_gets_no_colours_that_it_or_its_user_can_not_have() {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tertulia"));
         command.env_clear().env("TERM", term).env(variable, value);
         command.env("TERTULIA_HOME", home.path()).env("TERTULIA_REGISTRY", "none");
-        command.args(["host", "T", "--lecture", "--listen", "127.0.0.1:0", "--name", "anna"]);
+        command.args(["--plain", "host", "T", "--lecture", "--listen", "127.0.0.1:0", "--name", "anna"]);
         let mut host = Session::spawn(command).expect("a terminal");
         host.set_expect_timeout(Some(PATIENCE));
         let greeting = host.expect("/help has more").expect("it says what to type");

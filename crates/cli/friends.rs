@@ -49,7 +49,7 @@ pub(crate) struct Args {
 /// Nobody can be reached.
 pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     venue::check_announced(args.announce.as_ref(), AGAIN)?;
-    let (mut screen, input) = Screen::interactive(globals.json, globals.full, globals.verbose)?;
+    let (mut screen, input) = Screen::interactive(globals.json, globals.plain, globals.verbose)?;
     let home =
         befriend::own_home(globals, &screen, "type there, or use a home of its own: tertulia --home DIR friends")?;
     screen.keep_in(&home);

@@ -50,9 +50,9 @@ pub(crate) struct Globals {
     /// One JSON object a line: events on stdout, commands on stdin (`tertulia help` has them)
     #[arg(long, global = true, help_heading = EVERYWHERE)]
     pub(crate) json: bool,
-    /// A full screen in a terminal: times, colours, who is here, and several lines to type in
-    #[arg(long, global = true, help_heading = EVERYWHERE, conflicts_with = "json")]
-    pub(crate) full: bool,
+    /// Plain lines in a terminal, and no full screen
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
+    pub(crate) plain: bool,
     /// Write what goes over the wire, decrypted, to FILE, which must be new
     #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "FILE")]
     pub(crate) trace: Option<PathBuf>,

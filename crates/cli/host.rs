@@ -128,7 +128,7 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     let plan = check(args, &again)?;
     globals.check()?;
     let filter = args.filter.as_deref().map(words).transpose()?.unwrap_or_default();
-    let (mut screen, input) = Screen::interactive(globals.json, globals.full, globals.verbose)?;
+    let (mut screen, input) = Screen::interactive(globals.json, globals.plain, globals.verbose)?;
     warn_of_no_words(args, &filter, &screen);
     let home = globals.open_home(&screen)?;
     screen.keep_in(&home);

@@ -210,7 +210,7 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     // What makes no sense is refused before anything is made.
     let program = globals.program();
     let target = Target::read(typed, globals.may_have_registry()).map_err(|fail| fail.hinting(&program))?;
-    let (mut screen, input) = Screen::interactive(globals.json, globals.full, globals.verbose)?;
+    let (mut screen, input) = Screen::interactive(globals.json, globals.plain, globals.verbose)?;
     let home = globals.open_home(&screen)?;
     screen.keep_in(&home);
     let registries = globals.registries(&home)?;

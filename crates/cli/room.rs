@@ -38,7 +38,7 @@ pub(crate) fn host(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
         return Err(Fail::usage(message, format!("{again} --lecture")));
     }
     globals.check()?;
-    let (mut screen, input) = Screen::interactive(globals.json, globals.full, globals.verbose)?;
+    let (mut screen, input) = Screen::interactive(globals.json, globals.plain, globals.verbose)?;
     let home = globals.open_home(&screen)?;
     screen.keep_in(&home);
     let called = globals.called(&home)?;

@@ -98,9 +98,9 @@ impl Screen {
     ///
     /// # Errors
     /// The system gives no thread.
-    pub(crate) fn interactive(json: bool, full: bool, verbose: u8) -> Result<(Self, input::Receiver), Fail> {
+    pub(crate) fn interactive(json: bool, plain: bool, verbose: u8) -> Result<(Self, input::Receiver), Fail> {
         if !json
-            && full
+            && !plain
             && let Some(Full { sink, input }) = full::open(has_colour())
         {
             let mut screen = Self::start(Output::start(sink, dropped_text), json, verbose, true)?;

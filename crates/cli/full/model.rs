@@ -1,11 +1,11 @@
 //! What is on the screen, by the events that tell of it: what was said, who is here, and how it stands. No meeting's
 //! state is kept here but what is drawn.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use tertulia_core::code::Code;
 use tertulia_core::event::{Contact, Deed, Event, Kind, Member, Reach, Role, State};
-use tertulia_core::id::Key;
+use tertulia_core::id::{Key, MeetingId};
 
 /// Messages and lines that can be scrolled back to; beyond them the oldest go.
 const ITEMS_MAX: usize = 10_000;
@@ -90,6 +90,8 @@ pub(crate) struct Model {
     pub(crate) name: String,
     pub(crate) role: Option<Role>,
     us: Option<Key>,
+    /// Among friends: with whom.
+    pairs: BTreeMap<MeetingId, String>,
     pub(crate) people: Vec<Member>,
     /// Of a lecture: how many there are beside those who are named.
     pub(crate) guests: u32,
@@ -109,7 +111,7 @@ impl Model {
         let Update { event, words, tone, at_ms } = update;
         let said = event.as_deref().and_then(|event| {
             self.note(event);
-            said(event, at_ms)
+            self.said(event, at_ms)
         });
         let item = said.or_else(|| words.map(|words| Item { at_ms, what: What::Told(words, tone) }));
         let Some(item) = item else { return 0 };
@@ -146,8 +148,12 @@ impl Model {
                     .filter(|member| member.key == *key)
                     .for_each(|member| member.name.clone_from(new));
             }
-            Event::Contacts { contacts } => self.people = contacts.iter().filter_map(friend).collect(),
+            Event::Contacts { contacts } => {
+                contacts.iter().for_each(|contact| self.pair(contact));
+                self.people = contacts.iter().filter_map(friend).collect();
+            }
             Event::Contact { contact, .. } => {
+                self.pair(contact);
                 friend(contact).into_iter().for_each(|friend| self.place(&friend.name, friend.key, friend.state));
             }
             Event::Message { kind: Kind::Deed(_, Deed::Lock), .. } => self.is_locked = true,
@@ -208,6 +214,28 @@ impl Model {
         }
     }
 
+    fn pair(&mut self, contact: &Contact) {
+        self.pairs.extend(contact.meeting.map(|pair| (pair, contact.name.clone())));
+    }
+
+    /// Words of somebody's.
+    fn said(&self, event: &Event, now_ms: u64) -> Option<Item> {
+        let Event::Message { meeting, kind, from, own, text } = event else { return None };
+        let (origin, key, manner) = match kind {
+            Kind::Text(origin) => {
+                let to = self.pairs.get(meeting).filter(|_| *own).cloned();
+                (Some(origin), origin.author, to.map_or(Manner::All, |to| Manner::Private(Some(to))))
+            }
+            Kind::Question(origin, asked) => (Some(origin), asked.key, Manner::Question),
+            Kind::Whisper(whisper) => (None, whisper.author, Manner::Private(own.then(|| whisper.to.clone()))),
+            Kind::Deed(..) | Kind::Missing(_) | Kind::Removed(..) => return None,
+        };
+        let at_ms = origin.map_or(now_ms, |origin| origin.time_ms);
+        let mark = origin.map(|origin| (origin.author, origin.session, origin.number));
+        let (from, is_own, text) = (from.clone(), *own, Some(text.clone()));
+        Some(Item { at_ms, what: What::Said { from, key, is_own, manner, text, mark } })
+    }
+
     /// How many others there are, and with how many of them this node has no link of its own.
     pub(crate) fn others(&self) -> (usize, usize) {
         let others = self.people.iter().filter(|member| member.state != State::You);
@@ -219,19 +247,4 @@ impl Model {
 /// A contact as one of those who are here.
 fn friend(contact: &Contact) -> Option<Member> {
     Some(Member { name: contact.name.clone(), key: contact.key?, state: contact.state })
-}
-
-/// Words of somebody's.
-fn said(event: &Event, now_ms: u64) -> Option<Item> {
-    let Event::Message { kind, from, own, text, .. } = event else { return None };
-    let (origin, key, manner) = match kind {
-        Kind::Text(origin) => (Some(origin), origin.author, Manner::All),
-        Kind::Question(origin, asked) => (Some(origin), asked.key, Manner::Question),
-        Kind::Whisper(whisper) => (None, whisper.author, Manner::Private(own.then(|| whisper.to.clone()))),
-        Kind::Deed(..) | Kind::Missing(_) | Kind::Removed(..) => return None,
-    };
-    let at_ms = origin.map_or(now_ms, |origin| origin.time_ms);
-    let mark = origin.map(|origin| (origin.author, origin.session, origin.number));
-    let (from, is_own, text) = (from.clone(), *own, Some(text.clone()));
-    Some(Item { at_ms, what: What::Said { from, key, is_own, manner, text, mark } })
 }
