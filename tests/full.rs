@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::Write as _;
 use std::num::NonZero;
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use expectrl::Session;
 use expectrl::session::OsSession;
@@ -106,9 +106,14 @@ const UP: &str = "\u{1b}[A";
 
 /// The host of a room in a terminal, and where to dial it.
 fn host(home: &Scratch, size: (u16, u16)) -> (Terminal, String) {
-    let arguments = ["host", "T", "--listen", "127.0.0.1:0", "--name", "anna"];
+    host_of(home, size, &[])
+}
+
+/// The same, of any meeting.
+fn host_of(home: &Scratch, size: (u16, u16), kind: &[&str]) -> (Terminal, String) {
+    let arguments = [&["host", "T", "--listen", "127.0.0.1:0", "--name", "anna"], kind].concat();
     let mut host = Terminal::open(home, &arguments, (100, 30));
-    host.shows("1 here: anna (you");
+    host.until("it is open", |rows| rows[0].contains("1 here") && rows.iter().any(|row| row.contains("has more")));
     let rows = host.rows();
     let row = rows.iter().find_map(|row| row.split_once("tertulia join 127.0.0.1:")).expect("it says how to join");
     let port: String = row.1.chars().take_while(char::is_ascii_digit).collect();
@@ -288,4 +293,82 @@ fn the_terminal_is_given_back_whatever_ends_the_program() {
         let last = host.end();
         assert!(last.contains("tertulia --name anna host T"), "what to type next: {last:?}");
     }
+}
+
+#[test]
+fn lines_that_are_typed_at_once_are_each_taken_or_refused_for_themselves() {
+    let home = Scratch::new("full-ahead");
+    let (mut host, address) = host(&home, (80, 24));
+    let mut bea = Bot::start("bea", &["join", &address]);
+    host.until("she is here", |rows| rows[0].contains("2 here"));
+    host.keys("/msg x\r/frob\r");
+    host.shows("error: there is no /frob here");
+    host.until("one of them is there", |rows| typed(rows).starts_with('/'));
+    host.keys(CTRL_C);
+    host.keys([UP, UP].concat());
+    host.until("what was refused first is there", |rows| typed(rows) == "/msg x");
+    host.keys(CTRL_C);
+    host.keys("one\r\rtwo\r/users x\rthree\rhalf ");
+    for expected in ["one", "two", "three"] {
+        assert_eq!(bea.wait("message")["text"], expected);
+    }
+    host.until("it is still there", |rows| typed(rows) == "half");
+    host.keys("a line\r");
+    assert_eq!(bea.wait("message")["text"], "half a line");
+}
+
+#[test]
+fn ctrl_c_takes_away_half_a_line_before_it_ends_anything() {
+    let home = Scratch::new("full-cleared");
+    let (mut host, address) = host_of(&home, (90, 24), &["--lecture"]);
+    let mut bea = Bot::start("bea", &["join", &address]);
+    host.until("she is here", |rows| rows[0].contains("2 here"));
+    host.keys("half a line");
+    host.until("it is shown", |rows| typed(rows) == "half a line");
+    host.keys(CTRL_C);
+    host.shows("Ctrl-C again, on the empty line, ends the lecture for all");
+    host.keys("whole\r");
+    assert_eq!(bea.wait("message")["text"], "whole");
+    host.keys(CTRL_C);
+    let again = |rows: &[String]| rows.iter().filter(|row| row.contains("Ctrl-C again")).count() == 2;
+    host.until("one is not enough, so long after the other", again);
+    host.keys(CTRL_C);
+    assert_eq!(bea.wait("closed")["code"], "ended");
+    assert!(host.end().contains("the meeting is over"));
+}
+
+/// Whoever types is answered by then, whatever has just arrived.
+const RESPONSIVE: Duration = Duration::from_secs(5);
+
+/// Sends the worst texts that there are to somebody who is typing.
+fn floods_whoever_types(name: &str, kind: &[&str]) {
+    let home = Scratch::new(name);
+    let (mut host, address) = host_of(&home, (80, 24), kind);
+    let mut bea = Bot::start("bea", &["join", &address]);
+    host.until("she is here", |rows| rows[0].contains("2 here"));
+    host.keys("half of ");
+    host.until("it is shown", |rows| typed(rows) == "half of");
+    // As long as a text can be: marks that pile up over one letter, and line breaks; then one that shows the end.
+    let worst = ["a\u{301}".repeat(TEXT_MAX / 3), "\u{301}".repeat(TEXT_MAX / 2), "\n".repeat(TEXT_MAX)];
+    for text in worst.iter().map(String::as_str).chain(["is that all?"]) {
+        bea.send(&json!({"command": "say", "text": text}));
+    }
+    host.shows("is that all?");
+    host.until("what was typed is still there", |rows| typed(rows) == "half of");
+    let begun = Instant::now();
+    host.keys("a line\r");
+    while bea.wait("message")["text"] != "half of a line" {}
+    host.keys("/users\r");
+    host.until("it is answered", |rows| rows.iter().any(|row| row.contains("2 here: ")));
+    assert!(begun.elapsed() < RESPONSIVE, "after {:?}", begun.elapsed());
+}
+
+#[test]
+fn h16_a_lecture_s_worst_texts_leave_the_line_to_whoever_types() {
+    floods_whoever_types("worst-lecture", &["--lecture"]);
+}
+
+#[test]
+fn h16_a_room_s_worst_texts_leave_the_line_to_whoever_types() {
+    floods_whoever_types("worst-room", &[]);
 }

@@ -26,7 +26,7 @@ use self::model::Model;
 pub(crate) use self::model::{Tone, Update};
 use crate::console;
 use crate::input::{self, Receiver, Sender, Typed, Verdict};
-use crate::output::{Plain, Sink, Stream};
+use crate::output::{self, Plain, Sink, Stream};
 
 /// A window smaller than this has lines instead.
 const SMALLEST: (u16, u16) = (20, 6);
@@ -56,7 +56,7 @@ enum Input {
 
 /// A full screen, and what is typed there.
 pub(crate) struct Full {
-    pub(crate) sink: Box<dyn Sink>,
+    pub(crate) sink: Shown,
     pub(crate) input: Receiver,
 }
 
@@ -96,7 +96,7 @@ pub(crate) fn open(has_colour: bool) -> Option<Full> {
     };
     std::thread::Builder::new().name("screen".into()).spawn(move || loops.run(&told)).ok()?;
     std::thread::Builder::new().name("keys".into()).spawn(move || read(&keys)).ok()?;
-    Some(Full { sink: Box::new(Shown(inbox)), input })
+    Some(Full { sink: Shown(inbox), input })
 }
 
 fn enter() -> io::Result<()> {
@@ -105,8 +105,12 @@ fn enter() -> io::Result<()> {
     execute!(io::stdout(), terminal::EnterAlternateScreen, event::EnableBracketedPaste)
 }
 
-/// Gives the terminal back as it was.
-pub(crate) fn restore() {
+/// Gives the terminal back as it was; one that takes nothing is not waited for.
+pub(crate) fn give_back() {
+    output::briefly(restore);
+}
+
+fn restore() {
     if IS_ON.swap(false, Ordering::Relaxed) {
         // A terminal that is gone needs nothing.
         let _ = execute!(io::stdout(), event::DisableBracketedPaste, terminal::LeaveAlternateScreen, cursor::Show);
@@ -125,7 +129,7 @@ fn read(keys: &mpsc::Sender<Input>) {
 }
 
 /// Tells the thread, and waits until it has drawn.
-struct Shown(mpsc::Sender<Input>);
+pub(crate) struct Shown(mpsc::Sender<Input>);
 
 impl Sink for Shown {
     fn write(&mut self, stream: Stream, lines: &str, news: Vec<Update>) -> io::Result<()> {

@@ -1,6 +1,5 @@
 //! Tertulia's command line: one file a verb, whose arguments' comments are its help.
 
-mod ahead;
 mod befriend;
 mod catalogue;
 mod completions;
@@ -35,7 +34,6 @@ mod send;
 mod session;
 mod shown;
 mod signals;
-mod terminal;
 mod text;
 mod trace;
 mod unheard;

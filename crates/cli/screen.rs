@@ -1,5 +1,6 @@
 //! What is shown: events and this program's own words, as JSON or as text, to one writer.
 
+use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 
 use tertulia_core::code::Code;
@@ -13,7 +14,6 @@ use crate::json::{self, Id};
 use crate::output::{self, Output, Plain, Reader, Stream, Unwritten};
 use crate::shown::Mark;
 use crate::signals::Signals;
-use crate::terminal::{self, Terminal};
 use crate::text::Text;
 use crate::{escape, input, logs};
 
@@ -31,7 +31,8 @@ enum Style {
 pub(crate) struct Screen {
     output: Output,
     style: Style,
-    has_editor: bool,
+    /// Whoever types sees it at once.
+    is_typed: bool,
     is_closed: bool,
     /// Where this process listens.
     pub(crate) listen: Option<SocketAddr>,
@@ -41,7 +42,6 @@ pub(crate) struct Screen {
 
 /// Whether stdout shows colours: as NO_COLOR, CLICOLOR_FORCE and CLICOLOR say, in this order, else if a terminal has them.
 pub(crate) fn has_colour() -> bool {
-    use std::io::IsTerminal as _;
     let wanted = anstyle_query::clicolor();
     let can_show = || anstyle_query::term_supports_color() || wanted == Some(true);
     !anstyle_query::no_color()
@@ -91,7 +91,8 @@ impl Screen {
     /// # Errors
     /// The system gives no thread.
     pub(crate) fn open(json: bool, verbose: u8) -> Result<Self, Fail> {
-        Self::start(Output::start(Plain, if json { dropped_json } else { dropped_text }), json, verbose, false)
+        let style = if json { Style::Json } else { Style::Text(Text::new(has_colour())) };
+        Self::start(Output::start(Plain, if json { dropped_json } else { dropped_text }), style, verbose)
     }
 
     /// For a command that its user talks to.
@@ -103,23 +104,19 @@ impl Screen {
             && !plain
             && let Some(Full { sink, input }) = full::open(has_colour())
         {
-            let mut screen = Self::start(Output::start(sink, dropped_text), json, verbose, true)?;
-            screen.style = Style::Full(Text::bare());
-            return Ok((screen, input));
-        }
-        if !json && let Some(Terminal { sink, input }) = terminal::open() {
-            let screen = Self::start(Output::start(sink, dropped_text), json, verbose, true)?;
+            let screen = Self::start(Output::start(sink, dropped_text), Style::Full(Text::bare()), verbose)?;
             return Ok((screen, input));
         }
         let input = input::read_stdin().map_err(|error| no_thread(&error))?;
-        Ok((Self::open(json, verbose)?, input))
+        let mut screen = Self::open(json, verbose)?;
+        screen.is_typed = std::io::stdin().is_terminal();
+        Ok((screen, input))
     }
 
-    fn start(output: std::io::Result<Output>, json: bool, verbose: u8, has_editor: bool) -> Result<Self, Fail> {
+    fn start(output: std::io::Result<Output>, style: Style, verbose: u8) -> Result<Self, Fail> {
         let output = output.map_err(|error| no_thread(&error))?;
         logs::start(&output, verbose);
-        let style = if json { Style::Json } else { Style::Text(Text::new(has_colour())) };
-        Ok(Self { output, style, has_editor, is_closed: false, listen: None, registry: None })
+        Ok(Self { output, style, is_typed: false, is_closed: false, listen: None, registry: None })
     }
 
     /// Whether stdout carries JSON.
@@ -127,9 +124,19 @@ impl Screen {
         matches!(self.style, Style::Json)
     }
 
-    /// Whether lines are typed with an editor.
-    pub(crate) const fn has_editor(&self) -> bool {
-        self.has_editor
+    /// Whether it is a full screen.
+    pub(crate) const fn is_full_screen(&self) -> bool {
+        matches!(self.style, Style::Full(_))
+    }
+
+    /// Whether it is plain lines.
+    pub(crate) const fn is_plain(&self) -> bool {
+        matches!(self.style, Style::Text(_))
+    }
+
+    /// Whether these come from a pipe or a file, and not from somebody who can do something about an error.
+    pub(crate) const fn is_pipe(&self) -> bool {
+        self.is_plain() && !self.is_typed
     }
 
     /// A line of output as it stands.
@@ -165,9 +172,9 @@ impl Screen {
         }
     }
 
-    /// Where errors and warnings go: where the user looks, who sees stdout with an editor or as JSON, and stderr else.
+    /// Where errors and warnings go: where the user looks, who sees a full screen or JSON, and stderr else.
     const fn alarms(&self) -> Stream {
-        if self.has_editor || self.is_json() { Stream::Out } else { Stream::Err }
+        if self.is_full_screen() || self.is_json() { Stream::Out } else { Stream::Err }
     }
 
     /// Something for people only. Escape what comes from outside.
@@ -187,7 +194,7 @@ impl Screen {
 
     /// Whether what friends are told is shown as it was sent, and not only where it was typed.
     pub(crate) const fn shows_own(&self) -> bool {
-        !matches!(self.style, Style::Text(_))
+        !self.is_plain()
     }
 
     /// Something that should be known.
@@ -212,7 +219,7 @@ impl Screen {
 
     /// The user sees `text` where it was typed.
     pub(crate) fn typed(&mut self, typed: &str) {
-        if let (Style::Text(text), true) = (&mut self.style, self.has_editor) {
+        if let (Style::Text(text), true) = (&mut self.style, self.is_typed) {
             text.typed(typed);
         }
     }
@@ -261,7 +268,7 @@ impl Screen {
     pub(crate) fn close(mut self) -> Result<(), Fail> {
         self.is_closed = true;
         let finished = self.output.finish();
-        terminal::restore();
+        full::give_back();
         finished.map_err(unwritten)
     }
 }
@@ -290,7 +297,7 @@ impl Drop for Screen {
         if !self.is_closed {
             // The refusal matters more than lines that nobody reads.
             let _ = self.output.finish();
-            terminal::restore();
+            full::give_back();
         }
     }
 }

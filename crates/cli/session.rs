@@ -173,7 +173,7 @@ pub(crate) async fn run(
     let mut stdout_works = true;
     let mut input_is_open = true;
     while session.closed.is_none() {
-        let takes_lines = input_is_open && (session.screen.has_editor() || !session.is_full());
+        let takes_lines = input_is_open && (session.screen.is_full_screen() || !session.is_full());
         let deadline = session.deadline();
         tokio::select! {
             biased;

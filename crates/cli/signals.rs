@@ -13,7 +13,7 @@ pub(crate) enum Signal {
 
 /// Ends the program now: its user has said so twice.
 pub(crate) fn end_now() -> ! {
-    crate::terminal::restore();
+    crate::full::give_back();
     std::process::exit(1)
 }
 

@@ -130,6 +130,9 @@ impl Model {
             Event::Ready { role, name, key, title, .. } => {
                 self.role = Some(*role);
                 (self.us, self.name, self.title) = (Some(*key), name.clone(), title.clone());
+                if *role != Role::Friends {
+                    self.place(name, *key, State::You);
+                }
             }
             Event::Roster { members, guests } => (self.people, self.guests) = (members.clone(), *guests),
             Event::Joined { name, key, .. } => self.place(name, *key, State::Linked),

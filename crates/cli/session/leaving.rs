@@ -115,8 +115,7 @@ impl Session<'_> {
     }
 
     pub(super) async fn finish(self) -> Result<ExitCode, Fail> {
-        let is_pipe = !self.screen.has_editor() && !self.screen.is_json();
-        let has_failed = self.has_failed && is_pipe;
+        let has_failed = self.has_failed && self.screen.is_pipe();
         let (role, has_others, only_here) = (self.plan.role, self.unheard.has_others(), self.only_here());
         let was_there = self.has_been_ready;
         let seconds = self.is_late.then_some(if self.is_hasty { HASTY_TIMEOUT } else { PENDING_TIMEOUT }.as_secs());

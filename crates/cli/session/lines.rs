@@ -81,7 +81,7 @@ impl Session<'_> {
                 });
             }
             Typed::End if self.plan.ends_with_input => self.empty(),
-            Typed::End if self.screen.has_editor() => {
+            Typed::End if self.screen.is_full_screen() => {
                 self.screen.own(match self.plan.role {
                     Role::Host => "no more input: the lecture goes on; Ctrl-C ends it for all",
                     Role::Attendee | Role::Friends | Role::Member => {
@@ -94,8 +94,7 @@ impl Session<'_> {
     }
 
     pub(super) fn is_full(&self) -> bool {
-        let is_plain = !self.screen.has_editor() && !self.screen.is_json();
-        let most = if is_plain { WAITING_PLAIN_MAX } else { WAITING_MAX };
+        let most = if self.screen.is_plain() { WAITING_PLAIN_MAX } else { WAITING_MAX };
         self.waiting.len().saturating_add(self.early.len()).saturating_add(self.last.len()) >= most
     }
 
