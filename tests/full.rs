@@ -372,3 +372,44 @@ fn h16_a_lecture_s_worst_texts_leave_the_line_to_whoever_types() {
 fn h16_a_room_s_worst_texts_leave_the_line_to_whoever_types() {
     floods_whoever_types("worst-room", &[]);
 }
+
+#[test]
+fn what_was_said_before_is_there_again_once() {
+    let home = Scratch::new("full-earlier");
+    let (mut host, address) = host(&home, (80, 24));
+    let mut bea = Bot::start("bea", &["join", &address]);
+    host.until("she is here", |rows| rows[0].contains("2 here"));
+    bea.send(&json!({"command": "say", "text": "from bea"}));
+    host.shows("bea: from bea");
+    host.keys("from anna\rremoved\r/retract\r");
+    host.shows("anna: [removed]");
+    host.keys("/stop\r");
+    host.end();
+    let mut again = Terminal::open(&home, &["host", "T", "--listen", "127.0.0.1:0", "--name", "anna"], (80, 40));
+    again.shows("has more");
+    again.shows("anna: from anna");
+    let rows = again.rows();
+    let count = |text: &str| rows.iter().filter(|row| row.contains(text)).count();
+    assert_eq!((count("bea: from bea"), count("anna: from anna"), count("removed")), (1, 1, 0), "{rows:#?}");
+}
+
+#[test]
+fn who_looks_elsewhere_sees_what_is_new() {
+    let home = Scratch::new("full-new");
+    let (mut host, address) = host(&home, (80, 24));
+    let mut bea = Bot::start("bea", &["join", &address]);
+    bea.send(&json!({"command": "say", "text": "one"}));
+    host.shows("bea: one");
+    host.keys("\u{1b}[O");
+    host.keys("half");
+    host.until("it is shown", |rows| typed(rows) == "half");
+    bea.send(&json!({"command": "say", "text": "two"}));
+    bea.send(&json!({"command": "say", "text": "three"}));
+    host.shows("bea: three");
+    let rows = host.rows();
+    let new = rows.iter().position(|row| row.starts_with("\u{2014} new \u{2014}")).expect("it is marked");
+    assert!(rows[new - 1].contains("bea: one") && rows[new + 1].contains("bea: two"), "{rows:#?}");
+    host.keys("\u{1b}[I\r");
+    host.shows("anna: half");
+    assert!(!host.rows().iter().any(|row| row.contains("\u{2014} new \u{2014}")));
+}

@@ -1,6 +1,7 @@
 //! A full screen, on a thread of its own: it draws what it is told, and tells what is typed.
 
 mod draw;
+mod earlier;
 mod editor;
 mod model;
 #[cfg(test)]
@@ -21,6 +22,7 @@ use ratatui::backend::CrosstermBackend;
 use tokio::sync::mpsc::error::TrySendError;
 
 use self::draw::{Look, View};
+pub(crate) use self::earlier::earlier;
 use self::editor::{Act, Editor};
 use self::model::Model;
 pub(crate) use self::model::{Tone, Update};
@@ -102,7 +104,7 @@ pub(crate) fn open(has_colour: bool) -> Option<Full> {
 fn enter() -> io::Result<()> {
     terminal::enable_raw_mode()?;
     IS_ON.store(true, Ordering::Relaxed);
-    execute!(io::stdout(), terminal::EnterAlternateScreen, event::EnableBracketedPaste)
+    execute!(io::stdout(), terminal::EnterAlternateScreen, event::EnableBracketedPaste, event::EnableFocusChange)
 }
 
 /// Gives the terminal back as it was; one that takes nothing is not waited for.
@@ -113,7 +115,13 @@ pub(crate) fn give_back() {
 fn restore() {
     if IS_ON.swap(false, Ordering::Relaxed) {
         // A terminal that is gone needs nothing.
-        let _ = execute!(io::stdout(), event::DisableBracketedPaste, terminal::LeaveAlternateScreen, cursor::Show);
+        let _ = execute!(
+            io::stdout(),
+            event::DisableFocusChange,
+            event::DisableBracketedPaste,
+            terminal::LeaveAlternateScreen,
+            cursor::Show
+        );
         let _ = terminal::disable_raw_mode();
     }
 }
@@ -263,7 +271,8 @@ impl Loop {
                 self.act(act);
             }
             Key::Paste(text) => self.editor.paste(&text),
-            Key::Resize(..) | Key::FocusGained | Key::FocusLost | Key::Key(_) | Key::Mouse(_) => {}
+            Key::FocusLost => self.view.left_at = Some(self.model.total),
+            Key::Resize(..) | Key::FocusGained | Key::Key(_) | Key::Mouse(_) => {}
         }
     }
 
@@ -272,6 +281,7 @@ impl Loop {
             Act::None => {}
             Act::Send(text) if self.outgoing.len() >= OUTGOING_MAX => self.editor.hand_back(&text),
             Act::Send(text) => {
+                self.view.left_at = None;
                 self.newest();
                 self.outgoing.push_back(Typed::Line(text, None));
             }

@@ -142,6 +142,7 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
         }
         None => found(args, &home.identity(), &plan, Purpose::STAR)?,
     };
+    screen.remember(&lecture.log, (home.identity().key(), &called.name));
     let registries = venue::registries(args.lan, globals, &home, &again)?;
     let is_registry = registries.is_default || args.lan;
     screen.registry = registries.shown();

@@ -231,6 +231,9 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     let again = format!("{} join{again}", globals.program());
     let called = globals.called(&home)?;
     let kept = kept(&home, &target, &screen)?;
+    for kept in kept.bound.iter().chain(&kept.others) {
+        screen.remember(&kept.log, (home.identity().key(), &called.name));
+    }
     let id = |restored: &Restored| restored.charter.meeting;
     let (bound_id, guess_id) = (kept.bound.as_ref().map(id), kept.guess.as_ref().map(|guess| id(&guess.restored)));
     let all_kept: Vec<MeetingId> = kept.others.iter().map(id).chain(bound_id).collect();

@@ -1,10 +1,13 @@
 //! What is shown: events and this program's own words, as JSON or as text, to one writer.
 
+use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 
 use tertulia_core::code::Code;
 use tertulia_core::event::Event;
+use tertulia_core::id::{Key, MeetingId};
+use tertulia_core::log::Log;
 use tertulia_net::{Home, Node};
 
 use crate::console::Problem;
@@ -33,6 +36,8 @@ pub(crate) struct Screen {
     style: Style,
     /// Whoever types sees it at once.
     is_typed: bool,
+    /// What earlier runs have shown of meetings that this one may come to.
+    earlier: BTreeMap<MeetingId, Vec<Update>>,
     is_closed: bool,
     /// Where this process listens.
     pub(crate) listen: Option<SocketAddr>,
@@ -57,7 +62,7 @@ const fn is_alarm(event: &Event) -> bool {
 
 /// How much the words for an event matter.
 const fn tone_of(event: &Event) -> Tone {
-    if matches!(event, Event::Warning(_) | Event::Gap { .. }) {
+    if matches!(event, Event::Warning(_) | Event::Gap { .. } | Event::Knock { .. }) {
         Tone::Caution
     } else if is_alarm(event) {
         Tone::Alarm
@@ -116,7 +121,15 @@ impl Screen {
     fn start(output: std::io::Result<Output>, style: Style, verbose: u8) -> Result<Self, Fail> {
         let output = output.map_err(|error| no_thread(&error))?;
         logs::start(&output, verbose);
-        Ok(Self { output, style, is_typed: false, is_closed: false, listen: None, registry: None })
+        Ok(Self {
+            output,
+            style,
+            is_typed: false,
+            earlier: BTreeMap::new(),
+            is_closed: false,
+            listen: None,
+            registry: None,
+        })
     }
 
     /// Whether stdout carries JSON.
@@ -144,8 +157,19 @@ impl Screen {
         self.output.line(Stream::Out, line);
     }
 
+    /// What is kept of a meeting is seen again once this run is there; `us`: this user's key, and name.
+    pub(crate) fn remember(&mut self, log: &Log, us: (Key, &str)) {
+        if self.is_full_screen() {
+            self.earlier.insert(log.meeting(), full::earlier(log, us));
+        }
+    }
+
     /// An event; `id` is what its command came with.
     pub(crate) fn event(&mut self, event: &Event, id: Option<Id>) {
+        if let Event::Ready { meeting, .. } = event {
+            let earlier = self.earlier.remove(meeting).into_iter().flatten();
+            earlier.for_each(|update| self.output.news(update, false, None));
+        }
         let line = match &mut self.style {
             Style::Full(text) => {
                 let (words, tone) = (text.event(event), tone_of(event));

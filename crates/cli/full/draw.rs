@@ -41,6 +41,8 @@ pub(crate) struct View {
     pub(crate) back: usize,
     /// Items that have come meanwhile.
     pub(crate) below: usize,
+    /// How many items there were when the user looked elsewhere: what follows is new.
+    pub(crate) left_at: Option<usize>,
     /// Keys are shown.
     pub(crate) has_help: bool,
     /// Who is here is not to be shown.
@@ -133,6 +135,13 @@ fn messages(frame: &mut Frame<'_>, area: Rect, model: &Model, view: &mut View, l
         let day = day_of(item.at_ms, look);
         if before.is_none_or(|before| day_of(before.at_ms, look) != day) {
             own.insert(0, Line::styled(format!("\u{2014} {day} \u{2014}"), Style::new().add_modifier(Modifier::DIM)));
+        }
+        let number = model.total.saturating_sub(items.len()).saturating_add(at);
+        if view.left_at == Some(number) {
+            own.insert(
+                0,
+                Line::styled("\u{2014} new \u{2014}", styled(look, Color::Yellow).add_modifier(Modifier::BOLD)),
+            );
         }
         own.reverse();
         rows.append(&mut own);

@@ -86,6 +86,8 @@ pub(crate) struct Delivery {
 #[derive(Debug, Default)]
 pub(crate) struct Model {
     pub(crate) items: VecDeque<Item>,
+    /// How many there were, ever.
+    pub(crate) total: usize,
     pub(crate) title: String,
     pub(crate) name: String,
     pub(crate) role: Option<Role>,
@@ -122,6 +124,7 @@ impl Model {
             self.items.pop_front();
         }
         self.items.push_back(item);
+        self.total = self.total.saturating_add(1);
         1
     }
 
