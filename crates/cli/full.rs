@@ -25,9 +25,9 @@ use self::draw::{Look, View};
 pub(crate) use self::earlier::earlier;
 use self::editor::{Act, Editor};
 use self::model::Model;
-pub(crate) use self::model::{Tone, Update};
 use crate::console;
 use crate::input::{self, Receiver, Sender, Typed, Verdict};
+use crate::news::{Tone, Update};
 use crate::output::{self, Plain, Sink, Stream};
 
 /// A window smaller than this has lines instead.

@@ -24,6 +24,7 @@ mod list;
 mod logs;
 mod man;
 mod meetings;
+mod news;
 mod output;
 mod overview;
 mod receive;

@@ -10,7 +10,7 @@ use tertulia_net::Home;
 use tokio::sync::watch;
 use tokio::time::sleep_until;
 
-use crate::full::Update;
+use crate::news::Update;
 use crate::shown::{Ledger, Mark};
 
 /// Bytes of the lines that wait to be written; beyond them the oldest are dropped.

@@ -12,8 +12,9 @@ use tertulia_net::{Home, Node};
 
 use crate::console::Problem;
 use crate::fail::Fail;
-use crate::full::{self, Full, Tone, Update};
+use crate::full::{self, Full};
 use crate::json::{self, Id};
+use crate::news::{Tone, Update};
 use crate::output::{self, Output, Plain, Reader, Stream, Unwritten};
 use crate::shown::Mark;
 use crate::signals::Signals;

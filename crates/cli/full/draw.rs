@@ -11,9 +11,10 @@ use tertulia_core::event::{Member, Reach, Role, State};
 use tertulia_core::id::Key;
 
 use super::editor::Editor;
-use super::model::{Item, Manner, Model, Tone, What};
+use super::model::{Item, Manner, Model, What};
 use super::wrap;
 use crate::escape;
+use crate::news::Tone;
 
 /// Below this width, who is here is not shown beside what was said.
 const PEOPLE_FROM: u16 = 70;

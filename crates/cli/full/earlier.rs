@@ -7,7 +7,7 @@ use tertulia_core::id::Key;
 use tertulia_core::log::{Held, Log, Record, entry_of};
 use tertulia_core::wire::entry::EntryBody;
 
-use super::model::{Tone, Update};
+use crate::news::{Tone, Update};
 
 /// So many of the last are there again.
 const EARLIER_MAX: usize = 200;

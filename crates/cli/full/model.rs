@@ -7,32 +7,10 @@ use tertulia_core::code::Code;
 use tertulia_core::event::{Contact, Deed, Event, Kind, Member, Reach, Role, State};
 use tertulia_core::id::{Key, MeetingId};
 
+use crate::news::{Tone, Update};
+
 /// Messages and lines that can be scrolled back to; beyond them the oldest go.
 const ITEMS_MAX: usize = 10_000;
-
-/// How much a line matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Tone {
-    /// This program tells.
-    Plain,
-    /// It should be known.
-    Caution,
-    /// Something went wrong.
-    Alarm,
-}
-
-/// Something new: an event, and its words for people, where it has some.
-#[derive(Clone, Debug)]
-pub(crate) struct Update {
-    /// What has happened; `None`: words alone.
-    pub(crate) event: Option<Box<Event>>,
-    /// In words.
-    pub(crate) words: Option<String>,
-    /// How much the words matter.
-    pub(crate) tone: Tone,
-    /// When, milliseconds since 1970 in UTC.
-    pub(crate) at_ms: u64,
-}
 
 /// Author, session and number of an entry.
 type Mark = (Key, u64, u64);

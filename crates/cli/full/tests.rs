@@ -12,7 +12,8 @@ use tertulia_core::id::{Key, MeetingId, Token};
 
 use super::draw::{self, Look, View};
 use super::editor::{Act, Editor};
-use super::model::{Model, Tone, Update};
+use super::model::Model;
+use crate::news::{Tone, Update};
 
 const MEETING: MeetingId = MeetingId([7; 16]);
 /// A Monday noon, in UTC.

@@ -1,0 +1,27 @@
+//! What is new, on its way to a screen that draws it.
+
+use tertulia_core::event::Event;
+
+/// How much a line matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tone {
+    /// This program tells.
+    Plain,
+    /// It should be known.
+    Caution,
+    /// Something went wrong.
+    Alarm,
+}
+
+/// Something new: an event, and its words for people, where it has some.
+#[derive(Clone, Debug)]
+pub(crate) struct Update {
+    /// What has happened; `None`: words alone.
+    pub(crate) event: Option<Box<Event>>,
+    /// In words.
+    pub(crate) words: Option<String>,
+    /// How much the words matter.
+    pub(crate) tone: Tone,
+    /// When, milliseconds since 1970 in UTC.
+    pub(crate) at_ms: u64,
+}
