@@ -15,7 +15,7 @@ use expectrl::session::OsSession;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::termios::{LocalModes, tcgetattr};
 use serde_json::json;
-use support::{Bot, PATIENCE, Scratch, tertulia};
+use support::{Bot, PATIENCE, Scratch, code, tertulia};
 use tertulia_core::limits::TEXT_MAX;
 use vt100::Parser;
 
@@ -31,11 +31,17 @@ struct Terminal {
 }
 
 impl Terminal {
-    fn open(home: &Scratch, arguments: &[&str], (columns, rows): (u16, u16)) -> Self {
+    fn open(home: &Scratch, arguments: &[&str], size: (u16, u16)) -> Self {
+        Self::open_with(home, arguments, size, &[])
+    }
+
+    /// The same, with these variables too.
+    fn open_with(home: &Scratch, arguments: &[&str], (columns, rows): (u16, u16), variables: &[(&str, &str)]) -> Self {
         let program = tertulia(home);
         let mut command = Command::new(program.get_program());
         command.env_clear().env("TERM", "xterm-256color").env("LANG", "C.UTF-8").env("TZ", "UTC");
         command.env("TERTULIA_HOME", home.path()).env("TERTULIA_REGISTRY", "none").args(arguments);
+        command.envs(variables.iter().copied());
         // It begins with the size that a terminal has by default.
         let session = Session::spawn(command).expect("a terminal");
         let master = session.get_process().get_raw_handle().expect("the terminal's other end");
@@ -181,6 +187,52 @@ fn who_is_up_in_the_past_stays_there_while_50_lines_a_second_arrive() {
     assert_eq!(host.rows()[1..10], before);
     host.keys("\u{1b}[F");
     host.shows("bea: new 29");
+}
+
+#[test]
+fn ticket_2_the_code_lies_over_all_until_a_key_is_pressed_and_leads_into_the_meeting() {
+    let home = Scratch::new("full-code");
+    let (mut host, _) = host(&home, (80, 24));
+    host.keys("/ticket\r");
+    host.shows("any key closes");
+    let screen = host.parser.screen();
+    let row = |row: u16| -> String {
+        let cells = (0..80).filter_map(|column| screen.cell(row, column));
+        let paper = cells.filter(|cell| cell.bgcolor() == vt100::Color::Idx(15));
+        paper.map(|cell| if cell.contents().is_empty() { " " } else { cell.contents() }).collect()
+    };
+    let rows: Vec<String> = (0..24).map(row).filter(|row| !row.is_empty()).collect();
+    assert_eq!(rows.len(), 23);
+    let read = code(&rows.iter().map(String::as_str).collect::<Vec<_>>());
+    let mut bea = Bot::start("bea", &["join", &read]);
+    assert_eq!(bea.wait("ready")["title"], "T");
+    // Another key than a letter takes it away, and nothing else; a letter is typed.
+    host.keys(CTRL_C);
+    host.until("it is gone", |rows| typed(rows).is_empty() && rows[0].contains("2 here"));
+    host.keys("/ticket\r");
+    host.shows("any key closes");
+    host.keys("x");
+    host.until("it is typed", |rows| typed(rows) == "x");
+    host.keys(CTRL_C);
+    host.until("it is gone", |rows| typed(rows).is_empty());
+    host.resize(80, 20);
+    host.keys("/ticket\r");
+    host.shows("it needs 45 columns and 24 rows");
+}
+
+#[test]
+fn no_code_is_drawn_without_colours_or_the_letters_for_it() {
+    for variable in [("NO_COLOR", "1"), ("LC_ALL", "C")] {
+        let home = Scratch::numbered("full-no-code");
+        let arguments = ["host", "T", "--listen", "127.0.0.1:0", "--name", "anna"];
+        let mut host = Terminal::open_with(&home, &arguments, (80, 30), &[variable]);
+        host.shows("1 here: anna (you");
+        host.keys("/ticket\r");
+        host.shows("others join: tertulia join");
+        host.keys("/bans\r");
+        host.shows("nobody is muted or out");
+        assert!(host.rows().iter().all(|row| !row.contains("phones") && !row.contains('█')), "{:?}", host.rows());
+    }
 }
 
 #[test]

@@ -14,11 +14,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, SyncSender, TryRecvError};
 use std::time::{Duration, Instant};
 
-use crossterm::event::{self, Event as Key, KeyEventKind};
+use crossterm::event::{self, Event as Key, KeyCode, KeyEventKind, KeyModifiers};
 use crossterm::{cursor, execute, terminal};
 use jiff::tz::TimeZone;
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
+use tertulia_core::event::Event;
 use tokio::sync::mpsc::error::TrySendError;
 
 use self::draw::{Look, View};
@@ -29,6 +30,7 @@ use crate::console;
 use crate::input::{self, Receiver, Sender, Typed, Verdict};
 use crate::news::{Tone, Update};
 use crate::output::{self, Plain, Sink, Stream};
+use crate::qr::Drawn;
 
 /// A window smaller than this has lines instead.
 const SMALLEST: (u16, u16) = (20, 6);
@@ -236,6 +238,9 @@ impl Loop {
     }
 
     fn take(&mut self, update: Update) {
+        if let Some(Event::Ticket { ticket, .. }) = update.event.as_deref() {
+            self.view.code = Drawn::of(ticket, self.look.has_colour);
+        }
         let added = self.model.take(update);
         if added > 0 && self.view.back > 0 {
             // Whoever looks further up goes on seeing the same.
@@ -256,7 +261,22 @@ impl Loop {
         self.is_dirty = false;
     }
 
+    /// Whether a key does nothing but take a code away. What is typed is never lost.
+    fn closes_code(&mut self, key: &Key) -> bool {
+        let is_typed = match key {
+            Key::Key(key) if key.kind != KeyEventKind::Release => {
+                matches!(key.code, KeyCode::Char(_)) && !key.modifiers.contains(KeyModifiers::CONTROL)
+            }
+            Key::Paste(_) => true,
+            Key::Key(_) | Key::Resize(..) | Key::FocusGained | Key::FocusLost | Key::Mouse(_) => return false,
+        };
+        self.view.code.take().is_some() && !is_typed
+    }
+
     fn on_key(&mut self, key: Key) {
+        if self.closes_code(&key) {
+            return;
+        }
         match key {
             Key::Key(key) if key.kind != KeyEventKind::Release => {
                 let (model, role) = (&self.model, self.model.role);

@@ -25,8 +25,9 @@ use crate::escape;
 use crate::fail::{Fail, quoted};
 use crate::globals::{Globals, start_run, warn_of_lost};
 use crate::input;
+use crate::qr::Drawn;
 use crate::registry;
-use crate::screen::Screen;
+use crate::screen::{Screen, has_colour};
 use crate::session::{self, Plan, Ready};
 use crate::signals::Signals;
 use crate::venue::{self, Place, Wish};
@@ -349,6 +350,9 @@ pub(crate) fn welcome(ready: &Ready<'_>, opened: (&str, &str), screen: &Screen, 
     }
     venue::invite(place, ready.ticket, admission, screen);
     if ready.is_first {
+        if screen.is_full_screen() && Drawn::of(ready.ticket, has_colour()).is_some() {
+            screen.own("/ticket shows a code that phones read");
+        }
         screen.own("what you type goes to all; /msg NAME TEXT to one; /users, /kick NAME, /lock, /end; /help has more");
         if admission.has_lobby() {
             screen.own(LOBBY);

@@ -113,7 +113,8 @@ pub(crate) fn target(input: &mut impl BufRead) -> Result<String, &'static str> {
             }
             Some(Typed::Interrupt | Typed::Cleared | Typed::End) | None => return Ok(target),
         }
-        let is_open = target.split_once("tertulia:").is_some_and(|(_, ticket)| !ticket.contains('/'));
+        let is_open =
+            target.to_ascii_lowercase().split_once("tertulia:").is_some_and(|(_, ticket)| !ticket.contains('/'));
         if !target.is_empty() && (!is_open || target.len() > TARGET_MAX) {
             return Ok(target);
         }
@@ -147,6 +148,7 @@ mod tests {
         for (text, expected, rest) in [
             ("\u{feff}\r\n 127.0.0.1:1 \r\nhello\n", Ok("127.0.0.1:1"), &["hello"][..]),
             ("tertulia:ab.\n  cd@h:1\n,g:1/\nhello\n", Ok("tertulia:ab.cd@h:1,g:1/"), &["hello"]),
+            ("TERTULIA:AB.\n  CD*H:1\n/\nhello\n", Ok("TERTULIA:AB.CD*H:1/"), &["hello"]),
             ("tertulia:ab@h:1/\nhello", Ok("tertulia:ab@h:1/"), &["hello"]),
             ("tertulia:ab", Ok("tertulia:ab"), &[]),
             ("\n", Err("nothing is there"), &[]),

@@ -12,7 +12,7 @@ use tertulia_core::id::{Key, MeetingId};
 use tertulia_core::identity::Identity;
 use tertulia_core::node::{Guess, is_over};
 use tertulia_core::star::Restored;
-use tertulia_core::ticket::Ticket;
+use tertulia_core::ticket::{Ticket, is_begun};
 use tertulia_core::wire::field::Reason;
 use tertulia_net::{Home, Setup, StoredLog, StoredMeeting, start, unix_ms};
 
@@ -75,7 +75,7 @@ impl Target {
     /// What is meant by what was typed or pasted.
     fn read(typed: &str, has_registry: bool) -> Result<Self, Fail> {
         let typed = unwrapped(typed);
-        if typed.starts_with("tertulia:") {
+        if is_begun(&typed) {
             let ticket = typed.parse().map_err(|error| Fail::usage(words::no_ticket(error), WITH_TICKET))?;
             return Ok(Self::Ticket(Box::new(ticket)));
         }
@@ -148,7 +148,7 @@ fn unwrapped(typed: &str) -> String {
         let is_computer = |address: &HostPort| printed.is_some() || !matches!(address.host, Host::Name(_));
         whole.parse().is_ok_and(|address| is_computer(&address))
     };
-    if whole.starts_with("tertulia:") || is_address() { whole } else { bare.trim().into() }
+    if is_begun(&whole) || is_address() { whole } else { bare.trim().into() }
 }
 
 /// What was typed, or stood somewhere else.
@@ -399,6 +399,8 @@ mod tests {
     fn what_is_copied_from_a_window_is_taken_as_it_was_printed() {
         let ticket = format!("tertulia:{}.{}@127.0.0.1:7473/", "0a".repeat(16), "1b".repeat(32));
         let (front, back) = ticket.split_at(50);
+        let code = ticket.parse::<Ticket>().unwrap().to_code();
+        let (code_front, code_back) = code.split_at(50);
         for pasted in [
             ticket.clone(),
             format!("  {ticket}\n"),
@@ -414,6 +416,10 @@ mod tests {
             format!("tertulia join {front} {back}"),
             format!("--   tertulia join '{front}\n{back}'\n"),
             format!("-- others join with: tertulia join '{ticket}'"),
+            code.clone(),
+            code.to_lowercase(),
+            format!("{code_front}\n{code_back}"),
+            format!("tertulia join '{code}'"),
         ] {
             let Ok(Target::Ticket(read)) = Target::read(&pasted, true) else { panic!("{pasted}") };
             assert_eq!(read.to_string(), ticket, "{pasted}");

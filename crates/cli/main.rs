@@ -27,6 +27,7 @@ mod meetings;
 mod news;
 mod output;
 mod overview;
+mod qr;
 mod receive;
 mod registry;
 mod room;

@@ -306,7 +306,7 @@ fn by_ticket(label: Option<&str>) -> String {
 }
 
 /// What others type to join.
-pub(crate) fn handed_out(label: &str, ticket: &str) -> String {
+fn handed_out(label: &str, ticket: &str) -> String {
     let with = if label.is_empty() { String::new() } else { format!(", with the ticket `{}`", escape::line(label)) };
     format!("others join{with}: tertulia join '{ticket}'")
 }

@@ -3,19 +3,9 @@
 use std::io::{self, IsTerminal as _};
 
 /// Columns and rows, where stdout is a terminal that tells them.
-#[cfg(unix)]
 pub(crate) fn size() -> Option<(u16, u16)> {
-    if !io::stdout().is_terminal() {
-        return None;
-    }
-    let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
-    Some((size.ws_col, size.ws_row)).filter(|(columns, rows)| *columns > 0 && *rows > 0)
-}
-
-/// Nothing tells them here.
-#[cfg(not(unix))]
-pub(crate) fn size() -> Option<(u16, u16)> {
-    None
+    let size = if io::stdout().is_terminal() { crossterm::terminal::size().ok() } else { None };
+    size.filter(|(columns, rows)| *columns > 0 && *rows > 0)
 }
 
 /// Whether the user's locale has all letters.

@@ -54,6 +54,7 @@ pub(crate) fn sync(page: &mut Page) {
         addresses: vec!["192.0.2.1:7473".into(), "[2001:db8::1]:7473".into()],
     };
     page.sync_block("hex: ticket", "", &ticket.to_string());
+    page.sync_block("hex: ticket in a code", "", &ticket.to_code());
     page.sync_block("code: ticket", "", &forms_of(&ticket));
     page.sync_block("code: address", "", &text_of("crates/testkit/src/fuzz/address.rs"));
     page.sync_block("code: handshake", "", &text_of("crates/core/tests/channel/oracle.rs"));

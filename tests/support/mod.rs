@@ -208,6 +208,17 @@ pub(crate) fn sealed(name: &str, content: &str) -> String {
     format!("{line} {check}\n{content}")
 }
 
+/// What a camera reads of a code that is drawn with half blocks, with a quiet zone around it.
+pub(crate) fn code(rows: &[&str]) -> String {
+    const QUIET: usize = 4;
+    let dark = |row: &str, half: &str| row.chars().map(|block| half.contains(block)).collect::<Vec<bool>>();
+    let modules = rows.iter().flat_map(|row| [dark(row, "█▀"), dark(row, "█▄")]);
+    let modules: Vec<Vec<bool>> = modules.skip(QUIET).map(|row| row.into_iter().skip(QUIET).collect()).collect();
+    let size = modules[0].len().checked_sub(QUIET).expect("a quiet zone");
+    let grid = rqrr::SimpleGrid::from_func(size, |x, y| modules[y][x]);
+    rqrr::Grid::new(grid).decode().expect("a code").1
+}
+
 /// Sends a signal to a process that the test has started.
 pub(crate) fn signal(process: u32, name: &str) {
     let sent = Command::new("kill").args([format!("-{name}"), process.to_string()]).status();

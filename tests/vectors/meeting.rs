@@ -56,12 +56,14 @@ fn tickets() -> [String; 3] {
     let addresses = vec!["192.0.2.1:7473".to_owned(), "[2001:db8::1]:7473".to_owned()];
     let written = |seed, endorsement| {
         let (host, addresses) = (ada().key(), addresses.clone());
-        text(&Ticket { meeting, host, seed, endorsement, addresses }.to_string())
+        Ticket { meeting, host, seed, endorsement, addresses }
     };
+    let endorsed = written(Some(Secret([0xdd; 32])), Some(endorsement));
     let texts = [
-        ("without_seed", written(None, None)),
-        ("with_seed", written(Some(Secret([0xcc; 32])), None)),
-        ("endorsed", written(Some(Secret([0xdd; 32])), Some(endorsement))),
+        ("without_seed", text(&written(None, None).to_string())),
+        ("with_seed", text(&written(Some(Secret([0xcc; 32])), None).to_string())),
+        ("endorsed", text(&endorsed.to_string())),
+        ("endorsed_in_a_code", text(&endorsed.to_code())),
     ];
     let parts: [&[u8]; 2] = [&meeting.0, &other.key().0];
     let endorsement = signed(&ada(), Domain::Ticket, &parts, &endorsement);

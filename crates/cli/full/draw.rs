@@ -3,10 +3,10 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use ratatui::Frame;
-use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::layout::{Constraint, Flex, Layout, Rect};
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{Block, Borders, Clear, Paragraph};
+use ratatui::widgets::{Block, Borders, Clear, Paragraph, Wrap};
 use tertulia_core::event::{Member, Reach, Role, State};
 use tertulia_core::id::Key;
 
@@ -15,6 +15,7 @@ use super::model::{Item, Manner, Model, What};
 use super::wrap;
 use crate::escape;
 use crate::news::Tone;
+use crate::qr::Drawn;
 
 /// Below this width, who is here is not shown beside what was said.
 const PEOPLE_FROM: u16 = 70;
@@ -48,6 +49,8 @@ pub(crate) struct View {
     pub(crate) has_help: bool,
     /// Who is here is not to be shown.
     pub(crate) hides_people: bool,
+    /// A ticket's code lies over all else.
+    pub(crate) code: Option<Drawn>,
     /// How many rows of messages there were, and how wide: as it was drawn last.
     pub(crate) seen: (u16, u16),
 }
@@ -77,6 +80,9 @@ pub(crate) fn draw(frame: &mut Frame<'_>, model: &Model, editor: &mut Editor, vi
     }
     if view.has_help {
         help(frame, middle);
+    }
+    if let Some(code) = &view.code {
+        ticket(frame, code);
     }
 }
 
@@ -261,6 +267,27 @@ fn status<'a>(model: &Model, editor: &Editor, view: &View, look: &Look) -> Parag
     }
     let style = styled(look, Color::Reset).add_modifier(Modifier::DIM);
     Paragraph::new(format!(" {}", words.join(" \u{b7} "))).style(style)
+}
+
+/// What stands under it.
+const CLOSES: &str = "any key closes";
+
+/// A ticket's code in the middle of the window, or what it needs.
+fn ticket(frame: &mut Frame<'_>, code: &Drawn) {
+    let area = frame.area();
+    frame.render_widget(Clear, area);
+    if let Err(why) = code.fits((area.width, area.height)) {
+        let words = Paragraph::new(format!("{why}\n\n{CLOSES}"));
+        return frame.render_widget(words.wrap(Wrap { trim: true }), area);
+    }
+    let height = u16::try_from(code.rows.len()).unwrap_or(area.height);
+    let rows = [Constraint::Fill(1), Constraint::Length(height), Constraint::Length(1), Constraint::Fill(1)];
+    let [_, middle, foot, _] = Layout::vertical(rows).areas(area);
+    let width = u16::try_from(code.width).unwrap_or(area.width);
+    let [middle] = Layout::horizontal([Constraint::Length(width)]).flex(Flex::Center).areas(middle);
+    let paper = Style::new().fg(Color::Black).bg(Color::White);
+    frame.render_widget(Paragraph::new(code.rows.join("\n")).style(paper), middle);
+    frame.render_widget(Paragraph::new(CLOSES).centered(), foot);
 }
 
 const KEYS: [&str; 12] = [

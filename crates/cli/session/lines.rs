@@ -10,7 +10,6 @@ use crate::ending::UNDELIVERED;
 use crate::input::{Receiver, Typed, Verdict};
 use crate::json::{self, Id};
 use crate::signals::Signal;
-use crate::text::handed_out;
 
 /// Commands that the node has not answered; more of them wait here.
 const ASKED_MAX: usize = 32;
@@ -137,7 +136,7 @@ impl Session<'_> {
                 true
             }
             Ok(Some(Wish::Ticket)) => {
-                self.screen.own(&handed_out("", &self.ticket));
+                self.screen.event(&Event::Ticket { label: String::new(), ticket: self.ticket.clone() }, None);
                 true
             }
             Ok(Some(Wish::Hint(hint))) => {
