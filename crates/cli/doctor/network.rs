@@ -73,10 +73,12 @@ fn ipv6(own: &[IpAddr], has_six: bool) -> Check {
     Check::ok(
         "ipv6",
         match (has_six, own.iter().any(IpAddr::is_ipv6), own.iter().any(IpAddr::is_ipv4)) {
-            (false, ..) => "the system has no IPv6: only who has IPv4 gets here",
-            (true, false, _) => "there is IPv6, but no address of it that others can dial: only who has IPv4 gets here",
-            (true, true, true) => "there are addresses of both families: whoever has one of them gets here",
-            (true, true, false) => "there is IPv6, and no address of IPv4: only who has IPv6 gets here",
+            (_, true, true) => "there are addresses of both families: whoever has one of them gets here",
+            (_, true, false) => "there is IPv6, and no address of IPv4: only who has IPv6 gets here",
+            (true, false, true) => "there is IPv6, but no address of it to be dialled: only who has IPv4 gets here",
+            (false, false, true) => "the system has no IPv6: only who has IPv4 gets here",
+            (true, false, false) => "there is IPv6, as far as this machine goes",
+            (false, false, false) => "the system has no IPv6",
         },
     )
 }
@@ -188,13 +190,14 @@ const NOTHING: &str = "-";
 /// How long one registry takes to answer.
 async fn reached(registry: String, deadline: Instant) -> Result<Duration, String> {
     let (began, question) = (Instant::now(), Directory::List { words: NOTHING.into() });
+    let name = registry.clone();
     let registries = Registries { addresses: vec![registry], is_default: false };
     let patience = deadline.saturating_duration_since(began);
     let answer = timeout_at(deadline.into(), answer(&[question], patience, &registries, None)).await;
     match answer {
         Ok(Ok(answer)) => answer.failure.map_or_else(|| Ok(began.elapsed()), |(_, message)| Err(message)),
         Ok(Err(fail)) => Err(fail.message),
-        Err(_) => Err(format!("nothing was said in {} s", patience.as_secs())),
+        Err(_) => Err(format!("the registry {name} has said nothing in {} s", patience.as_secs())),
     }
 }
 
@@ -258,9 +261,8 @@ fn registry(told: &Told, is_default: bool, again: &str) -> Check {
             return Check::ok(NAME, message);
         }
         Err(why) => {
-            let message =
-                format!("{registry} does not answer: {why}; hosts are not shown there, and titles are not found");
-            return Check::wrong(NAME, message, "another one: tertulia config set registry HOST:PORT");
+            let other = "another one, or none: tertulia config set registry HOST:PORT";
+            return Check::wrong(NAME, why.as_str(), other);
         }
     };
     let answers = format!("{registry} answers in {took} ms");
