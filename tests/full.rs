@@ -465,3 +465,16 @@ fn who_looks_elsewhere_sees_what_is_new() {
     host.shows("anna: half");
     assert!(!host.rows().iter().any(|row| row.contains("\u{2014} new \u{2014}")));
 }
+
+#[test]
+fn what_was_told_of_a_meeting_that_is_not_reached_stays() {
+    let home = Scratch::new("full-unreached");
+    let mut host = Bot::start("host", &["host", "T", "--listen", "127.0.0.1:0"]);
+    let ready = host.wait("ready");
+    host.send(&json!({"command": "lock", "id": 1}));
+    host.wait("done");
+    let address = ready["listen"].as_str().expect("it listens");
+    let last = Terminal::open(&home, &["join", address, "--name", "bea"], (80, 24)).end();
+    assert!(last.contains(&format!("-- joining {address}")), "{last}");
+    assert!(last.contains("-- error: ") && last.contains("locked"), "{last}");
+}

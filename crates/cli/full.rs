@@ -81,8 +81,11 @@ pub(crate) fn open(has_colour: bool) -> Option<Full> {
         restore();
         before(panic);
     }));
-    enter().ok()?;
-    let screen = Terminal::new(CrosstermBackend::new(io::stdout())).ok()?;
+    let screen = enter().and_then(|()| Terminal::new(CrosstermBackend::new(io::stdout())));
+    let Ok(screen) = screen else {
+        restore();
+        return None;
+    };
     let keys = inbox.clone();
     let look = Look { has_colour, zone: TimeZone::system() };
     let loops = Loop {
@@ -116,15 +119,11 @@ pub(crate) fn give_back() {
 
 fn restore() {
     if IS_ON.swap(false, Ordering::Relaxed) {
-        // A terminal that is gone needs nothing.
-        let _ = execute!(
-            io::stdout(),
-            event::DisableFocusChange,
-            event::DisableBracketedPaste,
-            terminal::LeaveAlternateScreen,
-            cursor::Show
-        );
+        // A terminal that is gone needs nothing; one that takes nothing has its letters back at least.
         let _ = terminal::disable_raw_mode();
+        let mut out = io::stdout();
+        let _ = execute!(out, event::DisableFocusChange, event::DisableBracketedPaste);
+        let _ = execute!(out, terminal::LeaveAlternateScreen, cursor::Show);
     }
 }
 
@@ -143,6 +142,9 @@ pub(crate) struct Shown(mpsc::Sender<Input>);
 
 impl Sink for Shown {
     fn write(&mut self, stream: Stream, lines: &str, news: Vec<Update>) -> io::Result<()> {
+        if stream == Stream::Err && !io::stderr().is_terminal() {
+            return Plain.write(stream, lines, news);
+        }
         let (drawn, told) = mpsc::sync_channel(1);
         let is_words = news.is_empty();
         let words = lines.lines().filter(|_| is_words).map(|words| {
@@ -228,8 +230,7 @@ impl Loop {
             Input::NoKeys => self.outgoing.push_back(Typed::End),
             Input::Over(done) => {
                 restore();
-                // What was told last is what there is to do next.
-                let words: String = self.model.last_words.iter().map(|words| format!("-- {words}\n")).collect();
+                let words: String = self.model.last_words().iter().map(|words| format!("-- {words}\n")).collect();
                 let _ = Plain.write(Stream::Out, &words, Vec::new());
                 self.is_over = true;
                 let _ = done.send(());

@@ -80,9 +80,8 @@ pub(crate) struct Model {
     /// The only link that this node has, or the last one, is gone.
     pub(crate) cut_off: Option<Code>,
     pub(crate) delivery: Option<Delivery>,
-    /// From here on, what is told is told again once the screen is given back.
-    pub(crate) last_words: Vec<String>,
-    is_closed: bool,
+    /// The meeting was over when so many items had come.
+    closed_at: Option<usize>,
 }
 
 impl Model {
@@ -95,9 +94,6 @@ impl Model {
         });
         let item = said.or_else(|| words.map(|words| Item { at_ms, what: What::Told(words, tone) }));
         let Some(item) = item else { return 0 };
-        if let (What::Told(words, _), true) = (&item.what, self.is_closed) {
-            self.last_words.push(words.clone());
-        }
         if self.items.len() >= ITEMS_MAX {
             self.items.pop_front();
         }
@@ -149,7 +145,7 @@ impl Model {
                 self.delivery = Some(Delivery { reach: *reach, have: *have, of: *of });
             }
             Event::Published { addresses, .. } => self.is_listed = !addresses.is_empty(),
-            Event::Closed { .. } => self.is_closed = true,
+            Event::Closed { .. } => self.closed_at = Some(self.total),
             Event::Bans { .. }
             | Event::Ticket { .. }
             | Event::Tickets { .. }
@@ -218,6 +214,15 @@ impl Model {
         let mark = origin.map(|origin| (origin.author, origin.session, origin.number));
         let (from, is_own, text) = (from.clone(), *own, Some(text.clone()));
         Some(Item { at_ms, what: What::Said { from, key, is_own, manner, text, mark } })
+    }
+
+    /// What is told again once the screen is given back: how it ended, and what there is to do next; if it never began,
+    /// all that was told.
+    pub(crate) fn last_words(&self) -> Vec<&str> {
+        let gone = self.total.saturating_sub(self.items.len());
+        let from = self.closed_at.filter(|_| self.role.is_some()).unwrap_or(0);
+        let last = self.items.iter().skip(from.saturating_sub(gone)).map(|item| &item.what);
+        last.filter_map(|what| if let What::Told(words, _) = what { Some(words.as_str()) } else { None }).collect()
     }
 
     /// How many others there are, and with how many of them this node has no link of its own.
