@@ -28,6 +28,9 @@ struct Terminal {
     session: OsSession,
     master: File,
     parser: Parser,
+    /// How often it was rung, and what the desktop was told.
+    bells: usize,
+    notices: String,
 }
 
 impl Terminal {
@@ -45,7 +48,8 @@ impl Terminal {
         // It begins with the size that a terminal has by default.
         let session = Session::spawn(command).expect("a terminal");
         let master = session.get_process().get_raw_handle().expect("the terminal's other end");
-        let mut terminal = Self { session, master, parser: Parser::new(size(24), size(80), 0) };
+        let mut terminal =
+            Self { session, master, parser: Parser::new(size(24), size(80), 0), bells: 0, notices: String::new() };
         terminal.resize(columns, rows);
         terminal
     }
@@ -78,7 +82,10 @@ impl Terminal {
         let mut buffer = [0; 16_384];
         match self.session.try_read(&mut buffer) {
             Ok(0) => return false,
-            Ok(length) => self.parser.process(&buffer[..length]),
+            Ok(length) => {
+                self.note_calls(&String::from_utf8_lossy(&buffer[..length]));
+                self.parser.process(&buffer[..length]);
+            }
             Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
                 let wait = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
                 poll(&mut [PollFd::new(&self.master, PollFlags::IN)], Some(&wait)).expect("it can be waited for");
@@ -87,6 +94,12 @@ impl Terminal {
             Err(_) => return false,
         }
         true
+    }
+
+    fn note_calls(&mut self, written: &str) {
+        self.bells += written.matches('\u{7}').count();
+        let notices = written.split("\u{1b}]").skip(1).filter_map(|rest| rest.split_once("\u{1b}\\"));
+        notices.for_each(|(notice, _)| self.notices.push_str(notice));
     }
 
     fn keys(&mut self, keys: impl AsRef<[u8]>) {
@@ -477,4 +490,29 @@ fn what_was_told_of_a_meeting_that_is_not_reached_stays() {
     let last = Terminal::open(&home, &["join", address, "--name", "bea"], (80, 24)).end();
     assert!(last.contains(&format!("-- joining {address}")), "{last}");
     assert!(last.contains("-- error: ") && last.contains("locked"), "{last}");
+}
+
+#[test]
+fn who_looks_elsewhere_is_called_as_the_settings_say() {
+    for bell in ["name,knock", "none"] {
+        let home = Scratch::new("full-bell");
+        let (mut host, address) = {
+            let set = tertulia(&home).args(["config", "set", "bell", bell]).status().expect("it runs");
+            assert!(set.success());
+            host(&home, (80, 24))
+        };
+        let mut bea = Bot::start("bea", &["join", &address]);
+        let said = |text: &str| json!({"command": "say", "text": text});
+        bea.send(&said("anna, are you looking?"));
+        host.shows("bea: anna, are you looking?");
+        host.keys("\u{1b}[O");
+        host.keys("half");
+        host.until("it is shown", |rows| typed(rows) == "half");
+        bea.send(&json!({"command": "msg", "to": "anna", "text": "alone"}));
+        bea.send(&said("does Anna look elsewhere?"));
+        bea.send(&said("hannah does"));
+        host.shows("bea: hannah does");
+        let calls = if bell == "none" { "" } else { "9;tertulia: bea names you" };
+        assert_eq!((host.bells, host.notices.as_str()), (calls.len().min(1), calls));
+    }
 }

@@ -7,6 +7,7 @@ use tertulia_core::address::PORT;
 use tertulia_core::limits;
 use tertulia_net::{Config, Home, Setting, unix_ms};
 
+use crate::calls::Calls;
 use crate::escape;
 use crate::fail::{Fail, quoted};
 use crate::globals::{Globals, NAME_HINT, registries_of, unusable, valid};
@@ -54,6 +55,8 @@ enum Word {
     Listen,
     /// Seconds after which a link to a friend on which nothing is said is closed
     Idle,
+    /// What calls you while you look elsewhere: private, name, knock, end, with commas between, or none
+    Bell,
 }
 
 impl Word {
@@ -63,6 +66,7 @@ impl Word {
             Self::Registry => Setting::Registry,
             Self::Listen => Setting::Listen,
             Self::Idle => Setting::Idle,
+            Self::Bell => Setting::Bell,
         }
     }
 }
@@ -128,6 +132,7 @@ fn all(config: &Config, globals: &Globals, home: &Path) -> Result<Vec<(&'static 
     let registry = or_environment(globals.no_registry || !globals.registry.is_empty(), "TERTULIA_REGISTRY");
     let listen = config.listen.clone().unwrap_or_else(|| format!("[::]:{}", PORT));
     let idle = config.idle.unwrap_or(limits::CONTACT_IDLE.as_secs()).to_string();
+    let bell = config.bell.clone().unwrap_or_else(Calls::all);
     let place = or_environment(globals.home.is_some(), "TERTULIA_HOME").unwrap_or(DEFAULT);
     Ok(vec![
         ("home", home.display().to_string(), place),
@@ -135,6 +140,7 @@ fn all(config: &Config, globals: &Globals, home: &Path) -> Result<Vec<(&'static 
         ("registry", registries, registry.unwrap_or_else(|| in_file(Setting::Registry))),
         ("listen", listen, in_file(Setting::Listen)),
         ("idle", idle, in_file(Setting::Idle)),
+        ("bell", bell, in_file(Setting::Bell)),
     ])
 }
 
@@ -179,6 +185,11 @@ fn check(setting: Setting, value: &str) -> Result<(), Fail> {
                 Err(Fail::usage(message, "tertulia config set idle 300"))
             }
         },
+        Setting::Bell if Calls::read(value).is_some() => Ok(()),
+        Setting::Bell => {
+            let message = format!("{origin} is `none`, or some of {}, and not {}", Calls::all(), quoted(value));
+            Err(Fail::usage(message, format!("tertulia config set bell {}", Calls::all())))
+        }
     }
 }
 

@@ -9,7 +9,7 @@ mod tests;
 mod wrap;
 
 use std::collections::VecDeque;
-use std::io::{self, IsTerminal as _, Stdout};
+use std::io::{self, IsTerminal as _, Stdout, Write as _};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, SyncSender, TryRecvError};
 use std::time::{Duration, Instant};
@@ -149,7 +149,7 @@ impl Sink for Shown {
         let is_words = news.is_empty();
         let words = lines.lines().filter(|_| is_words).map(|words| {
             let tone = if stream == Stream::Err { Tone::Alarm } else { Tone::Caution };
-            Update { event: None, words: Some(words.into()), tone, at_ms: tertulia_net::unix_ms() }
+            Update { event: None, words: Some(words.into()), tone, call: None, at_ms: tertulia_net::unix_ms() }
         });
         let news = news.into_iter().chain(words).collect();
         if !IS_ON.load(Ordering::Relaxed) || self.0.send(Input::News(news, drawn)).is_err() {
@@ -238,9 +238,12 @@ impl Loop {
         }
     }
 
-    fn take(&mut self, update: Update) {
+    fn take(&mut self, mut update: Update) {
         if let Some(Event::Ticket { ticket, .. }) = update.event.as_deref() {
             self.view.code = Drawn::of(ticket, self.look.has_colour);
+        }
+        if let Some(call) = update.call.take().filter(|_| self.view.is_elsewhere) {
+            ring(&call);
         }
         let added = self.model.take(update);
         if added > 0 && self.view.back > 0 {
@@ -292,8 +295,9 @@ impl Loop {
                 self.act(act);
             }
             Key::Paste(text) => self.editor.paste(&text),
-            Key::FocusLost => self.view.left_at = Some(self.model.total),
-            Key::Resize(..) | Key::FocusGained | Key::Key(_) | Key::Mouse(_) => {}
+            Key::FocusLost => (self.view.left_at, self.view.is_elsewhere) = (Some(self.model.total), true),
+            Key::FocusGained => self.view.is_elsewhere = false,
+            Key::Resize(..) | Key::Key(_) | Key::Mouse(_) => {}
         }
     }
 
@@ -371,6 +375,16 @@ impl Loop {
             }
         }
     }
+}
+
+/// Calls the user: a bell, and a notice of the desktop's in the way that this terminal knows.
+fn ring(call: &str) {
+    let is_vte =
+        std::env::var_os("VTE_VERSION").is_some() || std::env::var("TERM").is_ok_and(|term| term.starts_with("rxvt"));
+    let notice = if is_vte { format!("777;notify;tertulia;{call}") } else { format!("9;tertulia: {call}") };
+    let mut out = io::stdout().lock();
+    // A terminal that is gone calls nobody.
+    let _ = write!(out, "\x07\x1b]{notice}\x1b\\").and_then(|()| out.flush());
 }
 
 #[cfg(unix)]

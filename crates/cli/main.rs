@@ -1,6 +1,7 @@
 //! Tertulia's command line: one file a verb, whose arguments' comments are its help.
 
 mod befriend;
+mod calls;
 mod catalogue;
 mod completions;
 mod config;

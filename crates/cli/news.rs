@@ -22,6 +22,8 @@ pub(crate) struct Update {
     pub(crate) words: Option<String>,
     /// How much the words matter.
     pub(crate) tone: Tone,
+    /// What calls the user, who may look elsewhere.
+    pub(crate) call: Option<String>,
     /// When, milliseconds since 1970 in UTC.
     pub(crate) at_ms: u64,
 }

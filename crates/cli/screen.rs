@@ -10,6 +10,7 @@ use tertulia_core::id::{Key, MeetingId};
 use tertulia_core::log::Log;
 use tertulia_net::{Home, Node};
 
+use crate::calls::Calls;
 use crate::console::Problem;
 use crate::fail::Fail;
 use crate::full::{self, Full};
@@ -26,8 +27,8 @@ use crate::{escape, input, logs};
 enum Style {
     Json,
     Text(Text),
-    /// A full screen, which has the words.
-    Full(Text),
+    /// A full screen, which has the words; and what calls its user.
+    Full(Text, Calls),
 }
 
 /// One writer and one style.
@@ -110,7 +111,8 @@ impl Screen {
             && !plain
             && let Some(Full { sink, input }) = full::open(has_colour())
         {
-            let screen = Self::start(Output::start(sink, dropped_text), Style::Full(Text::bare()), verbose)?;
+            let screen =
+                Self::start(Output::start(sink, dropped_text), Style::Full(Text::bare(), Calls::default()), verbose)?;
             return Ok((screen, input));
         }
         let input = input::read_stdin().map_err(|error| no_thread(&error))?;
@@ -140,7 +142,7 @@ impl Screen {
 
     /// Whether it is a full screen.
     pub(crate) const fn is_full_screen(&self) -> bool {
-        matches!(self.style, Style::Full(_))
+        matches!(self.style, Style::Full(..))
     }
 
     /// Whether it is plain lines.
@@ -172,12 +174,16 @@ impl Screen {
             earlier.for_each(|update| self.output.news(update, false, None));
         }
         let line = match &mut self.style {
-            Style::Full(text) => {
-                let (words, tone) = (text.event(event), tone_of(event));
+            Style::Full(text, calls) => {
+                let (words, tone, call) = (text.event(event), tone_of(event), calls.of(event, text.us()));
                 let matters = matches!(event, Event::Error { .. } | Event::Closed { .. });
                 let at_ms = tertulia_net::unix_ms();
                 let event_shown = Some(Box::new(event.clone()));
-                return self.output.news(Update { event: event_shown, words, tone, at_ms }, matters, Mark::of(event));
+                return self.output.news(
+                    Update { event: event_shown, words, tone, call, at_ms },
+                    matters,
+                    Mark::of(event),
+                );
             }
             Style::Json => {
                 let listen = self.listen.map(|address| address.to_string());
@@ -206,14 +212,14 @@ impl Screen {
     pub(crate) fn own(&self, words: &str) {
         match &self.style {
             Style::Text(text) => self.line(&text.own(words)),
-            Style::Full(_) => self.told(words, Tone::Plain),
+            Style::Full(..) => self.told(words, Tone::Plain),
             Style::Json => {}
         }
     }
 
     /// Words for a full screen.
     fn told(&self, words: &str, tone: Tone) {
-        let news = Update { event: None, words: Some(words.into()), tone, at_ms: tertulia_net::unix_ms() };
+        let news = Update { event: None, words: Some(words.into()), tone, call: None, at_ms: tertulia_net::unix_ms() };
         self.output.news(news, tone == Tone::Alarm, None);
     }
 
@@ -227,7 +233,7 @@ impl Screen {
         let line = match &self.style {
             Style::Json => json::warning(code, message, tertulia_net::unix_ms()).finish(),
             Style::Text(text) => text.warning(message),
-            Style::Full(text) => return self.told(&text.warning(message), Tone::Caution),
+            Style::Full(text, _) => return self.told(&text.warning(message), Tone::Caution),
         };
         self.output.line(self.alarms(), &line);
     }
@@ -237,7 +243,7 @@ impl Screen {
         let line = match &self.style {
             Style::Json => json::error(problem.code, &problem.message, id, tertulia_net::unix_ms()).finish(),
             Style::Text(text) => text.error(&problem.message),
-            Style::Full(text) => return self.told(&text.error(&problem.message), Tone::Alarm),
+            Style::Full(text, _) => return self.told(&text.error(&problem.message), Tone::Alarm),
         };
         self.output.word(self.alarms(), &line);
     }
@@ -254,8 +260,11 @@ impl Screen {
         self.output.broken().await
     }
 
-    /// What is shown of meetings and friends is kept in `home` from now on.
-    pub(crate) fn keep_in(&self, home: &Home) {
+    /// What is shown of meetings and friends is kept in `home` from now on, and its settings count.
+    pub(crate) fn keep_in(&mut self, home: &Home) {
+        if let (Style::Full(_, calls), Some(bell)) = (&mut self.style, &home.config().bell) {
+            *calls = Calls::read(bell).unwrap_or_default();
+        }
         self.output.keep_in(home);
     }
 

@@ -30,6 +30,8 @@ pub(crate) struct Text {
     /// This node's own part in the meeting.
     role: Option<Role>,
     us: Option<Key>,
+    /// What this node is called.
+    name: String,
     /// Who holds the lecture.
     host: Option<Key>,
     meeting: Option<MeetingId>,
@@ -54,6 +56,7 @@ impl Text {
             typed: VecDeque::new(),
             role: None,
             us: None,
+            name: String::new(),
             host: None,
             meeting: None,
             apart: BTreeSet::new(),
@@ -64,6 +67,11 @@ impl Text {
     /// Words alone: how they look is somebody else's.
     pub(crate) fn bare() -> Self {
         Self { is_bare: true, ..Self::new(false) }
+    }
+
+    /// This user's part, and name.
+    pub(crate) fn us(&self) -> (Option<Role>, &str) {
+        (self.role, &self.name)
     }
 
     /// A line that stands on the screen as its user typed it, and so isn't shown again.
@@ -187,9 +195,14 @@ impl Text {
     }
 
     /// A lecture's guest is linked with its host alone.
-    const fn note_host(&mut self, event: &Event) {
-        if let Event::Ready { meeting, key, .. } = event {
+    fn note_host(&mut self, event: &Event) {
+        if let Event::Ready { meeting, key, name, .. } = event {
             (self.meeting, self.us) = (Some(*meeting), Some(*key));
+            self.name.clone_from(name);
+        } else if let Event::Renamed { key, new, .. } = event
+            && self.us == Some(*key)
+        {
+            self.name.clone_from(new);
         }
         match (event, self.role) {
             (Event::Ready { role: Role::Host, key, .. }, _) | (Event::Linked { key, .. }, Some(Role::Attendee)) => {

@@ -45,6 +45,8 @@ pub(crate) struct View {
     pub(crate) below: usize,
     /// How many items there were when the user looked elsewhere: what follows is new.
     pub(crate) left_at: Option<usize>,
+    /// The terminal's window is not the one that is used.
+    pub(crate) is_elsewhere: bool,
     /// Keys are shown.
     pub(crate) has_help: bool,
     /// Who is here is not to be shown.

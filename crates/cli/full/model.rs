@@ -87,7 +87,7 @@ pub(crate) struct Model {
 impl Model {
     /// Takes what is new; how many items it adds.
     pub(crate) fn take(&mut self, update: Update) -> usize {
-        let Update { event, words, tone, at_ms } = update;
+        let Update { event, words, tone, at_ms, .. } = update;
         let said = event.as_deref().and_then(|event| {
             self.note(event);
             self.said(event, at_ms)

@@ -29,11 +29,17 @@ fn look() -> Look {
 }
 
 fn update(event: Event, words: Option<&str>) -> Update {
-    Update { event: Some(Box::new(event)), words: words.map(String::from), tone: Tone::Plain, at_ms: NOON_MS }
+    Update {
+        event: Some(Box::new(event)),
+        words: words.map(String::from),
+        tone: Tone::Plain,
+        call: None,
+        at_ms: NOON_MS,
+    }
 }
 
 fn told(words: &str) -> Update {
-    Update { event: None, words: Some(words.into()), tone: Tone::Plain, at_ms: NOON_MS }
+    Update { event: None, words: Some(words.into()), tone: Tone::Plain, call: None, at_ms: NOON_MS }
 }
 
 fn origin(author: u8, number: u64, minutes: u64) -> Origin {

@@ -56,7 +56,7 @@ pub enum Error {
         expected: u32,
     },
     /// The settings are not what they should be.
-    #[error("{} should hold the settings name, registry, listen and idle, all optional, but: {found}; correct it and start again", path.display())]
+    #[error("{} should hold the settings name, registry, listen, idle and bell, all optional, but: {found}; correct it and start again", path.display())]
     Config {
         /// Which file.
         path: PathBuf,

@@ -19,11 +19,13 @@ pub enum Setting {
     Listen,
     /// How long a link to a friend stays on which nothing is said.
     Idle,
+    /// What calls the user.
+    Bell,
 }
 
 impl Setting {
     /// All that there are.
-    pub const ALL: [Self; 4] = [Self::Name, Self::Registry, Self::Listen, Self::Idle];
+    pub const ALL: [Self; 5] = [Self::Name, Self::Registry, Self::Listen, Self::Idle, Self::Bell];
 
     /// What stands in the file.
     #[must_use]
@@ -33,6 +35,7 @@ impl Setting {
             Self::Registry => "registry",
             Self::Listen => "listen",
             Self::Idle => "idle",
+            Self::Bell => "bell",
         }
     }
 }
@@ -43,6 +46,7 @@ const HEAD: &str = "\
 # registry = \"192.0.2.7:7472\"    where to publish and to look meetings up; several with commas between, or \"none\"
 # listen = \"[::]:7473\"           where others reach you
 # idle = 300                       seconds after which a link to a friend on which nothing is said is closed
+# bell = \"private,name,knock,end\" what calls you while you look elsewhere; or \"none\"
 ";
 
 /// What `config.toml` may say.
@@ -58,6 +62,8 @@ pub struct Config {
     pub listen: Option<String>,
     /// Seconds after which a link to a friend on which nothing is said is closed.
     pub idle: Option<u64>,
+    /// What calls the user: words with commas between.
+    pub bell: Option<String>,
 }
 
 impl Config {
@@ -69,6 +75,7 @@ impl Config {
             Setting::Registry => self.registry.clone(),
             Setting::Listen => self.listen.clone(),
             Setting::Idle => self.idle.map(|seconds| seconds.to_string()),
+            Setting::Bell => self.bell.clone(),
         }
     }
 
@@ -86,7 +93,9 @@ impl Config {
                 let seconds = to.parse::<u32>().map_err(|_| error(format!("`{to}` is no number of seconds")))?;
                 put(&mut document, setting, value(i64::from(seconds)));
             }
-            (Some(to), Setting::Name | Setting::Registry | Setting::Listen) => put(&mut document, setting, value(to)),
+            (Some(to), Setting::Name | Setting::Registry | Setting::Listen | Setting::Bell) => {
+                put(&mut document, setting, value(to));
+            }
         }
         path.parent().map_or(Ok(()), make_folder)?;
         replace(path, document.to_string().as_bytes())?;
