@@ -145,16 +145,16 @@ limits! {
     CONTROL_BURST: u32 = 400;
     /// Entries unasked for in a room, questions, private texts and renames, each second and link.
     TALK_RATE: u32 = 20;
-    /// As many of these may come at once: `SAID_BURST`, and what `DEAD_TIMEOUT` may hold back (MESH-17).
-    TALK_BURST: u32 = 340;
+    /// As many of these may come at once; in a room, an author writes so many entries at once.
+    TALK_BURST: u32 = 40;
     /// Bytes of entries unasked for in a room, questions and private texts, each second and link.
     TALK_BYTE_RATE: u32 = 65_536;
-    /// As many bytes of these may come at once: `SAID_BYTE_BURST`, and what `DEAD_TIMEOUT` may hold back (MESH-17).
-    TALK_BYTE_BURST: u32 = 1_114_112;
-    /// Entries that an author in a room says at once (MESH-17).
-    SAID_BURST: u32 = 40;
-    /// Bytes of entries that an author in a room says at once (MESH-17).
-    SAID_BYTE_BURST: u32 = 131_072;
+    /// As many bytes of these may come at once; in a room, an author writes so many at once.
+    TALK_BYTE_BURST: u32 = 131_072;
+    /// In a room, so many may come at once: `TALK_BURST`, and what `DEAD_TIMEOUT` may hold back (MESH-17).
+    ROOM_BURST: u32 = 340;
+    /// In a room, so many bytes may come at once: `TALK_BYTE_BURST`, and what `DEAD_TIMEOUT` may hold back (MESH-17).
+    ROOM_BYTE_BURST: u32 = 1_114_112;
     /// A new join of one key is taken again after this (JOIN-8).
     JOIN_INTERVAL: Duration = Duration::from_secs(5);
     /// New joins of one key that may come at once (JOIN-8).

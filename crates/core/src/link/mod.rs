@@ -379,11 +379,11 @@ impl Link {
                 self.reader.owe(answer, 0);
             }
         }
-        self.rates.unasked = match hello.purpose {
+        self.rates.counts(match hello.purpose {
             Purpose::MESH => Unasked::Talk,
             Purpose::CONTACT => Unasked::Frame,
             _ => Unasked::Free,
-        };
+        });
         self.state = self.state.on(Trigger::Hello).unwrap_or(self.state);
         self.timers.disarm(Timer::Hello);
         out.push(LinkEvent::Up { hello: bytes });

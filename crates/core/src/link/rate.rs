@@ -51,6 +51,10 @@ impl Bucket {
     pub(crate) const fn is_full(&self, now: Instant) -> bool {
         self.full_at_us <= now.0.saturating_mul(1_000)
     }
+
+    fn holds(&self, tokens: u32, now: Instant) -> bool {
+        self.room_at(usize::try_from(tokens).unwrap_or(usize::MAX)) <= now
+    }
 }
 
 /// What an ENTRY counts as that nobody has asked for.
@@ -68,7 +72,7 @@ pub(super) enum Unasked {
 /// The buckets of one link.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Rates {
-    pub(super) unasked: Unasked,
+    unasked: Unasked,
     /// Entries, and bytes of entries, that open FETCHes may still bring.
     fetched: (usize, usize),
     control: Bucket,
@@ -92,6 +96,16 @@ impl Default for Rates {
 }
 
 impl Rates {
+    /// From now on, entries that were not asked for count so.
+    pub(super) fn counts(&mut self, unasked: Unasked) {
+        self.unasked = unasked;
+        if unasked == Unasked::Talk {
+            // SPEC MESH-17
+            self.talk.burst = limits::ROOM_BURST;
+            self.bytes.burst = limits::ROOM_BYTE_BURST;
+        }
+    }
+
     /// Something is asked for: what comes of it does not count (SPEC FETCH-3).
     pub(super) const fn fetches(&mut self) {
         let (entries, bytes) = self.fetched;
@@ -147,9 +161,12 @@ impl Rates {
         self.over_since.map(|since| since.after(limits::RATE_PATIENCE))
     }
 
-    /// Forgives what was over once all buckets are full again.
-    pub(super) const fn settle(&mut self, now: Instant) {
-        if self.control.is_full(now) && self.talk.is_full(now) && self.bytes.is_full(now) {
+    /// Forgives what was over once all buckets hold what two seconds bring (SPEC RATE-1).
+    pub(super) fn settle(&mut self, now: Instant) {
+        if self.control.holds(limits::CONTROL_BURST, now)
+            && self.talk.holds(limits::TALK_BURST, now)
+            && self.bytes.holds(limits::TALK_BYTE_BURST, now)
+        {
             self.over_since = None;
         }
     }

@@ -23,8 +23,8 @@ pub(super) struct Speech {
 impl Default for Speech {
     fn default() -> Self {
         Self {
-            lines: Bucket::new(limits::TALK_RATE, limits::SAID_BURST),
-            bytes: Bucket::new(limits::TALK_BYTE_RATE, limits::SAID_BYTE_BURST),
+            lines: Bucket::new(limits::TALK_RATE, limits::TALK_BURST),
+            bytes: Bucket::new(limits::TALK_BYTE_RATE, limits::TALK_BYTE_BURST),
             waiting: VecDeque::new(),
         }
     }

@@ -31,8 +31,8 @@ impl Written {
     }
 
     fn talk(&mut self, length: usize, now: u64) -> bool {
-        self.talk.take(1, limits::TALK_BURST, limits::TALK_RATE.into(), now)
-            && self.bytes.take(length, limits::TALK_BYTE_BURST, limits::TALK_BYTE_RATE.into(), now)
+        self.talk.take(1, limits::ROOM_BURST, limits::TALK_RATE.into(), now)
+            && self.bytes.take(length, limits::ROOM_BYTE_BURST, limits::TALK_BYTE_RATE.into(), now)
     }
 
     /// Whether an entry is part of what this side has asked for.

@@ -47,27 +47,24 @@ fn rate_1_a_burst_is_read_at_once_and_the_rest_at_200_a_second() {
 
 #[test]
 fn rate_1_talk_has_a_bucket_of_its_own_and_bytes_too() {
-    // Each is answered: only so many may be open.
-    let take = |end: &mut End, id: u32, text: &str| {
-        assert_eq!(end.link.paused_until(), None, "{id}");
-        end.receive(&[tell(id, text)], START);
-        end.link.send(done(id), 0);
-        end.write(START);
-    };
     let mut end = End::open();
-    (1..=limits::TALK_BURST + 1).for_each(|id| take(&mut end, id, "psst"));
+    let tells: Vec<Encoded> = (1..=41).map(|id| tell(id, "psst")).collect();
+    end.receive(&tells, START);
     assert_eq!(end.link.paused_until(), Some(START.after(Duration::from_millis(50))));
 
     let mut end = End::open();
     let long: String = core::iter::repeat_n('a', limits::TEXT_MAX).collect();
-    (1..=68).for_each(|id| take(&mut end, id, &long));
+    for id in 1..=8 {
+        assert_eq!(end.link.paused_until(), None, "{id}");
+        end.receive(&[tell(id, &long)], START);
+    }
     assert!(end.link.paused_until().is_some());
 }
 
 #[test]
 fn mesh_17_what_nobody_has_asked_for_counts_as_talk_and_what_was_fetched_does_not() {
     let mut end = End::of_a_room();
-    let burst = u64::from(limits::TALK_BURST);
+    let burst = u64::from(limits::ROOM_BURST);
     end.receive(&(1..=burst + 1).map(entry).collect::<Vec<_>>(), START);
     assert_eq!((end.frames_told(), end.link.paused_until()), (341, Some(START.after(Duration::from_millis(50)))));
     // Who does not stop is not read on, and closed in the end.
@@ -103,13 +100,22 @@ fn mesh_17_what_nobody_has_asked_for_counts_as_talk_and_what_was_fetched_does_no
 #[test]
 fn mesh_17_what_an_author_has_said_while_the_network_stood_still_is_read_at_once() {
     let [seconds, rate] = [limits::DEAD_TIMEOUT.as_secs(), limits::TALK_RATE.into()];
-    let held_back = u64::from(limits::SAID_BURST) + seconds * rate;
+    let held_back = u64::from(limits::TALK_BURST) + seconds * rate;
     let mut end = End::of_a_room();
     end.receive(&(1..=held_back).map(entry).collect::<Vec<_>>(), START);
     assert_eq!((end.frames_told(), end.link.paused_until()), (340, None));
-    assert_eq!((held_back, limits::TALK_BURST), (340, 340));
+    assert_eq!((held_back, limits::ROOM_BURST), (340, 340));
     let byte_rate = u64::from(limits::TALK_BYTE_RATE);
-    assert_eq!(u64::from(limits::TALK_BYTE_BURST), u64::from(limits::SAID_BYTE_BURST) + seconds * byte_rate);
+    assert_eq!(u64::from(limits::ROOM_BYTE_BURST), u64::from(limits::TALK_BYTE_BURST) + seconds * byte_rate);
+    // Who goes on for a while, and then is silent for two seconds, is forgiven.
+    end.receive(&(1..=41).map(entry).collect::<Vec<_>>(), START);
+    assert!(end.link.paused_until().is_some());
+    for second in [6, 12] {
+        end.run_until(at(second));
+        end.receive(&[ping()], at(second));
+    }
+    end.run_until(at(20));
+    assert_eq!(end.down(), None);
 }
 
 #[test]
