@@ -97,7 +97,7 @@ impl Terminal {
     }
 
     fn note_calls(&mut self, written: &str) {
-        self.bells += written.matches('\u{7}').count();
+        self.bells = self.bells.saturating_add(written.matches('\u{7}').count());
         let notices = written.split("\u{1b}]").skip(1).filter_map(|rest| rest.split_once("\u{1b}\\"));
         notices.for_each(|(notice, _)| self.notices.push_str(notice));
     }
@@ -446,8 +446,14 @@ fn what_was_said_before_is_there_again_once() {
     host.until("she is here", |rows| rows[0].contains("2 here"));
     bea.send(&json!({"command": "say", "text": "from bea"}));
     host.shows("bea: from bea");
-    host.keys("from anna\rremoved\r/retract\r");
-    host.shows("anna: [removed]");
+    host.keys("from anna\r");
+    for text in ["secret one", "secret two"] {
+        host.keys(format!("{text}\r"));
+        host.shows(text);
+        host.keys("/retract\r");
+        host.until("it is gone", |rows| !rows.iter().any(|row| row.contains(text)));
+    }
+    host.until("both are", |rows| rows.iter().filter(|row| row.contains("anna: [removed]")).count() == 2);
     host.keys("/stop\r");
     host.end();
     let mut again = Terminal::open(&home, &["host", "T", "--listen", "127.0.0.1:0", "--name", "anna"], (80, 40));
@@ -455,7 +461,7 @@ fn what_was_said_before_is_there_again_once() {
     again.shows("anna: from anna");
     let rows = again.rows();
     let count = |text: &str| rows.iter().filter(|row| row.contains(text)).count();
-    assert_eq!((count("bea: from bea"), count("anna: from anna"), count("removed")), (1, 1, 0), "{rows:#?}");
+    assert_eq!((count("bea: from bea"), count("anna: from anna"), count("secret")), (1, 1, 0), "{rows:#?}");
 }
 
 #[test]
@@ -515,4 +521,29 @@ fn who_looks_elsewhere_is_called_as_the_settings_say() {
         let calls = if bell == "none" { "" } else { "9;tertulia: bea names you" };
         assert_eq!((host.bells, host.notices.as_str()), (calls.len().min(1), calls));
     }
+}
+
+#[test]
+fn the_end_of_input_leaves_the_keys_to_whoever_stays() {
+    let home = Scratch::new("full-eof");
+    let (mut host, address) = host_of(&home, (90, 24), &["--lecture"]);
+    let mut bea = Bot::start("bea", &["join", &address]);
+    host.until("she is here", |rows| rows[0].contains("2 here"));
+    host.keys("\u{4}");
+    host.shows("no more input: the lecture goes on");
+    host.keys("still here\r");
+    assert_eq!(bea.wait("message")["text"], "still here");
+    host.keys([CTRL_C, CTRL_C].concat());
+    assert_eq!(bea.wait("closed")["code"], "ended");
+    host.end();
+}
+
+#[test]
+fn what_is_half_typed_at_the_end_is_told() {
+    let home = Scratch::new("full-half-end");
+    let (mut host, _) = host(&home, (80, 24));
+    host.keys("nobody has read this");
+    host.until("it is shown", |rows| typed(rows) == "nobody has read this");
+    support::signal(u32::try_from(host.session.get_process().pid().as_raw()).expect("a process"), "TERM");
+    assert!(host.end().contains("-- not sent: nobody has read this"));
 }

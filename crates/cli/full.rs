@@ -19,7 +19,7 @@ use crossterm::{cursor, execute, terminal};
 use jiff::tz::TimeZone;
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
-use tertulia_core::event::Event;
+use tertulia_core::event::{Event, Role};
 use tokio::sync::mpsc::error::TrySendError;
 
 use self::draw::{Look, View};
@@ -27,6 +27,7 @@ pub(crate) use self::earlier::earlier;
 use self::editor::{Act, Editor};
 use self::model::Model;
 use crate::console;
+use crate::escape;
 use crate::input::{self, Receiver, Sender, Typed, Verdict};
 use crate::news::{Tone, Update};
 use crate::output::{self, Plain, Sink, Stream};
@@ -40,6 +41,8 @@ const FRAME: Duration = Duration::from_millis(16);
 const VERDICT: Duration = Duration::from_millis(5);
 /// Keys and news that are taken between two drawings.
 const INPUTS_MAX: usize = 1_024;
+/// How soon it is seen that the terminal is gone.
+const HANGUP: Duration = Duration::from_secs(1);
 /// Texts that wait to be taken.
 const OUTGOING_MAX: usize = 64;
 
@@ -101,8 +104,12 @@ pub(crate) fn open(has_colour: bool) -> Option<Full> {
         is_dirty: true,
         is_over: false,
     };
-    std::thread::Builder::new().name("screen".into()).spawn(move || loops.run(&told)).ok()?;
-    std::thread::Builder::new().name("keys".into()).spawn(move || read(&keys)).ok()?;
+    let draws = std::thread::Builder::new().name("screen".into()).spawn(move || loops.run(&told));
+    let reads = std::thread::Builder::new().name("keys".into()).spawn(move || read(&keys));
+    if draws.and(reads).is_err() {
+        restore();
+        return None;
+    }
     Some(Full { sink: Shown(inbox), input })
 }
 
@@ -128,7 +135,15 @@ fn restore() {
 }
 
 fn read(keys: &mpsc::Sender<Input>) {
-    while let Ok(key) = event::read() {
+    // One that is hung up has no keys any more, and does not say so.
+    let is_there = || terminal::size().is_ok() && terminal::is_raw_mode_enabled().is_ok();
+    loop {
+        let key = match event::poll(HANGUP) {
+            Ok(true) => event::read(),
+            Ok(false) if is_there() => continue,
+            Ok(false) | Err(_) => break,
+        };
+        let Ok(key) = key else { break };
         if keys.send(Input::Key(key)).is_err() {
             return;
         }
@@ -152,7 +167,7 @@ impl Sink for Shown {
             Update { event: None, words: Some(words.into()), tone, call: None, at_ms: tertulia_net::unix_ms() }
         });
         let news = news.into_iter().chain(words).collect();
-        if !IS_ON.load(Ordering::Relaxed) || self.0.send(Input::News(news, drawn)).is_err() {
+        if self.0.send(Input::News(news, drawn)).is_err() {
             return Plain.write(stream, lines, Vec::new());
         }
         told.recv().unwrap_or(Err(io::ErrorKind::BrokenPipe.into()))
@@ -230,12 +245,22 @@ impl Loop {
             Input::NoKeys => self.outgoing.push_back(Typed::End),
             Input::Over(done) => {
                 restore();
-                let words: String = self.model.last_words().iter().map(|words| format!("-- {words}\n")).collect();
+                let mut words: String = self.model.last_words().iter().map(|words| format!("-- {words}\n")).collect();
+                words.extend(self.unsent().iter().map(|text| format!("-- not sent: {}\n", escape::block(text))));
                 let _ = Plain.write(Stream::Out, &words, Vec::new());
                 self.is_over = true;
                 let _ = done.send(());
             }
         }
+    }
+
+    /// What was typed, and nobody has taken.
+    fn unsent(&mut self) -> Vec<String> {
+        let asked = self.asked.take().filter(|(_, told)| told.try_recv().is_err()).map(|(text, _)| text);
+        let outgoing = self.outgoing.drain(..);
+        let lines = outgoing.filter_map(|typed| if let Typed::Line(text, _) = typed { Some(text) } else { None });
+        let typed = Some(self.editor.text()).filter(|text| !text.trim().is_empty());
+        asked.into_iter().chain(lines).chain(typed).collect()
     }
 
     fn take(&mut self, mut update: Update) {
@@ -256,7 +281,9 @@ impl Loop {
 
     fn draw(&mut self) {
         let Self { screen, model, editor, view, look, .. } = self;
-        let done = screen.draw(|frame| draw::draw(frame, model, editor, view, look)).map(drop);
+        // Another thread has panicked, and given the terminal back.
+        let is_on = IS_ON.load(Ordering::Relaxed).then_some(()).ok_or(io::ErrorKind::BrokenPipe.into());
+        let done = is_on.and_then(|()| screen.draw(|frame| draw::draw(frame, model, editor, view, look)).map(drop));
         for waiting in self.undrawn.drain(..) {
             let told = done.as_ref().copied().map_err(|error| error.kind().into());
             // Whoever waits for it may have given up.
@@ -286,7 +313,10 @@ impl Loop {
                 let (model, role) = (&self.model, self.model.role);
                 let act = self.editor.key(key, |typed, is_first| {
                     let slashed = is_first.then(|| role.map(console::slashes)).flatten().into_iter().flatten();
-                    let names = model.people.iter().map(|member| member.name.clone());
+                    let slashed = slashed.map(|word| format!("{word} "));
+                    // Among friends a line begins with NAME/.
+                    let behind = if is_first && role == Some(Role::Friends) { '/' } else { ' ' };
+                    let names = model.people.iter().map(|member| format!("{}{behind}", member.name));
                     let mut words: Vec<String> = slashed.chain(names).filter(|word| word.starts_with(typed)).collect();
                     words.sort();
                     words.dedup();
@@ -389,8 +419,8 @@ fn ring(call: &str) {
 
 #[cfg(unix)]
 fn stop_here() {
-    // Only a process that is gone can't be stopped.
-    let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::TSTP);
+    // In this thread: it goes on only once the shell says so.
+    let _ = signal_hook::low_level::raise(signal_hook::consts::SIGTSTP);
 }
 
 #[cfg(not(unix))]

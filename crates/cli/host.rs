@@ -143,7 +143,7 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
         }
         None => found(args, &home.identity(), &plan, Purpose::STAR)?,
     };
-    screen.remember(&lecture.log, (home.identity().key(), &called.name));
+    screen.remember(&lecture.log, (&home.identity(), &called.name), true);
     let registries = venue::registries(args.lan, globals, &home, &again)?;
     let is_registry = registries.is_default || args.lan;
     screen.registry = registries.shown();

@@ -14,6 +14,7 @@ use tertulia_core::node::{Guess, is_over};
 use tertulia_core::star::Restored;
 use tertulia_core::ticket::{Ticket, is_begun};
 use tertulia_core::wire::field::Reason;
+use tertulia_core::wire::session::Purpose;
 use tertulia_net::{Home, Setup, StoredLog, StoredMeeting, start, unix_ms};
 
 use crate::catalogue::age;
@@ -232,7 +233,8 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     let called = globals.called(&home)?;
     let kept = kept(&home, &target, &screen)?;
     for kept in kept.bound.iter().chain(&kept.others) {
-        screen.remember(&kept.log, (home.identity().key(), &called.name));
+        let is_lecture = kept.charter.kind == Purpose::STAR;
+        screen.remember(&kept.log, (&home.identity(), &called.name), is_lecture);
     }
     let id = |restored: &Restored| restored.charter.meeting;
     let (bound_id, guess_id) = (kept.bound.as_ref().map(id), kept.guess.as_ref().map(|guess| id(&guess.restored)));

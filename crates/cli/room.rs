@@ -43,7 +43,7 @@ pub(crate) fn host(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     screen.keep_in(&home);
     let called = globals.called(&home)?;
     let room = stored_or_new(args, &home, &plan, &screen, &again)?;
-    screen.remember(&room.log, (home.identity().key(), &called.name));
+    screen.remember(&room.log, (&home.identity(), &called.name), false);
     let registries = venue::registries(args.lan, globals, &home, &again)?;
     let is_registry = registries.is_default || args.lan;
     screen.registry = registries.shown();

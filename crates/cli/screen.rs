@@ -6,7 +6,8 @@ use std::net::SocketAddr;
 
 use tertulia_core::code::Code;
 use tertulia_core::event::Event;
-use tertulia_core::id::{Key, MeetingId};
+use tertulia_core::id::MeetingId;
+use tertulia_core::identity::Identity;
 use tertulia_core::log::Log;
 use tertulia_net::{Home, Node};
 
@@ -117,7 +118,7 @@ impl Screen {
         }
         let input = input::read_stdin().map_err(|error| no_thread(&error))?;
         let mut screen = Self::open(json, verbose)?;
-        screen.is_typed = std::io::stdin().is_terminal();
+        screen.is_typed = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
         Ok((screen, input))
     }
 
@@ -150,6 +151,11 @@ impl Screen {
         matches!(self.style, Style::Text(_))
     }
 
+    /// Whether somebody types who sees what is told.
+    pub(crate) const fn has_user(&self) -> bool {
+        self.is_full_screen() || self.is_plain() && self.is_typed
+    }
+
     /// Whether these come from a pipe or a file, and not from somebody who can do something about an error.
     pub(crate) const fn is_pipe(&self) -> bool {
         self.is_plain() && !self.is_typed
@@ -160,10 +166,10 @@ impl Screen {
         self.output.line(Stream::Out, line);
     }
 
-    /// What is kept of a meeting is seen again once this run is there; `us`: this user's key, and name.
-    pub(crate) fn remember(&mut self, log: &Log, us: (Key, &str)) {
+    /// What is kept of a meeting is seen again once this run is there; `us`: this user, and what it is called.
+    pub(crate) fn remember(&mut self, log: &Log, us: (&Identity, &str), is_lecture: bool) {
         if self.is_full_screen() {
-            self.earlier.insert(log.meeting(), full::earlier(log, us));
+            self.earlier.insert(log.meeting(), full::earlier(log, us, is_lecture));
         }
     }
 

@@ -193,7 +193,9 @@ pub(crate) async fn run(
                 session.on_broken();
             }
             typed = input.recv(), if takes_lines => {
-                input_is_open = !matches!(typed, None | Some(Typed::End));
+                // On a full screen Ctrl-C is a key: keys are read to the last.
+                let ends = matches!(typed, Some(Typed::End)) && !session.screen.is_full_screen();
+                input_is_open = typed.is_some() && !ends;
                 session.on_typed(typed.unwrap_or(Typed::End));
             }
         }

@@ -228,6 +228,7 @@ impl Text {
             Kind::Removed(origin, by) => {
                 let what = self
                     .take_said(origin)
+                    .filter(|_| !self.is_bare)
                     .map_or("what they had said".into(), |begin| format!("\u{201c}{begin}\u{201d}"));
                 self.own(&format!("{} has removed what {from} said: {what}", escape::line(&by.name)))
             }

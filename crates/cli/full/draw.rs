@@ -110,8 +110,7 @@ fn title<'a>(model: &Model, look: &Look) -> Paragraph<'a> {
         None => words.push("on the way".into()),
     }
     if model.role != Some(Role::Friends) && model.role.is_some() {
-        let guests = usize::try_from(model.guests).unwrap_or(usize::MAX);
-        words.push(format!("{} here", here.max(guests.saturating_add(1))));
+        words.push(format!("{} here", here.saturating_add(model.unnamed)));
     }
     if model.role == Some(Role::Member) && apart > 0 {
         words.push(format!("{apart} of {others} not linked"));
@@ -119,7 +118,7 @@ fn title<'a>(model: &Model, look: &Look) -> Paragraph<'a> {
     if model.is_locked {
         words.push("locked".into());
     }
-    if model.is_listed {
+    if model.is_listed() {
         words.push("listed".into());
     }
     if let Some(code) = model.cut_off {
@@ -131,40 +130,64 @@ fn title<'a>(model: &Model, look: &Look) -> Paragraph<'a> {
 
 /// The newest rows that fit, or those that many rows further up.
 fn messages(frame: &mut Frame<'_>, area: Rect, model: &Model, view: &mut View, look: &Look) {
-    let (height, width) = (usize::from(area.height), usize::from(area.width));
-    let wanted = height.saturating_add(view.back);
-    let mut rows: Vec<Line<'_>> = Vec::new();
+    let height = usize::from(area.height);
+    let (mut rows, missing) = window(height, area.width, model, view, look);
+    if missing > 0 && view.back > 0 {
+        // Nobody looks further up than there is something.
+        view.back = view.back.saturating_sub(missing);
+        rows = window(height, area.width, model, view, look).0;
+    }
+    rows.reverse();
+    frame.render_widget(Paragraph::new(rows), area);
+}
+
+/// The rows that are seen, the last first; and how many more there would be place for. What is further down is counted,
+/// and not made.
+fn window<'a>(height: usize, width: u16, model: &Model, view: &View, look: &Look) -> (Vec<Line<'a>>, usize) {
+    let (mut rows, mut below): (Vec<Line<'_>>, usize) = (Vec::new(), view.back);
     let items = &model.items;
     for (at, item) in items.iter().enumerate().rev() {
-        if rows.len() >= wanted {
+        if rows.len() >= height {
             break;
         }
-        let mut own = item_rows(item, width, look);
         let before = at.checked_sub(1).and_then(|before| items.get(before));
-        let day = day_of(item.at_ms, look);
-        if before.is_none_or(|before| day_of(before.at_ms, look) != day) {
+        let begins_day = before.is_none_or(|before| day_of(before.at_ms, look) != day_of(item.at_ms, look));
+        let number = model.total.saturating_sub(items.len()).saturating_add(at);
+        let is_new = view.left_at == Some(number);
+        let own =
+            height_of(item, width, look).saturating_add(usize::from(begins_day)).saturating_add(usize::from(is_new));
+        if below >= own {
+            below = below.saturating_sub(own);
+            continue;
+        }
+        let mut own = item_rows(item, width, look);
+        if begins_day {
+            let day = zoned(item.at_ms, look).strftime("%a %d %b %Y").to_string();
             own.insert(0, Line::styled(format!("\u{2014} {day} \u{2014}"), Style::new().add_modifier(Modifier::DIM)));
         }
-        let number = model.total.saturating_sub(items.len()).saturating_add(at);
-        if view.left_at == Some(number) {
-            own.insert(
-                0,
-                Line::styled("\u{2014} new \u{2014}", styled(look, Color::Yellow).add_modifier(Modifier::BOLD)),
-            );
+        if is_new {
+            let style = styled(look, Color::Yellow).add_modifier(Modifier::BOLD);
+            own.insert(0, Line::styled("\u{2014} new \u{2014}", style));
         }
-        own.reverse();
-        rows.append(&mut own);
+        own.truncate(own.len().saturating_sub(below));
+        below = 0;
+        rows.extend(own.into_iter().rev());
     }
-    // Nobody looks further up than there is something.
-    view.back = view.back.min(rows.len().saturating_sub(height));
-    rows.truncate(rows.len().min(height.saturating_add(view.back)));
-    let shown: Vec<Line<'_>> = rows.into_iter().skip(view.back).rev().collect();
-    frame.render_widget(Paragraph::new(shown), area);
+    let missing = height.saturating_sub(rows.len()).saturating_add(below);
+    rows.truncate(height);
+    (rows, missing)
 }
 
 /// How many rows an item has.
 pub(crate) fn height_of(item: &Item, width: u16, look: &Look) -> usize {
-    item_rows(item, width.into(), look).len()
+    let (before, rows) = item.rows.get();
+    if before == width && rows > 0 {
+        return rows;
+    }
+    let (head, _, text, _) = parts_of(item, look);
+    let rows = wrap::rows(&format!("{head}{text}"), usize::from(width).saturating_sub(TIME_WIDTH)).len();
+    item.rows.set((width, rows));
+    rows
 }
 
 fn zoned(at_ms: u64, look: &Look) -> jiff::Zoned {
@@ -172,13 +195,14 @@ fn zoned(at_ms: u64, look: &Look) -> jiff::Zoned {
     at.unwrap_or(Timestamp::UNIX_EPOCH).to_zoned(look.zone.clone())
 }
 
-fn day_of(at_ms: u64, look: &Look) -> String {
-    zoned(at_ms, look).strftime("%a %d %b %Y").to_string()
+fn day_of(at_ms: u64, look: &Look) -> jiff::civil::Date {
+    zoned(at_ms, look).date()
 }
 
-fn item_rows<'a>(item: &Item, width: usize, look: &Look) -> Vec<Line<'a>> {
+/// What an item begins with, and what it says; and how both look.
+fn parts_of(item: &Item, look: &Look) -> (String, Style, String, Style) {
     let dim = Style::new().add_modifier(Modifier::DIM);
-    let (head, head_style, text, text_style) = match &item.what {
+    match &item.what {
         What::Told(words, tone) => {
             let style = match tone {
                 Tone::Plain => dim,
@@ -191,7 +215,7 @@ fn item_rows<'a>(item: &Item, width: usize, look: &Look) -> Vec<Line<'a>> {
             let from = escape::line(from);
             let head = match manner {
                 Manner::All => format!("{from}: "),
-                Manner::Question => format!("Question from {from}: "),
+                Manner::Question(asked) => format!("Question from {from}{asked}: "),
                 Manner::Private(None) => format!("(private) {from}: "),
                 Manner::Private(Some(to)) => format!("(private, to {}) {from}: ", escape::line(to)),
             };
@@ -204,10 +228,15 @@ fn item_rows<'a>(item: &Item, width: usize, look: &Look) -> Vec<Line<'a>> {
                 None => (head, style, "[removed]".into(), dim),
             }
         }
-    };
+    }
+}
+
+fn item_rows<'a>(item: &Item, width: u16, look: &Look) -> Vec<Line<'a>> {
+    let dim = Style::new().add_modifier(Modifier::DIM);
+    let (head, head_style, text, text_style) = parts_of(item, look);
     let whole = format!("{head}{text}");
     let time = zoned(item.at_ms, look).strftime("%H:%M ").to_string();
-    let rows = wrap::rows(&whole, width.saturating_sub(TIME_WIDTH));
+    let rows = wrap::rows(&whole, usize::from(width).saturating_sub(TIME_WIDTH));
     let line = |(number, row): (usize, std::ops::Range<usize>)| {
         let cut = head.len().clamp(row.start, row.end);
         let gutter = if number == 0 { time.clone() } else { " ".repeat(TIME_WIDTH) };

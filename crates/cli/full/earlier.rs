@@ -1,9 +1,12 @@
-//! What earlier runs have shown of a meeting, from what is kept of it.
+//! What earlier runs have shown of a meeting, from what is kept of it: nothing that was removed, is void, or that no
+//! screen would have shown.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tertulia_core::event::{Asked, Event, Kind, Origin};
-use tertulia_core::id::Key;
+use tertulia_core::id::{Key, Token};
+use tertulia_core::identity::Identity;
+use tertulia_core::is_asked;
 use tertulia_core::log::{Held, Log, Record, entry_of};
 use tertulia_core::wire::entry::EntryBody;
 
@@ -12,8 +15,8 @@ use crate::news::{Tone, Update};
 /// So many of the last are there again.
 const EARLIER_MAX: usize = 200;
 
-/// The last that was shown, oldest first; `us`: this user's key, and name.
-pub(crate) fn earlier(log: &Log, us: (Key, &str)) -> Vec<Update> {
+/// The last that was shown, oldest first; `us`: this user, and what it is called.
+pub(crate) fn earlier(log: &Log, (us, called): (&Identity, &str), is_lecture: bool) -> Vec<Update> {
     let mut shown: BTreeMap<(Key, u64), u64> = BTreeMap::new();
     for record in log.records() {
         if let Record::Shown(mark) = record {
@@ -23,13 +26,23 @@ pub(crate) fn earlier(log: &Log, us: (Key, &str)) -> Vec<Update> {
     }
     let was_shown = |held: &Held| {
         let next = shown.get(&(held.id.author, held.id.session));
-        next.is_some_and(|next| held.number < *next)
+        held.id.author == us.key() || next.is_some_and(|next| held.number < *next)
     };
+    let is_there = |held: &Held| !log.is_hidden(held) && !log.is_void(held.id, held.number);
     let names: BTreeMap<Key, String> =
         log.registers().filter_map(|held| Some((held.id.author, named(held)?))).collect();
-    let mut last: Vec<Update> = Vec::new();
-    for held in log.entries().filter(|held| was_shown(held) && log.removed_by(held).is_none()) {
-        last.extend(said(log, held, us, &names));
+    let (mut last, mut asked): (Vec<Update>, BTreeSet<(Key, Token)>) = (Vec::new(), BTreeSet::new());
+    for held in log.entries().filter(|held| was_shown(held) && is_there(held)) {
+        let Some(entry) = entry_of(&held.frame) else { continue };
+        let body = entry.read();
+        if let EntryBody::Question { asker, token, .. } = &body {
+            // SPEC ASK-7, ASK-11
+            let is_first = asked.insert((*asker, *token));
+            if !(is_lecture && is_first && is_asked(log.meeting(), &body, us)) {
+                continue;
+            }
+        }
+        last.extend(said(log, held, &body, (us.key(), called), &names));
     }
     last.split_off(last.len().saturating_sub(EARLIER_MAX))
 }
@@ -40,18 +53,25 @@ fn named(held: &Held) -> Option<String> {
     Some(name.as_str().into())
 }
 
-fn said(log: &Log, held: &Held, us: (Key, &str), names: &BTreeMap<Key, String>) -> Option<Update> {
+fn said(
+    log: &Log,
+    held: &Held,
+    body: &EntryBody<'_>,
+    us: (Key, &str),
+    names: &BTreeMap<Key, String>,
+) -> Option<Update> {
     let author = held.id.author;
     let (session, number, lamport, time_ms) = (held.id.session, held.number, held.lamport, held.time_ms);
     let origin = Origin { author, session, number, lamport, time_ms };
-    let (kind, from, text) = match entry_of(&held.frame)?.read() {
+    let (kind, from, text) = match body {
         EntryBody::Text { text, .. } => {
             let key = || author.to_hex().get(..8).unwrap_or_default().to_string();
             let own = (author == us.0).then(|| us.1.to_string());
             (Kind::Text(origin), own.or_else(|| names.get(&author).cloned()).unwrap_or_else(key), text)
         }
-        EntryBody::Question { asker: key, name, text, .. } => {
-            let asked = Asked { key, is_ambiguous: false, heard: None, unheard: 0 };
+        EntryBody::Question { asker, name, text, .. } => {
+            // Who else was there by then is not known any more: the key says who is meant.
+            let asked = Asked { key: *asker, is_ambiguous: true, heard: None, unheard: 0 };
             (Kind::Question(origin, asked), name.as_str().into(), text)
         }
         EntryBody::Revoke { .. }

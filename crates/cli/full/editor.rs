@@ -132,6 +132,7 @@ impl Editor {
                 let text = self.text();
                 self.remember(text);
                 self.put("");
+                self.recalled = None;
                 return Act::Cleared;
             }
             KeyCode::Char('d') if ctrl && self.area.is_empty() => return Act::End,
@@ -171,8 +172,18 @@ impl Editor {
         let at = self.recalled.as_ref().map_or(self.history.len(), |(at, _)| *at);
         let next = if is_older { at.checked_sub(1) } else { at.checked_add(1) };
         let Some(next) = next.filter(|next| *next <= self.history.len()) else { return };
-        let draft = self.recalled.take().map_or_else(|| self.text(), |(_, draft)| draft);
+        let now = self.text();
         let text = self.history.get(next).cloned();
+        let draft = match self.recalled.take() {
+            None => now,
+            Some((_, draft)) => {
+                // What was brought back and changed is not lost either.
+                if self.history.get(at) != Some(&now) && !now.trim().is_empty() {
+                    self.remember(now);
+                }
+                draft
+            }
+        };
         self.put(text.as_ref().unwrap_or(&draft));
         self.recalled = text.map(|_| (next, draft));
     }
@@ -188,9 +199,7 @@ impl Editor {
         let Some(first) = found.first() else { return };
         let common = found.iter().skip(1).fold(first.as_str(), |common, word| shared(common, word));
         let rest = common.strip_prefix(typed).unwrap_or_default().to_string();
-        if found.len() == 1 {
-            self.area.insert_str(format!("{rest} "));
-        } else if rest.is_empty() {
+        if rest.is_empty() && found.len() > 1 {
             self.hint = Some(listed(&found));
         } else {
             self.area.insert_str(rest);
@@ -208,11 +217,12 @@ fn shared<'a>(one: &'a str, other: &str) -> &'a str {
 fn listed(words: &[String]) -> String {
     let mut shown = String::new();
     for word in words {
+        let word = word.trim_end();
         if shown.width().saturating_add(word.width()) > 70 {
             shown.push_str(" \u{2026}");
             break;
         }
-        shown = if shown.is_empty() { word.clone() } else { format!("{shown} {word}") };
+        shown = if shown.is_empty() { word.into() } else { format!("{shown} {word}") };
     }
     shown
 }

@@ -1,16 +1,19 @@
 //! What is on the screen, by the events that tell of it: what was said, who is here, and how it stands. No meeting's
 //! state is kept here but what is drawn.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use tertulia_core::code::Code;
-use tertulia_core::event::{Contact, Deed, Event, Kind, Member, Reach, Role, State};
+use tertulia_core::event::{Change, Contact, Deed, Event, Kind, Member, Reach, Role, State};
 use tertulia_core::id::{Key, MeetingId};
 
 use crate::news::{Tone, Update};
+use crate::words;
 
 /// Messages and lines that can be scrolled back to; beyond them the oldest go.
 const ITEMS_MAX: usize = 10_000;
+const ITEMS_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Author, session and number of an entry.
 type Mark = (Key, u64, u64);
@@ -20,8 +23,8 @@ type Mark = (Key, u64, u64);
 pub(crate) enum Manner {
     /// To all.
     All,
-    /// To the host, which has published it.
-    Question,
+    /// To the host, which has published it; and what is to be known of who asks.
+    Question(String),
     /// To this user alone; or to whom else.
     Private(Option<String>),
 }
@@ -50,6 +53,21 @@ pub(crate) struct Item {
     /// Milliseconds since 1970 in UTC, by the clock of whoever said it.
     pub(crate) at_ms: u64,
     pub(crate) what: What,
+    /// In how wide a window it had how many rows last.
+    pub(crate) rows: Cell<(u16, usize)>,
+}
+
+impl Item {
+    const fn new(at_ms: u64, what: What) -> Self {
+        Self { at_ms, what, rows: Cell::new((0, 0)) }
+    }
+
+    const fn bytes(&self) -> usize {
+        match &self.what {
+            What::Said { text: Some(text), .. } | What::Told(text, _) => text.len(),
+            What::Said { text: None, .. } => 0,
+        }
+    }
 }
 
 /// How far the last own words have come.
@@ -64,6 +82,7 @@ pub(crate) struct Delivery {
 #[derive(Debug, Default)]
 pub(crate) struct Model {
     pub(crate) items: VecDeque<Item>,
+    bytes: usize,
     /// How many there were, ever.
     pub(crate) total: usize,
     pub(crate) title: String,
@@ -74,9 +93,10 @@ pub(crate) struct Model {
     pairs: BTreeMap<MeetingId, String>,
     pub(crate) people: Vec<Member>,
     /// Of a lecture: how many there are beside those who are named.
-    pub(crate) guests: u32,
+    pub(crate) unnamed: usize,
     pub(crate) is_locked: bool,
-    pub(crate) is_listed: bool,
+    /// Registries that show this meeting, or this user.
+    listed: BTreeSet<String>,
     /// The only link that this node has, or the last one, is gone.
     pub(crate) cut_off: Option<Code>,
     pub(crate) delivery: Option<Delivery>,
@@ -92,10 +112,12 @@ impl Model {
             self.note(event);
             self.said(event, at_ms)
         });
-        let item = said.or_else(|| words.map(|words| Item { at_ms, what: What::Told(words, tone) }));
+        let item = said.or_else(|| words.map(|words| Item::new(at_ms, What::Told(words, tone))));
         let Some(item) = item else { return 0 };
-        if self.items.len() >= ITEMS_MAX {
-            self.items.pop_front();
+        self.bytes = self.bytes.saturating_add(item.bytes());
+        while self.items.len() >= ITEMS_MAX || self.bytes > ITEMS_BYTES_MAX {
+            let Some(oldest) = self.items.pop_front() else { break };
+            self.bytes = self.bytes.saturating_sub(oldest.bytes());
         }
         self.items.push_back(item);
         self.total = self.total.saturating_add(1);
@@ -111,7 +133,12 @@ impl Model {
                     self.place(name, *key, State::You);
                 }
             }
-            Event::Roster { members, guests } => (self.people, self.guests) = (members.clone(), *guests),
+            Event::Roster { members, guests } => {
+                let guests = usize::try_from(*guests).unwrap_or(usize::MAX);
+                self.people.clone_from(members);
+                // The host is named, and is no guest.
+                self.unnamed = guests.saturating_sub(members.len().saturating_sub(1));
+            }
             Event::Joined { name, key, .. } => self.place(name, *key, State::Linked),
             Event::Linked { name, key } => {
                 self.cut_off = None;
@@ -132,6 +159,9 @@ impl Model {
                 contacts.iter().for_each(|contact| self.pair(contact));
                 self.people = contacts.iter().filter_map(friend).collect();
             }
+            Event::Contact { change: Change::Removed | Change::Blocked, contact } => {
+                self.people.retain(|member| Some(member.key) != contact.key);
+            }
             Event::Contact { contact, .. } => {
                 self.pair(contact);
                 friend(contact).into_iter().for_each(|friend| self.place(&friend.name, friend.key, friend.state));
@@ -144,7 +174,8 @@ impl Model {
             Event::Delivery { reach, have, of, .. } => {
                 self.delivery = Some(Delivery { reach: *reach, have: *have, of: *of });
             }
-            Event::Published { addresses, .. } => self.is_listed = !addresses.is_empty(),
+            Event::Published { registry, addresses, .. } if addresses.is_empty() => _ = self.listed.remove(registry),
+            Event::Published { registry, .. } => _ = self.listed.insert(registry.clone()),
             Event::Closed { .. } => self.closed_at = Some(self.total),
             Event::Bans { .. }
             | Event::Ticket { .. }
@@ -165,7 +196,11 @@ impl Model {
     fn remove(&mut self, removed: Mark) {
         for item in &mut self.items {
             match &mut item.what {
-                What::Said { text, mark, .. } if *mark == Some(removed) => *text = None,
+                What::Said { text, mark, .. } if *mark == Some(removed) => {
+                    let bytes = text.take().map_or(0, |text| text.len());
+                    self.bytes = self.bytes.saturating_sub(bytes);
+                    item.rows.set((0, 0));
+                }
                 What::Said { .. } | What::Told(..) => {}
             }
         }
@@ -206,14 +241,14 @@ impl Model {
                 let to = self.pairs.get(meeting).filter(|_| *own).cloned();
                 (Some(origin), origin.author, to.map_or(Manner::All, |to| Manner::Private(Some(to))))
             }
-            Kind::Question(origin, asked) => (Some(origin), asked.key, Manner::Question),
+            Kind::Question(origin, asked) => (Some(origin), asked.key, Manner::Question(words::asked(asked))),
             Kind::Whisper(whisper) => (None, whisper.author, Manner::Private(own.then(|| whisper.to.clone()))),
             Kind::Deed(..) | Kind::Missing(_) | Kind::Removed(..) => return None,
         };
         let at_ms = origin.map_or(now_ms, |origin| origin.time_ms);
         let mark = origin.map(|origin| (origin.author, origin.session, origin.number));
         let (from, is_own, text) = (from.clone(), *own, Some(text.clone()));
-        Some(Item { at_ms, what: What::Said { from, key, is_own, manner, text, mark } })
+        Some(Item::new(at_ms, What::Said { from, key, is_own, manner, text, mark }))
     }
 
     /// What is told again once the screen is given back: how it ended, and what there is to do next; if it never began,
@@ -223,6 +258,10 @@ impl Model {
         let from = self.closed_at.filter(|_| self.role.is_some()).unwrap_or(0);
         let last = self.items.iter().skip(from.saturating_sub(gone)).map(|item| &item.what);
         last.filter_map(|what| if let What::Told(words, _) = what { Some(words.as_str()) } else { None }).collect()
+    }
+
+    pub(crate) fn is_listed(&self) -> bool {
+        !self.listed.is_empty()
     }
 
     /// How many others there are, and with how many of them this node has no link of its own.

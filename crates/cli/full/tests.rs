@@ -212,7 +212,7 @@ fn colours_come_from_keys_and_are_never_the_only_sign() {
 }
 
 fn press(editor: &mut Editor, code: KeyCode, modifiers: KeyModifiers) -> Act {
-    let words = ["/msg", "/mute", "/name", "bea", "beatrice"];
+    let words = ["/msg ", "/mute ", "/name ", "bea ", "beatrice "];
     let complete = |typed: &str, is_first: bool| {
         let words = words.iter().filter(|word| word.starts_with(typed) && (is_first || !word.starts_with('/')));
         words.map(|word| word.to_string()).collect()
@@ -244,6 +244,17 @@ fn enter_sends_and_the_arrow_brings_back() {
     assert_eq!(press(&mut editor, KeyCode::Char('c'), KeyModifiers::CONTROL), Act::Interrupt);
     press(&mut editor, KeyCode::Up, plain);
     assert_eq!(editor.text(), "half", "nor by Ctrl-C");
+    // What is brought back, and changed, is there again.
+    press(&mut editor, KeyCode::Up, plain);
+    type_in(&mut editor, "!");
+    press(&mut editor, KeyCode::Down, plain);
+    press(&mut editor, KeyCode::Char('c'), KeyModifiers::CONTROL);
+    type_in(&mut editor, "new");
+    press(&mut editor, KeyCode::Up, plain);
+    press(&mut editor, KeyCode::Up, plain);
+    assert_eq!(editor.text(), "one\ntwo!");
+    [(); 2].into_iter().for_each(|()| _ = press(&mut editor, KeyCode::Down, plain));
+    assert_eq!(editor.text(), "new", "what is being typed is still the last");
 }
 
 #[test]

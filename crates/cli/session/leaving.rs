@@ -15,6 +15,9 @@ use crate::signals::{Signal, end_now};
 
 /// At the end of input, what is pending has this long.
 pub(super) const PENDING_TIMEOUT: Duration = Duration::from_secs(5);
+/// Ctrl-C would do more than its user may know.
+pub(super) const ENDS_FOR_ALL: &str =
+    "Ctrl-C again, on the empty line, ends the lecture for all; /stop stops it for now";
 /// After a signal it has this long: the program ends within 5 s, and goodbyes take time too.
 const HASTY_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -74,6 +77,11 @@ impl Session<'_> {
     }
 
     pub(super) fn on_signal(&mut self, signal: Signal) {
+        // Plain lines know Ctrl-C as a signal alone.
+        let may_be_slip = signal == Signal::Interrupt && self.plan.role == Role::Host && self.screen.is_plain();
+        if may_be_slip && self.screen.has_user() && !std::mem::replace(&mut self.is_warned, true) {
+            return self.screen.own(ENDS_FOR_ALL);
+        }
         self.interrupts = self.interrupts.saturating_add(1);
         if self.interrupts > 1 {
             end_now();

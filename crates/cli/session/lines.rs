@@ -4,6 +4,7 @@ use tertulia_core::command::{Command, Directory};
 use tertulia_core::event::{Event, Role};
 use tertulia_core::id::CommandId;
 
+use super::leaving::ENDS_FOR_ALL;
 use super::{Asked, Session, Stage};
 use crate::console::{self, Problem, Wish};
 use crate::ending::UNDELIVERED;
@@ -75,12 +76,12 @@ impl Session<'_> {
             Typed::Interrupt | Typed::Cleared => {
                 self.is_warned = true;
                 self.screen.own(match self.plan.role {
-                    Role::Host => "Ctrl-C again, on the empty line, ends the lecture for all; /stop stops it for now",
+                    Role::Host => ENDS_FOR_ALL,
                     Role::Attendee | Role::Friends | Role::Member => "Ctrl-C again, on the empty line, leaves",
                 });
             }
             Typed::End if self.plan.ends_with_input => self.empty(),
-            Typed::End if self.screen.is_full_screen() => {
+            Typed::End if self.screen.has_user() => {
                 self.screen.own(match self.plan.role {
                     Role::Host => "no more input: the lecture goes on; Ctrl-C ends it for all",
                     Role::Attendee | Role::Friends | Role::Member => {

@@ -37,3 +37,5 @@ pub mod time;
 pub mod trace;
 pub mod visible;
 pub mod wire;
+
+pub use self::replica::is_asked;

@@ -232,7 +232,8 @@ impl Log {
     }
 
     /// Whether the disk may forget the body of an entry.
-    pub(super) fn is_hidden(&self, entry: &Held) -> bool {
+    #[must_use]
+    pub fn is_hidden(&self, entry: &Held) -> bool {
         self.bodies.hidden.contains(&name(entry))
     }
 

@@ -10,8 +10,9 @@ use crate::roster::deed;
 use crate::wire::entry::{EntryBody, Heard, Level};
 use crate::wire::private::asked;
 
-/// Whether `body`, if it is a question, carries its asker's signature: a host puts words into nobody's mouth.
-pub(crate) fn is_asked(meeting: MeetingId, body: &EntryBody<'_>, us: &Identity) -> bool {
+/// Whether `body`, if it is a question, carries its asker's signature (SPEC ASK-7): a host puts words into nobody's mouth.
+#[must_use]
+pub fn is_asked(meeting: MeetingId, body: &EntryBody<'_>, us: &Identity) -> bool {
     let EntryBody::Question { asker, token, heard, signature, name, text } = body else { return true };
     us.verify(asker, Domain::Question, &[&meeting.0, &asked(*token, heard, *name, *text)], signature)
 }
