@@ -19,7 +19,7 @@ use crossterm::{cursor, execute, terminal};
 use jiff::tz::TimeZone;
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
-use tertulia_core::event::{Event, Role};
+use tertulia_core::event::{Event, Role, State};
 use tokio::sync::mpsc::error::TrySendError;
 
 use self::draw::{Look, View};
@@ -308,6 +308,9 @@ impl Loop {
         if self.closes_code(&key) {
             return;
         }
+        if self.view.back > 0 && matches!(key, Key::Key(key) if key.code == KeyCode::End) {
+            return self.newest();
+        }
         match key {
             Key::Key(key) if key.kind != KeyEventKind::Release => {
                 let (model, role) = (&self.model, self.model.role);
@@ -316,7 +319,9 @@ impl Loop {
                     let slashed = slashed.map(|word| format!("{word} "));
                     // Among friends a line begins with NAME/.
                     let behind = if is_first && role == Some(Role::Friends) { '/' } else { ' ' };
-                    let names = model.people.iter().map(|member| format!("{}{behind}", member.name));
+                    let others =
+                        model.people.iter().filter(|member| member.state != State::You).map(|member| &member.name);
+                    let names = others.chain(&model.knocking).map(|name| format!("{name}{behind}"));
                     let mut words: Vec<String> = slashed.chain(names).filter(|word| word.starts_with(typed)).collect();
                     words.sort();
                     words.dedup();
@@ -346,7 +351,7 @@ impl Loop {
             Act::Scroll(windows) => self.scroll(windows),
             Act::Newest => self.newest(),
             Act::Suspend => self.suspend(),
-            Act::Redraw => _ = self.screen.clear(),
+            Act::Redraw => self.redraw(),
             Act::Help => self.view.has_help = !self.view.has_help,
             Act::People => self.view.hides_people = !self.view.hides_people,
         }
@@ -370,7 +375,15 @@ impl Loop {
         restore();
         stop_here();
         if enter().is_ok() {
-            let _ = self.screen.clear();
+            self.redraw();
+        }
+    }
+
+    /// Draws everything anew. To ask the terminal where its cursor is, as clearing does, is to wait for who reads the keys.
+    fn redraw(&mut self) {
+        let cleared = execute!(io::stdout(), terminal::Clear(terminal::ClearType::All));
+        if let Ok(screen) = cleared.and_then(|()| Terminal::new(CrosstermBackend::new(io::stdout()))) {
+            self.screen = screen;
         }
     }
 
@@ -398,11 +411,8 @@ impl Loop {
         match told.try_recv() {
             Err(TryRecvError::Empty) => self.asked = Some((text, told)),
             Ok(Verdict::Taken) => self.editor.remember(text),
-            Ok(Verdict::Again) | Err(TryRecvError::Disconnected) => {
-                self.editor.hand_back(&text);
-                self.editor.remember(text);
-                self.is_dirty = true;
-            }
+            // It is under the arrow key, and in nobody's way.
+            Ok(Verdict::Again) | Err(TryRecvError::Disconnected) => self.editor.remember(text),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use tertulia_core::code::Code;
-use tertulia_core::event::{Change, Contact, Deed, Event, Kind, Member, Reach, Role, State};
+use tertulia_core::event::{Change, Contact, Deed, Event, Kind, Member, Notice, Reach, Role, State};
 use tertulia_core::id::{Key, MeetingId};
 
 use crate::news::{Tone, Update};
@@ -92,6 +92,8 @@ pub(crate) struct Model {
     /// Among friends: with whom.
     pairs: BTreeMap<MeetingId, String>,
     pub(crate) people: Vec<Member>,
+    /// Who has knocked, and was not seen inside since.
+    pub(crate) knocking: Vec<String>,
     /// Of a lecture: how many there are beside those who are named.
     pub(crate) unnamed: usize,
     pub(crate) is_locked: bool,
@@ -139,7 +141,12 @@ impl Model {
                 // The host is named, and is no guest.
                 self.unnamed = guests.saturating_sub(members.len().saturating_sub(1));
             }
-            Event::Joined { name, key, .. } => self.place(name, *key, State::Linked),
+            Event::Knock { name, .. } => self.knocks(name, true),
+            Event::Warning(Notice::LeftLobby(name)) => self.knocks(name, false),
+            Event::Joined { name, key, .. } => {
+                self.knocks(name, false);
+                self.place(name, *key, State::Linked);
+            }
             Event::Linked { name, key } => {
                 self.cut_off = None;
                 self.place(name, *key, State::Linked);
@@ -182,7 +189,6 @@ impl Model {
             | Event::Tickets { .. }
             | Event::Check { .. }
             | Event::Message { .. }
-            | Event::Knock { .. }
             | Event::Waiting { .. }
             | Event::Gap { .. }
             | Event::Listing { .. }
@@ -191,6 +197,11 @@ impl Model {
             | Event::Error { .. }
             | Event::Done { .. } => {}
         }
+    }
+
+    fn knocks(&mut self, name: &str, knocks: bool) {
+        self.knocking.retain(|knocking| knocking != name);
+        self.knocking.extend(knocks.then(|| name.to_string()));
     }
 
     fn remove(&mut self, removed: Mark) {

@@ -54,8 +54,7 @@ impl Session<'_> {
                 };
                 if let Some(verdict) = verdict {
                     if !taken && !std::mem::replace(&mut self.has_seen_again, true) {
-                        self.screen
-                            .own("the line is back below, or under the arrow key: change it, or clear it with Ctrl-C");
+                        self.screen.own("the line is under the arrow key: change it, and send it again");
                     }
                     // The editor is gone only with the program.
                     let _ = verdict.send(if taken { Verdict::Taken } else { Verdict::Again });

@@ -10,7 +10,6 @@ use crate::command::{Command, Failure, Full, Place, Words};
 use crate::event::{Ending, Event, Member, Notice, Role as Part, State, Whisper};
 use crate::id::{CommandId, Key, LinkId, Salt, Token};
 use crate::limits;
-use crate::log::Held;
 use crate::machine::Output;
 use crate::name::{begins_with, normal, proper};
 use crate::reason::goodbye;
@@ -93,12 +92,12 @@ impl Host {
     /// What this host has said, or a question that it has published (SPEC RETRACT-1).
     fn retract(&mut self, words: &Words, now: Now, out: &mut Vec<Output>) -> Result<(), Failure> {
         let us = self.us.key();
-        let is_own = |entry: &Held| entry.id.author == us;
+        let own =
+            || self.log.newest_words(|entry| entry.id.author == us && matches!(entry.body(), EntryBody::Text { .. }));
         let found = match words {
-            Words::Own => self.log.newest_words(is_own),
-            Words::Of(name) if *name == self.name => {
-                self.log.newest_words(|entry| is_own(entry) && matches!(entry.body(), EntryBody::Text { .. }))
-            }
+            // What it has published is its entry, too, and not what it has said.
+            Words::Own => own(),
+            Words::Of(name) if *name == self.name => own(),
             Words::Of(asker) => self.log.newest_words(|entry| {
                 let asks = |name: &str| normal(name) == normal(asker);
                 matches!(entry.body(), EntryBody::Question { name, .. } if asks(name.as_str()))
