@@ -82,7 +82,8 @@ impl Sim {
         for log in this.running.iter().flat_map(|running| running.machine.logs()) {
             let again = this.disk.log(log.meeting(), this.spec.talk_max);
             // SPEC REGISTER-9: what was let go of is on the disk until that is written anew.
-            let lets_go = log.registers().count() >= limits::PEOPLE_MAX;
+            this.has_let_go |= log.registers().count() >= limits::PEOPLE_MAX;
+            let lets_go = this.has_let_go;
             let is_let_go = |record: &Record| {
                 let entry = record.entry().map(|entry| entry.entry);
                 let lacks = |entry: Entry| entry.lane.is_register() && log.register(entry.author, entry.lane).is_none();
