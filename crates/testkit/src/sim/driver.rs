@@ -1,10 +1,11 @@
 //! What every driver does, whatever its machines are: inputs in, outputs done, links read, written and closed.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use tertulia_core::code::Code;
 use tertulia_core::event::{Event, Kind};
-use tertulia_core::id::{LinkId, RequestId};
+use tertulia_core::id::{Key, LinkId, RequestId};
 use tertulia_core::limits;
 use tertulia_core::link::LinkEvent;
 use tertulia_core::log::{Log, Record, entry_of};
@@ -79,15 +80,17 @@ impl Sim {
         if !this.steps.is_multiple_of(period) {
             return;
         }
+        let nodes: BTreeSet<Key> = self.nodes.iter().map(|node| node.spec.key).collect();
+        let this = &self.nodes[node];
         for log in this.running.iter().flat_map(|running| running.machine.logs()) {
             let again = this.disk.log(log.meeting(), this.spec.talk_max);
-            // SPEC REGISTER-9: what was let go of is on the disk until that is written anew.
-            this.has_let_go |= log.registers().count() >= limits::PEOPLE_MAX;
-            let lets_go = this.has_let_go;
+            // SPEC REGISTER-9: what was let go of is on the disk until that is written anew; and of people whom nobody has
+            // ever seen, as of those who are no nodes here, another run may keep others.
+            let lets_go = log.registers().count() >= limits::PEOPLE_MAX;
             let is_let_go = |record: &Record| {
-                let entry = record.entry().map(|entry| entry.entry);
-                let lacks = |entry: Entry| entry.lane.is_register() && log.register(entry.author, entry.lane).is_none();
-                lets_go && entry.is_some_and(lacks)
+                let entry = record.entry().map(|entry| entry.entry).filter(|entry| entry.lane.is_register());
+                let lacks = |entry: &Entry| log.register(entry.author, entry.lane).is_none();
+                entry.is_some_and(|entry| !nodes.contains(&entry.author) || lets_go && lacks(&entry))
             };
             let is_same = |record: &Record| !matches!(record, Record::Shown(_)) && !is_let_go(record);
             let state = |log: &Log| log.records().filter(is_same).collect();

@@ -192,8 +192,6 @@ pub(super) struct Node {
     pub(super) planted: Planted,
     /// Inputs of all runs.
     pub(super) steps: u64,
-    /// It has known more people than it keeps: some of those are on its disk yet.
-    pub(super) has_let_go: bool,
     /// Every entry that has ever come.
     pub(super) came: BTreeSet<EntryName>,
     pub(super) knocks: Knocks,
@@ -214,7 +212,6 @@ impl Node {
             deaf_until: 0,
             planted,
             steps: 0,
-            has_let_go: false,
             came: BTreeSet::new(),
             knocks: Knocks::default(),
         }
