@@ -1286,6 +1286,16 @@ fn removed(lecture: &Lecture, link: LinkId) -> Vec<u64> {
 }
 
 #[test]
+fn retract_1_what_a_host_has_published_is_not_what_it_has_said() {
+    let (mut lecture, anna) = Lecture::with_anna(&Options::default());
+    lecture.ask(anna, "am I heard?");
+    lecture.say("you are");
+    lecture.ask(anna, "thank you");
+    lecture.host_command(Command::Retract { words: Words::Own });
+    assert_eq!(removed(&lecture, anna), [2]);
+}
+
+#[test]
 fn retract_4_a_host_removes_what_it_has_said_and_what_it_has_published() {
     let (mut lecture, anna) = Lecture::with_anna(&Options::default());
     lecture.say("my secret");
@@ -1298,11 +1308,6 @@ fn retract_4_a_host_removes_what_it_has_said_and_what_it_has_published() {
     let StreamId { author, session, .. } = secret.id;
     lecture.host_command(Command::Retract { words: Words::At { author, session, number: 1 } });
     assert_eq!(removed(&lecture, anna), [2, 1]);
-    lecture.ask(anna, "am I heard?");
-    lecture.say("you are");
-    lecture.ask(anna, "thank you");
-    lecture.host_command(Command::Retract { words: Words::Own });
-    assert_eq!(removed(&lecture, anna), [2, 1, 7], "the host's own, and no question that it has published");
     let said = |event: &Event| matches!(event, Event::Message { kind: Kind::Removed(..), from, .. } if from == "anna");
     assert!(lecture.attendees[&anna].events.iter().any(said), "the host has published it, and anna said it");
     lecture.command(anna, Command::Retract { words: Words::Own });
