@@ -555,7 +555,9 @@ fn who_stops_it_has_the_shell_and_then_the_screen_again() {
     // Only what a shell has started can be stopped.
     let mut shell = Command::new("/bin/sh");
     shell.arg("-i");
-    let mut host = Terminal::run(&home, shell, (80, 24), &[]);
+    let mut host = Terminal::run(&home, shell, (80, 24), &[("PS1", "shell> ")]);
+    let is_shell = |rows: &[String]| rows.iter().rfind(|row| !row.is_empty()).is_some_and(|row| row == "shell>");
+    host.until("the shell is there", is_shell);
     let program = env!("CARGO_BIN_EXE_tertulia");
     host.keys(format!("{program} host T --listen 127.0.0.1:0 --name anna\r"));
     host.until("it is open", |rows| rows[0].contains(" T ") && rows.iter().any(|row| row.contains("has more")));
@@ -567,7 +569,7 @@ fn who_stops_it_has_the_shell_and_then_the_screen_again() {
         while host.parser.screen().alternate_screen() {
             assert!(begun.elapsed() < PATIENCE && host.read());
         }
-        host.shows("Stopped");
+        host.until("the shell is back", is_shell);
         host.keys("echo $((6 * 7))\r");
         host.until("the shell answers", |rows| rows.iter().any(|row| row.ends_with(" 42")));
         host.keys("fg\r");
@@ -578,6 +580,7 @@ fn who_stops_it_has_the_shell_and_then_the_screen_again() {
     host.keys("still here\r");
     host.shows("anna: still here");
     host.keys("/stop\r");
+    host.until("the shell is there again", is_shell);
     host.shows("it goes on when you are back");
     host.keys("exit\r");
     host.end();
