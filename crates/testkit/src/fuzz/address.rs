@@ -34,7 +34,9 @@ pub fn address(input: &[u8]) {
         let written = ticket.to_string();
         let code = ticket.to_code();
         assert_eq!(written.parse().as_ref(), Ok(&ticket), "{written}");
-        assert_eq!(code.parse().as_ref(), Ok(&ticket), "{code}");
+        // In a line, the name of a host may have letters of either case.
+        let read = code.parse::<Ticket>().map(|ticket| ticket.to_string());
+        assert_eq!(read, Ok(written.to_ascii_lowercase()), "{code}");
         // SPEC TICKET-2: what is read of a code is what a code says, and else of a line.
         let again = if text.contains('*') { code } else { written };
         assert_eq!(again.to_ascii_lowercase(), text.to_ascii_lowercase());
