@@ -255,10 +255,6 @@ fn open_files(files: Option<OpenFiles>) -> Check {
     Check::note("open_files", message, "sudo prlimit --nofile=16384 --pid $$")
 }
 
-/// In a smaller window a line is hardly read.
-const COLUMNS_MIN: u16 = 20;
-const ROWS_MIN: u16 = 6;
-
 fn terminal(size: Option<(u16, u16)>) -> Check {
     let Some((columns, rows)) = size else {
         return Check::ok("terminal", "stdout is no terminal: lines are plain");
@@ -269,10 +265,10 @@ fn terminal(size: Option<(u16, u16)>) -> Check {
         let message = format!("{found}; but the locale is not UTF-8: names and texts may look wrong");
         return Check::note("terminal", message, "export LC_ALL=C.UTF-8");
     }
-    if columns < COLUMNS_MIN || rows < ROWS_MIN {
+    if !window::is_large(&(columns, rows)) {
         return Check::note(
             "terminal",
-            format!("{found}: lines are hard to read"),
+            format!("{found}: a meeting is plain lines, which are hard to read"),
             "a larger window, or smaller letters",
         );
     }

@@ -32,9 +32,8 @@ use crate::input::{self, Receiver, Sender, Typed, Verdict};
 use crate::news::{Tone, Update};
 use crate::output::{self, Plain, Sink, Stream};
 use crate::qr::Drawn;
+use crate::window;
 
-/// A window smaller than this has lines instead.
-const SMALLEST: (u16, u16) = (20, 6);
 /// The screen is drawn no more often.
 const FRAME: Duration = Duration::from_millis(16);
 /// How soon it is seen that a text was taken.
@@ -73,10 +72,7 @@ pub(crate) fn open(has_colour: bool) -> Option<Full> {
     if is_dumb || !io::stdin().is_terminal() || !io::stdout().is_terminal() {
         return None;
     }
-    let (width, height) = terminal::size().ok()?;
-    if (width, height) < SMALLEST || height < SMALLEST.1 {
-        return None;
-    }
+    window::size().filter(window::is_large)?;
     let (typed, input) = input::channel();
     let (inbox, told) = mpsc::channel();
     let before = std::panic::take_hook();
@@ -135,12 +131,11 @@ fn restore() {
 }
 
 fn read(keys: &mpsc::Sender<Input>) {
-    // One that is hung up has no keys any more, and does not say so.
-    let is_there = || terminal::size().is_ok() && terminal::is_raw_mode_enabled().is_ok();
     loop {
         let key = match event::poll(HANGUP) {
             Ok(true) => event::read(),
-            Ok(false) if is_there() => continue,
+            // One that is hung up has no keys any more, and does not say so.
+            Ok(false) if window::is_there() => continue,
             Ok(false) | Err(_) => break,
         };
         let Ok(key) = key else { break };
@@ -162,9 +157,12 @@ impl Sink for Shown {
         }
         let (drawn, told) = mpsc::sync_channel(1);
         let is_words = news.is_empty();
-        let words = lines.lines().filter(|_| is_words).map(|words| {
-            let tone = if stream == Stream::Err { Tone::Alarm } else { Tone::Caution };
-            Update { event: None, words: Some(words.into()), tone, call: None, at_ms: tertulia_net::unix_ms() }
+        let words = lines.lines().filter(|_| is_words).map(|words| Update {
+            event: None,
+            words: Some(words.into()),
+            tone: Tone::Caution,
+            call: None,
+            at_ms: tertulia_net::unix_ms(),
         });
         let news = news.into_iter().chain(words).collect();
         if self.0.send(Input::News(news, drawn)).is_err() {
@@ -349,7 +347,6 @@ impl Loop {
             Act::Interrupt => self.outgoing.push_back(Typed::Interrupt),
             Act::End => self.outgoing.push_back(Typed::End),
             Act::Scroll(windows) => self.scroll(windows),
-            Act::Newest => self.newest(),
             Act::Suspend => self.suspend(),
             Act::Redraw => self.redraw(),
             Act::Help => self.view.has_help = !self.view.has_help,
@@ -410,9 +407,8 @@ impl Loop {
         let Some((text, told)) = self.asked.take() else { return };
         match told.try_recv() {
             Err(TryRecvError::Empty) => self.asked = Some((text, told)),
-            Ok(Verdict::Taken) => self.editor.remember(text),
-            // It is under the arrow key, and in nobody's way.
-            Ok(Verdict::Again) | Err(TryRecvError::Disconnected) => self.editor.remember(text),
+            // Taken or not, it is under the arrow key, and in nobody's way.
+            Ok(_) | Err(TryRecvError::Disconnected) => self.editor.remember(text),
         }
     }
 }

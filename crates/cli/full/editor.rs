@@ -28,8 +28,6 @@ pub(crate) enum Act {
     End,
     /// Look further up by so many windows, or down.
     Scroll(i8),
-    /// Look at the newest.
-    Newest,
     /// Give the terminal back for a while.
     Suspend,
     /// Draw everything again.
@@ -102,7 +100,7 @@ impl Editor {
         }
     }
 
-    /// A text was refused: it is there again, unless something else is being typed.
+    /// There is no place for a text yet: it is there again, unless something else is being typed.
     pub(crate) fn hand_back(&mut self, text: &str) {
         if self.area.is_empty() {
             self.put(text);
@@ -119,7 +117,7 @@ impl Editor {
     /// A key; `words`: what the one before the cursor may become.
     #[expect(clippy::wildcard_enum_match_arm, reason = "all other keys are the text's")]
     pub(crate) fn key(&mut self, key: KeyEvent, words: impl Fn(&str, bool) -> Vec<String>) -> Act {
-        let hint = self.hint.take();
+        self.hint = None;
         let was_sure = std::mem::take(&mut self.is_sure);
         let is = |modifier| key.modifiers.contains(modifier);
         let (ctrl, alt) = (is(KeyModifiers::CONTROL), is(KeyModifiers::ALT));
@@ -144,11 +142,9 @@ impl Editor {
             KeyCode::F(2) => return Act::People,
             KeyCode::PageUp => return Act::Scroll(1),
             KeyCode::PageDown => return Act::Scroll(-1),
-            KeyCode::End if self.area.is_empty() => return Act::Newest,
             KeyCode::Up if self.area.cursor().0 == 0 => self.recall(true),
             KeyCode::Down if self.area.cursor().0.saturating_add(1) >= self.area.lines().len() => self.recall(false),
             KeyCode::Tab => self.complete(words),
-            KeyCode::Esc => self.hint = hint.and(None),
             _ => _ = self.area.input(key),
         }
         Act::None

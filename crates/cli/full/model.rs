@@ -86,9 +86,7 @@ pub(crate) struct Model {
     /// How many there were, ever.
     pub(crate) total: usize,
     pub(crate) title: String,
-    pub(crate) name: String,
     pub(crate) role: Option<Role>,
-    us: Option<Key>,
     /// Among friends: with whom.
     pairs: BTreeMap<MeetingId, String>,
     pub(crate) people: Vec<Member>,
@@ -130,7 +128,7 @@ impl Model {
         match event {
             Event::Ready { role, name, key, title, .. } => {
                 self.role = Some(*role);
-                (self.us, self.name, self.title) = (Some(*key), name.clone(), title.clone());
+                self.title.clone_from(title);
                 if *role != Role::Friends {
                     self.place(name, *key, State::You);
                 }
@@ -154,9 +152,6 @@ impl Model {
             Event::Left { key, .. } => self.people.retain(|member| member.key != *key),
             Event::Unlinked { key, code, .. } => self.on_unlinked(key, *code),
             Event::Renamed { key, new, .. } => {
-                if self.us == Some(*key) {
-                    self.name.clone_from(new);
-                }
                 self.people
                     .iter_mut()
                     .filter(|member| member.key == *key)
@@ -235,7 +230,6 @@ impl Model {
                     member.state = state;
                 }
             }
-            // Of a large lecture's guests, each other is told of the host alone.
             None => self.people.push(Member { name: name.into(), key, state }),
         }
     }

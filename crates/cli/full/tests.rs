@@ -258,7 +258,7 @@ fn enter_sends_and_the_arrow_brings_back() {
 }
 
 #[test]
-fn what_is_refused_is_back_unless_something_else_is_typed() {
+fn what_has_no_place_yet_is_back_unless_something_else_is_typed() {
     let mut editor = Editor::default();
     editor.hand_back("/frob");
     assert_eq!(editor.text(), "/frob");
