@@ -31,20 +31,26 @@ pub(crate) fn earlier(log: &Log, (us, called): (&Identity, &str), is_lecture: bo
     let is_there = |held: &Held| !log.is_hidden(held) && !log.is_void(held.id, held.number);
     let names: BTreeMap<Key, String> =
         log.registers().filter_map(|held| Some((held.id.author, named(held)?))).collect();
-    let (mut last, mut asked): (Vec<Update>, BTreeSet<(Key, Token)>) = (Vec::new(), BTreeSet::new());
-    for held in log.entries().filter(|held| was_shown(held) && is_there(held)) {
+    let held: Vec<&Held> = log.entries().map(|held| &**held).filter(|held| was_shown(held) && is_there(held)).collect();
+    let mut last: Vec<(Option<(Key, Token)>, Update)> = Vec::new();
+    // The last first: signatures of no more than are shown are looked at.
+    for held in held.into_iter().rev() {
+        if last.len() >= EARLIER_MAX {
+            break;
+        }
         let Some(entry) = entry_of(&held.frame) else { continue };
         let body = entry.read();
-        if let EntryBody::Question { asker, token, .. } = &body {
-            // SPEC ASK-7, ASK-11
-            let is_first = asked.insert((*asker, *token));
-            if !(is_lecture && is_first && is_asked(log.meeting(), &body, us)) {
-                continue;
-            }
+        let question = if let EntryBody::Question { asker, token, .. } = &body { Some((*asker, *token)) } else { None };
+        // SPEC ASK-7
+        if question.is_none() || is_lecture && is_asked(log.meeting(), &body, us) {
+            last.extend(said(log, held, &body, (us.key(), called), &names).map(|update| (question, update)));
         }
-        last.extend(said(log, held, &body, (us.key(), called), &names));
     }
-    last.split_off(last.len().saturating_sub(EARLIER_MAX))
+    last.reverse();
+    // SPEC ASK-11
+    let mut asked: BTreeSet<(Key, Token)> = BTreeSet::new();
+    last.retain(|(question, _)| question.is_none_or(|question| asked.insert(question)));
+    last.into_iter().map(|(_, update)| update).collect()
 }
 
 /// What somebody is called who says so in this entry.
