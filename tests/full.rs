@@ -119,6 +119,7 @@ impl Terminal {
         }
         assert!(!self.parser.screen().alternate_screen(), "the screen is given back");
         assert!(!self.parser.screen().bracketed_paste() && !self.parser.screen().hide_cursor());
+        assert_eq!(self.parser.screen().mouse_protocol_mode(), vt100::MouseProtocolMode::None);
         self.parser.screen().contents()
     }
 }
@@ -142,6 +143,14 @@ fn host_of(home: &Scratch, size: (u16, u16), kind: &[&str]) -> (Terminal, String
     let port: String = row.1.chars().take_while(char::is_ascii_digit).collect();
     host.resize(size.0, size.1);
     (host, format!("127.0.0.1:{port}"))
+}
+
+/// The same, and somebody who is there.
+fn host_and_bea(home: &Scratch, size: (u16, u16), kind: &[&str]) -> (Terminal, Bot) {
+    let (mut host, address) = host_of(home, size, kind);
+    let bea = Bot::start("bea", &["join", &address]);
+    host.until("she is here", |rows| rows[0].contains("2 here"));
+    (host, bea)
 }
 
 /// What is being typed: the last row, behind the prompt.
@@ -187,9 +196,7 @@ fn three_talk_and_what_is_half_typed_survives() {
 #[test]
 fn who_is_up_in_the_past_stays_there_while_50_lines_a_second_arrive() {
     let home = Scratch::new("full-scroll");
-    let (mut host, address) = host(&home, (60, 12));
-    let mut bea = Bot::start("bea", &["join", &address]);
-    host.until("she is here", |rows| rows[0].contains("2 here"));
+    let (mut host, mut bea) = host_and_bea(&home, (60, 12), &[]);
     for number in 0..30 {
         bea.send(&json!({"command": "say", "text": format!("old {number}")}));
     }
@@ -275,9 +282,7 @@ fn what_is_refused_joins_nothing_and_is_under_the_arrow() {
 #[test]
 fn what_arrives_acts_on_no_screen() {
     let home = Scratch::new("full-hostile");
-    let (mut host, address) = host(&home, (100, 30));
-    let mut bea = Bot::start("bea", &["join", &address]);
-    host.until("she is here", |rows| rows[0].contains("2 here"));
+    let (mut host, mut bea) = host_and_bea(&home, (100, 30), &[]);
     let text = "\u{1b}]0;title\u{7}\u{1b}[2J\r-- error: forged\u{9b}1A\n-- anna left";
     let worst = ["a\u{301}".repeat(TEXT_MAX / 3), "\u{301}".repeat(TEXT_MAX / 2), "\n".repeat(TEXT_MAX)];
     for text in [text].into_iter().chain(worst.iter().map(String::as_str)).chain(["is that all?"]) {
@@ -295,9 +300,7 @@ fn what_arrives_acts_on_no_screen() {
 #[test]
 fn a_window_of_any_size_loses_nothing() {
     let home = Scratch::new("full-resize");
-    let (mut host, address) = host(&home, (40, 20));
-    let mut bea = Bot::start("bea", &["join", &address]);
-    host.until("she is here", |rows| rows[0].contains("2 here"));
+    let (mut host, mut bea) = host_and_bea(&home, (40, 20), &[]);
     for number in 0..6 {
         bea.send(&json!({"command": "say", "text": format!("message number {number}, of some length, so that it is wrapped")}));
     }
@@ -319,9 +322,7 @@ fn a_window_of_any_size_loses_nothing() {
 #[test]
 fn sixty_four_kib_are_pasted_as_one_text_and_refused_with_words() {
     let home = Scratch::new("full-paste");
-    let (mut host, address) = host(&home, (80, 24));
-    let mut bea = Bot::start("bea", &["join", &address]);
-    host.until("she is here", |rows| rows[0].contains("2 here"));
+    let (mut host, mut bea) = host_and_bea(&home, (80, 24), &[]);
     let line = "x".repeat(79);
     let pasted = |lines: usize| format!("\u{1b}[200~{}\u{1b}[201~", format!("{line}\r").repeat(lines));
     host.keys(pasted(64 * 1024 / 80));
@@ -365,9 +366,7 @@ fn the_terminal_is_given_back_whatever_ends_the_program() {
 #[test]
 fn lines_that_are_typed_at_once_are_each_taken_or_refused_for_themselves() {
     let home = Scratch::new("full-ahead");
-    let (mut host, address) = host(&home, (80, 24));
-    let mut bea = Bot::start("bea", &["join", &address]);
-    host.until("she is here", |rows| rows[0].contains("2 here"));
+    let (mut host, mut bea) = host_and_bea(&home, (80, 24), &[]);
     host.keys("/msg x\r/frob\r");
     host.shows("error: there is no /frob here");
     host.until("nothing is in the way", |rows| typed(rows).is_empty());
@@ -386,9 +385,7 @@ fn lines_that_are_typed_at_once_are_each_taken_or_refused_for_themselves() {
 #[test]
 fn ctrl_c_takes_away_half_a_line_before_it_ends_anything() {
     let home = Scratch::new("full-cleared");
-    let (mut host, address) = host_of(&home, (90, 24), &["--lecture"]);
-    let mut bea = Bot::start("bea", &["join", &address]);
-    host.until("she is here", |rows| rows[0].contains("2 here"));
+    let (mut host, mut bea) = host_and_bea(&home, (90, 24), &["--lecture"]);
     host.keys("half a line");
     host.until("it is shown", |rows| typed(rows) == "half a line");
     host.keys(CTRL_C);
@@ -409,9 +406,7 @@ const RESPONSIVE: Duration = Duration::from_secs(5);
 /// Sends the worst texts that there are to somebody who is typing.
 fn floods_whoever_types(name: &str, kind: &[&str]) {
     let home = Scratch::new(name);
-    let (mut host, address) = host_of(&home, (80, 24), kind);
-    let mut bea = Bot::start("bea", &["join", &address]);
-    host.until("she is here", |rows| rows[0].contains("2 here"));
+    let (mut host, mut bea) = host_and_bea(&home, (80, 24), kind);
     host.keys("half of ");
     host.until("it is shown", |rows| typed(rows) == "half of");
     // As long as a text can be: marks that pile up over one letter, and line breaks; then one that shows the end.
@@ -442,9 +437,7 @@ fn h16_a_room_s_worst_texts_leave_the_line_to_whoever_types() {
 #[test]
 fn what_was_said_before_is_there_again_once() {
     let home = Scratch::new("full-earlier");
-    let (mut host, address) = host(&home, (80, 24));
-    let mut bea = Bot::start("bea", &["join", &address]);
-    host.until("she is here", |rows| rows[0].contains("2 here"));
+    let (mut host, mut bea) = host_and_bea(&home, (80, 24), &[]);
     bea.send(&json!({"command": "say", "text": "from bea"}));
     host.shows("bea: from bea");
     host.keys("from anna\r");
@@ -525,11 +518,95 @@ fn who_looks_elsewhere_is_called_as_the_settings_say() {
 }
 
 #[test]
+fn who_goes_away_is_called_until_they_type_again() {
+    let home = Scratch::new("full-away");
+    let (mut host, mut bea) = host_and_bea(&home, (80, 24), &[]);
+    let said = |text: &str| json!({"command": "say", "text": text});
+    host.keys("/away\r");
+    host.shows("away: you are called until you type again");
+    bea.send(&said("anna, where are you?"));
+    host.shows("bea: anna, where are you?");
+    host.shows("\u{2014} new \u{2014}");
+    assert_eq!((host.bells, host.notices.as_str()), (1, "9;tertulia: bea names you"));
+    host.keys("here\r");
+    host.shows("anna: here");
+    bea.send(&said("anna, there you are"));
+    host.shows("bea: anna, there you are");
+    assert_eq!(host.bells, 1);
+}
+
+#[test]
+fn what_is_looked_for_is_found_and_what_is_typed_then_is_typed() {
+    let home = Scratch::new("full-search");
+    let (mut host, mut bea) = host_and_bea(&home, (80, 12), &[]);
+    for number in 0..60 {
+        let text = if number % 20 == 7 { format!("a pear, number {number}") } else { format!("line {number}") };
+        bea.send(&json!({"command": "say", "text": text}));
+    }
+    host.shows("bea: line 59");
+    host.keys("/search PEAR\r");
+    for (key, number, place) in [("", 47, 1), ("n", 27, 2), ("n", 7, 3), ("n", 7, 3), ("N", 27, 2)] {
+        host.keys(key);
+        let (found, place) = (format!(">bea: a pear, number {number}"), format!("{place} of 3 with `PEAR`"));
+        host.until(&place, |rows| rows.iter().any(|row| row.contains(&found)) && rows[10].contains(&place));
+    }
+    host.keys("\u{1b}");
+    host.until("it is over", |rows| !rows[10].contains("of 3 with"));
+    host.keys("nobody has figs\r");
+    while bea.wait("message")["text"] != "nobody has figs" {}
+    host.shows("anna: nobody has figs");
+    host.keys("/search figs or pears\r");
+    host.shows("nobody has said `figs or pears`");
+}
+
+#[test]
+fn show_4_what_somebody_does_is_a_text_like_any_other_and_told_after_their_name() {
+    let home = Scratch::new("full-me");
+    let (mut host, mut bea) = host_and_bea(&home, (80, 24), &[]);
+    host.keys("/me waves\r");
+    while bea.wait("message")["text"] != "/me waves" {}
+    host.shows(" * anna waves");
+    bea.send(&json!({"command": "msg", "to": "anna", "text": "/me waves back"}));
+    host.shows("(private) * bea waves back");
+}
+
+#[test]
+fn the_wheel_scrolls_unless_the_mouse_is_to_mark_text() {
+    let home = Scratch::new("full-wheel");
+    let (mut host, mut bea) = host_and_bea(&home, (80, 12), &[]);
+    for number in 0..30 {
+        bea.send(&json!({"command": "say", "text": format!("line {number}")}));
+    }
+    host.shows("bea: line 29");
+    let mode = |host: &Terminal| host.parser.screen().mouse_protocol_mode();
+    assert_eq!(mode(&host), vt100::MouseProtocolMode::PressRelease);
+    host.keys("\u{1b}[<64;5;5M");
+    host.until("three rows up", |rows| rows[9].contains("bea: line 26") && rows[10].contains("0 new below"));
+    host.keys("\u{1b}[<65;5;5M");
+    host.until("and down", |rows| rows[9].contains("bea: line 29"));
+    host.keys("\u{1b}OS");
+    host.shows("the mouse marks text");
+    assert_eq!(mode(&host), vt100::MouseProtocolMode::None);
+    host.keys("\u{1b}OS");
+    host.shows("the wheel scrolls");
+    host.keys("/stop\r");
+    host.end();
+}
+
+#[test]
+fn the_ticket_is_handed_to_the_clipboard() {
+    let home = Scratch::new("full-copy");
+    let (mut host, _) = host(&home, (80, 24));
+    host.keys("\u{1b}OR");
+    host.shows("the ticket is copied, if your terminal takes it");
+    // `tertulia:` in base64.
+    assert!(host.notices.starts_with("52;c;dGVydHVsaWE6"), "{}", host.notices);
+}
+
+#[test]
 fn the_end_of_input_leaves_the_keys_to_whoever_stays() {
     let home = Scratch::new("full-eof");
-    let (mut host, address) = host_of(&home, (90, 24), &["--lecture"]);
-    let mut bea = Bot::start("bea", &["join", &address]);
-    host.until("she is here", |rows| rows[0].contains("2 here"));
+    let (mut host, mut bea) = host_and_bea(&home, (90, 24), &["--lecture"]);
     host.keys("\u{4}");
     host.shows("no more input: the lecture goes on");
     host.keys("still here\r");

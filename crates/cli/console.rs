@@ -7,7 +7,7 @@ use tertulia_core::mesh::Tickets;
 use tertulia_core::name::{normal, proper};
 use tertulia_core::wire::field::Reason;
 
-use crate::words;
+use crate::words::{self, DOES};
 
 mod friends;
 
@@ -22,7 +22,15 @@ pub(crate) enum Wish {
     Ticket,
     /// Nothing; but this should be known.
     Hint(&'static str),
+    /// Look for what was said with all of these words: a full screen's.
+    Search(String),
+    /// Call this user, as if the window was not used: a full screen's.
+    Away,
 }
+
+/// Where there is no full screen.
+pub(crate) const NO_SCREEN: &str =
+    "only a full screen does this; in plain lines your terminal searches, and shows all that comes";
 
 /// One word too few for so much: whoever means only to go would end it for everybody.
 const HOST_QUITS: &str = "this would end the lecture for all: /end does so; /stop stops it for now, to go on later";
@@ -83,8 +91,11 @@ impl Word {
 const WORDS: &[Word] = &[
     word("say", " TEXT", "send TEXT, whatever it looks like (a leading space does the same)", Of::All),
     word("msg", " NAME TEXT", "send TEXT to NAME alone", Of::All),
+    word("me", " TEXT", "tell what you do: /me waves is shown as * NAME waves", Of::HostOfLecture),
     word("name", " NEW", "be called NEW from now on", Of::All),
     word("users", "", "who is here", Of::All),
+    word("search", " TEXT", "find what was said with these words", Of::All),
+    word("away", "", "be called, until you type again, for private words and your name", Of::All),
     word("check", " [NUMBER]", "words to compare aloud: whoever sees the same was told the same by the host", Of::Lecture),
     word("ticket", "", "what others join with", Of::All),
     word("tickets", "", "your tickets, and who is here by them; /ticket LABEL makes one more, /ticket LABEL --void has it let in nobody new", Of::Host),
@@ -116,12 +127,16 @@ const WORDS: &[Word] = &[
 
 /// What people of other systems type, and what it is called here.
 const HABITS: &[(&str, &str)] = &[
+    ("action", "me"),
+    ("afk", "away"),
     ("ban", "kick"),
     ("banned", "bans"),
     ("bye", "quit"),
     ("close", "end"),
     ("disconnect", "quit"),
     ("exit", "quit"),
+    ("find", "search"),
+    ("grep", "search"),
     ("invite", "ticket"),
     ("leave", "quit"),
     ("list", "users"),
@@ -243,6 +258,9 @@ fn slash(line: &str, role: Role) -> Result<Wish, Problem> {
     }
     let command = match first {
         "say" => Command::Say { text: rest.into() },
+        "me" => Command::Say { text: format!("{DOES}{arguments}") },
+        "search" => return Ok(Wish::Search(arguments.into())),
+        "away" => return Ok(Wish::Away),
         "msg" => Command::Msg { to: name_owned, text: tail.into() },
         "name" => Command::Name { name: arguments.into() },
         "users" => Command::Users,

@@ -3,34 +3,39 @@
 mod draw;
 mod earlier;
 mod editor;
+mod look;
 mod model;
+mod people;
+mod search;
+mod terminal;
 #[cfg(test)]
 mod tests;
 mod wrap;
 
 use std::collections::VecDeque;
-use std::io::{self, IsTerminal as _, Stdout, Write as _};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::io::{self, IsTerminal as _, Stdout};
 use std::sync::mpsc::{self, RecvTimeoutError, SyncSender, TryRecvError};
 use std::time::{Duration, Instant};
 
-use crossterm::event::{self, Event as Key, KeyCode, KeyEventKind, KeyModifiers};
-use crossterm::{cursor, execute, terminal};
+use crossterm::event::{self, Event as Key, KeyCode, KeyEventKind, KeyModifiers, MouseEventKind};
 use jiff::tz::TimeZone;
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use tertulia_core::event::{Event, Role, State};
 use tokio::sync::mpsc::error::TrySendError;
 
-use self::draw::{Look, View};
+use self::draw::View;
 pub(crate) use self::earlier::earlier;
 use self::editor::{Act, Editor};
+use self::look::Look;
 use self::model::Model;
-use crate::console;
+use self::search::Search;
+pub(crate) use self::terminal::give_back;
+use crate::console::{self, Wish};
 use crate::escape;
 use crate::input::{self, Receiver, Sender, Typed, Verdict};
 use crate::news::{Tone, Update};
-use crate::output::{self, Plain, Sink, Stream};
+use crate::output::{Plain, Sink, Stream};
 use crate::qr::Drawn;
 use crate::window;
 
@@ -42,11 +47,12 @@ const VERDICT: Duration = Duration::from_millis(5);
 const INPUTS_MAX: usize = 1_024;
 /// How soon it is seen that the terminal is gone.
 const HANGUP: Duration = Duration::from_secs(1);
+/// What counts seconds is drawn as often.
+const CLOCK: Duration = Duration::from_secs(1);
+/// Rows that a wheel goes.
+const WHEEL: usize = 3;
 /// Texts that wait to be taken.
 const OUTGOING_MAX: usize = 64;
-
-/// Whether the terminal is a full screen now.
-static IS_ON: AtomicBool = AtomicBool::new(false);
 
 /// What the thread waits for.
 enum Input {
@@ -77,12 +83,12 @@ pub(crate) fn open(has_colour: bool) -> Option<Full> {
     let (inbox, told) = mpsc::channel();
     let before = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
-        restore();
+        terminal::restore();
         before(panic);
     }));
-    let screen = enter().and_then(|()| Terminal::new(CrosstermBackend::new(io::stdout())));
+    let screen = terminal::enter(true).and_then(|()| Terminal::new(CrosstermBackend::new(io::stdout())));
     let Ok(screen) = screen else {
-        restore();
+        terminal::restore();
         return None;
     };
     let keys = inbox.clone();
@@ -103,31 +109,10 @@ pub(crate) fn open(has_colour: bool) -> Option<Full> {
     let draws = std::thread::Builder::new().name("screen".into()).spawn(move || loops.run(&told));
     let reads = std::thread::Builder::new().name("keys".into()).spawn(move || read(&keys));
     if draws.and(reads).is_err() {
-        restore();
+        terminal::restore();
         return None;
     }
     Some(Full { sink: Shown(inbox), input })
-}
-
-fn enter() -> io::Result<()> {
-    terminal::enable_raw_mode()?;
-    IS_ON.store(true, Ordering::Relaxed);
-    execute!(io::stdout(), terminal::EnterAlternateScreen, event::EnableBracketedPaste, event::EnableFocusChange)
-}
-
-/// Gives the terminal back as it was; one that takes nothing is not waited for.
-pub(crate) fn give_back() {
-    output::briefly(restore);
-}
-
-fn restore() {
-    if IS_ON.swap(false, Ordering::Relaxed) {
-        // A terminal that is gone needs nothing; one that takes nothing has its letters back at least.
-        let _ = terminal::disable_raw_mode();
-        let mut out = io::stdout();
-        let _ = execute!(out, event::DisableFocusChange, event::DisableBracketedPaste);
-        let _ = execute!(out, terminal::LeaveAlternateScreen, cursor::Show);
-    }
 }
 
 fn read(keys: &mpsc::Sender<Input>) {
@@ -210,11 +195,11 @@ impl Loop {
             let patience = match (self.is_dirty, self.asked.is_some() || !self.outgoing.is_empty()) {
                 (true, _) => left,
                 (false, true) => VERDICT,
-                (false, false) => Duration::from_secs(60),
+                (false, false) => CLOCK,
             };
             match told.recv_timeout(patience) {
                 Ok(input) => self.on(input),
-                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Timeout) => self.is_dirty |= self.model.counts_time(),
                 Err(RecvTimeoutError::Disconnected) => return,
             }
             // However long it takes to draw, what waits is taken first.
@@ -242,7 +227,7 @@ impl Loop {
             Input::Key(key) => self.on_key(key),
             Input::NoKeys => self.outgoing.push_back(Typed::End),
             Input::Over(done) => {
-                restore();
+                terminal::restore();
                 let mut words: String = self.model.last_words().iter().map(|words| format!("-- {words}\n")).collect();
                 words.extend(self.unsent().iter().map(|text| format!("-- not sent: {}\n", escape::block(text))));
                 let _ = Plain.write(Stream::Out, &words, Vec::new());
@@ -265,10 +250,11 @@ impl Loop {
         if let Some(Event::Ticket { ticket, .. }) = update.event.as_deref() {
             self.view.code = Drawn::of(ticket, self.look.has_colour);
         }
-        if let Some(call) = update.call.take().filter(|_| self.view.is_elsewhere) {
-            ring(&call);
+        if let Some(call) = update.call.take().filter(|_| self.view.is_elsewhere || self.view.is_away) {
+            terminal::ring(&call);
         }
-        let added = self.model.take(update);
+        let is_seen = !self.view.is_elsewhere && !self.view.is_away && self.view.back == 0;
+        let added = self.model.take(update, is_seen);
         if added > 0 && self.view.back > 0 {
             // Whoever looks further up goes on seeing the same.
             let rows = self.model.items.back().map_or(0, |item| draw::height_of(item, self.view.seen.1, &self.look));
@@ -278,9 +264,10 @@ impl Loop {
     }
 
     fn draw(&mut self) {
+        self.view.now_ms = tertulia_net::unix_ms();
         let Self { screen, model, editor, view, look, .. } = self;
         // Another thread has panicked, and given the terminal back.
-        let is_on = IS_ON.load(Ordering::Relaxed).then_some(()).ok_or(io::ErrorKind::BrokenPipe.into());
+        let is_on = terminal::is_on().then_some(()).ok_or(io::ErrorKind::BrokenPipe.into());
         let done = is_on.and_then(|()| screen.draw(|frame| draw::draw(frame, model, editor, view, look)).map(drop));
         for waiting in self.undrawn.drain(..) {
             let told = done.as_ref().copied().map_err(|error| error.kind().into());
@@ -294,7 +281,8 @@ impl Loop {
     fn closes_code(&mut self, key: &Key) -> bool {
         let is_typed = match key {
             Key::Key(key) if key.kind != KeyEventKind::Release => {
-                matches!(key.code, KeyCode::Char(_)) && !key.modifiers.contains(KeyModifiers::CONTROL)
+                key.code == KeyCode::F(3)
+                    || matches!(key.code, KeyCode::Char(_)) && !key.modifiers.contains(KeyModifiers::CONTROL)
             }
             Key::Paste(_) => true,
             Key::Key(_) | Key::Resize(..) | Key::FocusGained | Key::FocusLost | Key::Mouse(_) => return false,
@@ -306,8 +294,12 @@ impl Loop {
         if self.closes_code(&key) {
             return;
         }
-        if self.view.back > 0 && matches!(key, Key::Key(key) if key.code == KeyCode::End) {
-            return self.newest();
+        if self.is_view(&key) {
+            return;
+        }
+        if matches!(key, Key::Key(_) | Key::Paste(_)) {
+            // Whoever types is here.
+            self.view.is_away = false;
         }
         match key {
             Key::Key(key) if key.kind != KeyEventKind::Release => {
@@ -319,7 +311,8 @@ impl Loop {
                     let behind = if is_first && role == Some(Role::Friends) { '/' } else { ' ' };
                     let others =
                         model.people.iter().filter(|member| member.state != State::You).map(|member| &member.name);
-                    let names = others.chain(&model.knocking).map(|name| format!("{name}{behind}"));
+                    let knocking = model.knocking.iter().map(|knock| &knock.name);
+                    let names = others.chain(knocking).map(|name| format!("{name}{behind}"));
                     let mut words: Vec<String> = slashed.chain(names).filter(|word| word.starts_with(typed)).collect();
                     words.sort();
                     words.dedup();
@@ -330,38 +323,106 @@ impl Loop {
             Key::Paste(text) => self.editor.paste(&text),
             Key::FocusLost => (self.view.left_at, self.view.is_elsewhere) = (Some(self.model.total), true),
             Key::FocusGained => self.view.is_elsewhere = false,
+            Key::Mouse(mouse) if mouse.kind == MouseEventKind::ScrollUp => self.scroll(true, WHEEL),
+            Key::Mouse(mouse) if mouse.kind == MouseEventKind::ScrollDown => self.scroll(false, WHEEL),
             Key::Resize(..) | Key::Key(_) | Key::Mouse(_) => {}
         }
+    }
+
+    /// Whether a key is for what is looked at, and not for what is typed.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "all other keys are the editor's")]
+    fn is_view(&mut self, key: &Key) -> bool {
+        let Key::Key(key) = key else { return false };
+        self.view.hint = None;
+        if self.view.back > 0 && key.code == KeyCode::End {
+            self.view.search = None;
+            self.newest();
+            return true;
+        }
+        let Some(search) = &mut self.view.search else { return false };
+        match key.code {
+            KeyCode::Char(letter @ ('n' | 'N')) if self.editor.is_empty() => {
+                search.go(letter == 'n', &self.model);
+                self.show_found();
+                true
+            }
+            KeyCode::Esc => {
+                self.view.search = None;
+                true
+            }
+            // The text that is found stays where it is while one looks round, or answers.
+            _ => false,
+        }
+    }
+
+    /// Has what was found in the middle of the window.
+    fn show_found(&mut self) {
+        let Some(found) = self.view.search.as_ref().and_then(Search::at) else { return };
+        let below = draw::rows_below(found, &self.model, &self.view, &self.look);
+        self.view.back = below.saturating_sub(usize::from(self.view.seen.0 / 2));
+        self.view.below = 0;
     }
 
     fn act(&mut self, act: Act) {
         match act {
             Act::None => {}
             Act::Send(text) if self.outgoing.len() >= OUTGOING_MAX => self.editor.hand_back(&text),
-            Act::Send(text) => {
-                self.view.left_at = None;
-                self.newest();
-                self.outgoing.push_back(Typed::Line(text, None));
-            }
+            Act::Send(text) => self.finish(text),
             Act::Cleared => self.outgoing.push_back(Typed::Cleared),
             Act::Interrupt => self.outgoing.push_back(Typed::Interrupt),
             Act::End => self.outgoing.push_back(Typed::End),
-            Act::Scroll(windows) => self.scroll(windows),
+            Act::Scroll(is_up) => self.scroll(is_up, usize::from(self.view.seen.0.saturating_sub(2).max(1))),
             Act::Suspend => self.suspend(),
             Act::Redraw => self.redraw(),
             Act::Help => self.view.has_help = !self.view.has_help,
             Act::People => self.view.hides_people = !self.view.hides_people,
+            Act::Copy => self.copy(),
+            Act::Mouse => {
+                self.view.leaves_mouse = !self.view.leaves_mouse;
+                let hint = if self.view.leaves_mouse { "the mouse marks text" } else { "the wheel scrolls" };
+                self.view.hint = terminal::mouse(!self.view.leaves_mouse).is_ok().then(|| hint.into());
+            }
         }
+    }
+
+    /// A text is finished: what is only for this screen is done here.
+    fn finish(&mut self, text: String) {
+        let wish = console::parse(&text, self.model.role.unwrap_or(Role::Member), |_| false);
+        match wish {
+            Ok(Some(Wish::Search(words))) => {
+                self.view.search = Some(Search::new(&words, &self.model));
+                self.show_found();
+                self.editor.remember(text);
+            }
+            Ok(Some(Wish::Away)) => {
+                (self.view.left_at, self.view.is_away) = (Some(self.model.total), true);
+                self.view.hint = Some("away: you are called until you type again".into());
+                self.editor.remember(text);
+            }
+            Ok(_) | Err(_) => {
+                (self.view.left_at, self.view.search) = (None, None);
+                self.model.all_read();
+                self.newest();
+                self.outgoing.push_back(Typed::Line(text, None));
+            }
+        }
+    }
+
+    fn copy(&mut self) {
+        let copied = self.model.ticket.as_ref().map(|ticket| terminal::copy(ticket).is_ok());
+        self.view.hint = Some(match copied {
+            Some(true) => "the ticket is copied, if your terminal takes it".into(),
+            Some(false) => "the terminal takes nothing".into(),
+            None => "there is no ticket here".into(),
+        });
     }
 
     fn newest(&mut self) {
         (self.view.back, self.view.below) = (0, 0);
     }
 
-    fn scroll(&mut self, windows: i8) {
-        let step = usize::from(self.view.seen.0.saturating_sub(2).max(1));
-        self.view.back =
-            if windows > 0 { self.view.back.saturating_add(step) } else { self.view.back.saturating_sub(step) };
+    fn scroll(&mut self, is_up: bool, rows: usize) {
+        self.view.back = if is_up { self.view.back.saturating_add(rows) } else { self.view.back.saturating_sub(rows) };
         if self.view.back == 0 {
             self.newest();
         }
@@ -369,17 +430,16 @@ impl Loop {
 
     /// Gives the terminal back until the shell says to go on.
     fn suspend(&mut self) {
-        restore();
-        stop_here();
-        if enter().is_ok() {
+        terminal::restore();
+        terminal::stop_here();
+        if terminal::enter(!self.view.leaves_mouse).is_ok() {
             self.redraw();
         }
     }
 
     /// Draws everything anew. To ask the terminal where its cursor is, as clearing does, is to wait for who reads the keys.
     fn redraw(&mut self) {
-        let cleared = execute!(io::stdout(), terminal::Clear(terminal::ClearType::All));
-        if let Ok(screen) = cleared.and_then(|()| Terminal::new(CrosstermBackend::new(io::stdout()))) {
+        if let Ok(screen) = terminal::clear().and_then(|()| Terminal::new(CrosstermBackend::new(io::stdout()))) {
             self.screen = screen;
         }
     }
@@ -412,22 +472,3 @@ impl Loop {
         }
     }
 }
-
-/// Calls the user: a bell, and a notice of the desktop's in the way that this terminal knows.
-fn ring(call: &str) {
-    let is_vte =
-        std::env::var_os("VTE_VERSION").is_some() || std::env::var("TERM").is_ok_and(|term| term.starts_with("rxvt"));
-    let notice = if is_vte { format!("777;notify;tertulia;{call}") } else { format!("9;tertulia: {call}") };
-    let mut out = io::stdout().lock();
-    // A terminal that is gone calls nobody.
-    let _ = write!(out, "\x07\x1b]{notice}\x1b\\").and_then(|()| out.flush());
-}
-
-#[cfg(unix)]
-fn stop_here() {
-    // In this thread: it goes on only once the shell says so.
-    let _ = signal_hook::low_level::raise(signal_hook::consts::SIGTSTP);
-}
-
-#[cfg(not(unix))]
-fn stop_here() {}

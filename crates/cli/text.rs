@@ -214,12 +214,16 @@ impl Text {
     }
 
     fn message(&mut self, kind: &Kind, from: &str, own: bool, text: &str) -> Option<String> {
-        let (from, shown) = (escape::line(from), escape::block(text));
+        let from = escape::line(from);
         self.note_said(kind, text);
+        // SPEC SHOW-4
+        let head = if words::does(text).is_some() { format!("* {from}") } else { format!("{from}:") };
+        let shown = escape::block(words::does(text).unwrap_or(text));
         Some(match kind {
             Kind::Text(_) if own && self.was_typed(text) => return None,
-            Kind::Text(_) => format!("{} {shown}", self.paint(NAME, &format!("{from}:"))),
+            Kind::Text(_) => format!("{} {shown}", self.paint(NAME, &head)),
             Kind::Question(_, asked) => {
+                let shown = escape::block(text);
                 format!("{} {shown}", self.paint(QUESTION, &format!("Question from {from}{}:", words::asked(asked))))
             }
             Kind::Missing(_) => {
@@ -236,9 +240,9 @@ impl Text {
             Kind::Whisper(_) if own && self.was_typed(text) => return None,
             Kind::Whisper(whisper) if own => {
                 let to = escape::line(&whisper.to);
-                format!("{} {shown}", self.paint(PRIVATE, &format!("(private, to {to}) {from}:")))
+                format!("{} {shown}", self.paint(PRIVATE, &format!("(private, to {to}) {head}")))
             }
-            Kind::Whisper(_) => format!("{} {shown}", self.paint(PRIVATE, &format!("(private) {from}:"))),
+            Kind::Whisper(_) => format!("{} {shown}", self.paint(PRIVATE, &format!("(private) {head}"))),
         })
     }
 

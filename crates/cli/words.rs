@@ -473,6 +473,14 @@ fn finally(code: Code, place: Place) -> String {
     }
 }
 
+/// What a text begins with that tells what its author does (SPEC SHOW-4).
+pub(crate) const DOES: &str = "/me ";
+
+/// What the author does, if `text` tells that (SPEC SHOW-4).
+pub(crate) fn does(text: &str) -> Option<&str> {
+    text.strip_prefix(DOES).filter(|rest| !rest.trim().is_empty())
+}
+
 /// What a host did, after its name. `why`: as it said; may be empty.
 pub(crate) fn deed(deed: &Deed, why: &str) -> String {
     let did = match deed {

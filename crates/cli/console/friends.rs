@@ -14,6 +14,8 @@ const WORDS: &[(&str, &str, &str)] = &[
     ("block", " NAME", "keep NAME away, until /unblock"),
     ("unblock", " NAME", "let NAME in again"),
     ("users", "", "who is linked with you"),
+    ("search", " TEXT", "find what was said with these words"),
+    ("away", "", "be called, until you type again, for all that is written to you"),
     ("name", " NEW", "be called NEW from now on"),
     ("register", "", "have registries list you, for tertulia who, until /unregister or the end"),
     ("unregister", "", "have them forget you"),
@@ -48,7 +50,7 @@ pub(super) fn parse(line: &str, knows: impl Fn(&str) -> bool) -> Result<Wish, Pr
 fn into_wish(wish: Wish) -> Result<Wish, Problem> {
     match wish {
         Wish::Do(command) => checked(command).map(Wish::Do),
-        Wish::Help | Wish::Ticket | Wish::Hint(_) => Ok(wish),
+        Wish::Help | Wish::Ticket | Wish::Hint(_) | Wish::Search(_) | Wish::Away => Ok(wish),
     }
 }
 
@@ -61,6 +63,7 @@ fn slash(line: &str) -> Result<Wish, Problem> {
     let is_whole = match *takes {
         "" => arguments.is_empty(),
         " NAME TEXT" | " NAME HOST:PORT" => !tail.is_empty(),
+        " TEXT" => !arguments.is_empty(),
         _ => !name.is_empty() && tail.is_empty(),
     };
     let misused = || Problem::new("usage", format!("type: /{word}{takes}"));
@@ -76,6 +79,8 @@ fn slash(line: &str) -> Result<Wish, Problem> {
         "block" => Command::Block { name: name.into() },
         "unblock" => Command::Unblock { name: name.into() },
         "users" => Command::Users,
+        "search" => return Ok(Wish::Search(arguments.into())),
+        "away" => return Ok(Wish::Away),
         "register" => Command::Directory(Directory::Register),
         "unregister" => Command::Directory(Directory::Unregister),
         "name" => Command::Name { name: name.into() },

@@ -1,21 +1,23 @@
 //! Draws the screen: a bar, what was said, who is here, how far it has come, and what is being typed.
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Flex, Layout, Rect};
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{Block, Borders, Clear, Paragraph, Wrap};
-use tertulia_core::event::{Member, Reach, Role, State};
-use tertulia_core::id::Key;
+use ratatui::widgets::{Block, Clear, Paragraph, Wrap};
+use tertulia_core::event::{Reach, Role};
 
 use super::editor::Editor;
+use super::look::Look;
 use super::model::{Item, Manner, Model, What};
+use super::people::{ago, people};
+use super::search::Search;
 use super::wrap;
 use crate::escape;
 use crate::news::Tone;
 use crate::qr::Drawn;
+use crate::words;
 
 /// Below this width, who is here is not shown beside what was said.
 const PEOPLE_FROM: u16 = 70;
@@ -24,18 +26,6 @@ const PEOPLE_WIDTH: u16 = 22;
 const TYPED_ROWS_MAX: u16 = 8;
 /// `14:05` and a blank.
 const TIME_WIDTH: usize = 6;
-/// Colours of names that can be read on light and dark.
-const COLOURS: [Color; 5] = [Color::Green, Color::Cyan, Color::Blue, Color::Magenta, Color::Red];
-
-/// How it is to look.
-#[derive(Clone, Debug)]
-pub(crate) struct Look {
-    /// Whether the terminal shows colours.
-    pub(crate) has_colour: bool,
-    /// Where the user is.
-    pub(crate) zone: TimeZone,
-}
-
 /// Where the user looks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct View {
@@ -47,10 +37,20 @@ pub(crate) struct View {
     pub(crate) left_at: Option<usize>,
     /// The terminal's window is not the one that is used.
     pub(crate) is_elsewhere: bool,
+    /// The user has gone, and has not typed since.
+    pub(crate) is_away: bool,
     /// Keys are shown.
     pub(crate) has_help: bool,
     /// Who is here is not to be shown.
     pub(crate) hides_people: bool,
+    /// What is looked for.
+    pub(crate) search: Option<Search>,
+    /// What the last key has done.
+    pub(crate) hint: Option<String>,
+    /// The wheel marks text, as terminals do by themselves.
+    pub(crate) leaves_mouse: bool,
+    /// Now, milliseconds since 1970 in UTC.
+    pub(crate) now_ms: u64,
     /// A ticket's code lies over all else.
     pub(crate) code: Option<Drawn>,
     /// How many rows of messages there were, and how wide: as it was drawn last.
@@ -66,12 +66,12 @@ pub(crate) fn draw(frame: &mut Frame<'_>, model: &Model, editor: &mut Editor, vi
     let [bar, middle, foot, input] = Layout::vertical(rows).areas(area);
     let has_people = area.width >= PEOPLE_FROM && !view.hides_people && !model.people.is_empty();
     let columns = [Constraint::Min(0), Constraint::Length(if has_people { PEOPLE_WIDTH } else { 0 })];
-    let [said, people] = Layout::horizontal(columns).areas(middle);
-    frame.render_widget(title(model, look), bar);
+    let [said, beside] = Layout::horizontal(columns).areas(middle);
+    frame.render_widget(title(model, look, view.now_ms), bar);
     view.seen = (said.height, said.width);
     messages(frame, said, model, view, look);
     if has_people {
-        frame.render_widget(who(model, people, look), people);
+        frame.render_widget(people(model, beside, look, view.now_ms), beside);
     }
     frame.render_widget(status(model, editor, view, look), foot);
     let [prompt, input] = Layout::horizontal([Constraint::Length(2), Constraint::Min(0)]).areas(input);
@@ -88,18 +88,7 @@ pub(crate) fn draw(frame: &mut Frame<'_>, model: &Model, editor: &mut Editor, vi
     }
 }
 
-fn styled(look: &Look, colour: Color) -> Style {
-    if look.has_colour { Style::new().fg(colour) } else { Style::new() }
-}
-
-/// The colour of somebody's name: by key, so that it stays.
-fn of_key(look: &Look, key: &Key) -> Style {
-    let at = usize::from(key.0.iter().fold(0_u8, |sum, byte| sum.wrapping_add(*byte)));
-    let colour = COLOURS.get(at.checked_rem(COLOURS.len()).unwrap_or(0)).copied().unwrap_or(Color::Reset);
-    styled(look, colour).add_modifier(Modifier::BOLD)
-}
-
-fn title<'a>(model: &Model, look: &Look) -> Paragraph<'a> {
+fn title<'a>(model: &Model, look: &Look, now_ms: u64) -> Paragraph<'a> {
     let (others, apart) = model.others();
     let here = others.saturating_add(1);
     let mut words = vec![if model.title.is_empty() { "tertulia".into() } else { escape::line(&model.title) }];
@@ -121,10 +110,11 @@ fn title<'a>(model: &Model, look: &Look) -> Paragraph<'a> {
     if model.is_listed() {
         words.push("listed".into());
     }
-    if let Some(code) = model.cut_off {
-        words.push(format!("CUT OFF ({code}), trying again"));
+    if let Some((code, since)) = model.cut_off {
+        // First: a narrow window ends before the last.
+        words.insert(0, format!("CUT OFF ({code}) for {}, trying again", ago(now_ms.saturating_sub(since))));
     }
-    let style = if model.cut_off.is_some() { styled(look, Color::Red) } else { Style::new() };
+    let style = if model.cut_off.is_some() { look.styled(Color::Red) } else { Style::new() };
     Paragraph::new(format!(" {}", words.join(" \u{b7} "))).style(style.add_modifier(Modifier::REVERSED))
 }
 
@@ -150,23 +140,23 @@ fn window<'a>(height: usize, width: u16, model: &Model, view: &View, look: &Look
         if rows.len() >= height {
             break;
         }
-        let before = at.checked_sub(1).and_then(|before| items.get(before));
-        let begins_day = before.is_none_or(|before| day_of(before.at_ms, look) != day_of(item.at_ms, look));
-        let number = model.total.saturating_sub(items.len()).saturating_add(at);
-        let is_new = view.left_at == Some(number);
-        let own =
-            height_of(item, width, look).saturating_add(usize::from(begins_day)).saturating_add(usize::from(is_new));
+        let above = above(at, model, view, look);
+        let number = model.first().saturating_add(at);
+        let own = height_of(item, width, look).saturating_add(above.rows());
         if below >= own {
             below = below.saturating_sub(own);
             continue;
         }
         let mut own = item_rows(item, width, look);
-        if begins_day {
+        if view.search.as_ref().is_some_and(|search| search.at() == Some(number)) {
+            own.iter_mut().take(1).for_each(mark);
+        }
+        if above.begins_day {
             let day = zoned(item.at_ms, look).strftime("%a %d %b %Y").to_string();
             own.insert(0, Line::styled(format!("\u{2014} {day} \u{2014}"), Style::new().add_modifier(Modifier::DIM)));
         }
-        if is_new {
-            let style = styled(look, Color::Yellow).add_modifier(Modifier::BOLD);
+        if above.is_new {
+            let style = look.styled(Color::Yellow).add_modifier(Modifier::BOLD);
             own.insert(0, Line::styled("\u{2014} new \u{2014}", style));
         }
         own.truncate(own.len().saturating_sub(below));
@@ -176,6 +166,42 @@ fn window<'a>(height: usize, width: u16, model: &Model, view: &View, look: &Look
     let missing = height.saturating_sub(rows.len()).saturating_add(below);
     rows.truncate(height);
     (rows, missing)
+}
+
+/// What stands over an item.
+struct Above {
+    begins_day: bool,
+    is_new: bool,
+}
+
+impl Above {
+    fn rows(&self) -> usize {
+        usize::from(self.begins_day).saturating_add(usize::from(self.is_new))
+    }
+}
+
+fn above(at: usize, model: &Model, view: &View, look: &Look) -> Above {
+    let day = |at: usize| model.items.get(at).map(|item| day_of(item.at_ms, look));
+    Above {
+        begins_day: at.checked_sub(1).is_none_or(|before| day(before) != day(at)),
+        is_new: view.left_at == Some(model.first().saturating_add(at)),
+    }
+}
+
+/// How many rows there are below this item, of all that there were.
+pub(crate) fn rows_below(number: usize, model: &Model, view: &View, look: &Look) -> usize {
+    let at = number.saturating_sub(model.first());
+    let rows = |(at, item): (usize, &Item)| {
+        height_of(item, view.seen.1, look).saturating_add(above(at, model, view, look).rows())
+    };
+    model.items.iter().enumerate().skip(at.saturating_add(1)).map(rows).sum()
+}
+
+/// Whoever looks for it sees where it is, without colours too.
+fn mark(row: &mut Line<'_>) {
+    if let Some(time) = row.spans.first_mut() {
+        *time = Span::styled(format!("{}>", time.content.trim_end()), Style::new().add_modifier(Modifier::REVERSED));
+    }
 }
 
 /// How many rows an item has.
@@ -206,24 +232,28 @@ fn parts_of(item: &Item, look: &Look) -> (String, Style, String, Style) {
         What::Told(words, tone) => {
             let style = match tone {
                 Tone::Plain => dim,
-                Tone::Caution => styled(look, Color::Yellow),
-                Tone::Alarm => styled(look, Color::Red).add_modifier(Modifier::BOLD),
+                Tone::Caution => look.styled(Color::Yellow),
+                Tone::Alarm => look.styled(Color::Red).add_modifier(Modifier::BOLD),
             };
             ("-- ".into(), style, words.clone(), style)
         }
         What::Said { from, key, manner, text, is_own, .. } => {
             let from = escape::line(from);
+            // SPEC SHOW-4
+            let is_question = matches!(manner, Manner::Question(_));
+            let does = text.as_deref().and_then(words::does).filter(|_| !is_question);
+            let named = if does.is_some() { format!("* {from} ") } else { format!("{from}: ") };
             let head = match manner {
-                Manner::All => format!("{from}: "),
+                Manner::All => named,
                 Manner::Question(asked) => format!("Question from {from}{asked}: "),
-                Manner::Private(None) => format!("(private) {from}: "),
-                Manner::Private(Some(to)) => format!("(private, to {}) {from}: ", escape::line(to)),
+                Manner::Private(None) => format!("(private) {named}"),
+                Manner::Private(Some(to)) => format!("(private, to {}) {named}", escape::line(to)),
             };
-            let style = of_key(look, key);
+            let style = look.of_key(key);
             let style = if *is_own { style.add_modifier(Modifier::UNDERLINED) } else { style };
             let is_private = matches!(manner, Manner::Private(_));
             let text_style = if is_private { Style::new().add_modifier(Modifier::ITALIC) } else { Style::new() };
-            match text {
+            match does.or(text.as_deref()) {
                 Some(text) => (head, style, plain(text), text_style),
                 None => (head, style, "[removed]".into(), dim),
             }
@@ -255,32 +285,12 @@ fn plain(text: &str) -> String {
     escape::block(text).replace(&format!("\n{}", escape::CONTINUATION), "\n")
 }
 
-fn who<'a>(model: &Model, area: Rect, look: &Look) -> Paragraph<'a> {
-    let room = usize::from(area.height).max(1);
-    let line = |member: &Member| {
-        let mark = match member.state {
-            State::You => " (you)",
-            State::Linked => "",
-            State::Bridged => " (over others)",
-            State::Away => " (away)",
-        };
-        let style = of_key(look, &member.key);
-        let style = if member.state == State::Away { style.add_modifier(Modifier::DIM) } else { style };
-        Line::from(vec![Span::styled(escape::line(&member.name), style), Span::raw(mark)])
-    };
-    let mut lines: Vec<Line<'_>> = model.people.iter().take(room).map(line).collect();
-    let more = model.people.len().saturating_sub(room);
-    if more > 0 {
-        lines.pop();
-        lines.push(Line::raw(format!("and {} more", more.saturating_add(1))));
-    }
-    Paragraph::new(lines).block(Block::new().borders(Borders::LEFT))
-}
-
 /// What is under the messages: what waits for an answer first.
 fn status<'a>(model: &Model, editor: &Editor, view: &View, look: &Look) -> Paragraph<'a> {
     let mut words = Vec::new();
     words.extend(editor.hint().map(String::from));
+    words.extend(view.search.as_ref().map(Search::words));
+    words.extend(view.hint.clone());
     if view.back > 0 {
         words.push(format!("{} new below (End)", view.below));
     }
@@ -296,12 +306,12 @@ fn status<'a>(model: &Model, editor: &Editor, view: &View, look: &Look) -> Parag
     if words.is_empty() {
         words.push("F1: keys".into());
     }
-    let style = styled(look, Color::Reset).add_modifier(Modifier::DIM);
+    let style = look.styled(Color::Reset).add_modifier(Modifier::DIM);
     Paragraph::new(format!(" {}", words.join(" \u{b7} "))).style(style)
 }
 
 /// What stands under it.
-const CLOSES: &str = "any key closes";
+const CLOSES: &str = "F3 copies the ticket, any key closes";
 
 /// A ticket's code in the middle of the window, or what it needs.
 fn ticket(frame: &mut Frame<'_>, code: &Drawn) {
@@ -321,17 +331,20 @@ fn ticket(frame: &mut Frame<'_>, code: &Drawn) {
     frame.render_widget(Paragraph::new(CLOSES).centered(), foot);
 }
 
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 15] = [
     "Enter            send",
     "Alt-Enter        a new line",
     "Up, Down         what you have typed before",
     "Tab              the rest of a /word or a name",
-    "PgUp, PgDn, End  scroll; back to the newest",
+    "PgUp, PgDn, End  scroll (the wheel, too); back to the newest",
+    "/search WORDS    find them; n and N: older, newer",
     "Ctrl-A, Ctrl-E   begin and end of the line",
     "Ctrl-W, Ctrl-U   delete a word; up to the begin",
     "Ctrl-_           undo",
     "Ctrl-C           clear the line; on an empty one: leave",
     "F2               show or hide who is here",
+    "F3               copy the ticket, if the terminal takes it",
+    "F4               the mouse marks text, or its wheel scrolls",
     "Ctrl-L, Ctrl-Z   draw again; pause (fg goes on)",
     "/help            what can be typed",
 ];

@@ -26,8 +26,8 @@ pub(crate) enum Act {
     Interrupt,
     /// No more will be typed.
     End,
-    /// Look further up by so many windows, or down.
-    Scroll(i8),
+    /// Look further up by a window, or down.
+    Scroll(bool),
     /// Give the terminal back for a while.
     Suspend,
     /// Draw everything again.
@@ -36,6 +36,10 @@ pub(crate) enum Act {
     Help,
     /// Show who is here, or not.
     People,
+    /// Copy the ticket.
+    Copy,
+    /// Leave the mouse to the terminal, or not.
+    Mouse,
 }
 
 /// A text that is being typed, and those before it.
@@ -69,6 +73,11 @@ impl Editor {
     /// What is typed.
     pub(crate) fn text(&self) -> String {
         self.area.lines().join("\n")
+    }
+
+    /// Whether nothing is typed.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.area.is_empty()
     }
 
     /// What the user should know of it.
@@ -140,8 +149,10 @@ impl Editor {
             KeyCode::Char('_' | '/' | '7') if ctrl => _ = self.area.undo(),
             KeyCode::F(1) => return Act::Help,
             KeyCode::F(2) => return Act::People,
-            KeyCode::PageUp => return Act::Scroll(1),
-            KeyCode::PageDown => return Act::Scroll(-1),
+            KeyCode::F(3) => return Act::Copy,
+            KeyCode::F(4) => return Act::Mouse,
+            KeyCode::PageUp => return Act::Scroll(true),
+            KeyCode::PageDown => return Act::Scroll(false),
             KeyCode::Up if self.area.cursor().0 == 0 => self.recall(true),
             KeyCode::Down if self.area.cursor().0.saturating_add(1) >= self.area.lines().len() => self.recall(false),
             KeyCode::Tab => self.complete(words),

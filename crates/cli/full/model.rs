@@ -15,6 +15,9 @@ use crate::words;
 const ITEMS_MAX: usize = 10_000;
 const ITEMS_BYTES_MAX: usize = 16 * 1024 * 1024;
 
+/// Letters of the last words that are kept beside a name.
+const LAST_MAX: usize = 64;
+
 /// Author, session and number of an entry.
 type Mark = (Key, u64, u64);
 
@@ -78,6 +81,27 @@ pub(crate) struct Delivery {
     pub(crate) of: u32,
 }
 
+/// Somebody who waits in the lobby.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Knock {
+    pub(crate) name: String,
+    pub(crate) key: Key,
+    pub(crate) note: String,
+    /// Since when, milliseconds since 1970 in UTC.
+    pub(crate) at_ms: u64,
+}
+
+/// What was said with a friend.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Talk {
+    name: String,
+    pub(crate) key: Key,
+    /// What they have written since the user looked elsewhere.
+    pub(crate) unread: usize,
+    /// The last words of either; empty: none are known.
+    pub(crate) last: String,
+}
+
 /// All that is drawn but for what is typed.
 #[derive(Debug, Default)]
 pub(crate) struct Model {
@@ -88,28 +112,31 @@ pub(crate) struct Model {
     pub(crate) title: String,
     pub(crate) role: Option<Role>,
     /// Among friends: with whom.
-    pairs: BTreeMap<MeetingId, String>,
+    talks: BTreeMap<MeetingId, Talk>,
     pub(crate) people: Vec<Member>,
     /// Who has knocked, and was not seen inside since.
-    pub(crate) knocking: Vec<String>,
+    pub(crate) knocking: Vec<Knock>,
     /// Of a lecture: how many there are beside those who are named.
     pub(crate) unnamed: usize,
     pub(crate) is_locked: bool,
     /// Registries that show this meeting, or this user.
     listed: BTreeSet<String>,
-    /// The only link that this node has, or the last one, is gone.
-    pub(crate) cut_off: Option<Code>,
+    /// The only link that this node has, or the last one, is gone: why, and since when, milliseconds since 1970 in UTC.
+    pub(crate) cut_off: Option<(Code, u64)>,
+    /// What others join with.
+    pub(crate) ticket: Option<String>,
     pub(crate) delivery: Option<Delivery>,
     /// The meeting was over when so many items had come.
     closed_at: Option<usize>,
 }
 
 impl Model {
-    /// Takes what is new; how many items it adds.
-    pub(crate) fn take(&mut self, update: Update) -> usize {
+    /// Takes what is new; how many items it adds. `is_seen`: the user sees it come.
+    pub(crate) fn take(&mut self, update: Update, is_seen: bool) -> usize {
         let Update { event, words, tone, at_ms, .. } = update;
         let said = event.as_deref().and_then(|event| {
-            self.note(event);
+            self.note(event, at_ms);
+            self.note_talk(event, is_seen);
             self.said(event, at_ms)
         });
         let item = said.or_else(|| words.map(|words| Item::new(at_ms, What::Told(words, tone))));
@@ -124,10 +151,11 @@ impl Model {
         1
     }
 
-    fn note(&mut self, event: &Event) {
+    fn note(&mut self, event: &Event, now_ms: u64) {
         match event {
-            Event::Ready { role, name, key, title, .. } => {
+            Event::Ready { role, name, key, title, ticket, .. } => {
                 self.role = Some(*role);
+                self.ticket = Some(ticket.clone()).filter(|ticket| !ticket.is_empty());
                 self.title.clone_from(title);
                 if *role != Role::Friends {
                     self.place(name, *key, State::You);
@@ -139,10 +167,14 @@ impl Model {
                 // The host is named, and is no guest.
                 self.unnamed = guests.saturating_sub(members.len().saturating_sub(1));
             }
-            Event::Knock { name, .. } => self.knocks(name, true),
-            Event::Warning(Notice::LeftLobby(name)) => self.knocks(name, false),
+            Event::Ticket { ticket, .. } => self.ticket = Some(ticket.clone()),
+            Event::Knock { name, key, note, .. } => {
+                self.waits_no_more(name);
+                self.knocking.push(Knock { name: name.clone(), key: *key, note: note.clone(), at_ms: now_ms });
+            }
+            Event::Warning(Notice::LeftLobby(name)) => self.waits_no_more(name),
             Event::Joined { name, key, .. } => {
-                self.knocks(name, false);
+                self.waits_no_more(name);
                 self.place(name, *key, State::Linked);
             }
             Event::Linked { name, key } => {
@@ -150,7 +182,7 @@ impl Model {
                 self.place(name, *key, State::Linked);
             }
             Event::Left { key, .. } => self.people.retain(|member| member.key != *key),
-            Event::Unlinked { key, code, .. } => self.on_unlinked(key, *code),
+            Event::Unlinked { key, code, .. } => self.on_unlinked(key, *code, now_ms),
             Event::Renamed { key, new, .. } => {
                 self.people
                     .iter_mut()
@@ -180,7 +212,6 @@ impl Model {
             Event::Published { registry, .. } => _ = self.listed.insert(registry.clone()),
             Event::Closed { .. } => self.closed_at = Some(self.total),
             Event::Bans { .. }
-            | Event::Ticket { .. }
             | Event::Tickets { .. }
             | Event::Check { .. }
             | Event::Message { .. }
@@ -194,9 +225,34 @@ impl Model {
         }
     }
 
-    fn knocks(&mut self, name: &str, knocks: bool) {
-        self.knocking.retain(|knocking| knocking != name);
-        self.knocking.extend(knocks.then(|| name.to_string()));
+    fn waits_no_more(&mut self, name: &str) {
+        self.knocking.retain(|knock| knock.name != name);
+    }
+
+    fn note_talk(&mut self, event: &Event, is_seen: bool) {
+        let Event::Message { meeting, kind: Kind::Text(_), own, text, .. } = event else { return };
+        let Some(talk) = self.talks.get_mut(meeting) else { return };
+        talk.last = text.chars().take(LAST_MAX).collect();
+        if *own {
+            talk.unread = 0;
+        } else if !is_seen {
+            talk.unread = talk.unread.saturating_add(1);
+        }
+    }
+
+    /// The user has seen all.
+    pub(crate) fn all_read(&mut self) {
+        self.talks.values_mut().for_each(|talk| talk.unread = 0);
+    }
+
+    /// Among friends: what was said with somebody.
+    pub(crate) fn talk(&self, key: &Key) -> Option<&Talk> {
+        self.talks.values().find(|talk| talk.key == *key)
+    }
+
+    /// Whether something that is drawn changes by time alone.
+    pub(crate) fn counts_time(&self) -> bool {
+        self.cut_off.is_some() || !self.knocking.is_empty()
     }
 
     fn remove(&mut self, removed: Mark) {
@@ -212,13 +268,14 @@ impl Model {
         }
     }
 
-    fn on_unlinked(&mut self, key: &Key, code: Code) {
+    fn on_unlinked(&mut self, key: &Key, code: Code, now_ms: u64) {
         for member in self.people.iter_mut().filter(|member| member.key == *key) {
             member.state = State::Away;
         }
         let is_alone = self.people.iter().all(|member| matches!(member.state, State::You | State::Away));
         if self.role == Some(Role::Attendee) || self.role == Some(Role::Member) && is_alone {
-            self.cut_off = Some(code);
+            let since = self.cut_off.map_or(now_ms, |(_, since)| since);
+            self.cut_off = Some((code, since));
         }
     }
 
@@ -235,7 +292,10 @@ impl Model {
     }
 
     fn pair(&mut self, contact: &Contact) {
-        self.pairs.extend(contact.meeting.map(|pair| (pair, contact.name.clone())));
+        let (Some(pair), Some(key)) = (contact.meeting, contact.key) else { return };
+        let talk =
+            self.talks.entry(pair).or_insert_with(|| Talk { name: String::new(), key, unread: 0, last: String::new() });
+        talk.name.clone_from(&contact.name);
     }
 
     /// Words of somebody's.
@@ -243,7 +303,7 @@ impl Model {
         let Event::Message { meeting, kind, from, own, text } = event else { return None };
         let (origin, key, manner) = match kind {
             Kind::Text(origin) => {
-                let to = self.pairs.get(meeting).filter(|_| *own).cloned();
+                let to = self.talks.get(meeting).filter(|_| *own).map(|talk| talk.name.clone());
                 (Some(origin), origin.author, to.map_or(Manner::All, |to| Manner::Private(Some(to))))
             }
             Kind::Question(origin, asked) => (Some(origin), asked.key, Manner::Question(words::asked(asked))),
@@ -259,10 +319,14 @@ impl Model {
     /// What is told again once the screen is given back: how it ended, and what there is to do next; if it never began,
     /// all that was told.
     pub(crate) fn last_words(&self) -> Vec<&str> {
-        let gone = self.total.saturating_sub(self.items.len());
         let from = self.closed_at.filter(|_| self.role.is_some()).unwrap_or(0);
-        let last = self.items.iter().skip(from.saturating_sub(gone)).map(|item| &item.what);
+        let last = self.items.iter().skip(from.saturating_sub(self.first())).map(|item| &item.what);
         last.filter_map(|what| if let What::Told(words, _) = what { Some(words.as_str()) } else { None }).collect()
+    }
+
+    /// The number of the oldest item that is left.
+    pub(crate) fn first(&self) -> usize {
+        self.total.saturating_sub(self.items.len())
     }
 
     pub(crate) fn is_listed(&self) -> bool {

@@ -7,13 +7,17 @@ use ratatui::backend::TestBackend;
 use ratatui::style::{Color, Modifier};
 use tertulia_core::charter::Questions;
 use tertulia_core::code::Code;
-use tertulia_core::event::{Deed, Event, Kind, Member, Origin, Reach, Remover, Role, State, Whisper};
+use tertulia_core::event::{Contact, Deed, Event, Kind, Member, Notice, Origin, Reach, Remover, Role, State, Whisper};
 use tertulia_core::id::{Key, MeetingId, Token};
 
-use super::draw::{self, Look, View};
+use super::draw::{self, View};
 use super::editor::{Act, Editor};
+use super::look::Look;
 use super::model::Model;
+use super::search::Search;
 use crate::news::{Tone, Update};
+
+mod picture;
 
 const MEETING: MeetingId = MeetingId([7; 16]);
 /// A Monday noon, in UTC.
@@ -40,6 +44,10 @@ fn update(event: Event, words: Option<&str>) -> Update {
 
 fn told(words: &str) -> Update {
     Update { event: None, words: Some(words.into()), tone: Tone::Plain, call: None, at_ms: NOON_MS }
+}
+
+fn take(model: &mut Model, update: Update) -> usize {
+    model.take(update, true)
 }
 
 fn origin(author: u8, number: u64, minutes: u64) -> Origin {
@@ -80,7 +88,7 @@ fn room() -> Model {
         message(Kind::Text(origin(3, 1, 24 * 60)), "cleo", false, "日本語 e\u{301} \u{1b}[2J"),
         update(Event::Delivery { session: 1, number: 1, reach: Reach::Sent, have: 1, of: 2 }, None),
     ];
-    news.into_iter().for_each(|update| _ = model.take(update));
+    news.into_iter().for_each(|update| _ = take(&mut model, update));
     model
 }
 
@@ -151,12 +159,12 @@ fn no_window_is_too_small_or_too_large() {
 #[test]
 fn who_scrolls_back_sees_the_same_while_more_arrives_and_not_beyond_the_first() {
     let mut model = Model::default();
-    (0..50).for_each(|number| _ = model.take(told(&format!("line {number}"))));
+    (0..50).for_each(|number| _ = take(&mut model, told(&format!("line {number}"))));
     let mut view = View { back: 10, ..View::default() };
     let mut editor = Editor::default();
     let before = screen(40, 12, &model, &mut editor, &mut view);
     assert_eq!(before[1], "12:00 -- line 31");
-    view.below = model.take(told("new"));
+    view.below = take(&mut model, told("new"));
     view.back += 1;
     let after = screen(40, 12, &model, &mut editor, &mut view);
     assert_eq!(before[1..10], after[1..10]);
@@ -171,7 +179,7 @@ fn who_scrolls_back_sees_the_same_while_more_arrives_and_not_beyond_the_first() 
 fn what_is_removed_is_gone_from_the_screen_too() {
     let mut model = room();
     let remover = Remover { name: "anna".into(), key: key(1) };
-    model.take(message(Kind::Removed(origin(3, 1, 24 * 60), remover), "cleo", false, ""));
+    take(&mut model, message(Kind::Removed(origin(3, 1, 24 * 60), remover), "cleo", false, ""));
     let shown = shown(80, 20, &model);
     assert!(shown.iter().any(|row| row.starts_with("12:00 cleo: [removed]")), "{shown:#?}");
     assert!(!shown.iter().any(|row| row.contains("日本語")));
@@ -180,17 +188,19 @@ fn what_is_removed_is_gone_from_the_screen_too() {
 #[test]
 fn the_bar_tells_of_the_door_and_of_being_cut_off() {
     let mut model = room();
-    model.take(message(Kind::Deed(origin(1, 2, 2), Deed::Lock), "anna", true, ""));
+    take(&mut model, message(Kind::Deed(origin(1, 2, 2), Deed::Lock), "anna", true, ""));
     assert_eq!(
         shown(100, 8, &model)[0],
         " Friday tertulia \u{b7} room \u{b7} 3 here \u{b7} 1 of 2 not linked \u{b7} locked"
     );
     for number in [2, 3] {
-        model.take(update(Event::Unlinked { name: String::new(), key: key(number), code: Code::Silent }, None));
+        take(&mut model, update(Event::Unlinked { name: String::new(), key: key(number), code: Code::Silent }, None));
     }
-    assert!(shown(100, 8, &model)[0].ends_with("CUT OFF (silent), trying again"), "{:?}", shown(100, 8, &model)[0]);
-    model.take(update(Event::Linked { name: "bea".into(), key: key(2) }, None));
-    model.take(message(Kind::Deed(origin(1, 3, 2), Deed::Unlock), "anna", true, ""));
+    let mut view = View { now_ms: NOON_MS.saturating_add(12_000), ..View::default() };
+    let bar = screen(40, 8, &model, &mut Editor::default(), &mut view).remove(0);
+    assert_eq!(bar, " CUT OFF (silent) for 12 s, trying again", "in a narrow window, too");
+    take(&mut model, update(Event::Linked { name: "bea".into(), key: key(2) }, None));
+    take(&mut model, message(Kind::Deed(origin(1, 3, 2), Deed::Unlock), "anna", true, ""));
     assert_eq!(shown(100, 8, &model)[0], " Friday tertulia \u{b7} room \u{b7} 3 here \u{b7} 1 of 2 not linked");
 }
 
@@ -288,4 +298,121 @@ fn a_long_paste_is_asked_about() {
     assert_eq!(press(&mut editor, KeyCode::Enter, KeyModifiers::NONE), Act::None);
     assert!(editor.hint().is_some_and(|hint| hint.starts_with("11 lines")), "{:?}", editor.hint());
     assert_eq!(press(&mut editor, KeyCode::Enter, KeyModifiers::NONE), Act::Send("line\n".repeat(10)));
+}
+
+#[test]
+fn show_4_what_somebody_does_is_told_after_their_name() {
+    let mut model = room();
+    take(&mut model, message(Kind::Text(origin(2, 2, 24 * 60)), "bea", false, "/me waves"));
+    take(&mut model, message(Kind::Text(origin(2, 3, 24 * 60)), "bea", false, "/me  "));
+    let shown = shown(80, 20, &model);
+    assert!(shown.iter().any(|row| row.starts_with("12:00 * bea waves")), "{shown:#?}");
+    assert!(shown.iter().any(|row| row.starts_with("12:00 bea: /me")), "{shown:#?}");
+}
+
+#[test]
+fn who_waits_in_the_lobby_is_beside_those_inside_until_they_are_in() {
+    let mut model = room();
+    let knock = |name: &str, number, note: &str| {
+        update(Event::Knock { name: name.into(), key: key(number), note: note.into(), ticket: None }, Some("knocks"))
+    };
+    take(&mut model, knock("dora", 0xab, "I am from the course"));
+    take(&mut model, knock("emil", 0xcd, ""));
+    let mut view = View { now_ms: NOON_MS.saturating_add(200_000), ..View::default() };
+    let beside = |model: &Model, view: &mut View| -> Vec<String> {
+        let rows = screen(80, 16, model, &mut Editor::default(), view);
+        rows.iter().filter_map(|row| row.split_once('\u{2502}').map(|(_, beside)| beside.to_string())).collect()
+    };
+    let shown = beside(&model, &mut view);
+    let expected =
+        ["2 at the door:", "dora 3 min", " abababab I am from t", "emil 3 min", " cdcdcdcd", "", "anna (you)"];
+    assert_eq!(shown[..7], expected);
+    take(&mut model, update(Event::Joined { name: "dora".into(), key: key(0xab), ticket: None }, None));
+    take(&mut model, update(Event::Warning(Notice::LeftLobby("emil".into())), None));
+    assert_eq!(beside(&model, &mut view)[..4], ["anna (you)", "bea", "cleo (over others)", "dora"]);
+}
+
+#[test]
+fn more_people_than_there_is_place_for_are_counted() {
+    let mut model = room();
+    (10..40).for_each(|number| {
+        take(&mut model, update(Event::Linked { name: format!("guest-{number}"), key: key(number) }, None));
+    });
+    let rows = shown(80, 10, &model);
+    assert!(rows.iter().any(|row| row.ends_with("\u{2502}and 27 more")), "{rows:#?}");
+}
+
+#[test]
+fn friends_have_what_they_wrote_last_and_how_much_was_not_seen() {
+    let mut model = Model::default();
+    let contact = |name: &str, number: u8| Contact {
+        name: name.into(),
+        key: Some(key(number)),
+        meeting: Some(MeetingId([number; 16])),
+        addresses: Vec::new(),
+        is_stranger: false,
+        is_blocked: false,
+        state: State::Linked,
+        held: 0,
+    };
+    take(&mut model, update(Event::Contacts { contacts: vec![contact("bea", 2), contact("cleo", 3)] }, None));
+    let from_bea = |number, text: &str| {
+        let kind = Kind::Text(origin(2, number, 0));
+        let event =
+            Event::Message { meeting: MeetingId([2; 16]), kind, from: "bea".into(), own: false, text: text.into() };
+        update(event, None)
+    };
+    model.take(from_bea(1, "hello"), true);
+    model.take(from_bea(2, "are you there?"), false);
+    model.take(from_bea(3, "call me"), false);
+    let beside = |model: &Model| -> Vec<String> {
+        let rows = shown(80, 8, model);
+        rows.iter().filter_map(|row| row.split_once('\u{2502}').map(|(_, beside)| beside.to_string())).collect()
+    };
+    assert_eq!(beside(&model)[..3], ["bea 2 new", " call me", "cleo"]);
+    model.all_read();
+    assert_eq!(beside(&model)[..3], ["bea", " call me", "cleo"]);
+}
+
+#[test]
+fn a_search_goes_from_the_newest_to_older_ones_and_back() {
+    let mut model = Model::default();
+    for (number, text) in ["the first Pear", "an apple", "PEAR and apple", "a plum", "apple, pear"].iter().enumerate() {
+        let number = u64::try_from(number).expect("it is small");
+        take(&mut model, message(Kind::Text(origin(2, number, number)), "bea", false, text));
+        take(&mut model, told("pear: this program's own"));
+    }
+    let mut search = Search::new("pear", &model);
+    let words = |search: &Search| search.words().split_once(" with").map(|(place, _)| place.to_string());
+    assert_eq!((search.at(), words(&search).as_deref()), (Some(8), Some("1 of 3")));
+    search.go(true, &model);
+    search.go(true, &model);
+    assert_eq!((search.at(), words(&search).as_deref()), (Some(0), Some("3 of 3")));
+    search.go(true, &model);
+    assert_eq!(search.at(), Some(0), "there is none that is older");
+    take(&mut model, message(Kind::Text(origin(2, 9, 9)), "bea", false, "a new pear"));
+    search.go(false, &model);
+    assert_eq!((search.at(), words(&search).as_deref()), (Some(4), Some("3 of 4")));
+    assert_eq!(Search::new("APPLE pear", &model).at(), Some(8), "both words, in any order");
+    assert_eq!(Search::new("bea plum", &model).at(), Some(6), "the author is a word, too");
+    let none = Search::new("figs", &model);
+    assert_eq!((none.at(), none.words().as_str()), (None, "nobody has said `figs` (Esc ends)"));
+}
+
+#[test]
+fn what_is_found_is_in_the_window_and_marked() {
+    let mut model = Model::default();
+    for number in 0..60 {
+        let text = if number == 10 { "here it is".into() } else { format!("line {number}\nand more") };
+        take(&mut model, message(Kind::Text(origin(2, number, number)), "bea", false, &text));
+    }
+    let mut view = View { seen: (9, 60), ..View::default() };
+    let search = Search::new("here it", &model);
+    let below = draw::rows_below(search.at().expect("it is there"), &model, &view, &look());
+    assert_eq!(below, 49 * 2);
+    view.back = below - 4;
+    view.search = Some(search);
+    let rows = screen(60, 12, &model, &mut Editor::default(), &mut view);
+    assert_eq!(rows[5], "12:10>bea: here it is", "{rows:#?}");
+    assert!(rows[10].contains("1 of 1 with `here it`"), "{rows:#?}");
 }

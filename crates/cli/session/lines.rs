@@ -139,6 +139,10 @@ impl Session<'_> {
                 self.screen.event(&Event::Ticket { label: String::new(), ticket: self.ticket.clone() }, None);
                 true
             }
+            Ok(Some(Wish::Search(_) | Wish::Away)) => {
+                self.screen.own(console::NO_SCREEN);
+                true
+            }
             Ok(Some(Wish::Hint(hint))) => {
                 self.screen.own(hint);
                 true

@@ -35,20 +35,25 @@ async fn main() {
     never_read(&program, people, silent, lines).await;
 }
 
-/// Memory of connections that only stand, then processor time for each line that reaches somebody.
+/// Processor time for each that joins, memory of connections that only stand, then processor time for each line that
+/// reaches somebody.
 async fn idle_and_busy(program: &Path, people: usize) {
     let mut hall = Hall::open(program, "idle").await;
     let mut crowd = Crowd::new(hall.ticket.clone());
     let mut memory = Vec::new();
     for attendees in [0, people / 2, people] {
+        let before = hall.usage().processor;
         crowd.grow(attendees).await;
         sleep(REST).await;
-        memory.push((attendees as f64, hall.usage().resident_kib as f64));
+        let usage = hall.usage();
+        memory.push((attendees as f64, usage.resident_kib as f64, (usage.processor - before).as_micros() as f64));
     }
-    println!("idle attendees   host's memory, KiB   each, KiB");
-    for (at, (attendees, kib)) in memory.iter().enumerate() {
-        let each = at.checked_sub(1).map(|before| (kib - memory[before].1) / (attendees - memory[before].0));
-        println!("{attendees:>14} {kib:>20} {:>11.2}", each.unwrap_or(0.0));
+    println!("idle attendees   host's memory, KiB   each, KiB   processor of the host, us a join");
+    for (at, (attendees, kib, used)) in memory.iter().enumerate() {
+        let before = at.checked_sub(1).map_or((0.0, *kib), |before| (memory[before].0, memory[before].1));
+        let joined = (attendees - before.0).max(1.0);
+        let used = if at == 0 { 0.0 } else { used / joined };
+        println!("{attendees:>14} {kib:>20} {:>11.2} {:>34.0}", (kib - before.1) / joined, used);
     }
     println!("\n{people} attendees, 64 B        processor of the host, ns a delivery   deliveries a second");
     let mut said = 0;
