@@ -8,6 +8,7 @@ use std::fs::File;
 use std::io::Write as _;
 use std::num::NonZero;
 use std::process::Command;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use expectrl::Session;
@@ -151,6 +152,12 @@ fn host_and_bea(home: &Scratch, size: (u16, u16), kind: &[&str]) -> (Terminal, B
     let bea = Bot::start("bea", &["join", &address]);
     host.until("she is here", |rows| rows[0].contains("2 here"));
     (host, bea)
+}
+
+/// So many seconds stand behind this.
+fn seconds(rows: &[String], before: &str) -> Option<u64> {
+    let behind = rows.iter().filter_map(|row| row.split_once(before)).map(|(_, behind)| behind);
+    behind.filter_map(|behind| behind.split_once(" s")).find_map(|(seconds, _)| seconds.parse().ok())
 }
 
 /// What is being typed: the last row, behind the prompt.
@@ -515,6 +522,45 @@ fn who_looks_elsewhere_is_called_as_the_settings_say() {
         let calls = if bell == "none" { "" } else { "9;tertulia: bea names you" };
         assert_eq!((host.bells, host.notices.as_str()), (calls.len().min(1), calls));
     }
+}
+
+#[test]
+fn who_knocks_stands_beside_those_inside_and_is_let_in() {
+    let home = Scratch::new("full-lobby");
+    let (mut host, address) = host_of(&home, (90, 24), &["--lobby"]);
+    let mut bea = Bot::start("bea", &["join", &address, "--note", "from the course"]);
+    host.shows("1 at the door:");
+    let beside = |rows: &[String], text: &str| {
+        rows.iter().filter_map(|row| row.split_once('\u{2502}')).any(|(_, beside)| beside.contains(text))
+    };
+    host.until("for how long", |rows| seconds(rows, "bea ").is_some());
+    let first = seconds(&host.rows(), "bea ");
+    host.until("it goes on", |rows| seconds(rows, "bea ") > first);
+    assert!(beside(&host.rows(), " from the c"), "{:#?}", host.rows());
+    host.keys("/adm\tb\t\r");
+    bea.wait("ready");
+    host.until("she is inside", |rows| rows[0].contains("2 here") && !beside(rows, "at the door"));
+}
+
+#[test]
+fn who_is_cut_off_sees_for_how_long_and_what_was_typed_goes_out_once_it_is_over() {
+    let (home, hosts) = (Scratch::new("full-cut"), Arc::new(Scratch::numbered("full-cut-host")));
+    let arguments = ["host", "T", "--lecture", "--listen", "127.0.0.1:0"];
+    let mut host = Bot::start_in(&hosts, "anna", &arguments);
+    let listen = host.wait("ready")["listen"].as_str().expect("it listens").to_string();
+    let mut bea = Terminal::open(&home, &["join", &listen, "--name", "bea"], (60, 16));
+    bea.until("she is there", |rows| rows[0].contains("2 here"));
+    support::signal(host.id(), "KILL");
+    bea.until("it is told", |rows| rows[0].starts_with(" CUT OFF (") && rows[0].contains(" s, trying again"));
+    let first = seconds(&bea.rows(), ") for ");
+    bea.until("it goes on", |rows| seconds(rows, ") for ") > first);
+    bea.keys("is anybody there?\r");
+    bea.keys("half");
+    bea.until("it is shown", |rows| typed(rows) == "half");
+    let again = ["host", "T", "--lecture", "--listen", &listen];
+    let mut host = Bot::start_in(&hosts, "anna", &again);
+    bea.until("it is over", |rows| rows[0].starts_with(" T ") && typed(rows) == "half");
+    while host.wait("message")["text"] != "is anybody there?" {}
 }
 
 #[test]
