@@ -6,6 +6,7 @@ mod support;
 
 use std::fs::File;
 use std::io::Write as _;
+use std::net::TcpListener;
 use std::num::NonZero;
 use std::process::Command;
 use std::sync::Arc;
@@ -670,6 +671,30 @@ fn what_is_half_typed_at_the_end_is_told() {
     host.until("it is shown", |rows| typed(rows) == "nobody has read this");
     support::signal(u32::try_from(host.session.get_process().pid().as_raw()).expect("a process"), "TERM");
     assert!(host.end().contains("-- not sent: nobody has read this"));
+}
+
+#[test]
+fn before_the_meeting_is_found_ctrl_c_and_signals_end_it_and_give_the_terminal_back() {
+    for end in [CTRL_C, "TERM", "HUP"] {
+        let home = Scratch::numbered("full-finding");
+        // It takes calls, and never answers.
+        let silent = TcpListener::bind("127.0.0.1:0").expect("there is a port");
+        let registry = silent.local_addr().expect("it has an address").to_string();
+        let arguments = ["join", "friday", "--name", "anna", "--registry", &registry];
+        let mut guest = Terminal::open(&home, &arguments, (80, 24));
+        let begun = Instant::now();
+        while !guest.parser.screen().alternate_screen() {
+            assert!(begun.elapsed() < PATIENCE && guest.read());
+        }
+        silent.accept().expect("it is called");
+        if end == CTRL_C {
+            guest.keys(end);
+        } else {
+            support::signal(u32::try_from(guest.session.get_process().pid().as_raw()).expect("a process"), end);
+        }
+        let last = guest.end();
+        assert!(!last.contains("error"), "it has not waited for the registry: {last}");
+    }
 }
 
 #[test]

@@ -21,6 +21,7 @@ use crossterm::event::{self, Event as Key, KeyCode, KeyEventKind, KeyModifiers, 
 use jiff::tz::TimeZone;
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
+use tertulia_core::command::Command;
 use tertulia_core::event::{Event, Role, State};
 use tokio::sync::mpsc::error::TrySendError;
 
@@ -72,13 +73,18 @@ pub(crate) struct Full {
     pub(crate) input: Receiver,
 }
 
-/// Opens it, where stdin and stdout are a terminal that can do it.
-pub(crate) fn open(has_colour: bool) -> Option<Full> {
+/// Whether stdin and stdout are a terminal that can do it.
+pub(crate) fn is_possible() -> bool {
     let is_dumb = std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
-    if is_dumb || !io::stdin().is_terminal() || !io::stdout().is_terminal() {
+    let is_terminal = !is_dumb && io::stdin().is_terminal() && io::stdout().is_terminal();
+    is_terminal && window::size().is_some_and(|size| window::is_large(&size))
+}
+
+/// Opens it, where it is possible.
+pub(crate) fn open(has_colour: bool) -> Option<Full> {
+    if !is_possible() {
         return None;
     }
-    window::size().filter(window::is_large)?;
     let (typed, input) = input::channel();
     let (inbox, told) = mpsc::channel();
     let before = std::panic::take_hook();
@@ -369,6 +375,10 @@ impl Loop {
             Act::Send(text) if self.outgoing.len() >= OUTGOING_MAX => self.editor.hand_back(&text),
             Act::Send(text) => self.finish(text),
             Act::Cleared => self.outgoing.push_back(Typed::Cleared),
+            Act::Interrupt if !input::is_read() => {
+                terminal::restore();
+                std::process::exit(1);
+            }
             Act::Interrupt => self.outgoing.push_back(Typed::Interrupt),
             Act::End => self.outgoing.push_back(Typed::End),
             Act::Scroll(is_up) => self.scroll(is_up, usize::from(self.view.seen.0.saturating_sub(2).max(1))),
@@ -399,13 +409,21 @@ impl Loop {
                 self.view.hint = Some("away: you are called until you type again".into());
                 self.editor.remember(text);
             }
-            Ok(_) | Err(_) => {
-                (self.view.left_at, self.view.search) = (None, None);
-                self.model.all_read();
-                self.newest();
-                self.outgoing.push_back(Typed::Line(text, None));
+            Ok(wish) => {
+                let is_said = matches!(wish, Some(Wish::Do(Command::Say { .. } | Command::Msg { .. })));
+                let is_held = is_said && self.model.cut_off.is_some();
+                self.view.hint = is_held.then(|| "held: it goes out once you are back".into());
+                self.hand_over(text);
             }
+            Err(_) => self.hand_over(text),
         }
+    }
+
+    fn hand_over(&mut self, text: String) {
+        (self.view.left_at, self.view.search) = (None, None);
+        self.model.all_read();
+        self.newest();
+        self.outgoing.push_back(Typed::Line(text, None));
     }
 
     fn copy(&mut self) {

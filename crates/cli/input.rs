@@ -1,6 +1,7 @@
 //! Lines from stdin, read on a thread of their own: input never blocks receiving.
 
 use std::io::{self, BufRead, Read as _};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
 
 use tokio::sync::mpsc;
@@ -36,6 +37,19 @@ pub(crate) enum Verdict {
     Taken,
     /// It is handed back, for its user to change.
     Again,
+}
+
+/// Whether a session reads what is typed.
+static IS_READ: AtomicBool = AtomicBool::new(false);
+
+/// A session begins to read what is typed.
+pub(crate) fn begin() {
+    IS_READ.store(true, Ordering::Relaxed);
+}
+
+/// Whether one does: until then, Ctrl-C and signals end the program at once.
+pub(crate) fn is_read() -> bool {
+    IS_READ.load(Ordering::Relaxed)
 }
 
 /// The way from the thread that reads to the session.

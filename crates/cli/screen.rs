@@ -19,7 +19,7 @@ use crate::json::{self, Id};
 use crate::news::{Tone, Update};
 use crate::output::{self, Output, Plain, Reader, Stream, Unwritten};
 use crate::shown::Mark;
-use crate::signals::Signals;
+use crate::signals::{self, Signals};
 use crate::text::Text;
 use crate::{escape, input, logs};
 
@@ -108,6 +108,9 @@ impl Screen {
     /// # Errors
     /// The system gives no thread.
     pub(crate) fn interactive(json: bool, plain: bool, verbose: u8) -> Result<(Self, input::Receiver), Fail> {
+        if !json && !plain && full::is_possible() {
+            signals::end_until_read().map_err(|error| no_thread(&error))?;
+        }
         if !json
             && !plain
             && let Some(Full { sink, input }) = full::open(has_colour())

@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::console::Problem;
 use crate::ending::{Ending, UNDELIVERED};
 use crate::fail::Fail;
-use crate::input::{Receiver, Typed};
+use crate::input::{self, Receiver, Typed};
 use crate::json::Id;
 use crate::screen::Screen;
 use crate::signals::Signals;
@@ -87,7 +87,7 @@ struct Asked {
     /// The id that its answer repeats.
     id: Option<Id>,
     /// What people read once it is done, where nothing else shows it.
-    done: Option<&'static str>,
+    done: Option<String>,
     /// Once it is done, the text of it follows.
     is_text: bool,
 }
@@ -170,6 +170,7 @@ pub(crate) async fn run(
         is_warned: false,
         has_seen_again: false,
     };
+    input::begin();
     let mut stdout_works = true;
     let mut input_is_open = true;
     while session.closed.is_none() {
@@ -221,7 +222,7 @@ impl Session<'_> {
         } else {
             None
         };
-        if let (Event::Done { .. }, Some(done)) = (event, asked.as_ref().and_then(|asked| asked.done)) {
+        if let (Event::Done { .. }, Some(done)) = (event, asked.as_ref().and_then(|asked| asked.done.as_ref())) {
             self.screen.own(done);
         }
         if matches!(event, Event::Done { .. }) && asked.as_ref().is_some_and(|asked| asked.is_text) {

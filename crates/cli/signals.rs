@@ -2,6 +2,8 @@
 
 use std::io;
 
+use crate::input;
+
 /// What a signal asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Signal {
@@ -22,6 +24,27 @@ pub(crate) fn end_now() -> ! {
 pub(crate) struct Signals {
     source: Source,
     has_come: bool,
+}
+
+/// From now on and until a session reads what is typed, a signal ends the program and gives its terminal back.
+///
+/// # Errors
+/// The system's.
+pub(crate) fn end_until_read() -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    let mut source = {
+        let _inside = runtime.enter();
+        Source::new()?
+    };
+    let waits = move || {
+        loop {
+            runtime.block_on(source.next());
+            if !input::is_read() {
+                end_now();
+            }
+        }
+    };
+    std::thread::Builder::new().name("signals".into()).spawn(waits).map(drop)
 }
 
 impl Signals {

@@ -215,7 +215,7 @@ fn barred(name: &str, addresses: &[String], code: Code) -> String {
              ask {name} on another way, and if the new key is right: remove {name}, and add them again"
         )
     } else if code == Code::Denied {
-        format!("{name} does not take what you write, and what is held stays here; /add {name} HOST:PORT tries again")
+        format!("{name} does not take what you write: nothing was sent; /add {name} HOST:PORT tries again")
     } else if code == Code::SelfLink {
         format!("{addresses} is your own address: nothing was sent; a note to yourself: write to your own name")
     } else {

@@ -104,9 +104,7 @@ fn title<'a>(model: &Model, look: &Look, now_ms: u64) -> Paragraph<'a> {
     if model.role == Some(Role::Member) && apart > 0 {
         words.push(format!("{apart} of {others} not linked"));
     }
-    if model.is_locked {
-        words.push("locked".into());
-    }
+    words.extend(model.door().map(String::from));
     if model.is_listed() {
         words.push("listed".into());
     }

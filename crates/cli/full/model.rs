@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use tertulia_core::code::Code;
 use tertulia_core::event::{Change, Contact, Deed, Event, Kind, Member, Notice, Reach, Role, State};
 use tertulia_core::id::{Key, MeetingId};
+use tertulia_core::ticket::Ticket;
 
 use crate::news::{Tone, Update};
 use crate::words;
@@ -114,6 +115,8 @@ pub(crate) struct Model {
     /// Among friends: with whom.
     talks: BTreeMap<MeetingId, Talk>,
     pub(crate) people: Vec<Member>,
+    /// Who holds the lecture.
+    pub(crate) host: Option<Key>,
     /// Who has knocked, and was not seen inside since.
     pub(crate) knocking: Vec<Knock>,
     /// Of a lecture: how many there are beside those who are named.
@@ -153,14 +156,7 @@ impl Model {
 
     fn note(&mut self, event: &Event, now_ms: u64) {
         match event {
-            Event::Ready { role, name, key, title, ticket, .. } => {
-                self.role = Some(*role);
-                self.ticket = Some(ticket.clone()).filter(|ticket| !ticket.is_empty());
-                self.title.clone_from(title);
-                if *role != Role::Friends {
-                    self.place(name, *key, State::You);
-                }
-            }
+            Event::Ready { .. } => self.on_ready(event),
             Event::Roster { members, guests } => {
                 let guests = usize::try_from(*guests).unwrap_or(usize::MAX);
                 self.people.clone_from(members);
@@ -179,6 +175,9 @@ impl Model {
             }
             Event::Linked { name, key } => {
                 self.cut_off = None;
+                if self.role == Some(Role::Attendee) {
+                    self.host = Some(*key);
+                }
                 self.place(name, *key, State::Linked);
             }
             Event::Left { key, .. } => self.people.retain(|member| member.key != *key),
@@ -222,6 +221,17 @@ impl Model {
             | Event::Warning(_)
             | Event::Error { .. }
             | Event::Done { .. } => {}
+        }
+    }
+
+    fn on_ready(&mut self, event: &Event) {
+        let Event::Ready { role, name, key, title, ticket, .. } = event else { return };
+        self.role = Some(*role);
+        self.host = Some(*key).filter(|_| *role == Role::Host).or(self.host);
+        self.ticket = Some(ticket.clone()).filter(|ticket| !ticket.is_empty());
+        self.title.clone_from(title);
+        if *role != Role::Friends {
+            self.place(name, *key, State::You);
         }
     }
 
@@ -327,6 +337,12 @@ impl Model {
     /// The number of the oldest item that is left.
     pub(crate) fn first(&self) -> usize {
         self.total.saturating_sub(self.items.len())
+    }
+
+    /// How newcomers come in, as far as that is known.
+    pub(crate) fn door(&self) -> Option<&'static str> {
+        let needs_ticket = || self.ticket.as_ref()?.parse::<Ticket>().ok()?.seed.map(|_| "by ticket");
+        if self.is_locked { Some("locked") } else { needs_ticket() }
     }
 
     pub(crate) fn is_listed(&self) -> bool {

@@ -61,8 +61,9 @@ fn inside<'a>(member: &Member, model: &Model, look: &Look) -> Vec<Line<'a>> {
     let talk = model.talk(&member.key);
     let unread = talk.map(|talk| talk.unread).filter(|unread| *unread > 0);
     let unread = unread.map(|unread| Span::styled(format!(" {unread} new"), Style::new().add_modifier(Modifier::BOLD)));
+    let host = (model.host == Some(member.key)).then(|| Span::raw(" (host)"));
     let name = vec![Span::styled(escape::line(&member.name), style), Span::raw(mark)];
-    let name = Line::from_iter(name.into_iter().chain(unread));
+    let name = Line::from_iter(name.into_iter().chain(host).chain(unread));
     let last = talk.map(|talk| &talk.last).filter(|last| !last.is_empty());
     let last = last.map(|last| Line::styled(format!(" {}", escape::line(last)), Modifier::DIM));
     std::iter::once(name).chain(last).collect()

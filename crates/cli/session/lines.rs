@@ -8,6 +8,7 @@ use super::leaving::ENDS_FOR_ALL;
 use super::{Asked, Session, Stage};
 use crate::console::{self, Problem, Wish};
 use crate::ending::UNDELIVERED;
+use crate::escape;
 use crate::input::{Receiver, Typed, Verdict};
 use crate::json::{self, Id};
 use crate::signals::Signal;
@@ -20,11 +21,14 @@ const WAITING_MAX: usize = 1_024;
 const WAITING_PLAIN_MAX: usize = 16;
 
 /// What people read once `command` is done.
-fn done(command: &Command) -> Option<&'static str> {
-    if *command == Command::Directory(Directory::Register) {
-        return Some("registries are asked to list you, until /unregister or the end");
+fn done(command: &Command) -> Option<String> {
+    if let Command::Deny { name, .. } = command {
+        return Some(format!("{} is sent away", escape::line(name)));
     }
-    (*command == Command::Directory(Directory::Unregister)).then_some("registries forget you")
+    if *command == Command::Directory(Directory::Register) {
+        return Some("registries are asked to list you, until /unregister or the end".into());
+    }
+    (*command == Command::Directory(Directory::Unregister)).then(|| "registries forget you".into())
 }
 
 impl Session<'_> {
