@@ -4,10 +4,13 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use jiff::tz::TimeZone;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
-use ratatui::style::{Color, Modifier};
+use ratatui::buffer::Buffer;
+use ratatui::style::{Color, Modifier, Style};
 use tertulia_core::charter::Questions;
 use tertulia_core::code::Code;
-use tertulia_core::event::{Contact, Deed, Event, Kind, Member, Notice, Origin, Reach, Remover, Role, State, Whisper};
+use tertulia_core::event::{
+    Asked, Contact, Deed, Event, Kind, Member, Notice, Origin, Reach, Remover, Role, State, Whisper,
+};
 use tertulia_core::id::{Key, MeetingId, Token};
 
 use super::draw::{self, View};
@@ -18,6 +21,7 @@ use super::search::Search;
 use crate::news::{Tone, Update};
 
 mod picture;
+mod snapshots;
 
 const MEETING: MeetingId = MeetingId([7; 16]);
 /// A Monday noon, in UTC.
@@ -96,18 +100,19 @@ fn screen(width: u16, height: u16, model: &Model, editor: &mut Editor, view: &mu
     let mut terminal = Terminal::new(TestBackend::new(width, height)).expect("memory");
     terminal.draw(|frame| draw::draw(frame, model, editor, view, &look())).expect("memory can be drawn to");
     let buffer = terminal.backend().buffer();
-    let row = |y| {
-        let mut row = String::new();
-        let mut x = 0;
-        while x < width {
-            let symbol = buffer[(x, y)].symbol();
-            row.push_str(symbol);
-            let wide = unicode_width::UnicodeWidthStr::width(symbol).max(1);
-            x = x.saturating_add(u16::try_from(wide).expect("it is small"));
-        }
-        row.trim_end().to_string()
-    };
-    (0..height).map(row).collect()
+    (0..height).map(|y| row(buffer, y)).collect()
+}
+
+/// A row as it is read.
+fn row(buffer: &Buffer, y: u16) -> String {
+    let (mut row, mut x) = (String::new(), 0);
+    while x < buffer.area.width {
+        let symbol = buffer[(x, y)].symbol();
+        row.push_str(symbol);
+        let wide = unicode_width::UnicodeWidthStr::width(symbol).max(1);
+        x = x.saturating_add(u16::try_from(wide).expect("it is small"));
+    }
+    row.trim_end().to_string()
 }
 
 fn shown(width: u16, height: u16, model: &Model) -> Vec<String> {

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use ratatui::buffer::{Buffer, Cell};
+use ratatui::buffer::Cell;
 use unicode_width::UnicodeWidthStr as _;
 
 use super::*;
