@@ -467,6 +467,38 @@ fn what_was_said_before_is_there_again_once() {
 }
 
 #[test]
+fn what_was_said_with_friends_is_there_again_in_its_order_and_to_whom() {
+    let home = Scratch::new("full-friends");
+    let arguments = ["--name", "anna", "friends", "--listen", "127.0.0.1:0"];
+    let mut friends = ["bea", "cleo"].map(|name| Bot::start(name, &["friends", "--listen", "127.0.0.1:0"]));
+    let mut anna = Terminal::open(&home, &arguments, (110, 40));
+    anna.shows("no contacts yet");
+    for (name, bot) in ["bea", "cleo"].iter().zip(&mut friends) {
+        let listen = bot.wait("ready")["listen"].as_str().expect("it listens").to_string();
+        anna.keys(format!("/add {name} {listen}\r{name}/hello {name}\r"));
+        while bot.wait("message")["text"] != format!("hello {name}") {}
+        bot.send(&json!({"command": "msg", "to": "anna", "text": format!("from {name}")}));
+        anna.shows(&format!("{name}: from {name}"));
+    }
+    anna.keys("/quit\r");
+    anna.end();
+    let mut again = Terminal::open(&home, &arguments, (110, 40));
+    again.shows("cleo at 127.0.0.1");
+    let rows = again.rows();
+    let at = |text: &str| {
+        let rows: Vec<usize> = (0..rows.len()).filter(|at| rows[*at].contains(text)).collect();
+        assert_eq!(rows.len(), 1, "{text}: {:#?}", again.rows());
+        rows[0]
+    };
+    let order = ["(private, to bea) anna: hello bea", "bea: from bea", "(private, to cleo) anna: hello cleo"];
+    let order: Vec<usize> = order.into_iter().chain(["cleo: from cleo", "cleo at 127.0.0.1"]).map(at).collect();
+    assert!(order.is_sorted(), "{rows:#?}");
+    let beside: Vec<&str> =
+        rows.iter().filter_map(|row| row.split_once('\u{2502}').map(|(_, beside)| beside)).collect();
+    assert!(beside.contains(&" from cleo") && beside.contains(&" from bea"), "{beside:#?}");
+}
+
+#[test]
 fn who_looks_elsewhere_sees_what_is_new() {
     let home = Scratch::new("full-new");
     let (mut host, address) = host(&home, (80, 24));

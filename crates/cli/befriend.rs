@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tertulia_core::code::Code;
 use tertulia_core::command::{Command, Failure};
-use tertulia_core::contact::{Friends, FriendsConfig, Listed};
+use tertulia_core::contact::{Friends, FriendsConfig, Listed, Stored};
 use tertulia_core::event::Event;
 use tertulia_core::id::CommandId;
 use tertulia_core::limits;
@@ -19,7 +19,7 @@ use tertulia_net::{Home, Setup, seed, unix_ms};
 use crate::escape;
 use crate::fail::{Fail, quoted};
 use crate::globals::{Globals, tell_home, warn_of_lost};
-use crate::screen::Screen;
+use crate::screen::{Of, Screen};
 use crate::venue;
 use crate::words;
 
@@ -51,6 +51,33 @@ pub(crate) fn own_home(globals: &Globals, screen: &Screen, instead: &str) -> Res
     Ok(home)
 }
 
+/// What was said with each friend; what is lost of it, its user is told.
+///
+/// # Errors
+/// A file of the home can't be used.
+pub(crate) fn pairs(home: &Home, screen: &Screen) -> Result<Vec<Stored>, Fail> {
+    let (pairs, damages) = home.pairs().map_err(|error| broken(&error))?;
+    damages.iter().for_each(|damaged| warn_of_lost(damaged, screen));
+    Ok(pairs)
+}
+
+/// What was said in earlier runs is seen again.
+///
+/// # Errors
+/// A file of the home can't be used.
+pub(crate) fn remember(pairs: &[Stored], home: &Home, called: &str, screen: &mut Screen) -> Result<(), Fail> {
+    let contacts = home.contacts().map_err(|error| broken(&error))?;
+    for Stored { peer, log } in pairs {
+        let name = contacts.iter().find(|contact| contact.key == Some(*peer)).map(|contact| &*contact.name);
+        screen.remember(log, (&home.identity(), called), Of::Friend(name.unwrap_or_default()));
+    }
+    Ok(())
+}
+
+fn broken(error: &tertulia_net::Error) -> Fail {
+    Fail::failed("home", error.to_string(), "put it right, or choose another folder: tertulia --home DIR …")
+}
+
 /// The machine, with all that the home keeps of friends.
 ///
 /// # Errors
@@ -58,15 +85,10 @@ pub(crate) fn own_home(globals: &Globals, screen: &Screen, instead: &str) -> Res
 pub(crate) fn machine(
     home: &Home,
     globals: &Globals,
-    screen: &Screen,
     started_ms: u64,
     manner: Manner,
+    pairs: Vec<Stored>,
 ) -> Result<Friends, Fail> {
-    let broken = |error: tertulia_net::Error| {
-        Fail::failed("home", error.to_string(), "put it right, or choose another folder: tertulia --home DIR …")
-    };
-    let (pairs, damages) = home.pairs().map_err(broken)?;
-    damages.iter().for_each(|damaged| warn_of_lost(damaged, screen));
     Ok(Friends::new(FriendsConfig {
         identity: home.identity(),
         name: globals.called(home)?.name,
@@ -78,9 +100,9 @@ pub(crate) fn machine(
         ends_after_one: manner.ends_after_one,
         only_contacts: manner.only_contacts,
         accepted: manner.accepted,
-        contacts: home.contacts().map_err(broken)?,
+        contacts: home.contacts().map_err(|error| broken(&error))?,
         pairs,
-        drafts: home.drafts().map_err(broken)?,
+        drafts: home.drafts().map_err(|error| broken(&error))?,
         talk_max: limits::TALK_ENTRIES_MAX,
     }))
 }
@@ -99,7 +121,8 @@ pub(crate) fn asking(
     let (registries, name) = (globals.registries(home)?.addresses, globals.called(home)?.name);
     let reach = Reach { port: 0, addresses: Vec::new(), visibility: Visibility::Unlisted };
     let client = venue::publisher(home.identity(), &name, registries, reach, started_ms)?;
-    Ok(Node::new(machine(home, globals, screen, started_ms, manner)?).published(client))
+    let friends = machine(home, globals, started_ms, manner, pairs(home, screen)?)?;
+    Ok(Node::new(friends).published(client))
 }
 
 /// What the machine runs with.
@@ -121,7 +144,7 @@ pub(crate) fn setup(
 /// # Errors
 /// It can't be done, or not kept.
 pub(crate) fn change(home: &Home, globals: &Globals, screen: &Screen, command: Command) -> Result<Vec<Event>, Fail> {
-    let mut friends = machine(home, globals, screen, unix_ms(), Manner::default())?;
+    let mut friends = machine(home, globals, unix_ms(), Manner::default(), pairs(home, screen)?)?;
     let mut out = Vec::new();
     let now = Now { tick: Instant(0), unix_ms: unix_ms() };
     friends.handle(Input::Command { id: CommandId(1), command }, now, &mut out);

@@ -57,12 +57,13 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     let started_ms = start_run(&home)?;
     let (port, only_contacts) = (Some(place.port), args.only_contacts);
     let manner = Manner { port, dials_at_start: true, only_contacts, ..Manner::default() };
-    let friends = befriend::machine(&home, globals, &screen, started_ms, manner)?;
+    let (pairs, name) = (befriend::pairs(&home, &screen)?, globals.called(&home)?.name);
+    befriend::remember(&pairs, &home, &name, &mut screen)?;
+    let friends = befriend::machine(&home, globals, started_ms, manner, pairs)?;
     let setup = befriend::setup(&home, globals, started_ms, Some(listener))?;
     let registries = globals.registries(&home)?;
     screen.registry = registries.shown();
     let reach = place.reach(Visibility::Listed);
-    let name = globals.called(&home)?.name;
     let client = venue::publisher(home.identity(), &name, registries.addresses, reach, started_ms)?;
     crate::block_on(async {
         let signals = Signals::new().map_err(|error| Fail::failed("system", error.to_string(), "try again"))?;

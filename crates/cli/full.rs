@@ -26,7 +26,7 @@ use tertulia_core::event::{Event, Role, State};
 use tokio::sync::mpsc::error::TrySendError;
 
 use self::draw::View;
-pub(crate) use self::earlier::earlier;
+pub(crate) use self::earlier::{EARLIER_MAX, Of, earlier};
 use self::editor::{Act, Editor};
 use self::look::Look;
 use self::model::Model;
@@ -286,18 +286,20 @@ impl Loop {
     /// Whether a key does nothing but take a code away. What is typed is never lost.
     fn closes_code(&mut self, key: &Key) -> bool {
         let is_typed = match key {
-            Key::Key(key) if key.kind != KeyEventKind::Release => {
+            Key::Key(key) => {
                 key.code == KeyCode::F(3)
                     || matches!(key.code, KeyCode::Char(_)) && !key.modifiers.contains(KeyModifiers::CONTROL)
             }
             Key::Paste(_) => true,
-            Key::Key(_) | Key::Resize(..) | Key::FocusGained | Key::FocusLost | Key::Mouse(_) => return false,
+            Key::Resize(..) | Key::FocusGained | Key::FocusLost | Key::Mouse(_) => return false,
         };
         self.view.code.take().is_some() && !is_typed
     }
 
     fn on_key(&mut self, key: Key) {
-        if self.closes_code(&key) {
+        // Some terminals tell of keys that are let go, too.
+        let is_release = matches!(&key, Key::Key(key) if key.kind == KeyEventKind::Release);
+        if is_release || self.closes_code(&key) {
             return;
         }
         if self.is_view(&key) {
@@ -308,7 +310,7 @@ impl Loop {
             self.view.is_away = false;
         }
         match key {
-            Key::Key(key) if key.kind != KeyEventKind::Release => {
+            Key::Key(key) => {
                 let (model, role) = (&self.model, self.model.role);
                 let act = self.editor.key(key, |typed, is_first| {
                     let slashed = is_first.then(|| role.map(console::slashes)).flatten().into_iter().flatten();
@@ -331,7 +333,7 @@ impl Loop {
             Key::FocusGained => self.view.is_elsewhere = false,
             Key::Mouse(mouse) if mouse.kind == MouseEventKind::ScrollUp => self.scroll(true, WHEEL),
             Key::Mouse(mouse) if mouse.kind == MouseEventKind::ScrollDown => self.scroll(false, WHEEL),
-            Key::Resize(..) | Key::Key(_) | Key::Mouse(_) => {}
+            Key::Resize(..) | Key::Mouse(_) => {}
         }
     }
 

@@ -27,7 +27,7 @@ use crate::globals::{Globals, start_run, warn_of_lost};
 use crate::input;
 use crate::qr::Drawn;
 use crate::registry;
-use crate::screen::{Screen, has_colour};
+use crate::screen::{Of, Screen, has_colour};
 use crate::session::{self, Plan, Ready};
 use crate::signals::Signals;
 use crate::venue::{self, Place, Wish};
@@ -143,7 +143,7 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
         }
         None => found(args, &home.identity(), &plan, Purpose::STAR)?,
     };
-    screen.remember(&lecture.log, (&home.identity(), &called.name), true);
+    screen.remember(&lecture.log, (&home.identity(), &called.name), Of::Lecture);
     let registries = venue::registries(args.lan, globals, &home, &again)?;
     let is_registry = registries.is_default || args.lan;
     screen.registry = registries.shown();

@@ -25,7 +25,7 @@ use crate::find::{Place, find, nowhere};
 use crate::globals::{Globals, start_run, warn_of_damage, warn_of_lost};
 use crate::input;
 use crate::room;
-use crate::screen::Screen;
+use crate::screen::{Of, Screen};
 use crate::session::{self, Plan, Ready};
 use crate::signals::Signals;
 use crate::venue::{self, Wish};
@@ -233,8 +233,8 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     let called = globals.called(&home)?;
     let kept = kept(&home, &target, &screen)?;
     for kept in kept.bound.iter().chain(&kept.others) {
-        let is_lecture = kept.charter.kind == Purpose::STAR;
-        screen.remember(&kept.log, (&home.identity(), &called.name), is_lecture);
+        let of = if kept.charter.kind == Purpose::STAR { Of::Lecture } else { Of::Room };
+        screen.remember(&kept.log, (&home.identity(), &called.name), of);
     }
     let id = |restored: &Restored| restored.charter.meeting;
     let (bound_id, guess_id) = (kept.bound.as_ref().map(id), kept.guess.as_ref().map(|guess| id(&guess.restored)));

@@ -21,7 +21,7 @@ use crate::fail::{Fail, quoted};
 use crate::globals::{Globals, start_run};
 use crate::host::{Args, Lecture, Policies, check, fits, found, resume, stored, welcome};
 use crate::registry;
-use crate::screen::Screen;
+use crate::screen::{Of, Screen};
 use crate::session::{self, Plan, Ready};
 use crate::signals::Signals;
 use crate::venue::{self, Place};
@@ -43,7 +43,7 @@ pub(crate) fn host(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     screen.keep_in(&home);
     let called = globals.called(&home)?;
     let room = stored_or_new(args, &home, &plan, &screen, &again)?;
-    screen.remember(&room.log, (&home.identity(), &called.name), false);
+    screen.remember(&room.log, (&home.identity(), &called.name), Of::Room);
     let registries = venue::registries(args.lan, globals, &home, &again)?;
     let is_registry = registries.is_default || args.lan;
     screen.registry = registries.shown();

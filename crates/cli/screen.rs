@@ -14,6 +14,7 @@ use tertulia_net::{Home, Node};
 use crate::calls::Calls;
 use crate::console::Problem;
 use crate::fail::Fail;
+pub(crate) use crate::full::Of;
 use crate::full::{self, Full};
 use crate::json::{self, Id};
 use crate::news::{Tone, Update};
@@ -170,9 +171,9 @@ impl Screen {
     }
 
     /// What is kept of a meeting is seen again once this run is there; `us`: this user, and what it is called.
-    pub(crate) fn remember(&mut self, log: &Log, us: (&Identity, &str), is_lecture: bool) {
+    pub(crate) fn remember(&mut self, log: &Log, us: (&Identity, &str), of: Of<'_>) {
         if self.is_full_screen() {
-            self.earlier.insert(log.meeting(), full::earlier(log, us, is_lecture));
+            self.earlier.insert(log.meeting(), full::earlier(log, us, of));
         }
     }
 
@@ -181,6 +182,9 @@ impl Screen {
         if let Event::Ready { meeting, .. } = event {
             let earlier = self.earlier.remove(meeting).into_iter().flatten();
             earlier.for_each(|update| self.output.news(update, false, None));
+        }
+        if let Event::Contacts { .. } = event {
+            self.show_earlier_of_friends(event);
         }
         let line = match &mut self.style {
             Style::Full(text, calls) => {
@@ -210,6 +214,20 @@ impl Screen {
         } else {
             self.output.line(stream, &line);
         }
+    }
+
+    /// Once it is known who the friends are: what was said with all of them, in its order.
+    fn show_earlier_of_friends(&mut self, contacts: &Event) {
+        let mut earlier: Vec<Update> = std::mem::take(&mut self.earlier).into_values().flatten().collect();
+        if earlier.is_empty() {
+            return;
+        }
+        earlier.sort_by_key(|update| update.at_ms);
+        let event = Some(Box::new(contacts.clone()));
+        let known = Update { event, words: None, tone: Tone::Plain, call: None, at_ms: tertulia_net::unix_ms() };
+        let last = earlier.len().saturating_sub(full::EARLIER_MAX);
+        let last = earlier.into_iter().skip(last);
+        std::iter::once(known).chain(last).for_each(|update| self.output.news(update, false, None));
     }
 
     /// Where errors and warnings go: where the user looks, who sees a full screen or JSON, and stderr else.

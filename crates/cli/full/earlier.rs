@@ -13,10 +13,21 @@ use tertulia_core::wire::entry::EntryBody;
 use crate::news::{Tone, Update};
 
 /// So many of the last are there again.
-const EARLIER_MAX: usize = 200;
+pub(crate) const EARLIER_MAX: usize = 200;
+
+/// What a log is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Of<'a> {
+    /// A room.
+    Room,
+    /// A lecture.
+    Lecture,
+    /// A friend, and what this user calls them.
+    Friend(&'a str),
+}
 
 /// The last that was shown, oldest first; `us`: this user, and what it is called.
-pub(crate) fn earlier(log: &Log, (us, called): (&Identity, &str), is_lecture: bool) -> Vec<Update> {
+pub(crate) fn earlier(log: &Log, (us, called): (&Identity, &str), of: Of<'_>) -> Vec<Update> {
     let mut shown: BTreeMap<(Key, u64), u64> = BTreeMap::new();
     for record in log.records() {
         if let Record::Shown(mark) = record {
@@ -29,8 +40,12 @@ pub(crate) fn earlier(log: &Log, (us, called): (&Identity, &str), is_lecture: bo
         held.id.author == us.key() || next.is_some_and(|next| held.number < *next)
     };
     let is_there = |held: &Held| !log.is_hidden(held) && !log.is_void(held.id, held.number);
-    let names: BTreeMap<Key, String> =
+    let said_so: BTreeMap<Key, String> =
         log.registers().filter_map(|held| Some((held.id.author, named(held)?))).collect();
+    let name_of = |author: &Key| match of {
+        Of::Friend(name) => name.to_string(),
+        Of::Room | Of::Lecture => said_so.get(author).cloned().unwrap_or_default(),
+    };
     let held: Vec<&Held> = log.entries().map(|held| &**held).filter(|held| was_shown(held) && is_there(held)).collect();
     let mut last: Vec<(Option<(Key, Token)>, Update)> = Vec::new();
     // The last first: signatures of no more than are shown are looked at.
@@ -42,8 +57,8 @@ pub(crate) fn earlier(log: &Log, (us, called): (&Identity, &str), is_lecture: bo
         let body = entry.read();
         let question = if let EntryBody::Question { asker, token, .. } = &body { Some((*asker, *token)) } else { None };
         // SPEC ASK-7
-        if question.is_none() || is_lecture && is_asked(log.meeting(), &body, us) {
-            last.extend(said(log, held, &body, (us.key(), called), &names).map(|update| (question, update)));
+        if question.is_none() || of == Of::Lecture && is_asked(log.meeting(), &body, us) {
+            last.extend(said(log, held, &body, (us.key(), called), name_of).map(|update| (question, update)));
         }
     }
     last.reverse();
@@ -64,16 +79,16 @@ fn said(
     held: &Held,
     body: &EntryBody<'_>,
     us: (Key, &str),
-    names: &BTreeMap<Key, String>,
+    name_of: impl Fn(&Key) -> String,
 ) -> Option<Update> {
     let author = held.id.author;
     let (session, number, lamport, time_ms) = (held.id.session, held.number, held.lamport, held.time_ms);
     let origin = Origin { author, session, number, lamport, time_ms };
     let (kind, from, text) = match body {
         EntryBody::Text { text, .. } => {
+            let name = if author == us.0 { us.1.to_string() } else { name_of(&author) };
             let key = || author.to_hex().get(..8).unwrap_or_default().to_string();
-            let own = (author == us.0).then(|| us.1.to_string());
-            (Kind::Text(origin), own.or_else(|| names.get(&author).cloned()).unwrap_or_else(key), text)
+            (Kind::Text(origin), if name.is_empty() { key() } else { name }, text)
         }
         EntryBody::Question { asker, name, text, .. } => {
             // Who else was there by then is not known any more: the key says who is meant.
