@@ -66,10 +66,10 @@ impl Signals {
     }
 }
 
-#[cfg(not(unix))]
-use self::other::Source;
 #[cfg(unix)]
 use self::unix::Source;
+#[cfg(windows)]
+use self::windows::Source;
 
 #[cfg(unix)]
 mod unix {
@@ -132,24 +132,40 @@ mod unix {
     }
 }
 
-#[cfg(not(unix))]
-mod other {
+#[cfg(windows)]
+mod windows {
     use super::{Signal, io};
+    use tokio::signal::windows::{CtrlBreak, CtrlC, CtrlClose, CtrlLogoff, CtrlShutdown};
+    use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close, ctrl_logoff, ctrl_shutdown};
 
     #[derive(Debug)]
-    pub(super) struct Source(());
+    pub(super) struct Source {
+        interrupt: CtrlC,
+        terminate: CtrlBreak,
+        window_closed: CtrlClose,
+        logged_off: CtrlLogoff,
+        shut_down: CtrlShutdown,
+    }
 
     impl Source {
-        #[expect(clippy::unnecessary_wraps, reason = "as on unix")]
         pub(super) fn new() -> io::Result<Self> {
-            Ok(Self(()))
+            Ok(Self {
+                interrupt: ctrl_c()?,
+                terminate: ctrl_break()?,
+                window_closed: ctrl_close()?,
+                logged_off: ctrl_logoff()?,
+                shut_down: ctrl_shutdown()?,
+            })
         }
 
         pub(super) async fn next(&mut self) -> Signal {
-            if tokio::signal::ctrl_c().await.is_err() {
-                std::future::pending::<()>().await;
+            tokio::select! {
+                _ = self.interrupt.recv() => Signal::Interrupt,
+                _ = self.terminate.recv() => Signal::Terminate,
+                _ = self.window_closed.recv() => Signal::Terminate,
+                _ = self.logged_off.recv() => Signal::Terminate,
+                _ = self.shut_down.recv() => Signal::Terminate,
             }
-            Signal::Interrupt
         }
     }
 }

@@ -1,9 +1,9 @@
 //! What carries the bytes of one connection: a TCP stream, which only this file knows.
 
-use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::io::{self, Read as _};
+use std::net::{IpAddr, Shutdown, SocketAddr};
 
-use rustix::net::RecvFlags;
+use socket2::SockRef;
 use tokio::io::{Interest, Ready};
 use tokio::net::TcpStream;
 
@@ -47,7 +47,7 @@ impl Carrier {
     /// Has the kernel take in little for who does not read, at either end: it is memory, and a large window opens again
     /// so late that who reads slowly looks dead. A system that cannot takes in more.
     pub(crate) fn bound_kernel(&self) {
-        let socket = socket2::SockRef::from(&self.stream);
+        let socket = SockRef::from(&self.stream);
         let _ = socket.set_recv_buffer_size(UNREAD_BYTES);
         #[cfg(any(target_os = "linux", target_os = "android"))]
         let _ = socket.set_tcp_notsent_lowat(UNSENT_BYTES);
@@ -70,10 +70,10 @@ impl Carrier {
         self.stream.try_read(room)
     }
 
-    /// Reads what is there: the system is asked, not the runtime, which may not have heard of it yet.
+    /// Reads what is there: the system is asked, not the runtime, which may not have heard of it yet. It does not wait, as
+    /// the runtime has told the system of each of its sockets.
     pub(crate) fn read_anyhow(&self, room: &mut [u8]) -> io::Result<usize> {
-        let (read, _) = rustix::net::recv(&self.stream, room, RecvFlags::DONTWAIT)?;
-        Ok(read)
+        (&*SockRef::from(&self.stream)).read(room)
     }
 
     /// How much of `bytes` the kernel takes now.
@@ -96,7 +96,7 @@ impl Carrier {
     /// Ends this side of the stream, then reads and forgets what still comes, until the other side ends too. Closing at
     /// once would answer what is on its way with a reset, and that destroys what the other side has not read yet.
     pub(crate) async fn linger(&self) {
-        if rustix::net::shutdown(&self.stream, rustix::net::Shutdown::Write).is_err() {
+        if SockRef::from(&self.stream).shutdown(Shutdown::Write).is_err() {
             return;
         }
         while self.stream.readable().await.is_ok() && self.forget() {

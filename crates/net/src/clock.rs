@@ -3,7 +3,6 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use rustix::time::{ClockId, Timespec, clock_gettime};
 use tertulia_core::time::{Instant, Now};
 
 /// A clock that goes on while the computer sleeps, as CLOCK_BOOTTIME does. It is put together from the runtime's clock
@@ -19,8 +18,8 @@ pub(crate) struct Clock {
 
 impl Clock {
     pub(crate) fn new() -> Self {
-        let base = Instant(millis(read(BOOT)));
-        Self { start: tokio::time::Instant::now(), base, slept_before: slept(), slept_ms: AtomicU64::new(0) }
+        let base = Instant(millis(system::since_boot()));
+        Self { start: tokio::time::Instant::now(), base, slept_before: system::slept(), slept_ms: AtomicU64::new(0) }
     }
 
     pub(crate) fn tick(&self) -> Instant {
@@ -29,7 +28,7 @@ impl Clock {
 
     /// How long the computer has slept since the start.
     pub(crate) fn slept(&self) -> Duration {
-        let slept_ms = millis(slept().saturating_sub(self.slept_before));
+        let slept_ms = millis(system::slept().saturating_sub(self.slept_before));
         Duration::from_millis(self.slept_ms.fetch_max(slept_ms, Ordering::Relaxed).max(slept_ms))
     }
 
@@ -46,24 +45,49 @@ impl Clock {
     }
 }
 
-/// How long the computer has slept, or less: the two clocks are not read at the same instant.
-fn slept() -> Duration {
-    let asleep_too = read(BOOT);
-    asleep_too.saturating_sub(read(ClockId::Monotonic))
-}
-
 fn millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
-#[cfg(any(target_os = "linux", target_os = "android"))]
-const BOOT: ClockId = ClockId::Boottime;
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-const BOOT: ClockId = ClockId::Monotonic;
+#[cfg(unix)]
+mod system {
+    use rustix::time::{ClockId, Timespec, clock_gettime};
+    use std::time::Duration;
 
-fn read(clock: ClockId) -> Duration {
-    let Timespec { tv_sec, tv_nsec } = clock_gettime(clock);
-    Duration::new(u64::try_from(tv_sec).unwrap_or(0), u32::try_from(tv_nsec).unwrap_or(0))
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    const BOOT: ClockId = ClockId::Boottime;
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    const BOOT: ClockId = ClockId::Monotonic;
+
+    pub(super) fn since_boot() -> Duration {
+        read(BOOT)
+    }
+
+    /// How long the computer has slept, or less: the two clocks are not read at the same instant.
+    pub(super) fn slept() -> Duration {
+        let asleep_too = read(BOOT);
+        asleep_too.saturating_sub(read(ClockId::Monotonic))
+    }
+
+    fn read(clock: ClockId) -> Duration {
+        let Timespec { tv_sec, tv_nsec } = clock_gettime(clock);
+        Duration::new(u64::try_from(tv_sec).unwrap_or(0), u32::try_from(tv_nsec).unwrap_or(0))
+    }
+}
+
+/// No clock is read here but the runtime's.
+#[cfg(not(unix))]
+mod system {
+    use std::time::Duration;
+
+    /// Any beginning will do.
+    pub(super) const fn since_boot() -> Duration {
+        Duration::from_secs(1)
+    }
+
+    pub(super) const fn slept() -> Duration {
+        Duration::ZERO
+    }
 }
 
 /// Wall clock: milliseconds since 1970 in UTC.

@@ -4,27 +4,16 @@
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-
 /// Kept for what this process opens itself: nobody is accepted beyond. Of a small limit, a quarter.
 pub(crate) const RESERVED: u64 = 96;
 /// Of these, kept for files: nobody is dialled beyond.
 pub(crate) const RESERVED_FOR_FILES: u64 = 64;
-/// What systems that name no highest limit allow all the same.
-const MODEST: u64 = 10_240;
-
 /// Connections of this process, whatever node they belong to.
 static CONNECTIONS: AtomicUsize = AtomicUsize::new(0);
 
 /// Raises the limit of open files as far as the system lets this process. Nobody has to know `ulimit -n`.
 pub fn raise_open_files() {
-    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-    for wanted in [maximum, maximum.map_or(Some(MODEST), |maximum| Some(maximum.min(MODEST)))] {
-        let is_more = current.is_some_and(|current| wanted.is_none_or(|wanted| wanted > current));
-        if !is_more || setrlimit(Resource::Nofile, Rlimit { current: wanted, maximum }).is_ok() {
-            return;
-        }
-    }
+    system::raise();
 }
 
 /// How many files may be open.
@@ -40,7 +29,7 @@ impl OpenFiles {
     /// Of this process; nothing, if there is no limit.
     #[must_use]
     pub fn now() -> Option<Self> {
-        let limit = getrlimit(Resource::Nofile).current?;
+        let limit = system::limit()?;
         Some(Self { limit, accepted: connections_max(limit, RESERVED) })
     }
 }
@@ -70,7 +59,7 @@ pub(crate) fn connections() -> usize {
 /// Whether connections have taken all but `reserved` descriptors.
 pub(crate) fn are_scarce(reserved: u64) -> bool {
     let count = u64::try_from(connections()).unwrap_or(u64::MAX);
-    getrlimit(Resource::Nofile).current.is_some_and(|limit| count > connections_max(limit, reserved))
+    system::limit().is_some_and(|limit| count > connections_max(limit, reserved))
 }
 
 const fn connections_max(limit: u64, reserved: u64) -> u64 {
@@ -81,6 +70,38 @@ const fn connections_max(limit: u64, reserved: u64) -> u64 {
 /// What a dial is told that would take what is kept for files.
 pub(crate) fn scarce() -> io::Error {
     rustix::io::Errno::MFILE.into()
+}
+
+#[cfg(unix)]
+mod system {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+    /// What systems that name no highest limit allow all the same.
+    const MODEST: u64 = 10_240;
+
+    pub(super) fn raise() {
+        let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+        for wanted in [maximum, maximum.map_or(Some(MODEST), |maximum| Some(maximum.min(MODEST)))] {
+            let is_more = current.is_some_and(|current| wanted.is_none_or(|wanted| wanted > current));
+            if !is_more || setrlimit(Resource::Nofile, Rlimit { current: wanted, maximum }).is_ok() {
+                return;
+            }
+        }
+    }
+
+    pub(super) fn limit() -> Option<u64> {
+        getrlimit(Resource::Nofile).current
+    }
+}
+
+/// Sockets are bounded by memory alone.
+#[cfg(not(unix))]
+mod system {
+    pub(super) const fn raise() {}
+
+    pub(super) const fn limit() -> Option<u64> {
+        None
+    }
 }
 
 #[cfg(test)]

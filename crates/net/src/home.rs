@@ -508,14 +508,18 @@ fn guest_lock(path: &Path) -> Result<(u32, File), Error> {
     Err(Error::Guests { path: path.into(), limit: GUESTS_MAX })
 }
 
+/// A file that is made is for its user alone.
+pub(crate) fn private(options: &mut fs::OpenOptions) -> &mut fs::OpenOptions {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+    options
+}
+
 /// Puts `bytes` in the place of what `path` holds: whoever reads it finds the old or the new, also after a crash.
 fn replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let temporary = path.with_extension("new");
-    let mut options = File::options();
-    options.create(true).truncate(true).write(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let written = options.open(&temporary).and_then(|mut file| {
+    let options = &mut File::options();
+    let written = private(options.create(true).truncate(true).write(true)).open(&temporary).and_then(|mut file| {
         file.write_all(bytes)?;
         file.sync_all()
     });
@@ -525,9 +529,17 @@ fn replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
 }
 
 /// A name is in its folder for good only once the folder is written too.
+#[cfg(unix)]
 fn sync_folder(path: &Path) -> Result<(), Error> {
     let Some(folder) = path.parent() else { return Ok(()) };
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::file("write", folder))
+}
+
+/// A folder can't be opened as a file is, and nobody but the system writes it.
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "as on unix")]
+const fn sync_folder(_: &Path) -> Result<(), Error> {
+    Ok(())
 }
 
 /// What `path` holds, if it is there.

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rustix::io::Errno;
+use socket2::SockRef;
 use tertulia_core::event::{Event, Notice};
 use tertulia_core::id::Source;
 use tertulia_core::limits::HANDSHAKES_MAX;
@@ -30,6 +31,12 @@ const REST: Duration = Duration::from_millis(100);
 /// The user is told so no more often.
 const WARNING_INTERVAL: Duration = Duration::from_secs(60);
 
+/// What a system says that has no descriptor or memory left.
+#[cfg(unix)]
+const USED_UP: &[Errno] = &[Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
+#[cfg(not(unix))]
+const USED_UP: &[Errno] = &[Errno::MFILE, Errno::NOBUFS];
+
 /// What the driver is told by its listener.
 #[derive(Debug)]
 pub(crate) enum Arrival {
@@ -44,7 +51,7 @@ pub(crate) enum Arrival {
 /// Makes a listener of the standard library one of the runtime's.
 pub(crate) fn adopt(listener: std::net::TcpListener) -> io::Result<TcpListener> {
     listener.set_nonblocking(true)?;
-    rustix::net::listen(&listener, BACKLOG)?;
+    SockRef::from(&listener).listen(BACKLOG)?;
     TcpListener::from_std(listener)
 }
 
@@ -103,8 +110,7 @@ pub(crate) async fn run(listener: TcpListener, shared: Arc<Shared>, door: mpsc::
 
 /// Whether somebody who goes helps: the network may be down as well.
 fn takes_descriptors(error: &io::Error) -> bool {
-    let errno = Errno::from_io_error(error);
-    errno.is_some_and(|errno| [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM].contains(&errno))
+    Errno::from_io_error(error).is_some_and(|errno| USED_UP.contains(&errno))
 }
 
 async fn one(

@@ -11,6 +11,7 @@ use tertulia_core::trace::{self as format, Direction, LinkStep, Packet, Step};
 use tertulia_core::wire::decode;
 
 use crate::error::Error;
+use crate::home::private;
 
 /// A trace file that any task may add to.
 #[derive(Debug)]
@@ -31,13 +32,10 @@ struct Writer {
 
 impl Trace {
     pub(crate) fn create(path: &Path, title: &str) -> Result<Self, Error> {
-        let mut options = File::options();
-        // Never over another one, which may be all that is left of a session.
-        options.create_new(true).write(true);
-        // It shows what was said in private.
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(path).map_err(Error::file("make the trace", path))?;
+        // Never over another one, which may be all that is left of a session. It shows what was said in private.
+        let file = private(File::options().create_new(true).write(true))
+            .open(path)
+            .map_err(Error::file("make the trace", path))?;
         let mut writer = Writer { file: BufWriter::new(file), current: None, failure: None };
         writer.write(&format::Trace::new(title).to_string());
         Ok(Self { path: path.into(), start: Instant::now(), writer: Mutex::new(writer) })

@@ -13,7 +13,7 @@ use tertulia_core::limits::{BODIES_GO_INTERVAL, LOG_SPARE_BYTES, TALK_ENTRIES_MA
 use tertulia_core::log::record::{Damage, Reader, SALT, Salted, Why};
 use tertulia_core::log::{Log, Record};
 
-use super::{make_folder, seed, sync_folder};
+use super::{make_folder, private, seed, sync_folder};
 use crate::error::Error;
 use crate::shared::lock;
 
@@ -365,19 +365,11 @@ fn count(bytes: usize) -> u64 {
 }
 
 fn open_new(path: &Path) -> io::Result<File> {
-    private().create(true).truncate(true).write(true).open(path)
+    private(File::options().create(true).truncate(true).write(true)).open(path)
 }
 
 fn open_to_append(path: &Path) -> Result<File, Error> {
-    private().append(true).open(path).map_err(Error::file("open", path))
-}
-
-/// For its user alone.
-fn private() -> fs::OpenOptions {
-    let mut options = File::options();
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
+    private(File::options().append(true)).open(path).map_err(Error::file("open", path))
 }
 
 #[cfg(test)]

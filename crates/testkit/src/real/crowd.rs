@@ -254,7 +254,11 @@ async fn attend(
 async fn silent(address: SocketAddr, name: &str) -> Peer {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(RECEIVE_BUFFER).unwrap();
+    // A system that cannot sends larger ones.
+    #[cfg(unix)]
     socket2::SockRef::from(&socket).set_tcp_mss(ETHERNET_MSS).unwrap();
+    #[cfg(not(unix))]
+    let _ = ETHERNET_MSS;
     let mut peer =
         Peer::dial_over(socket.connect(address).await.unwrap(), &crate::real::local::identity()).await.unwrap();
     peer.join(name, &Proof::default()).await.unwrap();
