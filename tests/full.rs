@@ -279,10 +279,12 @@ fn what_is_refused_joins_nothing_and_is_under_the_arrow() {
     host.keys([UP, UP].concat());
     host.until("what was refused is there", |rows| typed(rows) == "/frob");
     host.keys(CTRL_C);
-    // A byte that is no UTF-8 is left out, and ends nothing.
+    // A byte that is no UTF-8 is told, what is left is not sent unseen, and nothing ends.
     host.keys(b"caf\xe9\r");
-    host.until("the rest is there", |rows| typed(rows) == "caf");
-    host.keys(CTRL_C);
+    host.shows("some of it is no UTF-8 and was left out");
+    assert_eq!(typed(&host.rows()), "caf");
+    host.keys("\u{e9}\r");
+    host.shows("anna: caf\u{e9}");
     host.keys("/users\r");
     host.until("it is answered", |rows| rows.iter().filter(|row| row.contains("1 here: anna (you")).count() >= 2);
 }

@@ -3,6 +3,7 @@
 mod draw;
 mod earlier;
 mod editor;
+mod keys;
 mod look;
 mod model;
 mod people;
@@ -17,7 +18,7 @@ use std::io::{self, IsTerminal as _, Stdout};
 use std::sync::mpsc::{self, RecvTimeoutError, SyncSender, TryRecvError};
 use std::time::{Duration, Instant};
 
-use crossterm::event::{self, Event as Key, KeyCode, KeyEventKind, KeyModifiers, MouseEventKind};
+use crossterm::event::{Event as Key, KeyCode, KeyEventKind, KeyModifiers, MouseEventKind};
 use jiff::tz::TimeZone;
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
@@ -28,6 +29,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use self::draw::View;
 pub(crate) use self::earlier::{EARLIER_MAX, Of, earlier};
 use self::editor::{Act, Editor};
+use self::keys::Sent;
 use self::look::Look;
 use self::model::Model;
 use self::search::Search;
@@ -46,8 +48,6 @@ const FRAME: Duration = Duration::from_millis(16);
 const VERDICT: Duration = Duration::from_millis(5);
 /// Keys and news that are taken between two drawings.
 const INPUTS_MAX: usize = 1_024;
-/// How soon it is seen that the terminal is gone.
-const HANGUP: Duration = Duration::from_secs(1);
 /// What counts seconds is drawn as often.
 const CLOCK: Duration = Duration::from_secs(1);
 /// Rows that a wheel goes.
@@ -59,8 +59,8 @@ const OUTGOING_MAX: usize = 64;
 enum Input {
     /// Something new, and who wants to know that it is drawn.
     News(Vec<Update>, SyncSender<io::Result<()>>),
-    /// A key, or another size.
-    Key(Key),
+    /// Something from the terminal.
+    Sent(Sent),
     /// No more keys will come.
     NoKeys,
     /// Nothing more will be told.
@@ -113,29 +113,28 @@ pub(crate) fn open(has_colour: bool) -> Option<Full> {
         is_over: false,
     };
     let draws = std::thread::Builder::new().name("screen".into()).spawn(move || loops.run(&told));
-    let reads = std::thread::Builder::new().name("keys".into()).spawn(move || read(&keys));
-    if draws.and(reads).is_err() {
+    if draws.and_then(|_| read(&keys)).is_err() {
         terminal::restore();
         return None;
     }
     Some(Full { sink: Shown(inbox), input })
 }
 
-fn read(keys: &mpsc::Sender<Input>) {
-    loop {
-        let key = match event::poll(HANGUP) {
-            Ok(true) => event::read(),
-            // One that is hung up has no keys any more, and does not say so.
-            Ok(false) if window::is_there() => continue,
-            Ok(false) | Err(_) => break,
-        };
-        let Ok(key) = key else { break };
-        if keys.send(Input::Key(key)).is_err() {
-            return;
-        }
+/// Reads keys, and the window's size, each on a thread of its own.
+fn read(inbox: &mpsc::Sender<Input>) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        let sizes = inbox.clone();
+        let told = move |sent| sizes.send(Input::Sent(sent)).is_ok();
+        std::thread::Builder::new().name("sizes".into()).spawn(move || keys::sizes(told))?;
     }
-    // Nobody listens any more when the session is over.
-    let _ = keys.send(Input::NoKeys);
+    let sent = inbox.clone();
+    let reads = move || {
+        keys::read(|key| sent.send(Input::Sent(key)).is_ok());
+        // Nobody listens any more when the session is over.
+        let _ = sent.send(Input::NoKeys);
+    };
+    std::thread::Builder::new().name("keys".into()).spawn(reads).map(drop)
 }
 
 /// Tells the thread, and waits until it has drawn.
@@ -230,7 +229,8 @@ impl Loop {
                 }
                 self.undrawn.push(drawn);
             }
-            Input::Key(key) => self.on_key(key),
+            Input::Sent(Sent::Key(key)) => self.on_key(key),
+            Input::Sent(Sent::NotText) => self.editor.doubt(),
             Input::NoKeys => self.outgoing.push_back(Typed::End),
             Input::Over(done) => {
                 terminal::restore();

@@ -13,17 +13,6 @@ pub(crate) const fn is_large((columns, rows): &(u16, u16)) -> bool {
     *columns >= 20 && *rows >= 6
 }
 
-/// Whether stdin's terminal is not hung up.
-#[cfg(unix)]
-pub(crate) fn is_there() -> bool {
-    rustix::termios::tcgetattr(io::stdin()).is_ok()
-}
-
-#[cfg(not(unix))]
-pub(crate) const fn is_there() -> bool {
-    true
-}
-
 /// Whether the user's locale has all letters.
 pub(crate) fn is_utf8() -> bool {
     let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());

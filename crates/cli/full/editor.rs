@@ -42,6 +42,9 @@ pub(crate) enum Act {
     Mouse,
 }
 
+/// What the user is told of that.
+const DOUBT: &str = "some of it is no UTF-8 and was left out: mend it";
+
 /// A text that is being typed, and those before it.
 #[derive(Debug)]
 pub(crate) struct Editor {
@@ -51,6 +54,8 @@ pub(crate) struct Editor {
     recalled: Option<(usize, String)>,
     /// A long text has been asked about.
     is_sure: bool,
+    /// Some of what was typed is no UTF-8, and is not there.
+    is_doubtful: bool,
     hint: Option<String>,
 }
 
@@ -65,7 +70,7 @@ fn area_of(text: &str) -> TextArea<'static> {
 
 impl Default for Editor {
     fn default() -> Self {
-        Self { area: area_of(""), history: Vec::new(), recalled: None, is_sure: false, hint: None }
+        Self { area: area_of(""), history: Vec::new(), recalled: None, is_sure: false, is_doubtful: false, hint: None }
     }
 }
 
@@ -116,6 +121,12 @@ impl Editor {
         }
     }
 
+    /// Something was typed that is no UTF-8: the rest is not sent before its user has seen that.
+    pub(crate) fn doubt(&mut self) {
+        self.is_doubtful = true;
+        self.hint = Some(DOUBT.into());
+    }
+
     /// A text is put in where the cursor is.
     pub(crate) fn paste(&mut self, text: &str) {
         // Terminals send line ends as Enter does.
@@ -126,7 +137,7 @@ impl Editor {
     /// A key; `words`: what the one before the cursor may become.
     #[expect(clippy::wildcard_enum_match_arm, reason = "all other keys are the text's")]
     pub(crate) fn key(&mut self, key: KeyEvent, words: impl Fn(&str, bool) -> Vec<String>) -> Act {
-        self.hint = None;
+        self.hint = self.is_doubtful.then(|| DOUBT.into());
         let was_sure = std::mem::take(&mut self.is_sure);
         let is = |modifier| key.modifiers.contains(modifier);
         let (ctrl, alt) = (is(KeyModifiers::CONTROL), is(KeyModifiers::ALT));
@@ -140,6 +151,7 @@ impl Editor {
                 self.remember(text);
                 self.put("");
                 self.recalled = None;
+                (self.is_doubtful, self.hint) = (false, None);
                 return Act::Cleared;
             }
             KeyCode::Char('d') if ctrl && self.area.is_empty() => return Act::End,
@@ -162,6 +174,11 @@ impl Editor {
     }
 
     fn finish(&mut self, is_sure: bool) -> Act {
+        self.hint = None;
+        if std::mem::take(&mut self.is_doubtful) {
+            self.hint = Some(format!("{DOUBT}, or Enter again sends the rest"));
+            return Act::None;
+        }
         let text = self.text();
         let lines = self.area.lines().len();
         if lines > LINES_UNASKED && !is_sure {
