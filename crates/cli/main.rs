@@ -25,6 +25,7 @@ mod list;
 mod logs;
 mod man;
 mod meetings;
+mod metrics;
 mod news;
 mod output;
 mod overview;

@@ -19,12 +19,16 @@ use crate::directory::random;
 use crate::fail::{Fail, quoted};
 use crate::globals::{CUSTOMARY, Globals, customary};
 use crate::json::Object;
+use crate::metrics::{Counted, Figures, http};
 use crate::screen::Screen;
 use crate::signals::{Signal, Signals};
 use crate::venue::listen_at;
 
 /// How it is typed.
 pub(crate) const EXAMPLE: &str = "  tertulia registry --lan";
+
+/// Where figures are, if no port is said.
+const METRICS_PORT: u16 = 9_472;
 
 const AGAIN: &str = "tertulia registry";
 
@@ -47,6 +51,12 @@ pub(crate) struct Args {
     /// Show everything that is in it, every so many seconds
     #[arg(long, value_name = "SECS", value_parser = clap::value_parser!(u64).range(1..))]
     watch: Option<u64>,
+    /// Answer GET /metrics here with figures in OpenMetrics text [port: 9472 unless said]
+    ///
+    /// Records, leases, dial-backs, refusals and connections: how many, and never whose. Whoever reaches the address
+    /// reads them, so take one of loopback: --metrics 127.0.0.1:9472
+    #[arg(long, value_name = "IP:PORT")]
+    metrics: Option<String>,
 }
 
 /// Runs the verb.
@@ -55,18 +65,23 @@ pub(crate) struct Args {
 /// The registry can't listen.
 pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     let listener = match &args.listen {
-        Some(wanted) => listen_at(wanted, REGISTRY_PORT, AGAIN)?,
+        Some(wanted) => listen_at(wanted, REGISTRY_PORT, &format!("{AGAIN} --listen"))?,
         None if args.lan => listen_everywhere(REGISTRY_PORT).map_err(|error| {
             let message = format!("can't listen at port {REGISTRY_PORT} of all addresses: {error}");
             Fail::failed("listen", message, format!("{AGAIN} --listen 0.0.0.0:0"))
         })?,
-        None => listen_at(&customary().to_string(), REGISTRY_PORT, AGAIN)?,
+        None => listen_at(&customary().to_string(), REGISTRY_PORT, &format!("{AGAIN} --listen"))?,
     };
+    let watched = args.metrics.as_ref().map(|wanted| listen_at(wanted, METRICS_PORT, &format!("{AGAIN} --metrics")));
+    let watched = watched.transpose()?;
     let mut screen = Screen::open(globals.json, globals.verbose)?;
     crate::block_on(async {
         let mut signals = Signals::new().map_err(|error| Fail::failed("system", error.to_string(), "try again"))?;
-        let (mut node, address, key) = serve(listener, globals.trace.clone())?;
-        tell_ready(&screen, address, key);
+        let figures = watched.is_some().then(Figures::default);
+        let (mut node, address, key) = serve(listener, globals.trace.clone(), figures.as_ref())?;
+        // Ends with the runtime.
+        let watched = watched.zip(figures).map(|(listener, figures)| answer(listener, figures)).transpose()?;
+        tell_ready(&screen, address, key, watched);
         let mut clock = interval(Duration::from_secs(args.watch.unwrap_or(3_600)));
         clock.set_missed_tick_behavior(MissedTickBehavior::Skip);
         // The first tick comes at once, when there is nothing to be shown.
@@ -106,7 +121,8 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
             Some(address) => format!(" --listen {}", quoted(address)),
             None => if args.lan { " --lan" } else { "" }.into(),
         };
-        screen.own(&format!("to start it again: {AGAIN}{place}"));
+        let metrics = args.metrics.as_ref().map(|address| format!(" --metrics {}", quoted(address)));
+        screen.own(&format!("to start it again: {AGAIN}{place}{}", metrics.unwrap_or_default()));
         screen.close()?;
         ended.map(|()| ExitCode::SUCCESS).map_err(|error| Fail::failed("node", error.to_string(), "start it again"))
     })
@@ -116,7 +132,11 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
 ///
 /// # Errors
 /// The listener can't be used.
-pub(crate) fn serve(listener: TcpListener, trace: Option<PathBuf>) -> Result<(Node, SocketAddr, Key), Fail> {
+pub(crate) fn serve(
+    listener: TcpListener,
+    trace: Option<PathBuf>,
+    figures: Option<&Figures>,
+) -> Result<(Node, SocketAddr, Key), Fail> {
     let failed =
         |error: String| Fail::failed("listen", error, "another port: tertulia registry --listen 127.0.0.1:7480");
     let address = listener.local_addr().map_err(|error| failed(error.to_string()))?;
@@ -124,8 +144,20 @@ pub(crate) fn serve(listener: TcpListener, trace: Option<PathBuf>) -> Result<(No
     let key = identity.key();
     let server = Server::new(ServerConfig { identity: identity.clone(), address, started_ms });
     let setup = Setup { identity, started_ms, listener: Some(listener), home: None, trace };
-    let node = start(server, setup).map_err(|error| failed(error.to_string()))?;
-    Ok((node, address, key))
+    let node = match figures {
+        Some(figures) => start(Counted::new(server, figures.clone()), setup),
+        None => start(server, setup),
+    };
+    Ok((node.map_err(|error| failed(error.to_string()))?, address, key))
+}
+
+/// Has whoever asks at `listener` told the figures, for as long as the runtime runs; and where that is.
+fn answer(listener: TcpListener, figures: Figures) -> Result<SocketAddr, Fail> {
+    let adopted = listener.local_addr().and_then(|address| Ok((address, http::adopt(listener)?)));
+    let (address, listener) =
+        adopted.map_err(|error| Fail::failed("listen", error.to_string(), format!("{AGAIN} --metrics 127.0.0.1:0")))?;
+    tokio::spawn(http::run(listener, figures));
+    Ok(address)
 }
 
 fn show(node: &Node, screen: &Screen) {
@@ -136,9 +168,9 @@ fn show(node: &Node, screen: &Screen) {
     }
 }
 
-fn tell_ready(screen: &Screen, address: SocketAddr, key: Key) {
+fn tell_ready(screen: &Screen, address: SocketAddr, key: Key, metrics: Option<SocketAddr>) {
     if screen.is_json() {
-        return screen.line(&ready(unix_ms(), address, key).finish());
+        return screen.line(&ready(unix_ms(), address, key, metrics).finish());
     }
     screen.own(&format!("a registry listens at {address}; Ctrl-C stops it"));
     let next = if address.ip().is_unspecified() {
@@ -149,6 +181,9 @@ fn tell_ready(screen: &Screen, address: SocketAddr, key: Key) {
         format!("others use it with --registry {}", quoted(&address.to_string()))
     };
     screen.own(&next);
+    if let Some(metrics) = metrics {
+        screen.own(&format!("figures, for whoever watches over it: http://{metrics}/metrics"));
+    }
 }
 
 /// Starts a registry, for this machine or for its network too, if nobody is one; of two that try at once, one wins, and
@@ -168,7 +203,7 @@ pub(crate) fn embed(lan: bool, again: &str, screen: &Screen) -> Option<Node> {
         }
         Err(_) => return None,
     };
-    match serve(listener, None) {
+    match serve(listener, None, None) {
         Ok((node, address, _)) => {
             screen.own(&match lan {
                 true => format!(
@@ -197,6 +232,10 @@ pub(crate) fn seen_by_others(port: u16) -> String {
         .map_or_else(|| format!("IP:{port}"), |ip| quoted(&SocketAddr::new(*ip, port).to_string()))
 }
 
-pub(crate) fn ready(now_ms: u64, address: SocketAddr, key: Key) -> Object {
-    Object::new("ready", now_ms).with("role", "registry").with("key", key.to_hex()).with("listen", address.to_string())
+pub(crate) fn ready(now_ms: u64, address: SocketAddr, key: Key, metrics: Option<SocketAddr>) -> Object {
+    Object::new("ready", now_ms)
+        .with("role", "registry")
+        .with("key", key.to_hex())
+        .with("listen", address.to_string())
+        .with("metrics", metrics.map(|metrics| metrics.to_string()))
 }

@@ -103,7 +103,7 @@ impl Place {
 /// It can't listen where it is wanted, or nowhere.
 pub(crate) fn bind(wish: Wish<'_>, again: &str) -> Result<TcpListener, Fail> {
     if let Some(wanted) = wish.listen {
-        return listen_at(wanted, PORT, again);
+        return listen_at(wanted, PORT, &format!("{again} --listen"));
     }
     let usual = wish.is_host.then(|| PORT..PORT.saturating_add(PORTS_TRIED));
     let ports = wish.kept.into_iter().chain(usual.into_iter().flatten()).chain([0]);
@@ -140,16 +140,16 @@ fn seen_by_others(meant: &HostPort) -> String {
     SocketAddr::new(ip, meant.port).to_string()
 }
 
-/// Where the user wants to listen; `usual`: the port to propose.
+/// Where the user wants to listen; `usual`: the port to propose; `before`: what is typed before the address.
 ///
 /// # Errors
 /// It is no IP:PORT.
-pub(crate) fn listen_address(typed: &str, usual: u16, again: &str) -> Result<HostPort, Fail> {
+pub(crate) fn listen_address(typed: &str, usual: u16, before: &str) -> Result<HostPort, Fail> {
     HostPort::listening(typed, usual).map_err(|NoAddress { flaw, instead }| {
         let message = format!("can't listen at `{typed}`, expected IP:PORT: {}", words::flaw(flaw));
         // Whoever names an address is not sent to all of them.
         let meant = instead.map_or_else(|| format!("0.0.0.0:{usual}"), |meant| meant.to_string());
-        Fail::usage(message, format!("{again} --listen {}", quoted(&meant)))
+        Fail::usage(message, format!("{before} {}", quoted(&meant)))
     })
 }
 
@@ -157,8 +157,8 @@ pub(crate) fn listen_address(typed: &str, usual: u16, again: &str) -> Result<Hos
 ///
 /// # Errors
 /// It can't listen there; the hint is where it can.
-pub(crate) fn listen_at(wanted: &str, usual: u16, again: &str) -> Result<TcpListener, Fail> {
-    let wanted = listen_address(wanted, usual, again)?;
+pub(crate) fn listen_at(wanted: &str, usual: u16, before: &str) -> Result<TcpListener, Fail> {
+    let wanted = listen_address(wanted, usual, before)?;
     at(&wanted).map_err(|error| {
         let everywhere = if matches!(wanted.host, address::Host::V6(..)) { "[::]" } else { "0.0.0.0" };
         let nearby = HostPort { host: wanted.host.clone(), port: 0 }.to_string();
@@ -173,11 +173,7 @@ pub(crate) fn listen_at(wanted: &str, usual: u16, again: &str) -> Result<TcpList
             }
             _ => error.to_string(),
         };
-        Fail::failed(
-            "listen",
-            format!("can't listen at {wanted}: {found}"),
-            format!("{again} --listen {}", quoted(free)),
-        )
+        Fail::failed("listen", format!("can't listen at {wanted}: {found}"), format!("{before} {}", quoted(free)))
     })
 }
 

@@ -203,7 +203,12 @@ fn printed() -> Vec<(String, String)> {
     let bare = event(&bare, &Beside { now_ms, ..Beside::default() }).unwrap();
     let address = SocketAddr::from(([127, 0, 0, 1], 7472));
     lines.push(("`ready`".into(), bare));
-    lines.push(("`ready` of `tertulia registry`".into(), crate::registry::ready(now_ms, address, KEY).finish()));
+    lines.push(("`ready` of `tertulia registry`".into(), crate::registry::ready(now_ms, address, KEY, None).finish()));
+    let watched = Some(SocketAddr::from(([127, 0, 0, 1], 9472)));
+    lines.push((
+        "`ready` of `tertulia registry`".into(),
+        crate::registry::ready(now_ms, address, KEY, watched).finish(),
+    ));
     let path = "/home/anna/.local/share/tertulia/identity".to_string();
     lines.push(("`id`".into(), crate::id::told(now_ms, KEY.to_hex(), "anna".into(), path).finish()));
     let charter = Charter { title: "Rust 101".into(), is_lecture: true, is_own: false };

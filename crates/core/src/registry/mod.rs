@@ -3,6 +3,7 @@
 
 mod address;
 mod client;
+mod counts;
 mod desk;
 mod index;
 mod probes;
@@ -14,6 +15,7 @@ mod words;
 
 pub use self::address::can_be_listed;
 pub use self::client::{Client, ClientConfig};
+pub use self::counts::Counts;
 pub use self::record::{Found, Reach, check, person};
 pub use self::server::{Server, ServerConfig};
 pub use self::words::folded;

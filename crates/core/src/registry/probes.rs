@@ -110,6 +110,11 @@ impl Probes {
         waiting.chain(self.open.values()).filter(|probe| probe.round == round).count()
     }
 
+    /// How many are on their way.
+    pub(super) fn open(&self) -> usize {
+        self.open.len()
+    }
+
     /// Panics if the counts contradict each other.
     pub(super) fn assert_invariants(&self) {
         assert!(self.open.len() <= limits::PROBES_MAX, "too many dial-backs");

@@ -7,6 +7,7 @@ use core::net::SocketAddr;
 use core::time::Duration;
 
 use super::address::{candidates, is_loopback};
+use super::counts::{Counts, add};
 use super::index::{Index, Page, Place};
 use super::probes::{Probe, Probes};
 use super::record::{Found, check, holds, text_of};
@@ -56,9 +57,12 @@ pub struct Server {
     started_ms: u64,
     callers: BTreeMap<LinkId, Caller>,
     slots: BTreeMap<Place, Slot>,
-    /// Invariant: how many slots each key and each source has, where it has any.
+    /// Invariant: how many slots each key, each source and each kind has, where it has any.
     keys: BTreeMap<Key, usize>,
     sources: BTreeMap<Source, usize>,
+    kinds: BTreeMap<Kind, usize>,
+    /// Invariant: it has as many slots and dial-backs as are counted there.
+    counts: Counts,
     index: Index,
     probes: Probes,
     rounds: u64,
@@ -89,6 +93,8 @@ impl Server {
             slots: BTreeMap::new(),
             keys: BTreeMap::new(),
             sources: BTreeMap::new(),
+            kinds: BTreeMap::new(),
+            counts: Counts::default(),
             index: Index::default(),
             probes: Probes::default(),
             rounds: 0,
@@ -115,6 +121,18 @@ impl Server {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.slots.is_empty()
+    }
+
+    /// How many records of a kind it holds, listed or not.
+    #[must_use]
+    pub fn held(&self, kind: Kind) -> usize {
+        self.kinds.get(&kind).copied().unwrap_or(0)
+    }
+
+    /// What it has done since it started.
+    #[must_use]
+    pub const fn counts(&self) -> &Counts {
+        &self.counts
     }
 
     fn on_up(&mut self, link: LinkId, key: Key, address: SocketAddr, hello: &Hello<'_>, out: &mut Vec<Output>) {
@@ -163,14 +181,16 @@ impl Server {
         if !is_renewed {
             check(record, &self.us).map_err(Failure::Link)?;
         }
+        add(if held.is_some() { &mut self.counts.renewed } else { &mut self.counts.granted });
         if let Some(goes) = goes {
+            add(&mut self.counts.displaced);
             self.drop_slot(goes, out);
         }
         if let Some(caller) = self.callers.get_mut(&link) {
             caller.published.insert(place.0);
         }
         let candidates = candidates(&particulars, ip, self.address);
-        self.keep(place, bytes, particulars.number, source, candidates);
+        self.keep(place, bytes, &particulars, source, candidates);
         self.leases.arm(place, now.tick.after(lease_left(&particulars, now)));
         Ok(place)
     }
@@ -194,12 +214,22 @@ impl Server {
         unmet.map(|unmet| Some(unmet.1)).ok_or(Failure::Request(Rule::Registry8))
     }
 
-    fn keep(&mut self, place: Place, bytes: Vec<u8>, number: u64, source: Source, candidates: Vec<SocketAddr>) {
+    fn keep(
+        &mut self,
+        place: Place,
+        bytes: Vec<u8>,
+        particulars: &Particulars<'_>,
+        source: Source,
+        candidates: Vec<SocketAddr>,
+    ) {
+        let (kind, number) = (particulars.kind, particulars.number);
         let slot = self.slots.entry(place).or_insert_with(|| {
             count(&mut self.keys, place.1);
             count(&mut self.sources, source);
+            count(&mut self.kinds, kind);
             Slot {
                 bytes: [].into(),
+                kind,
                 number,
                 link: None,
                 source,
@@ -215,7 +245,11 @@ impl Server {
             uncount(&mut self.sources, &slot.source);
             count(&mut self.sources, source);
         }
-        (slot.bytes, slot.number, slot.source) = (bytes.into(), number, source);
+        if slot.kind != kind {
+            uncount(&mut self.kinds, &slot.kind);
+            count(&mut self.kinds, kind);
+        }
+        (slot.bytes, slot.kind, slot.number, slot.source) = (bytes.into(), kind, number, source);
         slot.proved.retain(|address| candidates.contains(address));
         slot.candidates = candidates;
     }
@@ -258,6 +292,7 @@ impl Server {
             let (record, publisher) = probe.place;
             let hello =
                 Hello { purpose: Purpose::PROBE, meeting: record, started_ms: self.started_ms, options: Options::NONE };
+            add(&mut self.counts.dialled);
             let (hello, addresses) = (Frame::from(hello).encode(RequestId::EVENT), [probe.address.to_string()].into());
             out.push(Output::Dial { id, peer: Some(publisher), addresses, hello });
         }
@@ -265,6 +300,7 @@ impl Server {
 
     /// A dial-back is over (SPEC PROBE-1, PROBE-7).
     fn on_over(&mut self, probe: Probe, is_met: bool, now: Now, out: &mut Vec<Output>) {
+        add(if is_met { &mut self.counts.met } else { &mut self.counts.missed });
         if let Some(slot) = self.slots.get_mut(&probe.place)
             && let Some(round) = slot.round.as_mut().filter(|round| round.number == probe.round)
         {
@@ -334,7 +370,10 @@ impl Server {
         let left = waits.and_then(Slot::record).map(|record| lease_left(&record.particulars, now));
         match left.filter(|left| !left.is_zero()) {
             Some(left) => self.leases.arm(place, now.tick.after(left)),
-            None => self.drop_slot(place, out),
+            None => {
+                add(&mut self.counts.expired);
+                self.drop_slot(place, out);
+            }
         }
     }
 
@@ -348,6 +387,7 @@ impl Server {
         }
         uncount(&mut self.keys, &place.1);
         uncount(&mut self.sources, &slot.source);
+        uncount(&mut self.kinds, &slot.kind);
         if let Some(shelved) = &slot.shelved {
             self.index.remove(shelved);
         }
@@ -366,6 +406,7 @@ impl Server {
         if !self.slots.contains_key(&place) {
             return out.push(Output::refuse(link, id, Rule::Registry12, Rule::Registry12.meaning()));
         }
+        add(&mut self.counts.withdrawn);
         self.drop_slot(place, out);
         out.push(Output::done(link, id));
     }
@@ -402,6 +443,7 @@ impl Server {
             slot.link = None;
             // SPEC REGISTRY-11
             if matches!(code, Code::Left | Code::Ended | Code::Stopped) {
+                add(&mut self.counts.left);
                 self.drop_slot(place, out);
             }
         }
@@ -499,10 +541,14 @@ impl Machine for Server {
 
     fn assert_invariants(&self) {
         self.probes.assert_invariants();
-        let (mut keys, mut sources, mut shelved) = (BTreeMap::new(), BTreeMap::new(), 0_usize);
+        let (mut keys, mut sources, mut kinds) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let mut shelved = 0_usize;
         for (place, slot) in &self.slots {
             count(&mut keys, place.1);
             count(&mut sources, slot.source);
+            let kind = slot.record().map(|record| record.particulars.kind);
+            assert_eq!(kind, Some(slot.kind), "{place:?} is of another kind");
+            count(&mut kinds, slot.kind);
             assert!(self.leases.is_armed(*place), "{place:?} has no lease");
             assert!(slot.proved.iter().all(|address| slot.candidates.contains(address)), "{place:?}: proved by chance");
             let caller = slot.link.map(|link| self.callers.get(&link));
@@ -520,6 +566,10 @@ impl Machine for Server {
         }
         assert!(self.unmet.iter().all(|(_, place)| self.slots.contains_key(place)), "nothing makes room");
         assert_eq!((&keys, &sources, shelved), (&self.keys, &self.sources, self.index.len()), "miscounted");
+        assert_eq!(kinds, self.kinds, "kinds are miscounted");
+        let counted = (self.counts.held(), self.counts.open());
+        let there = [self.slots.len(), self.probes.open()].map(u64::try_from);
+        assert_eq!(there, [Ok(counted.0), Ok(counted.1)], "what was done is miscounted");
     }
 }
 

@@ -9,7 +9,7 @@ use crate::id::{LinkId, RequestId, Source};
 use crate::time::Instant;
 use crate::wire::address::Address;
 use crate::wire::field::{Field as _, List, Signed, decode_all, encode_items};
-use crate::wire::registry::Record;
+use crate::wire::registry::{Kind, Record};
 
 /// Dial-backs of one record that belong together.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +30,8 @@ pub(super) struct Round {
 pub(super) struct Slot {
     /// The record and its signature, as they came.
     pub(super) bytes: Box<[u8]>,
+    /// What it is of.
+    pub(super) kind: Kind,
     /// The record's number.
     pub(super) number: u64,
     /// The link that has published it last, while it stands.

@@ -480,6 +480,30 @@ fn registry_8_where_all_is_full_a_record_that_was_met_nowhere_goes() {
 }
 
 #[test]
+fn what_was_done_is_counted() {
+    let mut bench = server(OWN);
+    bench.machine = bench.machine.with_room(3);
+    (1..=4).for_each(|seed| call(&mut bench, seed));
+    hold(&mut bench, 1, "A", 5);
+    hold(&mut bench, 1, "A", 6);
+    hold(&mut bench, 2, "B", 5);
+    bench.frame(3, &publish(&signed(3, "C", 5, &reach(7_473, &[])), 1));
+    let counts = Counts { granted: 3, renewed: 1, dialled: 3, met: 2, ..Counts::default() };
+    assert_eq!(*bench.machine.counts(), counts);
+    bench.pass(PATIENCE);
+    hold(&mut bench, 4, "D", 5);
+    let counts = Counts { granted: 4, displaced: 1, dialled: 4, met: 3, missed: 1, ..counts };
+    assert_eq!((*bench.machine.counts(), bench.machine.held(Kind::Star)), (counts, 3));
+    let withdraw = Withdraw { record: draft(1, "A").id, options: Options::NONE };
+    bench.frame(1, &Frame::from(withdraw).encode(RequestId(7)));
+    bench.handle(Input::Down { link: LinkId(2), code: Code::Left });
+    bench.handle(Input::Down { link: LinkId(4), code: Code::Cut });
+    bench.pass(limits::LEASE.as_millis() as u64);
+    assert_eq!(*bench.machine.counts(), Counts { withdrawn: 1, left: 1, expired: 1, ..counts });
+    assert_eq!((bench.machine.held(Kind::Star), bench.machine.len()), (0, 0));
+}
+
+#[test]
 fn registry_9_who_waits_in_line_to_be_dialled_back_does_not_lose_its_lease() {
     let mut bench = server(OWN);
     let in_line = limits::PROBES_PER_SOURCE_MAX * (limits::LEASE.as_secs() / limits::PROBE_PATIENCE.as_secs()) as usize;
