@@ -202,7 +202,10 @@ pub(crate) fn check(args: &Args, again: &str) -> Result<Policies, Fail> {
         let kind = if args.lecture { " --lecture" } else { "" };
         return Err(Fail::usage(message, format!("tertulia host 'A shorter title'{kind}")));
     }
-    args.listen.as_ref().map(|address| venue::listen_address(address, PORT, again)).transpose()?;
+    args.listen
+        .as_ref()
+        .map(|address| venue::listen_address(address, PORT, &format!("{again} --listen")))
+        .transpose()?;
     venue::check_announced(args.announce.as_ref(), again)?;
     let admission = Admission::of(args.ticket, args.lobby);
     let questions = match args.questions {

@@ -287,6 +287,8 @@ fn member(member: &Member) -> Value {
     fields.insert("name".into(), member.name.as_str().into());
     fields.insert("key".into(), member.key.to_hex().into());
     fields.insert("state".into(), state_word(member.state).into());
+    fields.insert("host".into(), member.is_host.into());
+    fields.insert("muted".into(), member.is_muted.into());
     fields.into()
 }
 

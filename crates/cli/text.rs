@@ -32,8 +32,6 @@ pub(crate) struct Text {
     us: Option<Key>,
     /// What this node is called.
     name: String,
-    /// Who holds the lecture.
-    host: Option<Key>,
     meeting: Option<MeetingId>,
     /// With whom the user was told to have no link.
     apart: BTreeSet<Key>,
@@ -57,7 +55,6 @@ impl Text {
             role: None,
             us: None,
             name: String::new(),
-            host: None,
             meeting: None,
             apart: BTreeSet::new(),
             said: VecDeque::new(),
@@ -90,7 +87,7 @@ impl Text {
     /// The lines for an event, without the last one's end; nothing for what people needn't know.
     pub(crate) fn event(&mut self, event: &Event) -> Option<String> {
         let is_news = self.note_link(event);
-        self.note_host(event);
+        self.note_us(event);
         Some(match event {
             Event::Ready { .. } | Event::Done { .. } => return None,
             Event::Joined { name, ticket, .. } => {
@@ -105,7 +102,7 @@ impl Text {
                 self.own(&format!("{} left: {}", escape::line(name), escape::line(reason)))
             }
             Event::Renamed { old, new, .. } => self.own(&format!("{} is now {}", escape::line(old), escape::line(new))),
-            Event::Roster { members, guests } => self.own(&roster(members, *guests, self.host)),
+            Event::Roster { members, guests } => self.own(&roster(members, *guests)),
             Event::Check { meeting, heard } => self.own(&format!(
                 "line {} of run {:04x} is: {}; compare aloud, with somebody at the same line: /check {0}",
                 heard.number,
@@ -194,8 +191,7 @@ impl Text {
         }
     }
 
-    /// A lecture's guest is linked with its host alone.
-    fn note_host(&mut self, event: &Event) {
+    fn note_us(&mut self, event: &Event) {
         if let Event::Ready { meeting, key, name, .. } = event {
             (self.meeting, self.us) = (Some(*meeting), Some(*key));
             self.name.clone_from(name);
@@ -204,12 +200,8 @@ impl Text {
         {
             self.name.clone_from(new);
         }
-        match (event, self.role) {
-            (Event::Ready { role: Role::Host, key, .. }, _) | (Event::Linked { key, .. }, Some(Role::Attendee)) => {
-                self.host = Some(*key);
-            }
-            (Event::Ready { role, .. }, _) => self.role = Some(*role),
-            _ => {}
+        if let Event::Ready { role, .. } = event {
+            self.role = Some(*role);
         }
     }
 
@@ -379,7 +371,7 @@ fn described(contact: &Contact) -> String {
     words.join(" ")
 }
 
-fn roster(members: &[Member], guests: u32, host: Option<Key>) -> String {
+fn roster(members: &[Member], guests: u32) -> String {
     let names: Vec<String> = members
         .iter()
         .map(|member| {
@@ -390,8 +382,8 @@ fn roster(members: &[Member], guests: u32, host: Option<Key>) -> String {
                 State::Bridged => Some("over others"),
                 State::Away => Some("away"),
             };
-            let host = (host == Some(member.key)).then_some("host");
-            let marks: Vec<&str> = state.into_iter().chain(host).collect();
+            let (host, muted) = (member.is_host.then_some("host"), member.is_muted.then_some("muted"));
+            let marks: Vec<&str> = state.into_iter().chain(host).chain(muted).collect();
             if marks.is_empty() { name } else { format!("{name} ({})", marks.join(", ")) }
         })
         .collect();

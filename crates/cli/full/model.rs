@@ -8,6 +8,7 @@ use tertulia_core::code::Code;
 use tertulia_core::event::{Change, Contact, Deed, Event, Kind, Member, Notice, Reach, Role, State};
 use tertulia_core::id::{Key, MeetingId};
 use tertulia_core::ticket::Ticket;
+use tertulia_core::wire::entry::Level;
 
 use crate::news::{Tone, Update};
 use crate::words;
@@ -115,8 +116,6 @@ pub(crate) struct Model {
     /// Among friends: with whom.
     talks: BTreeMap<MeetingId, Talk>,
     pub(crate) people: Vec<Member>,
-    /// Who holds the lecture.
-    pub(crate) host: Option<Key>,
     /// Who has knocked, and was not seen inside since.
     pub(crate) knocking: Vec<Knock>,
     /// Of a lecture: how many there are beside those who are named.
@@ -175,9 +174,6 @@ impl Model {
             }
             Event::Linked { name, key } => {
                 self.cut_off = None;
-                if self.role == Some(Role::Attendee) {
-                    self.host = Some(*key);
-                }
                 self.place(name, *key, State::Linked);
             }
             Event::Left { key, .. } => self.people.retain(|member| member.key != *key),
@@ -199,8 +195,7 @@ impl Model {
                 self.pair(contact);
                 friend(contact).into_iter().for_each(|friend| self.place(&friend.name, friend.key, friend.state));
             }
-            Event::Message { kind: Kind::Deed(_, Deed::Lock), .. } => self.is_locked = true,
-            Event::Message { kind: Kind::Deed(_, Deed::Unlock), .. } => self.is_locked = false,
+            Event::Message { kind: Kind::Deed(_, deed), .. } => self.on_deed(deed),
             Event::Message { kind: Kind::Removed(origin, _), .. } => {
                 self.remove((origin.author, origin.session, origin.number));
             }
@@ -227,12 +222,29 @@ impl Model {
     fn on_ready(&mut self, event: &Event) {
         let Event::Ready { role, name, key, title, ticket, .. } = event else { return };
         self.role = Some(*role);
-        self.host = Some(*key).filter(|_| *role == Role::Host).or(self.host);
         self.ticket = Some(ticket.clone()).filter(|ticket| !ticket.is_empty());
         self.title.clone_from(title);
         if *role != Role::Friends {
             self.place(name, *key, State::You);
+            let is_host = *role == Role::Host;
+            self.people.iter_mut().filter(|member| member.key == *key).for_each(|member| member.is_host |= is_host);
         }
+    }
+
+    fn on_deed(&mut self, deed: &Deed) {
+        match deed {
+            Deed::Lock => self.is_locked = true,
+            Deed::Unlock => self.is_locked = false,
+            Deed::Revoke(name, Level::Mute) => self.named(name, |member| member.is_muted = true),
+            Deed::Forgive(name, _) => self.named(name, |member| member.is_muted = false),
+            Deed::MakeHost(name) => self.named(name, |member| member.is_host = true),
+            Deed::Revoke(_, Level::Out) | Deed::VoidTicket | Deed::End => {}
+        }
+    }
+
+    /// Names are of one each, as long as they are here.
+    fn named(&mut self, name: &str, change: impl Fn(&mut Member)) {
+        self.people.iter_mut().filter(|member| member.name == name).for_each(change);
     }
 
     fn waits_no_more(&mut self, name: &str) {
@@ -297,7 +309,7 @@ impl Model {
                     member.state = state;
                 }
             }
-            None => self.people.push(Member { name: name.into(), key, state }),
+            None => self.people.push(Member { name: name.into(), key, state, is_host: false, is_muted: false }),
         }
     }
 
@@ -359,5 +371,6 @@ impl Model {
 
 /// A contact as one of those who are here.
 fn friend(contact: &Contact) -> Option<Member> {
-    Some(Member { name: contact.name.clone(), key: contact.key?, state: contact.state })
+    let (name, key) = (contact.name.clone(), contact.key?);
+    Some(Member { name, key, state: contact.state, is_host: false, is_muted: false })
 }

@@ -49,6 +49,10 @@ fn at_the_door<'a>(knock: &Knock, look: &Look, now_ms: u64) -> [Line<'a>; 2] {
     [Line::from(vec![name, Span::raw(format!(" {waits}"))]), Line::styled(under.trim_end().to_string(), Modifier::DIM)]
 }
 
+fn mark_of(is_so: bool, mark: &str) -> String {
+    if is_so { mark.into() } else { String::new() }
+}
+
 fn inside<'a>(member: &Member, model: &Model, look: &Look) -> Vec<Line<'a>> {
     let mark = match member.state {
         State::You => " (you)",
@@ -61,9 +65,9 @@ fn inside<'a>(member: &Member, model: &Model, look: &Look) -> Vec<Line<'a>> {
     let talk = model.talk(&member.key);
     let unread = talk.map(|talk| talk.unread).filter(|unread| *unread > 0);
     let unread = unread.map(|unread| Span::styled(format!(" {unread} new"), Style::new().add_modifier(Modifier::BOLD)));
-    let host = (model.host == Some(member.key)).then(|| Span::raw(" (host)"));
-    let name = vec![Span::styled(escape::line(&member.name), style), Span::raw(mark)];
-    let name = Line::from_iter(name.into_iter().chain(host).chain(unread));
+    let marks = [mark.to_string(), mark_of(member.is_host, " (host)"), mark_of(member.is_muted, " (muted)")].concat();
+    let name = vec![Span::styled(escape::line(&member.name), style), Span::raw(marks)];
+    let name = Line::from_iter(name.into_iter().chain(unread));
     let last = talk.map(|talk| &talk.last).filter(|last| !last.is_empty());
     let last = last.map(|last| Line::styled(format!(" {}", escape::line(last)), Modifier::DIM));
     std::iter::once(name).chain(last).collect()

@@ -65,7 +65,7 @@ fn message(kind: Kind, from: &str, own: bool, text: &str) -> Update {
 }
 
 fn member(name: &str, number: u8, state: State) -> Member {
-    Member { name: name.into(), key: key(number), state }
+    Member { name: name.into(), key: key(number), state, is_host: false, is_muted: false }
 }
 
 /// A room in which three have talked.

@@ -81,7 +81,13 @@ fn here() -> Vec<Event> {
     let bea = || "bea".to_string();
     let issued = |label: &str, is_void, here| Issued { label: label.into(), is_void, here };
     let members = [("anna", State::You), ("bea", State::Linked)];
-    let members = members.map(|(name, state)| Member { name: name.into(), key: KEY, state });
+    let members = members.map(|(name, state)| Member {
+        name: name.into(),
+        key: KEY,
+        state,
+        is_host: state == State::You,
+        is_muted: false,
+    });
     vec![
         Event::Ready {
             role: Role::Host,

@@ -44,8 +44,8 @@ fn who_is_there_is_told_in_the_fields_that_scripts_know() {
         questions: tertulia_core::charter::Questions::Open,
     };
     let members = vec![
-        Member { name: "anna".into(), key: KEY, state: State::You },
-        Member { name: "bea".into(), key: KEY, state: State::Away },
+        Member { name: "anna".into(), key: KEY, state: State::You, is_host: true, is_muted: false },
+        Member { name: "bea".into(), key: KEY, state: State::Away, is_host: false, is_muted: true },
     ];
     let cases = [
         (
@@ -76,7 +76,7 @@ fn who_is_there_is_told_in_the_fields_that_scripts_know() {
         (
             Event::Roster { members, guests: 1 },
             format!(
-                r#"{{"event":"roster","time_ms":7,"members":[{{"key":"{0}","name":"anna","state":"you"}},{{"key":"{0}","name":"bea","state":"away"}}],"guests":1}}"#,
+                r#"{{"event":"roster","time_ms":7,"members":[{{"host":true,"key":"{0}","muted":false,"name":"anna","state":"you"}},{{"host":false,"key":"{0}","muted":true,"name":"bea","state":"away"}}],"guests":1}}"#,
                 key()
             ),
         ),

@@ -35,8 +35,9 @@ fn removed(by: &str) -> Kind {
 fn what_people_read() {
     let name = || "bea".to_string();
     let issued = |label: &str, is_void, here| Issued { label: label.into(), is_void, here };
-    let member = |name: &str, state| Member { name: name.into(), key: KEY, state };
-    let members = || vec![member("anna", State::You), member("bea", State::Linked), member("carl", State::Away)];
+    let member = |name: &str, state| Member { name: name.into(), key: KEY, state, is_host: false, is_muted: false };
+    let muted = |name: &str, state| Member { is_muted: true, ..member(name, state) };
+    let members = || vec![member("anna", State::You), member("bea", State::Linked), muted("carl", State::Away)];
     for (event, line) in [
         (said(Kind::Text(ORIGIN), "anna", false, "hello"), "anna: hello"),
         (said(question(false, Some((1, 2)), 0), "bea", false, "why?"), "Question from bea: why?"),
@@ -66,10 +67,10 @@ fn what_people_read() {
         (Event::Left { name: name(), key: KEY, reason: String::new() }, "-- bea left"),
         (Event::Left { name: name(), key: KEY, reason: "cut off".into() }, "-- bea left: cut off"),
         (Event::Renamed { key: KEY, old: name(), new: "carl".into() }, "-- bea is now carl"),
-        (Event::Roster { members: members(), guests: 2 }, "-- 3 here: anna (you), bea, carl (away)"),
+        (Event::Roster { members: members(), guests: 2 }, "-- 3 here: anna (you), bea, carl (away, muted)"),
         (
             Event::Roster { members: members(), guests: 900 },
-            "-- here: anna (you), bea, carl (away), and 900 guests in all",
+            "-- here: anna (you), bea, carl (away, muted), and 900 guests in all",
         ),
         (Event::Bans { muted: vec![], out: vec![] }, "-- nobody is muted or out"),
         (Event::Bans { muted: vec![name()], out: vec![] }, "-- muted: bea"),
@@ -145,7 +146,10 @@ fn who_comes_is_told_once_and_a_link_once_it_had_been_lost() {
     let linked = || Event::Linked { name: bea(), key: KEY };
     let cut = || Event::Unlinked { name: bea(), key: KEY, code: Code::Silent };
     let left = || Event::Left { name: bea(), key: KEY, reason: String::new() };
-    let here = |state| Event::Roster { members: vec![Member { name: bea(), key: KEY, state }], guests: 0 };
+    let here = |state| Event::Roster {
+        members: vec![Member { name: bea(), key: KEY, state, is_host: false, is_muted: false }],
+        guests: 0,
+    };
     let (came, went, back) = ("-- bea joined", "-- bea left", "-- linked with bea");
     let lost = "-- cut off from bea (silent); trying again";
     for (role, events, lines) in [
@@ -155,7 +159,7 @@ fn who_comes_is_told_once_and_a_link_once_it_had_been_lost() {
         (Role::Member, vec![joined(), linked(), cut(), left(), linked(), joined()], vec![came, lost, went, came]),
         (Role::Member, vec![here(State::Linked), linked()], vec!["-- 1 here: bea"]),
         (Role::Member, vec![here(State::Away), linked()], vec!["-- 1 here: bea (away)", back]),
-        (Role::Attendee, vec![linked(), here(State::Linked)], vec!["-- 1 here: bea (host)"]),
+        (Role::Attendee, vec![linked(), here(State::Linked)], vec!["-- 1 here: bea"]),
         (Role::Attendee, vec![linked(), cut(), linked()], vec![lost, back]),
         (Role::Friends, vec![linked(), linked()], vec![back; 2]),
     ] {
@@ -184,7 +188,16 @@ fn nothing_from_outside_forges_a_line_or_moves_the_cursor() {
         Event::Joined { name: hostile.into(), key: KEY, ticket: Some(hostile.into()) },
         Event::Left { name: hostile.into(), key: KEY, reason: hostile.into() },
         Event::Renamed { key: KEY, old: hostile.into(), new: hostile.into() },
-        Event::Roster { members: vec![Member { name: hostile.into(), key: KEY, state: State::You }], guests: 0 },
+        Event::Roster {
+            members: vec![Member {
+                name: hostile.into(),
+                key: KEY,
+                state: State::You,
+                is_host: false,
+                is_muted: false,
+            }],
+            guests: 0,
+        },
         Event::Bans { muted: vec![hostile.into()], out: vec![hostile.into()] },
         Event::Linked { name: hostile.into(), key: KEY },
         Event::Unlinked { name: hostile.into(), key: KEY, code: Code::Cut },

@@ -46,6 +46,10 @@ pub struct Member {
     pub key: Key,
     /// Where they are.
     pub state: State,
+    /// Whether they are a host.
+    pub is_host: bool,
+    /// Whether a host keeps them from asking, or from talking to all, as far as this node knows.
+    pub is_muted: bool,
 }
 
 /// Which of all entries a message is.

@@ -4,6 +4,8 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use tertulia_core::wire::entry::Level;
+
 use super::*;
 
 const SIZES: [(u16, u16); 3] = [(80, 24), (200, 60), (40, 10)];
@@ -27,7 +29,8 @@ fn lecture() -> Model {
         ticket: "tertulia:07/".into(),
         questions: Questions::Open,
     };
-    let members = vec![member("anna", 1, State::You), member("bea", 2, State::Linked)];
+    let anna = Member { is_host: true, ..member("anna", 1, State::You) };
+    let members = vec![anna, member("bea", 2, State::Linked)];
     let asked = Asked { key: key(2), is_ambiguous: false, heard: None, unheard: 0 };
     let knock = Event::Knock { name: "dora".into(), key: key(4), note: "of the course".into(), ticket: None };
     let news = [
@@ -38,6 +41,7 @@ fn lecture() -> Model {
         update(knock, Some("dora knocks and says: of the course (/admit dora, or /deny dora WHY)")),
         Update { tone: Tone::Alarm, ..told("error: there is no /frob here: perhaps /mute is meant") },
         message(Kind::Deed(origin(1, 3, 2), Deed::Lock), "anna", true, ""),
+        message(Kind::Deed(origin(1, 4, 2), Deed::Revoke("bea".into(), Level::Mute)), "anna", true, ""),
     ];
     news.into_iter().for_each(|update| _ = take(&mut model, update));
     model

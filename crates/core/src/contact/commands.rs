@@ -174,11 +174,18 @@ impl Friends {
 
     fn users(&self) -> Event {
         let us = self.us.key();
-        let you = Member { name: self.config.name.clone(), key: us, state: State::You };
+        let you =
+            Member { name: self.config.name.clone(), key: us, state: State::You, is_host: false, is_muted: false };
         let listed = self.friends.values().filter(|friend| friend.is_listed && !friend.is_self());
         let friends = listed.filter_map(|friend| {
             let contact = friend.contact();
-            Some(Member { name: contact.name, key: contact.key?, state: contact.state })
+            Some(Member {
+                name: contact.name,
+                key: contact.key?,
+                state: contact.state,
+                is_host: false,
+                is_muted: false,
+            })
         });
         Event::Roster { members: core::iter::once(you).chain(friends).collect(), guests: 0 }
     }

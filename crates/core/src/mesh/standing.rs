@@ -147,7 +147,13 @@ impl Member {
     pub(super) fn users(&self, linked: bool) -> Event {
         let members: Vec<Shown> = self
             .in_sight(linked)
-            .map(|key| Shown { name: self.called(&key), key, state: self.circle.state_of(&key) })
+            .map(|key| Shown {
+                name: self.called(&key),
+                key,
+                state: self.circle.state_of(&key),
+                is_host: self.roster.is_host(&key),
+                is_muted: self.roster.is_revoked(&key, Level::Mute),
+            })
             .collect();
         // Nobody is a guest here.
         Event::Roster { members, guests: 0 }

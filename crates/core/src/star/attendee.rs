@@ -491,10 +491,14 @@ impl Attendee {
 
     pub(super) fn users(&self) -> Event {
         let us = self.us.key();
-        let host = self.newcomer.goal.host.map(|key| Member { name: self.host_name(), key, state: self.host_state() });
+        let member = |name, key, state, is_host| {
+            let is_muted = self.roster.is_revoked(&key, Level::Mute);
+            Member { name, key, state, is_host, is_muted }
+        };
+        let host = self.newcomer.goal.host.map(|key| member(self.host_name(), key, self.host_state(), true));
         let guests = self.people.names.iter().map(|(key, name)| {
             let state = if *key == us { State::You } else { State::Linked };
-            Member { name: name.clone(), key: *key, state }
+            member(name.clone(), *key, state, false)
         });
         Event::Roster { members: host.into_iter().chain(guests).collect(), guests: self.people.guests }
     }

@@ -639,7 +639,8 @@ impl Host {
     }
 
     pub(super) fn member(&self, guest: &Guest) -> Member {
-        Member { name: guest.name.clone(), key: guest.key, state: State::Linked }
+        let is_muted = self.roster.is_revoked(&guest.key, wire::Level::Mute);
+        Member { name: guest.name.clone(), key: guest.key, state: State::Linked, is_host: false, is_muted }
     }
 
     fn on_frame(&mut self, link: LinkId, id: RequestId, frame: &Frame<'_>, now: Now, out: &mut Vec<Output>) {

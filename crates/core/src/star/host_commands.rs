@@ -145,7 +145,8 @@ impl Host {
     }
 
     fn users(&self) -> Event {
-        let you = Member { name: self.name.clone(), key: self.us.key(), state: State::You };
+        let (name, key) = (self.name.clone(), self.us.key());
+        let you = Member { name, key, state: State::You, is_host: true, is_muted: false };
         let guests = self.joined.values().filter_map(|link| self.guests.get(link)).map(|guest| self.member(guest));
         let count = u32::try_from(self.joined.len()).unwrap_or(u32::MAX);
         Event::Roster { members: core::iter::once(you).chain(guests).collect(), guests: count }
