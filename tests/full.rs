@@ -575,6 +575,18 @@ fn who_knocks_stands_beside_those_inside_and_is_let_in() {
     host.keys("/adm\tb\t\r");
     bea.wait("ready");
     host.until("she is inside", |rows| rows[0].contains("2 here") && !beside(rows, "at the door"));
+    let mut cleo = Bot::start("cleo", &["join", &address]);
+    host.shows("1 at the door:");
+    host.keys("/deny cleo\r");
+    assert_eq!(cleo.wait("closed")["code"], "denied");
+    host.until("she is gone", |rows| !beside(rows, "at the door"));
+    host.keys("/lock\r");
+    host.until("it is locked", |rows| rows[0].contains("locked"));
+    host.keys("/stop\r");
+    host.end();
+    let arguments = ["host", "T", "--lobby", "--listen", "127.0.0.1:0", "--name", "anna"];
+    let mut again = Terminal::open(&home, &arguments, (90, 24));
+    again.until("it is as it was left", |rows| rows[0].contains(" T \u{b7} room") && rows[0].contains("locked"));
 }
 
 #[test]

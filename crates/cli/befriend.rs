@@ -68,8 +68,10 @@ pub(crate) fn pairs(home: &Home, screen: &Screen) -> Result<Vec<Stored>, Fail> {
 pub(crate) fn remember(pairs: &[Stored], home: &Home, called: &str, screen: &mut Screen) -> Result<(), Fail> {
     let contacts = home.contacts().map_err(|error| broken(&error))?;
     for Stored { peer, log } in pairs {
-        let name = contacts.iter().find(|contact| contact.key == Some(*peer)).map(|contact| &*contact.name);
-        screen.remember(log, (&home.identity(), called), Of::Friend(name.unwrap_or_default()));
+        // Who was removed is no friend.
+        if let Some(contact) = contacts.iter().find(|contact| contact.key == Some(*peer)) {
+            screen.remember(log, (&home.identity(), called), Of::Friend(&contact.name));
+        }
     }
     Ok(())
 }

@@ -128,13 +128,20 @@ fn read(inbox: &mpsc::Sender<Input>) -> io::Result<()> {
         let told = move |sent| sizes.send(Input::Sent(sent)).is_ok();
         std::thread::Builder::new().name("sizes".into()).spawn(move || keys::sizes(told))?;
     }
-    let sent = inbox.clone();
-    let reads = move || {
-        keys::read(|key| sent.send(Input::Sent(key)).is_ok());
-        // Nobody listens any more when the session is over.
-        let _ = sent.send(Input::NoKeys);
-    };
+    let sent = Reading(inbox.clone());
+    let reads = move || keys::read(|key| sent.0.send(Input::Sent(key)).is_ok());
     std::thread::Builder::new().name("keys".into()).spawn(reads).map(drop)
+}
+
+/// As long as keys are read.
+struct Reading(mpsc::Sender<Input>);
+
+// Also where whoever reads them has panicked.
+impl Drop for Reading {
+    fn drop(&mut self) {
+        // Nobody listens any more when the session is over.
+        let _ = self.0.send(Input::NoKeys);
+    }
 }
 
 /// Tells the thread, and waits until it has drawn.
@@ -153,6 +160,7 @@ impl Sink for Shown {
             tone: Tone::Caution,
             call: None,
             at_ms: tertulia_net::unix_ms(),
+            is_earlier: false,
         });
         let news = news.into_iter().chain(words).collect();
         if self.0.send(Input::News(news, drawn)).is_err() {
@@ -233,14 +241,20 @@ impl Loop {
             Input::Sent(Sent::NotText) => self.editor.doubt(),
             Input::NoKeys => self.outgoing.push_back(Typed::End),
             Input::Over(done) => {
-                terminal::restore();
-                let mut words: String = self.model.last_words().iter().map(|words| format!("-- {words}\n")).collect();
-                words.extend(self.unsent().iter().map(|text| format!("-- not sent: {}\n", escape::block(text))));
-                let _ = Plain.write(Stream::Out, &words, Vec::new());
+                self.part();
                 self.is_over = true;
                 let _ = done.send(());
             }
         }
+    }
+
+    /// Gives the terminal back, and tells there what is to be known.
+    fn part(&mut self) {
+        terminal::restore();
+        let mut words: String = self.model.last_words().iter().map(|words| format!("-- {words}\n")).collect();
+        words.extend(self.unsent().iter().map(|text| format!("-- not sent: {}\n", escape::block(text))));
+        // A terminal that takes nothing is told nothing.
+        let _ = Plain.write(Stream::Out, &words, Vec::new());
     }
 
     /// What was typed, and nobody has taken.
@@ -259,11 +273,12 @@ impl Loop {
         if let Some(call) = update.call.take().filter(|_| self.view.is_elsewhere || self.view.is_away) {
             terminal::ring(&call);
         }
-        let is_seen = !self.view.is_elsewhere && !self.view.is_away && self.view.back == 0;
+        let is_here = !self.view.is_elsewhere && !self.view.is_away && self.view.back == 0;
+        let is_seen = is_here || update.is_earlier;
         let added = self.model.take(update, is_seen);
         if added > 0 && self.view.back > 0 {
             // Whoever looks further up goes on seeing the same.
-            let rows = self.model.items.back().map_or(0, |item| draw::height_of(item, self.view.seen.1, &self.look));
+            let rows = draw::last_height(&self.model, &self.view, &self.look);
             self.view.back = self.view.back.saturating_add(rows);
             self.view.below = self.view.below.saturating_add(added);
         }
@@ -329,7 +344,7 @@ impl Loop {
                 self.act(act);
             }
             Key::Paste(text) => self.editor.paste(&text),
-            Key::FocusLost => (self.view.left_at, self.view.is_elsewhere) = (Some(self.model.total), true),
+            Key::FocusLost => self.look_away(),
             Key::FocusGained => self.view.is_elsewhere = false,
             Key::Mouse(mouse) if mouse.kind == MouseEventKind::ScrollUp => self.scroll(true, WHEEL),
             Key::Mouse(mouse) if mouse.kind == MouseEventKind::ScrollDown => self.scroll(false, WHEEL),
@@ -348,11 +363,17 @@ impl Loop {
             return true;
         }
         let Some(search) = &mut self.view.search else { return false };
+        let is_letter = !key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT);
         match key.code {
-            KeyCode::Char(letter @ ('n' | 'N')) if self.editor.is_empty() => {
+            KeyCode::Char(letter @ ('n' | 'N')) if is_letter && self.editor.is_empty() => {
                 search.go(letter == 'n', &self.model);
                 self.show_found();
                 true
+            }
+            // Whoever types has found it: all letters are the text's again.
+            KeyCode::Char(_) if is_letter => {
+                self.view.search = None;
+                false
             }
             KeyCode::Esc => {
                 self.view.search = None;
@@ -378,7 +399,7 @@ impl Loop {
             Act::Send(text) => self.finish(text),
             Act::Cleared => self.outgoing.push_back(Typed::Cleared),
             Act::Interrupt if !input::is_read() => {
-                terminal::restore();
+                self.part();
                 std::process::exit(1);
             }
             Act::Interrupt => self.outgoing.push_back(Typed::Interrupt),
@@ -407,7 +428,9 @@ impl Loop {
                 self.editor.remember(text);
             }
             Ok(Some(Wish::Away)) => {
-                (self.view.left_at, self.view.is_away) = (Some(self.model.total), true);
+                let is_elsewhere = self.view.is_elsewhere;
+                self.look_away();
+                (self.view.is_away, self.view.is_elsewhere) = (true, is_elsewhere);
                 self.view.hint = Some("away: you are called until you type again".into());
                 self.editor.remember(text);
             }
@@ -423,7 +446,6 @@ impl Loop {
 
     fn hand_over(&mut self, text: String) {
         (self.view.left_at, self.view.search) = (None, None);
-        self.model.all_read();
         self.newest();
         self.outgoing.push_back(Typed::Line(text, None));
     }
@@ -437,8 +459,20 @@ impl Loop {
         });
     }
 
+    /// What comes from now on is new; it stays so while the user is away, or looks at what is older.
+    fn look_away(&mut self) {
+        let is_first = self.view.back == 0 || self.view.left_at.is_none();
+        if is_first && !self.view.is_away {
+            self.view.left_at = Some(self.model.total);
+        }
+        self.view.is_elsewhere = true;
+    }
+
     fn newest(&mut self) {
         (self.view.back, self.view.below) = (0, 0);
+        if !self.view.is_elsewhere && !self.view.is_away {
+            self.model.all_read();
+        }
     }
 
     fn scroll(&mut self, is_up: bool, rows: usize) {

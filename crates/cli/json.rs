@@ -87,11 +87,11 @@ pub(crate) struct Beside {
     pub(crate) id: Option<Id>,
 }
 
-/// One line for an event; nothing for a `done` that nobody has asked for.
-pub(crate) fn event(event: &Event, beside: &Beside) -> Option<String> {
-    let object = |word: &str| Object::new(word, beside.now_ms);
-    let object = match event {
-        Event::Ready { role, name, key, meeting, title, ticket, questions: _ } => object("ready")
+fn ready(event: &Event, beside: &Beside) -> Option<Object> {
+    let Event::Ready { role, name, key, meeting, title, ticket, questions: _, is_locked } = event else { return None };
+    let object = Object::new("ready", beside.now_ms);
+    Some(
+        object
             .with("role", role_word(*role))
             .with("name", name.as_str())
             .with("key", key.to_hex())
@@ -99,7 +99,16 @@ pub(crate) fn event(event: &Event, beside: &Beside) -> Option<String> {
             .with("meeting", Some(*meeting).filter(|meeting| *meeting != MeetingId::ZERO).map(MeetingId::to_hex))
             .with("title", title.as_str())
             .with("ticket", ticket.as_str())
+            .with("locked", *is_locked)
             .with("registry", beside.registry.clone()),
+    )
+}
+
+/// One line for an event; nothing for a `done` that nobody has asked for.
+pub(crate) fn event(event: &Event, beside: &Beside) -> Option<String> {
+    let object = |word: &str| Object::new(word, beside.now_ms);
+    let object = match event {
+        Event::Ready { .. } => ready(event, beside)?,
         Event::Joined { name, key, ticket } => by_ticket(object("joined"), name, *key, None, ticket.as_ref()),
         Event::Left { name, key, reason } => {
             object("left").with("name", name.as_str()).with("key", key.to_hex()).with("reason", reason.as_str())

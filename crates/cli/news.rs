@@ -26,4 +26,6 @@ pub(crate) struct Update {
     pub(crate) call: Option<String>,
     /// When, milliseconds since 1970 in UTC.
     pub(crate) at_ms: u64,
+    /// An earlier run has shown it.
+    pub(crate) is_earlier: bool,
 }

@@ -193,7 +193,7 @@ impl Screen {
                 let at_ms = tertulia_net::unix_ms();
                 let event_shown = Some(Box::new(event.clone()));
                 return self.output.news(
-                    Update { event: event_shown, words, tone, call, at_ms },
+                    Update { event: event_shown, words, tone, call, at_ms, is_earlier: false },
                     matters,
                     Mark::of(event),
                 );
@@ -224,7 +224,14 @@ impl Screen {
         }
         earlier.sort_by_key(|update| update.at_ms);
         let event = Some(Box::new(contacts.clone()));
-        let known = Update { event, words: None, tone: Tone::Plain, call: None, at_ms: tertulia_net::unix_ms() };
+        let known = Update {
+            event,
+            words: None,
+            tone: Tone::Plain,
+            call: None,
+            at_ms: tertulia_net::unix_ms(),
+            is_earlier: false,
+        };
         let last = earlier.len().saturating_sub(full::EARLIER_MAX);
         let last = earlier.into_iter().skip(last);
         std::iter::once(known).chain(last).for_each(|update| self.output.news(update, false, None));
@@ -246,7 +253,14 @@ impl Screen {
 
     /// Words for a full screen.
     fn told(&self, words: &str, tone: Tone) {
-        let news = Update { event: None, words: Some(words.into()), tone, call: None, at_ms: tertulia_net::unix_ms() };
+        let news = Update {
+            event: None,
+            words: Some(words.into()),
+            tone,
+            call: None,
+            at_ms: tertulia_net::unix_ms(),
+            is_earlier: false,
+        };
         self.output.news(news, tone == Tone::Alarm, None);
     }
 

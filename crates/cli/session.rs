@@ -87,7 +87,7 @@ struct Asked {
     /// The id that its answer repeats.
     id: Option<Id>,
     /// What people read once it is done, where nothing else shows it.
-    done: Option<String>,
+    done: Option<&'static str>,
     /// Once it is done, the text of it follows.
     is_text: bool,
 }
@@ -222,7 +222,7 @@ impl Session<'_> {
         } else {
             None
         };
-        if let (Event::Done { .. }, Some(done)) = (event, asked.as_ref().and_then(|asked| asked.done.as_ref())) {
+        if let (Event::Done { .. }, Some(done)) = (event, asked.as_ref().and_then(|asked| asked.done)) {
             self.screen.own(done);
         }
         if matches!(event, Event::Done { .. }) && asked.as_ref().is_some_and(|asked| asked.is_text) {

@@ -186,6 +186,13 @@ fn above(at: usize, model: &Model, view: &View, look: &Look) -> Above {
     }
 }
 
+/// How many rows the last item has, with what stands over it.
+pub(crate) fn last_height(model: &Model, view: &View, look: &Look) -> usize {
+    let last = model.items.len().saturating_sub(1);
+    let rows = model.items.back().map_or(0, |item| height_of(item, view.seen.1, look));
+    rows.saturating_add(above(last, model, view, look).rows())
+}
+
 /// How many rows there are below this item, of all that there were.
 pub(crate) fn rows_below(number: usize, model: &Model, view: &View, look: &Look) -> usize {
     let at = number.saturating_sub(model.first());

@@ -105,5 +105,12 @@ fn said(
     };
     let own = author == us.0 && matches!(kind, Kind::Text(_));
     let event = Event::Message { meeting: log.meeting(), kind, from, own, text: text.as_str().into() };
-    Some(Update { event: Some(Box::new(event)), words: None, tone: Tone::Plain, call: None, at_ms: time_ms })
+    Some(Update {
+        event: Some(Box::new(event)),
+        words: None,
+        tone: Tone::Plain,
+        call: None,
+        at_ms: time_ms,
+        is_earlier: true,
+    })
 }

@@ -101,6 +101,8 @@ impl Editor {
     }
 
     fn put(&mut self, text: &str) {
+        // Another text.
+        self.is_doubtful = false;
         self.area = area_of(text);
     }
 
@@ -151,7 +153,7 @@ impl Editor {
                 self.remember(text);
                 self.put("");
                 self.recalled = None;
-                (self.is_doubtful, self.hint) = (false, None);
+                self.hint = None;
                 return Act::Cleared;
             }
             KeyCode::Char('d') if ctrl && self.area.is_empty() => return Act::End,

@@ -25,12 +25,13 @@ pub(crate) fn read(mut tell: impl FnMut(Sent) -> bool) {
             Ok(length) => length,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             // Whoever has started this program may have made its terminal one that never waits.
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock && waited() => continue,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock && has_keys(None) => continue,
             Err(_) => return,
         };
         let bytes = buffer.get(..length).unwrap_or_default();
-        // What fills the buffer may go on.
-        for sent in parser.take(bytes, length == BUFFER) {
+        // What fills the buffer may go on; and over a slow line, so may an arrow key.
+        let has_more = length == BUFFER || bytes.ends_with(&[ESCAPE]) && has_keys(Some(&ESCAPE_PATIENCE));
+        for sent in parser.take(bytes, has_more) {
             if !tell(sent) {
                 return;
             }
@@ -38,12 +39,12 @@ pub(crate) fn read(mut tell: impl FnMut(Sent) -> bool) {
     }
 }
 
-/// Waits for keys; false if that can't be done.
+/// Whether there are keys within so long.
 #[cfg(unix)]
-fn waited() -> bool {
+fn has_keys(patience: Option<&rustix::event::Timespec>) -> bool {
     let stdin = io::stdin();
     let mut input = [rustix::event::PollFd::new(&stdin, rustix::event::PollFlags::IN)];
-    rustix::event::poll(&mut input, None).is_ok()
+    rustix::event::poll(&mut input, patience).is_ok_and(|ready| ready > 0)
 }
 
 /// Tells each new size of the window.
@@ -82,41 +83,52 @@ impl Parser {
     /// What these bytes say; `has_more`: others follow at once.
     fn take(&mut self, bytes: &[u8], has_more: bool) -> Vec<Sent> {
         let mut sent = Vec::new();
-        let last = bytes.len().saturating_sub(1);
         for (at, byte) in bytes.iter().enumerate() {
+            // What is no UTF-8 shows by the byte behind it, which is none of it.
+            let first = self.0.iter().find(|byte| **byte != ESCAPE);
+            let is_broken = byte.is_ascii() && first.is_some_and(|first| !first.is_ascii());
+            if is_broken {
+                self.0.clear();
+                sent.push(Sent::NotText);
+            }
             self.0.push(*byte);
             // Escape is a key, and what other keys begin with.
-            let is_escape = matches!(*self.0, [ESCAPE] | [ESCAPE, ESCAPE]);
-            if is_escape && (has_more || at < last) {
-                continue;
+            let has_more = has_more || at.saturating_add(1) < bytes.len();
+            if !(has_more && self.is_escape()) {
+                sent.extend(self.parse());
             }
-            self.parse(&mut sent);
         }
         sent
     }
 
-    fn parse(&mut self, sent: &mut Vec<Sent>) {
+    /// Whether it may be the key, or the begin of another.
+    fn is_escape(&self) -> bool {
+        matches!(*self.0, [ESCAPE] | [ESCAPE, ESCAPE])
+    }
+
+    /// Whether the mouse is at a place that there is none of: they are counted from 1, and the parser trusts in that.
+    fn is_nowhere(&self) -> bool {
+        let is_zero = |number: &[u8]| number.iter().take_while(|byte| byte.is_ascii_digit()).all(|byte| *byte == b'0');
+        let is_mouse = self.0.starts_with(b"\x1b[") && self.0.last().is_some_and(|last| b"Mm".contains(last));
+        is_mouse && self.0.split(|byte| *byte == b';').skip(1).any(is_zero)
+    }
+
+    fn parse(&mut self) -> Vec<Sent> {
+        let is_text = std::str::from_utf8(&self.0).is_ok();
+        let is_endless = self.0.len() > SEQUENCE_MAX && !self.0.starts_with(PASTE);
+        if self.is_nowhere() {
+            self.0.clear();
+        }
         match terminput::Event::parse_from(&self.0) {
-            // It ends nowhere, and would take all keys.
-            Ok(None) if self.0.len() > SEQUENCE_MAX && !self.0.starts_with(PASTE) => self.0.clear(),
-            Ok(None) => {}
+            Ok(None) if !is_endless => Vec::new(),
             Ok(Some(event)) => {
+                self.0.clear();
                 let event = terminput_crossterm::to_crossterm(event).ok().map(Sent::Key);
-                let is_text = std::str::from_utf8(&self.0).is_ok();
-                sent.extend(event.into_iter().chain((!is_text).then_some(Sent::NotText)));
-                self.0.clear();
+                event.into_iter().chain((!is_text).then_some(Sent::NotText)).collect()
             }
-            Err(_) => {
-                let is_text = self.0.first().is_none_or(u8::is_ascii);
-                let last = self.0.pop();
-                // What is no UTF-8 shows by the byte behind it, which is none of it.
-                let behind = last.filter(|byte| !is_text && byte.is_ascii());
+            Ok(None) | Err(_) => {
                 self.0.clear();
-                sent.extend((!is_text).then_some(Sent::NotText));
-                if let Some(behind) = behind {
-                    self.0.push(behind);
-                    self.parse(sent);
-                }
+                if is_text { Vec::new() } else { vec![Sent::NotText] }
             }
         }
     }
@@ -127,6 +139,9 @@ const ESCAPE: u8 = 0x1b;
 /// What a paste begins with.
 #[cfg(unix)]
 const PASTE: &[u8] = b"\x1b[200~";
+/// What follows Escape as part of another key comes as soon.
+#[cfg(unix)]
+const ESCAPE_PATIENCE: rustix::event::Timespec = rustix::event::Timespec { tv_sec: 0, tv_nsec: 25_000_000 };
 /// Bytes of one key, at most.
 #[cfg(unix)]
 const SEQUENCE_MAX: usize = 64;
@@ -151,6 +166,8 @@ mod tests {
         let letter = |letter| key(KeyCode::Char(letter));
         assert_eq!(keys(b"f\xe9\r"), [letter('f'), Sent::NotText, key(KeyCode::Enter)]);
         assert_eq!(keys(b"\xffx"), [Sent::NotText, letter('x')]);
+        assert_eq!(keys(b"\xe9\x1b[D"), [Sent::NotText, key(KeyCode::Left)]);
+        assert_eq!(keys(b"\x1b\xc3\r"), [Sent::NotText, key(KeyCode::Enter)]);
         assert_eq!(keys("é日\u{1f600}".as_bytes()), ['é', '日', '\u{1f600}'].map(letter));
         let pasted = Sent::Key(Event::Paste("caf\u{fffd}".into()));
         assert_eq!(keys(b"\x1b[200~caf\xe9\x1b[201~"), [pasted, Sent::NotText]);
@@ -166,9 +183,22 @@ mod tests {
         assert_eq!(keys(b"\x1b\r"), [Sent::Key(Event::Key(KeyEvent::new(KeyCode::Enter, KeyModifiers::ALT)))]);
     }
 
+    #[test]
+    fn a_mouse_that_is_nowhere_stops_nothing() {
+        for report in ["<0;0;0M", "<0;0;0m", "32;0;0M", "<64;5;00M", "<64;;M"] {
+            assert_eq!(keys(format!("\x1b[{report}x").as_bytes()), [key(KeyCode::Char('x'))], "{report}");
+        }
+        assert!(matches!(*keys(b"\x1b[<64;5;10M"), [Sent::Key(Event::Mouse(_))]));
+    }
+
+    /// A byte that keys are made of, mostly.
+    fn byte() -> impl Strategy<Value = u8> {
+        prop_oneof![any::<u8>(), prop::sample::select(b"\x1b\x1b[<;;00159MmOu~?".to_vec())]
+    }
+
     proptest! {
         #[test]
-        fn no_bytes_stop_it(bytes in prop::collection::vec(prop_oneof![any::<u8>(), Just(ESCAPE), Just(b'[')], 0..200)) {
+        fn no_bytes_stop_it(bytes in prop::collection::vec(byte(), 0..200)) {
             let mut parser = Parser::default();
             parser.take(&bytes, false);
             // Whatever was begun, it ends: a paste by its end, all else by its length.

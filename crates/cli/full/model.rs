@@ -220,7 +220,8 @@ impl Model {
     }
 
     fn on_ready(&mut self, event: &Event) {
-        let Event::Ready { role, name, key, title, ticket, .. } = event else { return };
+        let Event::Ready { role, name, key, title, ticket, is_locked, .. } = event else { return };
+        self.is_locked = *is_locked;
         self.role = Some(*role);
         self.ticket = Some(ticket.clone()).filter(|ticket| !ticket.is_empty());
         self.title.clone_from(title);

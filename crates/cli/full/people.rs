@@ -9,6 +9,7 @@ use tertulia_core::event::{Member, State};
 use super::look::Look;
 use super::model::{Knock, Model};
 use crate::escape;
+use crate::words;
 
 /// So much of a key is read out to know whose it is.
 const KEY_DIGITS: usize = 8;
@@ -69,7 +70,10 @@ fn inside<'a>(member: &Member, model: &Model, look: &Look) -> Vec<Line<'a>> {
     let name = vec![Span::styled(escape::line(&member.name), style), Span::raw(marks)];
     let name = Line::from_iter(name.into_iter().chain(unread));
     let last = talk.map(|talk| &talk.last).filter(|last| !last.is_empty());
-    let last = last.map(|last| Line::styled(format!(" {}", escape::line(last)), Modifier::DIM));
+    // SPEC SHOW-4
+    let last = last
+        .map(|last| words::does(last).map_or_else(|| escape::line(last), |does| format!("* {}", escape::line(does))));
+    let last = last.map(|last| Line::styled(format!(" {last}"), Modifier::DIM));
     std::iter::once(name).chain(last).collect()
 }
 

@@ -27,6 +27,8 @@ impl Search {
     /// Goes to the next that is older, or newer; stays where there is none.
     pub(crate) fn go(&mut self, is_older: bool, model: &Model) {
         let first = model.first();
+        // The oldest go, and one that was found may be of them.
+        self.at = self.at.filter(|at| *at >= first);
         let newest_first = model.items.iter().enumerate().rev();
         let all: Vec<usize> =
             newest_first.filter(|(_, item)| self.is_in(item)).map(|(at, _)| first.saturating_add(at)).collect();
@@ -48,7 +50,10 @@ impl Search {
     pub(crate) fn words(&self) -> String {
         match self.found {
             0 => format!("nobody has said `{}` (Esc ends)", self.typed),
-            found => format!("{} of {found} with `{}` (n older, N newer, Esc ends)", self.place, self.typed),
+            found => format!(
+                "{} of {found} with `{}` (n older, N newer; Esc, or what you type, ends)",
+                self.place, self.typed
+            ),
         }
     }
 

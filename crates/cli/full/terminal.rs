@@ -22,6 +22,7 @@ const MOUSE_OFF: &str = "\x1b[?1006l\x1b[?1000l";
 /// The terminal does not.
 pub(crate) fn enter(has_mouse: bool) -> io::Result<()> {
     terminal::enable_raw_mode()?;
+    waiting::begin();
     IS_ON.store(true, Ordering::Relaxed);
     execute!(io::stdout(), terminal::EnterAlternateScreen, event::EnableBracketedPaste, event::EnableFocusChange)?;
     if has_mouse { mouse(true) } else { Ok(()) }
@@ -42,6 +43,7 @@ pub(crate) fn restore() {
     if IS_ON.swap(false, Ordering::Relaxed) {
         // A terminal that is gone needs nothing; one that takes nothing has its letters back at least.
         let _ = terminal::disable_raw_mode();
+        waiting::end();
         let mut out = io::stdout();
         let _ = execute!(out, Print(MOUSE_OFF), event::DisableFocusChange, event::DisableBracketedPaste);
         let _ = execute!(out, terminal::LeaveAlternateScreen, cursor::Show);
@@ -92,3 +94,42 @@ pub(crate) fn stop_here() {
 /// Other systems have no shell that stops programs.
 #[cfg(not(unix))]
 pub(crate) fn stop_here() {}
+
+/// Whoever has started this program may have made its terminal one that never waits, and half a screen be lost.
+#[cfg(unix)]
+mod waiting {
+    use std::io;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+
+    static WAS_OFF: AtomicBool = AtomicBool::new(false);
+
+    pub(super) fn begin() {
+        set(false);
+    }
+
+    /// As it was: others use it, too.
+    pub(super) fn end() {
+        if WAS_OFF.load(Ordering::Relaxed) {
+            set(true);
+        }
+    }
+
+    fn set(is_off: bool) {
+        let out = io::stdout();
+        let Ok(flags) = fcntl_getfl(&out) else { return };
+        if flags.contains(OFlags::NONBLOCK) != is_off {
+            WAS_OFF.store(!is_off, Ordering::Relaxed);
+            // Where it can't be changed, it is as it was.
+            let _ = fcntl_setfl(&out, flags ^ OFlags::NONBLOCK);
+        }
+    }
+}
+
+#[cfg(not(unix))]
+mod waiting {
+    pub(super) const fn begin() {}
+
+    pub(super) const fn end() {}
+}

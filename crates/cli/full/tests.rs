@@ -43,11 +43,12 @@ fn update(event: Event, words: Option<&str>) -> Update {
         tone: Tone::Plain,
         call: None,
         at_ms: NOON_MS,
+        is_earlier: false,
     }
 }
 
 fn told(words: &str) -> Update {
-    Update { event: None, words: Some(words.into()), tone: Tone::Plain, call: None, at_ms: NOON_MS }
+    Update { event: None, words: Some(words.into()), tone: Tone::Plain, call: None, at_ms: NOON_MS, is_earlier: false }
 }
 
 fn take(model: &mut Model, update: Update) -> usize {
@@ -79,6 +80,7 @@ fn room() -> Model {
         title: "Friday tertulia".into(),
         ticket: "tertulia:07/".into(),
         questions: Questions::Open,
+        is_locked: false,
     };
     let members =
         vec![member("anna", 1, State::You), member("bea", 2, State::Linked), member("cleo", 3, State::Bridged)];

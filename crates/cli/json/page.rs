@@ -97,6 +97,7 @@ fn here() -> Vec<Event> {
             title: "Rust 101".into(),
             ticket: "tertulia:…".into(),
             questions: Questions::Open,
+            is_locked: false,
         },
         Event::Joined { name: bea(), key: KEY, ticket: Some("press".into()) },
         Event::Joined { name: bea(), key: KEY, ticket: None },
@@ -205,6 +206,7 @@ fn printed() -> Vec<(String, String)> {
         title: String::new(),
         ticket: String::new(),
         questions: Questions::Open,
+        is_locked: false,
     };
     let bare = event(&bare, &Beside { now_ms, ..Beside::default() }).unwrap();
     let address = SocketAddr::from(([127, 0, 0, 1], 7472));

@@ -42,6 +42,7 @@ fn who_is_there_is_told_in_the_fields_that_scripts_know() {
         title: "T \"1\"".into(),
         ticket: "tertulia:x".into(),
         questions: tertulia_core::charter::Questions::Open,
+        is_locked: false,
     };
     let members = vec![
         Member { name: "anna".into(), key: KEY, state: State::You, is_host: true, is_muted: false },
@@ -51,7 +52,7 @@ fn who_is_there_is_told_in_the_fields_that_scripts_know() {
         (
             ready,
             format!(
-                r#"{{"event":"ready","time_ms":7,"role":"host","name":"anna","key":"{}","listen":"127.0.0.1:7473","meeting":"{}","title":"T \"1\"","ticket":"tertulia:x","registry":null}}"#,
+                r#"{{"event":"ready","time_ms":7,"role":"host","name":"anna","key":"{}","listen":"127.0.0.1:7473","meeting":"{}","title":"T \"1\"","ticket":"tertulia:x","locked":false,"registry":null}}"#,
                 key(),
                 meeting()
             ),

@@ -8,7 +8,6 @@ use super::leaving::ENDS_FOR_ALL;
 use super::{Asked, Session, Stage};
 use crate::console::{self, Problem, Wish};
 use crate::ending::UNDELIVERED;
-use crate::escape;
 use crate::input::{Receiver, Typed, Verdict};
 use crate::json::{self, Id};
 use crate::signals::Signal;
@@ -21,14 +20,11 @@ const WAITING_MAX: usize = 1_024;
 const WAITING_PLAIN_MAX: usize = 16;
 
 /// What people read once `command` is done.
-fn done(command: &Command) -> Option<String> {
-    if let Command::Deny { name, .. } = command {
-        return Some(format!("{} is sent away", escape::line(name)));
-    }
+fn done(command: &Command) -> Option<&'static str> {
     if *command == Command::Directory(Directory::Register) {
-        return Some("registries are asked to list you, until /unregister or the end".into());
+        return Some("registries are asked to list you, until /unregister or the end");
     }
-    (*command == Command::Directory(Directory::Unregister)).then(|| "registries forget you".into())
+    (*command == Command::Directory(Directory::Unregister)).then_some("registries forget you")
 }
 
 impl Session<'_> {

@@ -427,6 +427,8 @@ pub enum Event {
         ticket: String,
         /// What becomes of attendees' questions.
         questions: Questions,
+        /// Whether nobody new is let in, as far as this node knows.
+        is_locked: bool,
     },
     /// Somebody has come.
     Joined {

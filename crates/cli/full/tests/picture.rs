@@ -40,6 +40,7 @@ fn evening() -> (Model, Editor) {
         title: "Friday tertulia".into(),
         ticket: "tertulia:07/".into(),
         questions: Questions::Open,
+        is_locked: false,
     };
     let members = ["anna", "bea", "cleo", "dario"].iter().zip([1, 2, 3, 4]).map(|(name, number)| {
         let state = match number {

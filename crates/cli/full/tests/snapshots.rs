@@ -28,6 +28,7 @@ fn lecture() -> Model {
         title: "Rust 101".into(),
         ticket: "tertulia:07/".into(),
         questions: Questions::Open,
+        is_locked: false,
     };
     let anna = Member { is_host: true, ..member("anna", 1, State::You) };
     let members = vec![anna, member("bea", 2, State::Linked)];
@@ -67,6 +68,7 @@ fn friends() -> Model {
         title: String::new(),
         ticket: String::new(),
         questions: Questions::Open,
+        is_locked: false,
     };
     let said = |number, author: u8, pair, own, text: &str| {
         let kind = Kind::Text(origin(author, number, number));

@@ -375,6 +375,7 @@ impl Friends {
             title: String::new(),
             ticket: String::new(),
             questions: Questions::Closed,
+            is_locked: false,
         }));
         out.push(Output::Event(self.contacts()));
         let all: Vec<FriendId> = self.friends.keys().copied().collect();

@@ -78,6 +78,7 @@ impl Member {
     }
 
     fn deny(&mut self, link: LinkId, rule: Rule, why: &str, now: Now, out: &mut Vec<Output>) {
+        self.note_gone(link, out);
         let Some(knock) = self.lobby.take(link, now) else { return };
         out.push(Output::refuse(link, knock.request, rule, why));
         out.push(Output::Close { link, code: rule.code(), rule: Some(rule), reason: why.to_string() });
@@ -92,7 +93,7 @@ impl Member {
         }
     }
 
-    /// Who waits has gone: the host's user need not decide.
+    /// Who waits has gone, or is sent away: the host's user need not decide any more.
     pub(super) fn note_gone(&self, link: LinkId, out: &mut Vec<Output>) {
         if let Some(peer) = self.links.get(&link).filter(|_| self.lobby.has(link)) {
             let name = peer.name.clone().unwrap_or_default();

@@ -184,6 +184,7 @@ impl Attendee {
             title: charter.title.clone(),
             ticket: self.ticket_for(charter).to_string(),
             questions: charter.questions,
+            is_locked: self.roster.is_locked(),
         };
         if self.newcomer.take_seat() {
             out.push(Output::Event(ready));

@@ -223,6 +223,7 @@ impl Host {
             title: self.charter.title.clone(),
             ticket: self.ticket_line(""),
             questions: self.charter.questions,
+            is_locked: self.roster.is_locked(),
         }));
     }
 
@@ -607,8 +608,8 @@ impl Host {
         }
     }
 
-    /// Who waits has gone: the user need not decide.
-    fn note_gone(&self, link: LinkId, out: &mut Vec<Output>) {
+    /// Who waits has gone, or is sent away: the user need not decide any more.
+    pub(super) fn note_gone(&self, link: LinkId, out: &mut Vec<Output>) {
         if let Some(guest) = self.guests.get(&link).filter(|guest| guest.knock.is_some()) {
             out.push(Output::Event(Event::Warning(Notice::LeftLobby(guest.name.clone()))));
         }

@@ -271,6 +271,7 @@ impl Host {
 
     /// Answers a knock with no.
     pub(super) fn deny(&mut self, link: LinkId, rule: Rule, why: &str, now: Now, out: &mut Vec<Output>) {
+        self.note_gone(link, out);
         let Some(knock) = self.lobby.take(link, now) else { return };
         out.push(Output::refuse(link, knock.request, rule, why));
         self.forget(link, rule.code().word(), now, out);

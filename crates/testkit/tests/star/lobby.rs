@@ -128,6 +128,7 @@ fn lobby_6_who_is_denied_is_told_why() {
     assert!(out.iter().any(|output| matches!(output, Output::Close { reason, .. } if reason == "members only")));
     assert_eq!(refused(&out, BEA), Some(Rule::Lobby6));
     assert!(!events(&out).iter().any(|event| matches!(event, Event::Left { .. })), "it was never in");
+    assert!(events(&out).iter().any(|event| matches!(event, Event::Warning(Notice::LeftLobby(name)) if name == "bea")));
     assert_eq!(failed(&deny(&mut bench, "bea", "")), Some("no_such_name"));
 }
 

@@ -84,12 +84,15 @@ fn lobby_6_a_newcomer_that_is_denied_is_told_why_and_stays_away() {
     let closed = Event::Closed { code: Code::Denied, ending: Ending::Denied("members only".to_string()) };
     assert_eq!(hall.nodes[anna].events.last(), Some(&closed));
     assert!(!hall.nodes[0].events.iter().any(|event| matches!(event, Event::Joined { .. } | Event::Left { .. })));
+    let gone = |name: &str| Event::Warning(Notice::LeftLobby(name.to_string()));
+    assert!(hall.nodes[0].events.contains(&gone("anna")));
     deny(&mut hall, "anna", "");
     assert_eq!(hall.errors(0).pop(), Some("no_such_name"));
     // About whom nobody decides.
     let bea = hall.join("bea");
     hall.pass(3_600_000);
     assert_eq!(hall.closed_with(bea), Some(Code::Denied));
+    assert!(hall.nodes[0].events.contains(&gone("bea")));
 }
 
 #[test]
