@@ -1,10 +1,9 @@
 //! What a node keeps, and what it does when it cannot.
 
 use tertulia_core::command::Command;
-use tertulia_core::event::{Ending, Event};
-use tertulia_net::{Error, Home, start};
+use tertulia_net::{Home, start};
 
-use crate::support::{Echo, MEETING, Peer, command, listening, plain, say, told};
+use crate::support::{Echo, MEETING, command, plain, say, told};
 
 #[tokio::test]
 async fn entries_are_on_the_disk_when_the_node_has_ended() {
@@ -39,6 +38,10 @@ async fn a_guest_of_a_home_keeps_nothing_in_it() {
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_full_disk_ends_the_node_with_a_word_and_nobody_gets_what_was_not_kept() {
+    use crate::support::{Peer, listening};
+    use tertulia_core::event::{Ending, Event};
+    use tertulia_net::Error;
+
     let folder = tempfile::tempdir().unwrap();
     let home = Home::open(folder.path()).unwrap();
     let files = home.meeting(MEETING).unwrap();
