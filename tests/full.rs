@@ -763,7 +763,11 @@ fn who_stops_it_has_the_shell_and_then_the_screen_again() {
         while host.parser.screen().alternate_screen() {
             assert!(begun.elapsed() < PATIENCE && host.read());
         }
-        host.until("the shell is back", is_shell);
+        // It says so, and its prompt from before stands there already.
+        let has_told = |rows: &[String]| {
+            rows.iter().rev().filter(|row| !row.is_empty()).nth(1).is_some_and(|row| row.ends_with(" anna"))
+        };
+        host.until("the shell is back", |rows| is_shell(rows) && has_told(rows));
         host.keys("echo $((6 * 7))\r");
         host.until("the shell answers", |rows| rows.iter().any(|row| row.ends_with(" 42")));
         host.keys("fg\r");
