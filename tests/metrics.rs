@@ -208,9 +208,14 @@ fn who_asks_slowly_holds_up_neither_the_registry_nor_who_asks_well() {
 fn an_address_that_is_taken_or_none_is_named_with_one_that_is_free() {
     let (_registry, _, at) = registry();
     let home = Scratch::new("taken");
-    for (wanted, code, expected) in [
-        (at.to_string(), 1, format!("can't listen at {at}: ")),
-        ("here".into(), 2, "can't listen at `here`, expected IP:PORT".into()),
+    for (wanted, code, expected, hint) in [
+        (at.to_string(), 1, format!("can't listen at {at}: "), "tertulia registry --metrics 127.0.0.1:0"),
+        (
+            "here".into(),
+            2,
+            "can't listen at `here`, expected IP:PORT".into(),
+            "tertulia registry --metrics 127.0.0.1:9472",
+        ),
     ] {
         let words = ["--json", "registry", "--listen", "127.0.0.1:0", "--metrics", &wanted];
         let output = tertulia(&home).args(words).output().unwrap();
@@ -218,6 +223,6 @@ fn an_address_that_is_taken_or_none_is_named_with_one_that_is_free() {
         let error: Value = serde_json::from_str(text.trim_end()).unwrap_or_else(|error| panic!("{error}: {text}"));
         assert_eq!((output.status.code(), &error["event"]), (Some(code), &json!("error")), "{text}");
         let message = error["message"].as_str().unwrap();
-        assert!(message.starts_with(&expected) && message.contains("tertulia registry --metrics "), "{message}");
+        assert!(message.starts_with(&expected) && message.ends_with(hint), "{message}");
     }
 }

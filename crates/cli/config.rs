@@ -175,7 +175,7 @@ fn check(setting: Setting, value: &str) -> Result<(), Fail> {
         Setting::Registry => registries_of(value, &origin).map(|_| ()),
         Setting::Listen => {
             let again = format!("tertulia config set listen 0.0.0.0:{PORT}");
-            let found = venue::listen_address(value, PORT, "");
+            let found = venue::listen_address(value, venue::everywhere(PORT), "");
             found.map(|_| ()).map_err(|fail| Fail::usage(fail.message, again))
         }
         Setting::Idle => match value.parse::<u32>() {

@@ -110,6 +110,7 @@ pub(crate) fn open(has_colour: bool) -> Option<Full> {
         asked: None,
         undrawn: Vec::new(),
         is_dirty: true,
+        is_typed: false,
         is_over: false,
     };
     let draws = std::thread::Builder::new().name("screen".into()).spawn(move || loops.run(&told));
@@ -191,6 +192,8 @@ struct Loop {
     /// Who waits for the next drawing.
     undrawn: Vec<SyncSender<io::Result<()>>>,
     is_dirty: bool,
+    /// By a key, and not yet drawn.
+    is_typed: bool,
     is_over: bool,
 }
 
@@ -201,7 +204,8 @@ impl Loop {
             self.settle_asked();
             self.send();
             let left = FRAME.saturating_sub(drawn.elapsed());
-            if self.is_dirty && left.is_zero() {
+            // Whoever types sees it at once; what others say comes with the next frame.
+            if self.is_dirty && (left.is_zero() || std::mem::take(&mut self.is_typed)) {
                 self.draw();
                 drawn = Instant::now();
             }
@@ -312,6 +316,7 @@ impl Loop {
     }
 
     fn on_key(&mut self, key: Key) {
+        self.is_typed = true;
         // Some terminals tell of keys that are let go, too.
         let is_release = matches!(&key, Key::Key(key) if key.kind == KeyEventKind::Release);
         if is_release || self.closes_code(&key) {

@@ -204,7 +204,7 @@ pub(crate) fn check(args: &Args, again: &str) -> Result<Policies, Fail> {
     }
     args.listen
         .as_ref()
-        .map(|address| venue::listen_address(address, PORT, &format!("{again} --listen")))
+        .map(|address| venue::listen_address(address, venue::everywhere(PORT), &format!("{again} --listen")))
         .transpose()?;
     venue::check_announced(args.announce.as_ref(), again)?;
     let admission = Admission::of(args.ticket, args.lobby);

@@ -1,6 +1,6 @@
 //! `tertulia registry`: keeps a directory of what is on, for others.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -22,13 +22,13 @@ use crate::json::Object;
 use crate::metrics::{Counted, Figures, http};
 use crate::screen::Screen;
 use crate::signals::{Signal, Signals};
-use crate::venue::listen_at;
+use crate::venue::{everywhere, listen_at};
 
 /// How it is typed.
 pub(crate) const EXAMPLE: &str = "  tertulia registry --lan";
 
-/// Where figures are, if no port is said.
-const METRICS_PORT: u16 = 9_472;
+/// Where to ask for figures: on this machine alone, and at its port where no other is said.
+const USUAL: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9_472);
 
 const AGAIN: &str = "tertulia registry";
 
@@ -65,14 +65,14 @@ pub(crate) struct Args {
 /// The registry can't listen.
 pub(crate) fn run(args: &Args, globals: &Globals) -> Result<ExitCode, Fail> {
     let listener = match &args.listen {
-        Some(wanted) => listen_at(wanted, REGISTRY_PORT, &format!("{AGAIN} --listen"))?,
+        Some(wanted) => listen_at(wanted, everywhere(REGISTRY_PORT), &format!("{AGAIN} --listen"))?,
         None if args.lan => listen_everywhere(REGISTRY_PORT).map_err(|error| {
             let message = format!("can't listen at port {REGISTRY_PORT} of all addresses: {error}");
             Fail::failed("listen", message, format!("{AGAIN} --listen 0.0.0.0:0"))
         })?,
-        None => listen_at(&customary().to_string(), REGISTRY_PORT, &format!("{AGAIN} --listen"))?,
+        None => listen_at(&customary().to_string(), everywhere(REGISTRY_PORT), &format!("{AGAIN} --listen"))?,
     };
-    let watched = args.metrics.as_ref().map(|wanted| listen_at(wanted, METRICS_PORT, &format!("{AGAIN} --metrics")));
+    let watched = args.metrics.as_ref().map(|wanted| listen_at(wanted, USUAL, &format!("{AGAIN} --metrics")));
     let watched = watched.transpose()?;
     let mut screen = Screen::open(globals.json, globals.verbose)?;
     crate::block_on(async {

@@ -1,7 +1,7 @@
 //! Where a node listens, and what others dial.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr, SocketAddrV6, TcpListener, ToSocketAddrs as _};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV6, TcpListener, ToSocketAddrs as _};
 use std::sync::mpsc;
 use std::thread;
 
@@ -103,7 +103,7 @@ impl Place {
 /// It can't listen where it is wanted, or nowhere.
 pub(crate) fn bind(wish: Wish<'_>, again: &str) -> Result<TcpListener, Fail> {
     if let Some(wanted) = wish.listen {
-        return listen_at(wanted, PORT, &format!("{again} --listen"));
+        return listen_at(wanted, everywhere(PORT), &format!("{again} --listen"));
     }
     let usual = wish.is_host.then(|| PORT..PORT.saturating_add(PORTS_TRIED));
     let ports = wish.kept.into_iter().chain(usual.into_iter().flatten()).chain([0]);
@@ -140,15 +140,20 @@ fn seen_by_others(meant: &HostPort) -> String {
     SocketAddr::new(ip, meant.port).to_string()
 }
 
-/// Where the user wants to listen; `usual`: the port to propose; `before`: what is typed before the address.
+/// This port of all IPv4 addresses of this machine.
+pub(crate) const fn everywhere(port: u16) -> SocketAddr {
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port)
+}
+
+/// Where the user wants to listen; `usual`: what to propose; `before`: what is typed before the address.
 ///
 /// # Errors
 /// It is no IP:PORT.
-pub(crate) fn listen_address(typed: &str, usual: u16, before: &str) -> Result<HostPort, Fail> {
-    HostPort::listening(typed, usual).map_err(|NoAddress { flaw, instead }| {
+pub(crate) fn listen_address(typed: &str, usual: SocketAddr, before: &str) -> Result<HostPort, Fail> {
+    HostPort::listening(typed, usual.port()).map_err(|NoAddress { flaw, instead }| {
         let message = format!("can't listen at `{typed}`, expected IP:PORT: {}", words::flaw(flaw));
         // Whoever names an address is not sent to all of them.
-        let meant = instead.map_or_else(|| format!("0.0.0.0:{usual}"), |meant| meant.to_string());
+        let meant = instead.map_or_else(|| usual.to_string(), |meant| meant.to_string());
         Fail::usage(message, format!("{before} {}", quoted(&meant)))
     })
 }
@@ -157,13 +162,13 @@ pub(crate) fn listen_address(typed: &str, usual: u16, before: &str) -> Result<Ho
 ///
 /// # Errors
 /// It can't listen there; the hint is where it can.
-pub(crate) fn listen_at(wanted: &str, usual: u16, before: &str) -> Result<TcpListener, Fail> {
+pub(crate) fn listen_at(wanted: &str, usual: SocketAddr, before: &str) -> Result<TcpListener, Fail> {
     let wanted = listen_address(wanted, usual, before)?;
     at(&wanted).map_err(|error| {
         let everywhere = if matches!(wanted.host, address::Host::V6(..)) { "[::]" } else { "0.0.0.0" };
         let nearby = HostPort { host: wanted.host.clone(), port: 0 }.to_string();
         let places = [nearby, format!("{everywhere}:{}", wanted.port), format!("{everywhere}:0"), "0.0.0.0:0".into()];
-        let is_free = |place: &&String| HostPort::listening(place, usual).is_ok_and(|place| at(&place).is_ok());
+        let is_free = |place: &&String| HostPort::listening(place, usual.port()).is_ok_and(|place| at(&place).is_ok());
         let free = places.iter().find(is_free).map_or("0.0.0.0:0", String::as_str);
         let found = match (&wanted.host, error.kind()) {
             (_, io::ErrorKind::AddrNotAvailable) => "this machine has no such address".to_string(),

@@ -26,6 +26,7 @@ use self::log::{Damaged, Hold, Logs, StoredLog};
 use self::meeting::{MeetingFiles, StoredMeeting};
 use crate::clock::unix_ms;
 use crate::error::Error;
+use crate::private::private;
 
 /// Programs that may use one home at a time besides the one that holds it.
 const GUESTS_MAX: u32 = 999;
@@ -506,13 +507,6 @@ fn guest_lock(path: &Path) -> Result<(u32, File), Error> {
         }
     }
     Err(Error::Guests { path: path.into(), limit: GUESTS_MAX })
-}
-
-/// A file that is made is for its user alone.
-pub(crate) fn private(options: &mut fs::OpenOptions) -> &mut fs::OpenOptions {
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
-    options
 }
 
 /// Puts `bytes` in the place of what `path` holds: whoever reads it finds the old or the new, also after a crash.

@@ -19,6 +19,7 @@ mod home;
 mod interfaces;
 mod listener;
 mod node;
+mod private;
 mod shared;
 mod sockets;
 mod store;

@@ -11,7 +11,7 @@ use tertulia_core::trace::{self as format, Direction, LinkStep, Packet, Step};
 use tertulia_core::wire::decode;
 
 use crate::error::Error;
-use crate::home::private;
+use crate::private::private;
 
 /// A trace file that any task may add to.
 #[derive(Debug)]

@@ -13,8 +13,9 @@ use tertulia_core::limits::{BODIES_GO_INTERVAL, LOG_SPARE_BYTES, TALK_ENTRIES_MA
 use tertulia_core::log::record::{Damage, Reader, SALT, Salted, Why};
 use tertulia_core::log::{Log, Record};
 
-use super::{make_folder, private, seed, sync_folder};
+use super::{make_folder, seed, sync_folder};
 use crate::error::Error;
+use crate::private::private;
 use crate::shared::lock;
 
 /// Logs that are open at one time: whoever writes to a thousand friends has as many, and a file is a descriptor.
@@ -96,6 +97,7 @@ pub(super) fn load(logs: &Mutex<Logs>, folder: &Path, meeting: MeetingId) -> Res
     let mut logs = lock(logs);
     logs.open.remove(&path);
     let Some(salted) = reader.salted().filter(|_| damages.is_empty()).cloned() else {
+        drop(file);
         let known = write_anew(&path, &Salted::new(salt()?), &log)?;
         logs.known.insert(path, known);
         return Ok(StoredLog { log, damaged });
@@ -103,6 +105,7 @@ pub(super) fn load(logs: &Mutex<Logs>, folder: &Path, meeting: MeetingId) -> Res
     if length > reader.whole() {
         file.set_len(reader.whole()).map_err(Error::file("cut", &path))?;
     }
+    drop(file);
     let known = Known { kept: reader.kept(), ..Known::new(salted, reader.whole()) };
     // SPEC RETRACT-5
     let known = if known.is_long() || log.has_hidden() { write_anew(&path, &known.salted, &log)? } else { known };
@@ -209,15 +212,15 @@ fn rewrite(logs: &Mutex<Logs>, path: &Path, meeting: MeetingId, known: &Known, h
     hold.while_held(|| {
         let mut logs = lock(logs);
         let mut rest = Vec::new();
-        let has_moved = read_from(&file, known.length, &mut rest)
-            .and_then(|()| anew.write_all(&rest))
-            .and_then(|()| fs::rename(beside(path), path));
-        if has_moved.is_err() {
+        let is_whole = read_from(&file, known.length, &mut rest).and_then(|()| anew.write_all(&rest));
+        // As for `write_anew`, all that is open of it is closed.
+        drop((file, anew));
+        logs.open.remove(path);
+        if is_whole.and_then(|()| fs::rename(beside(path), path)).is_err() {
             return;
         }
         let kept = length;
         length = length.saturating_add(count(rest.len()));
-        logs.open.remove(path);
         let gone = logs.known.get(path).map_or(0, |now| now.gone.saturating_sub(known.gone));
         let gone_at = if known.gone > 0 { Some(Instant::now()) } else { known.gone_at };
         let anew = Known { kept, gone, gone_at, ..Known::new(known.salted.clone(), length) };
@@ -227,7 +230,8 @@ fn rewrite(logs: &Mutex<Logs>, path: &Path, meeting: MeetingId, known: &Known, h
     let _ = sync_folder(path);
 }
 
-/// Puts a file that holds `log` in the place of the one at `path`.
+/// Puts a file that holds `log` in the place of the one at `path`, which is not open: not every system lets go of a name
+/// that somebody holds on to.
 fn write_anew(path: &Path, salted: &Salted, log: &Log) -> Result<Known, Error> {
     let (_, length) = write_beside(path, salted, log).map_err(Error::file("write", &beside(path)))?;
     fs::rename(beside(path), path).map_err(Error::file("write", path))?;
