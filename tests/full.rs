@@ -17,7 +17,7 @@ use expectrl::session::OsSession;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::termios::{LocalModes, tcgetattr};
 use serde_json::json;
-use support::{Bot, PATIENCE, Scratch, code, tertulia};
+use support::{Bot, PATIENCE, Scratch, code, mortal, tertulia};
 use tertulia_core::limits::TEXT_MAX;
 use vt100::Parser;
 
@@ -42,8 +42,9 @@ impl Terminal {
 
     /// The same, with these variables too.
     fn open_with(home: &Scratch, arguments: &[&str], size: (u16, u16), variables: &[(&str, &str)]) -> Self {
-        let mut command = Command::new(tertulia(home).get_program());
-        command.args(arguments);
+        // Signals end it, whatever whoever runs the tests ignores.
+        let mut command = Command::new(mortal(home).get_program());
+        command.args(mortal(home).get_args()).args(arguments);
         Self::run(home, command, size, variables)
     }
 
