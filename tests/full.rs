@@ -612,6 +612,16 @@ fn who_is_cut_off_sees_for_how_long_and_what_was_typed_goes_out_once_it_is_over(
 }
 
 #[test]
+fn the_bar_says_that_newcomers_need_a_ticket() {
+    for kind in [&["--ticket"][..], &["--ticket", "--lecture"]] {
+        let home = Scratch::numbered("full-by-ticket");
+        let arguments = [&["host", "T", "--listen", "127.0.0.1:0", "--name", "anna"], kind].concat();
+        let mut host = Terminal::open(&home, &arguments, (90, 24));
+        host.until("it says so", |rows| rows[0].contains("1 here") && rows[0].contains("by ticket"));
+    }
+}
+
+#[test]
 fn who_goes_away_is_called_until_they_type_again() {
     let home = Scratch::new("full-away");
     let (mut host, mut bea) = host_and_bea(&home, (80, 24), &[]);

@@ -29,3 +29,17 @@ pub(crate) struct Update {
     /// An earlier run has shown it.
     pub(crate) is_earlier: bool,
 }
+
+impl Update {
+    /// An event without words.
+    pub(crate) fn event(event: Event, at_ms: u64) -> Self {
+        let event = Some(Box::new(event));
+        Self { event, words: None, tone: Tone::Plain, call: None, at_ms, is_earlier: false }
+    }
+
+    /// Words alone, of now.
+    pub(crate) fn words(words: &str, tone: Tone) -> Self {
+        let at_ms = tertulia_net::unix_ms();
+        Self { event: None, words: Some(words.into()), tone, call: None, at_ms, is_earlier: false }
+    }
+}

@@ -190,13 +190,8 @@ impl Screen {
             Style::Full(text, calls) => {
                 let (words, tone, call) = (text.event(event), tone_of(event), calls.of(event, text.us()));
                 let matters = matches!(event, Event::Error { .. } | Event::Closed { .. });
-                let at_ms = tertulia_net::unix_ms();
-                let event_shown = Some(Box::new(event.clone()));
-                return self.output.news(
-                    Update { event: event_shown, words, tone, call, at_ms, is_earlier: false },
-                    matters,
-                    Mark::of(event),
-                );
+                let update = Update::event(event.clone(), tertulia_net::unix_ms());
+                return self.output.news(Update { words, tone, call, ..update }, matters, Mark::of(event));
             }
             Style::Json => {
                 let listen = self.listen.map(|address| address.to_string());
@@ -223,15 +218,7 @@ impl Screen {
             return;
         }
         earlier.sort_by_key(|update| update.at_ms);
-        let event = Some(Box::new(contacts.clone()));
-        let known = Update {
-            event,
-            words: None,
-            tone: Tone::Plain,
-            call: None,
-            at_ms: tertulia_net::unix_ms(),
-            is_earlier: false,
-        };
+        let known = Update::event(contacts.clone(), tertulia_net::unix_ms());
         let last = earlier.len().saturating_sub(full::EARLIER_MAX);
         let last = earlier.into_iter().skip(last);
         std::iter::once(known).chain(last).for_each(|update| self.output.news(update, false, None));
@@ -253,14 +240,7 @@ impl Screen {
 
     /// Words for a full screen.
     fn told(&self, words: &str, tone: Tone) {
-        let news = Update {
-            event: None,
-            words: Some(words.into()),
-            tone,
-            call: None,
-            at_ms: tertulia_net::unix_ms(),
-            is_earlier: false,
-        };
+        let news = Update::words(words, tone);
         self.output.news(news, tone == Tone::Alarm, None);
     }
 

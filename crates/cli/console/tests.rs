@@ -60,6 +60,14 @@ fn every_slash_word_means_its_command() {
     ] {
         assert_eq!(does(line), command, "{line}");
     }
+    assert_eq!(does("/me  waves"), text("/me waves"));
+    assert_eq!(refused("/me waves", Role::Attendee).code, "host_only");
+    for role in [Role::Host, Role::Attendee, Role::Member, Role::Friends] {
+        let wish = |line: &str| parse(line, role, |_| false);
+        assert_eq!(wish("/search a pear"), Ok(Some(Wish::Search("a pear".into()))), "{role:?}");
+        assert_eq!(wish("/away"), Ok(Some(Wish::Away)), "{role:?}");
+        assert_eq!((wish("/search").unwrap_err().code, wish("/away now").unwrap_err().code), ("usage", "usage"));
+    }
     assert_eq!(host("/help"), Ok(Some(Wish::Help)));
     assert_eq!(host("/ticket"), Ok(Some(Wish::Ticket)));
     assert_eq!(host("/check it").unwrap_err().message, "type: /check [NUMBER]");

@@ -10,7 +10,7 @@ use tertulia_core::is_asked;
 use tertulia_core::log::{Held, Log, Record, entry_of};
 use tertulia_core::wire::entry::EntryBody;
 
-use crate::news::{Tone, Update};
+use crate::news::Update;
 
 /// So many of the last are there again.
 pub(crate) const EARLIER_MAX: usize = 200;
@@ -105,12 +105,5 @@ fn said(
     };
     let own = author == us.0 && matches!(kind, Kind::Text(_));
     let event = Event::Message { meeting: log.meeting(), kind, from, own, text: text.as_str().into() };
-    Some(Update {
-        event: Some(Box::new(event)),
-        words: None,
-        tone: Tone::Plain,
-        call: None,
-        at_ms: time_ms,
-        is_earlier: true,
-    })
+    Some(Update { is_earlier: true, ..Update::event(event, time_ms) })
 }

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use tertulia_core::code::Code;
-use tertulia_core::event::{Change, Contact, Deed, Event, Kind, Member, Notice, Reach, Role, State};
+use tertulia_core::event::{Change, Contact, Deed, Event, Kind, Member, Notice, Origin, Reach, Role, State};
 use tertulia_core::id::{Key, MeetingId};
 use tertulia_core::ticket::Ticket;
 use tertulia_core::wire::entry::Level;
@@ -22,6 +22,10 @@ const LAST_MAX: usize = 64;
 
 /// Author, session and number of an entry.
 type Mark = (Key, u64, u64);
+
+const fn mark_of(origin: &Origin) -> Mark {
+    (origin.author, origin.session, origin.number)
+}
 
 /// To whom something is said.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,8 +104,14 @@ pub(crate) struct Talk {
     pub(crate) key: Key,
     /// What they have written since the user looked elsewhere.
     pub(crate) unread: usize,
-    /// The last words of either; empty: none are known.
-    pub(crate) last: String,
+    /// The last words of either, and which of all entries they are.
+    last: Option<(Mark, String)>,
+}
+
+impl Talk {
+    pub(crate) fn last(&self) -> Option<&str> {
+        self.last.as_ref().map(|(_, words)| words.as_str())
+    }
 }
 
 /// All that is drawn but for what is typed.
@@ -127,6 +137,8 @@ pub(crate) struct Model {
     pub(crate) cut_off: Option<(Code, u64)>,
     /// What others join with.
     pub(crate) ticket: Option<String>,
+    /// Nobody new comes in without it.
+    is_by_ticket: bool,
     pub(crate) delivery: Option<Delivery>,
     /// The meeting was over when so many items had come.
     closed_at: Option<usize>,
@@ -162,7 +174,7 @@ impl Model {
                 // The host is named, and is no guest.
                 self.unnamed = guests.saturating_sub(members.len().saturating_sub(1));
             }
-            Event::Ticket { ticket, .. } => self.ticket = Some(ticket.clone()),
+            Event::Ticket { ticket, .. } => self.on_ticket(ticket),
             Event::Knock { name, key, note, .. } => {
                 self.waits_no_more(name);
                 self.knocking.push(Knock { name: name.clone(), key: *key, note: note.clone(), at_ms: now_ms });
@@ -197,7 +209,7 @@ impl Model {
             }
             Event::Message { kind: Kind::Deed(_, deed), .. } => self.on_deed(deed),
             Event::Message { kind: Kind::Removed(origin, _), .. } => {
-                self.remove((origin.author, origin.session, origin.number));
+                self.remove(mark_of(origin));
             }
             Event::Delivery { reach, have, of, .. } => {
                 self.delivery = Some(Delivery { reach: *reach, have: *have, of: *of });
@@ -223,13 +235,18 @@ impl Model {
         let Event::Ready { role, name, key, title, ticket, is_locked, .. } = event else { return };
         self.is_locked = *is_locked;
         self.role = Some(*role);
-        self.ticket = Some(ticket.clone()).filter(|ticket| !ticket.is_empty());
+        self.on_ticket(ticket);
         self.title.clone_from(title);
         if *role != Role::Friends {
             self.place(name, *key, State::You);
             let is_host = *role == Role::Host;
             self.people.iter_mut().filter(|member| member.key == *key).for_each(|member| member.is_host |= is_host);
         }
+    }
+
+    fn on_ticket(&mut self, ticket: &str) {
+        self.is_by_ticket = ticket.parse::<Ticket>().is_ok_and(|ticket| ticket.seed.is_some());
+        self.ticket = Some(ticket.to_string()).filter(|ticket| !ticket.is_empty());
     }
 
     fn on_deed(&mut self, deed: &Deed) {
@@ -253,9 +270,9 @@ impl Model {
     }
 
     fn note_talk(&mut self, event: &Event, is_seen: bool) {
-        let Event::Message { meeting, kind: Kind::Text(_), own, text, .. } = event else { return };
+        let Event::Message { meeting, kind: Kind::Text(origin), own, text, .. } = event else { return };
         let Some(talk) = self.talks.get_mut(meeting) else { return };
-        talk.last = text.chars().take(LAST_MAX).collect();
+        talk.last = Some((mark_of(origin), text.chars().take(LAST_MAX).collect()));
         if *own {
             talk.unread = 0;
         } else if !is_seen {
@@ -279,6 +296,8 @@ impl Model {
     }
 
     fn remove(&mut self, removed: Mark) {
+        let talks = self.talks.values_mut().filter(|talk| talk.last.as_ref().is_some_and(|(mark, _)| *mark == removed));
+        talks.for_each(|talk| talk.last = None);
         for item in &mut self.items {
             match &mut item.what {
                 What::Said { text, mark, .. } if *mark == Some(removed) => {
@@ -316,8 +335,7 @@ impl Model {
 
     fn pair(&mut self, contact: &Contact) {
         let (Some(pair), Some(key)) = (contact.meeting, contact.key) else { return };
-        let talk =
-            self.talks.entry(pair).or_insert_with(|| Talk { name: String::new(), key, unread: 0, last: String::new() });
+        let talk = self.talks.entry(pair).or_insert_with(|| Talk { name: String::new(), key, unread: 0, last: None });
         talk.name.clone_from(&contact.name);
     }
 
@@ -334,7 +352,7 @@ impl Model {
             Kind::Deed(..) | Kind::Missing(_) | Kind::Removed(..) => return None,
         };
         let at_ms = origin.map_or(now_ms, |origin| origin.time_ms);
-        let mark = origin.map(|origin| (origin.author, origin.session, origin.number));
+        let mark = origin.map(mark_of);
         let (from, is_own, text) = (from.clone(), *own, Some(text.clone()));
         Some(Item::new(at_ms, What::Said { from, key, is_own, manner, text, mark }))
     }
@@ -354,8 +372,7 @@ impl Model {
 
     /// How newcomers come in, as far as that is known.
     pub(crate) fn door(&self) -> Option<&'static str> {
-        let needs_ticket = || self.ticket.as_ref()?.parse::<Ticket>().ok()?.seed.map(|_| "by ticket");
-        if self.is_locked { Some("locked") } else { needs_ticket() }
+        if self.is_locked { Some("locked") } else { self.is_by_ticket.then_some("by ticket") }
     }
 
     pub(crate) fn is_listed(&self) -> bool {

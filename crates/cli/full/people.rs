@@ -7,7 +7,7 @@ use ratatui::widgets::{Block, Borders, Paragraph};
 use tertulia_core::event::{Member, State};
 
 use super::look::Look;
-use super::model::{Knock, Model};
+use super::model::{Knock, Model, Talk};
 use crate::escape;
 use crate::words;
 
@@ -69,8 +69,8 @@ fn inside<'a>(member: &Member, model: &Model, look: &Look) -> Vec<Line<'a>> {
     let marks = [mark.to_string(), mark_of(member.is_host, " (host)"), mark_of(member.is_muted, " (muted)")].concat();
     let name = vec![Span::styled(escape::line(&member.name), style), Span::raw(marks)];
     let name = Line::from_iter(name.into_iter().chain(unread));
-    let last = talk.map(|talk| &talk.last).filter(|last| !last.is_empty());
     // SPEC SHOW-4
+    let last = talk.and_then(Talk::last);
     let last = last
         .map(|last| words::does(last).map_or_else(|| escape::line(last), |does| format!("* {}", escape::line(does))));
     let last = last.map(|last| Line::styled(format!(" {last}"), Modifier::DIM));

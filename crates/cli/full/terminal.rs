@@ -43,10 +43,11 @@ pub(crate) fn restore() {
     if IS_ON.swap(false, Ordering::Relaxed) {
         // A terminal that is gone needs nothing; one that takes nothing has its letters back at least.
         let _ = terminal::disable_raw_mode();
-        waiting::end();
         let mut out = io::stdout();
         let _ = execute!(out, Print(MOUSE_OFF), event::DisableFocusChange, event::DisableBracketedPaste);
         let _ = execute!(out, terminal::LeaveAlternateScreen, cursor::Show);
+        // Last: of what one that never waits has no room for, the rest is lost.
+        waiting::end();
     }
 }
 

@@ -12,6 +12,8 @@ use tertulia_core::event::{
     Asked, Contact, Deed, Event, Kind, Member, Notice, Origin, Reach, Remover, Role, State, Whisper,
 };
 use tertulia_core::id::{Key, MeetingId, Token};
+use tertulia_core::identity::Secret;
+use tertulia_core::ticket::Ticket;
 
 use super::draw::{self, View};
 use super::editor::{Act, Editor};
@@ -37,18 +39,11 @@ fn look() -> Look {
 }
 
 fn update(event: Event, words: Option<&str>) -> Update {
-    Update {
-        event: Some(Box::new(event)),
-        words: words.map(String::from),
-        tone: Tone::Plain,
-        call: None,
-        at_ms: NOON_MS,
-        is_earlier: false,
-    }
+    Update { words: words.map(String::from), ..Update::event(event, NOON_MS) }
 }
 
 fn told(words: &str) -> Update {
-    Update { event: None, words: Some(words.into()), tone: Tone::Plain, call: None, at_ms: NOON_MS, is_earlier: false }
+    Update { at_ms: NOON_MS, ..Update::words(words, Tone::Plain) }
 }
 
 fn take(model: &mut Model, update: Update) -> usize {
@@ -69,24 +64,49 @@ fn member(name: &str, number: u8, state: State) -> Member {
     Member { name: name.into(), key: key(number), state, is_host: false, is_muted: false }
 }
 
-/// A room in which three have talked.
-fn room() -> Model {
-    let mut model = Model::default();
+/// The user, anna, is there.
+fn ready(role: Role, title: &str) -> Update {
     let ready = Event::Ready {
-        role: Role::Member,
+        role,
         name: "anna".into(),
         key: key(1),
         meeting: MEETING,
-        title: "Friday tertulia".into(),
+        title: title.into(),
         ticket: "tertulia:07/".into(),
         questions: Questions::Open,
         is_locked: false,
     };
+    update(ready, None)
+}
+
+fn contact(name: &str, number: u8, state: State) -> Contact {
+    Contact {
+        name: name.into(),
+        key: Some(key(number)),
+        meeting: Some(MeetingId([number; 16])),
+        addresses: Vec::new(),
+        is_stranger: false,
+        is_blocked: false,
+        state,
+        held: 0,
+    }
+}
+
+/// Words between the user and a friend.
+fn between(friend: u8, number: u64, from: (&str, u8), text: &str) -> Update {
+    let (kind, own) = (Kind::Text(origin(from.1, number, number)), from.1 == 1);
+    let meeting = MeetingId([friend; 16]);
+    update(Event::Message { meeting, kind, from: from.0.into(), own, text: text.into() }, None)
+}
+
+/// A room in which three have talked.
+fn room() -> Model {
+    let mut model = Model::default();
     let members =
         vec![member("anna", 1, State::You), member("bea", 2, State::Linked), member("cleo", 3, State::Bridged)];
     let whisper = Whisper { token: Token([1; 16]), author: key(2), to: "anna".into() };
     let news = [
-        update(ready, None),
+        ready(Role::Member, "Friday tertulia"),
         update(Event::Roster { members, guests: 0 }, Some("3 here: anna (you), bea, cleo (over others)")),
         message(Kind::Text(origin(2, 1, 0)), "bea", false, "good evening, is everybody here already, or do we wait?"),
         message(Kind::Text(origin(1, 1, 1)), "anna", true, "we wait\nfor dora"),
@@ -209,6 +229,11 @@ fn the_bar_tells_of_the_door_and_of_being_cut_off() {
     take(&mut model, update(Event::Linked { name: "bea".into(), key: key(2) }, None));
     take(&mut model, message(Kind::Deed(origin(1, 3, 2), Deed::Unlock), "anna", true, ""));
     assert_eq!(shown(100, 8, &model)[0], " Friday tertulia \u{b7} room \u{b7} 3 here \u{b7} 1 of 2 not linked");
+    let secret = Secret([9; 32]);
+    let addresses = vec!["192.0.2.1:7473".to_string()];
+    let ticket = Ticket { meeting: MEETING, host: key(1), seed: Some(secret), endorsement: None, addresses };
+    take(&mut model, update(Event::Ticket { label: String::new(), ticket: ticket.to_string() }, None));
+    assert!(shown(100, 8, &model)[0].ends_with(" \u{b7} by ticket"));
 }
 
 #[test]
@@ -352,23 +377,9 @@ fn more_people_than_there_is_place_for_are_counted() {
 #[test]
 fn friends_have_what_they_wrote_last_and_how_much_was_not_seen() {
     let mut model = Model::default();
-    let contact = |name: &str, number: u8| Contact {
-        name: name.into(),
-        key: Some(key(number)),
-        meeting: Some(MeetingId([number; 16])),
-        addresses: Vec::new(),
-        is_stranger: false,
-        is_blocked: false,
-        state: State::Linked,
-        held: 0,
-    };
-    take(&mut model, update(Event::Contacts { contacts: vec![contact("bea", 2), contact("cleo", 3)] }, None));
-    let from_bea = |number, text: &str| {
-        let kind = Kind::Text(origin(2, number, 0));
-        let event =
-            Event::Message { meeting: MeetingId([2; 16]), kind, from: "bea".into(), own: false, text: text.into() };
-        update(event, None)
-    };
+    let contacts = vec![contact("bea", 2, State::Linked), contact("cleo", 3, State::Linked)];
+    take(&mut model, update(Event::Contacts { contacts }, None));
+    let from_bea = |number, text: &str| between(2, number, ("bea", 2), text);
     model.take(from_bea(1, "hello"), true);
     model.take(from_bea(2, "are you there?"), false);
     model.take(from_bea(3, "call me"), false);
@@ -379,6 +390,9 @@ fn friends_have_what_they_wrote_last_and_how_much_was_not_seen() {
     assert_eq!(beside(&model)[..3], ["bea 2 new", " call me", "cleo"]);
     model.all_read();
     assert_eq!(beside(&model)[..3], ["bea", " call me", "cleo"]);
+    let remover = Remover { name: "bea".into(), key: key(2) };
+    take(&mut model, message(Kind::Removed(origin(2, 3, 3), remover), "bea", false, ""));
+    assert_eq!(beside(&model)[..2], ["bea", "cleo"], "what is removed stands nowhere");
 }
 
 #[test]

@@ -40,6 +40,8 @@ fn what_people_read() {
     let members = || vec![member("anna", State::You), member("bea", State::Linked), muted("carl", State::Away)];
     for (event, line) in [
         (said(Kind::Text(ORIGIN), "anna", false, "hello"), "anna: hello"),
+        (said(Kind::Text(ORIGIN), "anna", false, "/me waves\n-- bea left"), "* anna waves\n    | -- bea left"),
+        (said(question(false, Some((1, 2)), 0), "bea", false, "/me waves"), "Question from bea: /me waves"),
         (said(question(false, Some((1, 2)), 0), "bea", false, "why?"), "Question from bea: why?"),
         (
             said(question(true, Some((1, 2)), 1), "bea", false, "why?"),

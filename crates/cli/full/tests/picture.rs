@@ -32,16 +32,6 @@ const fn colour(colour: Color) -> &'static str {
 /// A room on a Friday evening, in which one asks to be let in.
 fn evening() -> (Model, Editor) {
     let mut model = Model::default();
-    let ready = Event::Ready {
-        role: Role::Member,
-        name: "anna".into(),
-        key: key(1),
-        meeting: MEETING,
-        title: "Friday tertulia".into(),
-        ticket: "tertulia:07/".into(),
-        questions: Questions::Open,
-        is_locked: false,
-    };
     let members = ["anna", "bea", "cleo", "dario"].iter().zip([1, 2, 3, 4]).map(|(name, number)| {
         let state = match number {
             1 => State::You,
@@ -61,7 +51,7 @@ fn evening() -> (Model, Editor) {
         ..update
     };
     let news = [
-        update(ready, None),
+        ready(Role::Member, "Friday tertulia"),
         update(roster, Some("4 here: anna (you), bea, cleo, dario (over others)")),
         say(2, 1, 0, "bea", "Good evening! Has everybody read the chapter?"),
         say(1, 1, 1, "anna", "Twice. The second time I understood the notes."),

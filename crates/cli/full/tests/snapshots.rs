@@ -20,22 +20,12 @@ fn plain(model: Model) -> Shown {
 /// A lecture's host, whose guests ask, and one of whom waits outside.
 fn lecture() -> Model {
     let mut model = Model::default();
-    let ready = Event::Ready {
-        role: Role::Host,
-        name: "anna".into(),
-        key: key(1),
-        meeting: MEETING,
-        title: "Rust 101".into(),
-        ticket: "tertulia:07/".into(),
-        questions: Questions::Open,
-        is_locked: false,
-    };
     let anna = Member { is_host: true, ..member("anna", 1, State::You) };
     let members = vec![anna, member("bea", 2, State::Linked)];
     let asked = Asked { key: key(2), is_ambiguous: false, heard: None, unheard: 0 };
     let knock = Event::Knock { name: "dora".into(), key: key(4), note: "of the course".into(), ticket: None };
     let news = [
-        update(ready, None),
+        ready(Role::Host, "Rust 101"),
         update(Event::Roster { members, guests: 1_500 }, Some("here: anna (you, host), bea, and 1500 guests in all")),
         message(Kind::Text(origin(1, 1, 0)), "anna", true, "A value has one owner."),
         message(Kind::Question(origin(1, 2, 1), asked), "bea", false, "And who borrows it?"),
@@ -50,36 +40,12 @@ fn lecture() -> Model {
 
 fn friends() -> Model {
     let mut model = Model::default();
-    let contacts = [("bea", 2, State::Linked), ("cleo", 3, State::Away)].map(|(name, number, state)| Contact {
-        name: name.into(),
-        key: Some(key(number)),
-        meeting: Some(MeetingId([number; 16])),
-        addresses: Vec::new(),
-        is_stranger: false,
-        is_blocked: false,
-        state,
-        held: 0,
-    });
-    let ready = Event::Ready {
-        role: Role::Friends,
-        name: "anna".into(),
-        key: key(1),
-        meeting: MEETING,
-        title: String::new(),
-        ticket: String::new(),
-        questions: Questions::Open,
-        is_locked: false,
-    };
-    let said = |number, author: u8, pair, own, text: &str| {
-        let kind = Kind::Text(origin(author, number, number));
-        let from = if own { "anna" } else { "bea" };
-        update(Event::Message { meeting: MeetingId([pair; 16]), kind, from: from.into(), own, text: text.into() }, None)
-    };
-    take(&mut model, update(ready, None));
-    take(&mut model, update(Event::Contacts { contacts: contacts.into() }, None));
-    take(&mut model, said(1, 2, 2, false, "are you there?"));
-    take(&mut model, said(1, 1, 3, true, "a song for you"));
-    model.take(said(2, 2, 2, false, "call me"), false);
+    let contacts = vec![contact("bea", 2, State::Linked), contact("cleo", 3, State::Away)];
+    take(&mut model, ready(Role::Friends, ""));
+    take(&mut model, update(Event::Contacts { contacts }, None));
+    take(&mut model, between(2, 1, ("bea", 2), "are you there?"));
+    take(&mut model, between(3, 1, ("anna", 1), "a song for you"));
+    model.take(between(2, 2, ("bea", 2), "call me"), false);
     take(&mut model, update(Event::Delivery { session: 1, number: 1, reach: Reach::Held, have: 0, of: 1 }, None));
     model
 }
