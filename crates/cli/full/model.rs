@@ -211,6 +211,8 @@ impl Model {
             Event::Message { kind: Kind::Removed(origin, _), .. } => {
                 self.remove(mark_of(origin));
             }
+            // What was known was of the one before.
+            Event::Message { kind: Kind::Text(_), own: true, .. } => self.delivery = None,
             Event::Delivery { reach, have, of, .. } => {
                 self.delivery = Some(Delivery { reach: *reach, have: *have, of: *of });
             }

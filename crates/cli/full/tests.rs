@@ -160,6 +160,9 @@ fn a_room_at_80_by_24() {
         assert_eq!(row, expected, "{shown:#?}");
     }
     assert_eq!(&shown[14..], [" 1 of 2 have your last message", ">"]);
+    let mut model = room();
+    take(&mut model, message(Kind::Text(origin(1, 2, 3)), "anna", true, "and now?"));
+    assert!(!super::tests::shown(80, 16, &model)[14].contains("last message"), "that was the one before");
 }
 
 #[test]
