@@ -71,6 +71,19 @@ impl Terminal {
         self.parser.screen().rows(0, columns.get()).map(|row| row.trim_end().to_string()).collect()
     }
 
+    /// What a phone reads of the code on the screen.
+    fn code(&self) -> String {
+        let screen = self.parser.screen();
+        let (rows, columns) = screen.size();
+        let row = |row: u16| -> String {
+            let cells = (0..columns.get()).filter_map(|column| screen.cell(row, column));
+            let paper = cells.filter(|cell| cell.bgcolor() == vt100::Color::Idx(15));
+            paper.map(|cell| if cell.contents().is_empty() { " " } else { cell.contents() }).collect()
+        };
+        let rows: Vec<String> = (0..rows.get()).map(row).filter(|row| !row.is_empty()).collect();
+        code(&rows.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+
     /// Waits until the screen is as it should be.
     fn until(&mut self, what: &str, holds: impl Fn(&[String]) -> bool) {
         let begun = Instant::now();
@@ -228,15 +241,7 @@ fn ticket_2_the_code_lies_over_all_until_a_key_is_pressed_and_leads_into_the_mee
     let (mut host, _) = host(&home, (80, 24));
     host.keys("/ticket\r");
     host.shows("any key closes");
-    let screen = host.parser.screen();
-    let row = |row: u16| -> String {
-        let cells = (0..80).filter_map(|column| screen.cell(row, column));
-        let paper = cells.filter(|cell| cell.bgcolor() == vt100::Color::Idx(15));
-        paper.map(|cell| if cell.contents().is_empty() { " " } else { cell.contents() }).collect()
-    };
-    let rows: Vec<String> = (0..24).map(row).filter(|row| !row.is_empty()).collect();
-    assert_eq!(rows.len(), 23);
-    let read = code(&rows.iter().map(String::as_str).collect::<Vec<_>>());
+    let read = host.code();
     let mut bea = Bot::start("bea", &["join", &read]);
     assert_eq!(bea.wait("ready")["title"], "T");
     // Another key than a letter takes it away, and nothing else; a letter is typed.
@@ -483,6 +488,20 @@ fn what_was_said_with_friends_is_there_again_in_its_order_and_to_whom() {
         bot.send(&json!({"command": "msg", "to": "anna", "text": format!("from {name}")}));
         anna.shows(&format!("{name}: from {name}"));
     }
+    // One of them alone.
+    anna.keys("/with bea\r");
+    anna.until("cleo's words are not shown", |rows| {
+        rows[0].contains("with bea alone") && rows.iter().all(|row| !row.contains("cleo: from cleo"))
+    });
+    anna.keys("only you\r");
+    while friends[0].wait("message")["text"] != "only you" {}
+    friends[1].send(&json!({"command": "msg", "to": "anna", "text": "unseen"}));
+    anna.shows("cleo 1 new");
+    anna.keys("/with dora\r");
+    anna.shows("no friend of yours is called dora");
+    anna.keys("/with\r");
+    anna.until("it is seen", |rows| rows.iter().any(|row| row.contains("cleo: unseen")));
+    anna.until("it is not new", |rows| rows.iter().all(|row| !row.contains("1 new")));
     anna.keys("/quit\r");
     anna.end();
     let mut again = Terminal::open(&home, &arguments, (110, 40));
@@ -494,11 +513,15 @@ fn what_was_said_with_friends_is_there_again_in_its_order_and_to_whom() {
         rows[0]
     };
     let order = ["(private, to bea) anna: hello bea", "bea: from bea", "(private, to cleo) anna: hello cleo"];
-    let order: Vec<usize> = order.into_iter().chain(["cleo: from cleo", "cleo at 127.0.0.1"]).map(at).collect();
+    let order: Vec<usize> = order
+        .into_iter()
+        .chain(["cleo: from cleo", "bea) anna: only you", "cleo: unseen", "cleo at 127.0.0.1"])
+        .map(at)
+        .collect();
     assert!(order.is_sorted(), "{rows:#?}");
     let beside: Vec<&str> =
         rows.iter().filter_map(|row| row.split_once('\u{2502}').map(|(_, beside)| beside)).collect();
-    assert!(beside.contains(&" from cleo") && beside.contains(&" from bea"), "{beside:#?}");
+    assert!(beside.contains(&" unseen") && beside.contains(&" only you"), "{beside:#?}");
 }
 
 #[test]
@@ -599,7 +622,7 @@ fn who_is_cut_off_sees_for_how_long_and_what_was_typed_goes_out_once_it_is_over(
     let mut bea = Terminal::open(&home, &["join", &listen, "--name", "bea"], (60, 16));
     bea.until("she is there", |rows| rows[0].contains("2 here"));
     support::signal(host.id(), "KILL");
-    bea.until("it is told", |rows| rows[0].starts_with(" CUT OFF (") && rows[0].contains(" s, trying again"));
+    bea.until("it is told", |rows| rows[0].starts_with(" CUT OFF (") && rows[0].contains(" s, next try in "));
     let first = seconds(&bea.rows(), ") for ");
     bea.until("it goes on", |rows| seconds(rows, ") for ") > first);
     bea.keys("is anybody there?\r");
@@ -612,13 +635,43 @@ fn who_is_cut_off_sees_for_how_long_and_what_was_typed_goes_out_once_it_is_over(
 }
 
 #[test]
-fn the_bar_says_that_newcomers_need_a_ticket() {
-    for kind in [&["--ticket"][..], &["--ticket", "--lecture"]] {
-        let home = Scratch::numbered("full-by-ticket");
-        let arguments = [&["host", "T", "--listen", "127.0.0.1:0", "--name", "anna"], kind].concat();
+fn the_bar_says_how_newcomers_come_in() {
+    for (arguments, door) in [
+        (&["--ticket"][..], "by ticket"),
+        (&["--ticket", "--lecture"], "by ticket"),
+        (&["--lobby"], "lobby"),
+        (&["--lobby", "--lecture"], "lobby"),
+        (&["--ticket", "--lobby"], "by ticket, lobby"),
+        (&[], "open"),
+    ] {
+        let home = Scratch::numbered("full-door");
+        let arguments = [&["host", "T", "--listen", "127.0.0.1:0", "--name", "anna"], arguments].concat();
         let mut host = Terminal::open(&home, &arguments, (90, 24));
-        host.until("it says so", |rows| rows[0].contains("1 here") && rows[0].contains("by ticket"));
+        host.until("it says so", |rows| rows[0].contains("1 here") && rows[0].ends_with(&format!(" \u{b7} {door}")));
     }
+}
+
+#[test]
+fn a_host_with_a_large_window_sees_the_code_beside_what_is_said_until_escape() {
+    let home = Scratch::new("full-invites");
+    let (mut host, _) = host(&home, (120, 30));
+    host.shows("F3 copies the ticket, Esc closes");
+    let read = host.code();
+    let mut bea = Bot::start("bea", &["join", &read]);
+    assert_eq!(bea.wait("ready")["title"], "T");
+    // It is in nobody's way.
+    host.keys("hello\r");
+    host.shows("anna: hello");
+    host.shows("Esc closes");
+    host.resize(80, 24);
+    host.until("there is no place for it", |rows| rows.iter().all(|row| !row.contains("closes")));
+    host.resize(120, 30);
+    host.shows("Esc closes");
+    host.keys("\u{1b}");
+    host.until("it is gone", |rows| rows.iter().all(|row| !row.contains("closes")));
+    host.keys("/ticket\r");
+    host.shows("Esc closes");
+    assert_eq!(host.code(), read);
 }
 
 #[test]

@@ -26,6 +26,8 @@ pub(crate) enum Wish {
     Search(String),
     /// Call this user, as if the window was not used: a full screen's.
     Away,
+    /// Show what was said with this friend alone, and send there what is typed; or all again: a full screen's.
+    With(Option<String>),
 }
 
 /// Where there is no full screen.

@@ -354,6 +354,7 @@ pub(crate) fn welcome(ready: &Ready<'_>, opened: (&str, &str), screen: &Screen, 
     venue::invite(place, ready.ticket, admission, screen);
     if ready.is_first {
         if screen.is_full_screen() && Drawn::of(ready.ticket, has_colour()).is_some() {
+            screen.invite(ready.ticket);
             screen.own("/ticket shows a code that phones read");
         }
         screen.own("what you type goes to all; /msg NAME TEXT to one; /users, /kick NAME, /lock, /end; /help has more");

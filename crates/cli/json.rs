@@ -88,7 +88,9 @@ pub(crate) struct Beside {
 }
 
 fn ready(event: &Event, beside: &Beside) -> Option<Object> {
-    let Event::Ready { role, name, key, meeting, title, ticket, questions: _, is_locked } = event else { return None };
+    let Event::Ready { role, name, key, meeting, title, ticket, questions: _, admission, is_locked } = event else {
+        return None;
+    };
     let object = Object::new("ready", beside.now_ms);
     Some(
         object
@@ -99,6 +101,7 @@ fn ready(event: &Event, beside: &Beside) -> Option<Object> {
             .with("meeting", Some(*meeting).filter(|meeting| *meeting != MeetingId::ZERO).map(MeetingId::to_hex))
             .with("title", title.as_str())
             .with("ticket", ticket.as_str())
+            .with("admission", admission_word(*admission))
             .with("locked", *is_locked)
             .with("registry", beside.registry.clone()),
     )
@@ -135,6 +138,7 @@ pub(crate) fn event(event: &Event, beside: &Beside) -> Option<String> {
             object("unlinked").with("name", name.as_str()).with("key", key.to_hex()).with("reason", code.to_string())
         }
         Event::Knock { name, key, note, ticket } => by_ticket(object("knock"), name, *key, Some(note), ticket.as_ref()),
+        Event::Retry { after_ms } => object("retry").with("after_ms", *after_ms),
         Event::Waiting { position } => object("waiting").with("position", *position),
         Event::Contacts { contacts } => {
             object("contacts").with("contacts", contacts.iter().map(|one| contact(one).into()).collect::<Vec<Value>>())

@@ -28,18 +28,20 @@ pub(crate) struct Update {
     pub(crate) at_ms: u64,
     /// An earlier run has shown it.
     pub(crate) is_earlier: bool,
+    /// A ticket, whose code is shown where there is a place for it.
+    pub(crate) invitation: Option<String>,
 }
 
 impl Update {
     /// An event without words.
     pub(crate) fn event(event: Event, at_ms: u64) -> Self {
         let event = Some(Box::new(event));
-        Self { event, words: None, tone: Tone::Plain, call: None, at_ms, is_earlier: false }
+        Self { event, words: None, tone: Tone::Plain, call: None, at_ms, is_earlier: false, invitation: None }
     }
 
     /// Words alone, of now.
     pub(crate) fn words(words: &str, tone: Tone) -> Self {
         let at_ms = tertulia_net::unix_ms();
-        Self { event: None, words: Some(words.into()), tone, call: None, at_ms, is_earlier: false }
+        Self { event: None, words: Some(words.into()), tone, call: None, at_ms, is_earlier: false, invitation: None }
     }
 }

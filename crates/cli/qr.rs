@@ -25,7 +25,8 @@ impl Drawn {
         if has_colour && window::is_utf8() { Self::draw(&line.parse().ok()?) } else { None }
     }
 
-    fn draw(ticket: &Ticket) -> Option<Self> {
+    /// The code of a ticket.
+    pub(crate) fn draw(ticket: &Ticket) -> Option<Self> {
         let code = QrCode::with_error_correction_level(ticket.to_code(), EcLevel::L).ok()?;
         let modules = code.to_colors();
         let quiet = || repeat_n(false, QUIET);

@@ -238,6 +238,14 @@ impl Screen {
         }
     }
 
+    /// A ticket whose code a full screen shows beside what is said, if it has a place for it.
+    pub(crate) fn invite(&self, ticket: &str) {
+        if self.is_full_screen() {
+            let news = Update { words: None, invitation: Some(ticket.into()), ..Update::words("", Tone::Plain) };
+            self.output.news(news, false, None);
+        }
+    }
+
     /// Words for a full screen.
     fn told(&self, words: &str, tone: Tone) {
         let news = Update::words(words, tone);

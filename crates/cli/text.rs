@@ -89,7 +89,7 @@ impl Text {
         let is_news = self.note_link(event);
         self.note_us(event);
         Some(match event {
-            Event::Ready { .. } | Event::Done { .. } => return None,
+            Event::Ready { .. } | Event::Retry { .. } | Event::Done { .. } => return None,
             Event::Joined { name, ticket, .. } => {
                 self.own(&format!("{} joined{}", escape::line(name), by_ticket(ticket.as_deref())))
             }

@@ -7,6 +7,7 @@ use super::{Problem, Wish, fits, named};
 /// A slash command: its word, what follows it, what it does.
 const WORDS: &[(&str, &str, &str)] = &[
     ("msg", " NAME TEXT", "send TEXT to NAME, as NAME/TEXT does"),
+    ("with", " [NAME]", "show what was said with NAME alone, and send there what you type; without NAME, all again"),
     ("retract", " NAME", "remove the last that you have sent to NAME"),
     ("contacts", "", "whom you talk with, where they are, and what to compare with them"),
     ("add", " NAME HOST:PORT", "talk with NAME, or at another address, from now on"),
@@ -50,7 +51,7 @@ pub(super) fn parse(line: &str, knows: impl Fn(&str) -> bool) -> Result<Wish, Pr
 fn into_wish(wish: Wish) -> Result<Wish, Problem> {
     match wish {
         Wish::Do(command) => checked(command).map(Wish::Do),
-        Wish::Help | Wish::Ticket | Wish::Hint(_) | Wish::Search(_) | Wish::Away => Ok(wish),
+        Wish::Help | Wish::Ticket | Wish::Hint(_) | Wish::Search(_) | Wish::Away | Wish::With(_) => Ok(wish),
     }
 }
 
@@ -64,6 +65,7 @@ fn slash(line: &str) -> Result<Wish, Problem> {
         "" => arguments.is_empty(),
         " NAME TEXT" | " NAME HOST:PORT" => !tail.is_empty(),
         " TEXT" => !arguments.is_empty(),
+        " [NAME]" => tail.is_empty(),
         _ => !name.is_empty() && tail.is_empty(),
     };
     let misused = || Problem::new("usage", format!("type: /{word}{takes}"));
@@ -81,6 +83,7 @@ fn slash(line: &str) -> Result<Wish, Problem> {
         "users" => Command::Users,
         "search" => return Ok(Wish::Search(arguments.into())),
         "away" => return Ok(Wish::Away),
+        "with" => return Ok(Wish::With(Some(name).filter(|name| !name.is_empty()).map(String::from))),
         "register" => Command::Directory(Directory::Register),
         "unregister" => Command::Directory(Directory::Unregister),
         "name" => Command::Name { name: name.into() },
@@ -189,6 +192,8 @@ mod tests {
             assert_eq!(does(line), command, "{line}");
         }
         assert_eq!(parse("/help", |_| false), Ok(Wish::Help));
+        assert_eq!(parse("/with bea", |_| false), Ok(Wish::With(Some("bea".into()))));
+        assert_eq!(parse("/with", |_| false), Ok(Wish::With(None)));
         assert!(help().join("\n").contains("NAME/TEXT"));
     }
 
@@ -208,6 +213,7 @@ mod tests {
             ("/join x", "unknown_command", "in another terminal: tertulia join TARGET"),
             ("/register me", "usage", "type: /register"),
             ("/name a b", "usage", "/name NEW"),
+            ("/with bea carl", "usage", "type: /with [NAME]"),
         ] {
             let problem = parse(line, |name| name == "bea").expect_err(line);
             assert_eq!(problem.code, code, "{line}: {}", problem.message);

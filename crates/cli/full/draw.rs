@@ -26,6 +26,44 @@ const PEOPLE_WIDTH: u16 = 22;
 const TYPED_ROWS_MAX: u16 = 8;
 /// `14:05` and a blank.
 const TIME_WIDTH: usize = 6;
+/// A ticket's code on the screen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Invitation {
+    pub(crate) drawn: Drawn,
+    /// The user wants it now, even where it has no place but over all else.
+    pub(crate) is_asked: bool,
+    /// Where it was drawn last.
+    pub(crate) place: Place,
+}
+
+/// Where a code is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// There is none for it.
+    Nowhere,
+    /// Beside what is said.
+    Beside,
+    /// Over all else.
+    Over,
+}
+
+impl Invitation {
+    fn placed(&mut self, middle: Rect) -> Place {
+        // What is said, and who is here, keep theirs.
+        let columns = middle.width.saturating_sub(PEOPLE_FROM);
+        self.place = match self.drawn.fits((columns, middle.height)) {
+            Ok(()) => Place::Beside,
+            Err(_) if self.is_asked => Place::Over,
+            Err(_) => Place::Nowhere,
+        };
+        self.place
+    }
+
+    fn columns(&self) -> u16 {
+        if self.place == Place::Beside { u16::try_from(self.drawn.width).unwrap_or(0) } else { 0 }
+    }
+}
+
 /// Where the user looks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct View {
@@ -51,8 +89,8 @@ pub(crate) struct View {
     pub(crate) leaves_mouse: bool,
     /// Now, milliseconds since 1970 in UTC.
     pub(crate) now_ms: u64,
-    /// A ticket's code lies over all else.
-    pub(crate) code: Option<Drawn>,
+    /// A ticket's code.
+    pub(crate) code: Option<Invitation>,
     /// How many rows of messages there were, and how wide: as it was drawn last.
     pub(crate) seen: (u16, u16),
 }
@@ -64,9 +102,13 @@ pub(crate) fn draw(frame: &mut Frame<'_>, model: &Model, editor: &mut Editor, vi
     let typed = typed.clamp(1, TYPED_ROWS_MAX.min((area.height / 2).max(1)));
     let rows = [Constraint::Length(1), Constraint::Min(0), Constraint::Length(1), Constraint::Length(typed)];
     let [bar, middle, foot, input] = Layout::vertical(rows).areas(area);
-    let has_people = area.width >= PEOPLE_FROM && !view.hides_people && !model.people.is_empty();
-    let columns = [Constraint::Min(0), Constraint::Length(if has_people { PEOPLE_WIDTH } else { 0 })];
-    let [said, beside] = Layout::horizontal(columns).areas(middle);
+    let place = view.code.as_mut().map(|code| code.placed(middle));
+    let code_width = view.code.as_ref().map_or(0, Invitation::columns);
+    let left = area.width.saturating_sub(code_width);
+    let has_people = left >= PEOPLE_FROM && !view.hides_people && !model.people.is_empty();
+    let people_width = if has_people { PEOPLE_WIDTH } else { 0 };
+    let columns = [Constraint::Min(0), Constraint::Length(people_width), Constraint::Length(code_width)];
+    let [said, beside, coded] = Layout::horizontal(columns).areas(middle);
     frame.render_widget(title(model, look, view.now_ms), bar);
     view.seen = (said.height, said.width);
     messages(frame, said, model, view, look);
@@ -83,20 +125,32 @@ pub(crate) fn draw(frame: &mut Frame<'_>, model: &Model, editor: &mut Editor, vi
     if view.has_help {
         help(frame, middle);
     }
-    if let Some(code) = &view.code {
-        ticket(frame, code);
+    let over = frame.area();
+    match (&view.code, place) {
+        (Some(code), Some(Place::Beside)) => ticket(frame, coded, &code.drawn, CLOSES_BESIDE),
+        (Some(code), Some(Place::Over)) => ticket(frame, over, &code.drawn, CLOSES),
+        (Some(_), Some(Place::Nowhere) | None) | (None, _) => {}
     }
 }
 
 fn title<'a>(model: &Model, look: &Look, now_ms: u64) -> Paragraph<'a> {
     let (others, apart) = model.others();
     let here = others.saturating_add(1);
+    let again = |else_words: &str| match model.next_try(now_ms) {
+        Some(0) => ", trying now".into(),
+        Some(seconds) => format!(", next try in {seconds} s"),
+        None => else_words.to_string(),
+    };
     let mut words = vec![if model.title.is_empty() { "tertulia".into() } else { escape::line(&model.title) }];
     match model.role {
         Some(Role::Host | Role::Attendee) => words.push("lecture".into()),
         Some(Role::Member) => words.push("room".into()),
-        Some(Role::Friends) => words.push("friends".into()),
-        None => words.push("on the way".into()),
+        Some(Role::Friends) => {
+            let with =
+                model.with().map(|with| format!("friends \u{b7} with {} alone (/with: all)", escape::line(with)));
+            words.push(with.unwrap_or_else(|| "friends".into()));
+        }
+        None => words.push(format!("on the way{}", again(""))),
     }
     if model.role != Some(Role::Friends) && model.role.is_some() {
         words.push(format!("{} here", here.saturating_add(model.unnamed)));
@@ -110,7 +164,8 @@ fn title<'a>(model: &Model, look: &Look, now_ms: u64) -> Paragraph<'a> {
     }
     if let Some((code, since)) = model.cut_off {
         // First: a narrow window ends before the last.
-        words.insert(0, format!("CUT OFF ({code}) for {}, trying again", ago(now_ms.saturating_sub(since))));
+        let since = ago(now_ms.saturating_sub(since));
+        words.insert(0, format!("CUT OFF ({code}) for {since}{}", again(", trying again")));
     }
     let style = if model.cut_off.is_some() { look.styled(Color::Red) } else { Style::new() };
     Paragraph::new(format!(" {}", words.join(" \u{b7} "))).style(style.add_modifier(Modifier::REVERSED))
@@ -134,7 +189,7 @@ fn messages(frame: &mut Frame<'_>, area: Rect, model: &Model, view: &mut View, l
 fn window<'a>(height: usize, width: u16, model: &Model, view: &View, look: &Look) -> (Vec<Line<'a>>, usize) {
     let (mut rows, mut below): (Vec<Line<'_>>, usize) = (Vec::new(), view.back);
     let items = &model.items;
-    for (at, item) in items.iter().enumerate().rev() {
+    for (at, item) in items.iter().enumerate().rev().filter(|(_, item)| model.shows(item)) {
         if rows.len() >= height {
             break;
         }
@@ -179,18 +234,21 @@ impl Above {
 }
 
 fn above(at: usize, model: &Model, view: &View, look: &Look) -> Above {
-    let day = |at: usize| model.items.get(at).map(|item| day_of(item.at_ms, look));
+    let items = |to: usize| model.items.range(..to.min(model.items.len())).enumerate();
+    let before = items(at).rev().find(|(_, item)| model.shows(item));
+    let day = |item: &Item| day_of(item.at_ms, look);
+    let is_after = |at: usize| view.left_at.is_some_and(|left_at| model.first().saturating_add(at) >= left_at);
     Above {
-        begins_day: at.checked_sub(1).is_none_or(|before| day(before) != day(at)),
-        is_new: view.left_at == Some(model.first().saturating_add(at)),
+        begins_day: before.is_none_or(|(_, before)| model.items.get(at).map(day) != Some(day(before))),
+        is_new: is_after(at) && !before.is_some_and(|(before, _)| is_after(before)),
     }
 }
 
 /// How many rows the last item has, with what stands over it.
 pub(crate) fn last_height(model: &Model, view: &View, look: &Look) -> usize {
+    let Some(item) = model.items.back().filter(|item| model.shows(item)) else { return 0 };
     let last = model.items.len().saturating_sub(1);
-    let rows = model.items.back().map_or(0, |item| height_of(item, view.seen.1, look));
-    rows.saturating_add(above(last, model, view, look).rows())
+    height_of(item, view.seen.1, look).saturating_add(above(last, model, view, look).rows())
 }
 
 /// How many rows there are below this item, of all that there were.
@@ -199,7 +257,7 @@ pub(crate) fn rows_below(number: usize, model: &Model, view: &View, look: &Look)
     let rows = |(at, item): (usize, &Item)| {
         height_of(item, view.seen.1, look).saturating_add(above(at, model, view, look).rows())
     };
-    model.items.iter().enumerate().skip(at.saturating_add(1)).map(rows).sum()
+    model.items.iter().enumerate().skip(at.saturating_add(1)).filter(|(_, item)| model.shows(item)).map(rows).sum()
 }
 
 /// Whoever looks for it sees where it is, without colours too.
@@ -317,13 +375,13 @@ fn status<'a>(model: &Model, editor: &Editor, view: &View, look: &Look) -> Parag
 
 /// What stands under it.
 const CLOSES: &str = "F3 copies the ticket, any key closes";
+const CLOSES_BESIDE: &str = "F3 copies the ticket, Esc closes";
 
-/// A ticket's code in the middle of the window, or what it needs.
-fn ticket(frame: &mut Frame<'_>, code: &Drawn) {
-    let area = frame.area();
+/// A ticket's code in the middle of an area, or what it needs.
+fn ticket(frame: &mut Frame<'_>, area: Rect, code: &Drawn, closes: &str) {
     frame.render_widget(Clear, area);
     if let Err(why) = code.fits((area.width, area.height)) {
-        let words = Paragraph::new(format!("{why}\n\n{CLOSES}"));
+        let words = Paragraph::new(format!("{why}\n\n{closes}"));
         return frame.render_widget(words.wrap(Wrap { trim: true }), area);
     }
     let height = u16::try_from(code.rows.len()).unwrap_or(area.height);
@@ -333,7 +391,7 @@ fn ticket(frame: &mut Frame<'_>, code: &Drawn) {
     let [middle] = Layout::horizontal([Constraint::Length(width)]).flex(Flex::Center).areas(middle);
     let paper = Style::new().fg(Color::Black).bg(Color::White);
     frame.render_widget(Paragraph::new(code.rows.join("\n")).style(paper), middle);
-    frame.render_widget(Paragraph::new(CLOSES).centered(), foot);
+    frame.render_widget(Paragraph::new(closes).centered(), foot);
 }
 
 const KEYS: [&str; 15] = [

@@ -4,10 +4,10 @@
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use tertulia_core::charter::Admission;
 use tertulia_core::code::Code;
 use tertulia_core::event::{Change, Contact, Deed, Event, Kind, Member, Notice, Origin, Reach, Role, State};
 use tertulia_core::id::{Key, MeetingId};
-use tertulia_core::ticket::Ticket;
 use tertulia_core::wire::entry::Level;
 
 use crate::news::{Tone, Update};
@@ -51,6 +51,8 @@ pub(crate) enum What {
         text: Option<String>,
         /// Which of all entries it is.
         mark: Option<Mark>,
+        /// Among friends: with whom it was said.
+        with: Option<MeetingId>,
     },
     /// This program's own.
     Told(String, Tone),
@@ -125,6 +127,8 @@ pub(crate) struct Model {
     pub(crate) role: Option<Role>,
     /// Among friends: with whom.
     talks: BTreeMap<MeetingId, Talk>,
+    /// What was said with this one is shown alone.
+    with: Option<MeetingId>,
     pub(crate) people: Vec<Member>,
     /// Who has knocked, and was not seen inside since.
     pub(crate) knocking: Vec<Knock>,
@@ -135,10 +139,11 @@ pub(crate) struct Model {
     listed: BTreeSet<String>,
     /// The only link that this node has, or the last one, is gone: why, and since when, milliseconds since 1970 in UTC.
     pub(crate) cut_off: Option<(Code, u64)>,
+    /// When a node without a link tries again to have one, milliseconds since 1970 in UTC.
+    next_try: Option<u64>,
     /// What others join with.
     pub(crate) ticket: Option<String>,
-    /// Nobody new comes in without it.
-    is_by_ticket: bool,
+    admission: Option<Admission>,
     pub(crate) delivery: Option<Delivery>,
     /// The meeting was over when so many items had come.
     closed_at: Option<usize>,
@@ -184,8 +189,10 @@ impl Model {
                 self.waits_no_more(name);
                 self.place(name, *key, State::Linked);
             }
+            Event::Retry { after_ms } => self.next_try = Some(now_ms.saturating_add(*after_ms)),
+            Event::Waiting { .. } => self.next_try = None,
             Event::Linked { name, key } => {
-                self.cut_off = None;
+                (self.cut_off, self.next_try) = (None, None);
                 self.place(name, *key, State::Linked);
             }
             Event::Left { key, .. } => self.people.retain(|member| member.key != *key),
@@ -223,7 +230,6 @@ impl Model {
             | Event::Tickets { .. }
             | Event::Check { .. }
             | Event::Message { .. }
-            | Event::Waiting { .. }
             | Event::Gap { .. }
             | Event::Listing { .. }
             | Event::Person { .. }
@@ -234,8 +240,9 @@ impl Model {
     }
 
     fn on_ready(&mut self, event: &Event) {
-        let Event::Ready { role, name, key, title, ticket, is_locked, .. } = event else { return };
-        self.is_locked = *is_locked;
+        let Event::Ready { role, name, key, title, ticket, admission, is_locked, .. } = event else { return };
+        (self.is_locked, self.next_try) = (*is_locked, None);
+        self.admission = Some(*admission).filter(|_| *role != Role::Friends);
         self.role = Some(*role);
         self.on_ticket(ticket);
         self.title.clone_from(title);
@@ -247,7 +254,6 @@ impl Model {
     }
 
     fn on_ticket(&mut self, ticket: &str) {
-        self.is_by_ticket = ticket.parse::<Ticket>().is_ok_and(|ticket| ticket.seed.is_some());
         self.ticket = Some(ticket.to_string()).filter(|ticket| !ticket.is_empty());
     }
 
@@ -275,6 +281,7 @@ impl Model {
         let Event::Message { meeting, kind: Kind::Text(origin), own, text, .. } = event else { return };
         let Some(talk) = self.talks.get_mut(meeting) else { return };
         talk.last = Some((mark_of(origin), text.chars().take(LAST_MAX).collect()));
+        let is_seen = is_seen && self.with.is_none_or(|with| with == *meeting);
         if *own {
             talk.unread = 0;
         } else if !is_seen {
@@ -282,9 +289,45 @@ impl Model {
         }
     }
 
-    /// The user has seen all.
+    /// The user has seen all that is shown.
     pub(crate) fn all_read(&mut self) {
-        self.talks.values_mut().for_each(|talk| talk.unread = 0);
+        let shown = self.talks.iter_mut().filter(|(pair, _)| self.with.is_none_or(|with| with == **pair));
+        shown.for_each(|(_, talk)| talk.unread = 0);
+    }
+
+    /// From now on, what was said with this friend is shown alone; with nobody, all is. False if there is no such friend.
+    pub(crate) fn show_with(&mut self, name: Option<&str>) -> bool {
+        let called = |name: &str| self.talks.iter().find(|(_, talk)| talk.name == name).map(|(pair, _)| *pair);
+        let found = name.and_then(called);
+        let is_known = name.is_none() || found.is_some();
+        if is_known {
+            self.with = found;
+        }
+        is_known
+    }
+
+    /// With whom what is shown was said, if that is not all.
+    pub(crate) fn with(&self) -> Option<&str> {
+        self.with.and_then(|with| self.talks.get(&with)).map(|talk| talk.name.as_str())
+    }
+
+    /// What is typed where one friend's words are shown alone goes there.
+    pub(crate) fn addressed(&self, typed: String) -> String {
+        match self.with() {
+            Some(with) if !typed.starts_with('/') && !typed.starts_with(&format!("{with}/")) => {
+                format!("{with}/{typed}")
+            }
+            Some(_) | None => typed,
+        }
+    }
+
+    /// Whether this is shown now.
+    pub(crate) fn shows(&self, item: &Item) -> bool {
+        let Some(shown) = self.with else { return true };
+        match &item.what {
+            What::Said { with, .. } => *with == Some(shown),
+            What::Told(..) => true,
+        }
     }
 
     /// Among friends: what was said with somebody.
@@ -294,7 +337,7 @@ impl Model {
 
     /// Whether something that is drawn changes by time alone.
     pub(crate) fn counts_time(&self) -> bool {
-        self.cut_off.is_some() || !self.knocking.is_empty()
+        self.cut_off.is_some() || self.next_try.is_some() || !self.knocking.is_empty()
     }
 
     fn remove(&mut self, removed: Mark) {
@@ -356,7 +399,8 @@ impl Model {
         let at_ms = origin.map_or(now_ms, |origin| origin.time_ms);
         let mark = origin.map(mark_of);
         let (from, is_own, text) = (from.clone(), *own, Some(text.clone()));
-        Some(Item::new(at_ms, What::Said { from, key, is_own, manner, text, mark }))
+        let with = Some(*meeting).filter(|meeting| self.talks.contains_key(meeting));
+        Some(Item::new(at_ms, What::Said { from, key, is_own, manner, text, mark, with }))
     }
 
     /// What is told again once the screen is given back: how it ended, and what there is to do next; if it never began,
@@ -374,7 +418,18 @@ impl Model {
 
     /// How newcomers come in, as far as that is known.
     pub(crate) fn door(&self) -> Option<&'static str> {
-        if self.is_locked { Some("locked") } else { self.is_by_ticket.then_some("by ticket") }
+        self.admission.map(|admission| match admission {
+            _ if self.is_locked => "locked",
+            Admission::Open => "open",
+            Admission::Ticket => "by ticket",
+            Admission::Lobby => "lobby",
+            Admission::TicketAndLobby => "by ticket, lobby",
+        })
+    }
+
+    /// In how many seconds a node without a link tries again to have one.
+    pub(crate) fn next_try(&self, now_ms: u64) -> Option<u64> {
+        self.next_try.map(|at| at.saturating_sub(now_ms).div_ceil(1_000))
     }
 
     pub(crate) fn is_listed(&self) -> bool {

@@ -30,8 +30,10 @@ impl Search {
         // The oldest go, and one that was found may be of them.
         self.at = self.at.filter(|at| *at >= first);
         let newest_first = model.items.iter().enumerate().rev();
-        let all: Vec<usize> =
-            newest_first.filter(|(_, item)| self.is_in(item)).map(|(at, _)| first.saturating_add(at)).collect();
+        let all: Vec<usize> = newest_first
+            .filter(|(_, item)| model.shows(item) && self.is_in(item))
+            .map(|(at, _)| first.saturating_add(at))
+            .collect();
         self.found = all.len();
         let older = || all.iter().position(|number| self.at.is_none_or(|at| *number < at));
         let newer = || all.iter().rposition(|number| self.at.is_none_or(|at| *number > at));

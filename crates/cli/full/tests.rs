@@ -6,14 +6,12 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier, Style};
-use tertulia_core::charter::Questions;
+use tertulia_core::charter::{Admission, Questions};
 use tertulia_core::code::Code;
 use tertulia_core::event::{
     Asked, Contact, Deed, Event, Kind, Member, Notice, Origin, Reach, Remover, Role, State, Whisper,
 };
 use tertulia_core::id::{Key, MeetingId, Token};
-use tertulia_core::identity::Secret;
-use tertulia_core::ticket::Ticket;
 
 use super::draw::{self, View};
 use super::editor::{Act, Editor};
@@ -74,6 +72,7 @@ fn ready(role: Role, title: &str) -> Update {
         title: title.into(),
         ticket: "tertulia:07/".into(),
         questions: Questions::Open,
+        admission: Admission::Open,
         is_locked: false,
     };
     update(ready, None)
@@ -145,7 +144,7 @@ fn shown(width: u16, height: u16, model: &Model) -> Vec<String> {
 fn a_room_at_80_by_24() {
     let shown = shown(80, 16, &room());
     let expected = [
-        " Friday tertulia \u{b7} room \u{b7} 3 here \u{b7} 1 of 2 not linked",
+        " Friday tertulia \u{b7} room \u{b7} 3 here \u{b7} 1 of 2 not linked \u{b7} open",
         "\u{2014} Mon 30 Nov 2026 \u{2014}                                       \u{2502}anna (you)",
         "12:00 -- 3 here: anna (you), bea, cleo (over others)      \u{2502}bea",
         "12:00 bea: good evening, is everybody here already, or do \u{2502}cleo (over others)",
@@ -226,17 +225,86 @@ fn the_bar_tells_of_the_door_and_of_being_cut_off() {
     for number in [2, 3] {
         take(&mut model, update(Event::Unlinked { name: String::new(), key: key(number), code: Code::Silent }, None));
     }
-    let mut view = View { now_ms: NOON_MS.saturating_add(12_000), ..View::default() };
-    let bar = screen(40, 8, &model, &mut Editor::default(), &mut view).remove(0);
-    assert_eq!(bar, " CUT OFF (silent) for 12 s, trying again", "in a narrow window, too");
+    let bar = |model: &Model, after_ms| {
+        let mut view = View { now_ms: NOON_MS.saturating_add(after_ms), ..View::default() };
+        screen(50, 8, model, &mut Editor::default(), &mut view).remove(0)
+    };
+    assert_eq!(bar(&model, 12_000), " CUT OFF (silent) for 12 s, trying again \u{b7} Friday");
+    take(&mut model, update(Event::Retry { after_ms: 14_200 }, None));
+    assert_eq!(
+        bar(&model, 12_000),
+        " CUT OFF (silent) for 12 s, next try in 3 s \u{b7} Frid",
+        "first, in a narrow window, too"
+    );
+    assert_eq!(bar(&model, 14_200), " CUT OFF (silent) for 14 s, trying now \u{b7} Friday te");
     take(&mut model, update(Event::Linked { name: "bea".into(), key: key(2) }, None));
     take(&mut model, message(Kind::Deed(origin(1, 3, 2), Deed::Unlock), "anna", true, ""));
-    assert_eq!(shown(100, 8, &model)[0], " Friday tertulia \u{b7} room \u{b7} 3 here \u{b7} 1 of 2 not linked");
-    let secret = Secret([9; 32]);
-    let addresses = vec!["192.0.2.1:7473".to_string()];
-    let ticket = Ticket { meeting: MEETING, host: key(1), seed: Some(secret), endorsement: None, addresses };
-    take(&mut model, update(Event::Ticket { label: String::new(), ticket: ticket.to_string() }, None));
-    assert!(shown(100, 8, &model)[0].ends_with(" \u{b7} by ticket"));
+    assert_eq!(
+        shown(100, 8, &model)[0],
+        " Friday tertulia \u{b7} room \u{b7} 3 here \u{b7} 1 of 2 not linked \u{b7} open"
+    );
+    assert!(!model.counts_time());
+    for (admission, door) in
+        [(Admission::Ticket, "by ticket"), (Admission::Lobby, "lobby"), (Admission::TicketAndLobby, "by ticket, lobby")]
+    {
+        let mut ready = ready(Role::Host, "T");
+        if let Some(Event::Ready { admission: told, .. }) = ready.event.as_deref_mut() {
+            *told = admission;
+        }
+        take(&mut model, ready);
+        assert!(shown(100, 8, &model)[0].ends_with(&format!(" \u{b7} {door}")), "{door}");
+    }
+}
+
+#[test]
+fn who_is_on_the_way_sees_when_it_is_tried_again() {
+    let mut model = Model::default();
+    assert_eq!(shown(60, 8, &model)[0], " tertulia \u{b7} on the way");
+    take(&mut model, update(Event::Retry { after_ms: 2_000 }, None));
+    let mut view = View { now_ms: NOON_MS, ..View::default() };
+    let bar = screen(60, 8, &model, &mut Editor::default(), &mut view).remove(0);
+    assert_eq!(bar, " tertulia \u{b7} on the way, next try in 2 s");
+    take(&mut model, update(Event::Waiting { position: 1 }, None));
+    assert_eq!(shown(60, 8, &model)[0], " tertulia \u{b7} on the way", "it is there, and waits");
+}
+
+#[test]
+fn what_was_said_with_one_friend_is_shown_alone_and_what_is_typed_goes_there() {
+    let mut model = Model::default();
+    let contacts = vec![contact("bea", 2, State::Linked), contact("cleo", 3, State::Linked)];
+    take(&mut model, ready(Role::Friends, ""));
+    take(&mut model, update(Event::Contacts { contacts }, None));
+    take(&mut model, between(2, 1, ("bea", 2), "from bea"));
+    take(&mut model, between(3, 24 * 60, ("cleo", 3), "from cleo"));
+    take(&mut model, told("of this program"));
+    take(&mut model, between(2, 24 * 60 + 1, ("anna", 1), "to bea"));
+    assert_eq!(model.addressed("hello".into()), "hello");
+    assert!(model.show_with(Some("bea")));
+    let rows = shown(69, 12, &model);
+    let expected = [
+        " tertulia \u{b7} friends \u{b7} with bea alone (/with: all)",
+        "\u{2014} Mon 30 Nov 2026 \u{2014}",
+        "12:01 bea: from bea",
+        "12:00 -- of this program",
+        "\u{2014} Tue 01 Dec 2026 \u{2014}",
+        "12:01 (private, to bea) anna: to bea",
+    ];
+    assert_eq!(rows[..6], expected);
+    for (typed, sent) in
+        [("hello", "bea/hello"), ("and/or", "bea/and/or"), ("bea/once", "bea/once"), ("/users", "/users")]
+    {
+        assert_eq!(model.addressed(typed.into()), sent);
+    }
+    // What is not shown has not been seen, whoever looks; and once it is shown, it has.
+    model.take(between(3, 24 * 60 + 2, ("cleo", 3), "unseen"), true);
+    let beside = |model: &Model| shown(80, 12, model).iter().any(|row| row.contains("\u{2502}cleo 1 new"));
+    model.all_read();
+    assert!(beside(&model), "{:#?}", shown(80, 12, &model));
+    assert!(Search::new("unseen", &model).at().is_none());
+    assert!(!model.show_with(Some("nobody")) && model.with() == Some("bea"));
+    assert!(model.show_with(None) && model.with().is_none());
+    model.all_read();
+    assert!(!beside(&model) && shown(69, 12, &model).iter().any(|row| row.ends_with("cleo: unseen")));
 }
 
 #[test]

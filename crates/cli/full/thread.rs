@@ -12,7 +12,7 @@ use tertulia_core::command::Command;
 use tertulia_core::event::{Event, Role, State};
 use tokio::sync::mpsc::error::TrySendError;
 
-use super::draw::{self, View};
+use super::draw::{self, Invitation, Place, View};
 use super::editor::{Act, Editor};
 use super::keys::Sent;
 use super::look::Look;
@@ -164,8 +164,11 @@ impl Loop {
     }
 
     fn take(&mut self, mut update: Update) {
-        if let Some(Event::Ticket { ticket, .. }) = update.event.as_deref() {
-            self.view.code = Drawn::of(ticket, self.look.has_colour);
+        let asked = if let Some(Event::Ticket { ticket, .. }) = update.event.as_deref() { Some(ticket) } else { None };
+        if let Some(ticket) = asked.or(update.invitation.as_ref()) {
+            let drawn = Drawn::of(ticket, self.look.has_colour);
+            let (is_asked, place) = (asked.is_some(), Place::Nowhere);
+            self.view.code = drawn.map(|drawn| Invitation { drawn, is_asked, place });
         }
         if let Some(call) = update.call.take().filter(|_| self.view.is_elsewhere || self.view.is_away) {
             terminal::ring(&call);
@@ -197,6 +200,14 @@ impl Loop {
 
     /// Whether a key does nothing but take a code away. What is typed is never lost.
     fn closes_code(&mut self, key: &Key) -> bool {
+        let Some(place) = self.view.code.as_ref().map(|code| code.place) else { return false };
+        let is_escape = matches!(key, Key::Key(key) if key.code == KeyCode::Esc);
+        if place != Place::Over {
+            // It is in nobody's way.
+            let closes = is_escape && place == Place::Beside && self.view.search.is_none();
+            self.view.code.take_if(|_| closes);
+            return closes;
+        }
         let is_typed = match key {
             Key::Key(key) => {
                 key.code == KeyCode::F(3)
@@ -233,7 +244,9 @@ impl Loop {
             Key::FocusGained => self.view.is_elsewhere = false,
             Key::Mouse(mouse) if mouse.kind == MouseEventKind::ScrollUp => self.scroll(true, WHEEL),
             Key::Mouse(mouse) if mouse.kind == MouseEventKind::ScrollDown => self.scroll(false, WHEEL),
-            Key::Resize(..) | Key::Mouse(_) => {}
+            // Made smaller and as large as before between two looks, a window has lost what it showed.
+            Key::Resize(..) => self.redraw(),
+            Key::Mouse(_) => {}
         }
     }
 
@@ -307,6 +320,14 @@ impl Loop {
     fn finish(&mut self, text: String) {
         let wish = console::parse(&text, self.model.role.unwrap_or(Role::Member), |_| false);
         match wish {
+            Ok(Some(Wish::With(name))) => {
+                let is_known = self.model.show_with(name.as_deref());
+                let unknown =
+                    || format!("no friend of yours is called {}", escape::line(name.as_deref().unwrap_or("")));
+                self.newest();
+                (self.view.search, self.view.hint) = (None, (!is_known).then(unknown));
+                self.editor.remember(text);
+            }
             Ok(Some(Wish::Search(words))) => {
                 self.view.search = Some(Search::new(&words, &self.model));
                 self.show_found();
@@ -332,7 +353,7 @@ impl Loop {
     fn hand_over(&mut self, text: String) {
         (self.view.left_at, self.view.search) = (None, None);
         self.newest();
-        self.outgoing.push_back(Typed::Line(text, None));
+        self.outgoing.push_back(Typed::Line(self.model.addressed(text), None));
     }
 
     fn copy(&mut self) {

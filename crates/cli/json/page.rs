@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::*;
 use crate::doctor::Check;
 use crate::meetings::{Charter, Known};
-use tertulia_core::charter::Questions;
+use tertulia_core::charter::{Admission, Questions};
 use tertulia_core::code::Code;
 use tertulia_core::command::Failure;
 use tertulia_core::event::{Ending, Notice, Origin, Remover, Whisper};
@@ -97,6 +97,7 @@ fn here() -> Vec<Event> {
             title: "Rust 101".into(),
             ticket: "tertulia:…".into(),
             questions: Questions::Open,
+            admission: Admission::Open,
             is_locked: false,
         },
         Event::Joined { name: bea(), key: KEY, ticket: Some("press".into()) },
@@ -115,6 +116,7 @@ fn here() -> Vec<Event> {
         Event::Unlinked { name: bea(), key: KEY, code: Code::Cut },
         Event::Knock { name: bea(), key: KEY, note: "it is me".into(), ticket: Some("press".into()) },
         Event::Knock { name: bea(), key: KEY, note: String::new(), ticket: None },
+        Event::Retry { after_ms: 700 },
         Event::Waiting { position: 3 },
         Event::Closed { code: Code::Ended, ending: Ending::Over("the lecture is over".into()) },
     ]
@@ -206,6 +208,7 @@ fn printed() -> Vec<(String, String)> {
         title: String::new(),
         ticket: String::new(),
         questions: Questions::Open,
+        admission: Admission::Open,
         is_locked: false,
     };
     let bare = event(&bare, &Beside { now_ms, ..Beside::default() }).unwrap();

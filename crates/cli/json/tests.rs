@@ -1,4 +1,5 @@
 use super::*;
+use tertulia_core::charter::{Admission, Questions};
 use tertulia_core::code::Code;
 use tertulia_core::command::{Failure, Place};
 use tertulia_core::event::{Asked, Deed, Ending, Notice, Origin, Whisper};
@@ -41,7 +42,8 @@ fn who_is_there_is_told_in_the_fields_that_scripts_know() {
         meeting: MEETING,
         title: "T \"1\"".into(),
         ticket: "tertulia:x".into(),
-        questions: tertulia_core::charter::Questions::Open,
+        questions: Questions::Open,
+        admission: Admission::Open,
         is_locked: false,
     };
     let members = vec![
@@ -52,7 +54,7 @@ fn who_is_there_is_told_in_the_fields_that_scripts_know() {
         (
             ready,
             format!(
-                r#"{{"event":"ready","time_ms":7,"role":"host","name":"anna","key":"{}","listen":"127.0.0.1:7473","meeting":"{}","title":"T \"1\"","ticket":"tertulia:x","locked":false,"registry":null}}"#,
+                r#"{{"event":"ready","time_ms":7,"role":"host","name":"anna","key":"{}","listen":"127.0.0.1:7473","meeting":"{}","title":"T \"1\"","ticket":"tertulia:x","admission":"open","locked":false,"registry":null}}"#,
                 key(),
                 meeting()
             ),
@@ -73,6 +75,7 @@ fn who_is_there_is_told_in_the_fields_that_scripts_know() {
             Event::Knock { name: "bea".into(), key: KEY, note: "it is me".into(), ticket: None },
             format!(r#"{{"event":"knock","time_ms":7,"name":"bea","key":"{}","note":"it is me"}}"#, key()),
         ),
+        (Event::Retry { after_ms: 700 }, r#"{"event":"retry","time_ms":7,"after_ms":700}"#.into()),
         (Event::Waiting { position: 3 }, r#"{"event":"waiting","time_ms":7,"position":3}"#.into()),
         (
             Event::Roster { members, guests: 1 },

@@ -139,7 +139,7 @@ impl Session<'_> {
                 self.screen.event(&Event::Ticket { label: String::new(), ticket: self.ticket.clone() }, None);
                 true
             }
-            Ok(Some(Wish::Search(_) | Wish::Away)) => {
+            Ok(Some(Wish::Search(_) | Wish::Away | Wish::With(_))) => {
                 self.screen.own(console::NO_SCREEN);
                 true
             }

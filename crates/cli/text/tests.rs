@@ -107,7 +107,17 @@ fn what_a_registry_says_of_the_meeting_and_of_its_user_differs() {
     let mut text = Text::new(false);
     let (name, ticket, title, meeting) = ("anna".into(), String::new(), String::new(), MeetingId([7; 16]));
     let questions = tertulia_core::charter::Questions::Open;
-    text.event(&Event::Ready { role: Role::Host, name, key: KEY, meeting, title, ticket, questions, is_locked: false });
+    text.event(&Event::Ready {
+        role: Role::Host,
+        name,
+        key: KEY,
+        meeting,
+        title,
+        ticket,
+        questions,
+        admission: tertulia_core::charter::Admission::Open,
+        is_locked: false,
+    });
     let mut says = |record, addresses: &[&str]| {
         let addresses = addresses.iter().map(|address| address.parse().unwrap()).collect();
         text.event(&Event::Published { registry: "r:1".into(), record, addresses }).unwrap()
@@ -145,6 +155,7 @@ fn reader(role: Role) -> Text {
         title,
         ticket,
         questions,
+        admission: tertulia_core::charter::Admission::Open,
         is_locked: false,
     });
     text

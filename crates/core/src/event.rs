@@ -427,6 +427,8 @@ pub enum Event {
         ticket: String,
         /// What becomes of attendees' questions.
         questions: Questions,
+        /// How newcomers come in.
+        admission: Admission,
         /// Whether nobody new is let in, as far as this node knows.
         is_locked: bool,
     },
@@ -531,6 +533,11 @@ pub enum Event {
         key: Key,
         /// Why.
         code: Code,
+    },
+    /// The only link is gone, or there was none to be had: in so long it is tried again.
+    Retry {
+        /// Milliseconds.
+        after_ms: u64,
     },
     /// Somebody waits in the lobby, and asks to be let in.
     Knock {

@@ -226,6 +226,10 @@ pub trait Machine {
     fn has_let_in(&self, _link: LinkId) -> bool {
         true
     }
+    /// When a node without any link tries again to have one.
+    fn tries_again(&self) -> Option<Instant> {
+        None
+    }
     /// The logs of this machine, which the next run has to find as they are. For tests, simulators and fuzzers.
     fn logs(&self) -> Vec<&Log> {
         Vec::new()

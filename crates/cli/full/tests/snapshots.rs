@@ -4,9 +4,25 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use tertulia_core::ticket::Ticket;
 use tertulia_core::wire::entry::Level;
 
 use super::*;
+use crate::full::draw::{Invitation, Place};
+use crate::qr::Drawn;
+
+/// A lecture's ticket, as its code is shown.
+fn code(is_asked: bool) -> Option<Invitation> {
+    let ticket = Ticket {
+        meeting: MEETING,
+        host: key(1),
+        seed: None,
+        endorsement: None,
+        addresses: vec!["192.168.1.5:7473".into()],
+    };
+    let drawn = Drawn::draw(&ticket).expect("it is short");
+    Some(Invitation { drawn, is_asked, place: Place::Nowhere })
+}
 
 const SIZES: [(u16, u16); 3] = [(80, 24), (200, 60), (40, 10)];
 
@@ -58,7 +74,7 @@ fn cut_off() -> Model {
     model
 }
 
-fn views() -> [(&'static str, Shown); 8] {
+fn views() -> [(&'static str, Shown); 11] {
     let mut typing = plain(room());
     typing.1.paste("several lines,\nof which the second is longer than a narrow window has place for\n日本語");
     let mut back = plain(room());
@@ -68,10 +84,17 @@ fn views() -> [(&'static str, Shown); 8] {
     search.2.search = Some(Search::new("dora", &search.0));
     let mut help = plain(room());
     help.2.has_help = true;
+    let mut with = plain(friends());
+    with.0.show_with(Some("bea"));
+    let [mut invited, mut asked] = [lecture(), lecture()].map(plain);
+    (invited.2.code, asked.2.code) = (code(false), code(true));
     [
         ("a room", plain(room())),
         ("a lecture's host", plain(lecture())),
+        ("a code where there is place", invited),
+        ("a code that is asked for", asked),
         ("friends", plain(friends())),
+        ("with one friend", with),
         ("cut off", plain(cut_off())),
         ("typing", typing),
         ("looking back", back),
@@ -119,8 +142,7 @@ fn snapshots_of_each_view_are_what_they_were() {
     let mut now = String::new();
     for size in SIZES {
         for has_colour in [false, true] {
-            // How it looks is the same in all sizes.
-            for (name, shown) in views().into_iter().filter(|_| !has_colour || size == SIZES[0]) {
+            for (name, shown) in views() {
                 let kind = if has_colour { ", in colour" } else { "" };
                 let drawn = written(&buffer(size, has_colour, shown), has_colour);
                 let _ = writeln!(now, "== {name}, {} by {}{kind}\n{drawn}", size.0, size.1);

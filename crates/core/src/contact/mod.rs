@@ -19,7 +19,7 @@ use core::time::Duration;
 pub use self::kept::{Draft, Line, Listed, NoContact, Standing};
 use self::pair::Pair;
 pub use self::pair::pair_id;
-use crate::charter::Questions;
+use crate::charter::{Admission, Questions};
 use crate::code::Code;
 use crate::event::{Change, Contact, Ending, Event, Role, State};
 use crate::id::{DialId, Key, LinkId, MeetingId, RequestId};
@@ -375,6 +375,7 @@ impl Friends {
             title: String::new(),
             ticket: String::new(),
             questions: Questions::Closed,
+            admission: Admission::Open,
             is_locked: false,
         }));
         out.push(Output::Event(self.contacts()));

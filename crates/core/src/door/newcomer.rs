@@ -375,9 +375,9 @@ impl Newcomer {
         self.timers.next()
     }
 
-    /// Whether it is to knock again.
-    pub(crate) fn knocks_again(&self) -> bool {
-        self.timers.is_armed(Wait::Knock)
+    /// When it knocks again.
+    pub(crate) fn knocks_at(&self) -> Option<Instant> {
+        self.timers.deadline(Wait::Knock)
     }
 
     /// What is said when its patience is over.

@@ -190,6 +190,7 @@ impl Member {
             title: charter.title.clone(),
             ticket: invitation.to_string(),
             questions: charter.questions,
+            admission: charter.admission,
             is_locked: self.roster.is_locked(),
         }));
     }

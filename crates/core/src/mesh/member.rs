@@ -399,6 +399,11 @@ impl Machine for Member {
         self.lobby.has(link) || self.links.get(&link).is_some_and(Peer::is_in)
     }
 
+    fn tries_again(&self) -> Option<Instant> {
+        let is_alone = self.circle.is_empty();
+        self.newcomer.knocks_at().into_iter().chain(self.circle.next()).min().filter(|_| is_alone)
+    }
+
     fn logs(&self) -> Vec<&Log> {
         alloc::vec![&self.replica.log]
     }

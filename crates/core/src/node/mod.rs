@@ -47,6 +47,8 @@ pub struct Node {
     published: BTreeSet<LinkId>,
     /// Its user has been told the last thing.
     is_over: bool,
+    /// When the seat tries again to have a link, as its user was told.
+    told_retry: Option<Instant>,
     calm: Calm,
 }
 
@@ -64,6 +66,7 @@ impl Node {
             last_dial: 0,
             published: BTreeSet::new(),
             is_over: false,
+            told_retry: None,
         }
     }
 
@@ -140,6 +143,11 @@ impl Node {
             self.seat.machine_mut().handle(Input::Start, now, out);
             self.calm.filter(from, now.tick, out);
             self.own(Owner::Seat, from, out);
+        }
+        let next = self.seat.machine().tries_again();
+        if let Some(at) = next.filter(|_| core::mem::replace(&mut self.told_retry, next) != next) {
+            let after_ms = u64::try_from(at.since(now.tick).as_millis()).unwrap_or(u64::MAX);
+            out.push(Output::Event(Event::Retry { after_ms }));
         }
     }
 

@@ -184,6 +184,7 @@ impl Attendee {
             title: charter.title.clone(),
             ticket: self.ticket_for(charter).to_string(),
             questions: charter.questions,
+            admission: charter.admission,
             is_locked: self.roster.is_locked(),
         };
         if self.newcomer.take_seat() {
@@ -553,12 +554,16 @@ impl Machine for Attendee {
         self.due.into_iter().chain(self.newcomer.next()).min()
     }
 
+    fn tries_again(&self) -> Option<Instant> {
+        self.newcomer.knocks_at()
+    }
+
     fn logs(&self) -> Vec<&Log> {
         alloc::vec![&self.replica.log]
     }
 
     fn assert_invariants(&self) {
-        let waiting = self.newcomer.knocks_again();
+        let waiting = self.newcomer.knocks_at().is_some();
         let apart = self.stage == Stage::Apart && self.newcomer.has_dialled();
         assert_eq!(waiting, apart, "an attendee that is apart dials again, and only then: {:?}", self.stage);
         assert!(self.stage != Stage::Over || self.poll_timeout().is_none(), "it is over, and something is due");

@@ -223,6 +223,7 @@ impl Host {
             title: self.charter.title.clone(),
             ticket: self.ticket_line(""),
             questions: self.charter.questions,
+            admission: self.charter.admission,
             is_locked: self.roster.is_locked(),
         }));
     }

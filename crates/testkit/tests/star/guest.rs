@@ -404,6 +404,10 @@ fn dial_2_waits_are_random_and_grow_up_to_5_s() {
         let mut down = bench.input(Input::Down { link: HOST, code: Code::Cut });
         for longest in &mut longest {
             assert!(dial(&down).is_none());
+            let told = down.iter().find_map(|output| match output {
+                Output::Event(Event::Retry { after_ms }) => Some(*after_ms),
+                _ => None,
+            });
             let before = bench.millis;
             let dialled = loop {
                 if let Some((dialled, _)) = dial(&bench.pass(1)) {
@@ -411,6 +415,7 @@ fn dial_2_waits_are_random_and_grow_up_to_5_s() {
                 }
                 assert!(bench.millis - before < 60_000, "it does not dial");
             };
+            assert_eq!(told.map(|told| told.max(1)), Some(bench.millis - before), "as its user was told");
             *longest = (*longest).max(bench.millis - before);
             down = bench.input(Input::Unreachable { dial: dialled, code: Code::Unreachable });
         }

@@ -9,6 +9,7 @@ use super::hall::{Hall, at, identity, said_who};
 use crate::code::Code;
 use crate::event::State;
 use crate::limits;
+use crate::machine::Machine as _;
 use crate::wire::entry::Whereabouts;
 
 /// Where nobody is who knows of the room.
@@ -76,6 +77,23 @@ fn dial_4_where_somebody_was_met_it_is_met_again_within_a_quarter_of_the_time_th
         hall.blocked.remove(&(1, 0));
         hall.pass((away / 4).clamp(5_500, 300_500));
         assert_eq!(hall.between(0, 1).len(), 1, "{away} ms");
+    }
+}
+
+#[test]
+fn dial_4_whoever_has_no_link_left_knows_when_it_tries_again() {
+    let mut hall = Hall::of(3);
+    hall.part(0, 1);
+    assert_eq!(hall.nodes[0].machine.tries_again(), None, "one is left");
+    hall.blocked.extend([(0, 1), (0, 2)]);
+    hall.part(0, 2);
+    for _ in 0..20 {
+        let next = hall.nodes[0].machine.tries_again().expect("it is alone");
+        let before = hall.nodes[0].dialled;
+        hall.pass(u64::try_from(next.since(hall.now.tick).as_millis()).expect("it is soon").saturating_sub(1));
+        assert_eq!(hall.nodes[0].dialled, before, "not before");
+        hall.pass(2);
+        assert!(hall.nodes[0].dialled > before);
     }
 }
 
