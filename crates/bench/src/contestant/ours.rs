@@ -1,0 +1,196 @@
+//! A lecture of ours: a host as the program runs it, with a home on the disk, but without the program's command line; and
+//! guests that shake hands, join, open each record and look at each frame, but check no signatures: they cost little.
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
+
+use tertulia_core::channel::{Handshake, Opener, RECORD_LENGTH_BYTES, Sealer, record_bytes};
+use tertulia_core::charter::Admission;
+use tertulia_core::command::Command;
+use tertulia_core::event::Event;
+use tertulia_core::id::CommandId;
+use tertulia_core::limits;
+use tertulia_core::log::Log;
+use tertulia_core::node;
+use tertulia_core::star::{Host, HostConfig, Tickets};
+use tertulia_core::wire::entry::EntryBody;
+use tertulia_core::wire::meeting::Meeting;
+use tertulia_core::wire::session::Session;
+use tertulia_core::wire::{Encoded, Frame, decode};
+use tertulia_net::{Home, Setup, raise_open_files, seed, start as start_node, unix_ms};
+use tertulia_testkit::real::local::{found, identity};
+use tertulia_testkit::real::peer::{Proof, digest, hello, ping};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+
+use super::{Contestant, Guest, Heard, Protocol, Server, end_with_parent, number, start_own};
+
+pub(crate) const OURS: Contestant = Contestant { name: "tertulia", program: None, start };
+
+fn start() -> Server {
+    let folder = tempfile::tempdir().unwrap();
+    let (child, line) = start_own(&["host"], folder.path());
+    let (guests, speaker) = line.split_once(' ').unwrap();
+    let (guests, speaker) = (guests.parse().unwrap(), speaker.parse().unwrap());
+    Server { child, _folder: folder, guests, speaker, protocol: Box::new(Lecture) }
+}
+
+/// Holds a lecture in this folder until the program that has started this one ends.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {}
+
+/// Prints where guests come in, and where whoever speaks does, whose every line is said.
+pub(crate) fn serve(_args: &Args) {
+    end_with_parent();
+    raise_open_files();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    runtime.block_on(hold());
+}
+
+async fn hold() {
+    let home = Home::open(Path::new("home")).unwrap();
+    let founder = home.identity();
+    let charter = found("Fan-out", &founder, Admission::Open, None);
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let door = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let (address, started_ms) = (listener.local_addr().unwrap(), unix_ms());
+    let log = Log::new(charter.meeting, limits::TALK_ENTRIES_MAX);
+    let host = Host::new(HostConfig {
+        identity: founder.clone(),
+        charter,
+        name: "host".into(),
+        started_ms,
+        seed: seed().unwrap(),
+        filter: Vec::new(),
+        tickets: Tickets::first(None, &founder),
+        addresses: vec![address.to_string()],
+        log,
+    });
+    let setup = Setup { identity: founder, started_ms, listener: Some(listener), home: Some(home), trace: None };
+    let mut node = start_node(node::Node::new(host), setup).unwrap();
+    println!("{address} {}", door.local_addr().unwrap());
+    let (speaker, _) = door.accept().await.unwrap();
+    let mut lines = BufReader::new(speaker).lines();
+    loop {
+        tokio::select! {
+            line = lines.next_line() => {
+                let Ok(Some(text)) = line else { return };
+                node.commands.send((CommandId(0), Command::Say { text })).unwrap();
+            }
+            event = node.events.recv() => match event {
+                Some(Event::Closed { code, ending }) => panic!("the host ends: {code}, {ending:?}"),
+                Some(Event::Error { failure, .. }) => panic!("the host can't say that: {failure:?}"),
+                // That everybody goes at the end is no news.
+                Some(Event::Left { name, reason, .. }) if reason != "cut" => eprintln!("{name} is out: {reason}"),
+                _ => {}
+            }
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Lecture;
+
+impl Protocol for Lecture {
+    fn guest(&self, number: usize) -> Box<dyn Guest> {
+        Box::new(Attendee { name: format!("guest-{number}"), stage: Stage::New, rest: Vec::new() })
+    }
+
+    fn introduction(&self) -> Vec<u8> {
+        Vec::new()
+    }
+
+    fn say(&self, text: &str, out: &mut Vec<u8>) {
+        out.extend_from_slice(text.as_bytes());
+        out.push(b'\n');
+    }
+}
+
+#[derive(Debug)]
+struct Attendee {
+    name: String,
+    stage: Stage,
+    /// What has come of a message or record that has not come whole.
+    rest: Vec<u8>,
+}
+
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one a connection, and it changes twice")]
+enum Stage {
+    New,
+    Shaking(Handshake),
+    Linked(Sealer, Opener),
+}
+
+impl Attendee {
+    fn send(&mut self, frames: &[Encoded], out: &mut Vec<u8>) {
+        let Stage::Linked(sealer, _) = &mut self.stage else { return };
+        let frames: Vec<u8> = frames.iter().flat_map(|frame| frame.0.iter().copied()).collect();
+        sealer.seal(&frames, out).unwrap();
+    }
+
+    /// How many bytes of `input` were understood.
+    fn take(&mut self, input: &[u8], out: &mut Vec<u8>, heard: &mut Heard) -> usize {
+        let mut taken = 0;
+        if let Stage::Shaking(handshake) = &mut self.stage {
+            let (bytes, established) = handshake.receive(input, out).unwrap();
+            let Some(established) = established else { return bytes };
+            taken = bytes;
+            self.stage = Stage::Linked(established.sealer, established.opener);
+            self.send(&[hello(&self.name), Proof::default().join(1)], out);
+        }
+        let mut plaintext = Vec::new();
+        while let Some(length) = record_bytes(&input[taken..]).unwrap().filter(|length| taken + length <= input.len()) {
+            let Stage::Linked(_, opener) = &mut self.stage else { unreachable!("it was linked above") };
+            plaintext.clear();
+            opener.open(&input[taken + RECORD_LENGTH_BYTES..taken + length], &mut plaintext).unwrap();
+            taken += length;
+            let mut rest = plaintext.as_slice();
+            while !rest.is_empty() {
+                let decoded = decode(rest).unwrap();
+                rest = decoded.rest;
+                self.hear(decoded.frame, out, heard);
+            }
+        }
+        taken
+    }
+
+    fn hear(&mut self, frame: Option<Frame<'_>>, out: &mut Vec<u8>, heard: &mut Heard) {
+        match frame {
+            // An empty DIGEST has the host send all.
+            Some(Frame::Meeting(Meeting::Welcome(_))) => self.send(&[digest(Vec::new())], out),
+            Some(Frame::Meeting(Meeting::EntryFrame(frame))) => match frame.entry.read() {
+                // The host says who it is as soon as it sends all.
+                EntryBody::Person { .. } => heard.is_in = true,
+                EntryBody::Text { text, .. } => heard.messages.push(number(text.as_str().as_bytes())),
+                // A host strews in kinds that nobody knows.
+                EntryBody::Unknown => {}
+                other => panic!("the host writes {other:?}"),
+            },
+            Some(Frame::Session(Session::Bye(bye))) => panic!("{} is sent away: {bye:?}", self.name),
+            _ => {}
+        }
+    }
+}
+
+impl Guest for Attendee {
+    fn begin(&mut self, out: &mut Vec<u8>) {
+        let crypto = Box::new(snow::resolvers::RingResolver);
+        self.stage = Stage::Shaking(Handshake::initiator(&identity(), None, seed().unwrap(), crypto, out));
+    }
+
+    fn receive(&mut self, bytes: &[u8], out: &mut Vec<u8>, heard: &mut Heard) {
+        if self.rest.is_empty() {
+            let taken = self.take(bytes, out, heard);
+            self.rest.extend_from_slice(&bytes[taken..]);
+        } else {
+            self.rest.extend_from_slice(bytes);
+            let input = std::mem::take(&mut self.rest);
+            let taken = self.take(&input, out, heard);
+            self.rest.extend_from_slice(&input[taken..]);
+        }
+    }
+
+    fn stay(&mut self, out: &mut Vec<u8>) {
+        self.send(&[ping()], out);
+    }
+}

@@ -1,0 +1,48 @@
+//! Measures what Tertulia costs, beside what others cost.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::wildcard_enum_match_arm,
+    reason = "a program for whoever measures: it prints figures, and ends where something goes wrong"
+)]
+
+mod contestant;
+mod crowd;
+mod fanout;
+mod measure;
+mod table;
+mod tally;
+mod trial;
+
+use clap::Parser as _;
+
+/// What Tertulia costs, beside what others cost
+#[derive(Debug, clap::Parser)]
+#[command(name = "tertulia-bench", version)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Verb {
+    Fanout(fanout::Args),
+    #[command(hide = true)]
+    Host(contestant::ours::Args),
+    #[command(hide = true)]
+    Floor(contestant::floor::Args),
+}
+
+fn main() {
+    match Cli::parse().verb {
+        Verb::Fanout(args) => fanout::run(&args),
+        Verb::Host(args) => contestant::ours::serve(&args),
+        Verb::Floor(args) => contestant::floor::serve(&args),
+    }
+}
