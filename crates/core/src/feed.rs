@@ -18,6 +18,10 @@ pub struct Reader {
     forgiven: u64,
     owed: VecDeque<(u64, Encoded)>,
     owed_bytes: usize,
+    /// The last [`Reader::next`] has found nothing, whatever the room.
+    is_drained: bool,
+    /// It has had all that there was, once since it began to follow.
+    keeps_up: bool,
 }
 
 impl Reader {
@@ -32,6 +36,7 @@ impl Reader {
     pub fn follow(&mut self, start: Start, feed: &Feed) {
         self.next = Some(start);
         self.forgiven = feed.dropped_before();
+        self.keeps_up = false;
         self.owed.iter_mut().for_each(|(stamp, _)| *stamp = 0);
     }
 
@@ -57,6 +62,8 @@ impl Reader {
         let register = self.next.and_then(|next| feed.first_register(next));
         let ahead = following.iter().chain(&register).map(|(position, _)| *position);
         let reached = ahead.min().unwrap_or(feed.head());
+        self.is_drained = following.is_none() && register.is_none() && self.owed.is_empty();
+        self.keeps_up |= self.is_drained && self.next.is_some();
         // What was passed over is not looked at again.
         self.next = self.next.map(|next| next.past(reached));
         if self.owed.front().is_some_and(|(stamp, _)| *stamp <= reached) {
@@ -76,6 +83,16 @@ impl Reader {
         let (position, entry) = following.filter(|(_, entry)| entry.frame.0.len() <= room)?;
         self.next = self.next.map(|next| next.past(position.saturating_add(1)));
         Some(entry.frame.clone())
+    }
+
+    /// Whether the last [`Reader::next`] has found nothing, whatever the room.
+    pub(crate) const fn is_drained(&self) -> bool {
+        self.is_drained
+    }
+
+    /// At which position it is, if it has had all that there was before (SPEC SLOW-3).
+    pub(crate) fn keeps_up_at(&self) -> Option<u64> {
+        self.next.map(|next| next.talk).filter(|_| self.keeps_up)
     }
 
     /// Whether [`Reader::next`] would give something, given room.

@@ -3,7 +3,7 @@
 use alloc::{sync::Arc, vec::Vec};
 use core::fmt;
 
-use ed25519_dalek::{Signer as _, SigningKey, VerifyingKey};
+use ed25519_dalek::{Signer, SigningKey, VerifyingKey};
 
 use crate::id::{Key, Signature};
 
@@ -19,12 +19,22 @@ impl fmt::Debug for Secret {
 
 /// A signature scheme with keys of 32 and signatures of 64 bytes.
 pub trait Scheme: fmt::Debug + Send + Sync {
-    /// The public half of `secret`.
-    fn public(&self, secret: &Secret) -> Key;
-    /// Signs `message`.
-    fn sign(&self, secret: &Secret, message: &[u8]) -> Signature;
+    /// The key pair that grows from `secret`.
+    fn pair(&self, secret: &Secret) -> Arc<dyn Pair>;
     /// Whether `signature` is `key`'s on `message`.
     fn verify(&self, key: &Key, message: &[u8], signature: &Signature) -> bool;
+    /// The public half of `secret`.
+    fn public(&self, secret: &Secret) -> Key {
+        self.pair(secret).key()
+    }
+}
+
+/// A key pair that is ready to sign: to grow it from its secret costs as much as a signature.
+pub trait Pair: fmt::Debug + Send + Sync {
+    /// The public key.
+    fn key(&self) -> Key;
+    /// Signs `message`.
+    fn sign(&self, message: &[u8]) -> Signature;
 }
 
 /// RFC 8032, checked cofactorless with S below the group order, A and R not of small order (SPEC ID-1).
@@ -32,17 +42,23 @@ pub trait Scheme: fmt::Debug + Send + Sync {
 pub struct Ed25519;
 
 impl Scheme for Ed25519 {
-    fn public(&self, secret: &Secret) -> Key {
-        Key(SigningKey::from_bytes(&secret.0).verifying_key().to_bytes())
-    }
-
-    fn sign(&self, secret: &Secret, message: &[u8]) -> Signature {
-        Signature(SigningKey::from_bytes(&secret.0).sign(message).to_bytes())
+    fn pair(&self, secret: &Secret) -> Arc<dyn Pair> {
+        Arc::new(SigningKey::from_bytes(&secret.0))
     }
 
     fn verify(&self, key: &Key, message: &[u8], signature: &Signature) -> bool {
         let signature = ed25519_dalek::Signature::from_bytes(&signature.0);
         VerifyingKey::from_bytes(&key.0).is_ok_and(|key| key.verify_strict(message, &signature).is_ok())
+    }
+}
+
+impl Pair for SigningKey {
+    fn key(&self) -> Key {
+        Key(self.verifying_key().to_bytes())
+    }
+
+    fn sign(&self, message: &[u8]) -> Signature {
+        Signature(Signer::sign(self, message).to_bytes())
     }
 }
 
@@ -126,19 +142,40 @@ impl Domain {
     }
 }
 
+/// A Noise static key pair, and an identity's word that it is its own: made once, it serves all handshakes of a process.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Introduction {
+    pub(crate) private: Secret,
+    pub(crate) public: [u8; 32],
+    pub(crate) proof: Signature,
+}
+
 /// A key pair and its scheme.
 #[derive(Clone, Debug)]
 pub struct Identity {
-    secret: Secret,
+    pair: Arc<dyn Pair>,
     key: Key,
     scheme: Arc<dyn Scheme>,
+    /// Without one, each handshake has its own.
+    introduction: Option<Arc<Introduction>>,
 }
 
 impl Identity {
     /// The key pair that grows from `secret`.
     #[must_use]
     pub fn new(secret: Secret, scheme: Arc<dyn Scheme>) -> Self {
-        Self { key: scheme.public(&secret), secret, scheme }
+        let pair = scheme.pair(&secret);
+        Self { key: pair.key(), pair, scheme, introduction: None }
+    }
+
+    /// The same, which shows itself with this in all handshakes.
+    pub(crate) fn with(self, introduction: Introduction) -> Self {
+        Self { introduction: Some(Arc::new(introduction)), ..self }
+    }
+
+    /// What it shows itself with.
+    pub(crate) fn introduction(&self) -> Option<&Introduction> {
+        self.introduction.as_deref()
     }
 
     /// The public key.
@@ -156,7 +193,7 @@ impl Identity {
     /// Signs `parts` under `domain`.
     #[must_use]
     pub fn sign(&self, domain: Domain, parts: &[&[u8]]) -> Signature {
-        self.scheme.sign(&self.secret, &domain.message(parts))
+        self.pair.sign(&domain.message(parts))
     }
 
     /// Whether `signature` is `key`'s on `parts` under `domain`.

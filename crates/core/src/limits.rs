@@ -68,6 +68,10 @@ limits! {
     OWED_FRAMES_MAX: usize = 1_024;
     /// Bytes of the frames that wait for one link besides its feed (SLOW-2).
     OWED_BYTES_MAX: usize = 1_048_576;
+    /// Entries that a node's user is ahead of who keeps up (SLOW-3).
+    AHEAD_ENTRIES_MAX: usize = 1_024;
+    /// Bytes of entries that a node's user is ahead of who keeps up (SLOW-3).
+    AHEAD_BYTES_MAX: usize = 1_048_576;
     /// Guests of a star (JOIN-6).
     GUESTS_MAX: usize = 10_000;
     /// Guests that PRESENCE names; above it, only their count (PRESENCE-3).
@@ -211,6 +215,8 @@ limits! {
     DEAD_TIMEOUT: Duration = Duration::from_secs(15);
     /// A record that could not be written for this long makes its link SLOW (SLOW-1).
     STALL_TIMEOUT: Duration = Duration::from_secs(10);
+    /// A user's words wait so long for who is behind (SLOW-3).
+    AHEAD_PATIENCE: Duration = Duration::from_secs(2);
     /// A link that stays over a rate for this long is closed (RATE-1).
     RATE_PATIENCE: Duration = Duration::from_secs(10);
     /// A closing link has this long to send what it owes (BYE-3).

@@ -12,7 +12,7 @@ use tertulia_core::command::Command;
 use tertulia_core::event::{Ending, Event, Notice};
 use tertulia_core::id::{CommandId, DialId, LinkId, Source};
 use tertulia_core::limits::CLOSE_TIMEOUT;
-use tertulia_core::link::LinkEvent;
+use tertulia_core::link::{Link, LinkEvent};
 use tertulia_core::machine::{Input, Machine, OtherEnd, Output};
 use tertulia_core::time::Now;
 use tertulia_core::trace::LinkStep;
@@ -27,6 +27,7 @@ use crate::error::Error;
 use crate::handle::{Handle, Said};
 use crate::home::Home;
 use crate::listener::{self, Arrival, first_to_go};
+use crate::pace::Pace;
 use crate::shared::Shared;
 use crate::store::Store;
 
@@ -34,6 +35,8 @@ use crate::store::Store;
 const DOOR: usize = 256;
 /// What one turn takes in before others have theirs: a thousand attendees in one process must all get to read.
 const EVENTS_A_TURN: usize = 128;
+/// What the user has said is taken in at once, as far as it is there: it goes out together.
+const WISHES_A_TURN: usize = 64;
 /// How often a computer that was asleep is looked for: its timers have slept too.
 const WATCH: Duration = Duration::from_secs(1);
 
@@ -81,7 +84,10 @@ pub(crate) struct Driver {
     inbox: mpsc::UnboundedSender<Said>,
     messages: mpsc::UnboundedReceiver<Said>,
     outputs: Vec<Output>,
+    /// Links whose tasks have something to do, besides those that follow what is appended.
+    touched: Vec<LinkId>,
     has_appended: bool,
+    pace: Pace,
     end: Option<Result<(), Error>>,
     slept: Duration,
     trace_failed: bool,
@@ -112,7 +118,9 @@ impl Driver {
             inbox,
             messages,
             outputs: Vec::new(),
+            touched: Vec::new(),
             has_appended: false,
+            pace: Pace::default(),
             end: None,
             slept: Duration::ZERO,
             trace_failed: false,
@@ -132,6 +140,8 @@ impl Driver {
         self.input(Input::Start, self.shared.clock.now());
         while self.end.is_none() {
             let deadline = self.settle();
+            let waits = self.pace.waits_until(self.shared.clock.tick());
+            let deadline = waits.map_or(deadline, |until| deadline.min(self.shared.clock.runtime(until)));
             tokio::select! {
                 Some(said) = self.messages.recv() => {
                     if self.take_turn(said) == EVENTS_A_TURN {
@@ -139,11 +149,15 @@ impl Driver {
                     }
                 }
                 Some(arrival) = self.arrivals.recv() => self.on_arrival(arrival),
-                wish = wishes.recv(), if has_user => {
+                wish = wishes.recv(), if has_user && waits.is_none() => {
                     has_user = wish.is_some();
                     // Nobody is there any more to want anything.
                     let (id, command) = wish.unwrap_or((CommandId(0), Command::Stop));
-                    self.input(Input::Command { id, command }, self.shared.clock.now());
+                    let now = self.shared.clock.now();
+                    self.input(Input::Command { id, command }, now);
+                    for (id, command) in core::iter::from_fn(|| wishes.try_recv().ok()).take(WISHES_A_TURN) {
+                        self.input(Input::Command { id, command }, now);
+                    }
                 }
                 Some(Ok(dialled)) = self.dials.join_next() => self.on_dialled(dialled),
                 Some(ended) = self.connections.join_next() => {
@@ -160,23 +174,63 @@ impl Driver {
 
     /// After a batch: what is due, then everybody who has something to do. When to be back at the latest.
     fn settle(&mut self) -> tokio::time::Instant {
+        let slept = self.shared.clock.slept();
+        let has_slept = std::mem::replace(&mut self.slept, slept) < slept;
         let now = self.shared.clock.now();
         if self.end.is_none() && self.machine.poll_timeout().is_some_and(|deadline| deadline <= now.tick) {
             self.machine.handle_timeout(now, &mut self.outputs);
             self.execute(now);
         }
-        let slept = self.shared.clock.slept();
-        let has_slept = slept > self.slept;
-        self.slept = slept;
-        let has_appended = std::mem::take(&mut self.has_appended);
-        for known in self.links.values_mut() {
-            if std::mem::take(&mut known.is_touched) || (has_appended && known.follows) || has_slept {
-                known.handle.wake.notify_one();
-            }
+        if has_slept {
+            self.links.values().for_each(|known| known.handle.wake.notify_one());
         }
+        self.push(now);
         self.check_trace();
         let watch = now.tick.after(WATCH);
         self.shared.clock.runtime(self.machine.poll_timeout().map_or(watch, |deadline| deadline.min(watch)))
+    }
+
+    /// Writes to everybody who has something to be sent.
+    fn push(&mut self, now: Now) {
+        let Self { links, pace, shared, touched, .. } = self;
+        let feed = shared.feed();
+        let mut push = |id: LinkId, known: &mut Known| {
+            known.is_touched = false;
+            if let Some(goal) = known.handle.push(&feed, shared, now.tick).and_then(|at| pace.judge(id, at, now.tick)) {
+                known.handle.await_position(goal);
+            }
+        };
+        if std::mem::take(&mut self.has_appended) {
+            touched.clear();
+            let due = links.iter_mut().filter(|(_, known)| known.follows || known.is_touched);
+            due.for_each(|(id, known)| push(*id, known));
+        }
+        for id in touched.drain(..) {
+            links.get_mut(&id).into_iter().for_each(|known| push(id, known));
+        }
+    }
+
+    fn forget(&mut self, link: LinkId) -> Option<Known> {
+        self.pace.forget(link);
+        self.links.remove(&link)
+    }
+
+    /// A link has come as far as its node has waited for; the node may be further ahead of it again.
+    fn arrived(&mut self, handle: &Handle, now: Now) {
+        self.pace.forget(handle.id);
+        let at = handle.line().keeps_up_at();
+        if let Some(goal) = at.and_then(|at| self.pace.judge(handle.id, at, now.tick)) {
+            handle.await_position(goal);
+        }
+    }
+
+    /// Has a link do something, and its task write what comes of it.
+    fn touch(&mut self, id: LinkId, act: impl FnOnce(&mut Link, &Shared)) {
+        let Some(known) = self.links.get_mut(&id) else { return };
+        known.handle.link(|link| act(link, &self.shared));
+        if !std::mem::replace(&mut known.is_touched, true) {
+            self.touched.push(id);
+        }
     }
 
     fn check_trace(&mut self) {
@@ -196,6 +250,9 @@ impl Driver {
             taken = taken.saturating_add(events.len());
             events.iter().for_each(|event| self.on_link(handle.id, event, now));
             handle.taken(events.len());
+            if events.is_empty() {
+                self.arrived(&handle, now);
+            }
             if taken >= EVENTS_A_TURN {
                 return EVENTS_A_TURN;
             }
@@ -231,7 +288,7 @@ impl Driver {
         if let Some(running) = self.running.remove(&link) {
             running.task.abort();
         }
-        let Some(known) = self.links.remove(&link) else { return };
+        let Some(known) = self.forget(link) else { return };
         if let Some(trace) = &self.shared.trace {
             trace.link(link, LinkStep::Down(Code::Cut));
         }
@@ -253,7 +310,7 @@ impl Driver {
             }
             LinkEvent::Frame(_) => {}
             LinkEvent::Down { code, .. } => {
-                self.links.remove(&link);
+                self.forget(link);
                 if let Some(trace) = &self.shared.trace {
                     trace.link(link, LinkStep::Down(*code));
                 }
@@ -278,13 +335,14 @@ impl Driver {
         self.next_link = self.next_link.saturating_add(1);
         let Channel { carrier, connection, peer } = channel;
         let end = OtherEnd { peer, address: carrier.address(), dial };
-        let handle = Arc::new(Handle::new(id, connection));
+        let address = carrier.address();
+        let handle = Arc::new(Handle::new(id, carrier, connection, dial.is_some()));
         if let Some(trace) = &self.shared.trace {
             trace.link(id, if dial.is_some() { LinkStep::Dialled } else { LinkStep::Accepted });
         }
-        let source = Source::of(carrier.address().ip());
+        let source = Source::of(address.ip());
         let (shared, inbox) = (Arc::clone(&self.shared), self.inbox.clone());
-        let task = Task::new(shared, Arc::clone(&handle), inbox, carrier, dial.is_some());
+        let task = Task { shared, handle: Arc::clone(&handle), inbox };
         let task = self.connections.spawn(async move {
             task.run().await;
             id
@@ -313,10 +371,8 @@ impl Driver {
     fn perform(&mut self, output: Output, now: Now) {
         match output {
             Output::Send { link, frame } => {
-                if let Some(known) = self.links.get_mut(&link) {
-                    known.is_touched = true;
-                    known.handle.link(|link| link.send(frame, self.head));
-                }
+                let head = self.head;
+                self.touch(link, |link, _| link.send(frame, head));
             }
             // On the disk before anybody else has it.
             Output::Store { meeting, record } => {
@@ -325,6 +381,7 @@ impl Driver {
                 }
             }
             Output::Append { entry, at, dropped } => {
+                self.pace.append(at, entry.frame.0.len());
                 self.shared.feed_mut().append(entry, at, dropped);
                 self.head = self.head.max(at.saturating_add(1));
                 self.has_appended = true;
@@ -335,18 +392,15 @@ impl Driver {
                 }
             }
             Output::Follow { link, start } => {
-                if let Some(known) = self.links.get_mut(&link) {
-                    known.is_touched = true;
-                    known.follows = true;
-                    known.handle.link(|link| link.follow(start, &self.shared.feed()));
-                }
+                self.links.get_mut(&link).into_iter().for_each(|known| known.follows = true);
+                self.touch(link, |link, shared| link.follow(start, &shared.feed()));
             }
             Output::Dial { id, peer, addresses, hello } => {
                 let dial = dial::run(Arc::clone(&self.shared), peer, addresses, hello);
                 self.dials.spawn(async move { Dialled { id, result: dial.await } });
             }
             Output::Close { link, code, rule, reason } => {
-                if let Some(known) = self.links.remove(&link) {
+                if let Some(known) = self.forget(link) {
                     let why = rule.filter(|_| reason.is_empty()).map_or(reason.as_str(), |rule| rule.meaning());
                     self.part(link, &known, code, why, now);
                 }

@@ -1,37 +1,133 @@
-//! What the driver and the task of a connection share, and what the one tells the other.
+//! One connection, as its task and the driver share it: what writes, and what the one tells the other.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::cell::RefCell;
+use std::io;
+use std::mem::take;
+use std::ops::Deref;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 
+use tertulia_core::feed::Feed;
 use tertulia_core::id::LinkId;
-use tertulia_core::link::{Connection, Link, LinkEvent};
+use tertulia_core::link::{Connection, INPUT_MAX, Link, LinkEvent};
+use tertulia_core::time::Instant;
+use tertulia_core::trace::Direction;
 use tokio::sync::Notify;
 
-use crate::shared::lock;
+use crate::carrier::Carrier;
+use crate::shared::{Shared, lock};
 
 /// What a connection reads ahead of the driver: a slow driver holds up each connection by itself, and none of them
 /// for another. Meanwhile it still writes, PING too.
 const EVENTS_AHEAD: usize = 64;
+/// Records that are sealed and written at once.
+const RECORDS_AT_ONCE: usize = 8;
+/// With so many bytes no record is added to those. What a reader does not take of them waits here: no more than the
+/// longest record would.
+const BYTES_AT_ONCE: usize = 32 * 1_024;
+/// Of what there is no deadline for.
+pub(crate) const NEVER: Instant = Instant(u64::MAX);
 
 /// What the driver and a connection's task share.
 #[derive(Debug)]
 pub(crate) struct Handle {
     pub(crate) id: LinkId,
-    pub(crate) connection: Mutex<Connection>,
+    pub(crate) carrier: Carrier,
+    pub(crate) dialled: bool,
+    line: Mutex<Line>,
     /// Something has changed that the task has not seen.
     pub(crate) wake: Notify,
     /// Events that the task has delivered and the driver has not taken in.
     ahead: AtomicUsize,
+    /// The driver waits until the feed has been written to this position; 0: it does not.
+    awaited: AtomicU64,
+}
+
+/// What lies between the link and the kernel.
+#[derive(Debug)]
+pub(crate) struct Line {
+    pub(crate) connection: Connection,
+    /// Sealed and not taken by the kernel.
+    unwritten: Vec<u8>,
+    /// Nothing more can be written.
+    is_broken: bool,
+    /// What the driver has not been told.
+    pub(crate) events: Vec<LinkEvent>,
+    /// When the task looks again by itself.
+    pub(crate) armed: Instant,
+}
+
+/// What came of writing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Written {
+    /// All that there was.
+    All,
+    /// A turn's share; there is more.
+    Turn,
+    /// What the kernel took.
+    Blocked,
+    /// Nothing more can be.
+    Broken,
+}
+
+/// What a call needs, and nobody in between.
+pub(crate) struct Scratch {
+    pub(crate) input: Vec<u8>,
+    pub(crate) plaintext: Vec<u8>,
+    sealed: Vec<u8>,
+}
+
+thread_local! {
+    pub(crate) static SCRATCH: RefCell<Scratch> =
+        RefCell::new(Scratch { input: vec![0; INPUT_MAX], plaintext: Vec::new(), sealed: Vec::new() });
 }
 
 impl Handle {
-    pub(crate) fn new(id: LinkId, connection: Connection) -> Self {
-        Self { id, connection: Mutex::new(connection), wake: Notify::new(), ahead: AtomicUsize::new(0) }
+    pub(crate) fn new(id: LinkId, carrier: Carrier, connection: Connection, dialled: bool) -> Self {
+        carrier.bound_kernel();
+        let (unwritten, events) = (Vec::new(), Vec::new());
+        let line = Line { connection, unwritten, is_broken: false, events, armed: Instant(0) };
+        let (wake, ahead, awaited) = (Notify::new(), AtomicUsize::new(0), AtomicU64::new(0));
+        Self { id, carrier, dialled, line: Mutex::new(line), wake, ahead, awaited }
+    }
+
+    /// Lock order: a line first, then the feed.
+    pub(crate) fn line(&self) -> MutexGuard<'_, Line> {
+        lock(&self.line)
     }
 
     /// Has the link do something.
     pub(crate) fn link(&self, act: impl FnOnce(&mut Link)) {
-        lock(&self.connection).link().map(act);
+        self.line().connection.link().map(act);
+    }
+
+    /// Writes what there is, on the time of whoever has added to it: to wake a task costs as much as to write. The task
+    /// is woken only where something is left to it. Where the feed's reader is, unless it has had all.
+    pub(crate) fn push(&self, feed: &Feed, shared: &Shared, now: Instant) -> Option<u64> {
+        let mut line = self.line();
+        let written = line.write(self, || feed, shared, now);
+        let due = line.connection.poll_timeout().unwrap_or(NEVER);
+        let is_done = written == Written::All && line.events.is_empty() && due >= line.armed;
+        let late_at = if written == Written::All { None } else { line.keeps_up_at() };
+        let is_finished = line.connection.is_finished();
+        drop(line);
+        if !is_done || is_finished {
+            self.wake.notify_one();
+        }
+        late_at
+    }
+
+    /// The driver waits until this position has been written.
+    pub(crate) fn await_position(&self, position: u64) {
+        self.awaited.store(position, Ordering::Release);
+        // It may have been in the meantime.
+        self.wake.notify_one();
+    }
+
+    /// Whether what the driver waits for has come to be; told once.
+    pub(crate) fn has_arrived(&self, at: Option<u64>) -> bool {
+        let awaited = self.awaited.load(Ordering::Acquire);
+        awaited > 0 && at.is_none_or(|at| at >= awaited) && self.awaited.swap(0, Ordering::AcqRel) > 0
     }
 
     /// The driver has taken in `events` events: the task may read on.
@@ -50,9 +146,118 @@ impl Handle {
     pub(crate) fn is_ahead(&self) -> bool {
         self.ahead.load(Ordering::Acquire) >= EVENTS_AHEAD
     }
+
+    pub(crate) fn trace(&self, shared: &Shared, sends: bool, plaintext: &[u8]) {
+        if let Some(trace) = shared.trace.as_ref().filter(|_| !plaintext.is_empty()) {
+            let from = if sends == self.dialled { Direction::Initiator } else { Direction::Responder };
+            trace.frames(self.id, from, plaintext);
+        }
+    }
 }
 
-/// What a link has to say.
+impl Line {
+    /// Writes what there is: the kernel takes many records with one call.
+    pub(crate) fn write<F: Deref<Target = Feed>>(
+        &mut self,
+        handle: &Handle,
+        feed: impl Fn() -> F,
+        shared: &Shared,
+        now: Instant,
+    ) -> Written {
+        if self.is_broken {
+            return Written::Broken;
+        }
+        if !self.unwritten.is_empty() {
+            let rest = take(&mut self.unwritten);
+            let written = self.pass_on(handle, &rest);
+            if written != Written::All {
+                return written;
+            }
+        }
+        SCRATCH.with_borrow_mut(|Scratch { plaintext, sealed, .. }| {
+            sealed.clear();
+            let mut written = Written::Turn;
+            for _ in 0..RECORDS_AT_ONCE {
+                let is_filled = self.connection.fill(feed(), plaintext, now, sealed, &mut self.events);
+                handle.trace(shared, true, plaintext);
+                if !is_filled || self.is_drained() {
+                    written = Written::All;
+                    break;
+                }
+                if sealed.len() >= BYTES_AT_ONCE {
+                    break;
+                }
+            }
+            if sealed.is_empty() {
+                return written;
+            }
+            let passed = self.pass_on(handle, sealed);
+            if passed == Written::All { written } else { passed }
+        })
+    }
+
+    /// Hands sealed records, or what is left of them, to the kernel, and keeps what it does not take.
+    fn pass_on(&mut self, handle: &Handle, sealed: &[u8]) -> Written {
+        let Ok(sent) = handle.carrier.write(sealed) else {
+            self.is_broken = true;
+            return Written::Broken;
+        };
+        self.unwritten = sealed.get(sent..).unwrap_or_default().into();
+        if !self.unwritten.is_empty() {
+            return Written::Blocked;
+        }
+        self.connection.written();
+        Written::All
+    }
+
+    /// Whether the kernel has all that was sealed.
+    pub(crate) const fn is_written(&self) -> bool {
+        self.unwritten.is_empty()
+    }
+
+    /// The other side's stream has ended.
+    pub(crate) fn end_of_stream(&mut self) {
+        self.connection.end_of_stream(&mut self.events);
+    }
+
+    /// Nobody reads what is left.
+    pub(crate) fn forget(&mut self) {
+        self.unwritten = Vec::new();
+    }
+
+    fn is_drained(&self) -> bool {
+        self.connection.seen().is_some_and(Link::is_drained)
+    }
+
+    /// Where in the feed the link is, if it keeps up with it.
+    pub(crate) fn keeps_up_at(&self) -> Option<u64> {
+        self.connection.seen().and_then(Link::keeps_up_at)
+    }
+
+    /// Takes in what `read` reads; false if nothing will ever come again.
+    pub(crate) fn read(
+        &mut self,
+        handle: &Handle,
+        shared: &Shared,
+        read: impl FnOnce(&Carrier, &mut [u8]) -> io::Result<usize>,
+        wanted: usize,
+        now: Instant,
+    ) -> bool {
+        SCRATCH.with_borrow_mut(|Scratch { input, plaintext, .. }| {
+            let read = match read(&handle.carrier, input.get_mut(..wanted).unwrap_or_default()) {
+                Ok(0) => return false,
+                Ok(read) => read,
+                Err(error) => return error.kind() == io::ErrorKind::WouldBlock,
+            };
+            let read = input.get(..read).unwrap_or_default();
+            self.connection.receive(read, plaintext, now, &mut self.events);
+            handle.trace(shared, false, plaintext);
+            true
+        })
+    }
+}
+
+/// What a link has to say; nothing, where the driver waits for it to have come so far.
 #[derive(Debug)]
 pub(crate) struct Said {
     pub(crate) handle: Arc<Handle>,

@@ -10,6 +10,7 @@
 mod carrier;
 mod clock;
 mod connection;
+mod crypto;
 mod descriptors;
 mod dial;
 mod driver;
@@ -19,6 +20,7 @@ mod home;
 mod interfaces;
 mod listener;
 mod node;
+mod pace;
 mod private;
 mod shared;
 mod sockets;

@@ -71,7 +71,7 @@ pub fn start(machine: impl Machine + Send + 'static, setup: Setup) -> Result<Nod
     let listener = listener.map(listener::adopt).transpose().map_err(Error::Listen)?;
     let (commands, wishes) = mpsc::unbounded_channel();
     let (told, events) = mpsc::unbounded_channel();
-    let shared = Arc::new(Shared::new(identity, started_ms, trace));
+    let shared = Arc::new(Shared::new(identity, started_ms, trace)?);
     let driver = Driver::new(Box::new(machine), shared, home, told);
     let task = Some(runtime.spawn(driver.run(listener, wishes)));
     Ok(Node { commands, events, task })

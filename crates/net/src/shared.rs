@@ -2,10 +2,14 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use tertulia_core::channel::introduce;
 use tertulia_core::feed::Feed;
 use tertulia_core::identity::Identity;
 
 use crate::clock::Clock;
+use crate::crypto::crypto;
+use crate::error::Error;
+use crate::home::seed;
 use crate::trace::Trace;
 
 #[derive(Debug)]
@@ -19,8 +23,12 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(identity: Identity, started_ms: u64, trace: Option<Trace>) -> Self {
-        Self { identity, started_ms, clock: Clock::new(), trace, feed: RwLock::default() }
+    /// # Errors
+    /// The system gives no randomness.
+    pub(crate) fn new(identity: Identity, started_ms: u64, trace: Option<Trace>) -> Result<Self, Error> {
+        // Of this run: what it signs of itself, it signs once.
+        let identity = introduce(identity, seed()?, crypto()).map_err(|rule| Error::Fault(rule.meaning().into()))?;
+        Ok(Self { identity, started_ms, clock: Clock::new(), trace, feed: RwLock::default() })
     }
 
     /// Lock order: a link first, then the feed.

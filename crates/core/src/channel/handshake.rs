@@ -81,7 +81,7 @@ impl Handshake {
         out: &mut Vec<u8>,
     ) -> Self {
         let mut opening = Vec::from(PREAMBLE);
-        let first = Noise::new(true, seed, &PREAMBLE, crypto).and_then(|mut noise| {
+        let first = Noise::new(true, identity.introduction(), seed, &PREAMBLE, crypto).and_then(|mut noise| {
             noise.write(&[], &mut opening)?;
             Ok(noise)
         });
@@ -143,7 +143,10 @@ impl Handshake {
         let message = unit.get(RECORD_LENGTH_BYTES..).unwrap_or_default();
         let mut established = None;
         self.step = match core::mem::replace(&mut self.step, Step::Over(Ok(()))) {
-            Step::Preamble { seed, crypto } => Step::Message1(Noise::new(false, seed, &PREAMBLE, crypto)?),
+            Step::Preamble { seed, crypto } => {
+                let known = self.identity.introduction();
+                Step::Message1(Noise::new(false, known, seed, &PREAMBLE, crypto)?)
+            }
             Step::Message1(mut noise) => {
                 noise.read(message, &mut [])?;
                 noise.write(&self.proof(&noise), out)?;
@@ -170,7 +173,8 @@ impl Handshake {
 
     /// The payload that binds this side's identity key to its Noise static key.
     fn proof(&self, noise: &Noise) -> Vec<u8> {
-        let signature = self.identity.sign(Domain::Handshake, &[noise.static_key()]);
+        let known = self.identity.introduction().map(|known| known.proof);
+        let signature = known.unwrap_or_else(|| self.identity.sign(Domain::Handshake, &[noise.static_key()]));
         [self.identity.key().0.as_slice(), &signature.0].concat()
     }
 

@@ -7,6 +7,7 @@ mod handshake;
 mod noise;
 mod record;
 
+pub use self::noise::introduce;
 pub use handshake::{Established, HANDSHAKE_INPUT_MAX, Handshake, PREAMBLE};
 pub use record::{Opener, RECORD_LENGTH_BYTES, Sealer, record_bytes};
 pub use snow::resolvers::{BoxedCryptoResolver, CryptoResolver, DefaultResolver};

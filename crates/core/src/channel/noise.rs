@@ -11,6 +11,7 @@ use snow::{
 };
 
 use super::TAG_BYTES;
+use crate::identity::{Domain, Identity, Introduction, Secret};
 use crate::{random::Random, rule::Rule};
 
 const NAME: &str = "Noise_XX_25519_ChaChaPoly_SHA256";
@@ -26,22 +27,31 @@ pub(super) struct Noise {
 }
 
 impl Noise {
-    /// The first 32 bytes that grow from `seed` are the static private key, the next 32 the ephemeral one.
+    /// The first 32 bytes that grow from `seed` are the static private key, unless `known` has one; the next 32 are the
+    /// ephemeral one.
     pub(super) fn new(
         initiator: bool,
+        known: Option<&Introduction>,
         seed: [u8; 32],
         prologue: &[u8],
         crypto: BoxedCryptoResolver,
     ) -> Result<Self, Rule> {
-        Self::build(initiator, Random::new(seed), prologue, crypto).map_err(|error| rule(&error))
+        Self::build(initiator, known, Random::new(seed), prologue, crypto).map_err(|error| rule(&error))
     }
 
-    fn build(initiator: bool, mut random: Random, prologue: &[u8], crypto: BoxedCryptoResolver) -> Result<Self, Error> {
-        let private: [u8; 32] = random.bytes();
+    fn build(
+        initiator: bool,
+        known: Option<&Introduction>,
+        mut random: Random,
+        prologue: &[u8],
+        crypto: BoxedCryptoResolver,
+    ) -> Result<Self, Error> {
+        let drawn = random.bytes();
         let crypto = FallbackResolver::new(crypto, Box::new(DefaultResolver));
-        let mut pair = crypto.resolve_dh(&DHChoice::Curve25519).ok_or(Error::Dh)?;
-        pair.set(&private);
-        let static_key = pair.pubkey().try_into().map_err(|_| Error::Dh)?;
+        let (private, static_key) = match known {
+            Some(known) => (known.private.0, known.public),
+            None => (drawn, public(&drawn, &crypto)?),
+        };
         let builder = Builder::with_resolver(NAME.parse()?, Box::new(Checked { crypto, random }))
             .local_private_key(&private)?
             .prologue(prologue)?;
@@ -81,6 +91,25 @@ impl Noise {
         let transport = self.state.into_stateless_transport_mode().map_err(|error| rule(&error))?;
         Ok((hash, Arc::new(transport)))
     }
+}
+
+/// `identity`, which shows itself with the static key that grows from `seed` in all its handshakes from now on.
+///
+/// # Errors
+/// `crypto` has no Diffie-Hellman.
+pub fn introduce(identity: Identity, seed: [u8; 32], crypto: BoxedCryptoResolver) -> Result<Identity, Rule> {
+    let private: [u8; 32] = Random::new(seed).bytes();
+    let crypto = FallbackResolver::new(crypto, Box::new(DefaultResolver));
+    let public = public(&private, &crypto).map_err(|error| rule(&error))?;
+    let proof = identity.sign(Domain::Handshake, &[&public]);
+    Ok(identity.with(Introduction { private: Secret(private), public, proof }))
+}
+
+/// The public half of a static private key.
+fn public(private: &[u8; 32], crypto: &impl CryptoResolver) -> Result<[u8; 32], Error> {
+    let mut pair = crypto.resolve_dh(&DHChoice::Curve25519).ok_or(Error::Dh)?;
+    pair.set(private);
+    pair.pubkey().try_into().map_err(|_| Error::Dh)
 }
 
 /// Only [`Contributory`] fails with `Dh`; lengths and turns are checked before snow is asked, so the rest is a tag.

@@ -118,6 +118,15 @@ impl Connection {
         }
     }
 
+    /// The same, to look at.
+    #[must_use]
+    pub const fn seen(&self) -> Option<&Link> {
+        match &self.stage {
+            Stage::Linked(linked) => Some(&linked.link),
+            Stage::Shaking(_) | Stage::Failed(_) => None,
+        }
+    }
+
     /// The link, once both have met.
     pub const fn link(&mut self) -> Option<&mut Link> {
         match &mut self.stage {

@@ -22,7 +22,7 @@ use crate::id::{Key, MeetingId, RequestId};
 use crate::limits;
 use crate::random::Random;
 use crate::rule::Rule;
-use crate::time::{Instant, Timers};
+use crate::time::{FewTimers, Instant};
 use crate::wire::field::Reason;
 use crate::wire::frame::{self, Decoded, Role};
 use crate::wire::meeting::Meeting;
@@ -32,6 +32,11 @@ use crate::wire::{Encoded, Frame};
 
 /// What this program tells of itself.
 const SOFTWARE: &str = concat!("tertulia ", env!("CARGO_PKG_VERSION"));
+
+/// SPEC PING-2: an interval, give or take a tenth.
+const PING_SHORTEST: Duration = Duration::from_millis(PING_INTERVAL_MS / 10 * 9);
+const PING_JITTER_MS: u64 = PING_INTERVAL_MS / 5 + 1;
+const PING_INTERVAL_MS: u64 = limits::PING_INTERVAL.as_secs() * 1_000;
 
 /// How this side begins.
 #[derive(Clone, Debug)]
@@ -105,14 +110,18 @@ pub struct Link {
     /// HELLO has gone out: nothing goes before it.
     has_spoken: bool,
     bye_packed: bool,
-    timers: Timers<Timer>,
-    random: Random,
+    timers: FewTimers<Timer>,
+    /// What is added to the shortest wait before a PING: each link has its own.
+    jitter: Duration,
+    grease: [u8; 5],
 }
 
 impl Link {
     /// The link above a channel that has just been established with `peer`.
     #[must_use]
     pub fn new(opening: Opening, us: Key, peer: Key, seed: [u8; 32], now: Instant) -> Self {
+        let mut random = Random::new(seed);
+        let grease = random.bytes();
         let mut link = Self {
             state: State::Opening,
             us,
@@ -128,8 +137,9 @@ impl Link {
             ping_due: false,
             has_spoken: false,
             bye_packed: false,
-            timers: Timers::default(),
-            random: Random::new(seed),
+            timers: FewTimers::default(),
+            jitter: Duration::from_millis(random.below(PING_JITTER_MS)),
+            grease,
         };
         match opening {
             Opening::Dialled { hello } => {
@@ -244,6 +254,18 @@ impl Link {
             self.timers.arm(Timer::Stall, now.after(limits::STALL_TIMEOUT));
         }
         true
+    }
+
+    /// Whether the last [`Link::fill`] has taken all that there was.
+    #[must_use]
+    pub const fn is_drained(&self) -> bool {
+        self.bye_packed || self.reader.is_drained()
+    }
+
+    /// Which position of the feed is next, if this link has had all of it before, and follows still (SPEC SLOW-3).
+    #[must_use]
+    pub fn keeps_up_at(&self) -> Option<u64> {
+        self.reader.keeps_up_at().filter(|_| self.state == State::Open)
     }
 
     /// Whether [`Link::fill`] would find something.
@@ -390,17 +412,17 @@ impl Link {
     }
 
     /// The responder's HELLO: it tells no name.
-    fn answer(&mut self, hello: &Hello<'_>) -> Encoded {
+    fn answer(&self, hello: &Hello<'_>) -> Encoded {
         let mut options = OptionsBuffer::default();
         options.set(&option::SOFTWARE, &Reason::cut(SOFTWARE));
         self.with_grease(&Hello { started_ms: self.started_ms, options: options.options(), ..*hello })
     }
 
     /// A HELLO, and in it one option more, which nobody knows (SPEC EXT-2).
-    fn with_grease(&mut self, hello: &Hello<'_>) -> Encoded {
+    fn with_grease(&self, hello: &Hello<'_>) -> Encoded {
         let mut options = OptionsBuffer::default();
         hello.options.iter().for_each(|(kind, value)| options.set_raw(kind, value.into()));
-        let [drawn, value @ ..] = self.random.bytes::<5>();
+        let [drawn, value @ ..] = self.grease;
         options.set_raw(option::grease(drawn), value.into());
         Frame::from(Hello { options: options.options(), ..*hello }).encode(RequestId::EVENT)
     }
@@ -442,7 +464,7 @@ impl Link {
         let bye = Bye { code, reason: Reason::cut(reason), options: option::Options::NONE };
         self.reader.owe(Frame::from(bye).encode(RequestId::EVENT), head);
         self.paused_until = None;
-        self.timers = Timers::default();
+        self.timers = FewTimers::default();
         self.timers.arm(Timer::Close, now.after(limits::CLOSE_TIMEOUT));
     }
 
@@ -454,10 +476,7 @@ impl Link {
 
     fn arm_ping(&mut self, now: Instant) {
         if matches!(self.state, State::Opening | State::Open) {
-            let tenth = limits::PING_INTERVAL.checked_div(10).unwrap_or_default();
-            let range = u64::try_from(tenth.as_millis()).unwrap_or(0).saturating_mul(2).saturating_add(1);
-            let jitter = Duration::from_millis(self.random.below(range));
-            self.timers.arm(Timer::Ping, now.after(limits::PING_INTERVAL.saturating_sub(tenth)).after(jitter));
+            self.timers.arm(Timer::Ping, now.after(PING_SHORTEST).after(self.jitter));
         }
     }
 }

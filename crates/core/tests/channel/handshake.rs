@@ -3,17 +3,17 @@
 use std::sync::Arc;
 
 use tertulia_core::{
-    channel::PREAMBLE,
+    channel::{PREAMBLE, introduce},
     code::Code,
     id::{Key, Signature},
-    identity::{Domain, Ed25519, Identity, Scheme, Secret},
+    identity::{Domain, Ed25519, Identity, Pair, Scheme, Secret},
     rule::Rule,
 };
 
 use crate::{
     DIALLER_SEED, LISTENER_SEED, Side,
     adversary::{Adversary, Payload, honest, low_order_points},
-    dialler, linked, listener, stranger, talk,
+    crypto, dialler, linked, listener, stranger, talk,
 };
 
 fn sides() -> (Side, Side) {
@@ -243,7 +243,7 @@ fn handshake_4_a_key_that_has_not_signed_the_static_key_fails() {
     let replayed = |_: &[u8; 32]| honest(&listener(), &[9; 32]);
     let by_another = |key: &[u8; 32]| claimed(stranger().sign(Domain::Handshake, &[key]));
     let elsewhere = |key: &[u8; 32]| claimed(listener().sign(Domain::Entry, &[key]));
-    let bare = |key: &[u8; 32]| claimed(Ed25519.sign(&Secret([0xbb; 32]), key));
+    let bare = |key: &[u8; 32]| claimed(Ed25519.pair(&Secret([0xbb; 32])).sign(key));
     let none = |_: &[u8; 32]| vec![0; 96 - 32].into_iter().chain(listener().key().0).rev().collect();
     let payloads: [&Payload<'_>; 5] = [&replayed, &by_another, &elsewhere, &bare, &none];
     for (number, payload) in payloads.into_iter().enumerate() {
@@ -313,18 +313,42 @@ fn both_sides_get_one_hash_and_other_connections_another() {
 struct Paper;
 
 impl Scheme for Paper {
-    fn public(&self, secret: &Secret) -> Key {
-        Key(secret.0)
-    }
-
-    fn sign(&self, secret: &Secret, message: &[u8]) -> Signature {
-        let sum = message.iter().fold(secret.0[0], |sum, byte| sum.wrapping_add(*byte));
-        Signature([sum; 64])
+    fn pair(&self, secret: &Secret) -> Arc<dyn Pair> {
+        Arc::new(Sheet(secret.0))
     }
 
     fn verify(&self, key: &Key, message: &[u8], signature: &Signature) -> bool {
-        self.sign(&Secret(key.0), message) == *signature
+        Sheet(key.0).sign(message) == *signature
     }
+}
+
+#[derive(Debug)]
+struct Sheet([u8; 32]);
+
+impl Pair for Sheet {
+    fn key(&self) -> Key {
+        Key(self.0)
+    }
+
+    fn sign(&self, message: &[u8]) -> Signature {
+        let sum = message.iter().fold(self.0[0], |sum, byte| sum.wrapping_add(*byte));
+        Signature([sum; 64])
+    }
+}
+
+#[test]
+fn an_identity_that_has_introduced_itself_signs_no_more_and_is_met_as_ever() {
+    let introduced = introduce(listener(), [0x77; 32], crypto()).unwrap();
+    let meet = |seed| {
+        let mut one = Side::dials(&dialler(), Some(listener().key()), DIALLER_SEED);
+        let mut other = Side::listens(&introduced, seed);
+        talk(&mut one, &mut other, |_, said| vec![said]);
+        (one.established(), other.established())
+    };
+    let ((one, _), (other, same)) = (meet([1; 32]), meet([2; 32]));
+    assert_eq!((one.peer, other.peer), (listener().key(), listener().key()));
+    assert_eq!(other.hash, same.hash);
+    assert_ne!(one.hash, other.hash, "its ephemeral key is of this handshake alone");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tertulia_core::event::{Event, Kind};
 use tertulia_core::id::{Key, Signature};
-use tertulia_core::identity::{Ed25519, Identity, Scheme, Secret};
+use tertulia_core::identity::{Ed25519, Identity, Pair, Scheme, Secret};
 use tertulia_core::limits::PING_INTERVAL;
 use tertulia_core::machine::{Input, Machine, Output};
 use tertulia_core::star::{Attendee, NewcomerConfig};
@@ -47,12 +47,8 @@ impl fmt::Debug for Memory {
 }
 
 impl Scheme for Memory {
-    fn public(&self, secret: &Secret) -> Key {
-        Ed25519.public(secret)
-    }
-
-    fn sign(&self, secret: &Secret, message: &[u8]) -> Signature {
-        Ed25519.sign(secret, message)
+    fn pair(&self, secret: &Secret) -> Arc<dyn Pair> {
+        Ed25519.pair(secret)
     }
 
     fn verify(&self, key: &Key, message: &[u8], signature: &Signature) -> bool {

@@ -8,7 +8,7 @@ use tertulia_core::channel::{DefaultResolver, Handshake, PREAMBLE};
 use tertulia_core::charter::Admission;
 use tertulia_core::code::Code;
 use tertulia_core::id::{Key, Signature};
-use tertulia_core::identity::{Identity, Scheme, Secret};
+use tertulia_core::identity::{Identity, Pair, Scheme, Secret};
 use tertulia_core::limits::HANDSHAKE_TIMEOUT;
 use tertulia_testkit::real::local::{Lecture, attend, identity};
 use tertulia_testkit::real::peer::{Peer, read_to_end};
@@ -163,18 +163,24 @@ async fn h3_handshake_2_a_point_of_low_order_is_not_answered() {
 struct Forger([u8; 32]);
 
 impl Scheme for Forger {
-    fn public(&self, _: &Secret) -> Key {
-        Key(self.0)
-    }
-
-    fn sign(&self, _: &Secret, _: &[u8]) -> Signature {
-        let mut signature = Signature::ZERO;
-        signature.0[..32].copy_from_slice(&self.0);
-        signature
+    fn pair(&self, _: &Secret) -> Arc<dyn Pair> {
+        Arc::new(Self(self.0))
     }
 
     fn verify(&self, _: &Key, _: &[u8], _: &Signature) -> bool {
         true
+    }
+}
+
+impl Pair for Forger {
+    fn key(&self) -> Key {
+        Key(self.0)
+    }
+
+    fn sign(&self, _: &[u8]) -> Signature {
+        let mut signature = Signature::ZERO;
+        signature.0[..32].copy_from_slice(&self.0);
+        signature
     }
 }
 
