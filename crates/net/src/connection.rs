@@ -21,9 +21,8 @@ use tokio::sync::mpsc;
 use tokio::time::{sleep_until, timeout, timeout_at};
 
 use crate::carrier::Carrier;
-use crate::crypto::crypto;
+use crate::crypto::{crypto, seed};
 use crate::handle::{Handle, Line, NEVER, SCRATCH, Said, Scratch, Written};
-use crate::home::seed;
 use crate::shared::Shared;
 
 /// Whoever was dialled has so long to end a connection after the goodbye.

@@ -25,6 +25,7 @@ use self::edited::Changed;
 use self::log::{Damaged, Hold, Logs, StoredLog};
 use self::meeting::{MeetingFiles, StoredMeeting};
 use crate::clock::unix_ms;
+use crate::crypto::seed;
 use crate::error::Error;
 use crate::private::private;
 
@@ -456,16 +457,6 @@ const CONFIG: &str = "config.toml";
 
 /// The contacts' file.
 const CONTACTS: &str = "contacts.toml";
-
-/// 32 bytes of the system's randomness.
-///
-/// # Errors
-/// [`Error::Random`].
-pub fn seed() -> Result<[u8; 32], Error> {
-    let mut seed = [0; 32];
-    getrandom::fill(&mut seed).map_err(Error::Random)?;
-    Ok(seed)
-}
 
 /// A file or folder that others than its owner can use, with its mode.
 #[cfg(unix)]

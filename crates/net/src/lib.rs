@@ -28,6 +28,7 @@ mod store;
 mod trace;
 
 pub use clock::unix_ms;
+pub use crypto::seed;
 pub use descriptors::{OpenFiles, raise_open_files};
 pub use error::Error;
 pub use home::condition::{Condition, Version};
@@ -35,7 +36,7 @@ pub use home::config::{Config, Setting};
 pub use home::edited::Changed;
 pub use home::log::{Damaged, StoredLog};
 pub use home::meeting::{MeetingFiles, StoredMeeting};
-pub use home::{Home, Noticed, seed};
+pub use home::{Home, Noticed};
 pub use interfaces::{machine_addresses, machine_loopback};
 pub use node::{Node, Setup, start};
 pub use sockets::{listen, listen_everywhere};

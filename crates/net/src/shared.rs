@@ -7,9 +7,8 @@ use tertulia_core::feed::Feed;
 use tertulia_core::identity::Identity;
 
 use crate::clock::Clock;
-use crate::crypto::crypto;
+use crate::crypto::{crypto, seed};
 use crate::error::Error;
-use crate::home::seed;
 use crate::trace::Trace;
 
 #[derive(Debug)]

@@ -105,7 +105,11 @@ impl Lecture {
 
     /// SPEC DIAL-2: a guest that was only cut off, and is complete now, was outside no longer than it had to wait.
     fn check_lag(&self, key: Key, since: u64) {
-        if !self.mix.only_cuts() {
+        // Whoever comes in as the last place for talk is taken may be overtaken at once (SPEC SLOW-2), and was not only cut off.
+        let is_slow =
+            |event: &Event| matches!(event, Event::Left { key: who, reason, .. } if (*who, &**reason) == (key, "slow"));
+        let is_overtaken = self.sim.told(HOST).iter().any(|told| told.at >= since && is_slow(&told.event));
+        if !self.mix.only_cuts() || is_overtaken {
             return;
         }
         let nodes = self.guests.iter().filter(|guest| guest.key == key && !guest.gone).map(|guest| guest.node);
