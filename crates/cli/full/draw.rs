@@ -420,6 +420,10 @@ fn help(frame: &mut Frame<'_>, area: Rect) {
         return;
     }
     frame.render_widget(Clear, over);
-    let lines: Vec<Line<'_>> = KEYS.iter().map(|key| Line::raw(*key)).collect();
+    let room = usize::from(height.saturating_sub(2));
+    let shown = if room < KEYS.len() { room.saturating_sub(1) } else { room };
+    let more = KEYS.len().saturating_sub(shown);
+    let more = (more > 0).then(|| Line::raw(format!("{more} more, in a window with more rows")));
+    let lines: Vec<Line<'_>> = KEYS.iter().take(shown).map(|key| Line::raw(*key)).chain(more).collect();
     frame.render_widget(Paragraph::new(lines).block(Block::bordered().title(" keys (F1 closes) ")), over);
 }

@@ -186,6 +186,16 @@ fn no_window_is_too_small_or_too_large() {
 }
 
 #[test]
+fn keys_that_have_no_place_are_counted() {
+    let keys = |height| {
+        let mut view = View { has_help: true, ..View::default() };
+        screen(60, height, &room(), &mut Editor::default(), &mut view).join("\n")
+    };
+    assert!(keys(24).contains("/help            what can be typed") && !keys(24).contains(" more, "));
+    assert!(keys(12).contains("9 more, in a window with more rows"), "{}", keys(12));
+}
+
+#[test]
 fn who_scrolls_back_sees_the_same_while_more_arrives_and_not_beyond_the_first() {
     let mut model = Model::default();
     (0..50).for_each(|number| _ = take(&mut model, told(&format!("line {number}"))));
