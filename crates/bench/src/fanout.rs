@@ -57,7 +57,8 @@ impl Field {
 
     /// Runs everybody in turns: of each contestant its trials.
     pub(crate) fn trials(&self, setting: Setting<'_>) -> Vec<(Contestant, Vec<Trial>)> {
-        let mut trials: Vec<_> = self.contestants().into_iter().map(|one| (one, Vec::new())).collect();
+        let able = self.contestants().into_iter().filter(|one| setting.size <= one.size_max);
+        let mut trials: Vec<_> = able.map(|one| (one, Vec::new())).collect();
         for _ in 0..self.runs {
             for (contestant, trials) in &mut trials {
                 trials.push(trial::run(contestant, setting));

@@ -12,10 +12,15 @@
     reason = "a program for whoever measures: it prints figures, and ends where something goes wrong"
 )]
 
+mod codec;
 mod contestant;
 mod crowd;
 mod fanout;
+mod join;
 mod measure;
+mod mesh;
+mod plot;
+mod registry;
 mod table;
 mod tally;
 mod trial;
@@ -33,8 +38,14 @@ struct Cli {
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
     Fanout(fanout::Args),
+    Join(join::Args),
+    Mesh(mesh::Args),
+    Registry(registry::Args),
+    Codec(codec::Args),
     #[command(hide = true)]
     Host(contestant::ours::Args),
+    #[command(hide = true)]
+    Directory(registry::links::Args),
     #[command(hide = true)]
     Floor(contestant::floor::Args),
 }
@@ -42,6 +53,11 @@ enum Verb {
 fn main() {
     match Cli::parse().verb {
         Verb::Fanout(args) => fanout::run(&args),
+        Verb::Join(args) => join::run(&args),
+        Verb::Mesh(args) => mesh::run(&args),
+        Verb::Registry(args) => registry::run(&args),
+        Verb::Codec(args) => codec::run(&args),
+        Verb::Directory(args) => registry::links::serve(&args),
         Verb::Host(args) => contestant::ours::serve(&args),
         Verb::Floor(args) => contestant::floor::serve(&args),
     }

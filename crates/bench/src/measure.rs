@@ -42,6 +42,20 @@ fn resident(process: u32) -> u64 {
     line.split_whitespace().next().unwrap().parse::<u64>().unwrap() * 1_024
 }
 
+/// What this thread has had of the processor: neighbours do not count.
+#[cfg(unix)]
+pub(crate) fn thread() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap())
+}
+
+/// Neighbours do count, where no thread is told what it has had.
+#[cfg(not(unix))]
+pub(crate) fn thread() -> Duration {
+    static START: std::sync::LazyLock<std::time::Instant> = std::sync::LazyLock::new(std::time::Instant::now);
+    START.elapsed()
+}
+
 /// Has this process, of which there is one thread yet, and what it starts from now on, run on one processor only.
 pub(crate) fn pin(processor: u8) {
     let mut taskset = Command::new("taskset");

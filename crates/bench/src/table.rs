@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::measure::percentile;
+use crate::plot;
 
 /// Where figures go.
 #[derive(Clone, Debug, clap::Args)]
@@ -58,6 +59,8 @@ pub(crate) struct Row {
     pub(crate) rss_per_connection: Option<f64>,
     /// In all runs.
     pub(crate) lost: Option<u64>,
+    pub(crate) entry_frames_per_delivery: Option<f64>,
+    pub(crate) digest_frames_per_delivery: Option<f64>,
 }
 
 impl Row {
@@ -78,6 +81,8 @@ impl Row {
             p99_us: None,
             rss_per_connection: None,
             lost: None,
+            entry_frames_per_delivery: None,
+            digest_frames_per_delivery: None,
         }
     }
 }
@@ -112,7 +117,9 @@ impl Table {
 
     /// All rows are there.
     pub(crate) fn finish(self) {
-        let _ = (self.name, self.figure, self.output.plot, self.rows);
+        if let Some(folder) = &self.output.plot {
+            plot::draw(folder, self.name, self.figure, &self.rows);
+        }
     }
 }
 

@@ -32,6 +32,12 @@ impl Tally {
     /// Somebody who waits for message `next` has received message `number`; what that one waits for then.
     pub(crate) fn receive(&mut self, next: usize, number: usize, now: Instant) -> usize {
         assert!(number >= next, "message {number} has come twice, or late");
+        self.arrive(number, now);
+        number + 1
+    }
+
+    /// Somebody has received message `number`, once, as whoever tells it says.
+    pub(crate) fn arrive(&mut self, number: usize, now: Instant) {
         assert!(number < self.sent.len(), "message {number} was never sent");
         self.deliveries += 1;
         self.have[number] += 1;
@@ -39,7 +45,6 @@ impl Tally {
         while self.have.get(self.complete).is_some_and(|have| *have as usize == self.guests) {
             self.complete += 1;
         }
-        number + 1
     }
 
     /// How many messages were sent, and have not come to everybody.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::contestant::Contestant;
+use crate::contestant::{Contestant, Server};
 use crate::crowd::Crowd;
 use crate::measure::{Usage, percentile, pin};
 
@@ -62,6 +62,7 @@ pub(crate) struct Setting<'a> {
 pub(crate) struct Trial {
     /// Processor time of the server for one guest that comes, in nanoseconds.
     pub(crate) join_ns: f64,
+    pub(crate) joins_per_s: f64,
     /// Memory of the server for one guest that is there, in bytes.
     pub(crate) resident: f64,
     /// Of each load.
@@ -89,26 +90,28 @@ pub(crate) fn run(contestant: &Contestant, setting: Setting<'_>) -> Trial {
     setting.cores.inspect(|cores| pin(cores - 1));
     let mut crowd = Crowd::new(&server);
     crowd.rest(Duration::from_millis(100));
-    let before = Usage::of(server.process());
+    let (before, start) = (Usage::of(server.process.id()), Instant::now());
     crowd.grow(setting.guests);
+    let joins_per_s = setting.guests as f64 / start.elapsed().as_secs_f64();
     crowd.rest(REST);
-    let after = Usage::of(server.process());
+    let after = Usage::of(server.process.id());
     let each = |figure: f64| figure / setting.guests as f64;
     let join_ns = each((after.processor - before.processor).as_nanos() as f64);
     let resident = each(after.resident as f64 - before.resident as f64);
     crowd.talk(setting.size);
     let loads = setting.loads.iter();
-    let figures = loads.map(|load| measure(&mut crowd, server.process(), *load, setting.span)).collect();
-    Trial { join_ns, resident, figures }
+    let figures = loads.map(|load| measure(&mut crowd, (contestant, &server), *load, setting.span)).collect();
+    Trial { join_ns, joins_per_s, resident, figures }
 }
 
-fn measure(crowd: &mut Crowd<'_>, server: u32, load: Load, span: Duration) -> Figures {
+fn measure(crowd: &mut Crowd<'_>, (contestant, server): (&Contestant, &Server), load: Load, span: Duration) -> Figures {
+    let (server, window) = (server.process.id(), OPEN_WINDOW.min(contestant.in_flight_max));
     let missing = crowd.tally().missing();
-    speak(crowd, load, span / WARM_UP);
+    speak(crowd, load, window, span / WARM_UP);
     crowd.tally().take_times();
     let delivered = crowd.tally().deliveries();
     let (before, own, start) = (Usage::of(server), Usage::own(), Instant::now());
-    speak(crowd, load, span);
+    speak(crowd, load, window, span);
     let (took, after, own_after) = (start.elapsed(), Usage::of(server), Usage::own());
     let deliveries = (crowd.tally().deliveries() - delivered) as f64;
     let mut times = crowd.tally().take_times();
@@ -123,8 +126,8 @@ fn measure(crowd: &mut Crowd<'_>, server: u32, load: Load, span: Duration) -> Fi
     }
 }
 
-/// Speaks for so long, and waits until all have all of it.
-fn speak(crowd: &mut Crowd<'_>, load: Load, span: Duration) {
+/// Speaks for so long, with no more messages on their way than `window`, and waits until all have all of it.
+fn speak(crowd: &mut Crowd<'_>, load: Load, window: usize, span: Duration) {
     let start = Instant::now();
     let mut next = start;
     while start.elapsed() < span {
@@ -134,9 +137,9 @@ fn speak(crowd: &mut Crowd<'_>, load: Load, span: Duration) {
                 crowd.until_in_flight(0);
             }
             Load::Open => {
-                let room = OPEN_WINDOW - crowd.tally().in_flight();
+                let room = window - crowd.tally().in_flight();
                 crowd.say(room);
-                crowd.until_in_flight(OPEN_WINDOW - 1);
+                crowd.until_in_flight(window - 1);
             }
             Load::Paced => {
                 crowd.say(1);

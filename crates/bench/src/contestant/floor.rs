@@ -10,14 +10,14 @@ use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
 use tertulia_net::{raise_open_files, seed};
 
 use super::plain::{Plain, Word, line};
-use super::{Contestant, Guest, Heard, Protocol, Server, end_with_parent, number, start_own};
+use super::{Contestant, Guest, Heard, Protocol, Server, end_with_parent, number};
 
-pub(crate) const BARE: Contestant = Contestant { name: "floor", program: None, start: || start(&["floor"]) };
+pub(crate) const BARE: Contestant = Contestant { start: || start(&["floor"]), ..Contestant::of("floor", &[]) };
 pub(crate) const SEALED: Contestant =
-    Contestant { name: "floor sealed", program: None, start: || start(&["floor", "--seal"]) };
+    Contestant { start: || start(&["floor", "--seal"]), ..Contestant::of("floor sealed", &[]) };
 /// One that loses a message, so that a test sees whether that is seen.
 pub(crate) const LOSSY: Contestant =
-    Contestant { name: "floor that loses", program: None, start: || start(&["floor", "--lose"]) };
+    Contestant { start: || start(&["floor", "--lose"]), ..Contestant::of("floor that loses", &[]) };
 
 const KEY_BYTES: usize = 32;
 const TAG_BYTES: usize = 16;
@@ -32,12 +32,7 @@ const SPEAKER: Token = Token(2);
 const FIRST: usize = 3;
 
 fn start(arguments: &[&str]) -> Server {
-    let folder = tempfile::tempdir().unwrap();
-    let (child, line) = start_own(arguments, folder.path());
-    let (guests, speaker) = line.split_once(' ').unwrap();
-    let (guests, speaker) = (guests.parse().unwrap(), speaker.parse().unwrap());
-    let protocol = Box::new(Lines { is_sealed: arguments.contains(&"--seal") });
-    Server { child, _folder: folder, guests, speaker, protocol }
+    Server::own(arguments, Box::new(Lines { is_sealed: arguments.contains(&"--seal") }))
 }
 
 /// Writes every line of the speaker's to every guest, until the program that has started this one ends.

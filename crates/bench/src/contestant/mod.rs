@@ -1,13 +1,16 @@
 //! Who fans out: each a server in a process of its own, and how its guests and its speaker talk with it.
 
 pub(crate) mod floor;
+mod mosquitto;
+mod nats;
+mod ngircd;
 pub(crate) mod ours;
-pub(crate) mod plain;
-pub(crate) mod redis;
+mod plain;
+mod redis;
+mod tls;
 
 use std::io::{BufRead as _, BufReader};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -21,29 +24,47 @@ const START_PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) struct Contestant {
     /// What the tables call it.
     pub(crate) name: &'static str,
-    /// The program that must be there, if it is none of ours.
-    pub(crate) program: Option<&'static str>,
+    /// Others' programs that must be there.
+    programs: &'static [&'static str],
+    /// The longest message that it takes.
+    pub(crate) size_max: usize,
+    /// How many messages may be on their way before it cuts somebody off.
+    pub(crate) in_flight_max: usize,
     /// Starts it.
     pub(crate) start: fn() -> Server,
 }
 
+impl Contestant {
+    /// One that takes all that is tried here, and does not start yet.
+    const fn of(name: &'static str, programs: &'static [&'static str]) -> Self {
+        let start = || unreachable!("whoever names a contestant says how it starts");
+        Self { name, programs, size_max: usize::MAX, in_flight_max: usize::MAX, start }
+    }
+}
+
+const OWN: [Contestant; 3] = [ours::OURS, floor::BARE, floor::SEALED];
+const OTHERS: [Contestant; 8] =
+    [redis::PLAIN, redis::TLS, nats::PLAIN, nats::TLS, mosquitto::PLAIN, mosquitto::TLS, ngircd::PLAIN, ngircd::TLS];
+
 /// Ours, what nobody can go below, and with `peers` those whom others would use, as far as they are here; or, if any are
 /// named, `only` these.
 pub(crate) fn all(peers: bool, only: &[String]) -> Vec<Contestant> {
-    let own = [ours::OURS, floor::BARE, floor::SEALED];
-    let others = [redis::PLAIN];
-    let mut chosen: Vec<Contestant> = own.into_iter().chain(others.into_iter().filter(|_| peers)).collect();
-    if !only.is_empty() {
-        let known = own.into_iter().chain(others).chain([floor::LOSSY]);
-        chosen = known.filter(|one| only.iter().any(|name| name == one.name)).collect();
-        assert_eq!(chosen.len(), only.len(), "of {only:?} there are only {chosen:?}");
+    let is_chosen = |one: &Contestant| match only {
+        [] => peers || one.programs.is_empty(),
+        only => only.iter().any(|name| name == one.name),
+    };
+    let mut chosen: Vec<Contestant> = OWN.into_iter().chain(OTHERS).filter(is_chosen).collect();
+    chosen.extend([floor::LOSSY].into_iter().filter(|one| only.iter().any(|name| name == one.name)));
+    for name in only {
+        let names = || OWN.iter().chain(&OTHERS).map(|one| one.name).collect::<Vec<_>>().join(", ");
+        assert!(chosen.iter().any(|one| one.name == name), "nobody is called {name}; there are {}", names());
     }
     chosen.retain(|one| {
-        let is_here = one.program.is_none_or(is_here);
-        if !is_here {
-            eprintln!("{} is left out: there is no {} on the PATH", one.name, one.program.unwrap_or_default());
+        let missing: Vec<&str> = one.programs.iter().copied().filter(|program| !is_here(program)).collect();
+        if !missing.is_empty() {
+            eprintln!("{} is left out: there is no {} on the PATH", one.name, missing.join(", no "));
         }
-        is_here
+        missing.is_empty()
     });
     chosen
 }
@@ -54,11 +75,57 @@ fn is_here(program: &str) -> bool {
     std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
 }
 
-/// A server that runs; it ends when this is dropped, and its folder goes with it.
+/// A process with a folder of its own; both go when this is dropped.
 #[derive(Debug)]
-pub(crate) struct Server {
+pub(crate) struct Process {
     child: Child,
     _folder: TempDir,
+}
+
+impl Process {
+    /// Another process of this program; it says on its first line what others need to know.
+    pub(crate) fn own(arguments: &[&str]) -> (Self, String) {
+        let (program, folder) = (std::env::current_exe().unwrap(), tempfile::tempdir().unwrap());
+        let mut command = Command::new(program);
+        command.args(arguments).current_dir(folder.path()).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        assert!(!line.is_empty(), "{arguments:?} has ended");
+        (Self { child, _folder: folder }, line.trim().into())
+    }
+
+    /// Somebody else's server, as soon as it listens at `address`.
+    fn other(command: &mut Command, folder: TempDir, address: SocketAddr) -> Self {
+        command.current_dir(folder.path()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut process = Self { child: command.spawn().unwrap(), _folder: folder };
+        let start = Instant::now();
+        while TcpStream::connect(address).is_err() {
+            let ended = process.child.try_wait().unwrap();
+            assert!(ended.is_none(), "{command:?} has ended: {ended:?}");
+            assert!(start.elapsed() < START_PATIENCE, "{command:?} does not listen on {address}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        process
+    }
+
+    /// The system's number for it.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+/// A server that runs.
+#[derive(Debug)]
+pub(crate) struct Server {
+    pub(crate) process: Process,
     /// Where guests come in.
     pub(crate) guests: SocketAddr,
     /// Where the speaker does.
@@ -67,16 +134,11 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// The process's id.
-    pub(crate) fn process(&self) -> u32 {
-        self.child.id()
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.child.kill().ok();
-        self.child.wait().ok();
+    /// Another process of this program, that says where guests come in, and where the speaker does.
+    fn own(arguments: &[&str], protocol: Box<dyn Protocol>) -> Self {
+        let (process, line) = Process::own(arguments);
+        let (guests, speaker) = line.split_once(' ').expect("two addresses");
+        Self { process, guests: guests.parse().unwrap(), speaker: speaker.parse().unwrap(), protocol }
     }
 }
 
@@ -131,20 +193,8 @@ pub(crate) fn number(text: &[u8]) -> usize {
     })
 }
 
-/// Another process of this program, in `folder`; it says on its first line what it was asked for.
-fn start_own(arguments: &[&str], folder: &Path) -> (Child, String) {
-    let program = std::env::current_exe().unwrap();
-    let mut command = Command::new(program);
-    command.args(arguments).current_dir(folder).stdin(Stdio::piped()).stdout(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-    assert!(!line.is_empty(), "{arguments:?} has ended");
-    (child, line.trim().into())
-}
-
 /// Ends this process when the one that has started it ends.
-fn end_with_parent() {
+pub(crate) fn end_with_parent() {
     std::thread::spawn(|| {
         std::io::copy(&mut std::io::stdin(), &mut std::io::sink()).ok();
         std::process::exit(0);
@@ -154,17 +204,4 @@ fn end_with_parent() {
 /// A port that nobody else listens on now.
 fn free_port() -> SocketAddr {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap()
-}
-
-/// Starts somebody else's server, and waits until it listens there.
-fn start_other(command: &mut Command, address: SocketAddr) -> Child {
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    let start = Instant::now();
-    while TcpStream::connect(address).is_err() {
-        let ended = child.try_wait().unwrap();
-        assert!(ended.is_none(), "{command:?} has ended: {ended:?}");
-        assert!(start.elapsed() < START_PATIENCE, "{command:?} does not listen on {address}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    child
 }

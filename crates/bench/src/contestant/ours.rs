@@ -17,22 +17,15 @@ use tertulia_core::wire::entry::EntryBody;
 use tertulia_core::wire::meeting::Meeting;
 use tertulia_core::wire::session::Session;
 use tertulia_core::wire::{Encoded, Frame, decode};
-use tertulia_net::{Home, Setup, raise_open_files, seed, start as start_node, unix_ms};
+use tertulia_net::{Home, Setup, raise_open_files, seed, start, unix_ms};
 use tertulia_testkit::real::local::{found, identity};
 use tertulia_testkit::real::peer::{Proof, digest, hello, ping};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 
-use super::{Contestant, Guest, Heard, Protocol, Server, end_with_parent, number, start_own};
+use super::{Contestant, Guest, Heard, Protocol, Server, end_with_parent, number};
 
-pub(crate) const OURS: Contestant = Contestant { name: "tertulia", program: None, start };
-
-fn start() -> Server {
-    let folder = tempfile::tempdir().unwrap();
-    let (child, line) = start_own(&["host"], folder.path());
-    let (guests, speaker) = line.split_once(' ').unwrap();
-    let (guests, speaker) = (guests.parse().unwrap(), speaker.parse().unwrap());
-    Server { child, _folder: folder, guests, speaker, protocol: Box::new(Lecture) }
-}
+pub(crate) const OURS: Contestant =
+    Contestant { start: || Server::own(&["host"], Box::new(Lecture)), ..Contestant::of("tertulia", &[]) };
 
 /// Holds a lecture in this folder until the program that has started this one ends.
 #[derive(Debug, clap::Args)]
@@ -66,7 +59,7 @@ async fn hold() {
         log,
     });
     let setup = Setup { identity: founder, started_ms, listener: Some(listener), home: Some(home), trace: None };
-    let mut node = start_node(node::Node::new(host), setup).unwrap();
+    let mut node = start(node::Node::new(host), setup).unwrap();
     println!("{address} {}", door.local_addr().unwrap());
     let (speaker, _) = door.accept().await.unwrap();
     let mut lines = BufReader::new(speaker).lines();

@@ -3,23 +3,36 @@
 use std::process::Command;
 
 use super::plain::{Plain, Word, line};
-use super::{Contestant, Guest, Protocol, Server, free_port, number, start_other};
+use super::tls::Certificate;
+use super::{Contestant, Guest, Process, Protocol, Server, free_port, number};
 
-pub(crate) const PLAIN: Contestant = Contestant { name: "redis", program: Some("redis-server"), start };
+pub(crate) const PLAIN: Contestant =
+    Contestant { start: || start(false), ..Contestant::of("redis", &["redis-server"]) };
+pub(crate) const TLS: Contestant =
+    Contestant { start: || start(true), ..Contestant::of("redis tls", &["redis-server", "openssl"]) };
 
 const SUBSCRIBED: &[u8] = b"*3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n";
 const MESSAGE: &[u8] = b"*3\r\n$7\r\nmessage\r\n$1\r\nc\r\n";
 
-fn start() -> Server {
+fn start(has_tls: bool) -> Server {
     let folder = tempfile::tempdir().unwrap();
-    let address = free_port();
+    let speaker = free_port();
     let mut command = Command::new("redis-server");
-    command.current_dir(folder.path()).args(["--bind", "127.0.0.1", "--port", &address.port().to_string()]);
+    command.args(["--bind", "127.0.0.1", "--port", &speaker.port().to_string()]);
     // Nothing on the disk, and nobody cut off for being slow.
     command.args(["--save", "", "--appendonly", "no", "--maxclients", "20000"]);
     command.args(["--client-output-buffer-limit", "pubsub", "0", "0", "0"]);
-    let child = start_other(&mut command, address);
-    Server { child, _folder: folder, guests: address, speaker: address, protocol: Box::new(Redis) }
+    let (mut guests, mut protocol): (_, Box<dyn Protocol>) = (speaker, Box::new(Redis));
+    if has_tls {
+        let made = Certificate::make(folder.path());
+        guests = free_port();
+        command.args(["--tls-port", &guests.port().to_string(), "--tls-auth-clients", "no"]);
+        command.arg("--tls-cert-file").arg(&made.certificate).arg("--tls-key-file").arg(&made.key);
+        command.arg("--tls-ca-cert-file").arg(&made.certificate);
+        protocol = made.around(protocol, false);
+    }
+    let process = Process::other(&mut command, folder, guests);
+    Server { process, guests, speaker, protocol }
 }
 
 #[derive(Debug)]
