@@ -17,7 +17,8 @@ use tertulia_net::seed;
 use tertulia_testkit::real::peer::{digest, ping};
 
 use crate::measure;
-use crate::table::{Output, Row, Spread, Table};
+use crate::row::{Row, Spread};
+use crate::table::{Output, Table};
 
 /// Each is tried for so long.
 const SPAN: Duration = Duration::from_millis(50);
@@ -57,7 +58,7 @@ pub(crate) fn run(args: &Args) {
     };
     for (what, frame) in [("decode PING", ping()), ("decode DIGEST of 16", digest)] {
         add(what, frame.0.len(), &mut || {
-            black_box(decode(black_box(&frame.0)));
+            let _ = black_box(decode(black_box(&frame.0)));
         });
     }
     for &size in &args.size {
@@ -82,7 +83,7 @@ fn entry(us: &Identity, size: usize, add: &mut impl FnMut(&str, usize, &mut dyn 
     let signed = entry.entry.envelope().signed();
     let signature = us.sign(Domain::Entry, &[&signed]);
     add("decode ENTRY", size, &mut || {
-        black_box(decode(black_box(&frame.0)));
+        let _ = black_box(decode(black_box(&frame.0)));
     });
     add("read the body of ENTRY", size, &mut || {
         black_box(black_box(&entry.entry).read());

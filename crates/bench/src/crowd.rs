@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 
-use crate::contestant::{Guest, Heard, Server, text};
+use crate::contestant::server::{Guest, Heard, Server, text};
 use crate::tally::Tally;
 
 /// Guests that come in at one time: a host of ours takes no more than 256 handshakes at once.
 const COMING_MAX: usize = 64;
-/// What has not come for so long does not come.
+/// Whoever has not come in for so long does not come.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// A host of ours takes whoever says nothing for 15 s for dead.
 const STAY_INTERVAL: Duration = Duration::from_secs(4);
@@ -40,6 +40,7 @@ struct Seat {
 #[derive(Debug)]
 pub(crate) struct Crowd<'a> {
     server: &'a Server,
+    patience: Duration,
     poll: Poll,
     events: Events,
     seats: Vec<Seat>,
@@ -53,13 +54,14 @@ pub(crate) struct Crowd<'a> {
 }
 
 impl<'a> Crowd<'a> {
-    /// The speaker alone.
-    pub(crate) fn new(server: &'a Server) -> Self {
+    /// The speaker alone. What does not come for as long as `patience` is lost.
+    pub(crate) fn new(server: &'a Server, patience: Duration) -> Self {
         let poll = Poll::new().unwrap();
         let mut speaker = End::dial(server.speaker, SPEAKER, &poll);
         speaker.send(&server.protocol.introduction());
         Self {
             server,
+            patience,
             poll,
             events: Events::with_capacity(1_024),
             seats: Vec::new(),
@@ -127,12 +129,12 @@ impl<'a> Crowd<'a> {
     pub(crate) fn until_in_flight(&mut self, most: usize) {
         let mut last = (self.tally.deliveries(), Instant::now());
         while self.tally.in_flight() > most {
-            self.turn(Some(Instant::now() + PATIENCE));
+            self.turn(Some(Instant::now() + self.patience));
             let now = Instant::now();
             if self.tally.deliveries() > last.0 {
                 last = (self.tally.deliveries(), now);
             }
-            if now - last.1 > PATIENCE {
+            if now - last.1 >= self.patience {
                 self.tally.give_up();
             }
         }

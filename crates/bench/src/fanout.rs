@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use crate::contestant::{self, Contestant};
-use crate::table::{Output, Row, Spread, Table};
+use crate::contestant;
+use crate::contestant::server::Contestant;
+use crate::row::{Row, Spread};
+use crate::table::{Output, Table};
 use crate::trial::{self, Load, Setting, Trial};
 
 /// One speaks to many: processor time of the host for each message that reaches somebody
@@ -15,11 +17,14 @@ pub(crate) struct Args {
     #[arg(long, value_enum, value_delimiter = ',', default_values = ["one", "16", "open", "20/s"])]
     load: Vec<Load>,
     /// Bytes of a message
-    #[arg(long, value_delimiter = ',', default_values_t = [64], value_parser = clap::value_parser!(usize))]
+    #[arg(long, value_delimiter = ',', default_values_t = [64])]
     size: Vec<usize>,
     /// Seconds of each load
     #[arg(long, default_value_t = 1.0)]
     seconds: f64,
+    /// What has not come for so many seconds is lost
+    #[arg(long, default_value_t = 20.0)]
+    patience: f64,
     #[command(flatten)]
     output: Output,
 }
@@ -74,8 +79,8 @@ pub(crate) fn run(args: &Args) {
     for &cores in &args.field.cores() {
         for &guests in &args.field.n {
             for &size in &args.size {
-                let span = Duration::from_secs_f64(args.seconds);
-                let setting = Setting { guests, size, cores, loads: &args.load, span };
+                let [span, patience] = [args.seconds, args.patience].map(Duration::from_secs_f64);
+                let setting = Setting { guests, size, cores, loads: &args.load, span, patience };
                 for (contestant, trials) in args.field.trials(setting) {
                     rows(&contestant, setting, &trials).into_iter().for_each(|row| table.add(row));
                 }

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::fanout::Field;
-use crate::table::{Output, Row, Spread, Table};
+use crate::row::{Row, Spread};
+use crate::table::{Output, Table};
 use crate::trial::{Setting, Trial};
 
 /// Many come: processor time of the host for each, and its memory for each that is there
@@ -20,7 +21,8 @@ pub(crate) fn run(args: &Args) {
     let mut table = Table::new("join", "processor time of the host, ns a join", &args.output);
     for &cores in &args.field.cores() {
         for &guests in &args.field.n {
-            let setting = Setting { guests, size: 0, cores, loads: &[], span: Duration::ZERO };
+            let setting =
+                Setting { guests, size: 0, cores, loads: &[], span: Duration::ZERO, patience: Duration::ZERO };
             for (contestant, trials) in args.field.trials(setting) {
                 let median = |figure: fn(&Trial) -> f64| Spread::of(trials.iter().map(figure)).median;
                 table.add(Row {

@@ -21,6 +21,7 @@ mod measure;
 mod mesh;
 mod plot;
 mod registry;
+mod row;
 mod table;
 mod tally;
 mod trial;

@@ -22,9 +22,10 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout, timeout_at};
 
-use crate::contestant::{number, text};
+use crate::contestant::server::{number, text};
 use crate::measure::{Usage, percentile};
-use crate::table::{Output, Row, Spread, Table};
+use crate::row::{Row, Spread};
+use crate::table::{Output, Table};
 use crate::tally::Tally;
 
 /// What has not happened by then does not happen.

@@ -5,7 +5,7 @@ use std::path::Path;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use crate::table::Row;
+use crate::row::Row;
 
 const WIDTH: u32 = 900;
 const ROW_HEIGHT: u32 = 18;
@@ -49,10 +49,6 @@ pub(crate) fn draw(folder: &Path, name: &str, figure: &str, rows: &[Row]) {
         write(&area, &title(row), (i32::try_from(NAMES_WIDTH).unwrap() - 6, middle), HPos::Right);
     }
     area.present().unwrap();
-    println_path(&file);
-}
-
-fn println_path(file: &Path) {
     eprintln!("drawn: {}", file.display());
 }
 

@@ -4,7 +4,8 @@
 pub(crate) mod links;
 mod machine;
 
-use crate::table::{Output, Row, Table};
+use crate::row::Row;
+use crate::table::{Output, Table};
 
 /// A registry: processor time and memory for each record, and each question
 #[derive(Debug, clap::Args)]

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::contestant::{Contestant, Server};
+use crate::contestant::server::{Contestant, Server};
 use crate::crowd::Crowd;
 use crate::measure::{Usage, percentile, pin};
 
@@ -55,6 +55,8 @@ pub(crate) struct Setting<'a> {
     pub(crate) loads: &'a [Load],
     /// How long each load lasts.
     pub(crate) span: Duration,
+    /// What has not come for so long is lost.
+    pub(crate) patience: Duration,
 }
 
 /// What came of it.
@@ -88,7 +90,7 @@ pub(crate) fn run(contestant: &Contestant, setting: Setting<'_>) -> Trial {
     setting.cores.inspect(|_| pin(0));
     let server = (contestant.start)();
     setting.cores.inspect(|cores| pin(cores - 1));
-    let mut crowd = Crowd::new(&server);
+    let mut crowd = Crowd::new(&server, setting.patience);
     crowd.rest(Duration::from_millis(100));
     let (before, start) = (Usage::of(server.process.id()), Instant::now());
     crowd.grow(setting.guests);
@@ -100,18 +102,23 @@ pub(crate) fn run(contestant: &Contestant, setting: Setting<'_>) -> Trial {
     let resident = each(after.resident as f64 - before.resident as f64);
     crowd.talk(setting.size);
     let loads = setting.loads.iter();
-    let figures = loads.map(|load| measure(&mut crowd, (contestant, &server), *load, setting.span)).collect();
+    let figures = loads.map(|load| measure(&mut crowd, (contestant, &server), *load, setting)).collect();
     Trial { join_ns, joins_per_s, resident, figures }
 }
 
-fn measure(crowd: &mut Crowd<'_>, (contestant, server): (&Contestant, &Server), load: Load, span: Duration) -> Figures {
+fn measure(
+    crowd: &mut Crowd<'_>,
+    (contestant, server): (&Contestant, &Server),
+    load: Load,
+    setting: Setting<'_>,
+) -> Figures {
     let (server, window) = (server.process.id(), OPEN_WINDOW.min(contestant.in_flight_max));
     let missing = crowd.tally().missing();
-    speak(crowd, load, window, span / WARM_UP);
+    speak(crowd, load, window, setting.span / WARM_UP);
     crowd.tally().take_times();
     let delivered = crowd.tally().deliveries();
     let (before, own, start) = (Usage::of(server), Usage::own(), Instant::now());
-    speak(crowd, load, window, span);
+    speak(crowd, load, window, setting.span);
     let (took, after, own_after) = (start.elapsed(), Usage::of(server), Usage::own());
     let deliveries = (crowd.tally().deliveries() - delivered) as f64;
     let mut times = crowd.tally().take_times();

@@ -10,14 +10,14 @@ use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
 use tertulia_net::{raise_open_files, seed};
 
 use super::plain::{Plain, Word, line};
-use super::{Contestant, Guest, Heard, Protocol, Server, end_with_parent, number};
+use super::server::{Contestant, Guest, Heard, Protocol, Server, end_with_parent, number};
 
 pub(crate) const BARE: Contestant = Contestant { start: || start(&["floor"]), ..Contestant::of("floor", &[]) };
 pub(crate) const SEALED: Contestant =
-    Contestant { start: || start(&["floor", "--seal"]), ..Contestant::of("floor sealed", &[]) };
+    Contestant { start: || start(&["floor", "--seal"]), ..Contestant::of("floor-sealed", &[]) };
 /// One that loses a message, so that a test sees whether that is seen.
 pub(crate) const LOSSY: Contestant =
-    Contestant { start: || start(&["floor", "--lose"]), ..Contestant::of("floor that loses", &[]) };
+    Contestant { start: || start(&["floor", "--lose"]), ..Contestant::of("floor-that-loses", &[]) };
 
 const KEY_BYTES: usize = 32;
 const TAG_BYTES: usize = 16;

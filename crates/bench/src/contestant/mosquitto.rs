@@ -4,13 +4,13 @@ use std::fs;
 use std::process::Command;
 
 use super::plain::{Plain, Word};
+use super::server::{Contestant, Guest, Process, Protocol, Server, free_port, number};
 use super::tls::Certificate;
-use super::{Contestant, Guest, Process, Protocol, Server, free_port, number};
 
 pub(crate) const PLAIN: Contestant =
     Contestant { start: || start(false), ..Contestant::of("mosquitto", &["mosquitto"]) };
 pub(crate) const TLS: Contestant =
-    Contestant { start: || start(true), ..Contestant::of("mosquitto tls", &["mosquitto", "openssl"]) };
+    Contestant { start: || start(true), ..Contestant::of("mosquitto-tls", &["mosquitto", "openssl"]) };
 
 /// A session of MQTT 3.1.1 that is new, under a name that the server chooses, and never too long silent.
 const CONNECT: &[u8] = b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x00\x00\x00";

@@ -4,12 +4,12 @@ use std::fs;
 use std::process::Command;
 
 use super::plain::{Plain, Word, line};
+use super::server::{Contestant, Guest, Process, Protocol, Server, free_port, number};
 use super::tls::Certificate;
-use super::{Contestant, Guest, Process, Protocol, Server, free_port, number};
 
 pub(crate) const PLAIN: Contestant = Contestant { start: || start(false), ..Contestant::of("nats", &["nats-server"]) };
 pub(crate) const TLS: Contestant =
-    Contestant { start: || start(true), ..Contestant::of("nats tls", &["nats-server", "openssl"]) };
+    Contestant { start: || start(true), ..Contestant::of("nats-tls", &["nats-server", "openssl"]) };
 
 const CONNECT: &str = "CONNECT {\"verbose\":false,\"pedantic\":false}\r\n";
 const PONG: &[u8] = b"PONG\r\n";

@@ -4,11 +4,11 @@ use std::fs;
 use std::process::Command;
 
 use super::plain::{Plain, Word, line};
+use super::server::{Contestant, Guest, Process, Protocol, Server, free_port, number};
 use super::tls::Certificate;
-use super::{Contestant, Guest, Process, Protocol, Server, free_port, number};
 
 pub(crate) const PLAIN: Contestant = Contestant { start: || start(false), ..of("ngircd", &["ngircd"]) };
-pub(crate) const TLS: Contestant = Contestant { start: || start(true), ..of("ngircd tls", &["ngircd", "openssl"]) };
+pub(crate) const TLS: Contestant = Contestant { start: || start(true), ..of("ngircd-tls", &["ngircd", "openssl"]) };
 
 const fn of(name: &'static str, programs: &'static [&'static str]) -> Contestant {
     // It cuts off whoever is 64 KiB behind.

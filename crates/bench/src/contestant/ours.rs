@@ -22,7 +22,7 @@ use tertulia_testkit::real::local::{found, identity};
 use tertulia_testkit::real::peer::{Proof, digest, hello, ping};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 
-use super::{Contestant, Guest, Heard, Protocol, Server, end_with_parent, number};
+use super::server::{Contestant, Guest, Heard, Protocol, Server, end_with_parent, number};
 
 pub(crate) const OURS: Contestant =
     Contestant { start: || Server::own(&["host"], Box::new(Lecture)), ..Contestant::of("tertulia", &[]) };
@@ -107,7 +107,6 @@ struct Attendee {
 }
 
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "there is one a connection, and it changes twice")]
 enum Stage {
     New,
     Shaking(Handshake),

@@ -1,6 +1,6 @@
 //! Guests of protocols whose words can be told apart without a state.
 
-use super::{Guest, Heard};
+use super::server::{Guest, Heard};
 
 /// What bytes begin with.
 #[derive(Debug, PartialEq, Eq)]

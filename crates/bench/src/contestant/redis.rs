@@ -3,13 +3,13 @@
 use std::process::Command;
 
 use super::plain::{Plain, Word, line};
+use super::server::{Contestant, Guest, Process, Protocol, Server, free_port, number};
 use super::tls::Certificate;
-use super::{Contestant, Guest, Process, Protocol, Server, free_port, number};
 
 pub(crate) const PLAIN: Contestant =
     Contestant { start: || start(false), ..Contestant::of("redis", &["redis-server"]) };
 pub(crate) const TLS: Contestant =
-    Contestant { start: || start(true), ..Contestant::of("redis tls", &["redis-server", "openssl"]) };
+    Contestant { start: || start(true), ..Contestant::of("redis-tls", &["redis-server", "openssl"]) };
 
 const SUBSCRIBED: &[u8] = b"*3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n";
 const MESSAGE: &[u8] = b"*3\r\n$7\r\nmessage\r\n$1\r\nc\r\n";

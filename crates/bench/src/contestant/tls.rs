@@ -10,7 +10,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
 
-use super::{Guest, Heard, Protocol};
+use super::server::{Guest, Heard, Protocol};
 
 /// A certificate that nobody needs tomorrow, and its key.
 #[derive(Debug)]

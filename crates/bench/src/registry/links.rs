@@ -20,9 +20,9 @@ use tertulia_testkit::real::peer::Peer;
 use tokio::net::TcpSocket;
 use tokio::task::JoinSet;
 
-use crate::contestant::{Process, end_with_parent};
+use crate::contestant::server::{Process, end_with_parent};
 use crate::measure::Usage;
-use crate::table::{Row, Spread};
+use crate::row::{Row, Spread};
 
 const NONE: Options<'static> = Options::NONE;
 /// Publishers at one address: a registry takes 1,024 records from there.

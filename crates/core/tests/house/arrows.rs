@@ -167,7 +167,9 @@ fn in_words(uses: &BTreeMap<Vec<String>, BTreeSet<Vec<String>>>) -> Arrows {
 #[test]
 fn a_crate_uses_those_that_the_page_says() {
     let mut used = Arrows::new();
-    for (name, folder) in [("core", "core/src"), ("net", "net/src"), ("cli", "cli"), ("testkit", "testkit/src")] {
+    let crates =
+        [("core", "core/src"), ("net", "net/src"), ("cli", "cli"), ("testkit", "testkit/src"), ("bench", "bench/src")];
+    for (name, folder) in crates {
         let code: String = sources(&project().join("crates").join(folder)).into_values().map(|one| one.code).collect();
         let uses = |other: &&str| *other != name && begins(&code, &format!("tertulia_{other}::")).next().is_some();
         used.insert(name.into(), ["core", "net", "testkit"].into_iter().filter(uses).map(String::from).collect());
@@ -194,7 +196,7 @@ fn a_room_of_core_uses_those_that_the_page_says() {
 
 #[test]
 fn no_files_use_each_other_in_a_circle() {
-    for folder in ["core/src", "net/src", "cli"] {
+    for folder in ["core/src", "net/src", "cli", "bench/src"] {
         let sources = sources(&project().join("crates").join(folder));
         let arrows = in_words(&uses(&modules(&sources)));
         let circles = circles(&arrows);
