@@ -171,7 +171,7 @@ impl Room {
     /// Members take turns.
     async fn speak(&mut self, tally: &mut Tally, rate: u32, args: &Args) -> Figures {
         tally.take_times();
-        let (delivered, missing, frames) = (tally.deliveries(), tally.missing(), self.frames());
+        let (delivered, missing, frames) = (tally.deliveries(), tally.missing(), self.frames(args).await);
         let (before, start) = (Usage::own(), Instant::now());
         let (mut next, end) = (start, start + Duration::from_secs_f64(args.seconds));
         while next < end {
@@ -190,7 +190,7 @@ impl Room {
         let deliveries = (tally.deliveries() - delivered) as f64;
         let mut times = tally.take_times();
         let mut time = |hundredths| f64::from(percentile(&mut times, hundredths).unwrap_or(0));
-        let [entries, digests] = self.frames();
+        let [entries, digests] = self.frames(args).await;
         Figures {
             ns: (after.processor - before.processor).as_nanos() as f64 / deliveries,
             deliveries_per_s: deliveries / took.as_secs_f64(),
@@ -211,8 +211,12 @@ impl Room {
         }
     }
 
-    /// How many ENTRY and DIGEST frames there were so far, as far as members write that down.
-    fn frames(&self) -> [f64; 2] {
+    /// How many ENTRY and DIGEST frames there were, once all that follows what was said is over, if members write that
+    /// down.
+    async fn frames(&self, args: &Args) -> [f64; 2] {
+        if args.frames {
+            sleep(REST).await;
+        }
         let traces = (0..self.members).filter_map(|at| fs::read_to_string(self.trace(at)).ok());
         let mut counts = [0.0; 2];
         for trace in traces {

@@ -1,4 +1,5 @@
-//! Measures a host with a thousand attendees, some of whom never read.
+//! Measures what it costs a host with a thousand attendees that some of them never read; what all who do cost it,
+//! `tertulia-bench` measures.
 //!
 //! `cargo build --release && cargo run --release -p tertulia-testkit --bin crowd`
 //!
@@ -6,7 +7,6 @@
 #![expect(
     clippy::unwrap_used,
     clippy::arithmetic_side_effects,
-    clippy::indexing_slicing,
     clippy::as_conversions,
     clippy::print_stdout,
     reason = "a program for whoever measures: it prints figures, and ends where something goes wrong"
@@ -31,46 +31,7 @@ async fn main() {
     let (people, silent, lines) = (next(1_000), next(20), next(5_000));
     rlimit::increase_nofile_limit(FILES).unwrap();
     let program: PathBuf = std::env::current_exe().unwrap().with_file_name("tertulia");
-    idle_and_busy(&program, people).await;
     never_read(&program, people, silent, lines).await;
-}
-
-/// Processor time for each that joins, memory of connections that only stand, then processor time for each line that
-/// reaches somebody.
-async fn idle_and_busy(program: &Path, people: usize) {
-    let mut hall = Hall::open(program, "idle").await;
-    let mut crowd = Crowd::new(hall.ticket.clone());
-    let mut memory = Vec::new();
-    for attendees in [0, people / 2, people] {
-        let before = hall.usage().processor;
-        crowd.grow(attendees).await;
-        sleep(REST).await;
-        let usage = hall.usage();
-        memory.push((attendees as f64, usage.resident_kib as f64, (usage.processor - before).as_micros() as f64));
-    }
-    println!("idle attendees   host's memory, KiB   each, KiB   processor of the host, us a join");
-    for (at, (attendees, kib, used)) in memory.iter().enumerate() {
-        let before = at.checked_sub(1).map_or((0.0, *kib), |before| (memory[before].0, memory[before].1));
-        let joined = (attendees - before.0).max(1.0);
-        let used = if at == 0 { 0.0 } else { used / joined };
-        println!("{attendees:>14} {kib:>20} {:>11.2} {:>34.0}", (kib - before.1) / joined, used);
-    }
-    println!("\n{people} attendees, 64 B        processor of the host, ns a delivery   deliveries a second");
-    let mut said = 0;
-    for (what, lines, burst) in [("one at a time", 300, 1), ("16 at a time", 1_600, 16), ("all at once", 4_000, 4_000)]
-    {
-        let (before, start) = (hall.usage(), Instant::now());
-        for _ in 0..lines / burst {
-            for _ in 0..burst {
-                hall.say(&line(said, 64)).await;
-                said += 1;
-            }
-            crowd.until_heard(said * people).await;
-        }
-        let deliveries = (lines * people) as f64;
-        let used = (hall.usage().processor - before.processor).as_nanos() as f64 / deliveries;
-        println!("{what:<27} {used:>37.0} {:>21.0}", deliveries / start.elapsed().as_secs_f64());
-    }
 }
 
 /// What those who never read cost the host and the others.
