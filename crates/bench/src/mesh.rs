@@ -73,7 +73,6 @@ pub(crate) fn run(args: &Args) {
                 deliveries_per_s: Some(of(|one| one.deliveries_per_s).median),
                 p50_us: Some(of(|one| one.p50_us).median),
                 p99_us: Some(of(|one| one.p99_us).median),
-                rss_per_connection: Some(of(|one| one.resident).median),
                 lost: Some(runs.iter().map(|run| run[at].lost).sum()),
                 entry_frames_per_delivery: frames(|one| one.entry_frames),
                 digest_frames_per_delivery: frames(|one| one.digest_frames),
@@ -91,8 +90,6 @@ struct Figures {
     deliveries_per_s: f64,
     p50_us: f64,
     p99_us: f64,
-    /// Memory of all members, for each link that one of them has.
-    resident: f64,
     lost: u64,
     entry_frames: f64,
     digest_frames: f64,
@@ -116,7 +113,6 @@ struct Room {
     /// A node ends with its task.
     tasks: JoinSet<()>,
     folder: TempDir,
-    resident: f64,
 }
 
 impl Room {
@@ -124,8 +120,7 @@ impl Room {
     async fn open(members: usize, is_traced: bool) -> Self {
         let (teller, heard) = mpsc::unbounded_channel();
         let folder = tempfile::tempdir().unwrap();
-        let before = Usage::own().resident as f64;
-        let mut room = Self { members, commands: Vec::new(), heard, tasks: JoinSet::new(), folder, resident: 0.0 };
+        let mut room = Self { members, commands: Vec::new(), heard, tasks: JoinSet::new(), folder };
         let mut door = None;
         for at in 0..members {
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
@@ -148,7 +143,6 @@ impl Room {
             }
         }
         sleep(REST).await;
-        room.resident = (Usage::own().resident as f64 - before) / (members * (members - 1)) as f64;
         room
     }
 
@@ -196,7 +190,6 @@ impl Room {
             deliveries_per_s: deliveries / took.as_secs_f64(),
             p50_us: time(50),
             p99_us: time(99),
-            resident: self.resident,
             lost: tally.missing() - missing,
             entry_frames: (entries - frames[0]) / deliveries,
             digest_frames: (digests - frames[1]) / deliveries,
