@@ -5,59 +5,50 @@ use alloc::collections::btree_set::Range;
 use alloc::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::ops::Bound;
 
+use super::slot::Serial;
+use super::slots::SlotId;
 use super::words::{sought_in, words_of};
-use crate::id::{Key, MeetingId};
 use crate::limits;
 use crate::wire::registry::Shelf;
-
-/// Which record: its id and its publisher.
-pub(super) type Place = (MeetingId, Key);
-
-/// Where a record stands: what it is found by, and its number in the order of arrival.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Shelved {
-    shelf: Shelf,
-    text: String,
-    serial: u64,
-}
-
-impl Shelved {
-    /// Whether it stands where it should.
-    pub(super) fn is_for(&self, shelf: Shelf, text: &str) -> bool {
-        self.shelf == shelf && self.text == text
-    }
-}
 
 /// A page of what was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Page {
-    pub(super) places: Vec<Place>,
+    pub(super) slots: Vec<SlotId>,
     /// Where the next page begins; 0: there is none.
     pub(super) next: u64,
 }
 
-/// A record that is listed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What is on one shelf.
+#[derive(Clone, Debug, Default)]
 struct Listed {
-    place: Place,
-    /// Its words, with spaces between them.
-    words: Box<str>,
+    order: BTreeMap<u64, SlotId>,
+    /// Invariant: for each word the serials of those in `order` that have it, where there are any.
+    words: BTreeMap<Box<[u8]>, BTreeSet<u64>>,
 }
 
-impl Listed {
-    /// Whether it has words that begin like all of these.
-    fn fits(&self, sought: &[String]) -> bool {
-        sought.iter().all(|sought| self.words.split(' ').any(|word| word.starts_with(sought.as_str())))
-    }
-}
-
-/// All that LIST shows.
+/// All that LIST shows. The words themselves are kept by whoever keeps the records.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Index {
-    order: BTreeMap<(Shelf, u64), Listed>,
-    words: BTreeMap<(Shelf, String), BTreeSet<u64>>,
+    meetings: Listed,
+    people: Listed,
     last: u64,
+}
+
+/// The words by which a text is found, with spaces between them.
+pub(super) fn words_in(text: &str) -> String {
+    words_of(text).iter().map(String::as_str).collect::<Vec<_>>().join(" ")
+}
+
+fn split(words: &[u8]) -> impl Iterator<Item = &[u8]> {
+    words.split(|byte| *byte == b' ').filter(|word| !word.is_empty())
+}
+
+/// Whether among some words are such that begin like all of these.
+fn fit(words: &[u8], sought: &[String]) -> bool {
+    sought.iter().all(|sought| split(words).any(|word| word.starts_with(sought.as_bytes())))
 }
 
 /// The numbers in several sets, the highest first, each once.
@@ -90,88 +81,118 @@ impl Iterator for Newest<'_> {
     }
 }
 
-impl Index {
-    /// Puts a record in front of all others.
-    pub(super) fn add(&mut self, shelf: Shelf, text: String, place: Place) -> Shelved {
-        self.last = self.last.saturating_add(1);
-        let serial = self.last;
-        let words = words_of(&text);
-        let listed = Listed { place, words: words.iter().map(String::as_str).collect::<Vec<_>>().join(" ").into() };
-        self.order.insert((shelf, serial), listed);
-        for word in words {
-            self.words.entry((shelf, word)).or_default().insert(serial);
-        }
-        Shelved { shelf, text, serial }
-    }
-
-    pub(super) fn remove(&mut self, shelved: &Shelved) {
-        let Shelved { shelf, serial, .. } = shelved;
-        let Some(listed) = self.order.remove(&(*shelf, *serial)) else { return };
-        for word in listed.words.split(' ') {
-            let key = (*shelf, word.into());
-            if let Some(serials) = self.words.get_mut(&key) {
-                serials.remove(serial);
-                if serials.is_empty() {
-                    self.words.remove(&key);
-                }
-            }
-        }
-    }
-
+impl Listed {
     /// Who has a word that begins with `sought`, word by word.
-    fn beginning(&self, shelf: Shelf, sought: &str) -> impl Iterator<Item = &BTreeSet<u64>> {
-        let words = self.words.range((shelf, sought.into())..);
-        words.take_while(move |((on, word), _)| *on == shelf && word.starts_with(sought)).map(|(_, serials)| serials)
+    fn beginning(&self, sought: &str) -> impl Iterator<Item = &BTreeSet<u64>> {
+        let words = self.words.range::<[u8], _>((Bound::Included(sought.as_bytes()), Bound::Unbounded));
+        words.take_while(move |(word, _)| word.starts_with(sought.as_bytes())).map(|(_, serials)| serials)
     }
 
-    /// At most `most` of those that have words that begin like all of `text`, the newest first (SPEC LIST-1, LIST-2).
-    /// However many have such a word, no more than `LIST_STEPS_MAX` are looked at: then the page is short.
-    pub(super) fn page(&self, shelf: Shelf, text: &str, cursor: u64, most: usize) -> Page {
-        let (mut page, sought) = (Page::default(), sought_in(text));
-        if sought.is_empty() && !text.is_empty() {
-            return page;
-        }
-        let below = if cursor == 0 { u64::MAX } else { cursor };
-        // Those that have the rarest of the words. Where each begins too many words of the directory, all are looked at:
-        // then there are many that fit.
+    /// Those that have the rarest of the words. Nobody, where each begins too many words of the directory: then there are
+    /// many that fit. None of the sets, where one begins no word at all.
+    fn rarest(&self, sought: &[String]) -> Option<Vec<&BTreeSet<u64>>> {
         let words_max = limits::LIST_WORDS_MAX.checked_div(sought.len()).unwrap_or_default().max(1);
         let mut rarest: Option<(usize, Vec<&BTreeSet<u64>>)> = None;
-        for word in &sought {
-            let sets: Vec<_> = self.beginning(shelf, word).take(words_max.saturating_add(1)).collect();
-            if sets.is_empty() {
-                return page;
-            }
+        for word in sought {
+            let sets: Vec<_> = self.beginning(word).take(words_max.saturating_add(1)).collect();
             let records = sets.iter().fold(0_usize, |sum, set| sum.saturating_add(set.len()));
             if sets.len() <= words_max && rarest.as_ref().is_none_or(|(fewest, _)| records < *fewest) {
                 rarest = Some((records, sets));
             }
         }
+        rarest.map(|(_, sets)| sets)
+    }
+}
+
+impl Index {
+    const fn on(&self, shelf: Shelf) -> &Listed {
+        match shelf {
+            Shelf::Meetings => &self.meetings,
+            Shelf::People => &self.people,
+        }
+    }
+
+    const fn on_mut(&mut self, shelf: Shelf) -> &mut Listed {
+        match shelf {
+            Shelf::Meetings => &mut self.meetings,
+            Shelf::People => &mut self.people,
+        }
+    }
+
+    /// Puts a record in front of all others, found by `words`.
+    pub(super) fn add(&mut self, shelf: Shelf, words: &[u8], slot: SlotId) -> Serial {
+        let serial = Serial::MIN.saturating_add(self.last);
+        self.last = serial.get();
+        let listed = self.on_mut(shelf);
+        listed.order.insert(serial.get(), slot);
+        for word in split(words) {
+            if let Some(serials) = listed.words.get_mut(word) {
+                serials.insert(serial.get());
+            } else {
+                listed.words.insert(word.into(), [serial.get()].into());
+            }
+        }
+        serial
+    }
+
+    /// Takes one away that was added so.
+    pub(super) fn remove(&mut self, shelf: Shelf, words: &[u8], serial: Serial) {
+        let listed = self.on_mut(shelf);
+        listed.order.remove(&serial.get());
+        for word in split(words) {
+            if let Some(serials) = listed.words.get_mut(word) {
+                serials.remove(&serial.get());
+                if serials.is_empty() {
+                    listed.words.remove(word);
+                }
+            }
+        }
+    }
+
+    /// At most `most` of those that have words that begin like all of `text`, the newest first (SPEC LIST-1, LIST-2).
+    /// However many have such a word, no more than `LIST_STEPS_MAX` are looked at: then the page is short. `words` tells
+    /// those of a slot.
+    pub(super) fn page<'a>(
+        &self,
+        shelf: Shelf,
+        text: &str,
+        (cursor, most): (u64, usize),
+        words: impl Fn(SlotId) -> &'a [u8],
+    ) -> Page {
+        let (mut page, sought, listed) = (Page::default(), sought_in(text), self.on(shelf));
+        if sought.is_empty() && !text.is_empty() {
+            return page;
+        }
+        let below = if cursor == 0 { u64::MAX } else { cursor };
+        let rarest = listed.rarest(&sought);
         let candidates: Box<dyn Iterator<Item = u64>> = match &rarest {
-            Some((_, sets)) => Box::new(Newest::below(below, sets)),
-            None => Box::new(self.order.range((shelf, 0)..(shelf, below)).rev().map(|((_, serial), _)| *serial)),
+            Some(sets) => Box::new(Newest::below(below, sets)),
+            None => Box::new(listed.order.range(..below).rev().map(|(serial, _)| *serial)),
         };
         let (mut steps, mut last) = (0_usize, below);
         for serial in candidates {
-            if page.places.len() >= most || steps >= limits::LIST_STEPS_MAX {
+            if page.slots.len() >= most || steps >= limits::LIST_STEPS_MAX {
                 page.next = last;
                 break;
             }
             steps = steps.saturating_add(sought.len().max(1));
             last = serial;
-            let listed = self.order.get(&(shelf, serial));
-            page.places.extend(listed.filter(|listed| listed.fits(&sought)).map(|listed| listed.place));
+            let slot = listed.order.get(&serial).copied();
+            page.slots.extend(slot.filter(|slot| sought.is_empty() || fit(words(*slot), &sought)));
         }
         page
     }
 
     /// How many records are listed.
     pub(super) fn len(&self) -> usize {
-        self.order.len()
+        self.meetings.order.len().saturating_add(self.people.order.len())
     }
 
     /// Whether a record stands where it says.
-    pub(super) fn holds(&self, shelved: &Shelved, place: Place) -> bool {
-        self.order.get(&(shelved.shelf, shelved.serial)).is_some_and(|listed| listed.place == place)
+    pub(super) fn holds(&self, shelf: Shelf, words: &[u8], serial: Serial, slot: SlotId) -> bool {
+        let listed = self.on(shelf);
+        let has = |word| listed.words.get(word).is_some_and(|serials| serials.contains(&serial.get()));
+        listed.order.get(&serial.get()) == Some(&slot) && split(words).all(has)
     }
 }
 
@@ -182,41 +203,57 @@ mod tests {
     use alloc::string::ToString as _;
     use alloc::vec;
 
-    fn place(number: u16) -> Place {
-        let mut id = [0; 16];
-        id[..2].copy_from_slice(&number.to_be_bytes());
-        (MeetingId(id), Key([1; 32]))
+    /// An index, and what whoever keeps the records knows of each.
+    #[derive(Default)]
+    struct Bench {
+        index: Index,
+        held: Vec<(String, Serial)>,
     }
 
-    fn index(titles: &[&str]) -> Index {
-        let mut index = Index::default();
-        for (number, title) in (0..).zip(titles) {
-            index.add(Shelf::Meetings, title.to_string(), place(number));
+    impl Bench {
+        fn of(titles: &[&str]) -> Self {
+            let mut bench = Self::default();
+            titles.iter().for_each(|title| bench.add(title));
+            bench
         }
-        index
-    }
 
-    fn found(index: &Index, sought: &str) -> Vec<Place> {
-        let page = index.page(Shelf::Meetings, sought, 0, 50);
-        assert_eq!(page.next, 0);
-        page.places
+        fn add(&mut self, title: &str) {
+            let (words, slot) = (words_in(title), SlotId::of(self.held.len()));
+            let serial = self.index.add(Shelf::Meetings, words.as_bytes(), slot);
+            self.held.push((words, serial));
+        }
+
+        fn page(&self, sought: &str, cursor: u64, most: usize) -> (Vec<usize>, u64) {
+            self.page_of(Shelf::Meetings, sought, cursor, most)
+        }
+
+        fn page_of(&self, shelf: Shelf, sought: &str, cursor: u64, most: usize) -> (Vec<usize>, u64) {
+            let page = self.index.page(shelf, sought, (cursor, most), |slot| self.held[slot.at()].0.as_bytes());
+            (page.slots.into_iter().map(SlotId::at).collect(), page.next)
+        }
+
+        fn found(&self, sought: &str) -> Vec<usize> {
+            let (found, next) = self.page(sought, 0, 50);
+            assert_eq!(next, 0);
+            found
+        }
     }
 
     #[test]
     fn list_1_the_newest_first_by_how_their_words_begin() {
-        let index = index(&["Friday tertulia", "Rust for all", "FRIDAY: Rust!", "Fridays"]);
-        assert_eq!(found(&index, ""), [place(3), place(2), place(1), place(0)]);
-        assert_eq!(found(&index, "friday"), [place(3), place(2), place(0)]);
-        assert_eq!(found(&index, "rust, Friday"), [place(2)]);
-        assert_eq!(found(&index, "fri"), [place(3), place(2), place(0)]);
-        assert_eq!(found(&index, "riday"), []);
-        assert_eq!(found(&index, "friday sunday"), []);
-        assert_eq!(index.page(Shelf::People, "friday", 0, 50).places, []);
+        let bench = Bench::of(&["Friday tertulia", "Rust for all", "FRIDAY: Rust!", "Fridays"]);
+        assert_eq!(bench.found(""), [3, 2, 1, 0]);
+        assert_eq!(bench.found("friday"), [3, 2, 0]);
+        assert_eq!(bench.found("rust, Friday"), [2]);
+        assert_eq!(bench.found("fri"), [3, 2, 0]);
+        assert_eq!(bench.found("riday"), []);
+        assert_eq!(bench.found("friday sunday"), []);
+        assert_eq!(bench.page_of(Shelf::People, "friday", 0, 50).0, []);
     }
 
     #[test]
     fn list_1_whatever_marks_letters_have_and_where_no_spaces_are() {
-        let index = index(&["Friday café", "Cafe\u{301} Zoë", "日本語の会", "本日休業", "Ｒｕｓｔ会", "日"]);
+        let bench = Bench::of(&["Friday café", "Cafe\u{301} Zoë", "日本語の会", "本日休業", "Ｒｕｓｔ会", "日"]);
         for (sought, fits) in [
             ("frid", &[0][..]),
             ("cafe", &[1, 0]),
@@ -231,77 +268,77 @@ mod tests {
             ("rust会", &[4]),
             ("会の", &[]),
         ] {
-            assert_eq!(found(&index, sought), fits.iter().copied().map(place).collect::<Vec<_>>(), "{sought}");
+            assert_eq!(bench.found(sought), fits, "{sought}");
         }
     }
 
     #[test]
     fn list_1_without_a_letter_or_digit_nothing_is_found() {
-        let index = index(&["the only one", "???"]);
+        let bench = Bench::of(&["the only one", "???"]);
         for sought in ["?", "-", "???", " ", "🎉", "\u{301}"] {
-            assert_eq!(found(&index, sought), [], "{sought}");
+            assert_eq!(bench.found(sought), [], "{sought}");
         }
-        assert_eq!(found(&index, "?one").len(), 1);
+        assert_eq!(bench.found("?one").len(), 1);
     }
 
     #[test]
     fn list_2_more_words_than_are_merged_are_found_all_the_same_each_on_one_page() {
-        let mut index = Index::default();
+        let mut bench = Bench::default();
         for number in 0..5_000 {
             let title = if number % 9 == 0 { format!("a{number} ab{number}") } else { "something else".to_string() };
-            index.add(Shelf::Meetings, title, place(number));
+            bench.add(&title);
         }
         for (sought, count) in [("a", 556), ("a9", 15), ("a9 ab", 15), ("ab9 a9", 15), ("e a", 0), ("a some", 0)] {
             let (mut all, mut cursor) = (vec![], 0);
             loop {
-                let page = index.page(Shelf::Meetings, sought, cursor, 50);
-                assert!(page.places.len() <= 50);
-                all.extend(page.places);
-                cursor = page.next;
+                let (page, next) = bench.page(sought, cursor, 50);
+                assert!(page.len() <= 50);
+                all.extend(page);
+                cursor = next;
                 if cursor == 0 {
                     break;
                 }
             }
             assert_eq!(all.len(), count, "{sought}");
-            assert!(all.is_sorted_by(|one, other| one.0.0 > other.0.0), "{sought}: the newest first, each once");
+            assert!(all.is_sorted_by(|one, other| one > other), "{sought}: the newest first, each once");
         }
     }
 
     #[test]
     fn list_2_pages_end_where_the_next_begins_though_more_come_meanwhile() {
         let titles: Vec<_> = (0..7).map(|number| format!("talk {number}")).collect();
-        let mut index = index(&titles.iter().map(String::as_str).collect::<Vec<_>>());
+        let mut bench = Bench::of(&titles.iter().map(String::as_str).collect::<Vec<_>>());
         for sought in ["", "talk"] {
             let (mut cursor, mut all) = (0, vec![]);
             loop {
-                let page = index.page(Shelf::Meetings, sought, cursor, 3);
-                all.push(page.places.len());
-                index.add(Shelf::Meetings, "talk of the town".to_string(), place(100));
-                cursor = page.next;
+                let (page, next) = bench.page(sought, cursor, 3);
+                all.push(page.len());
+                bench.add("talk of the town");
+                cursor = next;
                 if cursor == 0 {
                     break;
                 }
             }
             assert_eq!(all.iter().sum::<usize>(), if sought.is_empty() { 7 } else { 10 }, "{all:?}");
         }
-        let first = index.page(Shelf::Meetings, "", 0, 13);
-        assert_eq!((first.places.len(), index.len()), (13, 14));
-        assert_eq!(index.page(Shelf::Meetings, "", first.next, 13), Page { places: vec![place(0)], next: 0 });
+        let (first, next) = bench.page("", 0, 13);
+        assert_eq!((first.len(), bench.index.len()), (13, 14));
+        assert_eq!(bench.page("", next, 13), (vec![0], 0));
     }
 
     #[test]
     fn list_2_words_that_all_have_and_never_together_cost_a_short_page_and_no_more() {
-        let mut index = Index::default();
+        let mut bench = Bench::default();
         for number in 0..10_000 {
             let title = if number % 2 == 0 { "red fish" } else { "blue bird" };
-            index.add(Shelf::Meetings, title.to_string(), place(number));
+            bench.add(title);
         }
         let (mut pages, mut cursor) = (0, 0);
         loop {
-            let page = index.page(Shelf::Meetings, "red bird", cursor, 50);
-            assert_eq!(page.places, []);
+            let (page, next) = bench.page("red bird", cursor, 50);
+            assert_eq!(page, []);
             pages += 1;
-            cursor = page.next;
+            cursor = next;
             if cursor == 0 {
                 break;
             }
@@ -311,12 +348,14 @@ mod tests {
 
     #[test]
     fn what_is_removed_leaves_nothing_behind() {
-        let mut index = index(&["one two"]);
-        let shelved = index.add(Shelf::Meetings, "two three".to_string(), place(7));
-        assert!(index.holds(&shelved, place(7)));
-        index.remove(&shelved);
-        assert!(!index.holds(&shelved, place(7)));
-        assert_eq!(found(&index, "two"), [place(0)]);
-        assert_eq!(index.words.len(), 2);
+        let mut bench = Bench::of(&["one two"]);
+        bench.add("two three");
+        let (words, serial) = bench.held.remove(1);
+        let holds = |index: &Index| index.holds(Shelf::Meetings, words.as_bytes(), serial, SlotId::of(1));
+        assert!(holds(&bench.index));
+        bench.index.remove(Shelf::Meetings, words.as_bytes(), serial);
+        assert!(!holds(&bench.index));
+        assert_eq!(bench.found("two"), [0]);
+        assert_eq!(bench.index.meetings.words.len(), 2);
     }
 }

@@ -6,11 +6,13 @@ mod client;
 mod counts;
 mod desk;
 mod index;
+mod leases;
 mod probes;
 mod query;
 mod record;
 mod server;
 mod slot;
+mod slots;
 mod words;
 
 pub use self::address::can_be_listed;

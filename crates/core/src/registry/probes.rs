@@ -4,7 +4,7 @@ use alloc::collections::{BTreeMap, VecDeque};
 use core::net::SocketAddr;
 use core::ops::Bound;
 
-use super::index::Place;
+use super::slot::Place;
 use crate::id::{DialId, Key, Source};
 use crate::limits;
 use crate::time::{Instant, Timers};

@@ -4,8 +4,8 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
-use super::index::Place;
 use super::record::Found;
+use super::slot::Place;
 use crate::code::Code;
 use crate::command::Failure;
 use crate::event::{Event, Notice};
