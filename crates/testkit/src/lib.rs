@@ -25,3 +25,4 @@ pub mod scheme;
 pub mod seats;
 pub mod sim;
 pub mod star;
+pub mod stock;

@@ -202,6 +202,7 @@ mod tests {
     use alloc::format;
     use alloc::string::ToString as _;
     use alloc::vec;
+    use proptest::prelude::*;
 
     /// An index, and what whoever keeps the records knows of each.
     #[derive(Default)]
@@ -357,5 +358,61 @@ mod tests {
         assert!(!holds(&bench.index));
         assert_eq!(bench.found("two"), [0]);
         assert_eq!(bench.index.meetings.words.len(), 2);
+    }
+
+    /// What LIST shows, as SPEC.md says it: all are looked at.
+    fn naive(held: &[(Option<String>, u64)], sought: &str) -> Vec<usize> {
+        let fits = |title: &String| {
+            let words = words_of(title);
+            sought_in(sought).iter().all(|sought| words.iter().any(|word| word.starts_with(sought)))
+        };
+        let mut found: Vec<_> = (0..held.len()).filter(|at| held[*at].0.as_ref().is_some_and(fits)).collect();
+        found.sort_by_key(|at| core::cmp::Reverse(held[*at].1));
+        found
+    }
+
+    fn titles() -> impl Strategy<Value = String> {
+        prop::collection::vec(prop::sample::select(vec!["a", "ab", "abc", "b", "会", "日本", "é", "?"]), 1..4)
+            .prop_map(|words| words.join(" "))
+    }
+
+    proptest! {
+        #[test]
+        fn list_1_and_list_2_the_index_finds_what_a_look_at_each_finds(
+            deeds in prop::collection::vec((0_usize..12, prop::option::of(titles())), 1..60),
+            sought in titles(),
+            most in 1_usize..5,
+        ) {
+            // A slot is taken, left, and taken anew by something else.
+            let mut bench = Bench::default();
+            let mut held: Vec<(Option<String>, u64)> = vec![(None, 0); 12];
+            bench.held = vec![(String::new(), Serial::MIN); 12];
+            for (at, title) in deeds {
+                if held[at].0.take().is_some() {
+                    let (words, serial) = &bench.held[at];
+                    bench.index.remove(Shelf::Meetings, words.as_bytes(), *serial);
+                }
+                if let Some(title) = title {
+                    let words = words_in(&title);
+                    let serial = bench.index.add(Shelf::Meetings, words.as_bytes(), SlotId::of(at));
+                    bench.held[at] = (words, serial);
+                    held[at] = (Some(title), serial.get());
+                }
+            }
+            for sought in [sought.as_str(), ""].into_iter().filter(|sought| sought.is_empty() || !sought_in(sought).is_empty()) {
+                let (mut all, mut cursor) = (vec![], 0);
+                loop {
+                    let (page, next) = bench.page(sought, cursor, most);
+                    prop_assert!(page.len() <= most);
+                    all.extend(page);
+                    cursor = next;
+                    if cursor == 0 {
+                        break;
+                    }
+                }
+                prop_assert_eq!(all, naive(&held, sought), "{}", sought);
+            }
+            prop_assert_eq!(bench.index.len(), held.iter().filter(|(title, _)| title.is_some()).count());
+        }
     }
 }

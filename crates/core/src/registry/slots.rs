@@ -39,10 +39,14 @@ fn under(set: &BTreeSet<Tagged>, tag: u64) -> impl Iterator<Item = SlotId> {
     set.range(Tagged { tag, slot: SlotId(0) }..=Tagged { tag, slot: SlotId(u32::MAX) }).map(|tagged| tagged.slot)
 }
 
+/// So many slots are made at once.
+const CHUNK: usize = 256;
+
 /// The slots.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Slots {
-    slots: Vec<Option<Slot>>,
+    /// In chunks of `CHUNK`: what grows as a whole is copied as a whole, and meanwhile there twice.
+    chunks: Vec<Vec<Option<Slot>>>,
     /// Invariant: those that hold nothing.
     free: Vec<SlotId>,
     /// Invariant: those that hold something, by the beginnings of their ids, and of their publishers' keys.
@@ -57,11 +61,15 @@ impl Slots {
     }
 
     pub(super) fn get(&self, slot: SlotId) -> Option<&Slot> {
-        self.slots.get(slot.at())?.as_ref()
+        self.chunks.get(slot.at() / CHUNK)?.get(slot.at() % CHUNK)?.as_ref()
     }
 
     pub(super) fn get_mut(&mut self, slot: SlotId) -> Option<&mut Slot> {
-        self.slots.get_mut(slot.at())?.as_mut()
+        self.at(slot)?.as_mut()
+    }
+
+    fn at(&mut self, slot: SlotId) -> Option<&mut Option<Slot>> {
+        self.chunks.get_mut(slot.at() / CHUNK)?.get_mut(slot.at() % CHUNK)
     }
 
     /// Those with this id: in the order of their publishers.
@@ -89,14 +97,8 @@ impl Slots {
     /// Puts a record in.
     pub(super) fn insert(&mut self, slot: Slot) -> SlotId {
         let (id, publisher) = slot.place();
-        let at = self.free.pop().unwrap_or_else(|| SlotId::of(self.slots.len()));
-        if at.at() >= self.slots.len() {
-            if self.slots.len() == self.slots.capacity() {
-                // By an eighth: what doubles holds half of nothing.
-                self.slots.reserve_exact((self.slots.len() >> 3).max(16));
-            }
-            self.slots.push(Some(slot));
-        } else if let Some(free) = self.slots.get_mut(at.at()) {
+        let at = self.free.pop().unwrap_or_else(|| self.grow());
+        if let Some(free) = self.at(at) {
             *free = Some(slot);
         }
         self.ids.insert(Tagged { tag: beginning(&id.0), slot: at });
@@ -104,9 +106,20 @@ impl Slots {
         at
     }
 
+    /// One slot more, which holds nothing.
+    fn grow(&mut self) -> SlotId {
+        if self.chunks.last().is_none_or(|last| last.len() == CHUNK) {
+            self.chunks.push(Vec::with_capacity(CHUNK));
+        }
+        let before = self.chunks.len().saturating_sub(1).saturating_mul(CHUNK);
+        let Some(last) = self.chunks.last_mut() else { return SlotId(u32::MAX) };
+        last.push(None);
+        SlotId::of(before.saturating_add(last.len()).saturating_sub(1))
+    }
+
     /// Takes a record out.
     pub(super) fn remove(&mut self, slot: SlotId) -> Option<Slot> {
-        let removed = self.slots.get_mut(slot.at())?.take()?;
+        let removed = self.at(slot)?.take()?;
         let (id, publisher) = removed.place();
         self.ids.remove(&Tagged { tag: beginning(&id.0), slot });
         self.keys.remove(&Tagged { tag: beginning(&publisher.0), slot });
@@ -116,13 +129,13 @@ impl Slots {
 
     /// All that hold something.
     pub(super) fn iter(&self) -> impl Iterator<Item = (SlotId, &Slot)> {
-        (0..).map(SlotId).zip(&self.slots).filter_map(|(id, slot)| Some((id, slot.as_ref()?)))
+        (0..).map(SlotId).zip(self.chunks.iter().flatten()).filter_map(|(id, slot)| Some((id, slot.as_ref()?)))
     }
 
     /// Panics if a record is not found by what it says.
     pub(super) fn assert_invariants(&self) {
         let counts = [self.iter().count(), self.ids.len(), self.keys.len()];
-        let held = self.slots.len().saturating_sub(self.free.len());
+        let held = self.chunks.iter().flatten().count().saturating_sub(self.free.len());
         assert_eq!(counts, [held; 3], "slots are miscounted");
         for (id, slot) in self.iter() {
             let particulars = slot.record().map(|record| record.particulars);

@@ -78,17 +78,18 @@ impl<'a> Frame<'a> {
     /// The frame with its header.
     #[must_use]
     pub fn encode(&self, id: RequestId) -> Encoded {
-        let mut out = alloc::vec![0; HEADER];
+        let mut out = Vec::new();
+        encode_header(0, self.info().kind, id, &mut out);
         match self {
             Self::Session(frame) => frame.encode(&mut out),
             Self::Meeting(frame) => frame.encode(&mut out),
             Self::Private(frame) => frame.encode(&mut out),
             Self::Registry(frame) => frame.encode(&mut out),
         }
-        let body = out.split_off(HEADER);
-        out.clear();
-        encode_header(body.len(), self.info().kind, id, &mut out);
-        out.extend_from_slice(&body);
+        let body = out.len().saturating_sub(HEADER);
+        if let Some(length) = out.first_chunk_mut() {
+            *length = u16::try_from(body).unwrap_or(u16::MAX).to_be_bytes();
+        }
         // Of its own size: it may be kept as long as the meeting.
         Encoded(out.into_boxed_slice().into())
     }

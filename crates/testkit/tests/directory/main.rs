@@ -12,5 +12,6 @@
 
 mod crowd;
 mod laws;
+mod memory;
 mod people;
 mod town;
