@@ -3,20 +3,17 @@
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::time::{Duration, Instant};
 
-use tertulia_core::charter::{Admission, Charter, Questions, SignedCharter, Terms};
-use tertulia_core::id::{Key, MeetingId, RequestId, Token};
-use tertulia_core::identity::{Domain, Identity};
+use tertulia_core::id::{MeetingId, RequestId};
 use tertulia_core::limits::RECORDS_PER_KEY_MAX;
 use tertulia_core::registry::{Server, ServerConfig};
-use tertulia_core::wire::entry::Door;
-use tertulia_core::wire::field::{Block, List, Name, Signed, Title, decode_all, encode_alone};
-use tertulia_core::wire::option::{self, Options, OptionsBuffer};
-use tertulia_core::wire::registry::{Kind, Particulars, Publish, Record, Registry, Visibility};
+use tertulia_core::wire::option::Options;
+use tertulia_core::wire::registry::Registry;
 use tertulia_core::wire::session::{Hello, Purpose};
 use tertulia_core::wire::{Encoded, Frame};
 use tertulia_net::{Setup, raise_open_files, start, unix_ms};
 use tertulia_testkit::real::local::identity;
 use tertulia_testkit::real::peer::Peer;
+use tertulia_testkit::stock::Publication;
 use tokio::net::TcpSocket;
 use tokio::task::JoinSet;
 
@@ -27,8 +24,6 @@ use crate::row::{Row, Spread};
 const NONE: Options<'static> = Options::NONE;
 /// Publishers at one address: a registry takes 1,024 records from there.
 const PUBLISHERS_OF_SOURCE: usize = 64;
-/// A record holds for so long.
-const HOLDS: Duration = Duration::from_hours(12);
 
 /// Is a registry until the program that has started this one ends.
 #[derive(Debug, clap::Args)]
@@ -115,7 +110,8 @@ impl Publisher {
         peer.send(&[Frame::from(hello).encode(RequestId::EVENT)]).await;
         let first = number * RECORDS_PER_KEY_MAX;
         let numbers = first..records.min(first + RECORDS_PER_KEY_MAX);
-        let frame = |(id, number)| publish(&us, &format!("Lecture {number}"), 0, started_ms, RequestId(id)).1;
+        let frame =
+            |(id, number)| Publication::of(&us, &format!("Lecture {number}"), 0, started_ms, RequestId(id)).frame;
         let frames = (1..).zip(numbers).map(frame).collect();
         Self { peer, frames }
     }
@@ -128,41 +124,4 @@ impl Publisher {
         }
         self
     }
-}
-
-/// The words with which `us` publishes a lecture of this title, reached at `port`, or nowhere; and its id.
-pub(crate) fn publish(us: &Identity, title: &str, port: u16, now_ms: u64, id: RequestId) -> (MeetingId, Encoded) {
-    let terms = Terms {
-        kind: Purpose::STAR,
-        founder: us.key(),
-        nonce: Token([1; 16]),
-        admission: Admission::Open,
-        ticket: Key::ZERO,
-        questions: Questions::Open,
-        history: 3,
-        guests: 3,
-        title: Title::new(title).unwrap(),
-    };
-    let charter = SignedCharter::found(terms, us).unwrap();
-    let mut options = OptionsBuffer::default();
-    options.set(&option::CHARTER, &decode_all::<Signed<'_, Charter<'_>>>(charter.bytes()).unwrap());
-    let particulars = Particulars {
-        kind: Kind::Star,
-        id: charter.meeting,
-        publisher: us.key(),
-        number: 1,
-        since_ms: 1,
-        until_ms: now_ms + u64::try_from(HOLDS.as_millis()).unwrap(),
-        population: 1,
-        door: Door::Unlocked,
-        visibility: Visibility::Listed,
-        port,
-        name: Name::new("somebody").unwrap(),
-        addresses: List::over(0, &[]),
-    };
-    let value = Record { particulars, options: options.options() };
-    let bytes = encode_alone(&value);
-    let signature = us.sign(Domain::Record, &[&bytes]);
-    let record = Block(Signed { bytes: &bytes, value, signature });
-    (charter.meeting, Frame::from(Publish { record, options: NONE }).encode(id))
 }

@@ -1,7 +1,7 @@
 //! What a registry takes of the memory.
 
 use allocation_counter::measure;
-use tertulia_testkit::stock::Stock;
+use tertulia_testkit::stock::{Publication, Stock};
 
 #[test]
 fn a_record_takes_no_more_than_a_kilobyte_with_all_by_which_it_is_found_and_its_publishers_link() {
@@ -10,7 +10,7 @@ fn a_record_takes_no_more_than_a_kilobyte_with_all_by_which_it_is_found_and_its_
     let cost = measure(|| {
         let mut stock = Stock::default();
         for number in 0..records {
-            stock.add(number);
+            stock.add(number, &Publication::numbered(number));
         }
         kept = Some(stock);
     });
