@@ -23,11 +23,10 @@ impl Clock {
     }
 
     pub(crate) fn tick(&self) -> Instant {
-        let slept = Duration::from_millis(self.slept_ms.load(Ordering::Relaxed));
-        self.base.after(self.start.elapsed().saturating_add(slept))
+        self.base.after(self.start.elapsed().saturating_add(self.slept()))
     }
 
-    /// How long the computer has slept since the start: whoever asks has the clock know of it.
+    /// How long the computer has slept since the start.
     pub(crate) fn slept(&self) -> Duration {
         let slept_ms = millis(system::slept().saturating_sub(self.slept_before));
         Duration::from_millis(self.slept_ms.fetch_max(slept_ms, Ordering::Relaxed).max(slept_ms))

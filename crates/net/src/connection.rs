@@ -1,6 +1,6 @@
 //! One connection: a task between what carries its bytes and core's connection.
 //!
-//! Invariant: a task that waits owns no buffer, but an unfinished record that it writes. What a call needs besides is
+//! Invariant: a connection that waits has no buffer, but records that the kernel has not taken whole. What a call needs besides is
 //! the thread's, and lent for that call.
 
 use std::io;
@@ -137,11 +137,11 @@ impl Task {
 
     async fn exchange(&self) {
         let Self { shared, handle, .. } = self;
-        let mut armed = shared.clock.tick();
+        let (mut armed, mut slept) = (shared.clock.tick(), shared.clock.slept());
         let mut sleep = pin!(sleep_until(shared.clock.runtime(armed)));
         loop {
             let now = shared.clock.tick();
-            let (written, deadline, wanted) = {
+            let (written, deadline, moves, wanted) = {
                 let mut line = handle.line();
                 self.do_what_is_due(&mut line, now);
                 let written = line.write(handle, || shared.feed(), shared, now);
@@ -151,9 +151,11 @@ impl Task {
                 }
                 let wanted = if handle.is_ahead() { 0 } else { line.connection.wants() };
                 let deadline = line.connection.poll_timeout().unwrap_or(NEVER);
-                // A timer that is early does no harm, and leaving it alone is cheaper than moving it at every frame.
-                line.armed = if deadline < armed || sleep.is_elapsed() { deadline } else { armed };
-                (written, deadline, wanted)
+                // A timer that is early does no harm, and leaving it alone is cheaper than moving it at every frame. While
+                // the computer slept, so did the timer.
+                let moves = deadline < armed || sleep.is_elapsed() || shared.clock.slept() > slept;
+                line.armed = if moves { deadline } else { armed };
+                (written, deadline, moves, wanted)
             };
             if written == Written::Broken {
                 self.lose().await;
@@ -163,8 +165,8 @@ impl Task {
                 tokio::task::yield_now().await;
                 continue;
             }
-            if deadline < armed || sleep.is_elapsed() {
-                armed = deadline;
+            if moves {
+                (armed, slept) = (deadline, shared.clock.slept());
                 sleep.as_mut().reset(shared.clock.runtime(deadline));
             }
             tokio::select! {
@@ -236,6 +238,6 @@ impl Task {
         }
         self.handle.delivered(events.len());
         // Fails once the node has ended, and is of no interest then.
-        let _ = self.inbox.send(Said { handle: Arc::clone(&self.handle), events });
+        let _ = self.inbox.send(Said { handle: Arc::clone(&self.handle), events, has_arrived });
     }
 }

@@ -18,7 +18,7 @@ use tertulia_core::time::Now;
 use tertulia_core::trace::LinkStep;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
-use tokio::task::{AbortHandle, JoinSet, yield_now};
+use tokio::task::{AbortHandle, JoinError, JoinSet, yield_now};
 use tokio::time::{sleep_until, timeout};
 
 use crate::connection::{Channel, Task};
@@ -154,15 +154,24 @@ impl Driver {
                     // Nobody is there any more to want anything.
                     let (id, command) = wish.unwrap_or((CommandId(0), Command::Stop));
                     let now = self.shared.clock.now();
+                    self.pace.go_on();
                     self.input(Input::Command { id, command }, now);
-                    for (id, command) in core::iter::from_fn(|| wishes.try_recv().ok()).take(WISHES_A_TURN) {
+                    let mut taken = 1;
+                    while taken < WISHES_A_TURN && let Ok((id, command)) = wishes.try_recv() {
+                        taken = taken.saturating_add(1);
                         self.input(Input::Command { id, command }, now);
+                    }
+                    if taken == WISHES_A_TURN {
+                        yield_now().await;
                     }
                 }
                 Some(Ok(dialled)) = self.dials.join_next() => self.on_dialled(dialled),
                 Some(ended) = self.connections.join_next() => {
                     // One that was aborted is not there any more.
-                    ended.ok().and_then(|link| self.running.remove(&link));
+                    match ended {
+                        Ok(link) => drop(self.running.remove(&link)),
+                        Err(error) => self.on_fault(&error),
+                    }
                 }
                 () = sleep_until(deadline) => {}
             }
@@ -196,8 +205,10 @@ impl Driver {
         let feed = shared.feed();
         let mut push = |id: LinkId, known: &mut Known| {
             known.is_touched = false;
-            if let Some(goal) = known.handle.push(&feed, shared, now.tick).and_then(|at| pace.judge(id, at, now.tick)) {
-                known.handle.await_position(goal);
+            let late_at = known.handle.push(&feed, shared, now.tick);
+            match late_at.and_then(|at| pace.judge(id, at, now.tick)) {
+                Some(goal) => known.handle.await_position(goal),
+                None => pace.forget(id),
             }
         };
         if std::mem::take(&mut self.has_appended) {
@@ -217,11 +228,18 @@ impl Driver {
 
     /// A link has come as far as its node has waited for; the node may be further ahead of it again.
     fn arrived(&mut self, handle: &Handle, now: Now) {
-        self.pace.forget(handle.id);
-        let at = handle.line().keeps_up_at();
-        if let Some(goal) = at.and_then(|at| self.pace.judge(handle.id, at, now.tick)) {
-            handle.await_position(goal);
+        let at = handle.line().keeps_up_at().filter(|_| self.links.contains_key(&handle.id));
+        match at.and_then(|at| self.pace.judge(handle.id, at, now.tick)) {
+            Some(goal) => handle.await_position(goal),
+            None => self.pace.forget(handle.id),
         }
+    }
+
+    /// The task of a connection has failed: nobody reads it any more.
+    fn on_fault(&mut self, error: &JoinError) {
+        let failed = |running: &Running| running.task.id() == error.id();
+        let link = self.running.iter().find(|(_, running)| failed(running)).map(|(link, _)| *link);
+        link.into_iter().for_each(|link| self.cut(link));
     }
 
     /// Has a link do something, and its task write what comes of it.
@@ -246,11 +264,11 @@ impl Driver {
     fn take_turn(&mut self, said: Said) -> usize {
         let now = self.shared.clock.now();
         let (mut taken, mut said) = (0_usize, Ok(said));
-        while let Ok(Said { handle, events }) = said {
+        while let Ok(Said { handle, events, has_arrived }) = said {
             taken = taken.saturating_add(events.len());
             events.iter().for_each(|event| self.on_link(handle.id, event, now));
             handle.taken(events.len());
-            if events.is_empty() {
+            if has_arrived {
                 self.arrived(&handle, now);
             }
             if taken >= EVENTS_A_TURN {
@@ -381,7 +399,10 @@ impl Driver {
                 }
             }
             Output::Append { entry, at, dropped } => {
-                self.pace.append(at, entry.frame.0.len());
+                // What stands in the place of another is no news.
+                if at >= self.head {
+                    self.pace.append(at, entry.frame.0.len());
+                }
                 self.shared.feed_mut().append(entry, at, dropped);
                 self.head = self.head.max(at.saturating_add(1));
                 self.has_appended = true;

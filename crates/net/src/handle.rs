@@ -22,8 +22,7 @@ use crate::shared::{Shared, lock};
 const EVENTS_AHEAD: usize = 64;
 /// Records that are sealed and written at once.
 const RECORDS_AT_ONCE: usize = 8;
-/// With so many bytes no record is added to those. What a reader does not take of them waits here: no more than the
-/// longest record would.
+/// With so many bytes no record is added to those. What the kernel does not take of them waits here: so much and a record.
 const BYTES_AT_ONCE: usize = 32 * 1_024;
 /// Of what there is no deadline for.
 pub(crate) const NEVER: Instant = Instant(u64::MAX);
@@ -91,7 +90,7 @@ impl Handle {
         Self { id, carrier, dialled, line: Mutex::new(line), wake, ahead, awaited }
     }
 
-    /// Lock order: a line first, then the feed.
+    /// Lock order: a line first, then the feed; but the driver, which alone writes to the feed, may read it before.
     pub(crate) fn line(&self) -> MutexGuard<'_, Line> {
         lock(&self.line)
     }
@@ -105,6 +104,10 @@ impl Handle {
     /// is woken only where something is left to it. Where the feed's reader is, unless it has had all.
     pub(crate) fn push(&self, feed: &Feed, shared: &Shared, now: Instant) -> Option<u64> {
         let mut line = self.line();
+        if !line.is_written() {
+            // The task waits until the kernel takes more.
+            return line.keeps_up_at();
+        }
         let written = line.write(self, || feed, shared, now);
         let due = line.connection.poll_timeout().unwrap_or(NEVER);
         let is_done = written == Written::All && line.events.is_empty() && due >= line.armed;
@@ -169,7 +172,7 @@ impl Line {
         }
         if !self.unwritten.is_empty() {
             let rest = take(&mut self.unwritten);
-            let written = self.pass_on(handle, &rest);
+            let written = self.pass_on(handle, rest.as_slice());
             if written != Written::All {
                 return written;
             }
@@ -179,7 +182,9 @@ impl Line {
             let mut written = Written::Turn;
             for _ in 0..RECORDS_AT_ONCE {
                 let is_filled = self.connection.fill(feed(), plaintext, now, sealed, &mut self.events);
-                handle.trace(shared, true, plaintext);
+                if is_filled {
+                    handle.trace(shared, true, plaintext);
+                }
                 if !is_filled || self.is_drained() {
                     written = Written::All;
                     break;
@@ -257,9 +262,11 @@ impl Line {
     }
 }
 
-/// What a link has to say; nothing, where the driver waits for it to have come so far.
+/// What a link has to say.
 #[derive(Debug)]
 pub(crate) struct Said {
     pub(crate) handle: Arc<Handle>,
     pub(crate) events: Vec<LinkEvent>,
+    /// It has been written as far as the driver waits for.
+    pub(crate) has_arrived: bool,
 }

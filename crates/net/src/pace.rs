@@ -15,6 +15,8 @@ pub(crate) struct Pace {
     bytes: usize,
     /// Until when each is waited for who is behind. Who has not come so far by then is waited for no more, until it has.
     late: BTreeMap<LinkId, Instant>,
+    /// Its user waits no longer than until then.
+    held_until: Option<Instant>,
 }
 
 impl Pace {
@@ -35,19 +37,30 @@ impl Pace {
             self.late.remove(&link);
             return None;
         }
-        let is_new = !self.late.contains_key(&link);
-        self.late.entry(link).or_insert_with(|| now.after(AHEAD_PATIENCE));
-        Some(edge).filter(|_| is_new)
+        let until = now.after(AHEAD_PATIENCE);
+        if self.late.is_empty() {
+            self.go_on();
+        }
+        // What others say goes on meanwhile: whoever is behind that, too, is waited for no longer.
+        self.late.entry(link).or_insert(until);
+        self.held_until.get_or_insert(until);
+        Some(edge)
     }
 
-    /// A link has come where it had to be, or is gone.
+    /// A link keeps up, or is gone.
     pub(crate) fn forget(&mut self, link: LinkId) {
         self.late.remove(&link);
     }
 
-    /// Until when its user's next words wait, if they do.
+    /// Until when its user's next words wait, if they do: however many are behind, no longer than for one.
     pub(crate) fn waits_until(&self, now: Instant) -> Option<Instant> {
-        self.late.values().copied().filter(|until| *until > now).max()
+        let last = self.late.values().copied().max()?;
+        self.held_until.map(|held_until| held_until.min(last)).filter(|until| *until > now)
+    }
+
+    /// Its user has said something: from now on, who is behind may be waited for anew.
+    pub(crate) const fn go_on(&mut self) {
+        self.held_until = None;
     }
 }
 
@@ -72,7 +85,8 @@ mod tests {
         assert_eq!(pace.judge(LINK, 9, Instant(0)), Some(10));
         let until = Instant(0).after(AHEAD_PATIENCE);
         assert_eq!(pace.waits_until(Instant(1)), Some(until));
-        assert_eq!(pace.judge(LINK, 9, Instant(5)), None, "it is waited for already");
+        assert_eq!(pace.judge(LINK, 9, Instant(5)), Some(10));
+        assert_eq!(pace.waits_until(Instant(5)), Some(until), "no longer for that");
         pace.forget(LINK);
         assert_eq!(pace.waits_until(Instant(1)), None);
     }
@@ -91,9 +105,28 @@ mod tests {
         let until = Instant(0).after(AHEAD_PATIENCE);
         assert!(pace.judge(LINK, 0, Instant(0)).is_some());
         assert_eq!(pace.waits_until(until), None, "its patience is over");
-        assert_eq!(pace.judge(LINK, 1, until.after(AHEAD_PATIENCE)), None);
+        pace.go_on();
+        assert!(pace.judge(LINK, 1, until.after(AHEAD_PATIENCE)).is_some());
         assert_eq!(pace.waits_until(until.after(AHEAD_PATIENCE)), None, "and does not begin anew");
         assert_eq!(pace.judge(LINK, 5_000, until), None);
-        assert!(pace.judge(LINK, 0, until).is_some(), "but once it has come so far");
+        pace.go_on();
+        assert!(pace.judge(LINK, 0, until).is_some());
+        assert!(pace.waits_until(until).is_some(), "but once it has come so far");
+    }
+
+    #[test]
+    fn slow_3_many_who_are_behind_in_turn_hold_a_user_no_longer_than_one() {
+        let mut pace = ahead(5_000, 1);
+        let until = Instant(0).after(AHEAD_PATIENCE);
+        for number in 0..100 {
+            pace.judge(LinkId(number), 0, Instant(number * 50));
+            assert_eq!(
+                pace.waits_until(Instant(number * 50)),
+                Some(until).filter(|until| *until > Instant(number * 50))
+            );
+        }
+        pace.go_on();
+        pace.judge(LinkId(100), 0, Instant(5_000));
+        assert_eq!(pace.waits_until(Instant(5_000)), Some(Instant(5_000).after(AHEAD_PATIENCE)));
     }
 }

@@ -30,7 +30,7 @@ impl Shared {
         Ok(Self { identity, started_ms, clock: Clock::new(), trace, feed: RwLock::default() })
     }
 
-    /// Lock order: a link first, then the feed.
+    /// Lock order: a line first, then the feed; but the driver, which alone writes to the feed, may read it before.
     pub(crate) fn feed(&self) -> RwLockReadGuard<'_, Feed> {
         self.feed.read().unwrap_or_else(PoisonError::into_inner)
     }

@@ -59,7 +59,8 @@ impl Sealer {
         let start = out.len();
         out.resize(start.saturating_add(length), 0);
         let room = out.get_mut(start..).unwrap_or_default();
-        if self.keys.write_message(self.records, plaintext, room).is_err() {
+        // Whatever the cipher is: nothing goes out that it has not sealed.
+        if self.keys.write_message(self.records, plaintext, room) != Ok(length) {
             out.truncate(before);
             return Err(Rule::Record1);
         }

@@ -23,7 +23,7 @@ impl SlotId {
 
 /// A slot under a number that several may have. There are millions: 12 bytes, not 16.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[repr(packed(4))]
+#[repr(Rust, packed(4))]
 pub(super) struct Tagged {
     pub(super) tag: u64,
     pub(super) slot: SlotId,
