@@ -1,7 +1,7 @@
 //! A registry in a process of its own, over real links: each record is signed and checked.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tertulia_core::id::{MeetingId, RequestId};
 use tertulia_core::limits::RECORDS_PER_KEY_MAX;
