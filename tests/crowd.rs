@@ -44,7 +44,7 @@ async fn slow_1_who_never_reads_is_cut_off_and_the_others_have_all() {
 /// Lines that are pasted: more than twice what a host keeps.
 const PASTED: usize = 25_000;
 /// A guest of the paste reads so many, and then does something else for so long.
-const READ_AT_ONCE: usize = 64;
+const READ_AT_ONCE: usize = 24;
 const ELSEWHERE: Duration = Duration::from_millis(10);
 
 #[tokio::test(flavor = "multi_thread")]
