@@ -36,7 +36,8 @@ fn beginning(bytes: &[u8]) -> u64 {
 
 /// Those under this number.
 fn under(set: &BTreeSet<Tagged>, tag: u64) -> impl Iterator<Item = SlotId> {
-    set.range(Tagged { tag, slot: SlotId(0) }..=Tagged { tag, slot: SlotId(u32::MAX) }).map(|tagged| tagged.slot)
+    let from = set.range(Tagged { tag, slot: SlotId(0) }..);
+    from.take_while(move |tagged| tagged.tag == tag).map(|tagged| tagged.slot)
 }
 
 /// So many slots are made at once.
