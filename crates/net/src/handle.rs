@@ -104,13 +104,11 @@ impl Handle {
     /// is woken only where something is left to it. Where the feed's reader is, unless it has had all.
     pub(crate) fn push(&self, feed: &Feed, shared: &Shared, now: Instant) -> Option<u64> {
         let mut line = self.line();
-        if !line.is_written() {
-            // The task waits until the kernel takes more.
-            return line.keeps_up_at();
-        }
-        let written = line.write(self, || feed, shared, now);
+        // The task waits already until the kernel takes more; but it has to know of what is due before.
+        let is_awaited = !line.is_written();
+        let written = if is_awaited { Written::Blocked } else { line.write(self, || feed, shared, now) };
         let due = line.connection.poll_timeout().unwrap_or(NEVER);
-        let is_done = written == Written::All && line.events.is_empty() && due >= line.armed;
+        let is_done = (is_awaited || written == Written::All) && line.events.is_empty() && due >= line.armed;
         let late_at = if written == Written::All { None } else { line.keeps_up_at() };
         let is_finished = line.connection.is_finished();
         drop(line);
