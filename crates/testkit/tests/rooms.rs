@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use tertulia_testkit::mesh::{Deed, Mix, Report, play, play_all, play_mix};
+use tertulia_testkit::mesh::{Deed, Load, Mix, Report, Traffic, carry, play, play_all, play_mix};
 use tertulia_testkit::sim::{fingerprint, number};
 
 const SEEDS: u64 = 300;
@@ -99,6 +99,31 @@ fn mesh_30_a_branch_that_fills_is_fetched_no_faster_than_it_may() {
     let report = play_mix(0, mix, None).unwrap_or_else(|failure| panic!("{failure}"));
     let shown = report.seen["byzantine_shown"];
     assert!(shown >= 5 * 400, "{shown} lines of what fills are shown");
+}
+
+/// What talk costs on the wire: a room of `members`, with so many speakers and lines a second, for so many seconds.
+fn costs(members: usize, loads: [(usize, u64, u64); 6]) {
+    println!(
+        "members, speakers, lines a second: ENTRY, DIGEST, bytes a delivery; known to be with all on average, at most"
+    );
+    for (speakers, per_second, seconds) in loads {
+        let Traffic { deliveries, entries, digests, bytes, known_ms: (average, most) } =
+            carry(Load { members, speakers, per_second, seconds });
+        println!(
+            "{members:2} {speakers:2} {per_second:3}: {entries:.3} {digests:.3} {bytes:4.0}; {average} ms, {most}"
+        );
+        assert!(deliveries > 0);
+    }
+}
+
+#[test]
+fn mesh_31_what_a_line_costs_in_a_room_of_16() {
+    costs(16, [(1, 1, 60), (1, 10, 30), (8, 100, 10), (16, 1, 64), (16, 10, 32), (16, 100, 10)]);
+}
+
+#[test]
+fn mesh_31_what_a_line_costs_in_a_room_of_64() {
+    costs(64, [(1, 1, 45), (1, 10, 10), (8, 100, 4), (64, 1, 45), (64, 10, 13), (64, 100, 4)]);
 }
 
 fn show(reports: &[Report], seen: &BTreeMap<&str, u64>) {

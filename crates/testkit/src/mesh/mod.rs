@@ -7,6 +7,7 @@ mod byzantine;
 pub(crate) mod cast;
 mod checks;
 mod deed;
+mod load;
 mod plan;
 mod room;
 mod watch;
@@ -14,6 +15,7 @@ mod watch;
 use std::collections::BTreeMap;
 
 pub use self::deed::Deed;
+pub use self::load::{Load, Traffic, carry};
 pub use self::plan::Mix;
 use self::room::Room;
 use crate::sim::{self, Canary, Failure, attempt};

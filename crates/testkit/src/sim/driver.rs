@@ -287,6 +287,7 @@ impl Sim {
         match frame {
             Frame::Meeting(Meeting::Welcome(_)) => self.nodes[node].knocks.on_welcome(link, self.now),
             Frame::Meeting(Meeting::Fetch(_)) => self.sometimes("fetch"),
+            Frame::Meeting(Meeting::Digest(_)) if self.is_room => self.sometimes("digest_frames"),
             Frame::Private(Private::Ask(Ask { token, .. }) | Private::Tell(Tell { token, .. }))
                 if !self.tokens.insert((node, *token)) =>
             {
@@ -370,6 +371,7 @@ impl Sim {
             }
             ends.link.written();
             let now = self.now;
+            *self.seen.entry("bytes").or_default() += record.len() as u64;
             let is_well = self.rates.count((connection, side), &record, self.is_room, now);
             let is_lawless = self.lawless.contains(&this.spec.key);
             assert!(is_well || is_lawless, "node {node} sends more on {link:?} than RATE-1 allows");
