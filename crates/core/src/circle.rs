@@ -264,6 +264,12 @@ impl Circle {
         self.links.iter().filter(move |(_, link)| tells(link)).map(|(other, _)| *other)
     }
 
+    /// Whether two others are linked with each other: so says the one at a link, and the other, if that is linked here.
+    pub(crate) fn are_linked(&self, link: LinkId, one: Key, other: Key) -> bool {
+        let says = |link: &LinkId, key: &Key| self.with.get(link).is_some_and(|with| with.contains(key));
+        says(&link, &other) && self.links.get(&other).is_none_or(|link| says(link, &one))
+    }
+
     /// Of whom the links tell has changed.
     pub(crate) const fn touch(&mut self) {
         self.has_changed = true;

@@ -339,6 +339,10 @@ limits! {
     MESH_DIGEST_DELAY: Duration = Duration::from_millis(200);
     /// A member's DIGEST and LINKS go out no more often (MESH-12).
     MESH_DIGEST_INTERVAL: Duration = Duration::from_secs(1);
+    /// A member tells an author no more often how far its entries have come (MESH-31).
+    MESH_ACKNOWLEDGE_INTERVAL: Duration = Duration::from_millis(2_500);
+    /// A member tells another one, the next by key, what that has from its author, if all goes well (MESH-31).
+    MESH_TURN_INTERVAL: Duration = Duration::from_secs(15);
     /// A newcomer waits no longer for acts that it lacks (MESH-19, MESH-22, MESH-25).
     ARRIVE_TIMEOUT: Duration = Duration::from_secs(2);
     /// Of two who miss their link, the one with the larger key dials this much later (MESH-5).

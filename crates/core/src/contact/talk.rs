@@ -12,7 +12,7 @@ use crate::limits;
 use crate::log::{Held, Log, StreamId};
 use crate::machine::Output;
 use crate::name::{begins_with, numbered};
-use crate::replica::{Payer, Taken, message, news};
+use crate::replica::{Payer, Taken, Telling, message, news};
 use crate::rule::Rule;
 use crate::time::Now;
 use crate::wire::Frame;
@@ -113,7 +113,8 @@ impl Friends {
     /// Tells what has changed now, not soon.
     pub(super) fn send_changes(&mut self, id: FriendId, now: Now, out: &mut Vec<Output>) {
         if let Some(pair) = self.friends.get_mut(&id).and_then(|friend| friend.pair.as_mut()) {
-            pair.replica.tell(|_, _| true, now, out);
+            pair.replica.hurry(now);
+            pair.replica.tell(|_, _| Telling::Soon, now, out);
         }
     }
 
@@ -142,7 +143,7 @@ impl Friends {
             out.push(Output::Event(Event::Warning(Notice::StrangerHasMore(friend.name.clone()))));
         }
         if pair.replica.must_tell(now) {
-            pair.replica.tell(|_, _| true, now, out);
+            pair.replica.tell(|_, _| Telling::Soon, now, out);
         }
         let wanted = |log: &Log, id| {
             let is_wanted = takes(log, id) && !log.is_void(id, log.next_number(id));

@@ -28,7 +28,7 @@ impl Member {
             }
             Command::Stop => {
                 out.push(Output::Event(Event::Done { id }));
-                self.tell_changes(now, out);
+                self.tell_last(now, out);
                 return self.end(Code::Stopped, Code::Stopped, Ending::Stopped(Part::Member), out);
             }
             _ if self.stage != Stage::Inside => Err(Failure::NotInside),
@@ -286,11 +286,16 @@ impl Member {
     }
 
     pub(super) fn leave_as(&mut self, code: Code, ending: Ending, now: Now, out: &mut Vec<Output>) {
-        // SPEC MESH-12: so that nobody takes what it has got for lost.
-        self.tell_changes(now, out);
+        self.tell_last(now, out);
         if self.stage == Stage::Inside {
             self.write_person(Whereabouts::Gone, now, out);
         }
         self.end(Code::Left, code, ending, out);
+    }
+
+    /// SPEC MESH-12: so that nobody takes what it has got for lost.
+    fn tell_last(&mut self, now: Now, out: &mut Vec<Output>) {
+        self.replica.hurry(now);
+        self.tell_changes(now, out);
     }
 }

@@ -13,6 +13,7 @@ use crate::id::{Key, LinkId, RequestId};
 use crate::limits;
 use crate::log::{Held, Log, StreamId};
 use crate::machine::Output;
+use crate::replica::Telling;
 use crate::rule::Rule;
 use crate::time::Now;
 use crate::wire::Frame;
@@ -127,21 +128,29 @@ impl Member {
         }
     }
 
-    /// SPEC MESH-12: tells everybody what is new here, but not what they were sent.
+    /// SPEC MESH-12, MESH-31: tells each what is due.
     pub(super) fn tell_changes(&mut self, now: Now, out: &mut Vec<Output>) {
-        let (us, session) = (self.us.key(), self.session);
-        let links = &mut self.links;
-        let goes = |link, row: &Row| {
-            let Some(peer) = links.get_mut(&link) else { return false };
-            let is_own = (row.author, row.session) == (us, session);
-            let is_sent = is_own && peer.reached.get(&row.lane) == Some(&row.next);
-            if is_own && !is_sent {
+        let own = (self.us.key(), self.session);
+        let (links, circle) = (&mut self.links, &self.circle);
+        let when = |link, row: &Row| {
+            let Some(peer) = links.get_mut(&link) else { return Telling::Never };
+            if (row.author, row.session) == own {
+                // What it was sent, it need not be told.
+                if peer.reached.get(&row.lane) == Some(&row.next) {
+                    return Telling::Never;
+                }
                 peer.is_told(row);
+                return Telling::Soon;
             }
-            !is_sent
+            match row.lane {
+                Lane::Acts => Telling::Soon,
+                Lane::Talk | Lane::Register(_) if row.author == peer.key => Telling::Acknowledged,
+                Lane::Talk | Lane::Register(_) if circle.are_linked(link, peer.key, row.author) => Telling::InTurn,
+                Lane::Talk | Lane::Register(_) => Telling::Soon,
+            }
         };
-        self.replica.tell(goes, now, out);
-        if self.circle.take_changed() {
+        let is_time = self.replica.tell(when, now, out);
+        if is_time && self.circle.take_changed() {
             let with = self.links_frame();
             let links = self.links.iter().filter(|(_, peer)| peer.is_in());
             out.extend(links.map(|(link, _)| Output::Send { link: *link, frame: with.clone() }));
@@ -168,6 +177,10 @@ impl Member {
         let changed = self.circle.tells(link, with.clone());
         for key in changed.iter().filter(|key| with.contains(*key)) {
             self.circle.hasten(*key, &mut self.random, now.tick);
+        }
+        if !changed.is_empty() {
+            // SPEC MESH-31
+            self.replica.reconsider(now);
         }
         changed.into_iter().for_each(|key| self.update_delivery(key, out));
     }

@@ -18,3 +18,4 @@ mod outside;
 mod people;
 mod removed;
 mod talking;
+mod telling;

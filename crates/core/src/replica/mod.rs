@@ -8,6 +8,7 @@ mod pull;
 mod registers;
 mod serve;
 mod show;
+mod telling;
 
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
@@ -23,6 +24,8 @@ use self::registers::{Pace, bucket};
 pub(crate) use self::serve::{Asker, send_rows};
 pub use self::show::is_asked;
 pub(crate) use self::show::{message, news, retract};
+pub(crate) use self::telling::Telling;
+use self::telling::{Owed, Turns};
 use crate::event::Event;
 use crate::id::{Hash, Key, LinkId, RequestId, Signature, Source};
 use crate::identity::Identity;
@@ -48,20 +51,33 @@ pub(crate) struct Patience {
     pub(crate) change: Duration,
     /// Between two DIGESTs.
     pub(crate) digest: Duration,
+    /// Between two DIGESTs that tell somebody how far it has come with what it has written.
+    pub(crate) acknowledge: Duration,
+    /// Between two others who are told in turn what their authors bring them.
+    pub(crate) turn: Duration,
 }
 
 impl Patience {
     /// Of a guest (SPEC DIGEST-4): nobody but the host has anything.
-    pub(crate) const GUEST: Self =
-        Self { gap: Duration::ZERO, change: limits::GUEST_DIGEST_INTERVAL, digest: Duration::ZERO };
+    pub(crate) const GUEST: Self = Self::of_one(limits::GUEST_DIGEST_INTERVAL);
 
     /// Of one of two friends (SPEC CONTACT-4): nobody but the other has anything.
-    pub(crate) const FRIEND: Self =
-        Self { gap: Duration::ZERO, change: limits::CONTACT_DIGEST_INTERVAL, digest: Duration::ZERO };
+    pub(crate) const FRIEND: Self = Self::of_one(limits::CONTACT_DIGEST_INTERVAL);
 
-    /// Of a member of a room (SPEC MESH-12, MESH-14): anybody may have it.
-    pub(crate) const MEMBER: Self =
-        Self { gap: limits::GAP_TIMEOUT, change: limits::MESH_DIGEST_DELAY, digest: limits::MESH_DIGEST_INTERVAL };
+    /// Of a member of a room (SPEC MESH-12, MESH-14, MESH-31): anybody may have it.
+    pub(crate) const MEMBER: Self = Self {
+        gap: limits::GAP_TIMEOUT,
+        change: limits::MESH_DIGEST_DELAY,
+        digest: limits::MESH_DIGEST_INTERVAL,
+        acknowledge: limits::MESH_ACKNOWLEDGE_INTERVAL,
+        turn: limits::MESH_TURN_INTERVAL,
+    };
+
+    /// Of one who has nobody else to ask, or to tell.
+    const fn of_one(change: Duration) -> Self {
+        let none = Duration::ZERO;
+        Self { gap: none, change, digest: none, acknowledge: none, turn: none }
+    }
 }
 
 /// Whom this node can ask, and tells of what it holds.
@@ -78,6 +94,8 @@ struct Holder {
     answers: Bucket,
     /// Of streams of which bodies are lacking here, how far it has told that it holds them.
     told: BTreeMap<StreamId, u64>,
+    /// What it has still to be told of.
+    owed: Owed,
 }
 
 /// What has become of an entry that somebody sent.
@@ -120,6 +138,7 @@ pub(crate) struct Replica {
     /// When what has changed is told.
     tell_at: Option<Instant>,
     told_at: Instant,
+    turns: Turns,
 }
 
 impl Replica {
@@ -138,6 +157,7 @@ impl Replica {
             forgotten: BTreeMap::new(),
             tell_at: None,
             told_at: Instant(0),
+            turns: Turns::default(),
         }
     }
 
@@ -233,7 +253,7 @@ impl Replica {
             Some(Verdict::Completed(entry)) => {
                 out.extend(Output::store(&mut self.log));
                 self.bodies.goes_on(id, self.log.wanted_bodies(id).0, now.tick);
-                self.tell_soon(now);
+                self.mend(id, now);
                 Taken::Completed(entry)
             }
             Some(Verdict::Dropped) => Taken::Known,
@@ -399,8 +419,18 @@ impl Replica {
             self.log.changed_streams();
             self.tell_at = None;
         }
-        self.holders
-            .insert(link, Holder { key, account, talk, is_told: true, answers: bucket(), told: BTreeMap::new() });
+        self.holders.insert(
+            link,
+            Holder {
+                key,
+                account,
+                talk,
+                is_told: true,
+                answers: bucket(),
+                told: BTreeMap::new(),
+                owed: Owed::default(),
+            },
+        );
         let rows = self.log.rows(talk.unwrap_or(u64::MAX)).into_iter();
         rows.filter(|row| talk.is_some() || row.lane != Lane::Talk).collect()
     }
@@ -414,6 +444,7 @@ impl Replica {
             return None;
         }
         let rows = self.log.rows(talk?).into_iter();
+        holder.owed.forget_talk();
         Some(rows.filter(|row| row.lane == Lane::Talk).collect())
     }
 
@@ -426,7 +457,15 @@ impl Replica {
     pub(crate) fn hear(&mut self, link: LinkId, key: Key, account: Account, rows: &[Row], now: Now) {
         self.holders.insert(
             link,
-            Holder { key, account, talk: None, is_told: false, answers: bucket(), told: BTreeMap::new() },
+            Holder {
+                key,
+                account,
+                talk: None,
+                is_told: false,
+                answers: bucket(),
+                told: BTreeMap::new(),
+                owed: Owed::default(),
+            },
         );
         for row in rows {
             self.note_offer(link, StreamId::of_row(row), Offer::told(row.first, row.next), now);
@@ -609,35 +648,10 @@ impl Replica {
         }
     }
 
-    /// What has changed is told soon, but not too often.
-    pub(crate) fn tell_soon(&mut self, now: Now) {
-        let soon = now.tick.after(self.patience.change).max(self.told_at.after(self.patience.digest));
-        self.tell_at.get_or_insert(soon);
-    }
-
-    /// Whether it is time to tell what has changed.
-    pub(crate) fn must_tell(&self, now: Now) -> bool {
-        self.tell_at.is_some_and(|at| at <= now.tick)
-    }
-
-    /// Tells everybody what has changed, but for the rows that do not `go`.
-    pub(crate) fn tell(&mut self, mut goes: impl FnMut(LinkId, &Row) -> bool, now: Now, out: &mut Vec<Output>) {
-        (self.tell_at, self.told_at) = (None, now.tick);
-        let changed = self.log.changed_streams();
-        for (link, holder) in self.holders.iter().filter(|(_, holder)| holder.is_told) {
-            let told = changed.iter().filter(|id| holder.talk.is_some() || id.lane != Lane::Talk);
-            let rows = told.filter_map(|id| self.log.row(*id, holder.talk.unwrap_or(u64::MAX)));
-            let rows: Vec<Row> = rows.filter(|row| goes(*link, row)).collect();
-            if !rows.is_empty() {
-                send_rows(*link, &rows, out);
-            }
-        }
-    }
-
     /// When somebody is to be asked or told.
     pub(crate) fn next(&self, now: Now) -> Option<Instant> {
         let pulls = self.pull.next(now.tick).into_iter().chain(self.bodies.next(now.tick));
-        pulls.chain(self.forgo_at).chain(self.tell_at).chain(self.next_ripe()).min()
+        pulls.chain(self.forgo_at).chain(self.next_telling()).chain(self.next_ripe()).min()
     }
 }
 

@@ -20,7 +20,7 @@ use crate::machine::{Input, Kept, Machine, Output};
 use crate::name::reading;
 use crate::pass::Chain;
 use crate::random::Random;
-use crate::replica::{Account, Patience, Payer, Replica, Taken, is_asked, message, news, send_rows};
+use crate::replica::{Account, Patience, Payer, Replica, Taken, Telling, is_asked, message, news, send_rows};
 use crate::roster::Roster;
 use crate::rule::Rule;
 use crate::ticket::Ticket;
@@ -311,7 +311,7 @@ impl Attendee {
             self.on_stored(&entry, out);
         }
         if self.replica.must_tell(now) {
-            self.replica.tell(|_, _| true, now, out);
+            self.replica.tell(|_, _| Telling::Soon, now, out);
         }
         let wanted = |log: &Log, id: StreamId| {
             let is_wanted = !log.is_void(id, log.missing(id).0) && (!id.lane.is_register() || log.has_place_for(id));

@@ -100,6 +100,8 @@ pub(super) struct Hall {
     answers: Option<Key>,
     /// Pairs that do not reach each other.
     pub(super) blocked: BTreeSet<(usize, usize)>,
+    /// What goes from one to the other does not come, and neither notices.
+    pub(super) lost: BTreeSet<(usize, usize)>,
     pub(super) now: Now,
     links: u64,
     /// From where whoever dials a node seems to come.
@@ -123,6 +125,7 @@ impl Hall {
             held: BTreeSet::new(),
             answers: None,
             blocked: BTreeSet::new(),
+            lost: BTreeSet::new(),
             now,
             links: 0,
             from: [192, 0, 2, 1],
@@ -211,7 +214,8 @@ impl Hall {
             match output {
                 Output::Send { link, frame } => {
                     self.nodes[node].sent.push((link, frame.clone()));
-                    if let Some((other, there)) = self.ends.get(&(node, link)).copied() {
+                    let end = self.ends.get(&(node, link)).filter(|(other, _)| !self.lost.contains(&(node, *other)));
+                    if let Some((other, there)) = end.copied() {
                         self.queue.push_back((other, Waiting::Frame(there, frame)));
                     }
                 }
