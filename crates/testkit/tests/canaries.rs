@@ -59,7 +59,7 @@ const BY_BYZANTINES: [(Canary, Deed, &str); 6] = [
     (Canary::GhostHears, Deed::Listens, "who is not seated and here"),
     (Canary::SpareKeyReturns, Deed::ComesAgain, "two see another room"),
     (Canary::FloorFalls, Deed::MakesSpares, "below its floor"),
-    (Canary::RowsUnbounded, Deed::ClaimsMuch, "hold other registers"),
+    (Canary::RowsUnbounded, Deed::ClaimsMuch, "lacks"),
     (Canary::FetchesAll, Deed::Fills, "than MESH-30 allows"),
     (Canary::StoresAnyAct, Deed::Rules, "stores an act of somebody who is no host"),
 ];

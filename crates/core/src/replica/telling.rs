@@ -115,9 +115,9 @@ impl Replica {
             let again = if is_stale { core::mem::take(&mut holder.owed.others) } else { BTreeSet::new() };
             let mut rows: Vec<Row> = Vec::new();
             for id in changed.union(&again) {
-                let when = |row: &Row| match when(*link, row) {
-                    Telling::InTurn if mended.contains(id) => Telling::Soon,
-                    when => when,
+                let when = |row: &Row| {
+                    let told = when(*link, row);
+                    if told == Telling::InTurn && mended.contains(id) { Telling::Soon } else { told }
                 };
                 rows.extend(holder.note(*id, log, when));
             }
