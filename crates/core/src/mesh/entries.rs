@@ -126,6 +126,8 @@ impl Member {
             from.into_iter().for_each(|link| self.note_brought(link));
             self.replica.try_again(now);
             self.unjudged.get_or_insert_default().push((from, Arc::clone(entry)));
+            // SPEC MESH-26: by what is held, whatever acts may still be on their way.
+            self.people.must_seat = true;
         }
     }
 

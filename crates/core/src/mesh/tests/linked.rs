@@ -3,7 +3,7 @@
 use alloc::string::{String, ToString as _};
 use alloc::vec;
 
-use super::hall::{Hall, at, identity};
+use super::hall::{Hall, at, identity, said_who};
 use crate::charter::Admission;
 use crate::code::Code;
 use crate::command::{Command, With};
@@ -12,9 +12,10 @@ use crate::id::Hash;
 use crate::limits;
 use crate::machine::Machine as _;
 use crate::rule::Rule;
+use crate::wire::entry::Whereabouts;
 use crate::wire::field::List;
 use crate::wire::field::encode_items;
-use crate::wire::meeting::{Digest, Lane, Links, Row};
+use crate::wire::meeting::{Digest, Fetch, Lane, Links, Range, Row};
 use crate::wire::option::Options;
 use crate::wire::session::Purpose;
 
@@ -245,4 +246,32 @@ fn join_5_a_locked_room_takes_nobody_new_and_lets_members_back() {
     let eve = hall.knocker(1, identity(9).key(), 5);
     assert!(hall.sent_on(1, eve).contains(&"WELCOME"));
     assert_eq!(hall.admission, Admission::Open);
+}
+
+#[test]
+fn mesh_26_and_mesh_22_who_is_shown_out_is_served_no_talk_while_acts_are_waited_for() {
+    let mut hall = Hall::of(3);
+    let eve = hall.knocker(2, identity(9).key(), 5);
+    hall.show(2, eve, &said_who(9, 5, "eve", Whereabouts::Here, &[]));
+    hall.say(1, "among us");
+    hall.pass(1_000);
+    let (author, session) = (identity(2).key(), hall.nodes[1].machine.session);
+    let fetch = |hall: &mut Hall, id: u32| {
+        let (count, items) = encode_items([Range { author, session, lane: Lane::Talk, from: 1, to: 2 }].into_iter(), 1);
+        let before = hall.sent_on(2, eve).iter().filter(|name| **name == "ENTRY").count();
+        hall.frame(2, eve, id, Fetch { ranges: List::over(count, &items), options: Options::NONE });
+        hall.sent_on(2, eve).iter().filter(|name| **name == "ENTRY").count() - before
+    };
+    assert_eq!(fetch(&mut hall, 77), 1);
+    // An act that never comes: what others say is waited for.
+    let (lane, first, next, head) = (Lane::Acts, 1, 2, Hash([1; 32]));
+    let row = Row { author: identity(1).key(), session: u64::MAX / 2, lane, first, next, head };
+    let (count, items) = encode_items([row].into_iter(), 1);
+    let link = hall.between(2, 1)[0];
+    hall.frame(2, link, 0, Digest { rows: List::over(count, &items), options: Options::NONE });
+    hall.command(0, Command::Kick { name: "eve".to_string(), why: String::new(), with: With::default() });
+    assert!(hall.nodes[2].closed.iter().all(|(closed, ..)| *closed != eve), "it is not judged yet");
+    assert_eq!(fetch(&mut hall, 78), 0);
+    hall.pass(2_000);
+    assert!(hall.nodes[2].closed.iter().any(|(closed, ..)| *closed == eve));
 }
