@@ -46,11 +46,11 @@ impl Leases {
         self.line.first().map(|first| Instant(first.tag))
     }
 
-    /// A slot whose lease is over: call until there is none. It is to have another one, or to go.
+    /// The slot whose lease is over first: call until there is none. It is to have another one, or to go.
     pub(super) fn due(&mut self, now: Instant, slots: &mut Slots) -> Option<SlotId> {
         loop {
             let first = self.line.first().filter(|first| first.tag <= now.0)?.slot;
-            match slots.get_mut(first).filter(|slot| slot.ends > now) {
+            match slots.get_mut(first).filter(|slot| slot.queued != Some(slot.ends)) {
                 Some(slot) => self.queue(first, slot),
                 None => return Some(first),
             }

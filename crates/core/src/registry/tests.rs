@@ -8,6 +8,7 @@
 )]
 
 mod asking;
+mod leases;
 mod publishing;
 mod serving;
 
