@@ -1,6 +1,8 @@
 //! One sequence of entries for any number of links (SPEC.md, "Feed"): a log in the order in which it was stored.
 
 use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use core::ops::Deref;
 
 use crate::limits;
 /// What a node sends, where its log has it: the same entries at the same positions.
@@ -95,9 +97,89 @@ impl Reader {
         self.next.map(|next| next.talk).filter(|_| self.keeps_up)
     }
 
+    /// Where it is, if it is sent what every other at this place is sent.
+    fn place(&self) -> Option<Start> {
+        self.next.filter(|_| self.owed.is_empty())
+    }
+
+    /// Takes what `pack` has.
+    fn take(&mut self, pack: &Pack) {
+        self.next = pack.to;
+        self.is_drained = pack.is_drained;
+        self.keeps_up |= pack.is_drained && pack.to.is_some();
+    }
+
     /// Whether [`Reader::next`] would give something, given room.
     pub(crate) fn has_next(&self, feed: &Feed) -> bool {
         !self.owed.is_empty() || self.next.is_some_and(|next| feed.first(next).or(feed.first_register(next)).is_some())
+    }
+}
+
+/// One look at a feed, for any number of links: what all who are at the same place are sent is gathered once.
+#[derive(Debug)]
+pub struct Packer<F> {
+    feed: F,
+    /// The newest last, and no more than a turn of one link has.
+    packs: VecDeque<Pack>,
+}
+
+/// The frames of one record.
+#[derive(Debug)]
+struct Pack {
+    /// The place of those who get the same.
+    from: Option<Start>,
+    frames: Vec<u8>,
+    to: Option<Start>,
+    is_drained: bool,
+}
+
+/// As many records as are sealed at once.
+const PACKS_MAX: usize = 8;
+
+impl<F: Deref<Target = Feed>> Packer<F> {
+    /// Nothing of `feed` has been gathered.
+    pub const fn new(feed: F) -> Self {
+        Self { feed, packs: VecDeque::new() }
+    }
+
+    /// What is sent.
+    #[must_use]
+    pub fn feed(&self) -> &Feed {
+        &self.feed
+    }
+
+    /// The frames of `reader`'s next record, which begins with what `begun` has; none, if there are none. `is_last` tells
+    /// the frame that nothing follows.
+    pub(crate) fn pack(
+        &mut self,
+        reader: &mut Reader,
+        begun: Vec<u8>,
+        is_last: impl FnMut(&Encoded) -> bool,
+    ) -> Option<&[u8]> {
+        let from = reader.place().filter(|_| begun.is_empty());
+        let place = from.and_then(|from| self.packs.iter().position(|pack| pack.from == Some(from)));
+        let place = place.unwrap_or_else(|| self.gather(reader, begun, is_last));
+        let pack = self.packs.get(place)?;
+        reader.take(pack);
+        Some(pack.frames.as_slice()).filter(|frames| !frames.is_empty())
+    }
+
+    /// Which pack it is then.
+    fn gather(&mut self, reader: &mut Reader, begun: Vec<u8>, mut is_last: impl FnMut(&Encoded) -> bool) -> usize {
+        let from = reader.place().filter(|_| begun.is_empty());
+        let (mut frames, mut is_over) = (begun, false);
+        while !is_over {
+            let most = if frames.is_empty() { limits::RECORD_PLAINTEXT_MAX } else { limits::RECORD_PACKED_MAX };
+            let room = most.saturating_sub(frames.len());
+            let Some(frame) = reader.next(&self.feed, room) else { break };
+            frames.extend_from_slice(&frame.0);
+            is_over = is_last(&frame);
+        }
+        if self.packs.len() >= PACKS_MAX {
+            self.packs.pop_front();
+        }
+        self.packs.push_back(Pack { from, frames, to: reader.next, is_drained: reader.is_drained });
+        self.packs.len().saturating_sub(1)
     }
 }
 
@@ -180,6 +262,46 @@ mod tests {
         reader.follow(Start::default(), &feed);
         assert!(reader.owe(frame(101), feed.head()));
         assert_eq!(drain(&mut reader, &feed), [100, 1, 101].map(frame));
+    }
+
+    #[test]
+    fn feed_1_one_look_at_a_feed_serves_each_link_as_a_look_of_its_own() {
+        let mut feed = Feed::default();
+        let lanes = [Lane::Acts, Lane::Talk, Lane::PERSON, Lane::Talk, Lane::Talk];
+        (0..2_500).zip(lanes.into_iter().cycle()).for_each(|(number, lane)| push(&mut feed, number, lane));
+        let start = |talk| Start { acts: talk, registers: talk, talk };
+        let starts = [0, 0, 2_400, 0, 1_024, 2_400, 2_500, 2_500].map(start);
+        let readers = starts.into_iter().enumerate().map(|(number, start)| {
+            let mut reader = Reader::default();
+            reader.follow(start, &feed);
+            // Two have more to be told, one of them in the midst of it.
+            [(1, 0), (4, 2_000)].iter().filter(|(at, _)| *at == number).for_each(|(_, stamp)| {
+                reader.owe(frame(9), *stamp);
+            });
+            reader
+        });
+        let mut packer = Packer::new(&feed);
+        for (mut shared, turn) in readers.flat_map(|reader| [(reader.clone(), 1), (reader, usize::MAX)]) {
+            let mut alone = shared.clone();
+            for record in 0..turn {
+                let packed = packer.pack(&mut shared, Vec::new(), |_| false).map(<[u8]>::to_vec);
+                let mut own = Packer::new(&feed);
+                assert_eq!(packed.as_deref(), own.pack(&mut alone, Vec::new(), |_| false));
+                assert_eq!(shared, alone);
+                if packed.is_none() {
+                    assert!(shared.is_drained() && record > 0 || shared.keeps_up);
+                    break;
+                }
+            }
+        }
+        let mut reader = Reader::default();
+        reader.follow(start(2_400), &feed);
+        let mut is_asked = false;
+        let frames = packer.pack(&mut reader, Vec::new(), |_| {
+            is_asked = true;
+            false
+        });
+        assert!(frames.is_some() && !is_asked, "it was gathered before");
     }
 
     #[test]

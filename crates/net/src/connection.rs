@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use tertulia_core::channel::HANDSHAKE_INPUT_MAX;
 use tertulia_core::code::Code;
+use tertulia_core::feed::Packer;
 use tertulia_core::id::Key;
 use tertulia_core::limits::CLOSE_TIMEOUT;
 use tertulia_core::link::{Connection, Standing};
@@ -80,7 +81,7 @@ async fn meet(
 async fn shake(carrier: &Carrier, connection: &mut Connection, shared: &Shared, has_spoken: &AtomicBool) -> bool {
     loop {
         let mut words = Vec::new();
-        connection.fill(shared.feed(), &mut Vec::new(), shared.clock.tick(), &mut words, &mut Vec::new());
+        connection.fill(&mut Packer::new(shared.feed()), shared.clock.tick(), &mut words, &mut Vec::new());
         if !words.is_empty() {
             has_spoken.store(true, Ordering::Relaxed);
         }
@@ -144,7 +145,7 @@ impl Task {
             let (written, deadline, moves, wanted) = {
                 let mut line = handle.line();
                 self.do_what_is_due(&mut line, now);
-                let written = line.write(handle, || shared.feed(), shared, now);
+                let written = line.write(handle, || Packer::new(shared.feed()), shared, now);
                 self.deliver(&mut line);
                 if line.connection.is_finished() {
                     return;

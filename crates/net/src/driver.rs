@@ -10,6 +10,7 @@ use std::time::Duration;
 use tertulia_core::code::Code;
 use tertulia_core::command::Command;
 use tertulia_core::event::{Ending, Event, Notice};
+use tertulia_core::feed::Packer;
 use tertulia_core::id::{CommandId, DialId, LinkId, Source};
 use tertulia_core::limits::CLOSE_TIMEOUT;
 use tertulia_core::link::{Link, LinkEvent};
@@ -24,7 +25,7 @@ use tokio::time::{sleep_until, timeout};
 use crate::connection::{Channel, Task};
 use crate::dial;
 use crate::error::Error;
-use crate::handle::{Handle, Said};
+use crate::handle::{BYTES_AT_ONCE, Handle, Said};
 use crate::home::Home;
 use crate::listener::{self, Arrival, first_to_go};
 use crate::pace::Pace;
@@ -35,8 +36,8 @@ use crate::store::Store;
 const DOOR: usize = 256;
 /// What one turn takes in before others have theirs: a thousand attendees in one process must all get to read.
 const EVENTS_A_TURN: usize = 128;
-/// What the user has said is taken in at once, as far as it is there: it goes out together.
-const WISHES_A_TURN: usize = 64;
+/// What the user has said is taken in at once, as far as it is there, up to what one write takes: it goes out together.
+const WISHES_A_TURN: usize = 256;
 /// How often a computer that was asleep is looked for: its timers have slept too.
 const WATCH: Duration = Duration::from_secs(1);
 
@@ -86,7 +87,8 @@ pub(crate) struct Driver {
     outputs: Vec<Output>,
     /// Links whose tasks have something to do, besides those that follow what is appended.
     touched: Vec<LinkId>,
-    has_appended: bool,
+    /// Bytes that were appended and have not been pushed.
+    appended: usize,
     pace: Pace,
     end: Option<Result<(), Error>>,
     slept: Duration,
@@ -119,7 +121,7 @@ impl Driver {
             messages,
             outputs: Vec::new(),
             touched: Vec::new(),
-            has_appended: false,
+            appended: 0,
             pace: Pace::default(),
             end: None,
             slept: Duration::ZERO,
@@ -157,11 +159,12 @@ impl Driver {
                     self.pace.go_on();
                     self.input(Input::Command { id, command }, now);
                     let mut taken = 1;
-                    while taken < WISHES_A_TURN && let Ok((id, command)) = wishes.try_recv() {
+                    let has_room = |taken, appended| taken < WISHES_A_TURN && appended < BYTES_AT_ONCE;
+                    while has_room(taken, self.appended) && let Ok((id, command)) = wishes.try_recv() {
                         taken = taken.saturating_add(1);
                         self.input(Input::Command { id, command }, now);
                     }
-                    if taken == WISHES_A_TURN {
+                    if !has_room(taken, self.appended) {
                         yield_now().await;
                     }
                 }
@@ -201,17 +204,18 @@ impl Driver {
 
     /// Writes to everybody who has something to be sent.
     fn push(&mut self, now: Now) {
-        let Self { links, pace, shared, touched, .. } = self;
+        let Self { links, pace, shared, touched, appended, .. } = self;
         let feed = shared.feed();
+        let mut packer = Packer::new(&*feed);
         let mut push = |id: LinkId, known: &mut Known| {
             known.is_touched = false;
-            let late_at = known.handle.push(&feed, shared, now.tick);
+            let late_at = known.handle.push(&mut packer, shared, now.tick);
             match late_at.and_then(|at| pace.judge(id, at, now.tick)) {
                 Some(goal) => known.handle.await_position(goal),
                 None => pace.forget(id),
             }
         };
-        if std::mem::take(&mut self.has_appended) {
+        if std::mem::take(appended) > 0 {
             touched.clear();
             let due = links.iter_mut().filter(|(_, known)| known.follows || known.is_touched);
             due.for_each(|(id, known)| push(*id, known));
@@ -399,13 +403,14 @@ impl Driver {
                 }
             }
             Output::Append { entry, at, dropped } => {
+                let bytes = entry.frame.0.len();
                 // What stands in the place of another is no news.
                 if at >= self.head {
-                    self.pace.append(at, entry.frame.0.len());
+                    self.pace.append(at, bytes);
                 }
                 self.shared.feed_mut().append(entry, at, dropped);
                 self.head = self.head.max(at.saturating_add(1));
-                self.has_appended = true;
+                self.appended = self.appended.saturating_add(bytes);
             }
             Output::Keep { meeting, name, bytes } => {
                 if let Err(error) = self.store.keep(meeting, name, &bytes) {

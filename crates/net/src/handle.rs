@@ -1,5 +1,6 @@
 //! One connection, as its task and the driver share it: what writes, and what the one tells the other.
 
+use std::borrow::BorrowMut;
 use std::cell::RefCell;
 use std::io;
 use std::mem::take;
@@ -7,7 +8,7 @@ use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use tertulia_core::feed::Feed;
+use tertulia_core::feed::{Feed, Packer};
 use tertulia_core::id::LinkId;
 use tertulia_core::link::{Connection, INPUT_MAX, Link, LinkEvent};
 use tertulia_core::time::Instant;
@@ -23,7 +24,7 @@ const EVENTS_AHEAD: usize = 64;
 /// Records that are sealed and written at once.
 const RECORDS_AT_ONCE: usize = 8;
 /// With so many bytes no record is added to those. What the kernel does not take of them waits here: so much and a record.
-const BYTES_AT_ONCE: usize = 32 * 1_024;
+pub(crate) const BYTES_AT_ONCE: usize = 32 * 1_024;
 /// Of what there is no deadline for.
 pub(crate) const NEVER: Instant = Instant(u64::MAX);
 
@@ -102,11 +103,11 @@ impl Handle {
 
     /// Writes what there is, on the time of whoever has added to it: to wake a task costs as much as to write. The task
     /// is woken only where something is left to it. Where the feed's reader is, unless it has had all.
-    pub(crate) fn push(&self, feed: &Feed, shared: &Shared, now: Instant) -> Option<u64> {
+    pub(crate) fn push(&self, packer: &mut Packer<&Feed>, shared: &Shared, now: Instant) -> Option<u64> {
         let mut line = self.line();
         // The task waits already until the kernel takes more; but it has to know of what is due before.
         let is_awaited = !line.is_written();
-        let written = if is_awaited { Written::Blocked } else { line.write(self, || feed, shared, now) };
+        let written = if is_awaited { Written::Blocked } else { line.write(self, || packer, shared, now) };
         let due = line.connection.poll_timeout().unwrap_or(NEVER);
         let is_done = (is_awaited || written == Written::All) && line.events.is_empty() && due >= line.armed;
         let late_at = if written == Written::All { None } else { line.keeps_up_at() };
@@ -158,10 +159,10 @@ impl Handle {
 
 impl Line {
     /// Writes what there is: the kernel takes many records with one call.
-    pub(crate) fn write<F: Deref<Target = Feed>>(
+    pub(crate) fn write<F: Deref<Target = Feed>, P: BorrowMut<Packer<F>>>(
         &mut self,
         handle: &Handle,
-        feed: impl Fn() -> F,
+        packer: impl FnOnce() -> P,
         shared: &Shared,
         now: Instant,
     ) -> Written {
@@ -175,28 +176,40 @@ impl Line {
                 return written;
             }
         }
-        SCRATCH.with_borrow_mut(|Scratch { plaintext, sealed, .. }| {
+        SCRATCH.with_borrow_mut(|Scratch { sealed, .. }| {
             sealed.clear();
-            let mut written = Written::Turn;
-            for _ in 0..RECORDS_AT_ONCE {
-                let is_filled = self.connection.fill(feed(), plaintext, now, sealed, &mut self.events);
-                if is_filled {
-                    handle.trace(shared, true, plaintext);
-                }
-                if !is_filled || self.is_drained() {
-                    written = Written::All;
-                    break;
-                }
-                if sealed.len() >= BYTES_AT_ONCE {
-                    break;
-                }
-            }
+            // Let go of before the kernel has its turn.
+            let written = self.seal(handle, packer().borrow_mut(), shared, now, sealed);
             if sealed.is_empty() {
                 return written;
             }
             let passed = self.pass_on(handle, sealed);
             if passed == Written::All { written } else { passed }
         })
+    }
+
+    /// Seals what goes out at once.
+    fn seal<F: Deref<Target = Feed>>(
+        &mut self,
+        handle: &Handle,
+        packer: &mut Packer<F>,
+        shared: &Shared,
+        now: Instant,
+        sealed: &mut Vec<u8>,
+    ) -> Written {
+        for _ in 0..RECORDS_AT_ONCE {
+            let frames = self.connection.fill(packer, now, sealed, &mut self.events);
+            if let Some(frames) = frames {
+                handle.trace(shared, true, frames);
+            }
+            if frames.is_none() || self.is_drained() {
+                return Written::All;
+            }
+            if sealed.len() >= BYTES_AT_ONCE {
+                break;
+            }
+        }
+        Written::Turn
     }
 
     /// Hands sealed records, or what is left of them, to the kernel, and keeps what it does not take.

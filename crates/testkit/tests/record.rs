@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tertulia_core::feed::{Feed, Start};
+use tertulia_core::feed::{Feed, Packer, Start};
 use tertulia_core::id::{Key, MeetingId};
 use tertulia_core::limits::{RECORD_PACKED_MAX, RECORD_PLAINTEXT_MAX};
 use tertulia_core::link::{Link, Opening};
@@ -35,10 +35,10 @@ fn record_3_every_record_is_whole_frames_as_many_as_are_packed() {
     }
     link.follow(Start::default(), &feed);
     let (mut frames, mut records) = (Vec::new(), Vec::new());
-    let mut record = Vec::new();
-    while link.fill(&feed, now, &mut record) {
+    let mut packer = Packer::new(&feed);
+    while let Some(record) = link.fill(&mut packer, now) {
         link.written();
-        let mut rest = record.as_slice();
+        let mut rest = record;
         let before = frames.len();
         while !rest.is_empty() {
             let decoded = decode(rest).unwrap();
@@ -46,7 +46,6 @@ fn record_3_every_record_is_whole_frames_as_many_as_are_packed() {
             rest = decoded.rest;
         }
         records.push((record.len(), frames.len() - before));
-        record.clear();
     }
     let sent: Vec<&[u8]> = frames.iter().skip(1).map(Vec::as_slice).collect();
     // SPEC FEED-4: registers first.

@@ -15,7 +15,7 @@ use crate::channel::{
     BoxedCryptoResolver, HANDSHAKE_INPUT_MAX, Handshake, Opener, RECORD_LENGTH_BYTES, Sealer, record_bytes,
 };
 use crate::code::Code;
-use crate::feed::Feed;
+use crate::feed::{Feed, Packer};
 use crate::id::Key;
 use crate::identity::Identity;
 use crate::limits;
@@ -199,32 +199,26 @@ impl Connection {
         }
     }
 
-    /// Appends to `sealed` what goes out next: words of the handshake, or one record, whose frames `plaintext` has then;
-    /// false if there is nothing now. `feed` is let go before anything is sealed.
-    pub fn fill(
+    /// Appends to `sealed` what goes out next: words of the handshake, or one record, whose frames it says; none if there
+    /// is nothing now.
+    pub fn fill<'a, F: Deref<Target = Feed>>(
         &mut self,
-        feed: impl Deref<Target = Feed>,
-        plaintext: &mut Vec<u8>,
+        packer: &'a mut Packer<F>,
         now: Instant,
         sealed: &mut Vec<u8>,
         out: &mut Vec<LinkEvent>,
-    ) -> bool {
-        plaintext.clear();
+    ) -> Option<&'a [u8]> {
         if !self.output.is_empty() {
             sealed.append(&mut take(&mut self.output));
-            return true;
+            return Some(&[]);
         }
-        let Stage::Linked(linked) = &mut self.stage else { return false };
-        let Linked { sealer, link, .. } = linked;
-        if !link.fill(&feed, now, plaintext) {
-            return false;
-        }
-        drop(feed);
-        let Err(rule) = sealer.seal(plaintext, sealed) else { return true };
+        let Stage::Linked(Linked { sealer, link, .. }) = &mut self.stage else { return None };
+        let frames = link.fill(packer, now)?;
+        let Err(rule) = sealer.seal(frames, sealed) else { return Some(frames) };
         // SPEC AGE-1: and no goodbye can follow.
         link.reject(rule, now, out);
         link.end_of_stream(out);
-        false
+        None
     }
 
     /// All that [`Connection::fill`] has given is in the kernel.

@@ -8,6 +8,7 @@ mod state;
 mod tests;
 
 use alloc::{collections::BTreeSet, vec::Vec};
+use core::ops::Deref;
 use core::time::Duration;
 
 use bytes::Bytes;
@@ -17,7 +18,7 @@ pub(crate) use self::rate::Bucket;
 use self::rate::{Rates, Unasked};
 pub use self::state::{State, Trigger};
 use crate::code::Code;
-use crate::feed::{Feed, Reader, Start};
+use crate::feed::{Feed, Packer, Reader, Start};
 use crate::id::{Key, MeetingId, RequestId};
 use crate::limits;
 use crate::random::Random;
@@ -221,39 +222,34 @@ impl Link {
         }
     }
 
-    /// Appends whole frames to an empty record; false if there is nothing to send now.
-    pub fn fill(&mut self, feed: &Feed, now: Instant, record: &mut Vec<u8>) -> bool {
+    /// The whole frames of the next record; none, if there is nothing to send now.
+    pub fn fill<'a, F: Deref<Target = Feed>>(&mut self, packer: &'a mut Packer<F>, now: Instant) -> Option<&'a [u8]> {
         if self.state == State::Closed || self.bye_packed {
-            return false;
+            return None;
         }
-        if self.reader.is_behind(feed) {
+        if self.reader.is_behind(packer.feed()) {
             if self.state == State::Open {
                 self.timers.arm(Timer::Behind, now);
-                return false;
+                return None;
             }
             // SPEC SLOW-2: no entry goes out behind a gap, not even on the way to a goodbye.
             self.reader.unfollow();
         }
         // SPEC HELLO-1: where HELLO still waits, it says as much as a PING.
-        if core::mem::take(&mut self.ping_due) && self.has_spoken {
-            record.extend_from_slice(&Frame::from(Ping { options: option::Options::NONE }).encode(RequestId::EVENT).0);
-        }
-        while !self.bye_packed {
-            let most = if record.is_empty() { limits::RECORD_PLAINTEXT_MAX } else { limits::RECORD_PACKED_MAX };
-            let room = most.saturating_sub(record.len());
-            let Some(frame) = self.reader.next(feed, room) else { break };
-            record.extend_from_slice(&frame.0);
-            self.bye_packed = self.state == State::Closing && is_bye(&frame);
-        }
-        if record.is_empty() {
-            return false;
-        }
+        let pings = core::mem::take(&mut self.ping_due) && self.has_spoken;
+        let ping = || Frame::from(Ping { options: option::Options::NONE }).encode(RequestId::EVENT);
+        let begun = if pings { ping().0.to_vec() } else { Vec::new() };
+        let Self { state, reader, bye_packed, .. } = self;
+        let frames = packer.pack(reader, begun, |frame| {
+            *bye_packed = *state == State::Closing && is_bye(frame);
+            *bye_packed
+        })?;
         self.has_spoken = true;
         self.arm_ping(now);
         if !self.timers.is_armed(Timer::Stall) {
             self.timers.arm(Timer::Stall, now.after(limits::STALL_TIMEOUT));
         }
-        true
+        Some(frames)
     }
 
     /// Whether the last [`Link::fill`] has taken all that there was.

@@ -159,17 +159,15 @@ impl End {
 
     /// Writes all that can be written, frame by frame into `sent`.
     fn write(&mut self, now: Instant) {
-        let mut bytes = Vec::new();
-        while self.link.fill(&self.feed, now, &mut bytes) {
-            assert!(!bytes.is_empty() && bytes.len() <= limits::RECORD_PLAINTEXT_MAX);
+        let mut packer = Packer::new(&self.feed);
+        while let Some(mut rest) = self.link.fill(&mut packer, now) {
+            assert!(!rest.is_empty() && rest.len() <= limits::RECORD_PLAINTEXT_MAX);
             self.link.written();
-            let mut rest = bytes.as_slice();
             while !rest.is_empty() {
                 let decoded = frame::decode(rest).expect("what a link sends decodes");
                 self.sent.push(Encoded(decoded.bytes.to_vec().into()));
                 rest = decoded.rest;
             }
-            bytes.clear();
         }
     }
 
@@ -299,10 +297,11 @@ fn hello_5_an_accepted_link_repeats_what_was_asked_for() {
 /// What a link says first, to whoever has said `heard`: when its run began, and the types of its options.
 fn first_said(opening: Opening, heard: Option<&Encoded>, seed: u8) -> (u64, Vec<u16>) {
     let mut link = Link::new(opening, US, PEER, [seed; 32], START);
-    let (mut told, mut bytes) = (Vec::new(), Vec::new());
-    heard.into_iter().for_each(|heard| link.receive(&heard.0, START, &mut told));
-    assert!(link.fill(&Feed::default(), START, &mut bytes));
-    let Ok(Decoded { frame: Some(Frame::Session(Session::Hello(hello))), .. }) = frame::decode(&bytes) else {
+    heard.into_iter().for_each(|heard| link.receive(&heard.0, START, &mut Vec::new()));
+    let feed = Feed::default();
+    let mut packer = Packer::new(&feed);
+    let bytes = link.fill(&mut packer, START).expect("it speaks");
+    let Ok(Decoded { frame: Some(Frame::Session(Session::Hello(hello))), .. }) = frame::decode(bytes) else {
         panic!("no HELLO");
     };
     (hello.started_ms, hello.options.iter().map(|(kind, _)| kind).collect())

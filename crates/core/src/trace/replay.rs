@@ -6,7 +6,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::{Direction, Expect, LinkStep, Packet, Step, Trace};
-use crate::feed::Feed;
+use crate::feed::{Feed, Packer};
 use crate::id::{Key, MeetingId, RequestId};
 use crate::link::{Link, LinkEvent, Opening};
 use crate::rule::Rule;
@@ -92,7 +92,7 @@ impl Ends {
         for end in [&mut *sender, &mut *receiver] {
             while let Some(due) = end.poll_timeout().filter(|due| *due <= now) {
                 end.handle_timeout(due, &mut events);
-                end.fill(feed, due, &mut Vec::new());
+                end.fill(&mut Packer::new(&*feed), due);
                 end.written();
             }
         }
@@ -102,7 +102,7 @@ impl Ends {
         }
         receiver.receive(&frame.0, now, &mut events);
         for end in [sender, receiver] {
-            end.fill(feed, now, &mut Vec::new());
+            end.fill(&mut Packer::new(&*feed), now);
             end.written();
         }
         events

@@ -1,10 +1,12 @@
 //! What every driver does, whatever its machines are: inputs in, outputs done, links read, written and closed.
 
 use std::collections::BTreeSet;
+use std::mem::take;
 use std::net::SocketAddr;
 
 use tertulia_core::code::Code;
 use tertulia_core::event::{Event, Kind};
+use tertulia_core::feed::{Feed, Packer};
 use tertulia_core::id::{Key, LinkId, RequestId};
 use tertulia_core::limits;
 use tertulia_core::link::LinkEvent;
@@ -329,19 +331,23 @@ impl Sim {
 
     /// Writes what the links of a node have to say, as far as there is room; lets go of those that are finished.
     pub(super) fn flush(&mut self, node: usize) {
-        let Some(running) = &self.nodes[node].running else { return };
-        let links: Vec<LinkId> = running.links.keys().copied().collect();
+        let Some(running) = &mut self.nodes[node].running else { return };
+        let (links, feed): (Vec<LinkId>, Feed) = (running.links.keys().copied().collect(), take(&mut running.feed));
+        let mut packer = Packer::new(&feed);
         for link in links {
-            self.flush_link(node, link);
+            self.flush_link(node, link, &mut packer);
         }
         let this = &mut self.nodes[node];
+        if let Some(running) = &mut this.running {
+            running.feed = feed;
+        }
         if this.running.as_ref().is_some_and(|running| running.closed && running.links.is_empty()) {
             this.running = None;
             self.note(format_args!("node {node} is over"));
         }
     }
 
-    fn flush_link(&mut self, node: usize, link: LinkId) {
+    fn flush_link(&mut self, node: usize, link: LinkId, packer: &mut Packer<&Feed>) {
         let this = &mut self.nodes[node];
         let (now, stopped) = (this.now(self.now).tick, this.stopped_until > self.now);
         let Some(running) = &mut this.running else { return };
@@ -353,15 +359,11 @@ impl Sim {
         let tampering = self.tampered.as_ref().filter(|(tampered, _)| *tampered == node);
         loop {
             let record = ends.pending.take().or_else(|| {
-                let mut record = Vec::new();
-                let filled = ends.link.fill(&running.feed, now, &mut record);
-                filled.then(|| -> bytes::Bytes {
-                    let record = this.planted.on_record(record);
-                    match tampering {
-                        Some((_, tampering)) => tampering.borrow_mut().outgoing(peer, &record).into(),
-                        None => record.into(),
-                    }
-                })
+                let record = this.planted.on_record(ends.link.fill(packer, now)?.to_vec());
+                Some(bytes::Bytes::from(match tampering {
+                    Some((_, tampering)) => tampering.borrow_mut().outgoing(peer, &record),
+                    None => record,
+                }))
             });
             let Some(record) = record else { break };
             if !self.network.has_room(connection, side) {

@@ -50,7 +50,8 @@ impl Side {
     /// Everything that it has to say.
     fn say(&mut self) -> Vec<u8> {
         let mut sealed = Vec::new();
-        while self.connection.fill(&self.feed, &mut self.plaintext, START, &mut sealed, &mut self.told) {}
+        let mut packer = Packer::new(&self.feed);
+        while self.connection.fill(&mut packer, START, &mut sealed, &mut self.told).is_some() {}
         self.connection.written();
         sealed
     }

@@ -141,19 +141,19 @@ fn rate_2_a_hosts_entries_are_not_limited() {
 fn slow_1_what_cannot_be_written_for_10_s_ends_the_link() {
     let mut end = End::open();
     end.link.send(digest(), 0);
-    assert!(end.link.fill(&end.feed, at(1), &mut Vec::new()));
+    assert!(end.link.fill(&mut Packer::new(&end.feed), at(1)).is_some());
     for second in 2..=10 {
         end.receive(&[ping()], at(second));
         end.link.send(digest(), 0);
         // Writing more does not start the time anew.
-        end.link.fill(&end.feed, at(second), &mut Vec::new());
+        end.link.fill(&mut Packer::new(&end.feed), at(second));
         end.link.handle_timeout(at(second), &mut end.told);
     }
     assert_eq!(end.down(), None);
     end.link.handle_timeout(at(11), &mut end.told);
     assert_eq!(end.told, [LinkEvent::Down { code: Code::Slow, rule: Some(Rule::Slow1) }]);
     assert!(end.link.is_finished(), "no BYE is tried where nothing can be written");
-    assert!(!end.link.fill(&end.feed, at(11), &mut Vec::new()));
+    assert_eq!(end.link.fill(&mut Packer::new(&end.feed), at(11)), None);
 }
 
 #[test]
@@ -164,7 +164,7 @@ fn slow_1_a_write_in_time_starts_the_time_anew() {
         end.link.written();
         end.receive(&[ping()], at(second));
         end.link.send(digest(), 0);
-        assert!(end.link.fill(&end.feed, at(second), &mut Vec::new()));
+        assert!(end.link.fill(&mut Packer::new(&end.feed), at(second)).is_some());
     }
     assert_eq!(end.down(), None);
 }
@@ -176,7 +176,7 @@ fn slow_2_a_link_that_the_feed_has_overtaken_is_closed_as_soon_as_it_is_seen() {
     for number in 1..=4 {
         end.append(&entry(number), Lane::Talk);
     }
-    assert!(!end.link.fill(&end.feed, at(1), &mut Vec::new()));
+    assert_eq!(end.link.fill(&mut Packer::new(&end.feed), at(1)), None);
     assert_eq!(end.link.poll_timeout(), Some(at(1)));
     end.link.handle_timeout(at(1), &mut end.told);
     end.assert_rejected(Rule::Slow2, at(1));
@@ -304,9 +304,8 @@ fn fill_packs_whole_frames_into_records_that_fit() {
     let mut frames: Vec<Encoded> = (1..=12).map(|id| tell(id, &text(limits::RECORD_PACKED_MAX / 3 - 100))).collect();
     frames.push(tell(13, &text(limits::TEXT_MAX)));
     frames.iter().for_each(|frame| end.link.send(frame.clone(), 0));
-    let mut bytes = Vec::new();
-    assert!(end.link.fill(&end.feed, START, &mut bytes));
-    assert_eq!(bytes.len(), 3 * frames[0].0.len(), "a fourth would not fit");
+    let bytes = end.link.fill(&mut Packer::new(&end.feed), START).map_or(0, <[u8]>::len);
+    assert_eq!(bytes, 3 * frames[0].0.len(), "a fourth would not fit");
     end.write(START);
     assert_eq!(end.sent, frames[3..], "one that is longer than what is packed goes alone");
 }

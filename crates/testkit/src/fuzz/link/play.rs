@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
 use tertulia_core::code::Code;
-use tertulia_core::feed::{Feed, Start};
+use tertulia_core::feed::{Feed, Packer, Start};
 use tertulia_core::id::{Key, MeetingId, RequestId, Token};
 use tertulia_core::limits::{RECORD_PLAINTEXT_MAX, REQUESTS_MAX};
 use tertulia_core::link::{Link, LinkEvent, Opening, State};
@@ -202,15 +202,15 @@ impl Play {
 
     /// Makes a record, unless the one before is not written yet.
     fn fill(&mut self) -> bool {
-        let mut record = Vec::new();
-        if self.is_writing || !self.link.fill(&self.feed, self.now, &mut record) {
-            assert!(record.is_empty());
+        let mut packer = Packer::new(&self.feed);
+        let record = if self.is_writing { None } else { self.link.fill(&mut packer, self.now) };
+        let Some(record) = record else {
             let is_behind = self.link.poll_timeout().is_some_and(|due| due <= self.now);
             assert!(self.is_writing || is_behind || !self.link.wants_to_write(&self.feed), "{:?}", self.link);
             return false;
-        }
+        };
         assert!(!record.is_empty() && record.len() <= RECORD_PLAINTEXT_MAX);
-        let mut rest = record.as_slice();
+        let mut rest = record;
         while !rest.is_empty() {
             assert!(!self.has_sent_bye, "BYE is the last frame");
             let decoded = decode(rest).unwrap();
