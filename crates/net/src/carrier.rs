@@ -76,9 +76,12 @@ impl Carrier {
         (&*SockRef::from(&self.stream)).read(room)
     }
 
-    /// How much of `bytes` the kernel takes now.
+    /// How much of `bytes` the kernel takes now: the runtime, which is slower to ask, hears of it only if it takes nothing,
+    /// so that it looks out for room.
     pub(crate) fn write(&self, bytes: &[u8]) -> io::Result<usize> {
-        match self.stream.try_write(bytes) {
+        let sent = SockRef::from(&self.stream).send(bytes);
+        let is_full = |error: &io::Error| error.kind() == io::ErrorKind::WouldBlock;
+        match if sent.as_ref().is_err_and(is_full) { self.stream.try_write(bytes) } else { sent } {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
             written => written,
         }
