@@ -3,16 +3,17 @@
 use std::time::Duration;
 
 use tertulia_core::channel::PREAMBLE;
+use tertulia_core::command::Command;
 use tertulia_core::limits::{
-    CONTROL_BURST, CONTROL_RATE, DEAD_TIMEOUT, HANDSHAKE_TIMEOUT, HANDSHAKES_MAX, HELLO_TIMEOUT, RATE_PATIENCE,
-    STALL_TIMEOUT,
+    CONTROL_BURST, CONTROL_RATE, DEAD_TIMEOUT, HANDSHAKE_TIMEOUT, HANDSHAKES_MAX, HELLO_TIMEOUT, OWED_FRAMES_MAX,
+    RATE_PATIENCE, STALL_TIMEOUT,
 };
 use tertulia_net::Node;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
-use crate::support::{Peer, guest, host, identity, pass, ping, say, told};
+use crate::support::{Peer, command, guest, host, identity, pass, ping, say, told};
 
 /// What comes until the other side closes.
 async fn answer(stream: &mut TcpStream) -> Vec<u8> {
@@ -228,4 +229,18 @@ async fn h8_who_does_not_read_is_cut_as_slow_and_holds_up_nobody() {
     assert_eq!(told(&mut host).await, "down slow");
     assert_around(before.elapsed(), STALL_TIMEOUT);
     assert_quiet(&mut guest).await;
+}
+
+#[tokio::test]
+async fn slow_2_who_does_not_read_and_is_owed_too_much_is_cut_at_once() {
+    let (mut host, address) = host(1);
+    say(&host, 9_000);
+    let _stuck = Peer::join(2, address).await;
+    told(&mut host).await;
+    let before = Instant::now();
+    for _ in 0..=OWED_FRAMES_MAX {
+        command(&host, Command::Msg { to: String::new(), text: "to all".into() });
+    }
+    assert_eq!(told(&mut host).await, "down slow");
+    assert!(before.elapsed() < HELLO_TIMEOUT / 2, "by the next timer that it has anyway");
 }
