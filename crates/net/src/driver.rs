@@ -4,6 +4,7 @@
 //! in that peer's own connection.
 
 use std::collections::BTreeMap;
+use std::mem::take;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -70,7 +71,9 @@ pub(crate) struct Driver {
     machine: Box<dyn Machine + Send>,
     shared: Arc<Shared>,
     store: Store,
-    events: mpsc::UnboundedSender<Event>,
+    events: mpsc::UnboundedSender<Vec<Event>>,
+    /// What the user has not been told of this turn.
+    told: Vec<Event>,
     links: BTreeMap<LinkId, Known>,
     next_link: u64,
     /// The feed's head: only this task appends.
@@ -100,7 +103,7 @@ impl Driver {
         machine: Box<dyn Machine + Send>,
         shared: Arc<Shared>,
         home: Option<Home>,
-        events: mpsc::UnboundedSender<Event>,
+        events: mpsc::UnboundedSender<Vec<Event>>,
     ) -> Self {
         let (door, arrivals) = mpsc::channel(DOOR);
         let (inbox, messages) = mpsc::unbounded_channel();
@@ -109,6 +112,7 @@ impl Driver {
             shared,
             store: Store::new(home),
             events,
+            told: Vec::new(),
             links: BTreeMap::new(),
             next_link: 1,
             head: 0,
@@ -196,8 +200,11 @@ impl Driver {
         if has_slept {
             self.links.values().for_each(|known| known.handle.wake.notify_one());
         }
+        // Its user first: a turn that goes out to thousands takes a while.
+        self.tell_user();
         self.push(now);
         self.check_trace();
+        self.tell_user();
         let watch = now.tick.after(WATCH);
         self.shared.clock.runtime(self.machine.poll_timeout().map_or(watch, |deadline| deadline.min(watch)))
     }
@@ -215,7 +222,7 @@ impl Driver {
                 None => pace.forget(id),
             }
         };
-        if std::mem::take(appended) > 0 {
+        if take(appended) > 0 {
             touched.clear();
             let due = links.iter_mut().filter(|(_, known)| known.follows || known.is_touched);
             due.for_each(|(id, known)| push(*id, known));
@@ -381,7 +388,7 @@ impl Driver {
     }
 
     fn execute(&mut self, now: Now) {
-        let mut outputs = std::mem::take(&mut self.outputs);
+        let mut outputs = take(&mut self.outputs);
         for output in outputs.drain(..) {
             if self.end.is_none() {
                 self.perform(output, now);
@@ -448,9 +455,15 @@ impl Driver {
         known.handle.wake.notify_one();
     }
 
-    fn tell(&self, event: Event) {
-        // Fails if nobody listens any more.
-        let _ = self.events.send(event);
+    fn tell(&mut self, event: Event) {
+        self.told.push(event);
+    }
+
+    fn tell_user(&mut self) {
+        if !self.told.is_empty() {
+            // Fails if nobody listens any more.
+            let _ = self.events.send(take(&mut self.told));
+        }
     }
 
     /// What cannot be kept must not be passed on: the node goes, and says why.
@@ -462,9 +475,10 @@ impl Driver {
     /// Says goodbye wherever the machine has not, and waits for the last word on every link.
     async fn finish(mut self) -> Result<(), Error> {
         let now = self.shared.clock.now();
-        for (link, known) in std::mem::take(&mut self.links) {
+        for (link, known) in take(&mut self.links) {
             self.part(link, &known, Code::Stopped, "", now);
         }
+        self.tell_user();
         // Nobody is told anything any more; the user hears that nothing follows.
         drop((self.messages, self.arrivals));
         drop(self.events);

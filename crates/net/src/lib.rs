@@ -38,5 +38,5 @@ pub use home::log::{Damaged, StoredLog};
 pub use home::meeting::{MeetingFiles, StoredMeeting};
 pub use home::{Home, Noticed};
 pub use interfaces::{machine_addresses, machine_loopback};
-pub use node::{Node, Setup, start};
+pub use node::{Events, Node, Setup, start};
 pub use sockets::{listen, listen_everywhere};

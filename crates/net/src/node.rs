@@ -3,6 +3,7 @@
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::vec;
 
 use tertulia_core::command::Command;
 use tertulia_core::event::Event;
@@ -40,10 +41,37 @@ pub struct Setup {
 pub struct Node {
     /// What the user wants.
     pub commands: mpsc::UnboundedSender<(CommandId, Command)>,
-    /// What the user is told. Ends after [`Event::Closed`].
-    pub events: mpsc::UnboundedReceiver<Event>,
+    /// What the user is told.
+    pub events: Events,
     /// Until its result has been told.
     task: Option<JoinHandle<Result<(), Error>>>,
+}
+
+/// What the user is told: what a node has come to tell in one turn comes at once, as to wake whoever waits costs more than
+/// to tell.
+#[derive(Debug)]
+pub struct Events {
+    turns: mpsc::UnboundedReceiver<Vec<Event>>,
+    /// Of the last turn, what has not been told.
+    turn: vec::IntoIter<Event>,
+}
+
+impl Events {
+    /// The next; none after [`Event::Closed`]. Nothing is lost if it is not waited for to the end.
+    pub async fn recv(&mut self) -> Option<Event> {
+        loop {
+            if let Some(event) = self.turn.next() {
+                return Some(event);
+            }
+            self.turn = self.turns.recv().await?.into_iter();
+        }
+    }
+
+    /// Whether there is nothing to be told now.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.turn.as_slice().is_empty() && self.turns.is_empty()
+    }
 }
 
 impl Node {
@@ -70,9 +98,10 @@ pub fn start(machine: impl Machine + Send + 'static, setup: Setup) -> Result<Nod
     let trace = trace.map(|path| Trace::create(&path, &title)).transpose()?;
     let listener = listener.map(listener::adopt).transpose().map_err(Error::Listen)?;
     let (commands, wishes) = mpsc::unbounded_channel();
-    let (told, events) = mpsc::unbounded_channel();
+    let (told, turns) = mpsc::unbounded_channel();
     let shared = Arc::new(Shared::new(identity, started_ms, trace)?);
     let driver = Driver::new(Box::new(machine), shared, home, told);
     let task = Some(runtime.spawn(driver.run(listener, wishes)));
+    let events = Events { turns, turn: Vec::new().into_iter() };
     Ok(Node { commands, events, task })
 }
