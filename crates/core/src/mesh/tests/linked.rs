@@ -257,7 +257,7 @@ fn mesh_26_and_mesh_22_who_is_shown_out_is_served_no_talk_while_acts_are_waited_
     hall.pass(1_000);
     let (author, session) = (identity(2).key(), hall.nodes[1].machine.session);
     let fetch = |hall: &mut Hall, id: u32| {
-        let (count, items) = encode_items([Range { author, session, lane: Lane::Talk, from: 1, to: 2 }].into_iter(), 1);
+        let (count, items) = encode_items([Range { author, session, lane: Lane::Talk, from: 1, to: 2 }], 1);
         let before = hall.sent_on(2, eve).iter().filter(|name| **name == "ENTRY").count();
         hall.frame(2, eve, id, Fetch { ranges: List::over(count, &items), options: Options::NONE });
         hall.sent_on(2, eve).iter().filter(|name| **name == "ENTRY").count() - before
@@ -266,7 +266,7 @@ fn mesh_26_and_mesh_22_who_is_shown_out_is_served_no_talk_while_acts_are_waited_
     // An act that never comes: what others say is waited for.
     let (lane, first, next, head) = (Lane::Acts, 1, 2, Hash([1; 32]));
     let row = Row { author: identity(1).key(), session: u64::MAX / 2, lane, first, next, head };
-    let (count, items) = encode_items([row].into_iter(), 1);
+    let (count, items) = encode_items([row], 1);
     let link = hall.between(2, 1)[0];
     hall.frame(2, link, 0, Digest { rows: List::over(count, &items), options: Options::NONE });
     hall.command(0, Command::Kick { name: "eve".to_string(), why: String::new(), with: With::default() });
