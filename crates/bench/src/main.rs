@@ -12,15 +12,18 @@
     reason = "a program for whoever measures: it prints figures, and ends where something goes wrong"
 )]
 
+mod catchup;
 mod codec;
 mod contestant;
 mod crowd;
 mod fanout;
 mod join;
+mod kept;
 mod measure;
 mod mesh;
 mod plot;
 mod registry;
+mod restart;
 mod row;
 mod table;
 mod tally;
@@ -42,9 +45,13 @@ enum Verb {
     Join(join::Args),
     Mesh(mesh::Args),
     Registry(registry::Args),
+    Catchup(catchup::Args),
+    Restart(restart::Args),
     Codec(codec::Args),
     #[command(hide = true)]
     Host(contestant::ours::Args),
+    #[command(hide = true)]
+    Guest(catchup::Guest),
     #[command(hide = true)]
     Directory(registry::links::Args),
     #[command(hide = true)]
@@ -57,8 +64,11 @@ fn main() {
         Verb::Join(args) => join::run(&args),
         Verb::Mesh(args) => mesh::run(&args),
         Verb::Registry(args) => registry::run(&args),
+        Verb::Catchup(args) => catchup::run(&args),
+        Verb::Restart(args) => restart::run(&args),
         Verb::Codec(args) => codec::run(&args),
         Verb::Directory(args) => registry::links::serve(&args),
+        Verb::Guest(args) => catchup::attend(&args),
         Verb::Host(args) => contestant::ours::serve(&args),
         Verb::Floor(args) => contestant::floor::serve(&args),
     }

@@ -11,12 +11,15 @@ pub(crate) struct Usage {
     pub(crate) processor: Duration,
     /// Memory that it has now, in bytes.
     pub(crate) resident: u64,
+    /// The most that it has had.
+    pub(crate) resident_most: u64,
 }
 
 impl Usage {
     /// That of the process with this id.
     pub(crate) fn of(process: u32) -> Self {
-        Self { processor: processor(process), resident: resident(process) }
+        let [resident, resident_most] = resident(process);
+        Self { processor: processor(process), resident, resident_most }
     }
 
     /// That of this process.
@@ -36,10 +39,13 @@ fn processor(process: u32) -> Duration {
     Duration::from_nanos(nanos.sum())
 }
 
-fn resident(process: u32) -> u64 {
+/// Now, and at most.
+fn resident(process: u32) -> [u64; 2] {
     let status = fs::read_to_string(format!("/proc/{process}/status")).expect("Linux, and a process that runs");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    line.split_whitespace().next().unwrap().parse::<u64>().unwrap() * 1_024
+    ["VmRSS:", "VmHWM:"].map(|name| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        line.split_whitespace().next().unwrap().parse::<u64>().unwrap() * 1_024
+    })
 }
 
 /// What this thread has had of the processor: neighbours do not count.

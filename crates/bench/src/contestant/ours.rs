@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 
 use tertulia_core::channel::{Handshake, Opener, RECORD_LENGTH_BYTES, Sealer, record_bytes};
-use tertulia_core::charter::Admission;
+use tertulia_core::charter::{Admission, SignedCharter};
 use tertulia_core::command::Command;
 use tertulia_core::event::Event;
 use tertulia_core::id::CommandId;
@@ -27,7 +27,10 @@ use super::server::{Contestant, Guest, Heard, Protocol, Server, end_with_parent,
 pub(crate) const OURS: Contestant =
     Contestant { start: || Server::own(&["host"], Box::new(Lecture)), ..Contestant::of("tertulia", &[]) };
 
-/// Holds a lecture in this folder until the program that has started this one ends.
+/// The home of a lecture, in the folder in which it is held.
+pub(crate) const HOME: &str = "home";
+
+/// Holds a lecture in this folder, or goes on with it, until the program that has started this one ends.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {}
 
@@ -40,13 +43,16 @@ pub(crate) fn serve(_args: &Args) {
 }
 
 async fn hold() {
-    let home = Home::open(Path::new("home")).unwrap();
+    let home = Home::open(Path::new(HOME)).unwrap();
     let founder = home.identity();
-    let charter = found("Fan-out", &founder, Admission::Open, None);
+    let (charter, log) = stored(&home).unwrap_or_else(|| {
+        let charter = found("Fan-out", &founder, Admission::Open, None);
+        let log = Log::new(charter.meeting, limits::TALK_ENTRIES_MAX);
+        (charter, log)
+    });
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let door = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let (address, started_ms) = (listener.local_addr().unwrap(), unix_ms());
-    let log = Log::new(charter.meeting, limits::TALK_ENTRIES_MAX);
     let host = Host::new(HostConfig {
         identity: founder.clone(),
         charter,
@@ -60,6 +66,7 @@ async fn hold() {
     });
     let setup = Setup { identity: founder, started_ms, listener: Some(listener), home: Some(home), trace: None };
     let mut node = start(node::Node::new(host), setup).unwrap();
+    while !matches!(node.events.recv().await.expect("the host runs"), Event::Ready { .. }) {}
     println!("{address} {}", door.local_addr().unwrap());
     let (speaker, _) = door.accept().await.unwrap();
     let mut lines = BufReader::new(speaker).lines();
@@ -78,6 +85,15 @@ async fn hold() {
             }
         }
     }
+}
+
+/// The lecture that the home has, if it has one.
+fn stored(home: &Home) -> Option<(SignedCharter, Log)> {
+    let stored = home.meetings().unwrap().pop()?;
+    let charter = SignedCharter::check(&stored.charter?, stored.id, &home.identity()).unwrap();
+    let log = home.meeting(stored.id).unwrap().load().unwrap();
+    assert_eq!(log.damaged, None, "nothing is wrong with what was kept");
+    Some((charter, log.log))
 }
 
 #[derive(Debug)]

@@ -43,7 +43,12 @@ pub(crate) struct Process {
 impl Process {
     /// Another process of this program; it says on its first line what others need to know.
     pub(crate) fn own(arguments: &[&str]) -> (Self, String) {
-        let (program, folder) = (std::env::current_exe().unwrap(), tempfile::tempdir().unwrap());
+        Self::within(tempfile::tempdir().unwrap(), arguments)
+    }
+
+    /// The same, in a folder in which it finds something.
+    pub(crate) fn within(folder: TempDir, arguments: &[&str]) -> (Self, String) {
+        let program = std::env::current_exe().unwrap();
         let mut command = Command::new(program);
         command.args(arguments).current_dir(folder.path()).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();

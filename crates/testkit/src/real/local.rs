@@ -171,12 +171,20 @@ pub fn found(title: &str, founder: &Identity, admission: Admission, ticket: Opti
 /// Has somebody new attend whatever is held at one of `addresses`; does not wait.
 #[must_use]
 pub fn dial(name: &str, addresses: &[SocketAddr], ticket: Option<&Ticket>, trace: Option<PathBuf>) -> Local {
-    let (identity, started_ms) = (identity(), unix_ms());
-    let attendee = Attendee::new(NewcomerConfig {
-        identity: identity.clone(),
+    let newcomer = newcomer(name, identity(), addresses, ticket);
+    let (identity, started_ms) = (newcomer.identity.clone(), newcomer.started_ms);
+    let setup = Setup { identity, started_ms, listener: None, home: None, trace };
+    Local { node: start(node::Node::new(Attendee::new(newcomer)), setup).unwrap(), name: name.into() }
+}
+
+/// Somebody who comes for the first time, now.
+#[must_use]
+pub fn newcomer(name: &str, identity: Identity, addresses: &[SocketAddr], ticket: Option<&Ticket>) -> NewcomerConfig {
+    NewcomerConfig {
+        identity,
         name: name.into(),
         name_is_chosen: true,
-        started_ms,
+        started_ms: unix_ms(),
         seed: seed().unwrap(),
         meeting: ticket.map_or(MeetingId::ZERO, |ticket| ticket.meeting),
         host: ticket.map(|ticket| ticket.host),
@@ -186,9 +194,7 @@ pub fn dial(name: &str, addresses: &[SocketAddr], ticket: Option<&Ticket>, trace
         others: Vec::new(),
         note: String::new(),
         talk_max: limits::TALK_ENTRIES_MAX,
-    });
-    let setup = Setup { identity, started_ms, listener: None, home: None, trace };
-    Local { node: start(node::Node::new(attendee), setup).unwrap(), name: name.into() }
+    }
 }
 
 /// Lets this process have so many files open, if the system does.
