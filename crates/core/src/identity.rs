@@ -3,7 +3,7 @@
 use alloc::{sync::Arc, vec::Vec};
 use core::fmt;
 
-use ed25519_dalek::{Signer, SigningKey, VerifyingKey};
+use ed25519_dalek::{Signer, SigningKey, Verifier, VerifyingKey};
 
 use crate::id::{Key, Signature};
 
@@ -27,6 +27,10 @@ pub trait Scheme: fmt::Debug + Send + Sync {
     fn public(&self, secret: &Secret) -> Key {
         self.pair(secret).key()
     }
+    /// `key`, read once for many checks; `None` if it is nobody's, or nothing is to be read.
+    fn checker(&self, _key: &Key) -> Option<Arc<dyn Checker>> {
+        None
+    }
 }
 
 /// A key pair that is ready to sign: to grow it from its secret costs as much as a signature.
@@ -35,6 +39,12 @@ pub trait Pair: fmt::Debug + Send + Sync {
     fn key(&self) -> Key;
     /// Signs `message`.
     fn sign(&self, message: &[u8]) -> Signature;
+}
+
+/// A public key that is ready to check signatures: to read it from its bytes costs a tenth of a check.
+pub trait Checker: fmt::Debug + Send + Sync {
+    /// Whether `signature` is its owner's on `message`.
+    fn holds(&self, message: &[u8], signature: &Signature) -> bool;
 }
 
 /// RFC 8032, checked cofactorless with S below the group order, A and R not of small order (SPEC ID-1).
@@ -47,9 +57,54 @@ impl Scheme for Ed25519 {
     }
 
     fn verify(&self, key: &Key, message: &[u8], signature: &Signature) -> bool {
-        let signature = ed25519_dalek::Signature::from_bytes(&signature.0);
-        VerifyingKey::from_bytes(&key.0).is_ok_and(|key| key.verify_strict(message, &signature).is_ok())
+        read(key).is_some_and(|key| key.holds(message, signature))
     }
+
+    fn checker(&self, key: &Key) -> Option<Arc<dyn Checker>> {
+        let key = read(key)?;
+        Some(Arc::new(key))
+    }
+}
+
+/// The point that a key is, unless it is none or of small order.
+fn read(key: &Key) -> Option<VerifyingKey> {
+    VerifyingKey::from_bytes(&key.0).ok().filter(|key| !key.is_weak())
+}
+
+impl Checker for VerifyingKey {
+    /// As `verify_strict`, which reads the point R only to see whether it is of small order. R holds in one encoding
+    /// alone, that of the point that is computed, so its bytes say the same.
+    fn holds(&self, message: &[u8], signature: &Signature) -> bool {
+        let [r @ .., _] = signature.0.as_chunks::<32>().0 else { return false };
+        let is_small = r.iter().any(|r| SMALL_ORDERS.contains(&without_sign(*r)));
+        !is_small && self.verify(message, &ed25519_dalek::Signature::from_bytes(&signature.0)).is_ok()
+    }
+}
+
+/// The y of every point of small order, as it is encoded without the sign of x: 0, 1, p - 1, and the two of order eight.
+const SMALL_ORDERS: [[u8; 32]; 5] = [
+    [0; 32],
+    filled(1, 0, 0),
+    filled(0xec, 0xff, 0x7f),
+    [
+        0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f, 0x2a, 0x20,
+        0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a,
+    ],
+    [
+        0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0, 0xd5, 0xdf,
+        0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05,
+    ],
+];
+
+const fn filled(first: u8, rest: u8, last: u8) -> [u8; 32] {
+    let mut y = [rest; 32];
+    [y[0], y[31]] = [first, last];
+    y
+}
+
+const fn without_sign(mut y: [u8; 32]) -> [u8; 32] {
+    y[31] &= 0x7f;
+    y
 }
 
 impl Pair for SigningKey {

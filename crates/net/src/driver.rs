@@ -72,8 +72,6 @@ pub(crate) struct Driver {
     shared: Arc<Shared>,
     store: Store,
     events: mpsc::UnboundedSender<Vec<Event>>,
-    /// What the user has not been told of this turn.
-    told: Vec<Event>,
     links: BTreeMap<LinkId, Known>,
     next_link: u64,
     /// The feed's head: only this task appends.
@@ -88,6 +86,8 @@ pub(crate) struct Driver {
     inbox: mpsc::UnboundedSender<Said>,
     messages: mpsc::UnboundedReceiver<Said>,
     outputs: Vec<Output>,
+    /// What the user is told once the disk knows it.
+    told: Vec<Event>,
     /// Links whose tasks have something to do, besides those that follow what is appended.
     touched: Vec<LinkId>,
     /// Bytes that were appended and have not been pushed.
@@ -112,7 +112,6 @@ impl Driver {
             shared,
             store: Store::new(home),
             events,
-            told: Vec::new(),
             links: BTreeMap::new(),
             next_link: 1,
             head: 0,
@@ -124,6 +123,7 @@ impl Driver {
             inbox,
             messages,
             outputs: Vec::new(),
+            told: Vec::new(),
             touched: Vec::new(),
             appended: 0,
             pace: Pace::default(),
@@ -197,14 +197,13 @@ impl Driver {
             self.machine.handle_timeout(now, &mut self.outputs);
             self.execute(now);
         }
+        // Its user first: a turn that goes out to thousands takes a while.
+        self.hand_over();
         if has_slept {
             self.links.values().for_each(|known| known.handle.wake.notify_one());
         }
-        // Its user first: a turn that goes out to thousands takes a while.
-        self.tell_user();
         self.push(now);
         self.check_trace();
-        self.tell_user();
         let watch = now.tick.after(WATCH);
         self.shared.clock.runtime(self.machine.poll_timeout().map_or(watch, |deadline| deadline.min(watch)))
     }
@@ -268,6 +267,7 @@ impl Driver {
         if let Some(error) = trace.failure() {
             self.trace_failed = true;
             self.tell(Event::Warning(Notice::Untraced(error.to_string())));
+            self.hand_over();
         }
     }
 
@@ -398,17 +398,16 @@ impl Driver {
     }
 
     fn perform(&mut self, output: Output, now: Now) {
+        // On the disk before anybody else has it: what comes together is written together.
+        if !matches!(output, Output::Store { .. } | Output::Event(_)) && !self.write() {
+            return;
+        }
         match output {
             Output::Send { link, frame } => {
                 let head = self.head;
                 self.touch(link, |link, _| link.send(frame, head));
             }
-            // On the disk before anybody else has it.
-            Output::Store { meeting, record } => {
-                if let Err(error) = self.store.append(meeting, &record) {
-                    self.give_up(error);
-                }
-            }
+            Output::Store { meeting, record } => self.store.append(meeting, record),
             Output::Append { entry, at, dropped } => {
                 let bytes = entry.frame.0.len();
                 // What stands in the place of another is no news.
@@ -459,26 +458,34 @@ impl Driver {
         self.told.push(event);
     }
 
-    fn tell_user(&mut self) {
+    /// Hands to the disk what it has not been told; whether it takes it.
+    fn write(&mut self) -> bool {
+        self.store.write().map_err(|error| self.give_up(error)).is_ok()
+    }
+
+    /// Tells the user what the disk knows by then.
+    fn hand_over(&mut self) {
+        self.write();
         if !self.told.is_empty() {
             // Fails if nobody listens any more.
             let _ = self.events.send(take(&mut self.told));
         }
     }
 
-    /// What cannot be kept must not be passed on: the node goes, and says why.
+    /// What cannot be kept must not be passed on, nor shown: the node goes, and says why.
     fn give_up(&mut self, error: Error) {
+        self.told.clear();
         self.tell(Event::Closed { code: Code::Unwritten, ending: Ending::Unwritten(error.to_string()) });
         self.end = Some(Err(error));
     }
 
     /// Says goodbye wherever the machine has not, and waits for the last word on every link.
     async fn finish(mut self) -> Result<(), Error> {
+        self.hand_over();
         let now = self.shared.clock.now();
         for (link, known) in take(&mut self.links) {
             self.part(link, &known, Code::Stopped, "", now);
         }
-        self.tell_user();
         // Nobody is told anything any more; the user hears that nothing follows.
         drop((self.messages, self.arrivals));
         drop(self.events);

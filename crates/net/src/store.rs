@@ -12,15 +12,32 @@ use crate::home::Home;
 #[derive(Debug)]
 pub(crate) struct Store {
     home: Option<Home>,
+    /// What the system has not been handed yet.
+    unwritten: Vec<(MeetingId, Record)>,
 }
 
 impl Store {
     pub(crate) fn new(home: Option<Home>) -> Self {
-        Self { home: home.filter(|home| !home.is_guest()) }
+        Self { home: home.filter(|home| !home.is_guest()), unwritten: Vec::new() }
     }
 
-    pub(crate) fn append(&self, meeting: MeetingId, record: &Record) -> Result<(), Error> {
-        self.home.as_ref().map_or(Ok(()), |home| home.meeting(meeting)?.append(record))
+    /// Takes in a record, for [`Store::write`].
+    pub(crate) fn append(&mut self, meeting: MeetingId, record: Record) {
+        if self.home.is_some() {
+            self.unwritten.push((meeting, record));
+        }
+    }
+
+    /// Hands to the system what was taken in: many records of a meeting with one call.
+    pub(crate) fn write(&mut self) -> Result<(), Error> {
+        let Some(home) = &self.home else { return Ok(()) };
+        let mut meetings = self.unwritten.chunk_by(|(one, _), (other, _)| one == other);
+        let written = meetings.try_for_each(|records| {
+            let Some((meeting, _)) = records.first() else { return Ok(()) };
+            home.meeting(*meeting)?.append_all(records.iter().map(|(_, record)| record))
+        });
+        self.unwritten.clear();
+        written
     }
 
     pub(crate) fn keep(&self, meeting: MeetingId, name: Kept, bytes: &[u8]) -> Result<(), Error> {

@@ -47,8 +47,13 @@ impl Held {
     /// Copies an entry; nothing here has checked it.
     #[must_use]
     pub fn new(meeting: MeetingId, entry: &Carried<'_>) -> Arc<Self> {
+        Self::of(meeting, entry, &entry.envelope())
+    }
+
+    /// The same where the hash of its body is known.
+    pub(super) fn of(meeting: MeetingId, entry: &Carried<'_>, envelope: &Envelope) -> Arc<Self> {
         let frame = Frame::from(EntryFrame { entry: *entry, options: Options::NONE }).encode(RequestId::EVENT);
-        Self::over(meeting, entry, frame)
+        Self::over(meeting, entry, envelope, frame)
     }
 
     /// The entry that an ENTRY frame carries; `None` if it is another frame. Nothing here has checked it.
@@ -58,14 +63,13 @@ impl Held {
         // What stands behind the body is the link's, not the entry's.
         let length = entry.body.bytes().map_or(size_of::<Hash>(), <[u8]>::len);
         Some(if frame.0.len() == BODY_START.saturating_add(1).saturating_add(length) {
-            Self::over(meeting, &entry, frame.clone())
+            Self::over(meeting, &entry, &entry.envelope(), frame.clone())
         } else {
             Self::new(meeting, &entry)
         })
     }
 
-    fn over(meeting: MeetingId, entry: &Carried<'_>, frame: Encoded) -> Arc<Self> {
-        let envelope = entry.envelope();
+    fn over(meeting: MeetingId, entry: &Carried<'_>, envelope: &Envelope, frame: Encoded) -> Arc<Self> {
         // What cannot be read is of no kind that is known; what is lacking may be of the kind that its entry says.
         let read_as = if entry.body.bytes().is_some() { entry.read().kind() } else { Kind::of(entry.entry.kind) };
         let Entry { number, lamport, prev, reference, time_ms, kind, length, .. } = entry.entry;
@@ -74,7 +78,7 @@ impl Held {
             number,
             lamport,
             prev,
-            hash: hash(meeting, &envelope),
+            hash: hash(meeting, envelope),
             reference,
             time_ms,
             kind,

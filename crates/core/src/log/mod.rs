@@ -4,6 +4,7 @@ mod fork;
 mod grease;
 mod heard;
 mod held;
+mod offered;
 pub mod record;
 mod register;
 mod removed;
@@ -22,6 +23,7 @@ use core::ops::Bound;
 pub use self::fork::Proof;
 use self::grease::add_grease;
 pub use self::held::Held;
+use self::offered::{Authors, Offered};
 pub use self::record::Record;
 pub use self::removed::{News, Retraction};
 pub use self::ring::{Ring, Start};
@@ -177,6 +179,7 @@ pub struct Log {
     /// Questions that are not kept any more, oldest first.
     asked: VecDeque<(Key, Token)>,
     bodies: removed::Bodies,
+    authors: Authors,
 }
 
 impl Log {
@@ -202,6 +205,7 @@ impl Log {
             received: Marks::default(),
             asked: VecDeque::new(),
             bodies: removed::Bodies::default(),
+            authors: Authors::default(),
         }
     }
 
@@ -344,26 +348,25 @@ impl Log {
 
     /// Takes an entry from another node, if it is the next of its stream, or was `asked` for.
     pub fn offer(&mut self, entry: &Carried<'_>, asked: bool, us: &Identity) -> Verdict {
-        self.judge(entry, asked, |log, envelope| log.is_signed(envelope, us), |meeting| Held::new(meeting, entry))
+        self.judge(Offered::Come(entry, us), asked)
     }
 
     /// Whether its author has signed an entry for here.
     fn is_signed(&self, envelope: &Envelope, us: &Identity) -> bool {
-        let Envelope { entry, signature, .. } = envelope;
-        us.verify(&entry.author, self.domain, &[&self.meeting.0, &envelope.signed()], signature)
+        us.scheme().verify(&envelope.entry.author, &self.message(envelope), &envelope.signature)
+    }
+
+    /// What the author of an entry signs.
+    fn message(&self, envelope: &Envelope) -> Vec<u8> {
+        self.domain.message(&[&self.meeting.0, &envelope.signed()])
     }
 
     /// The store rule: whether an entry is taken depends on its bytes and its stream, never on other streams.
-    fn judge(
-        &mut self,
-        carried: &Carried<'_>,
-        asked: bool,
-        holds: impl FnOnce(&Self, &Envelope) -> bool,
-        held: impl FnOnce(MeetingId) -> Arc<Held>,
-    ) -> Verdict {
+    fn judge(&mut self, offered: Offered<'_>, asked: bool) -> Verdict {
+        let carried = offered.carried();
         let value = &carried.entry;
         if value.lane.is_register() {
-            return self.judge_register(carried, holds, held);
+            return self.judge_register(offered);
         }
         if let Err(rule) = check_bytes(value) {
             return Verdict::Refused(rule);
@@ -382,7 +385,7 @@ impl Log {
         if value.number == u64::MAX || (stream.is_none() && self.is_past(id)) {
             return Verdict::Dropped;
         }
-        let envelope = carried.envelope();
+        let envelope = offered.envelope();
         let rival = match stream {
             Some(stream) if !stream.continues_with(value) => match self.rival(stream, &envelope) {
                 Some(rival) if rival.envelope().is(&envelope) => {
@@ -391,10 +394,10 @@ impl Log {
                         return Verdict::Dropped;
                     }
                     // SPEC ENTRY-1
-                    if !holds(self, &envelope) {
+                    if offered.checks().is_some_and(|us| !self.is_authors(&envelope, us)) {
                         return Verdict::Refused(Rule::Entry1);
                     }
-                    let entry = held(self.meeting);
+                    let entry = offered.held(self.meeting, &envelope);
                     return Verdict::Completed(self.complete(entry));
                 }
                 None if value.number < next && !asked && !stream.has_lost(value.number) => return Verdict::Dropped,
@@ -412,7 +415,7 @@ impl Log {
         };
         let rival = rival.map(|rival| Proof::new(&rival.envelope(), &envelope));
         // SPEC ENTRY-1: the dearest check comes last.
-        if !holds(self, &envelope) {
+        if offered.checks().is_some_and(|us| !self.is_authors(&envelope, us)) {
             return Verdict::Refused(Rule::Entry1);
         }
         match rival {
@@ -424,7 +427,7 @@ impl Log {
             None if !self.has_room(value.lane) || carried.body.bytes().is_none() && value.lane != Lane::Talk => {
                 Verdict::Dropped
             }
-            None => Verdict::Stored(self.store(held(self.meeting))),
+            None => Verdict::Stored(self.store(offered.held(self.meeting, &envelope))),
         }
     }
 
@@ -602,11 +605,10 @@ impl Log {
     /// Forgets the rows of an author's oldest talk sessions beyond the bound.
     fn bound_sessions(&mut self, newest: StreamId) {
         let range = StreamId { session: 0, ..newest }..=StreamId { session: u64::MAX, ..newest };
-        let sessions: Vec<StreamId> =
-            self.streams.range(range).map(|(id, _)| *id).filter(|id| id.lane == Lane::Talk).collect();
-        for id in sessions.iter().take(sessions.len().saturating_sub(limits::TALK_SESSIONS_MAX)) {
-            self.streams.remove(id);
-        }
+        let sessions = self.streams.range(range).map(|(id, _)| *id).filter(|id| id.lane == Lane::Talk);
+        let beyond = sessions.clone().count().saturating_sub(limits::TALK_SESSIONS_MAX);
+        let forgotten: Vec<StreamId> = sessions.take(beyond).collect();
+        forgotten.iter().for_each(|id| _ = self.streams.remove(id));
     }
 
     /// Whether so many newer talk sessions of the author are known that this one does not count.

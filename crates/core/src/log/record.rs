@@ -5,6 +5,7 @@
 //! the salt of the file's header, which nobody else knows: texts that others write pass for no record, wherever reading
 //! goes on after damage. The header stands twice, as does each record that nobody else could bring back.
 
+use alloc::borrow::Cow;
 use alloc::vec::Vec;
 use core::ops::Range;
 
@@ -14,7 +15,7 @@ use super::{Mark, StreamId};
 use crate::id::{Hash, Key, ShortHash, Token};
 use crate::limits;
 use crate::wire::Encoded;
-use crate::wire::entry::Carried;
+use crate::wire::entry::{Carried, Entry};
 use crate::wire::field::{Field, decode_all, encode_alone, layouts};
 use crate::wire::frame::HEADER as FRAME_HEADER;
 use crate::wire::meeting::Lane;
@@ -146,7 +147,7 @@ impl Salted {
     /// Appends `record` as the file holds it.
     pub fn write(&self, record: &Record, out: &mut Vec<u8>) {
         let start = out.len();
-        let (kind, body) = record.encode();
+        let (kind, body) = record.encoded();
         let length = u32::try_from(body.len()).unwrap_or(u32::MAX).to_be_bytes();
         out.extend_from_slice(&length);
         out.extend(self.seal(length));
@@ -217,22 +218,29 @@ impl Record {
         super::entry_of(self.frame()?)
     }
 
-    fn encode(&self) -> (u8, Vec<u8>) {
-        match self {
-            Self::Entry(frame) => (1, frame.0.to_vec()),
+    /// The lane of the entry that it is, if it is one: read without the rest of the frame.
+    fn lane(&self) -> Option<Lane> {
+        let entry = Entry::parse(self.frame()?.0.get(FRAME_HEADER..)?);
+        entry.ok().map(|(_, entry)| entry.lane)
+    }
+
+    fn encoded(&self) -> (u8, Cow<'_, [u8]>) {
+        let (kind, body) = match self {
+            Self::Entry(frame) => return (1, Cow::Borrowed(&frame.0)),
+            Self::Held(frame) => return (7, Cow::Borrowed(&frame.0)),
             Self::Fork(stream, from) => (2, encode_alone(&Numbers { stream: *stream, from: *from, to: u64::MAX })),
             Self::Skip(stream, from, to) => (3, encode_alone(&Numbers { stream: *stream, from: *from, to: *to })),
             Self::Shown(mark) => (4, encode_alone(mark)),
             Self::Stream(reached) => (5, encode_alone(reached)),
             Self::Clock(lamport, latest) => (6, encode_alone(&Clock { lamport: *lamport, latest: *latest })),
-            Self::Held(frame) => (7, frame.0.to_vec()),
             Self::Lost(stream, from, to) => (8, encode_alone(&Numbers { stream: *stream, from: *from, to: *to })),
             Self::Asked(asker, token) => (9, encode_alone(&Asked { asker: *asker, token: *token })),
             Self::Received(mark) => (10, encode_alone(mark)),
             Self::Branch(author, branch) => (11, encode_alone(&Branch { author: *author, branch: *branch })),
             Self::Gone(stream, number) => (12, encode_alone(&one(*stream, *number))),
             Self::Back(stream, number) => (13, encode_alone(&one(*stream, *number))),
-        }
+        };
+        (kind, Cow::Owned(body))
     }
 
     fn decode(kind: u8, body: &[u8]) -> Option<Self> {
@@ -262,7 +270,7 @@ impl Record {
         let is_branch = matches!(self, Self::Branch(..));
         let is_cheap =
             matches!(self, Self::Shown(_) | Self::Received(_) | Self::Gone(..) | Self::Back(..)) || is_branch;
-        self.entry().map_or(!is_cheap, |entry| entry.entry.lane != Lane::Talk)
+        self.lane().map_or(!is_cheap, |lane| lane != Lane::Talk)
     }
 }
 

@@ -5,8 +5,9 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 
+use super::offered::Offered;
 use super::{Held, Log, Record, StreamId, Verdict, check_bytes, hash, row};
-use crate::id::{Hash, Key, MeetingId, ShortHash};
+use crate::id::{Hash, Key, ShortHash};
 use crate::identity::Identity;
 use crate::limits;
 use crate::rule::Rule;
@@ -75,16 +76,16 @@ impl Log {
     pub(crate) fn is_outdated(&self, entry: &Carried<'_>) -> bool {
         let Entry { author, lane, .. } = entry.entry;
         let held = self.register(author, lane);
-        held.is_some_and(|held| self.rank(held).gt(&self.rank_of(entry)))
+        held.is_some_and(|held| self.rank(held).gt(&self.rank_of(&entry.envelope())))
     }
 
     const fn rank(&self, held: &Held) -> (u64, u64, Hash) {
         (held.id.session, held.number, held.hash)
     }
 
-    fn rank_of(&self, entry: &Carried<'_>) -> (u64, u64, Hash) {
-        let Entry { session, number, .. } = entry.entry;
-        (session, number, hash(self.meeting, &entry.envelope()))
+    fn rank_of(&self, envelope: &Envelope) -> (u64, u64, Hash) {
+        let Entry { session, number, .. } = envelope.entry;
+        (session, number, hash(self.meeting, envelope))
     }
 
     /// An entry of a register that may be put there; `None` if there is a greater one, or no place.
@@ -92,37 +93,29 @@ impl Log {
     /// # Errors
     /// The rule that it breaks.
     pub fn weigh(&self, entry: &Carried<'_>, us: &Identity) -> Result<Option<Arc<Held>>, Rule> {
-        self.check(entry, |log, envelope| log.is_signed(envelope, us), |meeting| Held::new(meeting, entry))
+        self.check(Offered::Come(entry, us))
     }
 
-    fn check(
-        &self,
-        entry: &Carried<'_>,
-        holds: impl FnOnce(&Self, &Envelope) -> bool,
-        held: impl FnOnce(MeetingId) -> Arc<Held>,
-    ) -> Result<Option<Arc<Held>>, Rule> {
+    fn check(&self, offered: Offered<'_>) -> Result<Option<Arc<Held>>, Rule> {
+        let entry = offered.carried();
         check_bytes(&entry.entry)?;
-        let id = StreamId::of(&entry.entry);
+        let (id, envelope) = (StreamId::of(&entry.entry), offered.envelope());
         // SPEC REGISTER-1
-        let is_greatest = self.register(id.author, id.lane).is_none_or(|held| self.rank(held).lt(&self.rank_of(entry)));
+        let known = self.register(id.author, id.lane);
+        let is_greatest = known.is_none_or(|known| self.rank(known).lt(&self.rank_of(&envelope)));
         if !is_greatest || entry.entry.number == u64::MAX || !self.has_place_for(id) {
             return Ok(None);
         }
         // SPEC ENTRY-1
-        if !holds(self, &entry.envelope()) {
+        if offered.checks().is_some_and(|us| !self.is_signed(&envelope, us)) {
             return Err(Rule::Entry1);
         }
         // SPEC ENTRY-7
-        Ok(entry.body.bytes().is_some().then(|| held(self.meeting)))
+        Ok(entry.body.bytes().is_some().then(|| offered.held(self.meeting, &envelope)))
     }
 
-    pub(super) fn judge_register(
-        &mut self,
-        entry: &Carried<'_>,
-        holds: impl FnOnce(&Self, &Envelope) -> bool,
-        held: impl FnOnce(MeetingId) -> Arc<Held>,
-    ) -> Verdict {
-        match self.check(entry, holds, held) {
+    pub(super) fn judge_register(&mut self, offered: Offered<'_>) -> Verdict {
+        match self.check(offered) {
             Ok(Some(held)) => Verdict::Stored(self.set(held)),
             Ok(None) => Verdict::Dropped,
             Err(rule) => Verdict::Refused(rule),

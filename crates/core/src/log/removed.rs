@@ -72,7 +72,9 @@ fn name(entry: &Held) -> Words {
 impl Log {
     /// An entry of talk is held from now on.
     pub(super) fn note_talk(&mut self, entry: &Held) {
-        if let EntryBody::Retract { author, session, number, hash } = entry.body() {
+        if entry.kind() == Kind::Retract
+            && let EntryBody::Retract { author, session, number, hash } = entry.body()
+        {
             let named = (StreamId { author, session, lane: Lane::Talk }, number);
             let Held { lamport, id: by, number, .. } = *entry;
             let retraction = Retraction { lamport, by, number, author, words: hash };
@@ -82,20 +84,18 @@ impl Log {
         if self.bodies.retractions.contains_key(&name(entry)) {
             self.bodies.touched.insert(name(entry));
         }
-        let lacking = self.bodies.lacking.entry(entry.id).or_default();
         if entry.has_body() {
-            lacking.remove(&entry.number);
+            self.no_body_comes(name(entry));
         } else {
-            lacking.entry(entry.number).or_default();
-        }
-        if lacking.is_empty() {
-            self.bodies.lacking.remove(&entry.id);
+            self.bodies.lacking.entry(entry.id).or_default().entry(entry.number).or_default();
         }
     }
 
     /// An entry of talk is held no more, or is void.
     pub(super) fn forget_talk(&mut self, entry: &Held) {
-        if let EntryBody::Retract { author, session, number, .. } = entry.body() {
+        if entry.kind() == Kind::Retract
+            && let EntryBody::Retract { author, session, number, .. } = entry.body()
+        {
             // What makes room for others goes on removing what is held.
             if self.words(author, session, number).is_none() {
                 let named = (StreamId { author, session, lane: Lane::Talk }, number);

@@ -3,6 +3,7 @@
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 
+use super::offered::Offered;
 use super::record::Reached;
 use super::{Held, Log, Mark, Record, Stream, StreamId};
 use crate::id::{Hash, Key, MeetingId, Token};
@@ -95,7 +96,7 @@ impl Log {
         if !entry.lane().is_register() {
             self.lose(entry.id, entry.number);
         }
-        self.judge(&entry.carried(), true, |_, _| true, |_| Arc::clone(&entry));
+        self.judge(Offered::Kept(&entry), true);
     }
 
     /// An entry that was held as the file was written anew: its stream knows all of it but that.
@@ -222,7 +223,7 @@ mod tests;
 impl Log {
     /// Takes an entry, whoever has signed it.
     pub(crate) fn put(&mut self, entry: &Arc<Held>) -> super::Verdict {
-        self.judge(&entry.carried(), true, |_, _| true, |_| Arc::clone(entry))
+        self.judge(Offered::Kept(entry), true)
     }
 
     /// The log of an earlier run that has shown `shown`; `None`: all.

@@ -18,6 +18,8 @@ use crate::rule::Rule;
 
 /// Bytes of a frame's header: length u16, type u16, id u32.
 pub const HEADER: usize = 8;
+/// Few frames have more bytes.
+const USUAL: usize = 320;
 
 /// A known frame, by family.
 #[expect(clippy::large_enum_variant, reason = "decoding allocates nothing, and a frame lives no longer than a call")]
@@ -78,7 +80,7 @@ impl<'a> Frame<'a> {
     /// The frame with its header.
     #[must_use]
     pub fn encode(&self, id: RequestId) -> Encoded {
-        let mut out = Vec::new();
+        let mut out = Vec::with_capacity(USUAL);
         encode_header(0, self.info().kind, id, &mut out);
         match self {
             Self::Session(frame) => frame.encode(&mut out),

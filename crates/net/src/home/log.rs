@@ -140,15 +140,15 @@ pub(super) fn path(folder: &Path) -> PathBuf {
     folder.join(LOG)
 }
 
-/// Adds a record: handed to the system before this returns, on the disk when the system likes.
+/// Adds records: handed to the system before this returns, on the disk when the system likes.
 ///
 /// # Errors
-/// The file cannot be written; then nothing of `record` is left in it.
-pub(super) fn append(
+/// The file cannot be written; then nothing of `records` is left in it.
+pub(super) fn append<'a>(
     logs: &Arc<Mutex<Logs>>,
     folder: &Path,
     meeting: MeetingId,
-    record: &Record,
+    records: impl Iterator<Item = &'a Record>,
     hold: impl Hold,
 ) -> Result<(), Error> {
     let path = folder.join(LOG);
@@ -165,15 +165,18 @@ pub(super) fn append(
     if open.len() >= OPEN_MAX && !open.contains_key(&path) {
         open.clear();
     }
-    let mut bytes = Vec::new();
-    known.salted.write(record, &mut bytes);
+    let (mut bytes, mut gone) = (Vec::new(), 0_usize);
+    for record in records {
+        known.salted.write(record, &mut bytes);
+        gone = gone.saturating_add(usize::from(matches!(record, Record::Gone(..))));
+    }
     let file = match open.entry(path.clone()) {
         std::collections::btree_map::Entry::Occupied(file) => file.into_mut(),
         std::collections::btree_map::Entry::Vacant(place) => place.insert(open_to_append(&path)?),
     };
     add(file, &path, &bytes, known.length)?;
     known.length = known.length.saturating_add(count(bytes.len()));
-    known.gone = known.gone.saturating_add(usize::from(matches!(record, Record::Gone(..))));
+    known.gone = known.gone.saturating_add(gone);
     if (known.is_long() || known.has_to_forget()) && !known.is_rewritten {
         known.is_rewritten = true;
         let (logs, known) = (Arc::clone(logs), known.clone());

@@ -125,7 +125,15 @@ impl MeetingFiles {
     /// # Errors
     /// The file cannot be written; then nothing of `record` is left in it.
     pub fn append(&self, record: &Record) -> Result<(), Error> {
-        log::append(&self.home.0.logs, &self.folder, self.id, record, self.home.hold())
+        self.append_all(std::iter::once(record))
+    }
+
+    /// Adds records to the log, all together.
+    ///
+    /// # Errors
+    /// The file cannot be written; then nothing of `records` is left in it.
+    pub fn append_all<'a>(&self, records: impl Iterator<Item = &'a Record>) -> Result<(), Error> {
+        log::append(&self.home.0.logs, &self.folder, self.id, records, self.home.hold())
     }
 }
 
