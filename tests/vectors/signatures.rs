@@ -143,6 +143,21 @@ fn small_points() -> Vec<Case> {
         keyless("the key is the neutral point, not canonical", not_canonical, b"hello"),
         keyless("the key is the neutral point, with the sign of x set", negative_zero, b"hello"),
     ];
+    let part = EIGHT_TORSION[1];
+    let mixed_key = (EdwardsPoint::mul_base(&secret()) + part).compress().to_bytes();
+    for point in &EIGHT_TORSION[1..] {
+        let r = point.compress().to_bytes();
+        let cancels = |message: &Vec<u8>| part * challenge(&r, &mixed_key, message) + point == EIGHT_TORSION[0];
+        let message = (0..=u8::MAX).map(|byte| vec![byte]).find(cancels).unwrap();
+        cases.push(sign(
+            "R is of small order, and a part of the key cancels it: both equations hold",
+            mixed_key,
+            r,
+            Scalar::ZERO,
+            &message,
+            false,
+        ));
+    }
     for point in &EIGHT_TORSION[1..] {
         let key = point.compress().to_bytes();
         let message = message_for(&r, &key, true);

@@ -75,8 +75,7 @@ impl Checker for VerifyingKey {
     /// As `verify_strict`, which reads the point R only to see whether it is of small order. R holds in one encoding
     /// alone, that of the point that is computed, so its bytes say the same.
     fn holds(&self, message: &[u8], signature: &Signature) -> bool {
-        let [r @ .., _] = signature.0.as_chunks::<32>().0 else { return false };
-        let is_small = r.iter().any(|r| SMALL_ORDERS.contains(&without_sign(*r)));
+        let is_small = signature.0.first_chunk().is_none_or(|r| SMALL_ORDERS.contains(&without_sign(*r)));
         !is_small && self.verify(message, &ed25519_dalek::Signature::from_bytes(&signature.0)).is_ok()
     }
 }

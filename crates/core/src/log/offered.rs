@@ -73,3 +73,66 @@ impl Log {
         is_signed
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+    use core::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::id::Signature;
+    use crate::identity::{Ed25519, Pair, Scheme, Secret};
+    use crate::log::tests::{log, read, text, written};
+    use crate::log::{Verdict, entry_of};
+    use crate::rule::Rule;
+
+    /// Counts how often a key is read.
+    #[derive(Debug, Default)]
+    struct Counted(AtomicUsize);
+
+    impl Scheme for Counted {
+        fn pair(&self, secret: &Secret) -> Arc<dyn Pair> {
+            Ed25519.pair(secret)
+        }
+
+        fn verify(&self, key: &Key, message: &[u8], signature: &Signature) -> bool {
+            Ed25519.verify(key, message, signature)
+        }
+
+        fn checker(&self, key: &Key) -> Option<Arc<dyn Checker>> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            Ed25519.checker(key)
+        }
+    }
+
+    #[test]
+    fn entry_1_an_author_s_key_is_read_once_and_checks_that_author_s_signatures_alone() {
+        let scheme = Arc::new(Counted::default());
+        let us = Identity::new(Secret([9; 32]), Arc::clone(&scheme) as Arc<dyn Scheme>);
+        let [ann, bob] =
+            [1, 2].map(|seed| written(&Identity::new(Secret([seed; 32]), Arc::new(Ed25519)), 1, &[text("hear"); 3]));
+        let mut log = log();
+        for frame in ann.iter().chain(&bob) {
+            let entry = entry_of(frame).expect("an entry");
+            let forged = Carried { signature: entry_of(&ann[2]).expect("an entry").signature, ..entry };
+            if entry.signature != forged.signature {
+                assert_eq!(log.offer(&forged, false, &us), Verdict::Refused(Rule::Entry1));
+            }
+            assert_eq!(log.offer(&entry, false, &us), Verdict::Stored(read(frame)));
+        }
+        let reads = scheme.0.load(Ordering::Relaxed);
+        assert_eq!(reads, 4, "twice each: nobody is remembered before a signature has held");
+    }
+
+    #[test]
+    fn entry_1_no_more_keys_are_kept_than_a_room_has_members() {
+        let us = Identity::new(Secret([99; 32]), Arc::new(Ed25519));
+        let mut log = log();
+        let seeds: Vec<u8> = (0..=u8::try_from(limits::MESH_MAX).expect("few")).collect();
+        for seed in seeds {
+            let said = written(&Identity::new(Secret([seed; 32]), Arc::new(Ed25519)), 1, &[text("hear")]);
+            assert_eq!(log.offer(&entry_of(&said[0]).expect("an entry"), false, &us), Verdict::Stored(read(&said[0])));
+            assert!((1..=limits::MESH_MAX).contains(&log.authors.0.len()));
+        }
+    }
+}

@@ -83,6 +83,10 @@ impl Shares {
 
     /// Where the oldest of the branch is that has most; of several, the oldest of all.
     pub(super) fn oldest_of_greatest(&self, measure: Measure) -> Option<u64> {
+        if self.of.len() == 1 {
+            // As ever in a lecture: nobody to compare with.
+            return self.of.first_key_value().and_then(|(_, share)| share.places.first().copied());
+        }
         let mut branches: BTreeMap<Key, (usize, Reverse<u64>)> = BTreeMap::new();
         for (author, share) in &self.of {
             let Some(first) = share.places.first().copied() else { continue };

@@ -62,3 +62,50 @@ async fn a_full_disk_ends_the_node_with_a_word_and_nobody_gets_what_was_not_kept
     drop(peer);
     assert!(matches!(node.finished().await, Err(Error::File { .. })));
 }
+
+#[cfg(target_os = "linux")]
+mod teller {
+    use tertulia_core::command::Command;
+    use tertulia_core::event::{Ending, Event, Notice};
+    use tertulia_core::log::Record;
+    use tertulia_core::machine::{Input, Machine, Output};
+    use tertulia_core::time::{Instant, Now};
+    use tertulia_net::{Home, start};
+
+    use crate::support::{MEETING, entry, plain, say};
+
+    /// Tells its user of each entry that it has had stored.
+    struct Teller;
+
+    impl Machine for Teller {
+        fn handle(&mut self, input: Input<'_>, _: Now, out: &mut Vec<Output>) {
+            if let Input::Command { command: Command::Say { text }, .. } = input {
+                out.push(Output::Store { meeting: MEETING, record: Record::Entry(entry(1, 1_024)) });
+                out.push(Output::Event(Event::Warning(Notice::Untraced(text))));
+            }
+        }
+
+        fn handle_timeout(&mut self, _: Now, _: &mut Vec<Output>) {}
+
+        fn poll_timeout(&self) -> Option<Instant> {
+            None
+        }
+
+        fn assert_invariants(&self) {}
+    }
+
+    #[tokio::test]
+    async fn what_a_full_disk_has_not_kept_is_not_shown_either() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::open(folder.path()).unwrap();
+        let files = home.meeting(MEETING).unwrap();
+        std::fs::create_dir_all(files.path()).unwrap();
+        std::os::unix::fs::symlink("/dev/full", files.path().join("log.new")).unwrap();
+        let mut setup = plain(1);
+        setup.home = Some(home);
+        let mut node = start(Teller, setup).unwrap();
+        say(&node, 1);
+        let first = node.events.recv().await;
+        assert!(matches!(first, Some(Event::Closed { ending: Ending::Unwritten(_), .. })), "{first:?}");
+    }
+}
