@@ -3,6 +3,7 @@
 use alloc::{vec, vec::Vec};
 
 use super::*;
+use crate::id::MeetingId;
 use crate::id::{RequestId, Salt};
 use crate::identity::{Domain, identity};
 use crate::log::{StreamId, entry_of};
