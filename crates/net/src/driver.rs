@@ -144,8 +144,11 @@ impl Driver {
         }
         let mut has_user = true;
         self.input(Input::Start, self.shared.clock.now());
-        while self.end.is_none() {
+        loop {
             let deadline = self.settle();
+            if self.end.is_some() {
+                break;
+            }
             let waits = self.pace.waits_until(self.shared.clock.tick());
             let deadline = waits.map_or(deadline, |until| deadline.min(self.shared.clock.runtime(until)));
             tokio::select! {
