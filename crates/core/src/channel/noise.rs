@@ -52,7 +52,7 @@ impl Noise {
             Some(known) => (known.private.0, known.public),
             None => (drawn, public(&drawn, &crypto)?),
         };
-        let builder = Builder::with_resolver(NAME.parse()?, Box::new(Checked { crypto, random }))
+        let builder = Builder::with_resolver(NAME.parse()?, Box::new(Checked { crypto, random, static_key }))
             .local_private_key(&private)?
             .prologue(prologue)?;
         let state = if initiator { builder.build_initiator() } else { builder.build_responder() }?;
@@ -121,6 +121,7 @@ fn rule(error: &Error) -> Rule {
 struct Checked {
     crypto: FallbackResolver,
     random: Random,
+    static_key: [u8; 32],
 }
 
 impl CryptoResolver for Checked {
@@ -129,7 +130,8 @@ impl CryptoResolver for Checked {
     }
 
     fn resolve_dh(&self, choice: &DHChoice) -> Option<Box<dyn types::Dh>> {
-        Some(Box::new(Contributory(self.crypto.resolve_dh(choice)?)))
+        let dh = self.crypto.resolve_dh(choice)?;
+        Some(Box::new(Contributory { dh, static_key: self.static_key, is_static: false }))
     }
 
     fn resolve_hash(&self, choice: &HashChoice) -> Option<Box<dyn types::Hash>> {
@@ -154,45 +156,53 @@ impl types::Random for Draw {
 }
 
 /// Diffie-Hellman to which both sides contribute.
-struct Contributory(Box<dyn types::Dh>);
+struct Contributory {
+    dh: Box<dyn types::Dh>,
+    /// Known: it need not be computed from its private half for each handshake.
+    static_key: [u8; 32],
+    is_static: bool,
+}
 
 impl types::Dh for Contributory {
     fn name(&self) -> &'static str {
-        self.0.name()
+        self.dh.name()
     }
 
     fn pub_len(&self) -> usize {
-        self.0.pub_len()
+        self.dh.pub_len()
     }
 
     fn priv_len(&self) -> usize {
-        self.0.priv_len()
+        self.dh.priv_len()
     }
 
     fn set(&mut self, private: &[u8]) {
-        self.0.set(private);
+        // snow sets the static key alone; the ephemeral one is generated.
+        self.is_static = true;
+        self.dh.set(private);
     }
 
     fn generate(&mut self, random: &mut dyn types::Random) -> Result<(), Error> {
-        self.0.generate(random)
+        self.is_static = false;
+        self.dh.generate(random)
     }
 
     fn pubkey(&self) -> &[u8] {
-        self.0.pubkey()
+        if self.is_static { &self.static_key } else { self.dh.pubkey() }
     }
 
     fn privkey(&self) -> &[u8] {
-        self.0.privkey()
+        self.dh.privkey()
     }
 
     fn dh(&self, public: &[u8], out: &mut [u8]) -> Result<(), Error> {
-        self.0.dh(public, out)?;
+        self.dh.dh(public, out)?;
         // SPEC HANDSHAKE-2. RFC 7748 asks for no branch on single bytes of the secret.
-        let bits = out.iter().take(self.0.dh_len()).fold(0, |bits, byte| bits | byte);
+        let bits = out.iter().take(self.dh.dh_len()).fold(0, |bits, byte| bits | byte);
         if bits == 0 { Err(Error::Dh) } else { Ok(()) }
     }
 
     fn dh_len(&self) -> usize {
-        self.0.dh_len()
+        self.dh.dh_len()
     }
 }
