@@ -1,10 +1,11 @@
 //! What carries the bytes of one connection: a TCP stream, which only this file knows.
 
+use std::future::poll_fn;
 use std::io::{self, Read as _};
 use std::net::{IpAddr, Shutdown, SocketAddr};
+use std::task::Poll;
 
 use socket2::SockRef;
-use tokio::io::{Interest, Ready};
 use tokio::net::TcpStream;
 
 use crate::descriptors::{self, Counted};
@@ -55,14 +56,18 @@ impl Carrier {
         let _ = UNSENT_BYTES;
     }
 
-    /// Waits until the stream is good for what is wanted; for ever if nothing is.
-    pub(crate) async fn ready(&self, to_read: bool, to_write: bool) -> io::Result<Ready> {
-        match (to_read, to_write) {
-            (true, true) => self.stream.ready(Interest::READABLE | Interest::WRITABLE).await,
-            (true, false) => self.stream.ready(Interest::READABLE).await,
-            (false, true) => self.stream.ready(Interest::WRITABLE).await,
-            (false, false) => std::future::pending().await,
-        }
+    /// Waits until the stream is good for what is wanted, and for ever if nothing is; whether for reading. One task waits
+    /// at a time: the runtime keeps one for each direction, where [`TcpStream::ready`] has a place in each that waits.
+    pub(crate) fn ready(&self, to_read: bool, to_write: bool) -> impl Future<Output = io::Result<bool>> {
+        poll_fn(move |context| {
+            if to_read && let Poll::Ready(ready) = self.stream.poll_read_ready(context) {
+                return Poll::Ready(ready.map(|()| true));
+            }
+            if to_write && let Poll::Ready(ready) = self.stream.poll_write_ready(context) {
+                return Poll::Ready(ready.map(|()| false));
+            }
+            Poll::Pending
+        })
     }
 
     /// Reads what is there, and the runtime knows of; 0 at the end.
@@ -90,7 +95,7 @@ impl Carrier {
     /// Sends all of `bytes`.
     pub(crate) async fn write_all(&self, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
-            self.stream.writable().await?;
+            self.ready(false, true).await?;
             bytes = bytes.get(self.write(bytes)?..).unwrap_or_default();
         }
         Ok(())
@@ -102,7 +107,7 @@ impl Carrier {
         if SockRef::from(&self.stream).shutdown(Shutdown::Write).is_err() {
             return;
         }
-        while self.stream.readable().await.is_ok() && self.forget() {
+        while self.ready(true, false).await.is_ok() && self.forget() {
             tokio::task::consume_budget().await;
         }
     }

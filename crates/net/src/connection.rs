@@ -13,7 +13,7 @@ use std::time::Duration;
 use tertulia_core::channel::HANDSHAKE_INPUT_MAX;
 use tertulia_core::code::Code;
 use tertulia_core::feed::Packer;
-use tertulia_core::id::Key;
+use tertulia_core::id::{Key, LinkId};
 use tertulia_core::limits::CLOSE_TIMEOUT;
 use tertulia_core::link::{Connection, Standing};
 use tertulia_core::time::Instant;
@@ -29,22 +29,20 @@ use crate::shared::Shared;
 /// Whoever was dialled has so long to end a connection after the goodbye.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// A connection whose two ends know each other.
+/// A connection that stands, or is to.
 #[derive(Debug)]
 pub(crate) struct Channel {
     pub(crate) carrier: Carrier,
     pub(crate) connection: Connection,
-    /// The other end.
-    pub(crate) peer: Key,
 }
 
 /// The side that was dialled. `has_spoken` becomes true once the other side's first message has come.
-pub(crate) async fn accept(carrier: Carrier, shared: &Shared, has_spoken: &AtomicBool) -> Result<Channel, Code> {
+pub(crate) async fn accept(carrier: Carrier, shared: &Shared, has_spoken: &AtomicBool) -> Result<Box<Channel>, Code> {
     // A seed of its own for each: one that lived as long as the process would give past sessions away.
     let seed = seed().map_err(|_| Code::HandshakeFailed)?;
     let Shared { identity, started_ms, .. } = shared;
     let connection = Connection::accepted(identity, *started_ms, seed, crypto(), shared.clock.tick());
-    meet(carrier, connection, shared, has_spoken).await
+    meet(Box::new(Channel { carrier, connection }), shared, has_spoken).await
 }
 
 /// The side that dialled.
@@ -53,25 +51,23 @@ pub(crate) async fn initiate(
     shared: &Shared,
     expected: Option<Key>,
     hello: Encoded,
-) -> Result<Channel, Code> {
+) -> Result<Box<Channel>, Code> {
     let seed = seed().map_err(|_| Code::HandshakeFailed)?;
     let connection = Connection::dialled(&shared.identity, expected, hello, seed, crypto(), shared.clock.tick());
-    meet(carrier, connection, shared, &AtomicBool::new(false)).await
+    meet(Box::new(Channel { carrier, connection }), shared, &AtomicBool::new(false)).await
 }
 
-async fn meet(
-    carrier: Carrier,
-    mut connection: Connection,
-    shared: &Shared,
-    has_spoken: &AtomicBool,
-) -> Result<Channel, Code> {
+/// Has both ends get to know each other. The channel lies elsewhere than in the futures that hand it on: each would have
+/// a place of its own for it.
+async fn meet(mut channel: Box<Channel>, shared: &Shared, has_spoken: &AtomicBool) -> Result<Box<Channel>, Code> {
+    let Channel { carrier, connection } = &mut *channel;
     let due = connection.poll_timeout().unwrap_or(NEVER);
-    let shaken = timeout_at(shared.clock.runtime(due), shake(&carrier, &mut connection, shared, has_spoken)).await;
+    let shaken = timeout_at(shared.clock.runtime(due), shake(carrier, connection, shared, has_spoken)).await;
     if shaken.is_err() {
         connection.handle_timeout(&mut Vec::new(), due, &mut Vec::new());
     }
     match connection.standing() {
-        Standing::Met(peer) if shaken == Ok(true) => Ok(Channel { carrier, connection, peer }),
+        Standing::Met(_) if shaken == Ok(true) => Ok(channel),
         Standing::Failed(code) => Err(code),
         Standing::Met(_) | Standing::Shaking => Err(Code::HandshakeFailed),
     }
@@ -123,17 +119,18 @@ pub(crate) struct Task {
 }
 
 impl Task {
-    /// Runs until the link is finished, then sees the connection off.
-    pub(crate) async fn run(self) {
+    /// Runs until the link is finished, then sees the connection off; which one that was.
+    pub(crate) async fn run(&self) -> LinkId {
         self.exchange().await;
         if self.handle.line().is_written() {
             // Who has dialled is the one who leaves: its user waits for nobody who holds on to the connection.
-            let patience = if self.handle.dialled { LEAVE_TIMEOUT } else { CLOSE_TIMEOUT };
+            let patience = if self.handle.dial.is_some() { LEAVE_TIMEOUT } else { CLOSE_TIMEOUT };
             let _ = timeout(patience, self.handle.carrier.linger()).await;
         } else {
             // Nobody reads what is left.
             self.handle.carrier.reset();
         }
+        self.handle.id
     }
 
     async fn exchange(&self) {
@@ -174,7 +171,7 @@ impl Task {
                 biased;
                 () = handle.wake.notified() => {}
                 ready = handle.carrier.ready(wanted > 0, written == Written::Blocked) => {
-                    if wanted > 0 && ready.is_ok_and(|ready| ready.is_readable()) {
+                    if ready.is_ok_and(|to_read| to_read) {
                         self.read(wanted);
                     }
                 }

@@ -28,7 +28,7 @@ pub(crate) async fn run(
     peer: Option<Key>,
     addresses: Vec<String>,
     hello: Encoded,
-) -> Result<Channel, Code> {
+) -> Result<Box<Channel>, Code> {
     let mut addresses: VecDeque<String> = addresses.into_iter().take(ADDRESSES_MAX).collect();
     let mut attempts = JoinSet::new();
     // Of what went wrong at several addresses, the most that is known of any: only if nobody listens anywhere, nobody

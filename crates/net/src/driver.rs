@@ -15,7 +15,7 @@ use tertulia_core::feed::Packer;
 use tertulia_core::id::{CommandId, DialId, LinkId, Source};
 use tertulia_core::limits::CLOSE_TIMEOUT;
 use tertulia_core::link::{Link, LinkEvent};
-use tertulia_core::machine::{Input, Machine, OtherEnd, Output};
+use tertulia_core::machine::{Input, Machine, Output};
 use tertulia_core::time::Now;
 use tertulia_core::trace::LinkStep;
 use tokio::net::TcpListener;
@@ -39,6 +39,8 @@ const DOOR: usize = 256;
 const EVENTS_A_TURN: usize = 128;
 /// What the user has said is taken in at once, as far as it is there, up to what one write takes: it goes out together.
 const WISHES_A_TURN: usize = 256;
+/// For so many outputs of a machine the room is kept.
+const OUTPUTS_KEPT: usize = 256;
 /// How often a computer that was asleep is looked for: its timers have slept too.
 const WATCH: Duration = Duration::from_secs(1);
 
@@ -52,7 +54,6 @@ struct Running {
 /// A link as the driver sees it.
 struct Known {
     handle: Arc<Handle>,
-    end: OtherEnd,
     /// The machine has been told of it.
     is_up: bool,
     /// Appended entries are its task's business.
@@ -64,7 +65,7 @@ struct Known {
 /// What a dial was for, and what came of it.
 struct Dialled {
     id: DialId,
-    result: Result<Channel, Code>,
+    result: Result<Box<Channel>, Code>,
 }
 
 pub(crate) struct Driver {
@@ -332,12 +333,13 @@ impl Driver {
     fn on_link(&mut self, link: LinkId, event: &LinkEvent, now: Now) {
         // A link that the machine has closed is none of its business any more.
         let Some(known) = self.links.get_mut(&link) else { return };
-        let input = Input::of_link(event, link, known.end, known.is_up);
+        let Some(end) = known.handle.end() else { return };
+        let input = Input::of_link(event, link, end, known.is_up);
         match event {
             LinkEvent::Up { .. } => {
                 known.is_up = true;
                 if let Some(trace) = &self.shared.trace {
-                    trace.link(link, LinkStep::Up(known.end.peer));
+                    trace.link(link, LinkStep::Up(end.peer));
                 }
             }
             LinkEvent::Frame(_) => {}
@@ -356,7 +358,7 @@ impl Driver {
     fn on_dialled(&mut self, dialled: Dialled) {
         let Dialled { id, result } = dialled;
         match result {
-            Ok(channel) => self.add(channel, Some(id)),
+            Ok(channel) => self.add(*channel, Some(id)),
             Err(code) => self.input(Input::Unreachable { dial: id, code }, self.shared.clock.now()),
         }
     }
@@ -365,22 +367,17 @@ impl Driver {
     fn add(&mut self, channel: Channel, dial: Option<DialId>) {
         let id = LinkId(self.next_link);
         self.next_link = self.next_link.saturating_add(1);
-        let Channel { carrier, connection, peer } = channel;
-        let end = OtherEnd { peer, address: carrier.address(), dial };
-        let address = carrier.address();
-        let handle = Arc::new(Handle::new(id, carrier, connection, dial.is_some()));
+        let Channel { carrier, connection } = channel;
+        let source = Source::of(carrier.address().ip());
+        let handle = Arc::new(Handle::new(id, carrier, connection, dial));
         if let Some(trace) = &self.shared.trace {
             trace.link(id, if dial.is_some() { LinkStep::Dialled } else { LinkStep::Accepted });
         }
-        let source = Source::of(address.ip());
         let (shared, inbox) = (Arc::clone(&self.shared), self.inbox.clone());
         let task = Task { shared, handle: Arc::clone(&handle), inbox };
-        let task = self.connections.spawn(async move {
-            task.run().await;
-            id
-        });
+        let task = self.connections.spawn(async move { task.run().await });
         self.running.insert(id, Running { task, source, dialled: dial.is_some() });
-        self.links.insert(id, Known { handle, end, is_up: false, follows: false, is_touched: false });
+        self.links.insert(id, Known { handle, is_up: false, follows: false, is_touched: false });
     }
 
     fn input(&mut self, input: Input<'_>, now: Now) {
@@ -397,7 +394,10 @@ impl Driver {
                 self.perform(output, now);
             }
         }
-        self.outputs = outputs;
+        // What went to thousands at once leaves no room for as many behind.
+        if outputs.capacity() <= OUTPUTS_KEPT {
+            self.outputs = outputs;
+        }
     }
 
     fn perform(&mut self, output: Output, now: Now) {

@@ -9,8 +9,9 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use tertulia_core::feed::{Feed, Packer};
-use tertulia_core::id::LinkId;
-use tertulia_core::link::{Connection, INPUT_MAX, Link, LinkEvent};
+use tertulia_core::id::{DialId, LinkId};
+use tertulia_core::link::{Connection, INPUT_MAX, Link, LinkEvent, Standing};
+use tertulia_core::machine::OtherEnd;
 use tertulia_core::time::Instant;
 use tertulia_core::trace::Direction;
 use tokio::sync::Notify;
@@ -33,7 +34,8 @@ pub(crate) const NEVER: Instant = Instant(u64::MAX);
 pub(crate) struct Handle {
     pub(crate) id: LinkId,
     pub(crate) carrier: Carrier,
-    pub(crate) dialled: bool,
+    /// The dial that led here, if this side dialled.
+    pub(crate) dial: Option<DialId>,
     line: Mutex<Line>,
     /// Something has changed that the task has not seen.
     pub(crate) wake: Notify,
@@ -83,17 +85,23 @@ thread_local! {
 }
 
 impl Handle {
-    pub(crate) fn new(id: LinkId, carrier: Carrier, connection: Connection, dialled: bool) -> Self {
+    pub(crate) fn new(id: LinkId, carrier: Carrier, connection: Connection, dial: Option<DialId>) -> Self {
         carrier.bound_kernel();
         let (unwritten, events) = (Vec::new(), Vec::new());
         let line = Line { connection, unwritten, is_broken: false, events, armed: Instant(0) };
         let (wake, ahead, awaited) = (Notify::new(), AtomicUsize::new(0), AtomicU64::new(0));
-        Self { id, carrier, dialled, line: Mutex::new(line), wake, ahead, awaited }
+        Self { id, carrier, dial, line: Mutex::new(line), wake, ahead, awaited }
     }
 
     /// Lock order: a line first, then the feed; but the driver, which alone writes to the feed, may read it before.
     pub(crate) fn line(&self) -> MutexGuard<'_, Line> {
         lock(&self.line)
+    }
+
+    /// What a machine is told of it.
+    pub(crate) fn end(&self) -> Option<OtherEnd> {
+        let Standing::Met(peer) = self.line().connection.standing() else { return None };
+        Some(OtherEnd { peer, address: self.carrier.address(), dial: self.dial })
     }
 
     /// Has the link do something.
@@ -151,7 +159,7 @@ impl Handle {
 
     pub(crate) fn trace(&self, shared: &Shared, sends: bool, plaintext: &[u8]) {
         if let Some(trace) = shared.trace.as_ref().filter(|_| !plaintext.is_empty()) {
-            let from = if sends == self.dialled { Direction::Initiator } else { Direction::Responder };
+            let from = if sends == self.dial.is_some() { Direction::Initiator } else { Direction::Responder };
             trace.frames(self.id, from, plaintext);
         }
     }

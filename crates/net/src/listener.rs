@@ -122,7 +122,7 @@ async fn one(
     let Ok(carrier) = carrier else { return };
     if let Ok(channel) = connection::accept(carrier, &shared, &has_spoken).await {
         // Fails once the node ends.
-        let _ = door.send(Arrival::Accepted(Box::new(channel))).await;
+        let _ = door.send(Arrival::Accepted(channel)).await;
     }
 }
 

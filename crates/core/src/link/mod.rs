@@ -3,11 +3,12 @@
 
 mod connection;
 mod rate;
+mod requests;
 mod state;
 #[cfg(test)]
 mod tests;
 
-use alloc::{collections::BTreeSet, vec::Vec};
+use alloc::vec::Vec;
 use core::ops::Deref;
 use core::time::Duration;
 
@@ -16,6 +17,7 @@ use bytes::Bytes;
 pub use self::connection::{Connection, INPUT_MAX, Standing};
 pub(crate) use self::rate::Bucket;
 use self::rate::{Rates, Unasked};
+use self::requests::Requests;
 pub use self::state::{State, Trigger};
 use crate::code::Code;
 use crate::feed::{Feed, Packer, Reader, Start};
@@ -94,16 +96,16 @@ type Asked = (Purpose, MeetingId);
 #[derive(Clone, Debug)]
 pub struct Link {
     state: State,
-    us: Key,
-    peer: Key,
+    /// The other end has this end's own key.
+    leads_back: bool,
     asked: Option<Asked>,
     started_ms: u64,
     reader: Reader,
     rates: Rates,
     /// Requests of the other side that wait for this side's reply.
-    theirs: BTreeSet<RequestId>,
+    theirs: Requests,
     /// Requests of this side that wait for the other's reply.
-    ours: BTreeSet<RequestId>,
+    ours: Requests,
     /// What is left of a record while the other side is over a rate.
     rest: Bytes,
     paused_until: Option<Instant>,
@@ -125,14 +127,13 @@ impl Link {
         let grease = random.bytes();
         let mut link = Self {
             state: State::Opening,
-            us,
-            peer,
+            leads_back: us == peer,
             asked: None,
             started_ms: 0,
             reader: Reader::default(),
             rates: Rates::default(),
-            theirs: BTreeSet::new(),
-            ours: BTreeSet::new(),
+            theirs: Requests::default(),
+            ours: Requests::default(),
             rest: Bytes::new(),
             paused_until: None,
             ping_due: false,
@@ -201,7 +202,7 @@ impl Link {
                         self.rates.fetches();
                     }
                 }
-                Role::Reply => drop(self.theirs.remove(&id)),
+                Role::Reply => _ = self.theirs.remove(id),
             }
         }
         if !self.reader.owe(frame, head) {
@@ -373,7 +374,7 @@ impl Link {
             // SPEC REPLY-2
             Role::Request => self.theirs.insert(id).then_some(()).ok_or(Rule::Reply2),
             // SPEC REPLY-1
-            Role::Reply if self.ours.remove(&id) => {
+            Role::Reply if self.ours.remove(id) => {
                 if self.ours.is_empty() {
                     self.rates.has_fetched();
                 }
@@ -385,7 +386,7 @@ impl Link {
 
     fn on_hello(&mut self, hello: &Hello<'_>, bytes: Bytes, now: Instant, out: &mut Vec<LinkEvent>) {
         // SPEC HELLO-4
-        if self.peer == self.us {
+        if self.leads_back {
             return self.reject(Rule::Hello4, now, out);
         }
         match self.asked {

@@ -1,5 +1,6 @@
 //! The host of a lecture: takes guests in, writes the log, publishes questions (SPEC.md, "Star").
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
@@ -74,8 +75,7 @@ pub(super) struct Guest {
     pub(super) admitted: Option<Admitted>,
     /// What it will be let in with, if a host admits it.
     pub(super) knock: Option<Admitted>,
-    /// What it holds, and what it may have: the lamport time above which talk is served.
-    pub(super) rows: BTreeMap<StreamId, u64>,
+    /// What it may have: the lamport time above which talk is served.
     pub(super) floor: u64,
     pub(super) following: bool,
     /// What the feed had dropped as WELCOME told what there is.
@@ -103,7 +103,8 @@ pub struct Host {
     pub(super) name: String,
     pub(super) session: u64,
     since_ms: u64,
-    pub(super) guests: BTreeMap<LinkId, Guest>,
+    /// Boxed: links come in order, and leave the leaves of a tree half empty.
+    pub(super) guests: BTreeMap<LinkId, Box<Guest>>,
     /// Invariant: a key is here exactly while the guest of its link has been admitted.
     pub(super) joined: BTreeMap<Key, LinkId>,
     /// Of those who have joined.
@@ -315,14 +316,13 @@ impl Host {
             started_ms: hello.started_ms,
             admitted: None,
             knock: None,
-            rows: BTreeMap::new(),
             floor: 0,
             following: false,
             welcomed_at: 0,
             last_request: RequestId::EVENT,
             tells: BTreeMap::new(),
         };
-        self.guests.insert(link, guest);
+        self.guests.insert(link, Box::new(guest));
         self.timers.arm(Timer::Join(link), now.tick.after(limits::JOIN_TIMEOUT));
     }
 
@@ -482,7 +482,7 @@ impl Host {
         self.mark(key, Whereabouts::Here, name.clone(), now);
         let everybody = self.everybody();
         out.push(Output::Send { link, frame: everybody });
-        self.acknowledge(link, out);
+        self.acknowledge(link, None, out);
         out.push(Output::Event(Event::Joined { name, key, ticket }));
     }
 
@@ -512,6 +512,7 @@ impl Host {
 
     fn on_digest(&mut self, link: LinkId, digest: &Digest<'_>, out: &mut Vec<Output>) {
         let Some(guest) = self.guests.get_mut(&link) else { return };
+        let mut rows = BTreeMap::new();
         for row in digest.rows.iter() {
             let stream = StreamId::of_row(&row);
             // Only the host writes here: rows of others say nothing.
@@ -519,7 +520,7 @@ impl Host {
                 continue;
             }
             if self.log.row(stream, 0).is_some() {
-                guest.rows.insert(stream, row.next);
+                rows.insert(stream, row.next);
             }
             // SPEC DIGEST-3: who holds another head of the same length needs the proof of a fork.
             out.extend(self.log.rival_head(&row, guest.floor).map(|frame| Output::Send { link, frame }));
@@ -530,20 +531,20 @@ impl Host {
             if guest.welcomed_at < self.log.ring().dropped_before() {
                 send_rows(link, &self.log.rows(guest.floor), out);
             }
-            let start = self.log.start_for(&guest.rows, guest.floor);
+            let start = self.log.start_for(&rows, guest.floor);
             out.push(Output::Follow { link, start });
         }
-        self.acknowledge(link, out);
+        self.acknowledge(link, rows.get(&self.talk()).copied(), out);
     }
 
     fn talk(&self) -> StreamId {
         StreamId { author: self.us.key(), session: self.session, lane: Lane::Talk }
     }
 
-    fn acknowledge(&mut self, link: LinkId, out: &mut Vec<Output>) {
-        let talk = self.talk();
-        let next = self.guests.get(&link).and_then(|guest| guest.rows.get(&talk)).copied().unwrap_or(0);
-        let written = self.log.next_number(talk);
+    /// A guest has told that it holds the talk below `next`; or nothing of it, so that it is where it was.
+    fn acknowledge(&mut self, link: LinkId, next: Option<u64>, out: &mut Vec<Output>) {
+        let next = next.unwrap_or_else(|| self.delivery.next_of(&link));
+        let written = self.log.next_number(self.talk());
         out.extend(self.delivery.set(link, next, self.session, written).map(Output::Event));
     }
 
