@@ -1,5 +1,7 @@
 //! The load generator: all guests of one server, and whoever speaks to them, in one thread of one process.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::io::{self, Read as _, Write as _};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -14,8 +16,8 @@ use crate::tally::Tally;
 const COMING_MAX: usize = 64;
 /// Whoever has not come in for so long does not come.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// A host of ours takes whoever says nothing for 15 s for dead.
-const STAY_INTERVAL: Duration = Duration::from_secs(4);
+/// So long it waits at most for something to come.
+const LOOK_INTERVAL: Duration = Duration::from_secs(4);
 /// The token of the speaker.
 const SPEAKER: Token = Token(usize::MAX);
 const INPUT_BYTES: usize = 256 * 1_024;
@@ -50,7 +52,8 @@ pub(crate) struct Crowd<'a> {
     tally: Tally,
     input: Vec<u8>,
     heard: Heard,
-    stayed: Instant,
+    /// When who may have something to say that nobody asks for.
+    stays: BinaryHeap<Reverse<(Instant, usize)>>,
 }
 
 impl<'a> Crowd<'a> {
@@ -71,7 +74,7 @@ impl<'a> Crowd<'a> {
             tally: Tally::new(0),
             input: vec![0; INPUT_BYTES],
             heard: Heard::default(),
-            stayed: Instant::now(),
+            stays: BinaryHeap::new(),
         }
     }
 
@@ -146,8 +149,10 @@ impl<'a> Crowd<'a> {
 
     /// Takes in what has come; waits for it, at most until `deadline`.
     fn turn(&mut self, deadline: Option<Instant>) {
-        let wait = deadline.map_or(STAY_INTERVAL, |deadline| deadline.saturating_duration_since(Instant::now()));
-        let waited = self.poll.poll(&mut self.events, Some(wait.min(STAY_INTERVAL)));
+        let now = Instant::now();
+        let stays = self.stays.peek().map(|Reverse((at, _))| *at);
+        let until = deadline.into_iter().chain(stays).chain([now + LOOK_INTERVAL]).min().unwrap();
+        let waited = self.poll.poll(&mut self.events, Some(until.saturating_duration_since(now)));
         if waited.is_err_and(|error| error.kind() != io::ErrorKind::Interrupted) {
             panic!("the system does not wait for sockets");
         }
@@ -161,6 +166,7 @@ impl<'a> Crowd<'a> {
             seat.end.turn(&mut self.input, |bytes, out| seat.guest.receive(bytes, out, heard));
             if std::mem::take(&mut heard.is_in) && !std::mem::replace(&mut seat.is_in, true) {
                 self.in_count += 1;
+                self.stays.push(Reverse((now, number)));
             }
             if heard.messages.is_empty() {
                 continue;
@@ -170,13 +176,19 @@ impl<'a> Crowd<'a> {
                 seat.next = self.tally.receive(seat.next, message, now);
             }
         }
-        if self.stayed.elapsed() > STAY_INTERVAL {
-            self.stayed = Instant::now();
-            for seat in self.seats.iter_mut().filter(|seat| seat.is_in) {
-                let mut words = Vec::new();
-                seat.guest.stay(&mut words);
-                seat.end.send(&words);
-            }
+        self.stay();
+    }
+
+    /// Has those whose time it is say what nobody asks for.
+    fn stay(&mut self) {
+        let now = Instant::now();
+        while self.stays.peek().is_some_and(|Reverse((at, _))| *at <= now)
+            && let Some(Reverse((_, number))) = self.stays.pop()
+        {
+            let (seat, mut words) = (&mut self.seats[number], Vec::new());
+            let next = seat.guest.stay(now, &mut words);
+            seat.end.send(&words);
+            self.stays.extend(next.map(|at| Reverse((at, number))));
         }
     }
 }

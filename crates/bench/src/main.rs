@@ -17,6 +17,7 @@ mod codec;
 mod contestant;
 mod crowd;
 mod fanout;
+mod idle;
 mod join;
 mod kept;
 mod measure;
@@ -43,6 +44,7 @@ struct Cli {
 enum Verb {
     Fanout(fanout::Args),
     Join(join::Args),
+    Idle(idle::Args),
     Mesh(mesh::Args),
     Registry(registry::Args),
     Catchup(catchup::Args),
@@ -62,6 +64,7 @@ fn main() {
     match Cli::parse().verb {
         Verb::Fanout(args) => fanout::run(&args),
         Verb::Join(args) => join::run(&args),
+        Verb::Idle(args) => idle::run(&args),
         Verb::Mesh(args) => mesh::run(&args),
         Verb::Registry(args) => registry::run(&args),
         Verb::Catchup(args) => catchup::run(&args),

@@ -29,6 +29,9 @@ pub(crate) enum Load {
     /// Twenty a second: how long each takes
     #[value(name = "20/s")]
     Paced,
+    /// Not at all: what is told of it is a minute of a guest's, where others are told of a delivery
+    #[value(skip)]
+    Idle,
 }
 
 impl Load {
@@ -39,6 +42,7 @@ impl Load {
             Self::Sixteen => "16",
             Self::Open => "open",
             Self::Paced => "20/s",
+            Self::Idle => "idle",
         }
     }
 }
@@ -120,7 +124,10 @@ fn measure(
     let (before, own, start) = (Usage::of(server), Usage::own(), Instant::now());
     speak(crowd, load, window, setting.span);
     let (took, after, own_after) = (start.elapsed(), Usage::of(server), Usage::own());
-    let deliveries = (crowd.tally().deliveries() - delivered) as f64;
+    let deliveries = match load {
+        Load::One | Load::Sixteen | Load::Open | Load::Paced => (crowd.tally().deliveries() - delivered) as f64,
+        Load::Idle => took.as_secs_f64() / 60.0 * setting.guests as f64,
+    };
     let mut times = crowd.tally().take_times();
     let mut time = |hundredths| f64::from(percentile(&mut times, hundredths).unwrap_or(0));
     Figures {
@@ -139,6 +146,7 @@ fn speak(crowd: &mut Crowd<'_>, load: Load, window: usize, span: Duration) {
     let mut next = start;
     while start.elapsed() < span {
         match load {
+            Load::Idle => crowd.rest(span),
             Load::One | Load::Sixteen => {
                 crowd.say(if load == Load::One { 1 } else { 16 });
                 crowd.until_in_flight(0);

@@ -103,6 +103,16 @@ fn join_tells_what_a_guest_costs() {
 }
 
 #[test]
+fn idle_tells_what_a_guest_costs_that_is_there() {
+    let (rows, names) = rows("idle --n 40 --seconds 1 --only tertulia,floor");
+    assert_eq!(names, ["tertulia: idle", "floor: idle"]);
+    assert!(
+        rows[0]["cpu_ns_per_delivery"].as_f64() > rows[1]["cpu_ns_per_delivery"].as_f64(),
+        "it is told who is there"
+    );
+}
+
+#[test]
 fn mesh_tells_of_each_rate_and_how_many_frames_there_are() {
     let (measured, names) = rows("mesh --n 3 --rate 5,20 --seconds 0.6");
     assert_eq!(names, ["tertulia: 5/s", "tertulia: 20/s"]);

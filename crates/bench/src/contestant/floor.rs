@@ -3,6 +3,7 @@
 
 use std::io::{self, Read as _, Write as _};
 use std::net::Ipv4Addr;
+use std::time::Instant;
 
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
@@ -246,5 +247,7 @@ impl Guest for Opening {
         self.rest.drain(..taken);
     }
 
-    fn stay(&mut self, _out: &mut Vec<u8>) {}
+    fn stay(&mut self, _now: Instant, _out: &mut Vec<u8>) -> Option<Instant> {
+        None
+    }
 }

@@ -1,20 +1,22 @@
 //! A lecture of ours: a host as the program runs it, with a home on the disk, but without the program's command line; and
 //! guests that shake hands, join, open each record and look at each frame, but check no signatures: they cost little.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use tertulia_core::channel::{Handshake, Opener, RECORD_LENGTH_BYTES, Sealer, record_bytes};
 use tertulia_core::charter::{Admission, SignedCharter};
 use tertulia_core::command::Command;
 use tertulia_core::event::Event;
-use tertulia_core::id::CommandId;
+use tertulia_core::id::{CommandId, Hash};
 use tertulia_core::limits;
 use tertulia_core::log::Log;
 use tertulia_core::node;
 use tertulia_core::star::{Host, HostConfig, Tickets};
 use tertulia_core::wire::entry::EntryBody;
-use tertulia_core::wire::meeting::Meeting;
+use tertulia_core::wire::meeting::{Lane, Meeting, Row};
 use tertulia_core::wire::session::Session;
 use tertulia_core::wire::{Encoded, Frame, decode};
 use tertulia_net::{Home, Setup, raise_open_files, seed, start, unix_ms};
@@ -23,6 +25,9 @@ use tertulia_testkit::real::peer::{Proof, digest, hello, ping};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 
 use super::server::{Contestant, Guest, Heard, Protocol, Server, end_with_parent, number};
+
+/// Who has dialled sends PING after so much silence at least, and half a second more at most.
+const PING_SHORTEST: Duration = Duration::from_millis(4_500);
 
 pub(crate) const OURS: Contestant =
     Contestant { start: || Server::own(&["host"], Box::new(Lecture)), ..Contestant::of("tertulia", &[]) };
@@ -101,7 +106,15 @@ struct Lecture;
 
 impl Protocol for Lecture {
     fn guest(&self, number: usize) -> Box<dyn Guest> {
-        Box::new(Attendee { name: format!("guest-{number}"), stage: Stage::New, rest: Vec::new() })
+        Box::new(Attendee {
+            name: format!("guest-{number}"),
+            stage: Stage::New,
+            rest: Vec::new(),
+            untold: BTreeMap::new(),
+            tells_at: None,
+            silence: PING_SHORTEST + Duration::from_millis((number * 37 % 501).try_into().unwrap()),
+            said: Instant::now(),
+        })
     }
 
     fn introduction(&self) -> Vec<u8> {
@@ -120,6 +133,12 @@ struct Attendee {
     stage: Stage,
     /// What has come of a message or record that has not come whole.
     rest: Vec<u8>,
+    /// What it has got and not told the host, by session and lane.
+    untold: BTreeMap<(u64, Lane), Row>,
+    tells_at: Option<Instant>,
+    /// After so much of it, it sends PING.
+    silence: Duration,
+    said: Instant,
 }
 
 #[derive(Debug)]
@@ -132,6 +151,7 @@ enum Stage {
 impl Attendee {
     fn send(&mut self, frames: &[Encoded], out: &mut Vec<u8>) {
         let Stage::Linked(sealer, _) = &mut self.stage else { return };
+        self.said = Instant::now();
         let frames: Vec<u8> = frames.iter().flat_map(|frame| frame.0.iter().copied()).collect();
         sealer.seal(&frames, out).unwrap();
     }
@@ -166,14 +186,20 @@ impl Attendee {
         match frame {
             // An empty DIGEST has the host send all.
             Some(Frame::Meeting(Meeting::Welcome(_))) => self.send(&[digest(Vec::new())], out),
-            Some(Frame::Meeting(Meeting::EntryFrame(frame))) => match frame.entry.read() {
-                // The host says who it is as soon as it sends all.
-                EntryBody::Person { .. } => heard.is_in = true,
-                EntryBody::Text { text, .. } => heard.messages.push(number(text.as_str().as_bytes())),
-                // A host strews in kinds that nobody knows.
-                EntryBody::Unknown => {}
-                other => panic!("the host writes {other:?}"),
-            },
+            Some(Frame::Meeting(Meeting::EntryFrame(frame))) => {
+                let entry = frame.entry.entry;
+                self.tells_at.get_or_insert_with(|| Instant::now() + limits::GUEST_DIGEST_INTERVAL);
+                let (author, session, lane, next) = (entry.author, entry.session, entry.lane, entry.number + 1);
+                self.untold.insert((session, lane), Row { author, session, lane, first: 1, next, head: Hash([0; 32]) });
+                match frame.entry.read() {
+                    // The host says who it is as soon as it sends all.
+                    EntryBody::Person { .. } => heard.is_in = true,
+                    EntryBody::Text { text, .. } => heard.messages.push(number(text.as_str().as_bytes())),
+                    // A host strews in kinds that nobody knows.
+                    EntryBody::Unknown => {}
+                    other => panic!("the host writes {other:?}"),
+                }
+            }
             Some(Frame::Session(Session::Bye(bye))) => panic!("{} is sent away: {bye:?}", self.name),
             _ => {}
         }
@@ -198,7 +224,14 @@ impl Guest for Attendee {
         }
     }
 
-    fn stay(&mut self, out: &mut Vec<u8>) {
-        self.send(&[ping()], out);
+    /// SPEC DIGEST-4, PING-2
+    fn stay(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Instant> {
+        if self.tells_at.take_if(|at| *at <= now).is_some() {
+            let rows = std::mem::take(&mut self.untold).into_values().collect();
+            self.send(&[digest(rows)], out);
+        } else if self.said + self.silence <= now {
+            self.send(&[ping()], out);
+        }
+        self.tells_at.into_iter().chain([self.said + self.silence]).min()
     }
 }

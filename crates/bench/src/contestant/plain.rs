@@ -1,5 +1,7 @@
 //! Guests of protocols whose words can be told apart without a state.
 
+use std::time::Instant;
+
 use super::server::{Guest, Heard};
 
 /// What bytes begin with.
@@ -72,7 +74,9 @@ impl Guest for Plain {
         }
     }
 
-    fn stay(&mut self, _out: &mut Vec<u8>) {}
+    fn stay(&mut self, _now: Instant, _out: &mut Vec<u8>) -> Option<Instant> {
+        None
+    }
 }
 
 /// The line that `input` begins with, and its end; `None` before that has come.

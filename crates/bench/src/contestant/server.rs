@@ -134,8 +134,8 @@ pub(crate) trait Guest: std::fmt::Debug {
     /// Takes in what has come, and appends what it answers.
     fn receive(&mut self, bytes: &[u8], out: &mut Vec<u8>, heard: &mut Heard);
 
-    /// Appends what it says so that nobody takes it for dead; this is called every few seconds.
-    fn stay(&mut self, out: &mut Vec<u8>);
+    /// Appends what it says without being asked, if it is time for that; when it will be, if ever.
+    fn stay(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Instant>;
 }
 
 /// The text of message `number`: the number, then what makes it `size` bytes long.

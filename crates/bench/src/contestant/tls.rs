@@ -5,6 +5,7 @@ use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
+use std::time::Instant;
 
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -122,9 +123,10 @@ impl Guest for Wrapped {
         self.send(&words, out);
     }
 
-    fn stay(&mut self, out: &mut Vec<u8>) {
+    fn stay(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Instant> {
         let mut words = Vec::new();
-        self.inner.stay(&mut words);
+        let next = self.inner.stay(now, &mut words);
         self.send(&words, out);
+        next
     }
 }
