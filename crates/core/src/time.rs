@@ -119,6 +119,11 @@ impl<K: Ord + Copy> FewTimers<K> {
         self.0.iter().any(|(known, _)| *known == key)
     }
 
+    /// When `key` fires, if it waits.
+    pub fn deadline(&self, key: K) -> Option<Instant> {
+        self.0.iter().find(|(known, _)| *known == key).map(|(_, deadline)| *deadline)
+    }
+
     /// The next deadline.
     pub fn next(&self) -> Option<Instant> {
         self.0.iter().map(|(_, deadline)| *deadline).min()

@@ -29,6 +29,9 @@ use crate::shared::Shared;
 /// Whoever was dialled has so long to end a connection after the goodbye.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// By so much a deadline has to have moved away for a timer to be moved after it.
+const WORTH_MOVING: Duration = Duration::from_secs(1);
+
 /// A connection that stands, or is to.
 #[derive(Debug)]
 pub(crate) struct Channel {
@@ -149,9 +152,12 @@ impl Task {
                 }
                 let wanted = if handle.is_ahead() { 0 } else { line.connection.wants() };
                 let deadline = line.connection.poll_timeout().unwrap_or(NEVER);
-                // A timer that is early does no harm, and leaving it alone is cheaper than moving it at every frame. While
+                // A timer that is early does little harm, and leaving it alone is cheaper than moving it at every frame. While
                 // the computer slept, so did the timer.
-                let moves = deadline < armed || sleep.is_elapsed() || shared.clock.slept() > slept;
+                let moves = deadline < armed
+                    || deadline.since(armed) >= WORTH_MOVING
+                    || sleep.is_elapsed()
+                    || shared.clock.slept() > slept;
                 line.armed = if moves { deadline } else { armed };
                 (written, deadline, moves, wanted)
             };

@@ -36,9 +36,10 @@ use crate::wire::{Encoded, Frame};
 /// What this program tells of itself.
 const SOFTWARE: &str = concat!("tertulia ", env!("CARGO_PKG_VERSION"));
 
-/// SPEC PING-2: an interval, give or take a tenth.
-const PING_SHORTEST: Duration = Duration::from_millis(PING_INTERVAL_MS / 10 * 9);
-const PING_JITTER_MS: u64 = PING_INTERVAL_MS / 5 + 1;
+/// SPEC PING-2: an interval, give or take a tenth. Who has dialled takes it, and whom it dialled gives: that side has
+/// mostly heard the other by then, and said its PING in the same turn.
+const PING_SHORTEST: Duration = Duration::from_millis(PING_INTERVAL_MS - PING_TENTH_MS);
+const PING_TENTH_MS: u64 = PING_INTERVAL_MS / 10;
 const PING_INTERVAL_MS: u64 = limits::PING_INTERVAL.as_secs() * 1_000;
 
 /// How this side begins.
@@ -140,7 +141,7 @@ impl Link {
             has_spoken: false,
             bye_packed: false,
             timers: FewTimers::default(),
-            jitter: Duration::from_millis(random.below(PING_JITTER_MS)),
+            jitter: Duration::from_millis(random.below(PING_TENTH_MS.saturating_add(1))),
             grease,
         };
         match opening {
@@ -153,7 +154,10 @@ impl Link {
                 }
                 link.timers.arm(Timer::Age, now.after(limits::CONNECTION_AGE_MAX));
             }
-            Opening::Accepted { started_ms } => link.started_ms = started_ms,
+            Opening::Accepted { started_ms } => {
+                link.started_ms = started_ms;
+                link.jitter = link.jitter.saturating_add(Duration::from_millis(PING_TENTH_MS));
+            }
         }
         link.timers.arm(Timer::Hello, now.after(limits::HELLO_TIMEOUT));
         link.heard(now);
@@ -164,6 +168,10 @@ impl Link {
     /// Takes one record's plaintext. [`Link::paused_until`] says when the next one may be read.
     pub fn receive(&mut self, record: &Bytes, now: Instant, out: &mut Vec<LinkEvent>) {
         self.heard(now);
+        // SPEC PING-2: nobody has to wake this side for it again. Only where it was dialled: a thousand that hear the same
+        // do not all answer at once.
+        let may_ping = self.timers.deadline(Timer::Ping).is_some_and(|due| due <= now.after(self.jitter));
+        self.ping_due |= may_ping && self.asked.is_none() && self.state == State::Open;
         if record.is_empty() {
             // SPEC RECORD-1
             return self.reject(Rule::Record1, now, out);

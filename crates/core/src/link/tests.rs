@@ -3,6 +3,7 @@
 mod connection;
 mod flow;
 
+use alloc::collections::BTreeSet;
 use alloc::{string::String, vec, vec::Vec};
 
 use super::*;
@@ -356,28 +357,55 @@ fn ping_1_pings_keep_a_link_alive_and_are_told_to_nobody() {
 
 #[test]
 fn ping_2_whoever_says_nothing_pings_every_5_s_give_or_take_a_tenth() {
-    let mut gaps = BTreeSet::new();
-    for seed in 0..20 {
-        let mut end = End::accepted();
-        end.link = Link::new(Opening::Accepted { started_ms: 77 }, US, PEER, [seed; 32], START);
-        end.receive(&[star_hello()], START);
-        end.write(START);
-        end.sent.clear();
-        let mut last = START;
-        for step in 0..200 {
-            let now = START.after(Duration::from_millis(step * 100));
-            end.receive(&[ping()], now);
-            end.run_until(now);
-            if !end.sent.is_empty() {
+    let dialled = (Opening::Dialled { hello: star_hello() }, hello(Purpose::STAR, MEETING, None), 4_500..=5_000);
+    let accepted = (Opening::Accepted { started_ms: 77 }, star_hello(), 5_000..=5_500);
+    for (opening, hello, range) in [dialled, accepted] {
+        let mut gaps = BTreeSet::new();
+        for seed in 0..20 {
+            let mut end = End::accepted();
+            end.link = Link::new(opening.clone(), US, PEER, [seed; 32], START);
+            end.write(START);
+            end.receive(&[hello.clone()], START);
+            end.write(START);
+            end.sent.clear();
+            let mut last = START;
+            for _ in 0..4 {
+                let due = end.link.poll_timeout().expect("a PING");
+                end.run_until(due);
                 assert_eq!(core::mem::take(&mut end.sent), [ping()]);
-                let gap = now.since(last).as_millis();
-                assert!((4_500..=5_600).contains(&gap), "{gap} ms between two pings, looked at every 100 ms");
+                // What comes at once after it has no other follow.
+                end.receive(&[ping()], due);
+                let gap = due.since(last).as_millis();
+                assert!(range.contains(&gap), "{gap} ms between two pings");
                 gaps.insert(gap);
-                last = now;
+                last = due;
             }
         }
+        assert!(gaps.len() > 5, "each link draws its own: {gaps:?}");
     }
-    assert!(gaps.len() > 5, "each link draws its own: {gaps:?}");
+}
+
+#[test]
+fn ping_2_who_was_dialled_pings_along_with_what_it_hears_within_the_tenth() {
+    let (mut end, long) = (End::open(), |ms: u64| Instant(START.0 + ms));
+    end.receive(&[digest()], long(4_499));
+    end.write(long(4_499));
+    assert_eq!(end.sent, []);
+    end.receive(&[ping()], long(4_500));
+    end.write(long(4_500));
+    assert_eq!(end.sent, [ping()]);
+    end.receive(&[ping()], long(4_501));
+    end.run_until(long(8_999));
+    assert_eq!(end.sent, [ping()], "and no other until it has been silent for so long again");
+    let mut end = End::dialled();
+    end.write(START);
+    end.receive(&[hello(Purpose::STAR, MEETING, None)], START);
+    end.sent.clear();
+    end.link.jitter = Duration::from_millis(500);
+    end.link.arm_ping(START);
+    end.receive(&[digest()], long(4_999));
+    end.write(long(4_999));
+    assert_eq!(end.sent, [], "many that have dialled one do not answer it all at once");
 }
 
 #[test]
