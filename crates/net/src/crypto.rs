@@ -16,7 +16,8 @@ use tertulia_core::channel::{BoxedCryptoResolver, CryptoResolver, TAG_BYTES};
 use crate::error::Error;
 
 /// What a connection's crypto is made of.
-pub(crate) fn crypto() -> BoxedCryptoResolver {
+#[must_use]
+pub fn crypto() -> BoxedCryptoResolver {
     Box::new(Lean)
 }
 
