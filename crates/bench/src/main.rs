@@ -18,6 +18,7 @@ mod contestant;
 mod crowd;
 mod fanout;
 mod idle;
+mod instructions;
 mod join;
 mod kept;
 mod measure;
@@ -50,6 +51,7 @@ enum Verb {
     Catchup(catchup::Args),
     Restart(restart::Args),
     Codec(codec::Args),
+    Instructions(instructions::Args),
     #[command(hide = true)]
     Host(contestant::ours::Args),
     #[command(hide = true)]
@@ -70,6 +72,7 @@ fn main() {
         Verb::Catchup(args) => catchup::run(&args),
         Verb::Restart(args) => restart::run(&args),
         Verb::Codec(args) => codec::run(&args),
+        Verb::Instructions(args) => instructions::run(&args),
         Verb::Directory(args) => registry::links::serve(&args),
         Verb::Guest(args) => catchup::attend(&args),
         Verb::Host(args) => contestant::ours::serve(&args),

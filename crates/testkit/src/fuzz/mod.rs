@@ -15,6 +15,7 @@ pub use self::frame::{frame, read};
 pub use self::handshake::handshake;
 pub use self::link::link;
 pub use self::log::log;
+pub use self::plain::Plain;
 pub use self::trace::trace;
 pub use crate::seats::seats;
 

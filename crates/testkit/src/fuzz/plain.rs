@@ -7,7 +7,8 @@ use snow::types::{Cipher, Dh, Hash, Random};
 use tertulia_core::channel::{CryptoResolver, TAG_BYTES};
 
 /// Diffie-Hellman and cipher that are none; the hash is left to the default.
-pub(super) struct Plain;
+#[derive(Clone, Copy, Debug)]
+pub struct Plain;
 
 impl CryptoResolver for Plain {
     fn resolve_rng(&self) -> Option<Box<dyn Random>> {
