@@ -365,7 +365,7 @@ fn ping_2_whoever_says_nothing_pings_every_5_s_give_or_take_a_tenth() {
             let mut end = End::accepted();
             end.link = Link::new(opening.clone(), US, PEER, [seed; 32], START);
             end.write(START);
-            end.receive(&[hello.clone()], START);
+            end.receive(core::slice::from_ref(&hello), START);
             end.write(START);
             end.sent.clear();
             let mut last = START;

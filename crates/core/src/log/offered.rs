@@ -108,7 +108,8 @@ mod tests {
     #[test]
     fn entry_1_an_author_s_key_is_read_once_and_checks_that_author_s_signatures_alone() {
         let scheme = Arc::new(Counted::default());
-        let us = Identity::new(Secret([9; 32]), Arc::clone(&scheme) as Arc<dyn Scheme>);
+        let counted: Arc<dyn Scheme> = scheme.clone();
+        let us = Identity::new(Secret([9; 32]), counted);
         let [ann, bob] =
             [1, 2].map(|seed| written(&Identity::new(Secret([seed; 32]), Arc::new(Ed25519)), 1, &[text("hear"); 3]));
         let mut log = log();
