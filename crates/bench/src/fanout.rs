@@ -99,6 +99,7 @@ fn rows(contestant: &Contestant, setting: Setting<'_>, trials: &[Trial]) -> Vec<
             deliveries_per_s: Some(Spread::of(figures.iter().map(|one| one.deliveries_per_s)).median),
             p50_us: Some(Spread::of(figures.iter().map(|one| one.p50_us)).median),
             p99_us: Some(Spread::of(figures.iter().map(|one| one.p99_us)).median),
+            most_us: Some(Spread::of(figures.iter().map(|one| one.most_us)).most),
             rss_per_connection: Some(Spread::of(trials.iter().map(|trial| trial.resident)).median),
             lost: Some(figures.iter().map(|one| one.lost).sum()),
             cores: setting.cores,

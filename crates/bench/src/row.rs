@@ -41,6 +41,8 @@ pub(crate) struct Row {
     pub(crate) deliveries_per_s: Option<f64>,
     pub(crate) p50_us: Option<f64>,
     pub(crate) p99_us: Option<f64>,
+    /// In any run.
+    pub(crate) most_us: Option<f64>,
     /// Bytes.
     pub(crate) rss_per_connection: Option<f64>,
     /// In all runs.
@@ -65,6 +67,7 @@ impl Row {
             deliveries_per_s: None,
             p50_us: None,
             p99_us: None,
+            most_us: None,
             rss_per_connection: None,
             lost: None,
             entry_frames_per_delivery: None,

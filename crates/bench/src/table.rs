@@ -54,7 +54,7 @@ impl Table {
 
 fn heading() -> String {
     format!(
-        "{:<13} {:<22} {:>5} {:>7} {:>5} {:>9} {:>17} {:>9} {:>10} {:>8} {:>8} {:>8} {:>5}",
+        "{:<13} {:<22} {:>5} {:>7} {:>5} {:>9} {:>17} {:>9} {:>10} {:>8} {:>8} {:>8} {:>8} {:>5}",
         "contestant",
         "load",
         "cores",
@@ -66,6 +66,7 @@ fn heading() -> String {
         "a second",
         "p50 us",
         "p99 us",
+        "most us",
         "rss B",
         "lost"
     )
@@ -75,7 +76,7 @@ fn line(row: &Row) -> String {
     let figure = |figure: Option<f64>| figure.map_or("-".into(), |figure| format!("{figure:.0}"));
     let spread = format!("{:.0}-{:.0}", row.cpu_ns_least, row.cpu_ns_most);
     format!(
-        "{:<13} {:<22} {:>5} {:>7} {:>5} {:>9.0} {spread:>17} {:>9} {:>10} {:>8} {:>8} {:>8} {:>5}",
+        "{:<13} {:<22} {:>5} {:>7} {:>5} {:>9.0} {spread:>17} {:>9} {:>10} {:>8} {:>8} {:>8} {:>8} {:>5}",
         row.contestant,
         row.load,
         row.cores.map_or("-".into(), |cores| cores.to_string()),
@@ -86,6 +87,7 @@ fn line(row: &Row) -> String {
         figure(row.deliveries_per_s),
         figure(row.p50_us),
         figure(row.p99_us),
+        figure(row.most_us),
         figure(row.rss_per_connection),
         row.lost.map_or("-".into(), |lost| lost.to_string()),
     )

@@ -13,8 +13,6 @@ const REST: Duration = Duration::from_secs(2);
 const OPEN_WINDOW: usize = 512;
 /// One part in so many of a load's time, before it counts.
 const WARM_UP: u32 = 5;
-/// Between the messages of [`Load::Paced`].
-const PACE: Duration = Duration::from_millis(50);
 
 /// How it is spoken to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -29,6 +27,9 @@ pub(crate) enum Load {
     /// Twenty a second: how long each takes
     #[value(name = "20/s")]
     Paced,
+    /// One a second: how long it takes to reach very many
+    #[value(name = "1/s")]
+    Slow,
     /// Not at all: what is told of it is a minute of a guest's, where others are told of a delivery
     #[value(skip)]
     Idle,
@@ -42,6 +43,7 @@ impl Load {
             Self::Sixteen => "16",
             Self::Open => "open",
             Self::Paced => "20/s",
+            Self::Slow => "1/s",
             Self::Idle => "idle",
         }
     }
@@ -85,6 +87,7 @@ pub(crate) struct Figures {
     pub(crate) deliveries_per_s: f64,
     pub(crate) p50_us: f64,
     pub(crate) p99_us: f64,
+    pub(crate) most_us: f64,
     /// Deliveries that never came.
     pub(crate) lost: u64,
 }
@@ -125,7 +128,9 @@ fn measure(
     speak(crowd, load, window, setting.span);
     let (took, after, own_after) = (start.elapsed(), Usage::of(server), Usage::own());
     let deliveries = match load {
-        Load::One | Load::Sixteen | Load::Open | Load::Paced => (crowd.tally().deliveries() - delivered) as f64,
+        Load::One | Load::Sixteen | Load::Open | Load::Paced | Load::Slow => {
+            (crowd.tally().deliveries() - delivered) as f64
+        }
         Load::Idle => took.as_secs_f64() / 60.0 * setting.guests as f64,
     };
     let mut times = crowd.tally().take_times();
@@ -136,6 +141,7 @@ fn measure(
         deliveries_per_s: deliveries / took.as_secs_f64(),
         p50_us: time(50),
         p99_us: time(99),
+        most_us: time(100),
         lost: crowd.tally().missing() - missing,
     }
 }
@@ -156,9 +162,9 @@ fn speak(crowd: &mut Crowd<'_>, load: Load, window: usize, span: Duration) {
                 crowd.say(room);
                 crowd.until_in_flight(window - 1);
             }
-            Load::Paced => {
+            Load::Paced | Load::Slow => {
                 crowd.say(1);
-                next += PACE;
+                next += Duration::from_millis(if load == Load::Paced { 50 } else { 1_000 });
                 crowd.rest(next.saturating_duration_since(Instant::now()));
             }
         }
