@@ -82,7 +82,7 @@ impl Carrier {
     }
 
     /// How much of `bytes` the kernel takes now: the runtime, which is slower to ask, hears of it only if it takes nothing,
-    /// so that it looks out for room.
+    /// so that it looks out for room. Where the other end is gone that is an error, not a signal, as Rust's programs have it.
     pub(crate) fn write(&self, bytes: &[u8]) -> io::Result<usize> {
         let sent = SockRef::from(&self.stream).send(bytes);
         let is_full = |error: &io::Error| error.kind() == io::ErrorKind::WouldBlock;

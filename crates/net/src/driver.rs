@@ -15,7 +15,7 @@ use tertulia_core::feed::Packer;
 use tertulia_core::id::{CommandId, DialId, LinkId, Source};
 use tertulia_core::limits::CLOSE_TIMEOUT;
 use tertulia_core::link::{Link, LinkEvent};
-use tertulia_core::machine::{Input, Machine, Output};
+use tertulia_core::machine::{Input, Machine, OtherEnd, Output};
 use tertulia_core::time::Now;
 use tertulia_core::trace::LinkStep;
 use tokio::net::TcpListener;
@@ -37,7 +37,8 @@ use crate::store::Store;
 const DOOR: usize = 256;
 /// What one turn takes in before others have theirs: a thousand attendees in one process must all get to read.
 const EVENTS_A_TURN: usize = 128;
-/// What the user has said is taken in at once, as far as it is there, up to what one write takes: it goes out together.
+/// What the user has said is taken in at once, as far as it is there, and in a lecture up to what one write takes: it goes
+/// out together.
 const WISHES_A_TURN: usize = 256;
 /// For so many outputs of a machine the room is kept.
 const OUTPUTS_KEPT: usize = 256;
@@ -87,8 +88,9 @@ pub(crate) struct Driver {
     inbox: mpsc::UnboundedSender<Said>,
     messages: mpsc::UnboundedReceiver<Said>,
     outputs: Vec<Output>,
-    /// What the user is told once the disk knows it.
+    /// What the user is told once the disk knows it; and how much of it tells of nothing that the disk does not know.
     told: Vec<Event>,
+    kept: usize,
     /// Links whose tasks have something to do, besides those that follow what is appended.
     touched: Vec<LinkId>,
     /// Bytes that were appended and have not been pushed.
@@ -125,6 +127,7 @@ impl Driver {
             messages,
             outputs: Vec::new(),
             told: Vec::new(),
+            kept: 0,
             touched: Vec::new(),
             appended: 0,
             pace: Pace::default(),
@@ -266,7 +269,9 @@ impl Driver {
     }
 
     fn check_trace(&mut self) {
-        let Some(trace) = self.shared.trace.as_ref().filter(|_| !self.trace_failed) else { return };
+        let Some(trace) = self.shared.trace.as_ref().filter(|_| !self.trace_failed && self.end.is_none()) else {
+            return;
+        };
         trace.flush();
         if let Some(error) = trace.failure() {
             self.trace_failed = true;
@@ -281,7 +286,9 @@ impl Driver {
         let (mut taken, mut said) = (0_usize, Ok(said));
         while let Ok(Said { handle, events, has_arrived }) = said {
             taken = taken.saturating_add(events.len());
-            events.iter().for_each(|event| self.on_link(handle.id, event, now));
+            if let Some(end) = handle.end() {
+                events.iter().for_each(|event| self.on_link(handle.id, end, event, now));
+            }
             handle.taken(events.len());
             if has_arrived {
                 self.arrived(&handle, now);
@@ -330,10 +337,9 @@ impl Driver {
         }
     }
 
-    fn on_link(&mut self, link: LinkId, event: &LinkEvent, now: Now) {
+    fn on_link(&mut self, link: LinkId, end: OtherEnd, event: &LinkEvent, now: Now) {
         // A link that the machine has closed is none of its business any more.
         let Some(known) = self.links.get_mut(&link) else { return };
-        let Some(end) = known.handle.end() else { return };
         let input = Input::of_link(event, link, end, known.is_up);
         match event {
             LinkEvent::Up { .. } => {
@@ -410,7 +416,12 @@ impl Driver {
                 let head = self.head;
                 self.touch(link, |link, _| link.send(frame, head));
             }
-            Output::Store { meeting, record } => self.store.append(meeting, record),
+            Output::Store { meeting, record } => {
+                if self.store.is_written() {
+                    self.kept = self.told.len();
+                }
+                self.store.append(meeting, record);
+            }
             Output::Append { entry, at, dropped } => {
                 let bytes = entry.frame.0.len();
                 // What stands in the place of another is no news.
@@ -463,7 +474,11 @@ impl Driver {
 
     /// Hands to the disk what it has not been told; whether it takes it.
     fn write(&mut self) -> bool {
-        self.store.write().map_err(|error| self.give_up(error)).is_ok()
+        match self.store.write() {
+            Ok(()) => self.kept = self.told.len(),
+            Err(error) => self.give_up(error),
+        }
+        self.end.is_none()
     }
 
     /// Tells the user what the disk knows by then.
@@ -472,12 +487,13 @@ impl Driver {
         if !self.told.is_empty() {
             // Fails if nobody listens any more.
             let _ = self.events.send(take(&mut self.told));
+            self.kept = 0;
         }
     }
 
     /// What cannot be kept must not be passed on, nor shown: the node goes, and says why.
     fn give_up(&mut self, error: Error) {
-        self.told.clear();
+        self.told.truncate(self.kept);
         self.tell(Event::Closed { code: Code::Unwritten, ending: Ending::Unwritten(error.to_string()) });
         self.end = Some(Err(error));
     }

@@ -28,6 +28,11 @@ impl Store {
         }
     }
 
+    /// Whether the system has been handed all that was taken in.
+    pub(crate) const fn is_written(&self) -> bool {
+        self.unwritten.is_empty()
+    }
+
     /// Hands to the system what was taken in: many records of a meeting with one call.
     pub(crate) fn write(&mut self) -> Result<(), Error> {
         let Some(home) = &self.home else { return Ok(()) };

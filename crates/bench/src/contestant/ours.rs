@@ -26,8 +26,9 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 
 use super::server::{Contestant, Guest, Heard, Protocol, Server, end_with_parent, number};
 
-/// Who has dialled sends PING after so much silence at least, and half a second more at most.
-const PING_SHORTEST: Duration = Duration::from_millis(4_500);
+/// Who has dialled sends PING after so much silence at least, and a tenth more at most.
+const PING_SHORTEST: Duration = limits::PING_INTERVAL.checked_sub(PING_TENTH).unwrap();
+const PING_TENTH: Duration = Duration::from_millis(limits::PING_INTERVAL.as_millis() as u64 / 10);
 
 pub(crate) const OURS: Contestant =
     Contestant { start: || Server::own(&["host"], Box::new(Lecture)), ..Contestant::of("tertulia", &[]) };
@@ -112,7 +113,7 @@ impl Protocol for Lecture {
             rest: Vec::new(),
             untold: BTreeMap::new(),
             tells_at: None,
-            silence: PING_SHORTEST + Duration::from_millis((number * 37 % 501).try_into().unwrap()),
+            silence: PING_SHORTEST + PING_TENTH.mul_f64((number * 37 % 501) as f64 / 500.0),
             said: Instant::now(),
         })
     }

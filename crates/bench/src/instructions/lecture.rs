@@ -15,7 +15,7 @@ use tertulia_core::feed::{Feed, Packer};
 use tertulia_core::id::{CommandId, DialId, Key, LinkId, MeetingId, Token};
 use tertulia_core::identity::{Identity, Secret};
 use tertulia_core::limits;
-use tertulia_core::link::{Connection, LinkEvent, Standing};
+use tertulia_core::link::{Connection, Link, LinkEvent, Standing};
 use tertulia_core::log::Log;
 use tertulia_core::machine::{Input, Machine as _, OtherEnd, Output};
 use tertulia_core::node::{Node, Seat};
@@ -156,7 +156,8 @@ impl Side {
         let mut packer = Packer::new(&*feed);
         let bytes = ends.range_mut(links).map(|(_, End { connection, .. })| {
             sealed.clear();
-            while connection.fill(&mut packer, now.tick, sealed, heard).is_some() {}
+            let is_drained = |connection: &Connection| connection.seen().is_some_and(Link::is_drained);
+            while connection.fill(&mut packer, now.tick, sealed, heard).is_some() && !is_drained(connection) {}
             connection.written();
             sealed.len()
         });

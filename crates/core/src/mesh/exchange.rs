@@ -144,6 +144,8 @@ impl Member {
             }
             match row.lane {
                 Lane::Acts => Telling::Soon,
+                // Of an earlier session: nobody else is told so by its author.
+                Lane::Talk | Lane::Register(_) if row.author == own.0 => Telling::Soon,
                 Lane::Talk | Lane::Register(_) if row.author == peer.key => Telling::Acknowledged,
                 Lane::Talk | Lane::Register(_) if circle.are_linked(link, peer.key, row.author) => Telling::InTurn,
                 Lane::Talk | Lane::Register(_) => Telling::Soon,

@@ -117,7 +117,8 @@ impl Replica {
             for id in changed.union(&again) {
                 let when = |row: &Row| {
                     let told = when(*link, row);
-                    if told == Telling::InTurn && mended.contains(id) { Telling::Soon } else { told }
+                    let may_wait = matches!(told, Telling::Acknowledged | Telling::InTurn);
+                    if may_wait && mended.contains(id) { Telling::Soon } else { told }
                 };
                 rows.extend(holder.note(*id, log, when));
             }

@@ -66,21 +66,31 @@ async fn a_full_disk_ends_the_node_with_a_word_and_nobody_gets_what_was_not_kept
 #[cfg(target_os = "linux")]
 mod teller {
     use tertulia_core::command::Command;
-    use tertulia_core::event::{Ending, Event, Notice};
-    use tertulia_core::log::Record;
+    use tertulia_core::event::{Event, Notice};
+    use tertulia_core::id::MeetingId;
+    use tertulia_core::log::{Held, Record};
     use tertulia_core::machine::{Input, Machine, Output};
     use tertulia_core::time::{Instant, Now};
-    use tertulia_net::{Home, start};
+    use tertulia_net::{Home, Node, start};
 
-    use crate::support::{MEETING, entry, plain, say};
+    use crate::support::{MEETING, entry, plain, say, told};
 
-    /// Tells its user of each entry that it has had stored.
-    struct Teller;
+    /// For this one's log there is no room.
+    const OTHER: MeetingId = MeetingId([8; 16]);
+
+    /// Tells its user of each entry that it has had stored: of the first two in one meeting, of more in the other. `true`:
+    /// its entries go out, too.
+    struct Teller(bool);
 
     impl Machine for Teller {
         fn handle(&mut self, input: Input<'_>, _: Now, out: &mut Vec<Output>) {
             if let Input::Command { command: Command::Say { text }, .. } = input {
-                out.push(Output::Store { meeting: MEETING, record: Record::Entry(entry(1, 1_024)) });
+                let number: u64 = text.parse().unwrap();
+                let (meeting, frame) = (if number > 2 { OTHER } else { MEETING }, entry(number, 1_024));
+                out.push(Output::Store { meeting, record: Record::Entry(frame.clone()) });
+                if self.0 {
+                    out.push(Output::Append { entry: Held::read(meeting, &frame).unwrap(), at: number, dropped: 0 });
+                }
                 out.push(Output::Event(Event::Warning(Notice::Untraced(text))));
             }
         }
@@ -94,18 +104,30 @@ mod teller {
         fn assert_invariants(&self) {}
     }
 
-    #[tokio::test]
-    async fn what_a_full_disk_has_not_kept_is_not_shown_either() {
+    /// What the user hears as three entries are said at once.
+    async fn hears(goes_out: bool) -> Vec<String> {
         let folder = tempfile::tempdir().unwrap();
         let home = Home::open(folder.path()).unwrap();
-        let files = home.meeting(MEETING).unwrap();
+        let files = home.meeting(OTHER).unwrap();
         std::fs::create_dir_all(files.path()).unwrap();
         std::os::unix::fs::symlink("/dev/full", files.path().join("log.new")).unwrap();
         let mut setup = plain(1);
         setup.home = Some(home);
-        let mut node = start(Teller, setup).unwrap();
-        say(&node, 1);
-        let first = node.events.recv().await;
-        assert!(matches!(first, Some(Event::Closed { ending: Ending::Unwritten(_), .. })), "{first:?}");
+        let mut node: Node = start(Teller(goes_out), setup).unwrap();
+        (1..=4).for_each(|number| say(&node, number));
+        let mut heard = Vec::new();
+        loop {
+            match told(&mut node).await.as_str() {
+                "nothing more" => return heard,
+                other => heard.push(other.to_string()),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn what_a_full_disk_has_not_kept_is_not_shown_and_what_it_has_is() {
+        assert_eq!(hears(true).await, ["1", "2", "closed unwritten"]);
+        // Written together, in the order of meetings: none of it is known to be kept.
+        assert_eq!(hears(false).await, ["closed unwritten"]);
     }
 }
