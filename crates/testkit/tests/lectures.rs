@@ -4,7 +4,7 @@
 use tertulia_testkit::sim::{Failure, fingerprint, number};
 use tertulia_testkit::star::{Mix, Report, play, play_all, play_mix};
 
-const SEEDS: u64 = 500;
+const SEEDS: u64 = 800;
 
 #[test]
 fn a_lecture_keeps_its_promises_whatever_goes_wrong() {
