@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Texts that were said before
-    #[arg(long, value_delimiter = ',', default_values_t = [TALK_ENTRIES_MAX])]
+    #[arg(long, value_delimiter = ',', default_values_t = [TALK_ENTRIES_MAX], value_parser = texts)]
     n: Vec<usize>,
     /// Bytes of a text
     #[arg(long, default_value_t = 64)]
@@ -38,11 +38,16 @@ pub(crate) struct Args {
     output: Output,
 }
 
+/// How many a host may hold.
+fn texts(number: &str) -> Result<usize, String> {
+    let held = number.parse().ok().filter(|texts| (1..=TALK_ENTRIES_MAX).contains(texts));
+    held.ok_or_else(|| format!("a host holds 1 to {TALK_ENTRIES_MAX} texts"))
+}
+
 /// Prints the table.
 pub(crate) fn run(args: &Args) {
     let mut table = Table::new("catchup", "processor time of the guest, ns a text", &args.output);
     for &texts in &args.n {
-        assert!((1..=TALK_ENTRIES_MAX).contains(&texts), "a host keeps {TALK_ENTRIES_MAX} texts");
         let (host, line) = Process::within(lecture(texts, args.size, State::Left), &["host"]);
         let (address, _) = line.split_once(' ').expect("two addresses");
         let runs: Vec<Figures> = (0..args.runs).map(|_| catch_up(&host, address, texts)).collect();

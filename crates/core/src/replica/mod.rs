@@ -98,6 +98,14 @@ struct Holder {
     owed: Owed,
 }
 
+impl Holder {
+    /// One that is told nothing yet.
+    fn new(key: Key, account: Account) -> Self {
+        let (told, owed) = (BTreeMap::new(), Owed::default());
+        Self { key, account, talk: None, is_told: false, answers: bucket(), told, owed }
+    }
+}
+
 /// What has become of an entry that somebody sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Taken {
@@ -419,18 +427,7 @@ impl Replica {
             self.log.changed_streams();
             self.tell_at = None;
         }
-        self.holders.insert(
-            link,
-            Holder {
-                key,
-                account,
-                talk,
-                is_told: true,
-                answers: bucket(),
-                told: BTreeMap::new(),
-                owed: Owed::default(),
-            },
-        );
+        self.holders.insert(link, Holder { talk, is_told: true, ..Holder::new(key, account) });
         let rows = self.log.rows(talk.unwrap_or(u64::MAX)).into_iter();
         rows.filter(|row| talk.is_some() || row.lane != Lane::Talk).collect()
     }
@@ -455,18 +452,7 @@ impl Replica {
 
     /// Somebody outside offers what it holds: it is asked, and told nothing.
     pub(crate) fn hear(&mut self, link: LinkId, key: Key, account: Account, rows: &[Row], now: Now) {
-        self.holders.insert(
-            link,
-            Holder {
-                key,
-                account,
-                talk: None,
-                is_told: false,
-                answers: bucket(),
-                told: BTreeMap::new(),
-                owed: Owed::default(),
-            },
-        );
+        self.holders.insert(link, Holder::new(key, account));
         for row in rows {
             self.note_offer(link, StreamId::of_row(row), Offer::told(row.first, row.next), now);
         }
