@@ -1,17 +1,16 @@
 //! Asks registries, for as long as an answer takes.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tertulia_core::command::{Command, Directory};
 use tertulia_core::event::Event;
 use tertulia_core::id::CommandId;
-use tertulia_core::identity::{Ed25519, Identity, Secret};
+use tertulia_core::identity::{Identity, Secret};
 use tertulia_core::limits;
 use tertulia_core::registry::{Client, ClientConfig, Reach};
 use tertulia_core::wire::registry::Visibility;
-use tertulia_net::{Setup, seed, start, unix_ms};
+use tertulia_net::{Setup, identity, seed, start, unix_ms};
 use tokio::time::timeout;
 
 use crate::fail::Fail;
@@ -27,7 +26,7 @@ pub(crate) const GOODBYE: Duration = Duration::from_millis(200);
 /// # Errors
 /// The system gives no randomness.
 pub(crate) fn stranger() -> Result<Identity, Fail> {
-    Ok(Identity::new(Secret(random()?), Arc::new(Ed25519)))
+    Ok(identity(Secret(random()?)))
 }
 
 /// 32 random bytes.

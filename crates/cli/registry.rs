@@ -3,19 +3,17 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tertulia_core::address::REGISTRY_PORT;
 use tertulia_core::command::{Command, Directory};
 use tertulia_core::event::Event;
 use tertulia_core::id::{CommandId, Key};
-use tertulia_core::identity::{Ed25519, Identity, Secret};
 use tertulia_core::registry::{Server, ServerConfig};
 use tertulia_net::{Node, Setup, listen, listen_everywhere, machine_addresses, start, unix_ms};
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::directory::random;
+use crate::directory::stranger;
 use crate::fail::{Fail, quoted};
 use crate::globals::{CUSTOMARY, Globals, customary};
 use crate::json::Object;
@@ -140,7 +138,7 @@ pub(crate) fn serve(
     let failed =
         |error: String| Fail::failed("listen", error, "another port: tertulia registry --listen 127.0.0.1:7480");
     let address = listener.local_addr().map_err(|error| failed(error.to_string()))?;
-    let (identity, started_ms) = (Identity::new(Secret(random()?), Arc::new(Ed25519)), unix_ms());
+    let (identity, started_ms) = (stranger()?, unix_ms());
     let key = identity.key();
     let server = Server::new(ServerConfig { identity: identity.clone(), address, started_ms });
     let setup = Setup { identity, started_ms, listener: Some(listener), home: None, trace };

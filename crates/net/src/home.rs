@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, Weak};
 
 use tertulia_core::contact::{Listed, Stored, pair_id};
 use tertulia_core::id::{Key, MeetingId};
-use tertulia_core::identity::{Ed25519, Identity, Secret};
+use tertulia_core::identity::{Identity, Secret};
 use tertulia_core::machine::Kept;
 
 use self::config::{Config, Setting};
@@ -25,7 +25,7 @@ use self::edited::Changed;
 use self::log::{Damaged, Hold, Logs, StoredLog};
 use self::meeting::{MeetingFiles, StoredMeeting};
 use crate::clock::unix_ms;
-use crate::crypto::seed;
+use crate::crypto::{self, seed};
 use crate::error::Error;
 use crate::private::private;
 
@@ -81,7 +81,7 @@ impl Home {
             Inner { path: path.into(), identity, is_new, guest_number, config, noticed, logs, _lock: lock }
         } else {
             let (number, lock) = guest_lock(path)?;
-            let identity = Identity::new(Secret(seed()?), Arc::new(Ed25519));
+            let identity = crypto::identity(Secret(seed()?));
             let (noticed, guest_number, logs) = (Vec::new(), Some(number), Arc::default());
             Inner { path: path.into(), identity, is_new: false, guest_number, config, noticed, logs, _lock: lock }
         };

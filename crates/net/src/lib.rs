@@ -28,7 +28,7 @@ mod store;
 mod trace;
 
 pub use clock::unix_ms;
-pub use crypto::{crypto, seed};
+pub use crypto::{crypto, identity, seed};
 pub use descriptors::{OpenFiles, raise_open_files};
 pub use error::Error;
 pub use home::condition::{Condition, Version};

@@ -5,9 +5,9 @@ use std::io::{self, Read as _, Write as _};
 use std::net::Ipv4Addr;
 use std::time::Instant;
 
+use aws_lc_rs::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
-use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
 use tertulia_net::{raise_open_files, seed};
 
 use super::plain::{Plain, Word, line};

@@ -209,7 +209,7 @@ impl Attendee {
 
 impl Guest for Attendee {
     fn begin(&mut self, out: &mut Vec<u8>) {
-        let crypto = Box::new(snow::resolvers::RingResolver);
+        let crypto = tertulia_net::crypto();
         self.stage = Stage::Shaking(Handshake::initiator(&identity(), None, seed().unwrap(), crypto, out));
     }
 

@@ -48,7 +48,7 @@ impl Certificate {
     pub(crate) fn around(&self, protocol: Box<dyn Protocol>, greets: bool) -> Box<dyn Protocol> {
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_slice(&fs::read(&self.certificate).unwrap()).unwrap()).unwrap();
-        let builder = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
+        let builder = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()));
         let builder = builder.with_safe_default_protocol_versions().unwrap();
         let config = Arc::new(builder.with_root_certificates(roots).with_no_client_auth());
         Box::new(Tls { protocol, config, greets })

@@ -1,12 +1,12 @@
 //! The identity file: three lines of text. The key repeats what follows from the seed, so that damage shows.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use tertulia_core::id::Key;
-use tertulia_core::identity::{Ed25519, Identity, Secret};
+use tertulia_core::identity::{Identity, Secret};
 
 use super::{read_if_there, replace, seed};
+use crate::crypto::identity;
 use crate::error::Error;
 
 const TITLE: &str = "tertulia-identity 1";
@@ -23,7 +23,7 @@ pub(super) fn load_or_make(path: &Path) -> Result<(Identity, bool), Error> {
         return Ok((identity, false));
     }
     let secret = seed()?;
-    let identity = Identity::new(Secret(secret), Arc::new(Ed25519));
+    let identity = identity(Secret(secret));
     let text = format!("{TITLE}\nsecret {}\nkey {}\n", Key(secret), identity.key());
     replace(path, text.as_bytes())?;
     Ok((identity, true))
@@ -38,7 +38,7 @@ fn parse(bytes: &[u8]) -> Result<Identity, &'static str> {
     let mut line = |word| lines.next()?.strip_prefix(word).and_then(Key::from_hex);
     let secret = line("secret ").ok_or("its second line is not `secret` and 64 hex digits")?;
     let key = line("key ").ok_or("its third line is not `key` and 64 hex digits")?;
-    let identity = Identity::new(Secret(secret.0), Arc::new(Ed25519));
+    let identity = identity(Secret(secret.0));
     if identity.key() != key {
         return Err("its secret and its key do not belong together");
     }

@@ -23,7 +23,7 @@ use crate::real::peer::PATIENCE;
 /// An identity that nobody has had before.
 #[must_use]
 pub fn identity() -> Identity {
-    Identity::new(Secret(seed().unwrap()), std::sync::Arc::new(tertulia_core::identity::Ed25519))
+    tertulia_net::identity(Secret(seed().unwrap()))
 }
 
 /// A node of this process.
