@@ -6,7 +6,7 @@ use core::fmt;
 use super::{
     BoxedCryptoResolver, RECORD_LENGTH_BYTES,
     noise::Noise,
-    record::{Opener, Sealer, pair},
+    record::{Opener, Sealer},
 };
 use crate::{
     code::Code,
@@ -254,7 +254,6 @@ fn refused(refusal: &[u8]) -> Rule {
 }
 
 fn establish(peer: Key, noise: Noise) -> Result<Established, Rule> {
-    let (hash, keys) = noise.finish()?;
-    let (sealer, opener) = pair(keys);
+    let (hash, sealer, opener) = noise.finish()?;
     Ok(Established { peer, hash, sealer, opener })
 }

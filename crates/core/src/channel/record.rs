@@ -1,8 +1,9 @@
 //! Records after the handshake: a length of two bytes, then one Noise message.
 
-use alloc::{sync::Arc, vec::Vec};
+use alloc::{boxed::Box, vec::Vec};
+use core::fmt;
 
-use snow::StatelessTransportState;
+use snow::types::Cipher;
 
 use super::TAG_BYTES;
 use crate::{
@@ -32,14 +33,24 @@ pub fn record_bytes(input: &[u8]) -> Result<Option<usize>, Rule> {
     Ok(length.checked_add(RECORD_LENGTH_BYTES))
 }
 
-/// Seals what this side sends. With its [`Opener`] it keeps about 300 bytes, and no buffer.
-#[derive(Debug)]
+/// Seals what this side sends. It keeps a key and a number, and no buffer.
 pub struct Sealer {
-    keys: Arc<StatelessTransportState>,
+    cipher: Box<dyn Cipher>,
     records: u64,
 }
 
+impl fmt::Debug for Sealer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Sealer").field("records", &self.records).finish_non_exhaustive()
+    }
+}
+
 impl Sealer {
+    /// Of a cipher that has its key, which nobody else seals with.
+    pub(super) fn new(cipher: Box<dyn Cipher>) -> Self {
+        Self { cipher, records: 0 }
+    }
+
     /// Appends `plaintext`, one or more whole frames, to `out` as a record with its length; nothing on failure.
     ///
     /// # Errors
@@ -60,7 +71,7 @@ impl Sealer {
         out.resize(start.saturating_add(length), 0);
         let room = out.get_mut(start..).unwrap_or_default();
         // Whatever the cipher is: nothing goes out that it has not sealed.
-        if self.keys.write_message(self.records, plaintext, room) != Ok(length) {
+        if self.cipher.encrypt(self.records, &[], plaintext, room) != length {
             out.truncate(before);
             return Err(Rule::Record1);
         }
@@ -70,13 +81,23 @@ impl Sealer {
 }
 
 /// Opens what the other side has sealed.
-#[derive(Debug)]
 pub struct Opener {
-    keys: Arc<StatelessTransportState>,
+    cipher: Box<dyn Cipher>,
     records: u64,
 }
 
+impl fmt::Debug for Opener {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Opener").field("records", &self.records).finish_non_exhaustive()
+    }
+}
+
 impl Opener {
+    /// Of a cipher that has its key.
+    pub(super) fn new(cipher: Box<dyn Cipher>) -> Self {
+        Self { cipher, records: 0 }
+    }
+
     /// Opens the next record, given without its length, and appends its plaintext; nothing on failure, after which the
     /// connection is over.
     ///
@@ -97,7 +118,7 @@ impl Opener {
         plaintext.resize(before.saturating_add(record.len()), 0);
         let room = plaintext.get_mut(before..).unwrap_or_default();
         // SPEC RECORD-2
-        let opened = self.keys.read_message(self.records, record, room);
+        let opened = self.cipher.decrypt(self.records, &[], record, room);
         plaintext.truncate(before.saturating_add(*opened.as_ref().unwrap_or(&0)));
         opened.map_err(|_| Rule::Record2)?;
         self.records = self.records.saturating_add(1);
@@ -105,14 +126,9 @@ impl Opener {
     }
 }
 
-/// Both directions of one finished handshake.
-pub(super) fn pair(keys: Arc<StatelessTransportState>) -> (Sealer, Opener) {
-    (Sealer { keys: Arc::clone(&keys), records: 0 }, Opener { keys, records: 0 })
-}
-
 #[cfg(test)]
 mod tests {
-    use alloc::boxed::Box;
+    use alloc::sync::Arc;
 
     use super::*;
     use crate::{
@@ -146,8 +162,8 @@ mod tests {
 
     #[test]
     fn an_idle_connection_keeps_only_keys_and_counters() {
-        let cipher = 32 + 16;
-        let kept = size_of::<StatelessTransportState>() + 2 * cipher + size_of::<Sealer>() + size_of::<Opener>();
-        assert!(kept < 320, "{kept} bytes");
+        let key = 32;
+        let kept = 2 * key + size_of::<Sealer>() + size_of::<Opener>();
+        assert!(kept <= 112, "{kept} bytes");
     }
 }
