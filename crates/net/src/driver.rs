@@ -15,6 +15,7 @@ use tertulia_core::feed::Packer;
 use tertulia_core::id::{CommandId, DialId, LinkId, Source};
 use tertulia_core::limits::CLOSE_TIMEOUT;
 use tertulia_core::link::{Link, LinkEvent};
+use tertulia_core::log::Held;
 use tertulia_core::machine::{Input, Machine, OtherEnd, Output};
 use tertulia_core::time::Now;
 use tertulia_core::trace::LinkStep;
@@ -78,6 +79,9 @@ pub(crate) struct Driver {
     next_link: u64,
     /// The feed's head: only this task appends.
     head: u64,
+    /// What goes to the feed once the disk has been handed what came before: the entry, its position, and below which one
+    /// talk is let go.
+    unfed: Vec<(Arc<Held>, u64, u64)>,
     connections: JoinSet<LinkId>,
     /// Invariant: the tasks of `connections` that have not ended.
     running: BTreeMap<LinkId, Running>,
@@ -118,6 +122,7 @@ impl Driver {
             links: BTreeMap::new(),
             next_link: 1,
             head: 0,
+            unfed: Vec::new(),
             connections: JoinSet::new(),
             running: BTreeMap::new(),
             dials: JoinSet::new(),
@@ -408,7 +413,8 @@ impl Driver {
 
     fn perform(&mut self, output: Output, now: Now) {
         // On the disk before anybody else has it: what comes together is written together.
-        if !matches!(output, Output::Store { .. } | Output::Event(_)) && !self.write() {
+        let waits = matches!(output, Output::Store { .. } | Output::Append { .. } | Output::Event(_));
+        if !waits && !self.write() {
             return;
         }
         match output {
@@ -423,14 +429,8 @@ impl Driver {
                 self.store.append(meeting, record);
             }
             Output::Append { entry, at, dropped } => {
-                let bytes = entry.frame.0.len();
-                // What stands in the place of another is no news.
-                if at >= self.head {
-                    self.pace.append(at, bytes);
-                }
-                self.shared.feed_mut().append(entry, at, dropped);
-                self.head = self.head.max(at.saturating_add(1));
-                self.appended = self.appended.saturating_add(bytes);
+                self.appended = self.appended.saturating_add(entry.frame.0.len());
+                self.unfed.push((entry, at, dropped));
             }
             Output::Keep { meeting, name, bytes } => {
                 if let Err(error) = self.store.keep(meeting, name, &bytes) {
@@ -472,11 +472,22 @@ impl Driver {
         self.told.push(event);
     }
 
-    /// Hands to the disk what it has not been told; whether it takes it.
+    /// Hands to the disk what it has not been told, and then to the feed what has waited for that; whether the disk takes it.
     fn write(&mut self) -> bool {
         match self.store.write() {
             Ok(()) => self.kept = self.told.len(),
             Err(error) => self.give_up(error),
+        }
+        if self.end.is_none() && !self.unfed.is_empty() {
+            let mut feed = self.shared.feed_mut();
+            for (entry, at, dropped) in self.unfed.drain(..) {
+                // What stands in the place of another is no news.
+                if at >= self.head {
+                    self.pace.append(at, entry.frame.0.len());
+                }
+                feed.append(entry, at, dropped);
+                self.head = self.head.max(at.saturating_add(1));
+            }
         }
         self.end.is_none()
     }

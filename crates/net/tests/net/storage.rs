@@ -67,10 +67,11 @@ async fn a_full_disk_ends_the_node_with_a_word_and_nobody_gets_what_was_not_kept
 mod teller {
     use tertulia_core::command::Command;
     use tertulia_core::event::{Event, Notice};
-    use tertulia_core::id::MeetingId;
+    use tertulia_core::id::{LinkId, MeetingId};
     use tertulia_core::log::{Held, Record};
     use tertulia_core::machine::{Input, Machine, Output};
     use tertulia_core::time::{Instant, Now};
+    use tertulia_core::wire::Encoded;
     use tertulia_net::{Home, Node, start};
 
     use crate::support::{MEETING, entry, plain, say, told};
@@ -78,9 +79,9 @@ mod teller {
     /// For this one's log there is no room.
     const OTHER: MeetingId = MeetingId([8; 16]);
 
-    /// Tells its user of each entry that it has had stored: of the first two in one meeting, of more in the other. `true`:
-    /// its entries go out, too.
-    struct Teller(bool);
+    /// Tells its user of each entry that it has had stored: of the first two in one meeting, of more in the other. What else
+    /// becomes of an entry is its own.
+    struct Teller(fn(MeetingId, Encoded) -> Option<Output>);
 
     impl Machine for Teller {
         fn handle(&mut self, input: Input<'_>, _: Now, out: &mut Vec<Output>) {
@@ -88,9 +89,7 @@ mod teller {
                 let number: u64 = text.parse().unwrap();
                 let (meeting, frame) = (if number > 2 { OTHER } else { MEETING }, entry(number, 1_024));
                 out.push(Output::Store { meeting, record: Record::Entry(frame.clone()) });
-                if self.0 {
-                    out.push(Output::Append { entry: Held::read(meeting, &frame).unwrap(), at: number, dropped: 0 });
-                }
+                out.extend(self.0(meeting, frame));
                 out.push(Output::Event(Event::Warning(Notice::Untraced(text))));
             }
         }
@@ -105,7 +104,7 @@ mod teller {
     }
 
     /// What the user hears as three entries are said at once.
-    async fn hears(goes_out: bool) -> Vec<String> {
+    async fn hears(with_each: fn(MeetingId, Encoded) -> Option<Output>) -> Vec<String> {
         let folder = tempfile::tempdir().unwrap();
         let home = Home::open(folder.path()).unwrap();
         let files = home.meeting(OTHER).unwrap();
@@ -113,7 +112,7 @@ mod teller {
         std::os::unix::fs::symlink("/dev/full", files.path().join("log.new")).unwrap();
         let mut setup = plain(1);
         setup.home = Some(home);
-        let mut node: Node = start(Teller(goes_out), setup).unwrap();
+        let mut node: Node = start(Teller(with_each), setup).unwrap();
         (1..=4).for_each(|number| say(&node, number));
         let mut heard = Vec::new();
         loop {
@@ -126,8 +125,12 @@ mod teller {
 
     #[tokio::test]
     async fn what_a_full_disk_has_not_kept_is_not_shown_and_what_it_has_is() {
-        assert_eq!(hears(true).await, ["1", "2", "closed unwritten"]);
-        // Written together, in the order of meetings: none of it is known to be kept.
-        assert_eq!(hears(false).await, ["closed unwritten"]);
+        let sent = |_, frame| Some(Output::Send { link: LinkId(9), frame });
+        assert_eq!(hears(sent).await, ["1", "2", "closed unwritten"]);
+        // Written together, in the order of meetings: none of it is known to be kept. What is appended waits for it, too.
+        let appended =
+            |meeting, frame| Some(Output::Append { entry: Held::read(meeting, &frame).unwrap(), at: 0, dropped: 0 });
+        assert_eq!(hears(appended).await, ["closed unwritten"]);
+        assert_eq!(hears(|_, _| None).await, ["closed unwritten"]);
     }
 }
