@@ -6,6 +6,7 @@ use std::net::{IpAddr, Shutdown, SocketAddr};
 use std::task::Poll;
 
 use socket2::SockRef;
+use tokio::io::Interest;
 use tokio::net::TcpStream;
 
 use crate::descriptors::{self, Counted};
@@ -72,7 +73,16 @@ impl Carrier {
 
     /// Reads what is there, and the runtime knows of; 0 at the end.
     pub(crate) fn read(&self, room: &mut [u8]) -> io::Result<usize> {
-        self.stream.try_read(room)
+        // Linux tells of each arrival, whatever is left unread: who leaves room has read all, and need not ask for more to
+        // hear that there is none.
+        let tells_of_each = cfg!(any(target_os = "linux", target_os = "android"));
+        let mut read = 0;
+        let asked = self.stream.try_io(Interest::READABLE, || {
+            read = self.read_anyhow(room)?;
+            let has_all = tells_of_each && read > 0 && read < room.len();
+            if has_all { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
+        });
+        if read > 0 { Ok(read) } else { asked.map(|()| 0) }
     }
 
     /// Reads what is there: the system is asked, not the runtime, which may not have heard of it yet. It does not wait, as
@@ -131,5 +141,38 @@ fn canonical(address: SocketAddr) -> SocketAddr {
     match address.ip().to_canonical() {
         IpAddr::V4(ip) => SocketAddr::new(ip.into(), address.port()),
         IpAddr::V6(_) => address,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::Future as _;
+    use std::io::Write as _;
+    use std::pin::pin;
+    use std::task::{Context, Waker};
+
+    use super::*;
+
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    #[tokio::test]
+    async fn who_has_read_all_does_not_look_again_until_more_comes() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let carrier = Carrier::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (mut other, _) = listener.accept().unwrap();
+        let is_ready = || pin!(carrier.ready(true, false)).poll(&mut Context::from_waker(Waker::noop())).is_ready();
+        for said in [&b"abc"[..], b"de"] {
+            other.write_all(said).unwrap();
+            assert!(carrier.ready(true, false).await.unwrap());
+            // One that is full may have left something.
+            assert_eq!(carrier.read(&mut [0; 1]).unwrap(), 1);
+            assert!(is_ready());
+            assert_eq!(carrier.read(&mut [0; 8]).unwrap(), said.len() - 1);
+            assert!(!is_ready());
+        }
+        // The end is no more than said.
+        drop(other);
+        assert!(carrier.ready(true, false).await.unwrap());
+        assert_eq!(carrier.read(&mut [0; 8]).unwrap(), 0);
+        assert!(is_ready());
     }
 }
