@@ -91,7 +91,7 @@ limits! {
     /// One part in so many of them, of entries and of bytes, may be talk of unknown kinds (FEED-2).
     UNKNOWN_SHARE: usize = 16;
     /// A log's file is written anew once it is twice as long as it was then, and twice this.
-    LOG_SPARE_BYTES: u64 = 1_048_576;
+    LOG_SPARE_BYTES: u64 = 4_194_304;
     /// For the bodies of what is removed, a log's file is written anew no more often (RETRACT-5).
     BODIES_GO_INTERVAL: Duration = Duration::from_secs(60);
     /// Talk sessions of one author that a log keeps (SESSION-2).
