@@ -1,19 +1,18 @@
 //! What one node does by itself for one frame, record, signature or connection.
 
 use std::hint::black_box;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tertulia_core::channel::{Established, Handshake, RECORD_LENGTH_BYTES, TAG_BYTES};
 use tertulia_core::id::{Hash, MeetingId, RequestId, Salt};
-use tertulia_core::identity::{Domain, Ed25519, Identity, Secret};
+use tertulia_core::identity::{Domain, Identity, Secret};
 use tertulia_core::log::Log;
 use tertulia_core::time::{Instant, Now};
 use tertulia_core::wire::entry::{EntryBody, Lane};
 use tertulia_core::wire::field::Text;
 use tertulia_core::wire::meeting::{Meeting, Row as Held};
 use tertulia_core::wire::{Frame, decode};
-use tertulia_net::crypto;
+use tertulia_net::{crypto, identity};
 use tertulia_testkit::real::peer::{digest, ping};
 
 use crate::measure;
@@ -42,7 +41,7 @@ pub(crate) struct Args {
 /// Prints the table.
 pub(crate) fn run(args: &Args) {
     let mut table = Table::new("codec", "processor time, ns each", &args.output);
-    let us = Identity::new(Secret([7; 32]), Arc::new(Ed25519));
+    let us = identity(Secret([7; 32]));
     let rows = (0..ROWS).map(|row| Held {
         author: us.key(),
         session: row.into(),

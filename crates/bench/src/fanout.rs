@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::contestant;
 use crate::contestant::server::Contestant;
 use crate::row::{Row, Spread};
-use crate::table::{Output, Table};
+use crate::table::{Output, Table, at_least};
 use crate::trial::{self, Load, Setting, Trial};
 
 /// One speaks to many: processor time of the host for each message that reaches somebody
@@ -33,7 +33,7 @@ pub(crate) struct Args {
 #[derive(Debug, clap::Args)]
 pub(crate) struct Field {
     /// Guests
-    #[arg(long, value_delimiter = ',', default_values_t = [100, 1_000])]
+    #[arg(long, value_delimiter = ',', default_values_t = [100, 1_000], value_parser = at_least::<1>)]
     pub(crate) n: Vec<usize>,
     /// Only on one processor, or the host on one and all else on another; else, nothing is pinned
     #[arg(long, value_delimiter = ',', value_parser = clap::value_parser!(u8).range(1..=2))]

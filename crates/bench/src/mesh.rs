@@ -25,7 +25,7 @@ use tokio::time::{sleep, timeout, timeout_at};
 use crate::contestant::server::{number, text};
 use crate::measure::{Usage, percentile};
 use crate::row::{Row, Spread};
-use crate::table::{Output, Table};
+use crate::table::{Output, Table, at_least};
 use crate::tally::Tally;
 
 /// What has not happened by then does not happen.
@@ -37,7 +37,7 @@ const REST: Duration = Duration::from_secs(3);
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Members
-    #[arg(long, value_delimiter = ',', default_values_t = [16, 32])]
+    #[arg(long, value_delimiter = ',', default_values_t = [16, 32], value_parser = at_least::<2>)]
     n: Vec<usize>,
     /// Messages a second, of all members together
     #[arg(long, value_delimiter = ',', default_values_t = [1, 10, 100])]

@@ -6,13 +6,13 @@ use crate::contestant::server::Process;
 use crate::kept::{State, lecture};
 use crate::measure::{Usage, percentile};
 use crate::row::{Row, Spread};
-use crate::table::{Output, Table};
+use crate::table::{Output, Table, at_least};
 
 /// A host starts again: its processor time for each text that was said before, until guests can come
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Texts that were said before
-    #[arg(long, value_delimiter = ',', default_values_t = [10_000, 100_000])]
+    #[arg(long, value_delimiter = ',', default_values_t = [10_000, 100_000], value_parser = at_least::<1>)]
     n: Vec<usize>,
     /// Bytes of a text
     #[arg(long, default_value_t = 64)]

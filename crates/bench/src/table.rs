@@ -16,6 +16,12 @@ pub(crate) struct Output {
     plot: Option<PathBuf>,
 }
 
+/// So many of something: fewer than `LEAST` say nothing.
+pub(crate) fn at_least<const LEAST: usize>(number: &str) -> Result<usize, String> {
+    let number = number.parse().ok().filter(|number| *number >= LEAST);
+    number.ok_or_else(|| format!("a number was expected, {LEAST} or more"))
+}
+
 /// A table that is being measured.
 #[derive(Debug)]
 pub(crate) struct Table {

@@ -25,8 +25,14 @@ const FIELDS: [&str; 16] = [
     "lost",
 ];
 
+fn command(arguments: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tertulia-bench"));
+    command.args(arguments.split(' '));
+    command
+}
+
 fn bench(arguments: &str) -> Output {
-    let output = Command::new(env!("CARGO_BIN_EXE_tertulia-bench")).args(arguments.split(' ')).output().unwrap();
+    let output = command(arguments).output().unwrap();
     assert!(output.status.success(), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
     output
 }
@@ -162,4 +168,21 @@ fn codec_is_told_as_a_table_and_drawn() {
         assert!(drawn.contains(what), "{what} is not drawn");
     }
     assert!(drawn.starts_with("<svg"));
+}
+
+#[test]
+fn too_few_and_too_many_are_refused_with_words() {
+    let refused = |arguments: &str, words: &str| {
+        let output = command(arguments).output().unwrap();
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(2) && told.contains(words), "{arguments}: {told}");
+    };
+    for arguments in
+        ["fanout --n 0", "join --n 0", "idle --n 0", "registry --n 0", "registry --links 0", "restart --n 0"]
+    {
+        refused(arguments, "a number was expected, 1 or more");
+    }
+    refused("mesh --n 1", "a number was expected, 2 or more");
+    refused("catchup --n 0", "a host holds 1 to 10000 texts");
+    refused("catchup --n 10001", "a host holds 1 to 10000 texts");
 }

@@ -133,8 +133,8 @@ struct Pack {
     is_drained: bool,
 }
 
-/// As many records as are sealed at once.
-const PACKS_MAX: usize = 8;
+/// Records that one link is sealed at once, at most.
+pub const RECORDS_AT_ONCE: usize = 8;
 
 impl<F: Deref<Target = Feed>> Packer<F> {
     /// Nothing of `feed` has been gathered.
@@ -175,7 +175,7 @@ impl<F: Deref<Target = Feed>> Packer<F> {
             frames.extend_from_slice(&frame.0);
             is_over = is_last(&frame);
         }
-        if self.packs.len() >= PACKS_MAX {
+        if self.packs.len() >= RECORDS_AT_ONCE {
             self.packs.pop_front();
         }
         self.packs.push_back(Pack { from, frames, to: reader.next, is_drained: reader.is_drained });

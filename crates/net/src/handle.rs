@@ -8,7 +8,7 @@ use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use tertulia_core::feed::{Feed, Packer};
+use tertulia_core::feed::{Feed, Packer, RECORDS_AT_ONCE};
 use tertulia_core::id::{DialId, LinkId};
 use tertulia_core::link::{Connection, INPUT_MAX, Link, LinkEvent, Standing};
 use tertulia_core::machine::OtherEnd;
@@ -22,9 +22,7 @@ use crate::shared::{Shared, lock};
 /// What a connection reads ahead of the driver: a slow driver holds up each connection by itself, and none of them
 /// for another. Meanwhile it still writes, PING too.
 const EVENTS_AHEAD: usize = 64;
-/// Records that are sealed and written at once.
-const RECORDS_AT_ONCE: usize = 8;
-/// With so many bytes no record is added to those. What the kernel does not take of them waits here: so much and a record.
+/// With so many bytes no record is added to those that are sealed and written at once. What the kernel does not take of them waits here: so much and a record.
 pub(crate) const BYTES_AT_ONCE: usize = 32 * 1_024;
 /// Of what there is no deadline for.
 pub(crate) const NEVER: Instant = Instant(u64::MAX);

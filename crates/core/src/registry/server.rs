@@ -191,21 +191,26 @@ impl Server {
 
     /// Whoever is at the other end of a link. Who publishes once more is known from its slot, which is needed anyway: where
     /// there are a million links, each look for one costs as much as all the rest.
-    fn caller(&self, link: LinkId, frame: &Frame<'_>) -> Option<Caller> {
-        if let Frame::Registry(Registry::Publish(publish)) = frame {
-            let Particulars { id, publisher, .. } = publish.record.0.value.particulars;
-            let slot = self.slots.find((id, publisher)).and_then(|slot| self.slots.get(slot));
-            if let Some(slot) = slot.filter(|slot| slot.link == Some(link)) {
-                return Some(Caller { key: publisher, ip: slot.ip });
-            }
-        }
-        self.callers.get(&link).copied()
+    fn caller(&self, link: LinkId, held: Option<SlotId>) -> Option<Caller> {
+        let slot = held.and_then(|slot| self.slots.get(slot)).filter(|slot| slot.link == Some(link));
+        let publisher = slot.map(|slot| Caller { key: slot.place().1, ip: slot.ip });
+        publisher.or_else(|| self.callers.get(&link).copied())
+    }
+
+    /// Where the record is held that a frame publishes.
+    fn held_of(&self, frame: &Frame<'_>) -> Option<SlotId> {
+        let Frame::Registry(Registry::Publish(publish)) = frame else { return None };
+        let Particulars { id, publisher, .. } = publish.record.0.value.particulars;
+        self.slots.find((id, publisher))
     }
 
     fn on_frame(&mut self, link: LinkId, id: RequestId, frame: &Frame<'_>, now: Now, out: &mut Vec<Output>) {
-        let Some(caller) = self.caller(link, frame) else { return };
+        let held = self.held_of(frame);
+        let Some(caller) = self.caller(link, held) else { return };
         match frame {
-            Frame::Registry(Registry::Publish(publish)) => self.on_publish((link, caller), id, publish, now, out),
+            Frame::Registry(Registry::Publish(publish)) => {
+                self.on_publish((link, caller), id, (publish, held), now, out);
+            }
             Frame::Registry(Registry::Withdraw(withdraw)) => self.on_withdraw((link, caller), id, withdraw, out),
             Frame::Registry(Registry::Lookup(lookup)) => self.on_lookup(link, id, lookup, out),
             Frame::Registry(Registry::Browse(browse)) => self.on_browse(link, id, browse, out),

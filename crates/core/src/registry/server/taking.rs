@@ -30,13 +30,13 @@ impl Server {
         &mut self,
         (link, caller): (LinkId, Caller),
         id: RequestId,
-        publish: &Publish<'_>,
+        (publish, held): (&Publish<'_>, Option<SlotId>),
         now: Now,
         out: &mut Vec<Output>,
     ) {
         let record = &publish.record.0;
         let candidates = candidates(&record.value.particulars, caller.ip, self.address);
-        match self.take(caller, record, &candidates, now, out) {
+        match self.take(caller, (record, held), &candidates, now, out) {
             Ok(slot) => self.look(slot, &candidates, (link, id), now, out),
             Err(Failure::Request(rule)) => out.push(Output::refuse(link, id, rule, rule.meaning())),
             Err(Failure::Link(rule)) => self.reject(link, rule, out),
@@ -47,7 +47,7 @@ impl Server {
     fn take(
         &mut self,
         caller: Caller,
-        record: &Signed<'_, Record<'_>>,
+        (record, held): (&Signed<'_, Record<'_>>, Option<SlotId>),
         candidates: &[SocketAddr],
         now: Now,
         out: &mut Vec<Output>,
@@ -57,7 +57,6 @@ impl Server {
         if particulars.publisher != caller.key {
             return Err(Failure::Link(Rule::Registry4));
         }
-        let held = self.slots.find((particulars.id, particulars.publisher));
         let slot = held.and_then(|id| self.slots.get(id));
         let is_renewed = slot.is_some_and(|slot| slot.is(record));
         // SPEC REGISTRY-7
