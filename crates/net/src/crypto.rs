@@ -197,7 +197,7 @@ impl ChaChaPoly {
         Nonce::assume_unique_for_key([0, 0, 0, 0, a, b, c, d, e, f, g, h])
     }
 
-    /// Seals in place; how many bytes of `out` that are. None, if they have no place: snow has made sure that they do.
+    /// Seals in place; how many bytes of `out` that are. None, if they have no place: core has made sure that they do.
     fn seal(&self, nonce: u64, data: &[u8], plaintext: &[u8], out: &mut [u8]) -> Option<usize> {
         let (text, rest) = out.split_at_mut_checked(plaintext.len())?;
         text.copy_from_slice(plaintext);
