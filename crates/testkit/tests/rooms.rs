@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use tertulia_testkit::mesh::{Deed, Load, Mix, Report, Traffic, carry, play, play_all, play_mix};
 use tertulia_testkit::sim::{fingerprint, number};
 
-const SEEDS: u64 = 200;
+const SEEDS: u64 = 150;
 
 #[test]
 fn a_room_keeps_its_promises_whatever_goes_wrong() {
