@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use tertulia_core::event::{Event, Kind};
-use tertulia_core::limits::TALK_ENTRIES_MAX;
+use tertulia_core::limits::{TALK_ENTRIES_MAX, TEXT_MAX};
 use tertulia_core::node;
 use tertulia_core::star::Attendee;
 use tertulia_net::{Home, Setup, start};
@@ -17,7 +17,7 @@ use crate::contestant::server::{Process, end_with_parent, number};
 use crate::kept::{State, lecture};
 use crate::measure::{Usage, percentile};
 use crate::row::{Row, Spread};
-use crate::table::{Output, Table};
+use crate::table::{Output, Table, at_most};
 
 /// What has not come by then does not come.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -26,22 +26,16 @@ const PATIENCE: Duration = Duration::from_secs(60);
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Texts that were said before
-    #[arg(long, value_delimiter = ',', default_values_t = [TALK_ENTRIES_MAX], value_parser = texts)]
+    #[arg(long, value_delimiter = ',', default_values_t = [TALK_ENTRIES_MAX], value_parser = at_most::<TALK_ENTRIES_MAX>)]
     n: Vec<usize>,
     /// Bytes of a text
-    #[arg(long, default_value_t = 64)]
+    #[arg(long, default_value_t = 64, value_parser = at_most::<TEXT_MAX>)]
     size: usize,
     /// How often each runs; the table says the medians
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     runs: u16,
     #[command(flatten)]
     output: Output,
-}
-
-/// How many a host may hold.
-fn texts(number: &str) -> Result<usize, String> {
-    let held = number.parse().ok().filter(|texts| (1..=TALK_ENTRIES_MAX).contains(texts));
-    held.ok_or_else(|| format!("a host holds 1 to {TALK_ENTRIES_MAX} texts"))
 }
 
 /// Prints the table.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tertulia_core::channel::{Established, Handshake, RECORD_LENGTH_BYTES, TAG_BYTES};
 use tertulia_core::id::{Hash, MeetingId, RequestId, Salt};
 use tertulia_core::identity::{Domain, Identity, Secret};
+use tertulia_core::limits::TEXT_MAX;
 use tertulia_core::log::Log;
 use tertulia_core::time::{Instant, Now};
 use tertulia_core::wire::entry::{EntryBody, Lane};
@@ -17,7 +18,7 @@ use tertulia_testkit::real::peer::{digest, ping};
 
 use crate::measure;
 use crate::row::{Row, Spread};
-use crate::table::{Output, Table};
+use crate::table::{Output, Table, at_most};
 
 /// Each is tried for so long.
 const SPAN: Duration = Duration::from_millis(50);
@@ -29,7 +30,7 @@ const ROWS: u8 = 16;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Bytes of a text
-    #[arg(long, value_delimiter = ',', default_values_t = [64, 1_024])]
+    #[arg(long, value_delimiter = ',', default_values_t = [64, 1_024], value_parser = at_most::<TEXT_MAX>)]
     size: Vec<usize>,
     /// How often each runs; the table says the medians
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use tertulia_core::limits::TEXT_MAX;
+
 use crate::contestant;
 use crate::contestant::server::Contestant;
 use crate::row::{Row, Spread};
-use crate::table::{Output, Table, at_least};
+use crate::table::{Output, Table, at_least, at_most, seconds};
 use crate::trial::{self, Load, Setting, Trial};
 
 /// One speaks to many: processor time of the host for each message that reaches somebody
@@ -17,10 +19,10 @@ pub(crate) struct Args {
     #[arg(long, value_enum, value_delimiter = ',', default_values = ["one", "16", "open", "20/s"])]
     load: Vec<Load>,
     /// Bytes of a message
-    #[arg(long, value_delimiter = ',', default_values_t = [64])]
+    #[arg(long, value_delimiter = ',', default_values_t = [64], value_parser = at_most::<TEXT_MAX>)]
     size: Vec<usize>,
     /// Seconds of each load
-    #[arg(long, default_value_t = 1.0)]
+    #[arg(long, default_value_t = 1.0, value_parser = seconds)]
     seconds: f64,
     /// What has not come for so many seconds is lost
     #[arg(long, default_value_t = 20.0)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::fanout::Field;
 use crate::row::{Row, Spread};
-use crate::table::{Output, Table};
+use crate::table::{Output, Table, seconds};
 use crate::trial::{Load, Setting, Trial};
 
 /// Nobody speaks: processor time of the host for each guest a minute, and its memory for each
@@ -13,7 +13,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     field: Field,
     /// For so many seconds; what both sides say every five takes some of them to go together
-    #[arg(long, default_value_t = 60.0)]
+    #[arg(long, default_value_t = 60.0, value_parser = seconds)]
     seconds: f64,
     #[command(flatten)]
     output: Output,

@@ -11,7 +11,7 @@ use tertulia_core::command::Command;
 use tertulia_core::event::{Event, Kind};
 use tertulia_core::id::{CommandId, Key, MeetingId, Token};
 use tertulia_core::identity::Identity;
-use tertulia_core::limits::TALK_ENTRIES_MAX;
+use tertulia_core::limits::{TALK_ENTRIES_MAX, TEXT_MAX};
 use tertulia_core::log::Log;
 use tertulia_core::mesh::{Member, MemberConfig, NewcomerConfig, Restored, Tickets};
 use tertulia_core::node;
@@ -25,7 +25,7 @@ use tokio::time::{sleep, timeout, timeout_at};
 use crate::contestant::server::{number, text};
 use crate::measure::{Usage, percentile};
 use crate::row::{Row, Spread};
-use crate::table::{Output, Table, at_least};
+use crate::table::{Output, Table, at_least, at_most, seconds};
 use crate::tally::Tally;
 
 /// What has not happened by then does not happen.
@@ -40,13 +40,13 @@ pub(crate) struct Args {
     #[arg(long, value_delimiter = ',', default_values_t = [16, 32], value_parser = at_least::<2>)]
     n: Vec<usize>,
     /// Messages a second, of all members together
-    #[arg(long, value_delimiter = ',', default_values_t = [1, 10, 100])]
+    #[arg(long, value_delimiter = ',', default_values_t = [1, 10, 100], value_parser = clap::value_parser!(u32).range(1..))]
     rate: Vec<u32>,
     /// Bytes of a message
-    #[arg(long, default_value_t = 64)]
+    #[arg(long, default_value_t = 64, value_parser = at_most::<TEXT_MAX>)]
     size: usize,
     /// Seconds of each rate
-    #[arg(long, default_value_t = 5.0)]
+    #[arg(long, default_value_t = 5.0, value_parser = seconds)]
     seconds: f64,
     /// How often each runs; the table says the medians
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]

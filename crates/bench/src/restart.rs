@@ -2,11 +2,13 @@
 
 use std::time::Instant;
 
+use tertulia_core::limits::TEXT_MAX;
+
 use crate::contestant::server::Process;
 use crate::kept::{State, lecture};
 use crate::measure::{Usage, percentile};
 use crate::row::{Row, Spread};
-use crate::table::{Output, Table, at_least};
+use crate::table::{Output, Table, at_least, at_most};
 
 /// A host starts again: its processor time for each text that was said before, until guests can come
 #[derive(Debug, clap::Args)]
@@ -15,7 +17,7 @@ pub(crate) struct Args {
     #[arg(long, value_delimiter = ',', default_values_t = [10_000, 100_000], value_parser = at_least::<1>)]
     n: Vec<usize>,
     /// Bytes of a text
-    #[arg(long, default_value_t = 64)]
+    #[arg(long, default_value_t = 64, value_parser = at_most::<TEXT_MAX>)]
     size: usize,
     /// How often each runs; the table says the medians
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]

@@ -22,6 +22,18 @@ pub(crate) fn at_least<const LEAST: usize>(number: &str) -> Result<usize, String
     number.ok_or_else(|| format!("a number was expected, {LEAST} or more"))
 }
 
+/// So many of something, and no more than there can be.
+pub(crate) fn at_most<const MOST: usize>(number: &str) -> Result<usize, String> {
+    let number = number.parse().ok().filter(|number| (1..=MOST).contains(number));
+    number.ok_or_else(|| format!("a number was expected, 1 to {MOST}"))
+}
+
+/// How long a load takes.
+pub(crate) fn seconds(number: &str) -> Result<f64, String> {
+    let number = number.parse().ok().filter(|seconds| (0.01..=1e6).contains(seconds));
+    number.ok_or_else(|| "seconds were expected, 0.01 or more".into())
+}
+
 /// A table that is being measured.
 #[derive(Debug)]
 pub(crate) struct Table {

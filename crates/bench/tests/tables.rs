@@ -183,6 +183,16 @@ fn too_few_and_too_many_are_refused_with_words() {
         refused(arguments, "a number was expected, 1 or more");
     }
     refused("mesh --n 1", "a number was expected, 2 or more");
-    refused("catchup --n 0", "a host holds 1 to 10000 texts");
-    refused("catchup --n 10001", "a host holds 1 to 10000 texts");
+    refused("mesh --rate 0", "0 is not in 1..");
+    for arguments in ["catchup --n 0", "catchup --n 10001"] {
+        refused(arguments, "a number was expected, 1 to 10000");
+    }
+    for verb in ["fanout", "mesh", "catchup", "restart", "codec"] {
+        for size in ["0", "16385"] {
+            refused(&format!("{verb} --size {size}"), "a number was expected, 1 to 16384");
+        }
+    }
+    for arguments in ["fanout --seconds 0", "idle --seconds 0", "mesh --seconds NaN"] {
+        refused(arguments, "seconds were expected, 0.01 or more");
+    }
 }

@@ -22,7 +22,8 @@ use crate::shared::{Shared, lock};
 /// What a connection reads ahead of the driver: a slow driver holds up each connection by itself, and none of them
 /// for another. Meanwhile it still writes, PING too.
 const EVENTS_AHEAD: usize = 64;
-/// With so many bytes no record is added to those that are sealed and written at once. What the kernel does not take of them waits here: so much and a record.
+/// With so many bytes no record is added to those that are sealed and written at once. What the kernel does not take of them
+/// waits here: so much and a record.
 pub(crate) const BYTES_AT_ONCE: usize = 32 * 1_024;
 /// Of what there is no deadline for.
 pub(crate) const NEVER: Instant = Instant(u64::MAX);

@@ -90,7 +90,7 @@ impl Noise {
     }
 
     /// The handshake hash, and what seals and opens this side's records, once all messages have gone. snow's own transport
-    /// keeps 200 bytes more, in three places, that each record would fetch into the cache.
+    /// keeps more, and in more places, that each record would fetch into the cache.
     pub(super) fn finish(mut self) -> Result<([u8; 32], Sealer, Opener), Rule> {
         let hash = self.state.get_handshake_hash().try_into().map_err(|_| Rule::Handshake3)?;
         let (initiators, responders) = self.state.dangerously_get_raw_split();
