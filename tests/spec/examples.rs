@@ -109,7 +109,7 @@ fn text_of(source: &str) -> String {
 /// How long each message of the handshake is, then a refusal, as bytes of their records.
 pub(crate) fn handshake_lengths() -> [usize; 4] {
     let [mut asked, mut answered, mut last, mut refused] = [(); 4].map(|()| Vec::new());
-    let crypto = || Box::new(DefaultResolver);
+    let crypto = || &DefaultResolver;
     let mut guest = Handshake::initiator(&bea(), Some(ada().key()), [0x11; 32], crypto(), &mut asked);
     Handshake::responder(&ada(), [0x22; 32], crypto()).receive(&asked, &mut answered).unwrap();
     guest.receive(&answered, &mut last).unwrap();
@@ -166,7 +166,7 @@ fn small_orders() -> String {
 /// Seeds of `tests/vectors/handshake.json`.
 fn tour(page: &mut Page) {
     let (mut asked, mut answered) = (Vec::new(), Vec::new());
-    let crypto = || Box::new(DefaultResolver);
+    let crypto = || &DefaultResolver;
     let mut guest = Handshake::initiator(&bea(), Some(ada().key()), [0x11; 32], crypto(), &mut asked);
     let mut host = Handshake::responder(&ada(), [0x22; 32], crypto());
     host.receive(&asked, &mut answered).unwrap();

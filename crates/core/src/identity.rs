@@ -190,7 +190,9 @@ impl Domain {
     /// The bytes to sign or to hash: the domain string, then `parts`, with nothing between.
     #[must_use]
     pub fn message(self, parts: &[&[u8]]) -> Vec<u8> {
-        let mut message = Vec::from(self.text().as_bytes());
+        let length = parts.iter().fold(self.text().len(), |length, part| length.saturating_add(part.len()));
+        let mut message = Vec::with_capacity(length);
+        message.extend_from_slice(self.text().as_bytes());
         parts.iter().for_each(|part| message.extend_from_slice(part));
         message
     }

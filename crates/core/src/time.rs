@@ -1,7 +1,6 @@
 //! Time as an argument: instants that somebody else read, and deadlines kept in order.
 
 use alloc::collections::{BTreeMap, BTreeSet};
-use alloc::vec::Vec;
 use core::time::Duration;
 
 /// Milliseconds of a clock that never goes back and goes on while the machine sleeps.
@@ -85,54 +84,6 @@ impl<K: Ord + Copy> Timers<K> {
         if deadline > now {
             return None;
         }
-        self.disarm(key);
-        Some(key)
-    }
-}
-
-/// The same for a handful of keys, in little room.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FewTimers<K>(Vec<(K, Instant)>);
-
-impl<K> Default for FewTimers<K> {
-    fn default() -> Self {
-        Self(Vec::new())
-    }
-}
-
-impl<K: Ord + Copy> FewTimers<K> {
-    /// Fires `key` at `deadline`, and at no other time.
-    pub fn arm(&mut self, key: K, deadline: Instant) {
-        match self.0.iter_mut().find(|(known, _)| *known == key) {
-            Some((_, known)) => *known = deadline,
-            None => self.0.push((key, deadline)),
-        }
-    }
-
-    /// Forgets `key`'s deadline, if it has one.
-    pub fn disarm(&mut self, key: K) {
-        self.0.retain(|(known, _)| *known != key);
-    }
-
-    /// Whether `key` waits.
-    pub fn is_armed(&self, key: K) -> bool {
-        self.0.iter().any(|(known, _)| *known == key)
-    }
-
-    /// When `key` fires, if it waits.
-    pub fn deadline(&self, key: K) -> Option<Instant> {
-        self.0.iter().find(|(known, _)| *known == key).map(|(_, deadline)| *deadline)
-    }
-
-    /// The next deadline.
-    pub fn next(&self) -> Option<Instant> {
-        self.0.iter().map(|(_, deadline)| *deadline).min()
-    }
-
-    /// Takes out one key whose deadline is reached: call until `None`.
-    pub fn expire(&mut self, now: Instant) -> Option<K> {
-        let due = self.0.iter().filter(|(_, deadline)| *deadline <= now);
-        let (key, _) = *due.min_by_key(|(key, deadline)| (*deadline, *key))?;
         self.disarm(key);
         Some(key)
     }

@@ -28,34 +28,36 @@ pub(crate) const BYTES_AT_ONCE: usize = 32 * 1_024;
 /// Of what there is no deadline for.
 pub(crate) const NEVER: Instant = Instant(u64::MAX);
 
-/// What the driver and a connection's task share.
+/// What the driver and a connection's task share; in memory as it stands here, as [`Link`] is.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Handle {
     pub(crate) id: LinkId,
-    pub(crate) carrier: Carrier,
     /// The dial that led here, if this side dialled.
     pub(crate) dial: Option<DialId>,
-    line: Mutex<Line>,
     /// Something has changed that the task has not seen.
     pub(crate) wake: Notify,
     /// Events that the task has delivered and the driver has not taken in.
     ahead: AtomicUsize,
     /// The driver waits until the feed has been written to this position; 0: it does not.
     awaited: AtomicU64,
+    pub(crate) carrier: Carrier,
+    line: Mutex<Line>,
 }
 
-/// What lies between the link and the kernel.
+/// What lies between the link and the kernel; in memory as it stands here, as [`Link`] is.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Line {
-    pub(crate) connection: Connection,
-    /// Sealed and not taken by the kernel.
-    unwritten: Vec<u8>,
-    /// Nothing more can be written.
-    is_broken: bool,
-    /// What the driver has not been told.
-    pub(crate) events: Vec<LinkEvent>,
     /// When the task looks again by itself.
     pub(crate) armed: Instant,
+    /// Nothing more can be written.
+    is_broken: bool,
+    /// Sealed and not taken by the kernel.
+    unwritten: Vec<u8>,
+    /// What the driver has not been told.
+    pub(crate) events: Vec<LinkEvent>,
+    pub(crate) connection: Connection,
 }
 
 /// What came of writing.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use snow::params::{CipherChoice, DHChoice, HashChoice};
 use snow::types;
-use tertulia_core::channel::{BoxedCryptoResolver, CryptoResolver, introduce};
+use tertulia_core::channel::{Crypto, CryptoResolver, introduce};
 use tertulia_core::charter::{Admission, Questions, SignedCharter, Terms};
 use tertulia_core::command::Command;
 use tertulia_core::event::Event;
@@ -57,15 +57,15 @@ pub(super) fn charter(founder: &Identity, kind: Purpose) -> SignedCharter {
 }
 
 /// What the program seals and hashes with, but Diffie-Hellman that costs nothing.
-struct Cheap(BoxedCryptoResolver);
+struct Cheap;
 
-fn cheap() -> BoxedCryptoResolver {
-    Box::new(Cheap(crypto()))
+fn cheap() -> &'static dyn Crypto {
+    &Cheap
 }
 
 impl CryptoResolver for Cheap {
     fn resolve_rng(&self) -> Option<Box<dyn types::Random>> {
-        self.0.resolve_rng()
+        crypto().resolve_rng()
     }
 
     fn resolve_dh(&self, choice: &DHChoice) -> Option<Box<dyn types::Dh>> {
@@ -73,11 +73,21 @@ impl CryptoResolver for Cheap {
     }
 
     fn resolve_hash(&self, choice: &HashChoice) -> Option<Box<dyn types::Hash>> {
-        self.0.resolve_hash(choice)
+        crypto().resolve_hash(choice)
     }
 
     fn resolve_cipher(&self, choice: &CipherChoice) -> Option<Box<dyn types::Cipher>> {
-        self.0.resolve_cipher(choice)
+        crypto().resolve_cipher(choice)
+    }
+}
+
+impl Crypto for Cheap {
+    fn seal(&self, key: &[u8; 32], number: u64, plaintext: &[u8], out: &mut [u8]) -> bool {
+        crypto().seal(key, number, plaintext, out)
+    }
+
+    fn open(&self, key: &[u8; 32], number: u64, sealed: &[u8], out: &mut [u8]) -> Option<usize> {
+        crypto().open(key, number, sealed, out)
     }
 }
 

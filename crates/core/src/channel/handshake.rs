@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use super::{
-    BoxedCryptoResolver, RECORD_LENGTH_BYTES,
+    Crypto, RECORD_LENGTH_BYTES,
     noise::Noise,
     record::{Opener, Sealer},
 };
@@ -45,7 +45,7 @@ pub struct Handshake {
 
 enum Step {
     /// The responder waits for the preamble, and has computed nothing yet.
-    Preamble { seed: [u8; 32], crypto: BoxedCryptoResolver },
+    Preamble { seed: [u8; 32], crypto: &'static dyn Crypto },
     /// The responder waits for message 1.
     Message1(Noise),
     /// The initiator waits for message 2, or for a refusal.
@@ -77,7 +77,7 @@ impl Handshake {
         identity: &Identity,
         expected: Option<Key>,
         seed: [u8; 32],
-        crypto: BoxedCryptoResolver,
+        crypto: &'static dyn Crypto,
         out: &mut Vec<u8>,
     ) -> Self {
         let mut opening = Vec::from(PREAMBLE);
@@ -98,7 +98,7 @@ impl Handshake {
 
     /// The side that has been dialled. `seed` is as for the initiator.
     #[must_use]
-    pub fn responder(identity: &Identity, seed: [u8; 32], crypto: BoxedCryptoResolver) -> Self {
+    pub fn responder(identity: &Identity, seed: [u8; 32], crypto: &'static dyn Crypto) -> Self {
         Self { identity: identity.clone(), expected: None, step: Step::Preamble { seed, crypto } }
     }
 

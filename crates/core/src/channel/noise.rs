@@ -6,12 +6,12 @@ use alloc::{boxed::Box, vec::Vec};
 use snow::{
     Builder, Error, HandshakeState,
     params::{CipherChoice, DHChoice, HashChoice},
-    resolvers::{BoxedCryptoResolver, CryptoResolver, DefaultResolver, FallbackResolver},
+    resolvers::{CryptoResolver, DefaultResolver},
     types,
 };
 
-use super::TAG_BYTES;
 use super::record::{Opener, Sealer};
+use super::{Crypto, TAG_BYTES};
 use crate::identity::{Domain, Identity, Introduction, Secret};
 use crate::{random::Random, rule::Rule};
 
@@ -24,8 +24,8 @@ pub(super) struct Noise {
     /// Boxed because it is large and moves from step to step.
     state: Box<HandshakeState>,
     static_key: [u8; 32],
-    /// For the records of both directions, without keys yet.
-    ciphers: [Box<dyn types::Cipher>; 2],
+    /// For the records of both directions.
+    crypto: &'static dyn Crypto,
 }
 
 impl Noise {
@@ -36,7 +36,7 @@ impl Noise {
         known: Option<&Introduction>,
         seed: [u8; 32],
         prologue: &[u8],
-        crypto: BoxedCryptoResolver,
+        crypto: &'static dyn Crypto,
     ) -> Result<Self, Rule> {
         Self::build(initiator, known, Random::new(seed), prologue, crypto).map_err(|error| rule(&error))
     }
@@ -46,21 +46,18 @@ impl Noise {
         known: Option<&Introduction>,
         mut random: Random,
         prologue: &[u8],
-        crypto: BoxedCryptoResolver,
+        crypto: &'static dyn Crypto,
     ) -> Result<Self, Error> {
         let drawn = random.bytes();
-        let crypto = FallbackResolver::new(crypto, Box::new(DefaultResolver));
         let (private, static_key) = match known {
             Some(known) => (known.private.0, known.public),
-            None => (drawn, public(&drawn, &crypto)?),
+            None => (drawn, public(&drawn, crypto)?),
         };
-        let cipher = || crypto.resolve_cipher(&CipherChoice::ChaChaPoly).ok_or(Error::Input);
-        let ciphers = [cipher()?, cipher()?];
         let builder = Builder::with_resolver(NAME.parse()?, Box::new(Checked { crypto, random, static_key }))
             .local_private_key(&private)?
             .prologue(prologue)?;
         let state = if initiator { builder.build_initiator() } else { builder.build_responder() }?;
-        Ok(Self { state: Box::new(state), static_key, ciphers })
+        Ok(Self { state: Box::new(state), static_key, crypto })
     }
 
     /// This side's Noise static public key.
@@ -96,10 +93,7 @@ impl Noise {
         let (initiators, responders) = self.state.dangerously_get_raw_split();
         let (sends, opens) =
             if self.state.is_initiator() { (initiators, responders) } else { (responders, initiators) };
-        let [mut sealing, mut opening] = self.ciphers;
-        sealing.set(&sends);
-        opening.set(&opens);
-        Ok((hash, Sealer::new(sealing), Opener::new(opening)))
+        Ok((hash, Sealer::new(self.crypto, sends), Opener::new(self.crypto, opens)))
     }
 }
 
@@ -107,16 +101,15 @@ impl Noise {
 ///
 /// # Errors
 /// `crypto` has no Diffie-Hellman.
-pub fn introduce(identity: Identity, seed: [u8; 32], crypto: BoxedCryptoResolver) -> Result<Identity, Rule> {
+pub fn introduce(identity: Identity, seed: [u8; 32], crypto: &'static dyn Crypto) -> Result<Identity, Rule> {
     let private: [u8; 32] = Random::new(seed).bytes();
-    let crypto = FallbackResolver::new(crypto, Box::new(DefaultResolver));
-    let public = public(&private, &crypto).map_err(|error| rule(&error))?;
+    let public = public(&private, crypto).map_err(|error| rule(&error))?;
     let proof = identity.sign(Domain::Handshake, &[&public]);
     Ok(identity.with(Introduction { private: Secret(private), public, proof }))
 }
 
 /// The public half of a static private key.
-fn public(private: &[u8; 32], crypto: &impl CryptoResolver) -> Result<[u8; 32], Error> {
+fn public(private: &[u8; 32], crypto: &dyn Crypto) -> Result<[u8; 32], Error> {
     let mut pair = crypto.resolve_dh(&DHChoice::Curve25519).ok_or(Error::Dh)?;
     pair.set(private);
     pair.pubkey().try_into().map_err(|_| Error::Dh)
@@ -129,7 +122,7 @@ fn rule(error: &Error) -> Rule {
 
 /// The caller's crypto with this crate's randomness and the check that snow leaves out.
 struct Checked {
-    crypto: FallbackResolver,
+    crypto: &'static dyn Crypto,
     random: Random,
     static_key: [u8; 32],
 }
@@ -140,16 +133,16 @@ impl CryptoResolver for Checked {
     }
 
     fn resolve_dh(&self, choice: &DHChoice) -> Option<Box<dyn types::Dh>> {
-        let dh = self.crypto.resolve_dh(choice)?;
+        let dh = self.crypto.resolve_dh(choice).or_else(|| DefaultResolver.resolve_dh(choice))?;
         Some(Box::new(Contributory { dh, static_key: self.static_key, is_static: false }))
     }
 
     fn resolve_hash(&self, choice: &HashChoice) -> Option<Box<dyn types::Hash>> {
-        self.crypto.resolve_hash(choice)
+        self.crypto.resolve_hash(choice).or_else(|| DefaultResolver.resolve_hash(choice))
     }
 
     fn resolve_cipher(&self, choice: &CipherChoice) -> Option<Box<dyn types::Cipher>> {
-        self.crypto.resolve_cipher(choice)
+        self.crypto.resolve_cipher(choice).or_else(|| DefaultResolver.resolve_cipher(choice))
     }
 }
 

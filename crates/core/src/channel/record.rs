@@ -1,11 +1,9 @@
 //! Records after the handshake: a length of two bytes, then one Noise message.
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::vec::Vec;
 use core::fmt;
 
-use snow::types::Cipher;
-
-use super::TAG_BYTES;
+use super::{Crypto, TAG_BYTES};
 use crate::{
     limits::{RECORD_PLAINTEXT_MAX, RECORDS_MAX},
     rule::Rule,
@@ -35,7 +33,8 @@ pub fn record_bytes(input: &[u8]) -> Result<Option<usize>, Rule> {
 
 /// Seals what this side sends. It keeps a key and a number, and no buffer.
 pub struct Sealer {
-    cipher: Box<dyn Cipher>,
+    crypto: &'static dyn Crypto,
+    key: [u8; 32],
     records: u64,
 }
 
@@ -46,9 +45,9 @@ impl fmt::Debug for Sealer {
 }
 
 impl Sealer {
-    /// Of a cipher that has its key, which nobody else seals with.
-    pub(super) fn new(cipher: Box<dyn Cipher>) -> Self {
-        Self { cipher, records: 0 }
+    /// With a `key` that nobody else seals with.
+    pub(super) const fn new(crypto: &'static dyn Crypto, key: [u8; 32]) -> Self {
+        Self { crypto, key, records: 0 }
     }
 
     /// Appends `plaintext`, one or more whole frames, to `out` as a record with its length; nothing on failure.
@@ -71,7 +70,7 @@ impl Sealer {
         out.resize(start.saturating_add(length), 0);
         let room = out.get_mut(start..).unwrap_or_default();
         // Whatever the cipher is: nothing goes out that it has not sealed.
-        if self.cipher.encrypt(self.records, &[], plaintext, room) != length {
+        if !self.crypto.seal(&self.key, self.records, plaintext, room) {
             out.truncate(before);
             return Err(Rule::Record1);
         }
@@ -82,7 +81,8 @@ impl Sealer {
 
 /// Opens what the other side has sealed.
 pub struct Opener {
-    cipher: Box<dyn Cipher>,
+    crypto: &'static dyn Crypto,
+    key: [u8; 32],
     records: u64,
 }
 
@@ -93,9 +93,9 @@ impl fmt::Debug for Opener {
 }
 
 impl Opener {
-    /// Of a cipher that has its key.
-    pub(super) fn new(cipher: Box<dyn Cipher>) -> Self {
-        Self { cipher, records: 0 }
+    /// With the `key` that the other side seals with.
+    pub(super) const fn new(crypto: &'static dyn Crypto, key: [u8; 32]) -> Self {
+        Self { crypto, key, records: 0 }
     }
 
     /// Opens the next record, given without its length, and appends its plaintext; nothing on failure, after which the
@@ -114,13 +114,12 @@ impl Opener {
             return Err(Rule::Record1);
         }
         let before = plaintext.len();
-        // Room for the tag too: some backends open in place, and would allocate a place of their own.
         plaintext.resize(before.saturating_add(record.len()), 0);
         let room = plaintext.get_mut(before..).unwrap_or_default();
         // SPEC RECORD-2
-        let opened = self.cipher.decrypt(self.records, &[], record, room);
-        plaintext.truncate(before.saturating_add(*opened.as_ref().unwrap_or(&0)));
-        opened.map_err(|_| Rule::Record2)?;
+        let opened = self.crypto.open(&self.key, self.records, record, room);
+        plaintext.truncate(before.saturating_add(opened.unwrap_or(0)));
+        opened.ok_or(Rule::Record2)?;
         self.records = self.records.saturating_add(1);
         Ok(())
     }
@@ -139,8 +138,8 @@ mod tests {
     fn linked() -> (Sealer, Opener) {
         let identity = Identity::new(Secret([1; 32]), Arc::new(Ed25519));
         let (mut sent, mut reply) = (Vec::new(), Vec::new());
-        let mut dialler = Handshake::initiator(&identity, None, [1; 32], Box::new(DefaultResolver), &mut sent);
-        let mut listener = Handshake::responder(&identity, [2; 32], Box::new(DefaultResolver));
+        let mut dialler = Handshake::initiator(&identity, None, [1; 32], &DefaultResolver, &mut sent);
+        let mut listener = Handshake::responder(&identity, [2; 32], &DefaultResolver);
         listener.receive(&sent, &mut reply).unwrap();
         sent.clear();
         let dialler = dialler.receive(&reply, &mut sent).unwrap().1.unwrap();
@@ -162,8 +161,7 @@ mod tests {
 
     #[test]
     fn an_idle_connection_keeps_only_keys_and_counters() {
-        let key = 32;
-        let kept = 2 * key + size_of::<Sealer>() + size_of::<Opener>();
+        let kept = size_of::<Sealer>() + size_of::<Opener>();
         assert!(kept <= 112, "{kept} bytes");
     }
 }

@@ -11,9 +11,7 @@ use core::ops::Deref;
 use bytes::Bytes;
 
 use super::{Link, LinkEvent, Opening};
-use crate::channel::{
-    BoxedCryptoResolver, HANDSHAKE_INPUT_MAX, Handshake, Opener, RECORD_LENGTH_BYTES, Sealer, record_bytes,
-};
+use crate::channel::{Crypto, HANDSHAKE_INPUT_MAX, Handshake, Opener, RECORD_LENGTH_BYTES, Sealer, record_bytes};
 use crate::code::Code;
 use crate::feed::{Feed, Packer};
 use crate::id::Key;
@@ -38,14 +36,15 @@ pub enum Standing {
     Failed(Code),
 }
 
-/// One end of a connection.
+/// One end of a connection; in memory as it stands here, as [`Link`] is.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Connection {
+    /// Words of the handshake that have not been fetched.
+    output: Vec<u8>,
     stage: Stage,
     /// Taken in and not understood: a part of a message or record, or records that must wait.
     input: Vec<u8>,
-    /// Words of the handshake that have not been fetched.
-    output: Vec<u8>,
 }
 
 #[derive(Debug)]
@@ -68,12 +67,14 @@ struct Shaking {
     has_heard: bool,
 }
 
+/// In memory as it stands here, as [`Link`] is.
 #[derive(Debug)]
+#[repr(C)]
 struct Linked {
-    peer: Key,
     sealer: Sealer,
-    opener: Opener,
     link: Link,
+    opener: Opener,
+    peer: Key,
 }
 
 impl Connection {
@@ -85,7 +86,7 @@ impl Connection {
         expected: Option<Key>,
         hello: Encoded,
         seed: [u8; 32],
-        crypto: BoxedCryptoResolver,
+        crypto: &'static dyn Crypto,
         now: Instant,
     ) -> Self {
         let mut random = Random::new(seed);
@@ -96,7 +97,7 @@ impl Connection {
 
     /// The side that was dialled. `started_ms`: wall clock of this run's start. `seed` is as for the other side.
     #[must_use]
-    pub fn accepted(us: &Identity, started_ms: u64, seed: [u8; 32], crypto: BoxedCryptoResolver, now: Instant) -> Self {
+    pub fn accepted(us: &Identity, started_ms: u64, seed: [u8; 32], crypto: &'static dyn Crypto, now: Instant) -> Self {
         let mut random = Random::new(seed);
         let handshake = Handshake::responder(us, random.bytes(), crypto);
         Self::new(handshake, us.key(), Opening::Accepted { started_ms }, random.bytes(), Vec::new(), now)

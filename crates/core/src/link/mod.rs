@@ -7,6 +7,7 @@ mod requests;
 mod state;
 #[cfg(test)]
 mod tests;
+mod timers;
 
 use alloc::vec::Vec;
 use core::ops::Deref;
@@ -19,13 +20,14 @@ pub(crate) use self::rate::Bucket;
 use self::rate::{Rates, Unasked};
 use self::requests::Requests;
 pub use self::state::{State, Trigger};
+use self::timers::{Timer, Timers};
 use crate::code::Code;
 use crate::feed::{Feed, Packer, Reader, Start};
 use crate::id::{Key, MeetingId, RequestId};
 use crate::limits;
 use crate::random::Random;
 use crate::rule::Rule;
-use crate::time::{FewTimers, Instant};
+use crate::time::Instant;
 use crate::wire::field::Reason;
 use crate::wire::frame::{self, Decoded, Role};
 use crate::wire::meeting::Meeting;
@@ -76,32 +78,29 @@ pub enum LinkEvent {
     },
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Timer {
-    /// The reader is behind: told at once.
-    Behind,
-    Hello,
-    Ping,
-    Dead,
-    Stall,
-    Resume,
-    Patience,
-    Close,
-    Age,
-}
-
 /// What the responder's HELLO has to repeat.
 type Asked = (Purpose, MeetingId);
 
 /// One end of one connection, between its records and its machine.
+///
+/// In memory it is as it stands here: what each record touches lies together, and first. With thousands of links none of it is
+/// in a cache, and each line of one that has to be fetched costs as much as half of sealing.
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub struct Link {
     state: State,
+    ping_due: bool,
+    /// HELLO has gone out: nothing goes before it.
+    has_spoken: bool,
+    bye_packed: bool,
     /// The other end has this end's own key.
     leads_back: bool,
+    timers: Timers,
+    /// What is added to the shortest wait before a PING: each link has its own.
+    jitter: Duration,
+    reader: Reader,
     asked: Option<Asked>,
     started_ms: u64,
-    reader: Reader,
     rates: Rates,
     /// Requests of the other side that wait for this side's reply.
     theirs: Requests,
@@ -110,13 +109,6 @@ pub struct Link {
     /// What is left of a record while the other side is over a rate.
     rest: Bytes,
     paused_until: Option<Instant>,
-    ping_due: bool,
-    /// HELLO has gone out: nothing goes before it.
-    has_spoken: bool,
-    bye_packed: bool,
-    timers: FewTimers<Timer>,
-    /// What is added to the shortest wait before a PING: each link has its own.
-    jitter: Duration,
     grease: [u8; 5],
 }
 
@@ -140,7 +132,7 @@ impl Link {
             ping_due: false,
             has_spoken: false,
             bye_packed: false,
-            timers: FewTimers::default(),
+            timers: Timers::default(),
             jitter: Duration::from_millis(random.below(PING_TENTH_MS.saturating_add(1))),
             grease,
         };
@@ -469,7 +461,7 @@ impl Link {
         let bye = Bye { code, reason: Reason::cut(reason), options: option::Options::NONE };
         self.reader.owe(Frame::from(bye).encode(RequestId::EVENT), head);
         self.paused_until = None;
-        self.timers = FewTimers::default();
+        self.timers = Timers::default();
         self.timers.arm(Timer::Close, now.after(limits::CLOSE_TIMEOUT));
     }
 

@@ -233,6 +233,9 @@ layouts! {
 /// A row of SPEC.md's table of entry kinds: number, name, lane, and name and layout of each field.
 pub type KindInfo = (u16, &'static str, Lane, Vec<(&'static str, alloc::string::String)>);
 
+/// Few bodies have more bytes.
+const USUAL: usize = 128;
+
 /// Declares the bodies of entries, one enum for all.
 macro_rules! bodies {
     ($($(#[$doc:meta])* $number:literal $word:literal $name:ident $lane:ident { $($(#[$field_doc:meta])* $field:ident: $kind:ty),* $(,)? })*) => {
@@ -305,7 +308,7 @@ macro_rules! bodies {
             /// Kind and bytes.
             #[must_use]
             pub fn encode(&self) -> (u16, Vec<u8>) {
-                let mut out = Vec::new();
+                let mut out = Vec::with_capacity(USUAL);
                 match self {
                     $(Self::$name { $($field),* } => {
                         $($field.encode(&mut out);)*

@@ -17,7 +17,7 @@ mod vectors;
 use std::sync::Arc;
 
 use tertulia_core::{
-    channel::{BoxedCryptoResolver, DefaultResolver, Established, HANDSHAKE_INPUT_MAX, Handshake},
+    channel::{Crypto, DefaultResolver, Established, HANDSHAKE_INPUT_MAX, Handshake},
     id::Key,
     identity::{Ed25519, Identity, Secret},
     rule::Rule,
@@ -43,8 +43,8 @@ fn identity(secret: u8) -> Identity {
     Identity::new(Secret([secret; 32]), Arc::new(Ed25519))
 }
 
-pub(crate) fn crypto() -> BoxedCryptoResolver {
-    Box::new(DefaultResolver)
+pub(crate) fn crypto() -> &'static dyn Crypto {
+    &DefaultResolver
 }
 
 /// One side with the buffer that its driver would keep.

@@ -217,7 +217,7 @@ impl Peer {
         let mut stream = TcpStream::connect(address).await.unwrap();
         let mut out = Vec::new();
         let identity = identity(number);
-        let mut handshake = Handshake::initiator(&identity, None, [number; 32], Box::new(DefaultResolver), &mut out);
+        let mut handshake = Handshake::initiator(&identity, None, [number; 32], &DefaultResolver, &mut out);
         let mut input = Vec::new();
         loop {
             stream.write_all(&out).await.unwrap();

@@ -7,8 +7,7 @@ use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
 use tertulia_core::channel::{
-    BoxedCryptoResolver, DefaultResolver, Established, HANDSHAKE_INPUT_MAX, Handshake, PREAMBLE, RECORD_LENGTH_BYTES,
-    record_bytes,
+    Crypto, DefaultResolver, Established, HANDSHAKE_INPUT_MAX, Handshake, PREAMBLE, RECORD_LENGTH_BYTES, record_bytes,
 };
 use tertulia_core::feed::{Feed, Packer};
 use tertulia_core::id::Key;
@@ -130,8 +129,8 @@ fn identities(setting: Setting) -> [Identity; 2] {
     [1, 2].map(|seed| Identity::new(Secret([seed; 32]), Arc::new(Hashed)))
 }
 
-fn crypto(setting: Setting) -> BoxedCryptoResolver {
-    if setting.is_real { Box::new(DefaultResolver) } else { Box::new(Plain) }
+fn crypto(setting: Setting) -> &'static dyn Crypto {
+    if setting.is_real { &DefaultResolver } else { &Plain }
 }
 
 /// What the handshake of a connection with this seed grows from.

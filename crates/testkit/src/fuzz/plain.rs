@@ -4,7 +4,7 @@
 use snow::Error;
 use snow::params::{CipherChoice, DHChoice, HashChoice};
 use snow::types::{Cipher, Dh, Hash, Random};
-use tertulia_core::channel::{CryptoResolver, TAG_BYTES};
+use tertulia_core::channel::{Crypto, CryptoResolver, TAG_BYTES};
 
 /// Diffie-Hellman and cipher that are none; the hash is left to the default.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +27,8 @@ impl CryptoResolver for Plain {
         Some(Box::new(Open))
     }
 }
+
+impl Crypto for Plain {}
 
 /// The sum of both private keys, as anybody can work out. As with points of low order, zero makes it zero.
 struct Xor {

@@ -63,7 +63,7 @@ impl Peer {
     /// As [`Peer::dial`].
     pub async fn dial_over(stream: TcpStream, us: &Identity) -> Result<Self, Option<Rule>> {
         let mut first = Vec::new();
-        let handshake = Handshake::initiator(us, None, seed().unwrap(), Box::new(DefaultResolver), &mut first);
+        let handshake = Handshake::initiator(us, None, seed().unwrap(), &DefaultResolver, &mut first);
         Self::shake(stream, handshake, first).await
     }
 
@@ -72,7 +72,7 @@ impl Peer {
     /// # Errors
     /// As [`Peer::dial`].
     pub async fn accept(stream: TcpStream, us: &Identity) -> Result<Self, Option<Rule>> {
-        let handshake = Handshake::responder(us, seed().unwrap(), Box::new(DefaultResolver));
+        let handshake = Handshake::responder(us, seed().unwrap(), &DefaultResolver);
         Self::shake(stream, handshake, Vec::new()).await
     }
 

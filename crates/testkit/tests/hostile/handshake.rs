@@ -71,7 +71,7 @@ async fn h3_handshake_3_a_turned_bit_anywhere_in_a_handshake_closes_in_silence()
 async fn shake_with_a_turned_bit(address: SocketAddr, at: usize) {
     let bit = 1 << (at % 8);
     let mut first = Vec::new();
-    let mut handshake = Handshake::initiator(&identity(), None, [7; 32], Box::new(DefaultResolver), &mut first);
+    let mut handshake = Handshake::initiator(&identity(), None, [7; 32], &DefaultResolver, &mut first);
     assert_eq!(first.len(), FIRST);
     let mut stream = TcpStream::connect(address).await.unwrap();
     if at < FIRST {
@@ -98,7 +98,7 @@ async fn h3_handshake_1_a_handshake_that_is_cut_short_closes_in_silence() {
     let mut lecture = Lecture::hold("H3 cuts", "Ada", Admission::Open).await;
     for length in [0, 1, 7, 8, 9, 10, 11, 12, 13, FIRST - 1, FIRST, FIRST + 1, FIRST + 2, FIRST + SECOND - 1] {
         let mut sent = Vec::new();
-        let mut handshake = Handshake::initiator(&identity(), None, [7; 32], Box::new(DefaultResolver), &mut sent);
+        let mut handshake = Handshake::initiator(&identity(), None, [7; 32], &DefaultResolver, &mut sent);
         let mut stream = TcpStream::connect(lecture.address).await.unwrap();
         stream.write_all(&sent[..length.min(FIRST)]).await.unwrap();
         if length >= FIRST {

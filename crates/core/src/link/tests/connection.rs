@@ -1,7 +1,5 @@
 //! Whole connections: bytes of one are bytes of the other, however they are cut.
 
-use alloc::boxed::Box;
-
 use super::*;
 use crate::channel::{DefaultResolver, PREAMBLE, RECORD_LENGTH_BYTES};
 use crate::identity::identity;
@@ -21,11 +19,11 @@ impl Side {
 
     fn dialled() -> Self {
         let (us, expected) = (identity(1), Some(identity(2).key()));
-        Self::new(Connection::dialled(&us, expected, star_hello(), [1; 32], Box::new(DefaultResolver), START))
+        Self::new(Connection::dialled(&us, expected, star_hello(), [1; 32], &DefaultResolver, START))
     }
 
     fn accepted() -> Self {
-        Self::new(Connection::accepted(&identity(2), 77, [2; 32], Box::new(DefaultResolver), START))
+        Self::new(Connection::accepted(&identity(2), 77, [2; 32], &DefaultResolver, START))
     }
 
     /// Takes `bytes` in, in pieces as long as this at most, and does what is due meanwhile.
