@@ -9,9 +9,10 @@ use std::time::Duration;
 pub(crate) struct Usage {
     /// Processor time of all its threads, its own and the kernel's for it.
     pub(crate) processor: Duration,
-    /// Memory that it has now, in bytes.
+    /// Memory that it has now, in bytes, but for what it maps of files: code that the first guest has the system load is no
+    /// later guest's.
     pub(crate) resident: u64,
-    /// The most that it has had.
+    /// The most that it has had, code too.
     pub(crate) resident_most: u64,
 }
 
@@ -42,7 +43,7 @@ fn processor(process: u32) -> Duration {
 /// Now, and at most.
 fn resident(process: u32) -> [u64; 2] {
     let status = fs::read_to_string(format!("/proc/{process}/status")).expect("Linux, and a process that runs");
-    ["VmRSS:", "VmHWM:"].map(|name| {
+    ["RssAnon:", "VmHWM:"].map(|name| {
         let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
         line.split_whitespace().next().unwrap().parse::<u64>().unwrap() * 1_024
     })

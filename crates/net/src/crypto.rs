@@ -282,6 +282,23 @@ mod tests {
     }
 
     #[test]
+    fn record_2_what_one_seals_the_other_opens_and_nothing_else() {
+        let (native, other): (&dyn Crypto, &dyn Crypto) = (&Native, &DefaultResolver);
+        for (one, other) in [(native, other), (other, native)] {
+            for (number, text) in [(0, &b""[..]), (u64::from(u32::MAX) + 9, &[0x5a; 5_000])] {
+                let [mut sealed, mut opened] = [(); 2].map(|()| vec![0; text.len() + TAG_BYTES]);
+                assert!(one.seal(&[7; 32], number, text, &mut sealed));
+                assert_eq!(other.open(&[7; 32], number, &sealed, &mut opened), Some(text.len()));
+                assert_eq!(&opened[..text.len()], text);
+                assert_eq!(other.open(&[8; 32], number, &sealed, &mut opened), None);
+                assert_eq!(other.open(&[7; 32], number + 1, &sealed, &mut opened), None);
+                sealed[0] ^= 1;
+                assert_eq!(other.open(&[7; 32], number, &sealed, &mut opened), None);
+            }
+        }
+    }
+
+    #[test]
     fn it_hashes_as_pure_rust_does() {
         let hash = |resolver: &dyn CryptoResolver| resolver.resolve_hash(&HashChoice::SHA256).expect("it has one");
         let (mut ours, mut theirs) = (hash(&Native), hash(&DefaultResolver));
@@ -354,6 +371,7 @@ mod tests {
 
     #[test]
     fn what_has_no_place_is_not_sealed_or_opened() {
+        assert!(!Native.seal(&[7; 32], 0, b"text", &mut [0; 4 + TAG_BYTES - 1]));
         let native = cipher(&Native, 7);
         assert_eq!(native.encrypt(0, b"", b"text", &mut [0; 4 + TAG_BYTES - 1]), 0);
         let mut sealed = [0; 4 + TAG_BYTES];

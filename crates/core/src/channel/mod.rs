@@ -19,8 +19,8 @@ pub const TAG_BYTES: usize = 16;
 
 /// The cryptography of suite 1: what snow makes a handshake of, and what seals and opens records.
 ///
-/// Of a record's cipher a connection keeps the key alone, beside what else it touches as it writes: a cipher of its own would be
-/// one more place that each record fetches into the cache.
+/// Of a record's cipher a connection keeps the key alone, beside what else it touches as it writes: a cipher of its own
+/// would be one more place that each record fetches into the cache.
 pub trait Crypto: CryptoResolver + Sync {
     /// Seals record `number` with `key`: whether all of `out` is `plaintext`, sealed, and its tag.
     fn seal(&self, key: &[u8; 32], number: u64, plaintext: &[u8], out: &mut [u8]) -> bool {

@@ -83,8 +83,8 @@ type Asked = (Purpose, MeetingId);
 
 /// One end of one connection, between its records and its machine.
 ///
-/// In memory it is as it stands here: what each record touches lies together, and first. With thousands of links none of it is
-/// in a cache, and each line of one that has to be fetched costs as much as half of sealing.
+/// In memory it is as it stands here: what each record touches lies together, and first. With thousands of links none of it
+/// is in a cache, and each place that has to be fetched costs half as much as sealing.
 #[derive(Clone, Debug)]
 #[repr(C)]
 pub struct Link {
