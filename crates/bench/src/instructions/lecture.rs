@@ -59,10 +59,6 @@ pub(super) fn charter(founder: &Identity, kind: Purpose) -> SignedCharter {
 /// What the program seals and hashes with, but Diffie-Hellman that costs nothing.
 struct Cheap;
 
-fn cheap() -> &'static dyn Crypto {
-    &Cheap
-}
-
 impl CryptoResolver for Cheap {
     fn resolve_rng(&self) -> Option<Box<dyn types::Random>> {
         crypto().resolve_rng()
@@ -119,7 +115,7 @@ struct Side {
 
 impl Side {
     fn start(number: u64, now: Now, seat: impl FnOnce(Identity) -> Seat) -> Self {
-        let us = introduce(person(number), [3; 32], cheap()).unwrap();
+        let us = introduce(person(number), [3; 32], &Cheap).unwrap();
         let mut side = Self {
             node: Node::new(seat(us.clone())),
             us,
@@ -253,9 +249,9 @@ impl Hall {
         let (dial, hello) = guest.dialled.take().unwrap();
         let address = SocketAddr::from((Ipv4Addr::from_bits(0xc000_0201 + u32::try_from(number).unwrap()), 7_473));
         let end = |connection, dial| End { connection, address, dial, is_up: false };
-        let dialled = Connection::dialled(&guest.us, None, hello, [4; 32], cheap(), now.tick);
+        let dialled = Connection::dialled(&guest.us, None, hello, [4; 32], &Cheap, now.tick);
         guest.ends.insert(UP, end(dialled, Some(dial)));
-        let accepted = Connection::accepted(&self.host.us, START_MS, [5; 32], cheap(), now.tick);
+        let accepted = Connection::accepted(&self.host.us, START_MS, [5; 32], &Cheap, now.tick);
         let link = LinkId(number);
         self.host.ends.insert(link, end(accepted, None));
         while guest.fill(UP..=UP) + self.host.fill(link..=link) > 0 {

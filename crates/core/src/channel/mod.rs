@@ -17,7 +17,7 @@ use snow::params::CipherChoice;
 /// Bytes that sealing adds to a plaintext.
 pub const TAG_BYTES: usize = 16;
 
-/// The cryptography of suite 1: what snow makes a handshake of, and what seals and opens records.
+/// The cryptography of suite 1, all of it but randomness: what snow makes a handshake of, and what seals and opens records.
 ///
 /// Of a record's cipher a connection keeps the key alone, beside what else it touches as it writes: a cipher of its own
 /// would be one more place that each record fetches into the cache.
@@ -39,5 +39,5 @@ pub trait Crypto: CryptoResolver + Sync {
     }
 }
 
-/// Pure Rust, wherever there is no other.
+/// Pure Rust.
 impl Crypto for DefaultResolver {}

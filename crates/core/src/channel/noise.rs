@@ -6,7 +6,7 @@ use alloc::{boxed::Box, vec::Vec};
 use snow::{
     Builder, Error, HandshakeState,
     params::{CipherChoice, DHChoice, HashChoice},
-    resolvers::{CryptoResolver, DefaultResolver},
+    resolvers::CryptoResolver,
     types,
 };
 
@@ -133,16 +133,16 @@ impl CryptoResolver for Checked {
     }
 
     fn resolve_dh(&self, choice: &DHChoice) -> Option<Box<dyn types::Dh>> {
-        let dh = self.crypto.resolve_dh(choice).or_else(|| DefaultResolver.resolve_dh(choice))?;
+        let dh = self.crypto.resolve_dh(choice)?;
         Some(Box::new(Contributory { dh, static_key: self.static_key, is_static: false }))
     }
 
     fn resolve_hash(&self, choice: &HashChoice) -> Option<Box<dyn types::Hash>> {
-        self.crypto.resolve_hash(choice).or_else(|| DefaultResolver.resolve_hash(choice))
+        self.crypto.resolve_hash(choice)
     }
 
     fn resolve_cipher(&self, choice: &CipherChoice) -> Option<Box<dyn types::Cipher>> {
-        self.crypto.resolve_cipher(choice).or_else(|| DefaultResolver.resolve_cipher(choice))
+        self.crypto.resolve_cipher(choice)
     }
 }
 

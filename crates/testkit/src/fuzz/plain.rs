@@ -4,9 +4,9 @@
 use snow::Error;
 use snow::params::{CipherChoice, DHChoice, HashChoice};
 use snow::types::{Cipher, Dh, Hash, Random};
-use tertulia_core::channel::{Crypto, CryptoResolver, TAG_BYTES};
+use tertulia_core::channel::{Crypto, CryptoResolver, DefaultResolver, TAG_BYTES};
 
-/// Diffie-Hellman and cipher that are none; the hash is left to the default.
+/// Diffie-Hellman and cipher that are none; the hash is the real one.
 #[derive(Clone, Copy, Debug)]
 pub struct Plain;
 
@@ -19,8 +19,8 @@ impl CryptoResolver for Plain {
         Some(Box::new(Xor { private: [0; 32], public: [0; 32] }))
     }
 
-    fn resolve_hash(&self, _: &HashChoice) -> Option<Box<dyn Hash>> {
-        None
+    fn resolve_hash(&self, choice: &HashChoice) -> Option<Box<dyn Hash>> {
+        DefaultResolver.resolve_hash(choice)
     }
 
     fn resolve_cipher(&self, _: &CipherChoice) -> Option<Box<dyn Cipher>> {
