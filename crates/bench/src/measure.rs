@@ -29,15 +29,16 @@ impl Usage {
     }
 }
 
-/// In nanoseconds, where `/proc/PID/stat` counts hundredths of a second.
+/// Of its clock, which goes on counting what threads used that have ended.
+#[cfg(target_os = "linux")]
 fn processor(process: u32) -> Duration {
-    let threads = fs::read_dir(format!("/proc/{process}/task")).expect("Linux, and a process that runs");
-    let nanos = threads.map(|thread| {
-        // A thread may have ended since.
-        let stat = fs::read_to_string(thread.unwrap().path().join("schedstat")).unwrap_or_default();
-        stat.split(' ').next().and_then(|nanos| nanos.parse().ok()).unwrap_or(0)
-    });
-    Duration::from_nanos(nanos.sum())
+    let process = nix::unistd::Pid::from_raw(process.cast_signed());
+    nix::time::clock_getcpuclockid(process).and_then(nix::time::clock_gettime).expect("a process that runs").into()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn processor(_process: u32) -> Duration {
+    unimplemented!("servers are measured on Linux")
 }
 
 /// Now, and at most.
@@ -52,8 +53,7 @@ fn resident(process: u32) -> [u64; 2] {
 /// What this thread has had of the processor: neighbours do not count.
 #[cfg(unix)]
 pub(crate) fn thread() -> Duration {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap())
+    nix::time::clock_gettime(nix::time::ClockId::CLOCK_THREAD_CPUTIME_ID).expect("every thread has one").into()
 }
 
 /// Neighbours do count, where no thread is told what it has had.
@@ -81,6 +81,17 @@ pub(crate) fn percentile<T: Copy + PartialOrd>(values: &mut [T], hundredths: usi
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_thread_has_used_stays_used_when_it_has_ended() {
+        let before = Usage::own().processor;
+        let used = std::thread::spawn(|| {
+            while thread() < Duration::from_millis(20) {}
+            thread()
+        });
+        let used = used.join().unwrap();
+        assert!(Usage::own().processor - before >= used);
+    }
 
     #[test]
     fn the_median_is_the_one_in_the_middle_and_99_of_100_are_no_more_than_the_99th() {
